@@ -1,0 +1,119 @@
+import * as v from 'valibot'
+import { runStatus, taskStatus } from './events.ts'
+
+/**
+ * The bodies of the API, in both directions. Objects are loose on the way in to a client (fields are only
+ * ever added) and strict on the way in to a server (a misspelt field is an error, not a silent default).
+ */
+
+/** `pipeline/<id>` on the wire is `?pipeline=<name>`; keys follow the rules of environment variables. */
+export const secretKey = v.pipe(
+  v.string(),
+  v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a key has letters, digits and _ and does not begin with a digit'),
+  v.maxLength(128, 'a key has at most 128 characters'),
+)
+export const pipelineName = v.pipe(
+  v.string(),
+  v.regex(
+    /^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$/i,
+    'a pipeline name has up to 100 letters, digits, ".", "_" and "-"',
+  ),
+)
+/** 256 KiB, the largest secret. */
+export const MAX_SECRET_BYTES = 256 * 1024
+/** Below this many bytes, redaction would blacken ordinary text. */
+export const MIN_SECRET_BYTES = 4
+
+const secretValue = v.pipe(
+  v.string(),
+  v.check((s) => Buffer.byteLength(s) <= MAX_SECRET_BYTES, 'a secret has at most 256 KiB'),
+)
+
+export const putPipelineBody = v.strictObject({
+  source: v.pipe(v.string(), v.nonEmpty('the source is empty')),
+  /** What the author called the file; errors name it. */
+  filename: v.pipe(v.string(), v.regex(/\.(ts|js)$/, 'a pipeline is a .ts or .js file'), v.maxLength(255)),
+  driver: v.optional(v.picklist(['native'])),
+  rbac: v.optional(v.string()),
+  secrets: v.optional(v.record(secretKey, secretValue)),
+  unsetSecrets: v.optional(v.array(secretKey)),
+  allowShort: v.optional(v.boolean()),
+})
+export type PutPipelineBody = v.InferOutput<typeof putPipelineBody>
+
+export const runPipelineBody = v.strictObject({
+  args: v.optional(v.array(v.string()), []),
+  task: v.optional(v.string()),
+})
+export type RunPipelineBody = v.InferOutput<typeof runPipelineBody>
+
+export const putSecretBody = v.strictObject({ value: secretValue, allowShort: v.optional(v.boolean()) })
+
+export const pipelineAnswer = v.looseObject({
+  id: v.string(),
+  name: v.string(),
+  filename: v.string(),
+  driver: v.string(),
+  paused: v.boolean(),
+  createdAt: v.string(),
+  updatedAt: v.string(),
+  /** Only in the answer for one pipeline. */
+  source: v.optional(v.string()),
+  secrets: v.optional(v.array(v.string())),
+})
+export type PipelineAnswer = v.InferOutput<typeof pipelineAnswer>
+
+export const secretAnswer = v.looseObject({
+  id: v.string(),
+  key: v.string(),
+  scope: v.string(),
+  pipeline: v.optional(v.nullable(v.string())),
+  updatedAt: v.string(),
+})
+export type SecretAnswer = v.InferOutput<typeof secretAnswer>
+
+const taskAnswer = v.looseObject({
+  name: v.string(),
+  status: taskStatus,
+  code: v.nullable(v.number()),
+  startedAt: v.string(),
+  endedAt: v.nullable(v.string()),
+})
+
+export const runAnswer = v.looseObject({
+  id: v.string(),
+  pipeline: v.string(),
+  status: runStatus,
+  triggeredBy: v.string(),
+  createdAt: v.string(),
+  startedAt: v.nullable(v.string()),
+  endedAt: v.nullable(v.string()),
+  message: v.nullable(v.string()),
+  args: v.optional(v.array(v.string())),
+  tasks: v.optional(v.array(taskAnswer)),
+})
+export type RunAnswer = v.InferOutput<typeof runAnswer>
+
+export const runStarted = v.looseObject({ run_id: v.string() })
+
+/** `GET /api/v1/profile`: who the presented credential belongs to. The token check of every login. */
+export const profileAnswer = v.looseObject({
+  id: v.string(),
+  email: v.nullable(v.string()),
+  name: v.nullable(v.string()),
+  nickName: v.optional(v.nullable(v.string())),
+  provider: v.string(),
+  role: v.string(),
+  tenant: v.nullable(v.string()),
+  scopes: v.array(v.string()),
+})
+export type ProfileAnswer = v.InferOutput<typeof profileAnswer>
+
+export const healthAnswer = v.looseObject({
+  status: v.literal('ok'),
+  version: v.string(),
+  strategy: v.picklist(['open', 'basic', 'oauth']),
+})
+
+/** Any error of the API. OAuth routes have RFC 6749's shape instead. */
+export const errorAnswer = v.looseObject({ error: v.string(), message: v.optional(v.string()) })

@@ -1,0 +1,42 @@
+import * as v from 'valibot'
+
+/**
+ * What happens in a run, as it travels over SSE and rests in the database (contract §5).
+ * Every text in here has been through the redactor.
+ */
+export const runStatus = v.picklist(['queued', 'running', 'success', 'failed', 'stopped'])
+export type RunStatus = v.InferOutput<typeof runStatus>
+
+export const taskStatus = v.picklist(['running', 'success', 'failure', 'abort', 'error'])
+export type TaskStatus = v.InferOutput<typeof taskStatus>
+
+const logEvent = v.object({
+  type: v.literal('log'),
+  data: v.object({
+    /** The task's name; absent where the script itself spoke (`console.log`). */
+    task: v.optional(v.string()),
+    stream: v.picklist(['stdout', 'stderr']),
+    /** A piece of output, not a line: join the pieces of one task and stream in order. */
+    data: v.string(),
+  }),
+})
+const taskEvent = v.object({
+  type: v.literal('task'),
+  data: v.object({ name: v.string(), status: taskStatus, code: v.optional(v.number()) }),
+})
+const runEvent = v.object({ type: v.literal('run'), data: v.object({ status: runStatus }) })
+const exitEvent = v.object({
+  type: v.literal('exit'),
+  /** Always the last. `code` is 0 for success, else 1. */
+  data: v.object({ code: v.number(), run_id: v.string(), message: v.optional(v.string()) }),
+})
+
+export const runEventSchema = v.variant('type', [logEvent, taskEvent, runEvent, exitEvent])
+export type RunEvent = v.InferOutput<typeof runEventSchema>
+
+/** An event with its number: 1, 2, 3 … within its run. */
+export type NumberedEvent = RunEvent & { id: number }
+
+export function isFinal(status: RunStatus): boolean {
+  return status === 'success' || status === 'failed' || status === 'stopped'
+}

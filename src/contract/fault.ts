@@ -1,0 +1,37 @@
+/**
+ * What fob says when something does not work: a fact, the next step, and a code from a closed set.
+ * `cli/exit.ts` maps every code to an exit status; a new code does not compile until it is mapped.
+ */
+export type FaultCode =
+  | 'failed'
+  | 'run_failed'
+  | 'conflict'
+  | 'usage'
+  | 'config'
+  | 'prompt_needed'
+  | 'unauthenticated'
+  | 'credentials_expired'
+  | 'login_denied'
+  | 'login_timeout'
+  | 'forbidden'
+  | 'not_found'
+  | 'unreachable'
+  | 'server_error'
+  | 'interrupted'
+
+/**
+ * An error that is shown to a user as it stands: lower case, no full stop, never a secret.
+ * Anything that is not a `Fault` is a defect of ours and is shown without its details.
+ */
+export class Fault extends Error {
+  readonly code: FaultCode
+  /** The next step, where there is one. */
+  readonly hint: string | undefined
+
+  constructor(code: FaultCode, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'Fault'
+    this.code = code
+    this.hint = options.hint
+  }
+}

@@ -1,0 +1,35 @@
+import { inspect } from 'node:util'
+
+const MASK = '[secret]'
+
+/**
+ * A string that never prints: string conversion, JSON and inspection all give `[secret]`.
+ * `reveal()` stands on the last line before the value is used, and nowhere else.
+ */
+export class Secret {
+  readonly #value: string
+
+  constructor(value: string) {
+    this.#value = value
+  }
+
+  reveal(): string {
+    return this.#value
+  }
+
+  toString(): string {
+    return MASK
+  }
+
+  toJSON(): string {
+    return MASK
+  }
+
+  [Symbol.toPrimitive](): string {
+    return MASK
+  }
+
+  [inspect.custom](): string {
+    return MASK
+  }
+}
