@@ -1,0 +1,8 @@
+import { randomUUIDv7 } from 'bun'
+
+export type IdKind = 'usr' | 'ten' | 'pip' | 'run'
+
+/** A fresh ID such as `run_0192f3…`: UUIDv7 in hex, so IDs of one kind sort by the time they were made. */
+export function newId(kind: IdKind): string {
+  return `${kind}_${randomUUIDv7('hex').replaceAll('-', '')}`
+}

@@ -1,0 +1,93 @@
+/**
+ * Owns: the database file. Opens it, brings it up to date, closes it.
+ * Refuses: a database written by a newer fob, a file that is not ours.
+ */
+import { Database } from 'bun:sqlite'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
+import { Fault } from '../../contract/fault.ts'
+import { MIGRATIONS } from './migrations.ts'
+import * as schema from './schema.ts'
+
+export type Db = BunSQLiteDatabase<typeof schema>
+
+export interface OpenDatabase {
+  db: Db
+  close(): void
+}
+
+/** "fob1" as a big-endian integer: what `file` and SQLite tools show for our databases. */
+const APPLICATION_ID = 0x666f6231
+
+/**
+ * Opens (or creates) the database at `path` and applies the migrations it lacks, all in one transaction.
+ * @param path a file, or `:memory:`. The file is 0600, a folder made for it 0700.
+ * @throws Fault `config` when the file is not ours or was written by a newer fob.
+ */
+export function openDatabase(path: string): OpenDatabase {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const sqlite = openFile(path)
+  try {
+    sqlite.run('PRAGMA busy_timeout = 5000')
+    refuseForeign(sqlite, path)
+    if (path !== ':memory:') chmodSync(path, 0o600)
+    sqlite.run('PRAGMA journal_mode = WAL')
+    sqlite.run('PRAGMA foreign_keys = ON')
+    sqlite.run('PRAGMA synchronous = NORMAL')
+    sqlite.run('PRAGMA secure_delete = ON')
+    migrate(sqlite)
+  } catch (error) {
+    sqlite.close()
+    if (error instanceof Fault) throw error
+    throw new Fault('config', `${path} is not a fob database`, {
+      hint: 'give another folder with --data',
+      cause: error,
+    })
+  }
+  return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
+}
+
+function openFile(path: string): Database {
+  try {
+    return new Database(path, { create: true, strict: true })
+  } catch (error) {
+    throw new Fault('config', `cannot open the database ${path}`, {
+      hint: 'check that the folder exists and that you may write in it',
+      cause: error,
+    })
+  }
+}
+
+/** Looks before anything is written, so that a file that is not for us stays as it is. */
+function refuseForeign(sqlite: Database, path: string): void {
+  const version = pragma(sqlite, 'user_version')
+  const { n } = sqlite.query('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number }
+  if (n > 0 && pragma(sqlite, 'application_id') !== APPLICATION_ID) {
+    throw new Fault('config', `${path} belongs to another program`, {
+      hint: 'give another folder with --data',
+    })
+  }
+  if (version > MIGRATIONS.length) {
+    throw new Fault(
+      'config',
+      `${path} was written by a newer fob (format ${version}, this one knows ${MIGRATIONS.length})`,
+      { hint: 'run the newer fob; the database was not touched' },
+    )
+  }
+}
+
+function migrate(sqlite: Database): void {
+  const apply = sqlite.transaction(() => {
+    // Read inside the transaction: another process may have migrated in the meantime.
+    for (const sql of MIGRATIONS.slice(pragma(sqlite, 'user_version'))) sqlite.run(sql)
+    sqlite.run(`PRAGMA application_id = ${APPLICATION_ID}`)
+    sqlite.run(`PRAGMA user_version = ${MIGRATIONS.length}`)
+  })
+  apply.immediate()
+}
+
+function pragma(sqlite: Database, name: 'user_version' | 'application_id'): number {
+  const row = sqlite.query(`PRAGMA ${name}`).get() as Record<string, number>
+  return row[name] ?? 0
+}

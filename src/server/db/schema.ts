@@ -1,0 +1,186 @@
+import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+
+/**
+ * Every table of the server. Instants are milliseconds since 1970 (`…_at`); JSON is stored as text.
+ * `migrations/*.sql` makes these tables; `test/server/db` fails when the two say different things.
+ */
+
+const at = (name: string) => integer(name)
+
+export const tenants = sqliteTable('tenants', {
+  id: text('id').primaryKey(),
+  slug: text('slug').notNull().unique(),
+  name: text('name').notNull(),
+  createdAt: at('created_at').notNull(),
+})
+
+/** A person, keyed by who vouches for them: never by e-mail, which can be reassigned. */
+export const users = sqliteTable(
+  'users',
+  {
+    id: text('id').primaryKey(),
+    provider: text('provider').notNull(),
+    /** The provider's own ID for the person; the `sub` claim. */
+    subject: text('subject').notNull(),
+    email: text('email'),
+    name: text('name'),
+    nickName: text('nick_name'),
+    avatarUrl: text('avatar_url'),
+    role: text('role', { enum: ['admin', 'member', 'viewer'] }).notNull(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    organizations: text('organizations', { mode: 'json' }).$type<string[]>().notNull(),
+    groups: text('groups', { mode: 'json' }).$type<string[]>().notNull(),
+    /** argon2id in PHC form; only for local accounts. */
+    passwordHash: text('password_hash'),
+    createdAt: at('created_at').notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (t) => [uniqueIndex('users_by_subject').on(t.provider, t.subject), index('users_by_email').on(t.email)],
+)
+
+/** What oidc-provider asks its adapter to keep: sessions, grants, codes, refresh tokens, interactions. */
+export const oidcRecords = sqliteTable(
+  'oidc_records',
+  {
+    kind: text('kind').notNull(),
+    /** For a bearer value (code, refresh token), its SHA-256: the database never holds a usable one. */
+    id: text('id').notNull(),
+    payload: text('payload').notNull(),
+    grantId: text('grant_id'),
+    userCode: text('user_code'),
+    uid: text('uid'),
+    expiresAt: at('expires_at'),
+    consumedAt: at('consumed_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.kind, t.id] }),
+    index('oidc_records_by_grant').on(t.grantId),
+    index('oidc_records_by_user_code').on(t.userCode),
+    index('oidc_records_by_uid').on(t.uid),
+    index('oidc_records_by_expiry').on(t.expiresAt),
+  ],
+)
+
+/** One row per access token issued. A token whose `jti` is not here, or is revoked, is refused. */
+export const accessTokens = sqliteTable(
+  'access_tokens',
+  {
+    jti: text('jti').primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    clientId: text('client_id').notNull(),
+    grantId: text('grant_id'),
+    expiresAt: at('expires_at').notNull(),
+    revokedAt: at('revoked_at'),
+  },
+  (t) => [index('access_tokens_by_grant').on(t.grantId), index('access_tokens_by_expiry').on(t.expiresAt)],
+)
+
+/** The server's own keys (ID-token signing), sealed under a key derived from the session secret. */
+export const serverKeys = sqliteTable('server_keys', {
+  name: text('name').primaryKey(),
+  sealed: blob('sealed', { mode: 'buffer' }).notNull(),
+  createdAt: at('created_at').notNull(),
+})
+
+/** How the vault's key comes from the passphrase, and the canary that a wrong passphrase cannot open. */
+export const vaultHeaders = sqliteTable('vault_headers', {
+  id: integer('id').primaryKey(),
+  header: text('header').notNull(),
+  createdAt: at('created_at').notNull(),
+})
+
+export const secrets = sqliteTable(
+  'secrets',
+  {
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    /** `global` or `pipeline/<id>`. */
+    scope: text('scope').notNull(),
+    key: text('key').notNull(),
+    ciphertext: blob('ciphertext', { mode: 'buffer' }).notNull(),
+    createdAt: at('created_at').notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.scope, t.key] })],
+)
+
+export const pipelines = sqliteTable(
+  'pipelines',
+  {
+    id: text('id').primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    name: text('name').notNull(),
+    filename: text('filename').notNull(),
+    source: text('source').notNull(),
+    driver: text('driver').notNull(),
+    paused: integer('paused', { mode: 'boolean' }).notNull(),
+    createdAt: at('created_at').notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (t) => [uniqueIndex('pipelines_by_name').on(t.tenantId, t.name)],
+)
+
+export const runs = sqliteTable(
+  'runs',
+  {
+    id: text('id').primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    /** Kept after the pipeline is gone: a run is a record. */
+    pipelineId: text('pipeline_id').notNull(),
+    pipelineName: text('pipeline_name').notNull(),
+    status: text('status', { enum: ['queued', 'running', 'success', 'failed', 'stopped'] }).notNull(),
+    triggeredBy: text('triggered_by').notNull(),
+    args: text('args', { mode: 'json' }).$type<string[]>().notNull(),
+    task: text('task'),
+    message: text('message'),
+    createdAt: at('created_at').notNull(),
+    startedAt: at('started_at'),
+    endedAt: at('ended_at'),
+  },
+  (t) => [
+    index('runs_by_tenant').on(t.tenantId, t.id),
+    index('runs_by_pipeline').on(t.pipelineId, t.id),
+    index('runs_by_status').on(t.status),
+  ],
+)
+
+export const runTasks = sqliteTable(
+  'run_tasks',
+  {
+    runId: text('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    /** 1, 2, 3 … in the order in which the script asked. */
+    number: integer('number').notNull(),
+    name: text('name').notNull(),
+    status: text('status', { enum: ['running', 'success', 'failure', 'abort', 'error'] }).notNull(),
+    code: integer('code'),
+    startedAt: at('started_at').notNull(),
+    endedAt: at('ended_at'),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.number] })],
+)
+
+/** The log of a run, in order. Everything in `data` has been through the redactor. */
+export const runEvents = sqliteTable(
+  'run_events',
+  {
+    runId: text('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    id: integer('id').notNull(),
+    type: text('type', { enum: ['log', 'task', 'run', 'exit'] }).notNull(),
+    data: text('data').notNull(),
+    at: at('at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.id] })],
+)

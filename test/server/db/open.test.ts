@@ -1,0 +1,124 @@
+import { Database } from 'bun:sqlite'
+import { describe, expect, test } from 'bun:test'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { is } from 'drizzle-orm'
+import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { claimFolder } from '../../../src/server/db/exclusive.ts'
+import { MIGRATIONS } from '../../../src/server/db/migrations.ts'
+import { openDatabase } from '../../../src/server/db/open.ts'
+import * as schema from '../../../src/server/db/schema.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
+
+const freshPath = () => join(temporaryFolder(), 'data', 'fob.db')
+
+describe('the database', () => {
+  test('is made with its folder, for the owner alone', () => {
+    const path = freshPath()
+    openDatabase(path).close()
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700)
+  })
+
+  test('opens again, and applies nothing twice', () => {
+    const path = freshPath()
+    openDatabase(path).close()
+    openDatabase(path).close()
+    const sqlite = new Database(path)
+    expect(sqlite.query('PRAGMA user_version').get()).toEqual({ user_version: MIGRATIONS.length })
+    expect(sqlite.query('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' })
+    sqlite.close()
+  })
+
+  test('enforces foreign keys', async () => {
+    const { db, close } = openDatabase(':memory:')
+    const row = { id: 'p', tenantId: 'nobody', name: 'n', filename: 'f.ts', source: '', driver: 'native' }
+    const insert = async () =>
+      db.insert(schema.pipelines).values({ ...row, paused: false, createdAt: 0, updatedAt: 0 })
+    await expect(insert()).rejects.toThrow('FOREIGN KEY')
+    close()
+  })
+
+  test('written by a newer fob is refused and left as it was', () => {
+    const path = freshPath()
+    openDatabase(path).close()
+    const sqlite = new Database(path)
+    sqlite.run('PRAGMA user_version = 9999')
+    sqlite.close()
+    const before = readFileSync(path)
+    expect(() => openDatabase(path)).toThrow('newer fob (format 9999')
+    expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  test('of another program is refused and left as it was', () => {
+    const path = join(temporaryFolder(), 'other.db')
+    const sqlite = new Database(path)
+    sqlite.run('CREATE TABLE theirs (a)')
+    sqlite.close()
+    const before = readFileSync(path)
+    expect(() => openDatabase(path)).toThrow('belongs to another program')
+    expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  test('that is no database is refused', () => {
+    const path = join(temporaryFolder(), 'text.db')
+    writeFileSync(path, 'this is only text, and long enough to have a header of its own, which it has not')
+    expect(() => openDatabase(path)).toThrow('is not a fob database')
+  })
+
+  test('a data folder belongs to one server at a time, and is free again after it', () => {
+    const folder = temporaryFolder()
+    const first = claimFolder(folder)
+    expect(() => claimFolder(folder)).toThrow('another server is using')
+    first.release()
+    claimFolder(folder).release()
+  })
+})
+
+describe('the migrations make what the schema says', () => {
+  const { close } = openDatabase(':memory:')
+  close()
+  const sqlite = new Database(':memory:')
+  for (const sql of MIGRATIONS) sqlite.run(sql)
+
+  const tables = Object.values(schema).filter((table) => is(table, SQLiteTable))
+
+  test('the same tables', () => {
+    const made = sqlite.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all()
+    expect(made).toEqual(
+      tables
+        .map((table) => ({ name: getTableConfig(table).name }))
+        .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    )
+  })
+
+  test.each(tables.map((table) => getTableConfig(table)))(
+    '$name has the same columns and indexes',
+    (config) => {
+      const made = sqlite.query(`PRAGMA table_info(${config.name})`).all() as {
+        name: string
+        type: string
+        notnull: number
+      }[]
+      expect(
+        made.map(({ name, type, notnull }) => ({ name, type: type.toLowerCase(), notNull: notnull === 1 })),
+      ).toEqual(
+        config.columns.map((column) => ({
+          name: column.name,
+          type: column.getSQLType(),
+          notNull: column.notNull,
+        })),
+      )
+      const indexes = sqlite
+        .query(
+          `SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL ORDER BY name`,
+        )
+        .all(config.name)
+      expect(indexes).toEqual(
+        config.indexes
+          .map((index) => ({ name: index.config.name }))
+          .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+      )
+    },
+  )
+})
