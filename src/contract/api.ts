@@ -96,18 +96,20 @@ export type RunAnswer = v.InferOutput<typeof runAnswer>
 
 export const runStarted = v.looseObject({ run_id: v.string() })
 
-/** `GET /api/v1/profile`: who the presented credential belongs to. The token check of every login. */
-export const profileAnswer = v.looseObject({
-  id: v.string(),
-  email: v.nullable(v.string()),
-  name: v.nullable(v.string()),
-  nickName: v.optional(v.nullable(v.string())),
-  provider: v.string(),
-  role: v.string(),
-  tenant: v.nullable(v.string()),
-  scopes: v.array(v.string()),
-})
-export type ProfileAnswer = v.InferOutput<typeof profileAnswer>
+/**
+ * `GET /api/v1/profile`: who the presented credential belongs to. The token check of every login. What our
+ * server answers; a client reads less of it, because other servers have this route as well.
+ */
+export interface ProfileAnswer {
+  id: string
+  email: string | null
+  name: string | null
+  nickName: string | null
+  provider: string
+  role: string
+  tenant: string
+  scopes: string[]
+}
 
 export const healthAnswer = v.looseObject({
   status: v.literal('ok'),

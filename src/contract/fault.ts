@@ -28,7 +28,11 @@ export class Fault extends Error {
   /** The next step, where there is one. */
   readonly hint: string | undefined
 
-  constructor(code: FaultCode, message: string, options: { hint?: string | undefined; cause?: unknown } = {}) {
+  constructor(
+    code: FaultCode,
+    message: string,
+    options: { hint?: string | undefined; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause })
     this.name = 'Fault'
     this.code = code

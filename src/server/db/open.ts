@@ -78,6 +78,8 @@ function refuseForeign(sqlite: Database, path: string): void {
 }
 
 function migrate(sqlite: Database): void {
+  // A database that is up to date is not written to by being opened.
+  if (pragma(sqlite, 'user_version') === MIGRATIONS.length) return
   const apply = sqlite.transaction(() => {
     // Read inside the transaction: another process may have migrated in the meantime.
     for (const sql of MIGRATIONS.slice(pragma(sqlite, 'user_version'))) sqlite.run(sql)

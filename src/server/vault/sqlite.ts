@@ -66,15 +66,15 @@ export async function openSqliteVault(deps: {
       return new Secret(plaintext.toString())
     },
 
-    async list(tenantId, scope) {
+    async list(tenantId, wanted) {
       const rows = await db
         .select({ scope: secrets.scope, key: secrets.key, updatedAt: secrets.updatedAt })
         .from(secrets)
         .where(
-          and(eq(secrets.tenantId, tenantId), scope === undefined ? undefined : eq(secrets.scope, scope)),
+          and(eq(secrets.tenantId, tenantId), wanted === undefined ? undefined : eq(secrets.scope, wanted)),
         )
         .orderBy(asc(secrets.scope), asc(secrets.key))
-      return rows.map((row) => ({ ...row, tenantId, scope: parseScope(row.scope) }))
+      return rows.map(({ scope, key, updatedAt }) => ({ tenantId, scope: parseScope(scope), key, updatedAt }))
     },
 
     async remove(place) {
