@@ -1,6 +1,6 @@
-import { inspect } from 'node:util'
-
 const MASK = '[secret]'
+/** `util.inspect.custom`, without loading `node:util`. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
 /**
  * A string that never prints: string conversion, JSON and inspection all give `[secret]`.
@@ -29,7 +29,7 @@ export class Secret {
     return MASK
   }
 
-  [inspect.custom](): string {
+  [INSPECT](): string {
     return MASK
   }
 }
