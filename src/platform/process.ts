@@ -2,13 +2,13 @@
 export type Env = Readonly<Record<string, string | undefined>>
 
 /** These make any Bun program, so also our binary, run other code: no child of ours may inherit them. */
-const BUN_SWITCHES = ['BUN_OPTIONS', 'BUN_BE_BUN']
+const BUN_SWITCHES = new Set(['BUN_OPTIONS', 'BUN_BE_BUN'])
 
 /** A copy of `env` that is safe to hand to a child. */
 export function childEnv(env: Env): Record<string, string> {
   const copy: Record<string, string> = {}
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !BUN_SWITCHES.includes(name)) copy[name] = value
+    if (value !== undefined && !BUN_SWITCHES.has(name)) copy[name] = value
   }
   return copy
 }
@@ -16,5 +16,7 @@ export function childEnv(env: Env): Record<string, string> {
 /** The command line that starts fob again: the binary itself, or Bun with our source. */
 export function selfCommand(): string[] {
   const entry = Bun.main
-  return entry.startsWith('/$bunfs/') || entry.includes('~BUN') ? [process.execPath] : [process.execPath, entry]
+  return entry.startsWith('/$bunfs/') || entry.includes('~BUN')
+    ? [process.execPath]
+    : [process.execPath, entry]
 }

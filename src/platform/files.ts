@@ -1,0 +1,143 @@
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/**
+ * Files that only their owner may read (0600, in a folder of 0700), and the one way to write them:
+ * temporary file in the same folder, fsync, rename, fsync of the folder. A reader sees the old text or the
+ * new one, never a part. On Windows modes mean nothing and the profile folder's access list does the work.
+ */
+
+/** A private file is never larger; what is, is not ours. */
+const MAX_BYTES = 16 * 1024 * 1024
+const OTHERS = 0o077
+
+/**
+ * The text of a private file, or undefined where there is none. A mode that lets others read is narrowed.
+ * @throws the system's error (`code` EACCES, EISDIR …) when it is there and cannot be read.
+ */
+export function readPrivateFile(path: string): string | undefined {
+  const fd = openForReading(path)
+  if (fd === undefined) return undefined
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFile()) throw fileError('EISDIR', 'not a regular file')
+    if (stat.size > MAX_BYTES) throw fileError('EFBIG', 'the file is too large')
+    if ((stat.mode & OTHERS) !== 0) narrow(fd)
+    return readFileSync(fd, 'utf8')
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * Replaces a private file by `text`. A missing folder is made with mode 0700; `ownFolder` says that the
+ * folder is fob's own, so that a wider mode of an existing one is repaired (the folder of a file that the
+ * user named with `--auth-config` is theirs and stays as it is).
+ * @throws the system's error; the old file is then untouched and no temporary file is left.
+ */
+export function writePrivateFile(path: string, text: string, options: { ownFolder: boolean }): void {
+  const target = linkTarget(path)
+  const folder = dirname(target)
+  ensurePrivateFolder(dirname(path), options)
+  const temporary = join(
+    folder,
+    `.${basename(target)}.${Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex')}.tmp`,
+  )
+  const { O_CREAT, O_EXCL, O_WRONLY } = constants
+  const fd = openSync(temporary, O_CREAT | O_EXCL | O_WRONLY, 0o600)
+  try {
+    try {
+      writeAll(fd, Buffer.from(text))
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temporary, target)
+  } catch (error) {
+    removeQuietly(temporary)
+    throw error
+  }
+  syncFolder(folder)
+}
+
+/** Makes `folder` and its parents with mode 0700; repairs a wider mode only where the folder is fob's own. */
+export function ensurePrivateFolder(folder: string, { ownFolder }: { ownFolder: boolean }): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  if (ownFolder && (statSync(folder).mode & OTHERS) !== 0) chmodSync(folder, 0o700)
+}
+
+function openForReading(path: string): number | undefined {
+  try {
+    // Without O_NONBLOCK a pipe put in the file's place would hold us for good.
+    return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+/**
+ * Where a write to `path` must land. A symbolic link that this user made (dotfiles kept elsewhere) is
+ * followed, so that it stays a link; one that somebody else planted, in `/tmp` say, is refused.
+ */
+function linkTarget(path: string): string {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat === undefined || !stat.isSymbolicLink()) return path
+  if (process.geteuid !== undefined && stat.uid !== process.geteuid()) {
+    throw fileError('ELOOP', 'a symbolic link of another user stands in its place')
+  }
+  return realpathSync(path)
+}
+
+function narrow(fd: number): void {
+  try {
+    fchmodSync(fd, 0o600)
+  } catch {
+    // Somebody else's file (or a file system without modes): reading it is still what was asked for.
+  }
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  let written = 0
+  while (written < bytes.length) written += writeSync(fd, bytes, written)
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // It was renamed, or was never there.
+  }
+}
+
+/** The rename itself must survive a power cut. Windows cannot open a folder and does not need it. */
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return
+  const fd = openSync(folder, constants.O_RDONLY)
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function fileError(code: string, message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code })
+}

@@ -1,0 +1,131 @@
+/**
+ * The system's keychain: macOS Keychain, Windows Credential Manager, Secret Service on Linux (S198).
+ * The sole user of the keytar addon, which is loaded at the first call and not before. Keychains hang (a
+ * prompt that nobody sees, a bus that is silent), so every call is bounded.
+ */
+
+/** Baked in by `scripts/build`, so that only that one addon is embedded; the source picks by the machine. */
+declare const FOB_KEYTAR_TARGET: string | undefined
+
+/** Why the keychain did not do it. */
+export type KeychainReason =
+  | 'no_library'
+  | 'no_bus'
+  | 'no_service'
+  | 'locked'
+  | 'denied'
+  | 'timeout'
+  | 'failed'
+
+/** Each reason as the end of "the keychain cannot be used: …". */
+export const KEYCHAIN_REASONS: Readonly<Record<KeychainReason, string>> = {
+  no_library: 'its library is not installed (libsecret on Linux)',
+  no_bus: 'there is no D-Bus session',
+  no_service: 'no keychain service is running',
+  locked: 'it is locked',
+  denied: 'it refused',
+  timeout: 'it did not answer in time',
+  failed: 'it failed',
+}
+
+type KeychainResult<T> = { ok: true; value: T } | { ok: false; reason: KeychainReason }
+
+/** Entries by service and account. No call throws, and none lasts longer than the bound. */
+export interface Keychain {
+  /** Undefined where there is no such entry; a locked keychain on Linux may answer the same. */
+  get(service: string, account: string): Promise<KeychainResult<string | undefined>>
+  /** Writes and reads back: a write that cannot be read again counts as `locked`. */
+  set(service: string, account: string, value: string): Promise<KeychainResult<void>>
+  /** False where there was nothing to delete. */
+  delete(service: string, account: string): Promise<KeychainResult<boolean>>
+  /** The accounts of a service. */
+  findAll(service: string): Promise<KeychainResult<string[]>>
+}
+
+/** What the addon exports; `@github/keytar`'s own JavaScript is a thin wrapper around this. */
+interface Addon {
+  getPassword(service: string, account: string): Promise<string | null>
+  setPassword(service: string, account: string, value: string): Promise<void>
+  deletePassword(service: string, account: string): Promise<boolean>
+  findCredentials(service: string): Promise<{ account: string }[]>
+}
+
+/** @param timeoutMs how long one call may take. */
+export function openKeychain({ timeoutMs = 3000 }: { timeoutMs?: number } = {}): Keychain {
+  let addon: Addon | undefined
+  const call = <T>(use: (addon: Addon) => Promise<T>): Promise<KeychainResult<T>> =>
+    bounded(timeoutMs, async () => use((addon ??= loadAddon())))
+  const get: Keychain['get'] = async (service, account) =>
+    call(async (a) => (await a.getPassword(service, account)) ?? undefined)
+  return {
+    get,
+    set: async (service, account, value) => {
+      const written = await call((a) => a.setPassword(service, account, value))
+      if (!written.ok) return written
+      const read = await get(service, account)
+      if (!read.ok) return read
+      return read.value === value ? { ok: true, value: undefined } : { ok: false, reason: 'locked' }
+    },
+    delete: (service, account) => call((a) => a.deletePassword(service, account)),
+    findAll: (service) => call(async (a) => (await a.findCredentials(service)).map((c) => c.account)),
+  }
+}
+
+async function bounded<T>(timeoutMs: number, work: () => Promise<T>): Promise<KeychainResult<T>> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<KeychainResult<T>>((resolve) => {
+    timer = setTimeout(() => resolve({ ok: false, reason: 'timeout' }), timeoutMs)
+  })
+  const result = work().then(
+    (value): KeychainResult<T> => ({ ok: true, value }),
+    (error: unknown): KeychainResult<T> => ({ ok: false, reason: reasonOf(error) }),
+  )
+  try {
+    return await Promise.race([result, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The addon speaks in the sentences of libsecret, Keychain Services and Windows; these are their marks. */
+const MARKS: readonly (readonly [KeychainReason, RegExp])[] = [
+  ['no_library', /shared object|dlopen|no prebuilt addon|cannot find module|image not found/i],
+  ['no_bus', /autolaunch|could not connect|DBUS_SESSION_BUS_ADDRESS|connection is closed/i],
+  ['locked', /locked|interaction is not allowed|-25308/i],
+  ['no_service', /not provided by any|does not exist at path|no such secret|ServiceUnknown|Spawn\./i],
+  ['denied', /cancell?ed|denied|dismissed|passphrase you entered|-128|-25293/i],
+  ['timeout', /timed? ?out/i],
+]
+
+/** Which reason an error of the addon stands for. Its text is not passed on. */
+export function reasonOf(error: unknown): KeychainReason {
+  const text = error instanceof Error ? error.message : ''
+  return MARKS.find(([, mark]) => mark.test(text))?.[0] ?? 'failed'
+}
+
+function loadAddon(): Addon {
+  // Each comparison is decided at build time, and what can never run is not embedded.
+  if (typeof FOB_KEYTAR_TARGET === 'undefined') return require(addonPath()) as Addon
+  if (FOB_KEYTAR_TARGET === 'linux-x64') return require('keytar/prebuilds/linux-x64/keytar.node') as Addon
+  if (FOB_KEYTAR_TARGET === 'linux-arm64') return require('keytar/prebuilds/linux-arm64/keytar.node') as Addon
+  if (FOB_KEYTAR_TARGET === 'linuxmusl-x64') {
+    return require('keytar/prebuilds/linuxmusl-x64/keytar.node') as Addon
+  }
+  if (FOB_KEYTAR_TARGET === 'linuxmusl-arm64') {
+    return require('keytar/prebuilds/linuxmusl-arm64/keytar.node') as Addon
+  }
+  if (FOB_KEYTAR_TARGET === 'darwin-x64') return require('keytar/prebuilds/darwin-x64/keytar.node') as Addon
+  if (FOB_KEYTAR_TARGET === 'darwin-arm64') {
+    return require('keytar/prebuilds/darwin-arm64/keytar.node') as Addon
+  }
+  if (FOB_KEYTAR_TARGET === 'win32-x64') return require('keytar/prebuilds/win32-x64/keytar.node') as Addon
+  if (FOB_KEYTAR_TARGET === 'win32-arm64') return require('keytar/prebuilds/win32-arm64/keytar.node') as Addon
+  throw new Error('no prebuilt addon for this system')
+}
+
+/** The addon's folder for the machine that runs the source: `linuxmusl-…` where the C library is musl. */
+function addonPath(): string {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+  const musl = process.platform === 'linux' && report?.header?.glibcVersionRuntime === undefined
+  return `keytar/prebuilds/${process.platform}${musl ? 'musl' : ''}-${process.arch}/keytar.node`
+}

@@ -1,0 +1,33 @@
+/** Questions to a person at a terminal, on stderr. The sole importer of @clack/prompts, and only when one is asked. */
+
+/** What came of a question. Where there is no terminal, nothing is asked and the caller says what to do. */
+export type Answer<T> = { status: 'answered'; value: T } | { status: 'cancelled' } | { status: 'no_terminal' }
+
+export interface PromptContext {
+  /** False with `--no-input`, in CI, or where standard input or standard error is no terminal. */
+  interactive: boolean
+  signal: AbortSignal
+}
+
+/** A yes or no question; Enter means `initial`. */
+export async function confirm(
+  message: string,
+  { interactive, signal }: PromptContext,
+  initial = false,
+): Promise<Answer<boolean>> {
+  if (!interactive) return { status: 'no_terminal' }
+  const clack = await import('@clack/prompts')
+  const value = await clack.confirm({ message, initialValue: initial, output: process.stderr, signal })
+  return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
+}
+
+/** A value that is not shown while it is typed. */
+export async function password(
+  message: string,
+  { interactive, signal }: PromptContext,
+): Promise<Answer<string>> {
+  if (!interactive) return { status: 'no_terminal' }
+  const clack = await import('@clack/prompts')
+  const value = await clack.password({ message, output: process.stderr, signal })
+  return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
+}

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { isOpenable, openBrowser } from '../../src/platform/browser.ts'
+import { shellScript } from '../support/browser.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const url = 'http://127.0.0.1:1/authorize?a=1&b=%20;$(id)'
+
+/** A browser that writes its arguments, one a line, and its BUN_OPTIONS. */
+function recorder(): { command: string; args: () => string[] } {
+  const file = join(temporaryFolder(), 'args')
+  const command = shellScript(
+    `for a in "$@"; do echo "$a"; done > '${file}'; echo "env:$BUN_OPTIONS" >> '${file}'`,
+  )
+  return { command, args: () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []) }
+}
+
+describe('isOpenable', () => {
+  test.each([
+    ['https://ci.example.com/x', true],
+    ['http://127.0.0.1:8080/', true],
+    ['http://127.8.9.1/', true],
+    ['http://localhost:8080/', true],
+    ['http://[::1]:8080/', true],
+    ['http://ci.example.com/', false],
+    ['http://127.0.0.1.evil.example/', false],
+    ['http://localhost.evil.example/', false],
+    ['file:///etc/passwd', false],
+    ['javascript:alert(1)', false],
+    ['https://user:pass@ci.example.com/', false],
+    ['--new-window', false],
+    ['', false],
+  ])('%s: %p', (text, openable) => {
+    expect(isOpenable(text)).toBe(openable)
+  })
+})
+
+describe('openBrowser', () => {
+  test('S215: $BROWSER comes first and gets the URL as one argument, without a shell', async () => {
+    const { command, args } = recorder()
+    expect(await openBrowser(url, { env: { BROWSER: command, PATH: '/usr/bin:/bin' } })).toBe(true)
+    expect(args()).toEqual([new URL(url).href, 'env:'])
+  })
+
+  test('%s in $BROWSER is where the URL goes', async () => {
+    const { command, args } = recorder()
+    const env = { BROWSER: `${command} --new "%s" 'last word'`, PATH: '/usr/bin:/bin' }
+    expect(await openBrowser(url, { env })).toBe(true)
+    expect(args().slice(0, 3)).toEqual(['--new', new URL(url).href, 'last word'])
+  })
+
+  test('a program that is missing or fails gives way to the next of the list', async () => {
+    const { command, args } = recorder()
+    const failing = shellScript('exit 3')
+    const env = { BROWSER: `/nonexistent/browser:${failing}:${command}`, PATH: '/usr/bin:/bin' }
+    expect(await openBrowser(url, { env })).toBe(true)
+    expect(args()[0]).toBe(new URL(url).href)
+  })
+
+  test('S215: after $BROWSER come the openers of the system', async () => {
+    const { command, args } = recorder()
+    const folder = dirname(command)
+    Bun.spawnSync(['cp', command, join(folder, 'x-www-browser')])
+    expect(await openBrowser(url, { env: { PATH: folder }, platform: 'linux' })).toBe(true)
+    expect(args()[0]).toBe(new URL(url).href)
+  })
+
+  test('S216: false when nothing opens it', async () => {
+    expect(await openBrowser(url, { env: { PATH: '/nonexistent' }, platform: 'linux' })).toBe(false)
+  })
+
+  test('nothing is started for a URL that must not be opened', async () => {
+    const { command, args } = recorder()
+    expect(await openBrowser('file:///etc/passwd', { env: { BROWSER: command } })).toBe(false)
+    expect(args()).toEqual([])
+  })
+
+  test('the switches that make a Bun program run code do not reach the browser', async () => {
+    const { command, args } = recorder()
+    await openBrowser(url, { env: { BROWSER: command, BUN_OPTIONS: '--preload=x', PATH: '/usr/bin:/bin' } })
+    expect(args()[1]).toBe('env:')
+  })
+
+  test('one that keeps running counts as opened', async () => {
+    const env = { BROWSER: shellScript('exec sleep 3'), PATH: '/usr/bin:/bin' }
+    expect(await openBrowser(url, { env, graceMs: 50 })).toBe(true)
+  })
+})
