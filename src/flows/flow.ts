@@ -1,0 +1,59 @@
+/**
+ * How to obtain tokens from an OAuth server: one small file per grant, each returning the same thing.
+ * A flow talks to the person through `FlowUi` and to the server through `fetch`. It never saves a token,
+ * never prints one, and never checks who it belongs to: that is the profile call, which all logins share
+ * (`session/login.ts`).
+ */
+import type { Clock } from '../platform/clock.ts'
+import type { Outcome } from '../platform/loopback.ts'
+import type { Secret } from '../redact/secret.ts'
+import type { Provider } from './provider.ts'
+
+export interface TokenSet {
+  accessToken: Secret
+  refreshToken?: Secret
+  /** Milliseconds since 1970 by our clock; absent where the server gave no lifetime. */
+  expiresAt?: number
+  /** What the server granted, or what was asked where it did not say (RFC 6749 §5.1). */
+  scopes: readonly string[]
+  tokenType: string
+}
+
+/** How a flow reaches the person. */
+interface FlowUi {
+  /** One line of talk, on standard error. */
+  say(line: string): void
+  /** Opens the browser; false when it could not, and then the address that was said has to do. */
+  openUrl(url: string): Promise<boolean>
+}
+
+export interface FlowContext {
+  ui: FlowUi
+  clock: Clock
+  fetch: typeof fetch
+  /** Aborted by Ctrl-C; its reason is thrown. */
+  signal: AbortSignal
+  /** How long the person may take, in milliseconds. */
+  timeoutMs: number
+}
+
+export interface FlowRequest {
+  provider: Provider
+  /** A public client: there is no secret (S213). */
+  clientId: string
+  /** Empty: none are named and the server gives its default ones. */
+  scopes: readonly string[]
+}
+
+/** Tokens, and a last word to whoever is still waiting (the browser's tab). */
+export interface Obtained {
+  tokens: TokenSet
+  /** Must be called once, when the login is known to have worked or not. */
+  conclude(outcome: Outcome): Promise<void>
+}
+
+/**
+ * @throws Fault `login_denied`, `login_timeout`, `unreachable`, `server_error`, `failed`; the signal's
+ * reason when aborted.
+ */
+export type Flow = (request: FlowRequest, context: FlowContext) => Promise<Obtained>

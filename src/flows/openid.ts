@@ -1,0 +1,127 @@
+import type * as openidClient from 'openid-client'
+import type { Configuration, TokenEndpointResponse } from 'openid-client'
+import { Fault } from '../contract/fault.ts'
+import type { Clock } from '../platform/clock.ts'
+import { fetchFailure } from '../platform/network.ts'
+import { safeLine } from '../platform/text.ts'
+import { Secret } from '../redact/secret.ts'
+import type { TokenSet } from './flow.ts'
+
+/** The one place that loads openid-client, and that turns what it throws into faults. */
+
+export type OpenidClient = typeof openidClient
+
+/** The addresses of a server, as far as one request needs them. All are https, or http on loopback. */
+export interface Endpoints {
+  issuer: string
+  authorizationEndpoint?: string
+  tokenEndpoint?: string
+  revocationEndpoint?: string
+  jwksUri?: string
+  sendsIss?: boolean
+  idTokenAlgorithms?: readonly string[]
+}
+
+const REQUEST_SECONDS = 30
+/** A lifetime beyond this is a mistake, and dates end somewhere. */
+const MAX_LIFETIME_SECONDS = 20 * 365 * 24 * 3600
+
+/** openid-client set up for a public client; every request has a deadline and ends when `signal` does. */
+export async function configure(
+  endpoints: Endpoints,
+  clientId: string,
+  { fetch, signal }: { fetch: typeof globalThis.fetch; signal: AbortSignal },
+): Promise<{ client: OpenidClient; config: Configuration }> {
+  const client = await import('openid-client')
+  const config = new client.Configuration(
+    {
+      issuer: endpoints.issuer,
+      ...defined('authorization_endpoint', endpoints.authorizationEndpoint),
+      ...defined('token_endpoint', endpoints.tokenEndpoint),
+      ...defined('revocation_endpoint', endpoints.revocationEndpoint),
+      ...defined('jwks_uri', endpoints.jwksUri),
+      ...defined('authorization_response_iss_parameter_supported', endpoints.sendsIss),
+      ...defined('id_token_signing_alg_values_supported', endpoints.idTokenAlgorithms?.slice()),
+    },
+    clientId,
+    {},
+    client.None(),
+  )
+  // Plain http has been held to loopback before (`provider.ts`).
+  client.allowInsecureRequests(config)
+  config.timeout = REQUEST_SECONDS
+  config[client.customFetch] = (url, options) =>
+    fetch(url, {
+      method: options.method,
+      headers: options.headers,
+      redirect: 'manual',
+      ...(options.body === undefined ? {} : { body: options.body }),
+      signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
+    })
+  return { client, config }
+}
+
+/** @param asked the scopes that were asked for, which hold where the answer names none. */
+export function toTokenSet(
+  response: TokenEndpointResponse,
+  clock: Clock,
+  asked: readonly string[],
+): TokenSet {
+  const { expires_in: lifetime, refresh_token: refresh } = response
+  return {
+    accessToken: new Secret(response.access_token),
+    ...(refresh === undefined ? {} : { refreshToken: new Secret(refresh) }),
+    ...(lifetime === undefined
+      ? {}
+      : { expiresAt: clock.now() + Math.min(lifetime, MAX_LIFETIME_SECONDS) * 1000 }),
+    scopes: response.scope === undefined ? asked : response.scope.split(' ').filter((s) => s !== ''),
+    tokenType: response.token_type,
+  }
+}
+
+/**
+ * What openid-client threw, as a fault. Of a server's own words only `error` and `error_description` are
+ * shown, and those made safe: its other fields can hold codes and tokens.
+ */
+export function toFault(client: OpenidClient, error: unknown, server: string, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason
+  if (error instanceof Fault) return error
+  if (error instanceof client.AuthorizationResponseError || error instanceof client.ResponseBodyError) {
+    return refusal(error.error, error.error_description, server)
+  }
+  if (error instanceof client.ClientError) {
+    if (error.code === 'OAUTH_TIMEOUT') return unreachable(server, 'it did not answer in time')
+    const cause = error.cause
+    if (cause instanceof Response && cause.status >= 500) {
+      return new Fault('server_error', `${server} answered ${cause.status}`)
+    }
+    const code = error.code === undefined ? '' : ` (${error.code})`
+    return new Fault('server_error', `the answer of ${server} is not one of OAuth${code}`)
+  }
+  return unreachable(server, fetchFailure(error))
+}
+
+function refusal(code: string, description: string | undefined, server: string): Fault {
+  const words = description === undefined ? '' : `: ${safeLine(description)}`
+  if (code === 'access_denied') return new Fault('login_denied', `the login was denied${words}`)
+  const fact = `${server} refused the login with ${safeLine(code, 60)}${words}`
+  if (code === 'invalid_client' || code === 'unauthorized_client') {
+    return new Fault('login_denied', fact, {
+      hint: 'name the client ID that the server knows with --client-id',
+    })
+  }
+  if (code === 'invalid_scope') {
+    return new Fault('login_denied', fact, { hint: 'name the scopes to ask for with --scope' })
+  }
+  if (code === 'server_error' || code === 'temporarily_unavailable') return new Fault('server_error', fact)
+  return new Fault('login_denied', fact)
+}
+
+function unreachable(server: string, reason: string): Fault {
+  return new Fault('unreachable', `cannot reach ${server}: ${reason}`)
+}
+
+/** An optional property: absent where there is no value. */
+function defined<K extends string, T>(name: K, value: T | undefined): Partial<Record<K, T>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<K, T>)
+}

@@ -1,0 +1,165 @@
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import { ALL_SCOPES } from '../contract/scopes.ts'
+import { isLoopbackHost, isOpenable } from '../platform/browser.ts'
+import { fetchFailure } from '../platform/network.ts'
+import { safeLine } from '../platform/text.ts'
+
+/** What there is to know of an authorization server before a login. */
+export interface Provider {
+  issuer: string
+  authorizationEndpoint: string
+  tokenEndpoint: string
+  revocationEndpoint?: string
+  jwksUri?: string
+  /** Absent where the server does not tell. */
+  scopesSupported?: readonly string[]
+  /** RFC 9207: its answers always carry `iss`. */
+  sendsIss: boolean
+  idTokenAlgorithms?: readonly string[]
+  source: 'oauth-metadata' | 'openid-metadata' | 'conventional'
+}
+
+const metadataSchema = v.looseObject({
+  issuer: v.string(),
+  authorization_endpoint: v.string(),
+  token_endpoint: v.string(),
+  revocation_endpoint: v.optional(v.string()),
+  jwks_uri: v.optional(v.string()),
+  scopes_supported: v.optional(v.array(v.string())),
+  authorization_response_iss_parameter_supported: v.optional(v.boolean()),
+  id_token_signing_alg_values_supported: v.optional(v.array(v.string())),
+})
+type Metadata = v.InferOutput<typeof metadataSchema>
+
+const DISCOVERY_TIMEOUT_MS = 15_000
+const MAX_METADATA_CHARS = 256 * 1024
+
+export interface DiscoveryContext {
+  fetch: typeof fetch
+  signal: AbortSignal
+}
+
+/**
+ * Finds the authorization server at `server` (a normalised URL): RFC 8414 metadata, then OpenID Connect
+ * discovery, else the conventional paths `/oauth/authorize` and `/oauth/token` (S205, S208).
+ * @throws Fault `unreachable`; `server_error` on 5xx; `config` when the server is plain http on another
+ * machine, or when its metadata is somebody else's (RFC 8414 §3.3).
+ */
+export async function discoverProvider(server: string, context: DiscoveryContext): Promise<Provider> {
+  requireSafe(server, 'the server')
+  const base = new URL(server)
+  const path = base.pathname.replace(/\/$/, '')
+  const places = [
+    // RFC 8414 §3.1: the well-known part stands between host and path.
+    ['oauth-metadata', `${base.origin}/.well-known/oauth-authorization-server${path}`],
+    ['openid-metadata', `${base.origin}${path}/.well-known/openid-configuration`],
+  ] as const
+  for (const [source, url] of places) {
+    const metadata = await readMetadata(url, server, context)
+    if (metadata !== undefined) return fromMetadata(metadata, server, source)
+  }
+  return {
+    issuer: server,
+    authorizationEndpoint: `${server}/oauth/authorize`,
+    tokenEndpoint: `${server}/oauth/token`,
+    revocationEndpoint: `${server}/oauth/revoke`,
+    sendsIss: false,
+    source: 'conventional',
+  }
+}
+
+/**
+ * The scopes to ask for: `wanted` as it stands, else ours as far as the server knows them. Where it does
+ * not tell what it knows, none: many servers refuse a request that names an unknown one.
+ */
+export function scopesToAsk(provider: Provider, wanted: readonly string[]): string[] {
+  if (wanted.length > 0) return [...new Set(wanted.flatMap((s) => s.split(/[\s,]+/)).filter((s) => s !== ''))]
+  const known = new Set(provider.scopesSupported)
+  return ['openid', 'offline_access', ...ALL_SCOPES].filter((scope) => known.has(scope))
+}
+
+async function readMetadata(
+  url: string,
+  server: string,
+  { fetch, signal }: DiscoveryContext,
+): Promise<Metadata | undefined> {
+  const deadline = AbortSignal.timeout(DISCOVERY_TIMEOUT_MS)
+  let response: Response
+  let text: string
+  try {
+    response = await fetch(url, {
+      headers: { accept: 'application/json' },
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, deadline]),
+    })
+    text = await response.text()
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
+      hint: 'is the server running? name another with -s URL or FOB_SERVER',
+    })
+  }
+  if (response.status >= 500) throw new Fault('server_error', `${server} answered ${response.status}`)
+  // Anything else that is not metadata (404, a login page, a redirect) means: not published here.
+  if (response.status !== 200 || text.length > MAX_METADATA_CHARS) return undefined
+  const parsed = v.safeParse(metadataSchema, parseJson(text))
+  return parsed.success ? parsed.output : undefined
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function fromMetadata(metadata: Metadata, server: string, source: Provider['source']): Provider {
+  if (withoutSlash(metadata.issuer) !== server) throw foreignIssuer(metadata.issuer, server)
+  const { revocation_endpoint: revocation, jwks_uri: jwks, scopes_supported: scopes } = metadata
+  const algorithms = metadata.id_token_signing_alg_values_supported
+  for (const endpoint of [metadata.authorization_endpoint, metadata.token_endpoint, revocation, jwks]) {
+    if (endpoint !== undefined) requireSafe(endpoint, 'an address that the server names')
+  }
+  return {
+    issuer: metadata.issuer,
+    authorizationEndpoint: metadata.authorization_endpoint,
+    tokenEndpoint: metadata.token_endpoint,
+    ...(revocation === undefined ? {} : { revocationEndpoint: revocation }),
+    ...(jwks === undefined ? {} : { jwksUri: jwks }),
+    ...(scopes === undefined ? {} : { scopesSupported: scopes }),
+    ...(algorithms === undefined ? {} : { idTokenAlgorithms: algorithms }),
+    sendsIss: metadata.authorization_response_iss_parameter_supported === true,
+    source,
+  }
+}
+
+function withoutSlash(url: string): string {
+  return url.endsWith('/') ? url.slice(0, -1) : url
+}
+
+function foreignIssuer(issuer: string, server: string): Fault {
+  const usable = isOpenable(issuer)
+  return new Fault('config', `the authorization server at ${server} calls itself ${safeLine(issuer)}`, {
+    hint: usable
+      ? `use that address: -s ${new URL(issuer).href.replace(/\/$/, '')}`
+      : 'its public address is not set up correctly',
+  })
+}
+
+/** Codes and tokens travel over https, or over http where they do not leave this machine. */
+function requireSafe(text: string, what: string): void {
+  if (isOpenable(text)) return
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
+    throw new Fault(
+      'config',
+      `${what} is ${safeLine(url.origin)}, and a login must not travel over plain http`,
+      {
+        hint: 'use https; plain http is for this machine alone',
+      },
+    )
+  }
+  throw new Fault('config', `${what} is not a usable URL`)
+}

@@ -1,0 +1,76 @@
+import * as v from 'valibot'
+import { errorAnswer } from '../contract/api.ts'
+import { Fault } from '../contract/fault.ts'
+import { safeLine } from '../platform/text.ts'
+
+const details = v.looseObject({
+  ...errorAnswer.entries,
+  requiredScopes: v.optional(v.array(v.string())),
+  retryAfter: v.optional(v.number()),
+  /** The next step, as the server sees it; it may be a few lines (source with a caret under it). */
+  hint: v.optional(v.string()),
+})
+
+const MAX_HINT_LINES = 4
+
+/**
+ * A refusal of the server as a fault with its exit status (contract §3, §5).
+ * @param body the answer's text as it came; only its `message` is shown, and that made safe.
+ */
+export function refusedBy(server: string, status: number, body: string): Fault {
+  const parsed = v.safeParse(details, parseJson(body))
+  const said = parsed.success ? parsed.output : undefined
+  const words = said === undefined ? undefined : safeLine(said.message ?? said.error)
+  const hint = said?.hint === undefined ? undefined : safeLines(said.hint)
+  if (status === 401) return loginNeeded(server)
+  if (status === 400) return new Fault('usage', words ?? `${server} answered 400 bad request`, { hint })
+  if (status === 403) {
+    const scopes = said?.requiredScopes?.map((s) => safeLine(s, 60)).join(' ')
+    return new Fault('forbidden', words ?? `${server} does not allow this`, {
+      hint: scopes === undefined || scopes === '' ? undefined : `this needs the scope ${scopes}`,
+    })
+  }
+  if (status === 404) return new Fault('not_found', words ?? `${server} answered 404 not found`)
+  if (status === 409) return new Fault('conflict', words ?? `${server} answered 409 conflict`, { hint })
+  if (status === 429) {
+    const wait = said?.retryAfter
+    return new Fault('failed', words ?? `${server} asks to slow down`, {
+      hint: wait === undefined ? 'try again later' : `try again in ${wait} s`,
+    })
+  }
+  if (status >= 500)
+    return new Fault(
+      'server_error',
+      `${server} answered ${status}${words === undefined ? '' : `: ${words}`}`,
+      { hint },
+    )
+  return new Fault('failed', words ?? `${server} answered ${status}`, { hint })
+}
+
+/** Keeps the line ends and the spaces in front, which place the caret. */
+function safeLines(text: string): string {
+  const lines = text.split('\n').slice(0, MAX_HINT_LINES)
+  return lines.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${safeLine(line)}`).join('\n')
+}
+
+/** The seed's text, word for word (S48, R3). */
+function loginNeeded(server: string): Fault {
+  return new Fault(
+    'unauthenticated',
+    `authentication required: server ${server} returned 401 Unauthorized
+
+Please log in first:
+  fob auth login -s ${server}
+
+Or provide a token directly:
+  export FOB_TOKEN=<token>`,
+  )
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,179 @@
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import type { Clock } from '../platform/clock.ts'
+import { fetchFailure } from '../platform/network.ts'
+import type { Secret } from '../redact/secret.ts'
+import { parseJson, refusedBy } from './answers.ts'
+import { readEvents, type ServerEvent } from './events.ts'
+
+/** Calls to a server's API, with the credential, the tenant, a deadline, and faults for every refusal. */
+export interface Api {
+  /**
+   * One call. The answer is parsed by `schema`; an empty one is `undefined` to it.
+   * @throws Fault `unauthenticated`, `credentials_expired`, `forbidden`, `not_found`, `conflict`, `failed`,
+   * `unreachable`, `server_error`; the reason of a signal that was aborted.
+   */
+  request<T>(call: {
+    method: string
+    path: string
+    query?: Record<string, string | undefined>
+    body?: unknown
+    schema: v.GenericSchema<unknown, T>
+    signal?: AbortSignal
+  }): Promise<T>
+  /** Server-sent events until the server ends them. Connecting again is the caller's matter. */
+  events(call: { path: string; lastEventId?: string; signal: AbortSignal }): AsyncIterable<ServerEvent>
+}
+
+export interface ApiOptions {
+  /** Normalised, without a trailing slash. */
+  server: string
+  tenant: string | undefined
+  /** The `Authorization` header, asked for before every call. */
+  authorization: () => Promise<Secret | undefined>
+  version: string
+  clock: Clock
+  fetch: typeof fetch
+  signal: AbortSignal
+  /** Takes one line per request and answer, without secrets. */
+  debug: (line: string) => void
+}
+
+const CALL_TIMEOUT_MS = 30_000
+const MAX_REDIRECTS = 3
+
+interface Call {
+  method: string
+  url: URL
+  body?: unknown
+  headers: Record<string, string>
+  signal: AbortSignal
+}
+
+export function openApi(options: ApiOptions): Api {
+  const { server, clock, debug } = options
+  const send = async (call: Call): Promise<Response> => {
+    const authorization = await options.authorization()
+    const headers: Record<string, string> = {
+      'user-agent': `fob/${options.version}`,
+      ...(options.tenant === undefined ? {} : { 'x-tenant': options.tenant }),
+      ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...call.headers,
+    }
+    // Values of a query can be anybody's data; its names are enough to follow what happens.
+    debug(`> ${call.method} ${call.url.origin}${call.url.pathname}${queryNames(call.url)}`)
+    const response = await follow({ ...call, headers }, authorization, options)
+    debug(`< ${response.status} ${response.headers.get('content-type') ?? ''}`.trimEnd())
+    return response
+  }
+
+  return {
+    request: async ({ method, path, query, body, schema, signal }) => {
+      const url = callUrl(server, path, query)
+      const outer = signal === undefined ? options.signal : AbortSignal.any([options.signal, signal])
+      const deadline = AbortSignal.timeout(CALL_TIMEOUT_MS)
+      const within = AbortSignal.any([outer, deadline])
+      const text = await reach(server, outer, async () => {
+        const response = await send({
+          method,
+          url,
+          body,
+          headers: { accept: 'application/json' },
+          signal: within,
+        })
+        const answer = await response.text()
+        if (!response.ok) throw refusedBy(server, response.status, answer)
+        return answer
+      })
+      const parsed = v.safeParse(schema, text === '' ? undefined : parseJson(text))
+      if (parsed.success) return parsed.output
+      const field = v.getDotPath(parsed.issues[0])
+      throw new Fault(
+        'server_error',
+        `the answer of ${server} to ${method} ${url.pathname} was not understood`,
+        {
+          hint: `${field === null ? 'it is not what was expected' : `"${field}" is not as expected`}; are fob and the server of the same version?`,
+        },
+      )
+    },
+
+    events: ({ path, lastEventId, signal }) => {
+      const outer = AbortSignal.any([options.signal, signal])
+      const connect = (within: AbortSignal) =>
+        reach(server, outer, async () => {
+          const headers = {
+            accept: 'text/event-stream',
+            ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+          }
+          const response = await send({ method: 'GET', url: callUrl(server, path), headers, signal: within })
+          if (!response.ok) throw refusedBy(server, response.status, await response.text())
+          return response
+        })
+      return readEvents({ server, connect, clock, signal: outer })
+    },
+  }
+}
+
+/** Runs `work`; what is no fault is a connection that did not come about or broke. */
+async function reach<T>(server: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (error instanceof Fault) throw error
+    throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
+      hint: `is a server running at ${server}? name another with -s URL or FOB_SERVER`,
+    })
+  }
+}
+
+/**
+ * `fetch` would carry the credential along wherever a redirect points. Ours stays on one origin, and a body
+ * is sent once.
+ */
+async function follow(
+  call: Call,
+  authorization: Secret | undefined,
+  { fetch }: ApiOptions,
+): Promise<Response> {
+  let { url } = call
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const response = await fetch(url.href, {
+      method: call.method,
+      headers: {
+        ...call.headers,
+        ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
+      },
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      redirect: 'manual',
+      signal: call.signal,
+    })
+    const location = response.headers.get('location')
+    if (response.status < 300 || response.status >= 400 || location === null) return response
+    await response.body?.cancel()
+    const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined
+    if (next?.origin !== url.origin || call.method !== 'GET') throw movedAway(url, next)
+    url = next
+  }
+  throw new Fault('server_error', `${url.origin} redirects in a circle`)
+}
+
+function movedAway(from: URL, to: URL | undefined): Fault {
+  const elsewhere = to !== undefined && to.origin !== 'null' && to.origin !== from.origin
+  return new Fault('server_error', `${from.origin} redirects, and a credential must not follow`, {
+    hint: elsewhere ? `if you trust it, name the other server: -s ${to.origin}` : undefined,
+  })
+}
+
+function callUrl(server: string, path: string, query: Record<string, string | undefined> = {}): URL {
+  const url = new URL(`${server}${path}`)
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(name, value)
+  }
+  return url
+}
+
+function queryNames(url: URL): string {
+  const names = [...url.searchParams.keys()]
+  return names.length === 0 ? '' : `?${names.map((name) => `${name}=…`).join('&')}`
+}

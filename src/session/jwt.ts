@@ -1,0 +1,42 @@
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import type { Secret } from '../redact/secret.ts'
+
+const claims = v.looseObject({ exp: v.optional(v.number()) })
+
+/**
+ * Holds a token to be a JWT (`header.payload.signature`, S127) that has not run out (S128). The signature
+ * is the server's to check.
+ * @param now milliseconds since 1970.
+ * @throws Fault `usage` for the shape, `credentials_expired` for the time; neither shows the token.
+ */
+export function requireUsableJwt(token: Secret, source: string, now: number): void {
+  const parts = token.reveal().split('.')
+  const payload = parts.length === 3 ? v.safeParse(claims, decodePart(parts[1] ?? '')) : undefined
+  if (payload?.success !== true || parts.includes('')) {
+    throw new Fault('usage', `${source} is not a JWT (header.payload.signature)`, {
+      hint: 'a token of another kind goes into --auth-token or FOB_TOKEN',
+    })
+  }
+  const { exp } = payload.output
+  if (exp !== undefined && exp * 1000 <= now) {
+    throw new Fault('credentials_expired', `the token in ${source} has expired`, { hint: 'get a new one' })
+  }
+}
+
+/** When a token ends, in milliseconds since 1970; undefined where it does not tell or is no JWT. */
+export function jwtExpiry(token: Secret): number | undefined {
+  const parts = token.reveal().split('.')
+  const payload = parts.length === 3 ? v.safeParse(claims, decodePart(parts[1] ?? '')) : undefined
+  const exp = payload?.success === true ? payload.output.exp : undefined
+  // Beyond this a date cannot be written.
+  return exp !== undefined && exp > 0 && exp < 8.64e12 ? exp * 1000 : undefined
+}
+
+function decodePart(part: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(part, 'base64url').toString())
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,165 @@
+import { Fault } from '../contract/fault.ts'
+import type { Env } from '../platform/process.ts'
+import { safeLine } from '../platform/text.ts'
+import { Secret } from '../redact/secret.ts'
+import type { Settings } from '../settings/settings.ts'
+import { requireUsableJwt } from './jwt.ts'
+
+/** Which server, which credential, which tenant: the orders of precedence, each in one function. */
+
+const DEFAULT_SERVER = 'http://localhost:8080'
+
+export interface BasicCredentials {
+  username: string
+  password: Secret
+}
+
+export interface ServerChoice {
+  /** Normalised: no user, no trailing `/` or `/api/v1`, no query. The key of the store. */
+  url: string
+  /** Where it came from, for messages. */
+  source: string
+  /** Taken out of the URL (S8), so that it is never printed with it. */
+  basic?: BasicCredentials
+}
+
+/**
+ * `--server`, `FOB_SERVER`, config `server`, the only stored one, `http://localhost:8080` (R8, S231).
+ * `CI_SERVER_URL` is never read: GitLab sets it to its own address (R1).
+ * @throws Fault `usage` or `config` when what was named is no URL.
+ */
+export async function resolveServer(input: {
+  flag: string | undefined
+  env: Env
+  settings: Settings
+  stored: () => Promise<readonly { server: string }[]>
+}): Promise<ServerChoice> {
+  const { flag, env, settings } = input
+  if (flag !== undefined) return { ...normalizeServer(flag, '--server'), source: '--server' }
+  if (env.FOB_SERVER) return { ...normalizeServer(env.FOB_SERVER, 'FOB_SERVER'), source: 'FOB_SERVER' }
+  if (settings.server) {
+    return { ...normalizeServer(settings.server, 'server in config.toml'), source: 'config.toml' }
+  }
+  const [only, ...more] = await input.stored()
+  if (only !== undefined && more.length === 0) return { url: only.server, source: 'the only stored login' }
+  return { url: DEFAULT_SERVER, source: 'the default' }
+}
+
+/**
+ * A server's address in its one spelling. A bare `ci.example.com` means https (http on this machine);
+ * user and password are taken out.
+ * @throws Fault `usage`; the message never repeats the text, which can hold a password.
+ */
+export function normalizeServer(text: string, from: string): Omit<ServerChoice, 'source'> {
+  const trimmed = text.trim()
+  const url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`)
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw new Fault('usage', `${from} is not an http or https URL`, {
+      hint: 'write it as https://ci.example.com',
+    })
+  }
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) && isLocal(url.hostname)) url.protocol = 'http:'
+  if (url.search !== '' || url.hash !== '') {
+    throw new Fault('usage', `${from} must not have a query or a fragment`)
+  }
+  const { username, password } = url
+  let path = url.pathname
+  // Both, in any number: `/api/v1/api/v1` must not be possible (R8).
+  while (/(\/|\/api\/v1)$/.test(path)) path = path.replace(/(\/|\/api\/v1)$/, '')
+  const result = { url: `${url.origin}${path}` }
+  if (username === '' && password === '') return result
+  return { ...result, basic: { username: decode(username), password: new Secret(decode(password)) } }
+}
+
+/** A credential that is presented to the server, and where it came from. */
+export type Presented =
+  | { kind: 'bearer'; token: Secret; source: string }
+  | { kind: 'stored' }
+  | { kind: 'basic'; credentials: BasicCredentials }
+  | { kind: 'none' }
+
+/**
+ * The one order of all commands (R9): `--auth-token` or `--jwt-token`, `FOB_TOKEN`, `FOB_JWT_TOKEN`,
+ * `CI_AUTH_TOKEN`, the stored credential, Basic credentials in the URL.
+ * @throws Fault `usage` when both flags are given or a token is misshapen; `credentials_expired` for a JWT
+ * that has run out.
+ */
+export function resolvePresented(input: {
+  authToken: string | undefined
+  jwtToken: string | undefined
+  env: Env
+  hasStored: boolean
+  basic: BasicCredentials | undefined
+  now: number
+}): Presented {
+  const { authToken, jwtToken, env, now } = input
+  if (authToken !== undefined && jwtToken !== undefined) {
+    throw new Fault('usage', 'give --auth-token or --jwt-token, not both')
+  }
+  const candidates = [
+    { value: authToken, source: '--auth-token', jwt: false },
+    { value: jwtToken, source: '--jwt-token', jwt: true },
+    { value: env.FOB_TOKEN || undefined, source: 'FOB_TOKEN', jwt: false },
+    { value: env.FOB_JWT_TOKEN || undefined, source: 'FOB_JWT_TOKEN', jwt: true },
+    { value: env.CI_AUTH_TOKEN || undefined, source: 'CI_AUTH_TOKEN', jwt: false },
+  ]
+  for (const { value, source, jwt } of candidates) {
+    if (value === undefined) continue
+    const token = parseToken(value, source)
+    if (jwt) requireUsableJwt(token, source, now)
+    return { kind: 'bearer', token, source }
+  }
+  if (input.hasStored) return { kind: 'stored' }
+  return input.basic === undefined ? { kind: 'none' } : { kind: 'basic', credentials: input.basic }
+}
+
+/**
+ * A token as a person or a file handed it to us: blanks around it are cut.
+ * @throws Fault `usage` when it is empty or could not stand in a header; the message never shows it.
+ */
+export function parseToken(text: string, source: string): Secret {
+  const token = text.trim()
+  if (token === '') throw new Fault('usage', `${source} is empty`)
+  if (!/^[\u0021-\u007e]+$/.test(token)) {
+    throw new Fault('usage', `${source} is not one token: it holds blanks or characters that no token has`)
+  }
+  return new Secret(token)
+}
+
+/**
+ * `--tenant`, `FOB_TENANT`, config (this server's before the global one), the one captured at login (S226).
+ * @throws Fault `usage` when it is no slug.
+ */
+export function resolveTenant(input: {
+  flag: string | undefined
+  env: Env
+  settings: Settings
+  server: string
+  captured: string | undefined
+}): string | undefined {
+  const { flag, env, settings, server, captured } = input
+  const perServer = settings.servers?.[server]?.tenant
+  const slug = flag ?? (env.FOB_TENANT || perServer || settings.tenant || captured)
+  if (slug !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(slug)) {
+    throw new Fault('usage', `"${safeLine(slug, 40)}" is not a tenant`, {
+      hint: 'a tenant is a slug of letters, digits, ".", "_" and "-"',
+    })
+  }
+  return slug
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
+function isLocal(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

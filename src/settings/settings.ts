@@ -1,0 +1,76 @@
+/**
+ * The user's preferences: `config.toml` in fob's home (S237). Never a secret. Keys that we do not know
+ * survive a rewrite. It knows no precedence: flags, variables and defaults are `session`'s and `cli`'s.
+ */
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import { readPrivateFile, writePrivateFile } from '../platform/files.ts'
+import type { TomlTable } from '../platform/toml.ts'
+
+const schema = v.looseObject({
+  server: v.optional(v.string()),
+  tenant: v.optional(v.string()),
+  output: v.optional(v.string()),
+  servers: v.optional(v.record(v.string(), v.looseObject({ tenant: v.optional(v.string()) }))),
+})
+export type Settings = v.InferOutput<typeof schema>
+
+export function settingsPath(home: string): string {
+  return join(home, 'config.toml')
+}
+
+/**
+ * The settings, empty where there is no file. TOML is loaded only when there is one.
+ * @throws Fault `config` naming the file and the place or key that is wrong.
+ */
+export async function readSettings(home: string): Promise<Settings> {
+  const table = await readTable(settingsPath(home))
+  return table === undefined ? {} : check(table, settingsPath(home))
+}
+
+/**
+ * Changes the file: `change` alters the table as it stands, unknown keys included.
+ * @throws Fault `config` when the file is damaged, before or after; then it is left as it was.
+ */
+export async function updateSettings(home: string, change: (table: TomlTable) => void): Promise<void> {
+  const path = settingsPath(home)
+  const table = (await readTable(path)) ?? {}
+  check(table, path)
+  change(table)
+  check(table, path)
+  const { formatToml } = await import('../platform/toml.ts')
+  try {
+    writePrivateFile(path, formatToml(table), { ownFolder: true })
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+async function readTable(path: string): Promise<TomlTable | undefined> {
+  let text: string | undefined
+  try {
+    text = readPrivateFile(path)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  if (text === undefined) return undefined
+  const { parseToml } = await import('../platform/toml.ts')
+  const result = parseToml(text)
+  if (result.ok) return result.table
+  throw new Fault('config', `${path} is not valid TOML (line ${result.line}, column ${result.column})`, {
+    hint: 'repair it, or delete it to start afresh',
+  })
+}
+
+function check(table: TomlTable, path: string): Settings {
+  const parsed = v.safeParse(schema, table)
+  if (parsed.success) return parsed.output
+  const key = v.getDotPath(parsed.issues[0]) ?? 'a key'
+  throw new Fault('config', `${path}: "${key}" has the wrong type`, { hint: 'a setting is a text in quotes' })
+}
+
+function unreadable(path: string, error: unknown): unknown {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  return code === undefined ? error : new Fault('config', `cannot use ${path}: ${code}`)
+}

@@ -1,0 +1,38 @@
+import { join, resolve } from 'node:path'
+import type { Clock } from '../platform/clock.ts'
+import { type Keychain, openKeychain } from '../platform/keychain.ts'
+import type { Env } from '../platform/process.ts'
+import { credentialsFile } from './document.ts'
+import { fileStore } from './file.ts'
+import { keychainStore } from './keychain.ts'
+import type { Store } from './store.ts'
+
+export interface OpenStoreOptions {
+  /** `$FOB_HOME` or `~/.fob`. */
+  home: string
+  env: Env
+  /** `--auth-config`. */
+  authConfig: string | undefined
+  clock: Clock
+  signal?: AbortSignal
+  keychain?: () => Keychain
+}
+
+/**
+ * The store of this run: the file named by `--auth-config`, `FOB_AUTH_CONFIG` or `CI_AUTH_CONFIG` and nothing
+ * else (R2, S45), or the keychain with the file of the home behind it. Opens nothing yet.
+ */
+export function openStore(options: OpenStoreOptions): Store {
+  const { home, env, clock, signal } = options
+  const common = { clock, ...(signal === undefined ? {} : { signal }) }
+  const named = options.authConfig ?? (env.FOB_AUTH_CONFIG || env.CI_AUTH_CONFIG || undefined)
+  if (named !== undefined) {
+    return fileStore(credentialsFile(resolve(named), { ...common, ownFolder: false }), 'named')
+  }
+  let keychain: Keychain | undefined
+  return keychainStore({
+    file: credentialsFile(join(home, 'credentials'), { ...common, ownFolder: true }),
+    keychain: options.keychain ?? (() => (keychain ??= openKeychain())),
+    service: env.FOB_HOME ? `fob ${resolve(home)}` : 'fob',
+  })
+}

@@ -1,0 +1,326 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { Fault } from '../../src/contract/fault.ts'
+import { browserFlow } from '../../src/flows/browser.ts'
+import type { FlowContext, Obtained } from '../../src/flows/flow.ts'
+import { discoverProvider, scopesToAsk } from '../../src/flows/provider.ts'
+import { refreshTokens } from '../../src/flows/refresh.ts'
+import { revokeToken } from '../../src/flows/revoke.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { Secret } from '../../src/redact/secret.ts'
+import { manualClock } from '../support/manual-clock.ts'
+import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../support/oauth-server.ts'
+
+const servers: TestOAuthServer[] = []
+function start(changes: Partial<Behaviour> = {}): TestOAuthServer {
+  const server = startOAuthServer(changes)
+  servers.push(server)
+  return server
+}
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop()
+})
+
+const never = new AbortController().signal
+const anyPort = [0]
+
+/** A context whose browser does what `visit` does with the authorize URL. */
+function contextWith(
+  visit: (url: string) => unknown,
+  changes: Partial<FlowContext> = {},
+): FlowContext & { said: string[] } {
+  const said: string[] = []
+  return {
+    ui: {
+      say: (line) => void said.push(line),
+      openUrl: async (url) => {
+        void visit(url)
+        return true
+      },
+    },
+    clock: systemClock,
+    fetch,
+    signal: never,
+    timeoutMs: 10_000,
+    said,
+    ...changes,
+  }
+}
+
+async function faultOf(work: Promise<unknown>): Promise<Fault> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (e: unknown) => e,
+  )
+  if (error instanceof Fault) return error
+  throw new Error(`not a fault: ${String(error)}`)
+}
+
+describe('discoverProvider', () => {
+  test.each([
+    ['oauth', 'oauth-metadata'],
+    ['openid', 'openid-metadata'],
+    ['none', 'conventional'],
+  ] as const)('S205, S208: metadata "%s" is found as %s', async (metadata, source) => {
+    const server = start({ metadata })
+    const provider = await discoverProvider(server.url, { fetch, signal: never })
+    expect(provider).toMatchObject({
+      source,
+      issuer: server.url,
+      authorizationEndpoint: `${server.url}/oauth/authorize`,
+      tokenEndpoint: `${server.url}/oauth/token`,
+    })
+  })
+
+  test('an issuer elsewhere is an error that names the address to use', async () => {
+    const server = start({ issuer: 'https://ci.example.com' })
+    const fault = await faultOf(discoverProvider(server.url, { fetch, signal: never }))
+    expect(fault.code).toBe('config')
+    expect(fault.message).toContain('calls itself https://ci.example.com')
+    expect(fault.hint).toBe('use that address: -s https://ci.example.com')
+  })
+
+  test.each([
+    ['token_endpoint', 'http://tokens.example.com/t'],
+    ['authorization_endpoint', 'javascript:alert(1)'],
+    ['revocation_endpoint', 'http://10.0.0.1/revoke'],
+  ])('%s at %s is refused', async (field, value) => {
+    const server = start({ extraMetadata: { [field]: value } })
+    expect((await faultOf(discoverProvider(server.url, { fetch, signal: never }))).code).toBe('config')
+  })
+
+  test('plain http to another machine is refused before anything is sent', async () => {
+    const refuse = Object.assign(() => Promise.reject(new Error('sent')), { preconnect: () => {} })
+    const fault = await faultOf(discoverProvider('http://ci.example.com', { fetch: refuse, signal: never }))
+    expect([fault.code, fault.hint]).toEqual(['config', 'use https; plain http is for this machine alone'])
+  })
+
+  test('a server that is down is unreachable', async () => {
+    const server = start()
+    await server.stop()
+    expect((await faultOf(discoverProvider(server.url, { fetch, signal: never }))).code).toBe('unreachable')
+  })
+})
+
+describe('scopesToAsk', () => {
+  const provider = {
+    issuer: 'x',
+    authorizationEndpoint: 'x',
+    tokenEndpoint: 'x',
+    sendsIss: false,
+    source: 'conventional',
+  } as const
+  test.each([
+    ['ours that the server knows', ['openid', 'runs:read', 'else'], [], ['openid', 'runs:read']],
+    ['none where the server does not tell', undefined, [], []],
+    ['what was named, as it stands', ['openid'], ['a b', 'c,a'], ['a', 'b', 'c']],
+  ])('%s', (_, scopesSupported, wanted, asked) => {
+    expect(scopesToAsk({ ...provider, ...(scopesSupported && { scopesSupported }) }, wanted)).toEqual(asked)
+  })
+})
+
+/** Runs the flow against `server` with a browser that follows redirects, and ends it as `ok`. */
+async function run(
+  server: TestOAuthServer,
+  context: FlowContext,
+  ports: readonly number[] = anyPort,
+): Promise<Obtained> {
+  const provider = await discoverProvider(server.url, { fetch, signal: never })
+  return browserFlow({ provider, clientId: 'fob-cli', scopes: scopesToAsk(provider, []) }, context, ports)
+}
+
+describe('the browser flow', () => {
+  test('S195, S200, S201, S206, S208: a login with a fresh verifier and state, checked by the server', async () => {
+    const server = start()
+    let page: Promise<Response> | undefined
+    const context = contextWith((url) => (page = fetch(url)))
+    const first = await run(server, context)
+    await Promise.all([first.conclude({ ok: true }), page])
+    expect((await page)?.status).toBe(200)
+    expect(first.tokens.scopes).toEqual(['offline_access', 'pipelines:read', 'runs:read'])
+    expect(first.tokens.refreshToken).toBeInstanceOf(Secret)
+    expect(server.valid.has(first.tokens.accessToken.reveal())).toBe(true)
+    expect(Math.abs((first.tokens.expiresAt ?? 0) - Date.now() - 3_600_000)).toBeLessThan(5000)
+    const second = await run(server, context)
+    await Promise.all([second.conclude({ ok: true }), page])
+    const [a, b] = server.seen.authorize
+    for (const name of ['state', 'code_challenge']) {
+      expect((a?.get(name) ?? '').length).toBeGreaterThanOrEqual(43)
+      expect(a?.get(name)).not.toBe(b?.get(name))
+    }
+    expect(a?.get('response_type')).toBe('code')
+    expect(a?.get('redirect_uri')).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback$/)
+    expect(a?.get('prompt')).toBe('consent')
+    expect(server.seen.token[0]?.get('client_secret')).toBeNull()
+  })
+
+  test('S203: it takes the first free port of its list', async () => {
+    const server = start()
+    const taken = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
+    const obtained = await run(server, contextWith(fetch), [taken.port ?? 0, 0])
+    await obtained.conclude({ ok: true })
+    void taken.stop(true)
+    expect(server.seen.authorize[0]?.get('redirect_uri')).not.toContain(`:${taken.port}/`)
+  })
+
+  test('S204, S246: without a free port it fails with "no callback port available"', async () => {
+    const server = start()
+    const taken = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
+    const fault = await faultOf(run(server, contextWith(fetch), [taken.port ?? 0]))
+    void taken.stop(true)
+    expect(fault.message).toBe('no callback port available')
+    expect(fault.hint).toContain(String(taken.port))
+  })
+
+  test('S216: without a browser the address is said and the wait goes on', async () => {
+    const server = start()
+    const context = contextWith(() => {})
+    const address = Promise.withResolvers<string>()
+    context.ui = {
+      say: (line) => {
+        context.said.push(line)
+        if (line.trim().startsWith('http')) address.resolve(line.trim())
+      },
+      openUrl: async () => false,
+    }
+    const flow = run(server, context)
+    const page = fetch(await address.promise)
+    const obtained = await flow
+    await Promise.all([obtained.conclude({ ok: true }), page])
+    expect(context.said.join('\n')).toContain('No browser could be opened here')
+  })
+
+  test('a denied consent ends it with login_denied, and the page tells the truth', async () => {
+    const server = start({ consent: 'deny' })
+    let page: Promise<Response> | undefined
+    const fault = await faultOf(
+      run(
+        server,
+        contextWith((url) => (page = fetch(url))),
+      ),
+    )
+    expect([fault.code, fault.message]).toEqual(['login_denied', 'the login was denied: no \ufffd[31mthanks'])
+    const response = await page
+    expect(response?.status).toBe(400)
+    expect(await response?.text()).not.toContain('✓')
+  })
+
+  test('an answer with a foreign iss is refused (RFC 9207) and its code never sent', async () => {
+    const server = start({ consent: 'wrong-iss' })
+    const fault = await faultOf(run(server, contextWith(fetch)))
+    expect(fault.code).toBe('server_error')
+    expect(server.seen.token).toEqual([])
+  })
+
+  test('S201: an answer with a wrong state is not the end of the login', async () => {
+    const server = start()
+    const context = contextWith(async (url) => {
+      const callback = new URL(new URL(url).searchParams.get('redirect_uri') ?? '')
+      callback.search = '?code=stolen&state=guess'
+      expect((await fetch(callback)).status).toBe(400)
+      await fetch(url)
+    })
+    const obtained = await run(server, context)
+    await obtained.conclude({ ok: true })
+    expect(server.seen.token).toHaveLength(1)
+  })
+
+  test('nobody approves: login_timeout after exactly the time given, with no sleep in this test', async () => {
+    const server = start()
+    const clock = manualClock()
+    const flow = faultOf(
+      run(
+        server,
+        contextWith(() => {}, { clock, timeoutMs: 300_000 }),
+      ),
+    )
+    await clock.sleeping()
+    await clock.advance(299_999)
+    expect(await Promise.race([flow, Promise.resolve('waiting')])).toBe('waiting')
+    await clock.advance(1)
+    expect((await flow).code).toBe('login_timeout')
+  })
+
+  test('Ctrl-C ends the wait with its own reason and frees the port', async () => {
+    const server = start()
+    const abort = new AbortController()
+    let redirectUri = ''
+    const context = contextWith(
+      (url) => {
+        redirectUri = new URL(url).searchParams.get('redirect_uri') ?? ''
+        abort.abort(new Fault('interrupted', 'interrupted'))
+      },
+      { signal: abort.signal },
+    )
+    expect((await faultOf(run(server, context))).code).toBe('interrupted')
+    expect(await fetch(redirectUri).catch(() => 'closed')).toBe('closed')
+  })
+
+  test('S246: an unknown client is told how to name another', async () => {
+    const server = start()
+    const provider = await discoverProvider(server.url, { fetch, signal: never })
+    const visit = (url: string) => {
+      server.behaviour.clientId = 'other'
+      const query = new URL(url).searchParams
+      const callback = new URL(query.get('redirect_uri') ?? '')
+      callback.search = new URLSearchParams({
+        code: 'c',
+        state: query.get('state') ?? '',
+        iss: server.url,
+      }).toString()
+      return fetch(callback)
+    }
+    const fault = await faultOf(
+      browserFlow({ provider, clientId: 'fob-cli', scopes: [] }, contextWith(visit), anyPort),
+    )
+    expect(fault.hint).toContain('--client-id')
+  })
+})
+
+describe('refresh and revoke', () => {
+  async function loggedIn(changes: Partial<Behaviour> = {}) {
+    const server = start(changes)
+    const provider = await discoverProvider(server.url, { fetch, signal: never })
+    const request = { provider, clientId: 'fob-cli', scopes: ['pipelines:read'] }
+    const obtained = await browserFlow(request, contextWith(fetch), anyPort)
+    await obtained.conclude({ ok: true })
+    const { refreshToken = new Secret('none'), accessToken } = obtained.tokens
+    const client = { ...provider, clientId: 'fob-cli', scopes: ['pipelines:read'] }
+    return { server, client, refreshToken, accessToken }
+  }
+  const context = { clock: systemClock, fetch, signal: never }
+
+  test('S245: a rotating server gives a new pair, and the old one is refused', async () => {
+    const { server, client, refreshToken } = await loggedIn()
+    const tokens = await refreshTokens({ ...client, refreshToken }, context)
+    if (tokens === 'refused') throw new Error('refused')
+    expect(tokens.refreshToken?.reveal()).not.toBe(refreshToken.reveal())
+    expect(server.valid.has(tokens.accessToken.reveal())).toBe(true)
+    expect(await refreshTokens({ ...client, refreshToken }, context)).toBe('refused')
+  })
+
+  test('a server that does not rotate leaves the old refresh token good', async () => {
+    const { client, refreshToken } = await loggedIn({ rotate: false })
+    const tokens = await refreshTokens({ ...client, refreshToken }, context)
+    expect(tokens !== 'refused' && tokens.refreshToken?.reveal()).toBe(refreshToken.reveal())
+  })
+
+  test('a server that is away says nothing about the token', async () => {
+    const { server, client, refreshToken } = await loggedIn()
+    await server.stop()
+    expect((await faultOf(refreshTokens({ ...client, refreshToken }, context))).code).toBe('unreachable')
+  })
+
+  test('a revoked token no longer works', async () => {
+    const { server, client, accessToken } = await loggedIn()
+    const revocationEndpoint = `${server.url}/oauth/revoke`
+    await revokeToken({ ...client, revocationEndpoint, token: accessToken, kind: 'access_token' }, context)
+    expect(server.valid.has(accessToken.reveal())).toBe(false)
+    expect(server.seen.revoke[0]?.get('token_type_hint')).toBe('access_token')
+    server.behaviour.revokeStatus = 503
+    const again = revokeToken(
+      { ...client, revocationEndpoint, token: accessToken, kind: 'access_token' },
+      context,
+    )
+    expect((await faultOf(again)).code).toBe('server_error')
+  })
+})

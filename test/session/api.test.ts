@@ -1,0 +1,264 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import * as v from 'valibot'
+import { Fault } from '../../src/contract/fault.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { Secret } from '../../src/redact/secret.ts'
+import { type Api, type ApiOptions, openApi } from '../../src/session/api.ts'
+import { manualClock } from '../support/manual-clock.ts'
+
+const servers: Bun.Server<undefined>[] = []
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop(true)
+})
+
+function serve(handler: (request: Request) => Response | Promise<Response>): string {
+  const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: handler })
+  servers.push(server)
+  return server.url.origin
+}
+
+function apiFor(server: string, changes: Partial<ApiOptions> = {}): Api {
+  return openApi({
+    server,
+    tenant: undefined,
+    authorization: async () => new Secret('Bearer canary-token'),
+    version: '1.2.3',
+    clock: systemClock,
+    fetch,
+    signal: new AbortController().signal,
+    debug: () => {},
+    ...changes,
+  })
+}
+
+async function faultOf(work: Promise<unknown>): Promise<Fault> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (e: unknown) => e,
+  )
+  if (error instanceof Fault) return error
+  throw new Error(`not a fault: ${String(error)}`)
+}
+
+const anything = v.unknown()
+const get = (api: Api, path = '/api/x') => api.request({ method: 'GET', path, schema: anything })
+
+describe('a call', () => {
+  test('S225: carries the credential, the tenant, our name and the body', async () => {
+    const server = serve(async (request) =>
+      Response.json({
+        url: new URL(request.url).search,
+        headers: Object.fromEntries(request.headers),
+        body: await request.json(),
+      }),
+    )
+    const answer = await apiFor(server, { tenant: 'acme' }).request({
+      method: 'PUT',
+      path: '/api/x',
+      query: { a: 'b c', none: undefined },
+      body: { k: 1 },
+      schema: v.any(),
+    })
+    expect(answer).toMatchObject({
+      url: '?a=b+c',
+      headers: { authorization: 'Bearer canary-token', 'x-tenant': 'acme', 'user-agent': 'fob/1.2.3' },
+      body: { k: 1 },
+    })
+  })
+
+  test('R3, S48: 401 is the text of the documents, word for word', async () => {
+    const server = serve(() => Response.json({ error: 'unauthorized' }, { status: 401 }))
+    const fault = await faultOf(get(apiFor(server)))
+    expect([fault.code, fault.hint]).toEqual(['unauthenticated', undefined])
+    expect(fault.message).toBe(
+      `authentication required: server ${server} returned 401 Unauthorized\n\nPlease log in first:\n  fob auth login -s ${server}\n\nOr provide a token directly:\n  export FOB_TOKEN=<token>`,
+    )
+  })
+
+  const refusals: [number, unknown, string, string][] = [
+    [
+      403,
+      { error: 'forbidden', message: 'not you', requiredScopes: ['runs:trigger'] },
+      'forbidden',
+      'not you',
+    ],
+    [404, { error: 'not_found', message: 'no such run' }, 'not_found', 'no such run'],
+    [404, '<html>', 'not_found', 'answered 404'],
+    [409, { error: 'conflict', message: 'taken' }, 'conflict', 'taken'],
+    [429, { error: 'slow_down', message: 'slow down', retryAfter: 7 }, 'failed', 'slow down'],
+    [400, { error: 'invalid', message: 'bad \u001b[2Jfield' }, 'usage', 'bad \ufffd[2Jfield'],
+    [500, { error: 'internal', message: 'broken' }, 'server_error', 'answered 500: broken'],
+    [502, 'Bad Gateway', 'server_error', 'answered 502'],
+  ]
+  test.each(refusals)('%d with %j is %s', async (status, body, code, message) => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    const fault = await faultOf(get(apiFor(serve(() => new Response(text, { status })))))
+    expect(fault.code).toBe(code as Fault['code'])
+    expect(fault.message).toContain(message)
+  })
+
+  test('a hint of the server is shown, at most four lines of it and made safe', async () => {
+    const body = { error: 'invalid', message: 'syntax', hint: '  a = = 1\n      ^\u001b[2J\n3\n4\n5' }
+    const fault = await faultOf(get(apiFor(serve(() => Response.json(body, { status: 400 })))))
+    expect(fault.hint).toBe('  a = = 1\n      ^\ufffd[2J\n3\n4')
+  })
+
+  test('403 names the scope that is missing', async () => {
+    const body = { error: 'forbidden', message: 'no', requiredScopes: ['runs:trigger'] }
+    const fault = await faultOf(get(apiFor(serve(() => Response.json(body, { status: 403 })))))
+    expect(fault.hint).toBe('this needs the scope runs:trigger')
+  })
+
+  test('an answer of another shape is a server error that names the field, and shows no value', async () => {
+    const api = apiFor(serve(() => Response.json({ id: 'canary' })))
+    const schema = v.object({ id: v.number() })
+    const fault = await faultOf(api.request({ method: 'GET', path: '/api/x', schema }))
+    expect([fault.code, fault.hint?.includes('"id"')]).toEqual(['server_error', true])
+    expect(`${fault.message}${fault.hint}`).not.toContain('canary')
+  })
+
+  test('an empty answer is undefined', async () => {
+    const api = apiFor(serve(() => new Response(null, { status: 204 })))
+    expect(await api.request({ method: 'DELETE', path: '/api/x', schema: v.undefined() })).toBeUndefined()
+  })
+
+  test('a server that is down is unreachable, and the hint names it', async () => {
+    const server = serve(() => new Response())
+    await servers[0]?.stop(true)
+    const fault = await faultOf(get(apiFor(server)))
+    expect([fault.code, fault.message]).toEqual([
+      'unreachable',
+      `cannot reach ${server}: the connection was refused`,
+    ])
+    expect(fault.hint).toContain(server)
+  })
+
+  test('a redirect to another origin is not followed, and the credential stays', async () => {
+    const seen: (string | null)[] = []
+    const other = serve((request) => {
+      seen.push(request.headers.get('authorization'))
+      return Response.json({})
+    })
+    const server = serve(() => Response.redirect(`${other}/steal`, 302))
+    const fault = await faultOf(get(apiFor(server)))
+    expect([fault.code, seen]).toEqual(['server_error', []])
+    expect(fault.hint).toContain(other)
+  })
+
+  test('a redirect on the same origin is followed, in a circle only so long', async () => {
+    const server = serve((request) => {
+      const { pathname, origin } = new URL(request.url)
+      if (pathname === '/api/new') return Response.json({ ok: true })
+      return Response.redirect(pathname === '/api/old' ? `${origin}/api/new` : request.url, 307)
+    })
+    expect(await get(apiFor(server), '/api/old')).toEqual({ ok: true })
+    expect((await faultOf(get(apiFor(server), '/api/circle'))).code).toBe('server_error')
+  })
+
+  test('Ctrl-C ends it with its own reason', async () => {
+    const abort = new AbortController()
+    const server = serve(() => {
+      abort.abort(new Fault('interrupted', 'interrupted'))
+      return new Promise<Response>(() => {})
+    })
+    expect((await faultOf(get(apiFor(server, { signal: abort.signal })))).code).toBe('interrupted')
+  })
+
+  test('--debug shows what is sent and received, and neither token nor query values', async () => {
+    const lines: string[] = []
+    const server = serve(() => Response.json({ secret: 'canary' }))
+    const api = apiFor(server, { debug: (line) => void lines.push(line) })
+    await api.request({ method: 'GET', path: '/api/x', query: { q: 'canary' }, schema: anything })
+    expect(lines).toEqual([`> GET ${server}/api/x?q=…`, '< 200 application/json;charset=utf-8'])
+  })
+})
+
+const stream = (chunks: (string | Promise<string>)[], type = 'text/event-stream') =>
+  new Response(
+    new ReadableStream({
+      async start(controller) {
+        for (const chunk of chunks) controller.enqueue(new TextEncoder().encode(await chunk))
+        controller.close()
+      },
+    }),
+    { headers: { 'content-type': type } },
+  )
+const collect = async (api: Api, lastEventId?: string) => {
+  const signal = new AbortController().signal
+  return Array.fromAsync(
+    api.events({ path: '/e', signal, ...(lastEventId === undefined ? {} : { lastEventId }) }),
+  )
+}
+
+describe('events', () => {
+  test('are parsed wherever the chunks are cut', async () => {
+    const text = ': hello\n\nid: 1\nevent: log\ndata: {"a":"ü"}\n\nid: 2\ndata: 7\n\n'
+    const bytes = [...new TextEncoder().encode(text)]
+    const server = serve(
+      () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              for (const byte of bytes) controller.enqueue(Uint8Array.of(byte))
+              controller.close()
+            },
+          }),
+          { headers: { 'content-type': 'text/event-stream' } },
+        ),
+    )
+    expect(await collect(apiFor(server))).toEqual([
+      { id: '1', type: 'log', data: { a: 'ü' } },
+      { id: '2', type: 'message', data: 7 },
+    ])
+  })
+
+  test('ask to go on after the last one seen, with the credential', async () => {
+    let headers = new Headers()
+    const server = serve((request) => {
+      headers = request.headers
+      return stream([])
+    })
+    await collect(apiFor(server), '41')
+    expect([headers.get('last-event-id'), headers.get('authorization')]).toEqual([
+      '41',
+      'Bearer canary-token',
+    ])
+  })
+
+  test.each([
+    ['no event stream', () => stream(['x'], 'text/html'), 'server_error'],
+    ['data that is no JSON', () => stream(['data: canary{\n\n']), 'server_error'],
+    ['401', () => new Response('', { status: 401 }), 'unauthenticated'],
+    ['404', () => new Response('', { status: 404 }), 'not_found'],
+  ] as const)('%s is a fault', async (_, answer, code) => {
+    const fault = await faultOf(collect(apiFor(serve(answer))))
+    expect(fault.code).toBe(code)
+    expect(fault.message).not.toContain('canary')
+  })
+
+  test('a server that goes silent is given up, with no sleep in this test', async () => {
+    const clock = manualClock()
+    const server = serve(() => stream(['data: 1\n\n', new Promise(() => {})]))
+    const signal = new AbortController().signal
+    const events = apiFor(server, { clock }).events({ path: '/e', signal })[Symbol.asyncIterator]()
+    expect((await events.next()).value?.data).toBe(1)
+    const next = faultOf(events.next())
+    await clock.sleeping()
+    await clock.advance(90_000)
+    expect((await next).code).toBe('unreachable')
+  })
+
+  test('leaving the loop closes the connection', async () => {
+    const closed = Promise.withResolvers<void>()
+    const server = serve((request) => {
+      request.signal.addEventListener('abort', () => closed.resolve())
+      return stream(['data: 1\n\n', new Promise(() => {})])
+    })
+    const signal = new AbortController().signal
+    for await (const event of apiFor(server).events({ path: '/e', signal })) {
+      expect(event.data).toBe(1)
+      break
+    }
+    await closed.promise
+  })
+})

@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readSettings, settingsPath, updateSettings } from '../../src/settings/settings.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+function homeWith(text?: string): string {
+  const home = join(temporaryFolder(), '.fob')
+  mkdirSync(home, { mode: 0o700 })
+  if (text !== undefined) writeFileSync(settingsPath(home), text)
+  return home
+}
+
+describe('config.toml', () => {
+  test('no file means no settings', async () => {
+    expect(await readSettings(homeWith())).toEqual({})
+  })
+
+  test('S237: server, default tenant and output format are read', async () => {
+    const home = homeWith(
+      'server = "https://a"\ntenant = "acme"\noutput = "json"\n[servers."https://a"]\ntenant = "b"\n',
+    )
+    expect(await readSettings(home)).toEqual({
+      server: 'https://a',
+      tenant: 'acme',
+      output: 'json',
+      servers: { 'https://a': { tenant: 'b' } },
+    })
+  })
+
+  test('unknown keys survive a change, and the file has mode 0600', async () => {
+    const home = homeWith('future = true\n[run]\npipeline = "deploy"\n')
+    await updateSettings(home, (table) => (table.tenant = 'acme'))
+    const text = readFileSync(settingsPath(home), 'utf8')
+    expect(text).toContain('future = true')
+    expect(text).toContain('pipeline = "deploy"')
+    expect((await readSettings(home)).tenant).toBe('acme')
+    expect((statSync(settingsPath(home)).mode & 0o777).toString(8)).toBe('600')
+  })
+
+  test.each([
+    ['a mistake', 'tenant = \n', 'line 1, column'],
+    ['a wrong type', 'tenant = 7\n', '"tenant" has the wrong type'],
+    ['a wrong type below', '[servers]\n"https://a" = "x"\n', 'has the wrong type'],
+  ])('%s is named with its place and nothing is overwritten', async (_, text, part) => {
+    const home = homeWith(text)
+    for (const attempt of [() => readSettings(home), () => updateSettings(home, () => {})]) {
+      const error: unknown = await attempt().catch((e: unknown) => e)
+      expect(error).toMatchObject({ code: 'config' })
+      expect(String(error)).toContain(part)
+      expect(String(error)).toContain(settingsPath(home))
+    }
+    expect(readFileSync(settingsPath(home), 'utf8')).toBe(text)
+  })
+})

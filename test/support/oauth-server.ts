@@ -1,0 +1,180 @@
+import { createHash, randomBytes } from 'node:crypto'
+
+/**
+ * A small OAuth server of our own for the client's tests: discovery, authorization code with PKCE, rotating
+ * refresh tokens, revocation, profile. It checks what a real one checks and remembers what it was asked.
+ */
+export interface TestOAuthServer {
+  url: string
+  /** Every request as `METHOD /path`. */
+  requests: string[]
+  /** Form bodies of the token and revocation endpoints, and queries of authorize. */
+  seen: { authorize: URLSearchParams[]; token: URLSearchParams[]; revoke: URLSearchParams[] }
+  headers: Headers[]
+  /** Access tokens that work. */
+  valid: Set<string>
+  /** What the next requests meet. */
+  behaviour: Behaviour
+  /** A refresh token that works, as if from an earlier login. */
+  mintRefreshToken(): string
+  stop(): Promise<void>
+}
+
+export interface Behaviour {
+  metadata: 'oauth' | 'openid' | 'none'
+  issuer?: string
+  extraMetadata?: Record<string, unknown>
+  strategy: 'oauth' | 'open' | 'basic' | 'unknown'
+  consent: 'grant' | 'deny' | 'wrong-iss'
+  clientId: string
+  expiresIn: number | undefined
+  rotate: boolean
+  profile: Record<string, unknown>
+  revokeStatus: number
+}
+
+const CANARY = 'canary'
+
+export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthServer {
+  const codes = new Map<string, { challenge: string; redirectUri: string; scope: string }>()
+  const refreshTokens = new Set<string>()
+  const behaviour: Behaviour = {
+    metadata: 'oauth',
+    strategy: 'oauth',
+    consent: 'grant',
+    clientId: 'fob-cli',
+    expiresIn: 3600,
+    rotate: true,
+    profile: { id: 'u1', name: 'Ada Lovelace', email: 'ada@example.com', tenant: null },
+    revokeStatus: 200,
+    ...changes,
+  }
+  const state: Omit<TestOAuthServer, 'url' | 'stop' | 'mintRefreshToken'> = {
+    requests: [],
+    seen: { authorize: [], token: [], revoke: [] },
+    headers: [],
+    valid: new Set(),
+    behaviour,
+  }
+  const mint = (scope: string) => {
+    const access = `${CANARY}-access-${randomBytes(9).toString('hex')}`
+    const refresh = `${CANARY}-refresh-${randomBytes(9).toString('hex')}`
+    state.valid.add(access)
+    refreshTokens.add(refresh)
+    return {
+      access_token: access,
+      refresh_token: refresh,
+      token_type: 'Bearer',
+      scope,
+      ...(behaviour.expiresIn === undefined ? {} : { expires_in: behaviour.expiresIn }),
+    }
+  }
+
+  const authorize = (query: URLSearchParams): Response => {
+    state.seen.authorize.push(query)
+    const redirectUri = query.get('redirect_uri') ?? ''
+    if (query.get('client_id') !== behaviour.clientId) return new Response('invalid_client', { status: 400 })
+    if (query.get('code_challenge_method') !== 'S256') return new Response('no PKCE', { status: 400 })
+    const back = new URL(redirectUri)
+    back.searchParams.set('state', query.get('state') ?? '')
+    if (behaviour.consent === 'wrong-iss') back.searchParams.set('iss', 'https://evil.example')
+    else back.searchParams.set('iss', base())
+    if (behaviour.consent === 'deny') {
+      back.searchParams.set('error', 'access_denied')
+      back.searchParams.set('error_description', 'no \u001b[31mthanks')
+    } else {
+      const code = randomBytes(9).toString('hex')
+      codes.set(code, {
+        challenge: query.get('code_challenge') ?? '',
+        redirectUri,
+        scope: query.get('scope') ?? '',
+      })
+      back.searchParams.set('code', code)
+    }
+    return new Response(null, { status: 303, headers: { location: back.href } })
+  }
+
+  const token = (form: URLSearchParams): Response => {
+    state.seen.token.push(form)
+    if (form.get('client_id') !== behaviour.clientId) return oauthError('invalid_client')
+    if (form.get('grant_type') === 'refresh_token') {
+      const given = form.get('refresh_token') ?? ''
+      if (!refreshTokens.has(given)) return oauthError('invalid_grant')
+      if (behaviour.rotate) refreshTokens.delete(given)
+      const { refresh_token: next, ...rest } = mint('pipelines:read')
+      return Response.json(behaviour.rotate ? { ...rest, refresh_token: next } : rest)
+    }
+    const grant = codes.get(form.get('code') ?? '')
+    codes.delete(form.get('code') ?? '')
+    const challenge = createHash('sha256')
+      .update(form.get('code_verifier') ?? '')
+      .digest('base64url')
+    if (grant?.challenge !== challenge || grant.redirectUri !== form.get('redirect_uri')) {
+      return oauthError('invalid_grant')
+    }
+    return Response.json(mint(grant.scope))
+  }
+
+  const revoke = (form: URLSearchParams): Response => {
+    state.seen.revoke.push(form)
+    if (behaviour.revokeStatus !== 200) return new Response('', { status: behaviour.revokeStatus })
+    state.valid.delete(form.get('token') ?? '')
+    refreshTokens.delete(form.get('token') ?? '')
+    return new Response(null)
+  }
+
+  const metadata = (): Record<string, unknown> => ({
+    issuer: behaviour.issuer ?? base(),
+    authorization_endpoint: `${base()}/oauth/authorize`,
+    token_endpoint: `${base()}/oauth/token`,
+    revocation_endpoint: `${base()}/oauth/revoke`,
+    response_types_supported: ['code'],
+    scopes_supported: ['offline_access', 'pipelines:read', 'runs:read', 'something:else'],
+    authorization_response_iss_parameter_supported: true,
+    ...behaviour.extraMetadata,
+  })
+
+  const server: Bun.Server<undefined> = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch: async (request) => {
+      const url = new URL(request.url)
+      state.requests.push(`${request.method} ${url.pathname}`)
+      state.headers.push(request.headers)
+      switch (url.pathname) {
+        case '/health':
+          if (behaviour.strategy === 'unknown') return new Response('', { status: 404 })
+          return Response.json({ status: 'ok', version: '0', strategy: behaviour.strategy })
+        case '/.well-known/oauth-authorization-server':
+          return behaviour.metadata === 'oauth'
+            ? Response.json(metadata())
+            : new Response('', { status: 404 })
+        case '/.well-known/openid-configuration':
+          return behaviour.metadata === 'openid' ? Response.json(metadata()) : new Response('<html>')
+        case '/oauth/authorize':
+          return authorize(url.searchParams)
+        case '/oauth/token':
+          return token(new URLSearchParams(await request.text()))
+        case '/oauth/revoke':
+          return revoke(new URLSearchParams(await request.text()))
+        case '/api/v1/profile': {
+          const given = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? ''
+          if (state.valid.has(given)) return Response.json(behaviour.profile)
+          return Response.json({ error: 'unauthorized', message: 'no' }, { status: 401 })
+        }
+        default:
+          return Response.json({ error: 'not_found' }, { status: 404 })
+      }
+    },
+  })
+  const base = (): string => `http://127.0.0.1:${server.port}`
+  return Object.assign(state, {
+    url: base(),
+    mintRefreshToken: () => mint('').refresh_token,
+    stop: () => server.stop(true),
+  })
+}
+
+function oauthError(error: string): Response {
+  return Response.json({ error, error_description: `because of ${error}` }, { status: 400 })
+}
