@@ -1,0 +1,74 @@
+import { VERSION } from '../platform/build.ts'
+import type { Api } from '../session/api.ts'
+import { resolveServer, type ServerChoice } from '../session/resolve.ts'
+import { openSession, type Session } from '../session/session.ts'
+import { readSettings, type Settings } from '../settings/settings.ts'
+import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
+import type { Deps } from './deps.ts'
+import { chosenFormat } from './format.ts'
+import type { Globals, OutputFormat } from './globals.ts'
+
+/** What a command that talks to a server is given. */
+export interface Client {
+  /** The server's address, without user, password or trailing slash. */
+  server: string
+  api: Api
+  format: OutputFormat
+  /** One line of talk on stderr; nothing with `--silent`. */
+  say: (text: string) => void
+}
+
+/** What a command about logins is given: the parts, before anything is decided or sent. */
+export interface Context {
+  settings: Settings
+  store: Store
+  /** Worked out when it is asked for: it may depend on what standard output is. */
+  readonly format: OutputFormat
+  say: (text: string) => void
+  /** One line on stderr with `--debug`, else nothing. */
+  debug: (text: string) => void
+  server: () => Promise<ServerChoice>
+  session: () => Promise<Session>
+}
+
+/** Reads the settings; everything else waits until it is asked for, so that fast commands stay fast. */
+export async function openContext(deps: Deps, globals: Globals): Promise<Context> {
+  const { io, env, clock, fetch, signal, home } = deps
+  const settings = await readSettings(home)
+  const store = openStore({ home, env, authConfig: globals.authConfig, clock, signal })
+  const write = (text: string) => io.stderr.write(`${text}\n`)
+  const say = globals.silent ? silence : write
+  return {
+    settings,
+    store,
+    get format() {
+      return chosenFormat(deps, globals, settings.output)
+    },
+    say,
+    debug: globals.debug || env.FOB_DEBUG === '1' ? write : silence,
+    server: () => resolveServer({ flag: globals.server, env, settings, stored: () => store.list() }),
+    session: () => openSession({ flags: globals, env, settings, store, clock, fetch, signal, warn: say }),
+  }
+}
+
+/** @throws Fault `usage` or `config` on contradictory input. Sends nothing yet. */
+export async function openClient(deps: Deps, globals: Globals): Promise<Client> {
+  const context = await openContext(deps, globals)
+  const session = await context.session()
+  const { openApi } = await import('../session/api.ts')
+  const api = openApi({
+    ...serverContext(deps, context, session.server.url),
+    tenant: session.tenant,
+    authorization: session.authorization,
+  })
+  return { server: session.server.url, api, format: context.format, say: context.say }
+}
+
+/** Where words go that nobody asked for. */
+function silence(): void {}
+
+/** What every call to `server` needs, whoever makes it. */
+export function serverContext({ clock, fetch, signal }: Deps, { debug }: Context, server: string) {
+  return { server, version: VERSION, clock, fetch, signal, debug }
+}

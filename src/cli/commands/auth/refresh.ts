@@ -1,0 +1,32 @@
+import { Fault } from '../../../contract/fault.ts'
+import { renewCredential } from '../../../session/refresh.ts'
+import { notLoggedIn } from '../../../session/session.ts'
+import { openContext } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import type { Globals } from '../../globals.ts'
+
+export const command = defineCommand({
+  summary: 'Renew the login now',
+  description: 'Commands do this by themselves when it is due.',
+  examples: ['fob auth refresh'],
+  flags: {},
+  positionals: {},
+  run: ({ globals }, deps) => refresh(globals, deps),
+})
+
+/** @throws Fault `unauthenticated` where nothing is stored, `credentials_expired` when the server refuses. */
+export async function refresh(globals: Globals, deps: Deps): Promise<void> {
+  const context = await openContext(deps, globals)
+  const { url } = await context.server()
+  const credential = await context.store.read(url)
+  if (credential === undefined) throw notLoggedIn(url)
+  if (credential.refreshToken === undefined || credential.oauth === undefined) {
+    throw new Fault('failed', `the login to ${url} cannot be renewed: it came without a refresh token`, {
+      hint: `run fob auth login -s ${url}`,
+    })
+  }
+  const renewed = await renewCredential(credential, { ...deps, store: context.store, warn: context.say })
+  const until = renewed.expiresAt === undefined ? '' : ` until ${new Date(renewed.expiresAt).toISOString()}`
+  context.say(`Renewed the login to ${url}${until}`)
+}

@@ -1,0 +1,16 @@
+import * as v from 'valibot'
+import { openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+
+export const command = defineCommand({
+  summary: 'Delete a pipeline and its secrets; its runs stay on record',
+  examples: ['fob pipeline rm deploy'],
+  flags: {},
+  positionals: { name: { arity: 'required', description: 'its name' } },
+  async run({ positionals: { name }, globals }, deps) {
+    const client = await openClient(deps, globals)
+    const path = `/api/pipelines/${encodeURIComponent(name)}`
+    await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
+    client.say(`Deleted ${name}`)
+  },
+})

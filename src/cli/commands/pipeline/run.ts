@@ -1,0 +1,71 @@
+import * as v from 'valibot'
+import { runStarted } from '../../../contract/api.ts'
+import { Fault } from '../../../contract/fault.ts'
+import { type Client, openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import { followRun } from '../../follow.ts'
+import { parseKeyValues } from '../../key-values.ts'
+import { printRecord } from '../../output.ts'
+
+export const command = defineCommand({
+  summary: 'Run a pipeline and follow its log',
+  description: 'Exits 0 when the run succeeds and 1 when it fails. Ctrl-C stops following, not the run.',
+  examples: [
+    'fob pipeline run deploy',
+    'fob pipeline run deploy staging --task "roll back"',
+    'fob run deploy --detach -o json',
+  ],
+  flags: {
+    task: { type: 'string', value: 'TEXT', description: 'reaches the script as pipelineContext.task' },
+    'global-secret': {
+      type: 'strings',
+      value: 'KEY=VALUE',
+      description: 'first set a secret for all pipelines (needs secrets:write)',
+    },
+    detach: { type: 'boolean', short: 'd', description: 'print the ID of the run and leave' },
+  },
+  positionals: {
+    name: { arity: 'required', description: 'the pipeline' },
+    args: { arity: 'many', description: 'reach the script as pipelineContext.args' },
+  },
+  async run({ flags, positionals, globals }, deps) {
+    const options: RunPipeline = {
+      name: positionals.name,
+      args: positionals.args,
+      task: flags.task,
+      globalSecrets: parseKeyValues(flags['global-secret'], '--global-secret'),
+      detach: flags.detach,
+    }
+    await runPipeline(options, await openClient(deps, globals), deps)
+  },
+})
+
+export interface RunPipeline {
+  name: string
+  args: readonly string[]
+  task: string | undefined
+  globalSecrets: ReadonlyMap<string, string>
+  detach: boolean
+}
+
+/** @throws Fault `run_failed` when the run ends badly */
+export async function runPipeline(options: RunPipeline, client: Client, deps: Deps): Promise<void> {
+  for (const [key, value] of options.globalSecrets) {
+    const path = `/api/secrets/${encodeURIComponent(key)}`
+    await client.api.request({ method: 'PUT', path, body: { value }, schema: v.unknown() })
+  }
+  const { run_id: runId } = await client.api.request({
+    method: 'POST',
+    path: `/api/pipelines/${encodeURIComponent(options.name)}/run`,
+    body: { args: options.args, ...(options.task === undefined ? {} : { task: options.task }) },
+    schema: runStarted,
+  })
+  if (options.detach) return printRecord(deps.io, client.format, { id: runId }, [['run', runId]])
+  client.say(`Run ${runId}`)
+  if ((await followRun(client, deps, runId)) !== 0) {
+    throw new Fault('run_failed', `the run of ${options.name} failed`, {
+      hint: `see "fob runs show ${runId}"`,
+    })
+  }
+}

@@ -1,0 +1,100 @@
+import { basename } from 'node:path'
+import * as v from 'valibot'
+import { pipelineAnswer, pipelineName } from '../../../contract/api.ts'
+import { Fault } from '../../../contract/fault.ts'
+import { openClient, type Client } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import { parseKeyValues } from '../../key-values.ts'
+import { printRecord } from '../../output.ts'
+
+export const command = defineCommand({
+  summary: 'Upload a pipeline',
+  description:
+    'FILE is a .ts or .js module that exports `pipeline`. Secrets given here are for this pipeline alone.',
+  examples: [
+    'fob pipeline set deploy.ts',
+    'fob pipeline set deploy.ts -n deploy-staging -e API_KEY=…',
+    'fob pipeline set deploy.ts --unset-secret OLD_KEY',
+  ],
+  flags: {
+    name: { type: 'string', short: 'n', value: 'NAME', description: 'its name (default: of the file)' },
+    secret: {
+      type: 'strings',
+      short: 'e',
+      value: 'KEY=VALUE',
+      description:
+        'a secret for this pipeline (better: fob secrets set KEY -p NAME, which no shell history keeps)',
+    },
+    'unset-secret': { type: 'strings', value: 'KEY', description: 'remove a secret of this pipeline' },
+    driver: { type: 'string', value: 'DRIVER', description: 'what tasks run on: native' },
+    rbac: {
+      type: 'string',
+      value: 'RULE',
+      description: 'who may see and run it (needs a server with OAuth)',
+    },
+    'allow-short': { type: 'boolean', description: 'accept secrets of fewer than 4 bytes' },
+  },
+  positionals: { file: { arity: 'required', description: 'a .ts or .js file' } },
+  async run({ flags, positionals: { file }, globals }, deps) {
+    const options: SetPipeline = {
+      file,
+      name: flags.name ?? basename(file).replace(/\.[^.]*$/, ''),
+      secrets: parseKeyValues(flags.secret, '--secret'),
+      unsetSecrets: flags['unset-secret'],
+      driver: flags.driver,
+      rbac: flags.rbac,
+      allowShort: flags['allow-short'],
+    }
+    const source = await readSource(options)
+    await setPipeline(options, source, await openClient(deps, globals), deps)
+  },
+})
+
+export interface SetPipeline {
+  file: string
+  name: string
+  secrets: ReadonlyMap<string, string>
+  unsetSecrets: readonly string[]
+  driver: string | undefined
+  rbac: string | undefined
+  allowShort: boolean
+}
+
+/** 1 MiB: more is a bundle that was not meant to be one. */
+const MAX_SOURCE_BYTES = 1024 * 1024
+
+async function readSource({ file, name }: SetPipeline): Promise<string> {
+  const valid = v.safeParse(pipelineName, name)
+  if (!valid.success) throw new Fault('usage', valid.issues[0].message, { hint: 'name it with -n NAME' })
+  if (!/\.(ts|js)$/.test(file)) throw new Fault('usage', `${file} is not a .ts or .js file`)
+  const source = Bun.file(file)
+  if (!(await source.exists())) throw new Fault('usage', `there is no file ${file}`)
+  if (source.size > MAX_SOURCE_BYTES) throw new Fault('usage', `${file} is larger than 1 MiB`)
+  return source.text()
+}
+
+export async function setPipeline(
+  options: SetPipeline,
+  source: string,
+  client: Client,
+  { io }: Pick<Deps, 'io'>,
+): Promise<void> {
+  const pipeline = await client.api.request({
+    method: 'PUT',
+    path: `/api/pipelines/${encodeURIComponent(options.name)}`,
+    body: {
+      source,
+      filename: basename(options.file),
+      ...(options.driver === undefined ? {} : { driver: options.driver }),
+      ...(options.rbac === undefined ? {} : { rbac: options.rbac }),
+      ...(options.allowShort ? { allowShort: true } : {}),
+      secrets: Object.fromEntries(options.secrets),
+      unsetSecrets: options.unsetSecrets,
+    },
+    schema: pipelineAnswer,
+  })
+  const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
+  client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
+  if (client.format === 'json') printRecord(io, 'json', pipeline, [])
+}

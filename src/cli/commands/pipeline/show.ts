@@ -1,0 +1,27 @@
+import { pipelineAnswer } from '../../../contract/api.ts'
+import { openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import { printRecord } from '../../output.ts'
+
+export const command = defineCommand({
+  summary: 'Show one pipeline',
+  examples: ['fob pipeline show deploy', 'fob pipeline show deploy --source > deploy.ts'],
+  flags: { source: { type: 'boolean', description: 'print the source and nothing else' } },
+  positionals: { name: { arity: 'required', description: 'its name' } },
+  async run({ flags, positionals: { name }, globals }, deps) {
+    const client = await openClient(deps, globals)
+    const path = `/api/pipelines/${encodeURIComponent(name)}`
+    const pipeline = await client.api.request({ method: 'GET', path, schema: pipelineAnswer })
+    if (flags.source) return deps.io.stdout.write(pipeline.source ?? '')
+    printRecord(deps.io, client.format, pipeline, [
+      ['name', pipeline.name],
+      ['id', pipeline.id],
+      ['file', pipeline.filename],
+      ['driver', pipeline.driver],
+      ['state', pipeline.paused ? 'paused' : 'active'],
+      ['secrets', (pipeline.secrets ?? []).join(', ') || 'none of its own'],
+      ['created', pipeline.createdAt],
+      ['updated', pipeline.updatedAt],
+    ])
+  },
+})

@@ -1,0 +1,23 @@
+import { runAnswer } from '../../../contract/api.ts'
+import { isFinal } from '../../../contract/events.ts'
+import { Fault } from '../../../contract/fault.ts'
+import { openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import { followRun } from '../../follow.ts'
+
+export const command = defineCommand({
+  summary: 'Print the log of a run',
+  description: 'Exits 0 when the log could be printed, however the run ended.',
+  examples: ['fob runs logs run_019a…', 'fob runs logs run_019a… -f'],
+  flags: { follow: { type: 'boolean', short: 'f', description: 'go on until the run ends' } },
+  positionals: { id: { arity: 'required', description: 'the run' } },
+  async run({ flags, positionals: { id }, globals }, deps) {
+    const client = await openClient(deps, globals)
+    const path = `/api/runs/${encodeURIComponent(id)}`
+    const run = await client.api.request({ method: 'GET', path, schema: runAnswer })
+    if (!flags.follow && !isFinal(run.status)) {
+      throw new Fault('usage', `the run is still going (${run.status})`, { hint: 'add -f to follow it' })
+    }
+    await followRun(client, deps, id)
+  },
+})

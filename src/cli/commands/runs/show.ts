@@ -1,0 +1,31 @@
+import { type RunAnswer, runAnswer } from '../../../contract/api.ts'
+import { openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import { printRecord } from '../../output.ts'
+
+export const command = defineCommand({
+  summary: 'Show one run and its tasks',
+  examples: ['fob runs show run_019a…', 'fob runs show run_019a… -o json'],
+  flags: {},
+  positionals: { id: { arity: 'required', description: 'the run' } },
+  async run({ positionals: { id }, globals }, deps) {
+    const client = await openClient(deps, globals)
+    const path = `/api/runs/${encodeURIComponent(id)}`
+    const run = await client.api.request({ method: 'GET', path, schema: runAnswer })
+    printRecord(deps.io, client.format, run, [
+      ['id', run.id],
+      ['pipeline', run.pipeline],
+      ['status', run.status],
+      ...(run.message === null ? [] : [['message', run.message] as const]),
+      ['by', run.triggeredBy],
+      ['created', run.createdAt],
+      ['started', run.startedAt ?? ''],
+      ['ended', run.endedAt ?? ''],
+      ...(run.tasks ?? []).map((task) => [`task ${task.name}`, describe(task)] as const),
+    ])
+  },
+})
+
+function describe({ status, code }: NonNullable<RunAnswer['tasks']>[number]): string {
+  return code === null || code === 0 ? status : `${status} (exit code ${code})`
+}

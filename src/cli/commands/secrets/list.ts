@@ -1,0 +1,31 @@
+import { secretAnswer } from '../../../contract/api.ts'
+import { page } from '../../../contract/listing.ts'
+import { openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import { printList } from '../../output.ts'
+
+export const command = defineCommand({
+  summary: 'List the names of secrets',
+  examples: ['fob secrets list', 'fob secrets list --pipeline deploy -o json'],
+  flags: {
+    pipeline: { type: 'string', short: 'p', value: 'NAME', description: 'only those of this pipeline' },
+  },
+  positionals: {},
+  async run({ flags, globals }, deps) {
+    const client = await openClient(deps, globals)
+    const { items } = await client.api.request({
+      method: 'GET',
+      path: '/api/secrets',
+      query: { pipeline: flags.pipeline },
+      schema: page(secretAnswer),
+    })
+    printList(deps.io, client.format, items, [
+      { title: 'key', cell: (secret) => secret.key },
+      {
+        title: 'scope',
+        cell: (secret) => (secret.scope === 'global' ? 'global' : (secret.pipeline ?? secret.scope)),
+      },
+      { title: 'updated', cell: (secret) => secret.updatedAt },
+    ])
+  },
+})

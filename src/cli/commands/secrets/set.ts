@@ -1,0 +1,84 @@
+import * as v from 'valibot'
+import { MAX_SECRET_BYTES } from '../../../contract/api.ts'
+import { Fault } from '../../../contract/fault.ts'
+import { Secret } from '../../../redact/secret.ts'
+import { type Client, openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import type { Globals } from '../../globals.ts'
+import { parseKeyValues } from '../../key-values.ts'
+import { readSecret } from '../../read-secret.ts'
+
+export const command = defineCommand({
+  summary: 'Set a secret',
+  description: 'The value comes from standard input or a prompt that shows nothing. It never comes back out.',
+  examples: [
+    'fob secrets set API_KEY                             # asks for the value',
+    'printf %s "$KEY" | fob secrets set API_KEY --pipeline deploy',
+    'fob secrets set DEPLOY_KEY --from-file ~/.ssh/deploy',
+  ],
+  flags: {
+    pipeline: {
+      type: 'string',
+      short: 'p',
+      value: 'NAME',
+      description: 'only for this pipeline (default: for all)',
+    },
+    'from-file': { type: 'string', value: 'PATH', description: 'the value is what this file holds' },
+    'allow-short': {
+      type: 'boolean',
+      description: 'accept fewer than 4 bytes, which redaction makes unreadable logs of',
+    },
+  },
+  positionals: {
+    key: { arity: 'required', description: 'the name, or KEY=VALUE (which stays in the shell history)' },
+  },
+  async run({ flags, positionals, globals }, deps) {
+    const { key, value } = await readAssignment(positionals.key, flags['from-file'], deps, globals)
+    const client = await openClient(deps, globals)
+    await setSecret({ key, value, pipeline: flags.pipeline, allowShort: flags['allow-short'] }, client)
+  },
+})
+
+export interface SetSecret {
+  key: string
+  value: Secret
+  pipeline: string | undefined
+  allowShort: boolean
+}
+
+export async function setSecret(
+  { key, value, pipeline, allowShort }: SetSecret,
+  client: Client,
+): Promise<void> {
+  await client.api.request({
+    method: 'PUT',
+    path: `/api/secrets/${encodeURIComponent(key)}`,
+    query: { pipeline },
+    body: { value: value.reveal(), ...(allowShort ? { allowShort } : {}) },
+    schema: v.unknown(),
+  })
+  client.say(`Set ${key} ${pipeline === undefined ? 'for all pipelines' : `for ${pipeline}`}`)
+}
+
+async function readAssignment(
+  argument: string,
+  fromFile: string | undefined,
+  deps: Deps,
+  globals: Globals,
+): Promise<{ key: string; value: Secret }> {
+  const inline = argument.includes('=')
+  if (inline && fromFile !== undefined) throw new Fault('usage', 'give either KEY=VALUE or --from-file')
+  const [[key, text] = ['', '']] = parseKeyValues([inline ? argument : `${argument}=`], 'secrets set')
+  if (inline) return { key, value: new Secret(text) }
+  if (fromFile !== undefined) return { key, value: await readFile(fromFile) }
+  const question = { what: `value of ${key}`, instead: key, limitBytes: MAX_SECRET_BYTES }
+  return { key, value: await readSecret(deps, globals, question) }
+}
+
+async function readFile(path: string): Promise<Secret> {
+  const file = Bun.file(path)
+  if (!(await file.exists())) throw new Fault('usage', `there is no file ${path}`)
+  if (file.size > MAX_SECRET_BYTES) throw new Fault('usage', `${path} is larger than 256 KiB`)
+  return new Secret(await file.text())
+}

@@ -1,0 +1,55 @@
+import { Fault } from '../../../contract/fault.ts'
+import type { Secret } from '../../../redact/secret.ts'
+import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
+import { dataFlag, onAccounts } from './accounts-of.ts'
+
+const ROLES = ['admin', 'member', 'viewer'] as const
+
+/** A password longer than this is a file sent by mistake. */
+const MAX_PASSWORD_BYTES = 1024
+
+export const command = defineCommand({
+  summary: 'Add an account to a server with --local-accounts',
+  description: 'The first account becomes an administrator unless --role says otherwise.',
+  examples: [
+    'fob server user add ada@example.com',
+    'printf %s "$PASSWORD" | fob server user add ada@example.com --password-stdin --role member',
+  ],
+  flags: {
+    role: { type: 'string', value: 'ROLE', description: ROLES.join(', ') },
+    name: { type: 'string', value: 'NAME', description: 'the name to show (default: from the e-mail)' },
+    'password-stdin': { type: 'boolean', description: 'read the password from standard input' },
+    data: dataFlag,
+  },
+  positionals: { email: { arity: 'required', description: 'the e-mail to log in with' } },
+  async run({ flags, positionals, globals }, deps) {
+    const role = ROLES.find((name) => name === flags.role)
+    if (flags.role !== undefined && role === undefined) {
+      throw new Fault('usage', `--role takes ${ROLES.join(', ')}`)
+    }
+    const question = passwordQuestion(positionals.email)
+    const password = flags['password-stdin']
+      ? await readSecretFromStdin(deps, question)
+      : await readSecret(deps, globals, question)
+    await addUser({ email: positionals.email, password, role, name: flags.name, data: flags.data }, deps)
+  },
+})
+
+export function passwordQuestion(email: string) {
+  return { what: `password for ${email}`, instead: '--password-stdin', limitBytes: MAX_PASSWORD_BYTES }
+}
+
+export interface AddUser {
+  email: string
+  password: Secret
+  role: (typeof ROLES)[number] | undefined
+  name: string | undefined
+  data: string | undefined
+}
+
+export async function addUser({ data, ...account }: AddUser, deps: Deps): Promise<void> {
+  const user = await onAccounts(deps, { data, create: true }, (accounts) => accounts.addLocal(account))
+  deps.io.stderr.write(`Added ${user.email} (${user.role})\n`)
+}

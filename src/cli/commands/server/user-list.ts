@@ -1,0 +1,30 @@
+import { defineCommand } from '../../command.ts'
+import { printList } from '../../output.ts'
+import { chosenFormat } from '../../format.ts'
+import { dataFlag, onAccounts } from './accounts-of.ts'
+
+export const command = defineCommand({
+  summary: 'List the accounts of a server',
+  examples: ['fob server user list', 'fob server user list --data /var/lib/fob -o json'],
+  flags: { data: dataFlag },
+  positionals: {},
+  async run({ flags, globals }, deps) {
+    const users = await onAccounts(deps, { data: flags.data }, (accounts) => accounts.list())
+    const rows = users.map(({ id, email, name, role, provider, tenant, createdAt }) => ({
+      id,
+      email,
+      name,
+      role,
+      provider,
+      tenant: tenant.slug,
+      createdAt: new Date(createdAt).toISOString(),
+    }))
+    printList(deps.io, chosenFormat(deps, globals), rows, [
+      { title: 'email', cell: (user) => user.email ?? '' },
+      { title: 'name', cell: (user) => user.name ?? '' },
+      { title: 'role', cell: (user) => user.role },
+      { title: 'provider', cell: (user) => user.provider },
+      { title: 'created', cell: (user) => user.createdAt },
+    ])
+  },
+})

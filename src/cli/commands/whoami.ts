@@ -1,0 +1,87 @@
+import { stateOf } from '../../session/refresh.ts'
+import { notLoggedIn, type Session } from '../../session/session.ts'
+import type { StoredLogin } from '../../store/store.ts'
+import { type Context, openContext, serverContext } from '../client.ts'
+import { defineCommand } from '../command.ts'
+import type { Deps } from '../deps.ts'
+import type { Globals } from '../globals.ts'
+import { printRecord } from '../output.ts'
+
+export const command = defineCommand({
+  summary: 'Who am I (works offline)',
+  description: 'From what was stored at login. Only a token given for this call has to be asked about.',
+  examples: ['fob whoami', 'fob whoami -o json'],
+  flags: {},
+  positionals: {},
+  run: ({ globals }, deps) => whoami(globals, deps),
+})
+
+/** @throws Fault `unauthenticated` where nobody is logged in. */
+export async function whoami(globals: Globals, deps: Deps): Promise<void> {
+  const context = await openContext(deps, globals)
+  const session = await context.session()
+  const { presented, login } = session
+  if (presented.kind === 'bearer') return whoseToken(session, context, deps)
+  if (presented.kind === 'basic') {
+    return print(deps, context, { server: session.server.url, name: presented.credentials.username })
+  }
+  if (login === undefined) throw notLoggedIn(session.server.url)
+  print(deps, context, {
+    server: login.server,
+    ...login.user,
+    tenant: session.tenant,
+    expiresAt: login.expiresAt === undefined ? undefined : new Date(login.expiresAt).toISOString(),
+  })
+  warnOfExpiry(login, context, deps.clock.now())
+}
+
+/** Nothing is stored about a token from a flag or a variable, so its server is asked. */
+async function whoseToken(session: Session, context: Context, deps: Deps): Promise<void> {
+  const { profileOf } = await import('../../session/login.ts')
+  const token = await session.bearer()
+  if (token === undefined) throw notLoggedIn(session.server.url)
+  const profile = await profileOf(serverContext(deps, context, session.server.url), token, session.tenant)
+  print(deps, context, {
+    server: session.server.url,
+    id: profile.id == null ? undefined : String(profile.id),
+    name: profile.name ?? undefined,
+    email: profile.email ?? undefined,
+    tenant: session.tenant ?? profile.tenant ?? undefined,
+  })
+}
+
+interface Identity {
+  server: string
+  id?: string | undefined
+  name?: string | undefined
+  email?: string | undefined
+  tenant?: string | undefined
+  expiresAt?: string | undefined
+}
+
+function print(
+  deps: Deps,
+  { format }: Context,
+  { server, id, name, email, tenant, expiresAt }: Identity,
+): void {
+  const record = {
+    id: id ?? null,
+    name: name ?? null,
+    email: email ?? null,
+    server,
+    tenant: tenant ?? null,
+    expiresAt: expiresAt ?? null,
+  }
+  const fields = Object.entries({ name, email, server, tenant, expires: expiresAt })
+  const known = fields.flatMap(([label, text]) => (text === undefined ? [] : [[label, text] as const]))
+  printRecord(deps.io, format, record, known)
+}
+
+/** S241: within 30 s of its end. */
+function warnOfExpiry(login: StoredLogin, { say }: Context, now: number): void {
+  const state = stateOf(login, now)
+  const seconds = Math.max(0, Math.ceil(((login.expiresAt ?? now) - now) / 1000))
+  const when = seconds === 0 ? 'the token has expired' : `the token expires in ${seconds} s`
+  if (state === 'renewable') say(`warning: ${when}; the next call renews it`)
+  if (state === 'expired') say(`warning: ${when} — run fob auth login -s ${login.server}`)
+}

@@ -1,0 +1,34 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Fault } from '../contract/fault.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
+import { type Io, processIo } from '../platform/io.ts'
+import type { Env } from '../platform/process.ts'
+
+/** The outside world as a command sees it. Everything heavy is a function, so that `--help` wakes nothing. */
+export interface Deps {
+  io: Io
+  env: Env
+  clock: Clock
+  fetch: typeof fetch
+  /** `$FOB_HOME` or `~/.fob`. */
+  home: string
+  /** Aborted by Ctrl-C, with a `Fault` `interrupted` as its reason. */
+  signal: AbortSignal
+}
+
+export function systemDeps(signal: AbortSignal, env: Env = process.env): Deps {
+  return {
+    io: processIo(),
+    env,
+    clock: systemClock,
+    fetch,
+    home: env.FOB_HOME || join(homedir(), '.fob'),
+    signal,
+  }
+}
+
+/** The reason of the signal that Ctrl-C aborts. */
+export function interruption(): Fault {
+  return new Fault('interrupted', 'interrupted')
+}

@@ -1,0 +1,13 @@
+import type { Deps } from './deps.ts'
+import type { Globals, OutputFormat } from './globals.ts'
+import { outputFormat } from './parse.ts'
+
+/** `--output`, then `FOB_OUTPUT`, then the setting, then what suits the place: a table, or tsv in a pipe. */
+export function chosenFormat(deps: Deps, globals: Globals, setting?: string): OutputFormat {
+  return (
+    globals.output ??
+    outputFormat(deps.env.FOB_OUTPUT || undefined, 'FOB_OUTPUT') ??
+    outputFormat(setting, 'the setting "output"') ??
+    (deps.io.stdout.isTerminal ? 'table' : 'tsv')
+  )
+}

@@ -1,0 +1,53 @@
+import type { Io } from '../platform/io.ts'
+import { printable } from '../platform/text.ts'
+import type { OutputFormat } from './globals.ts'
+
+/** A column of a list: its heading, and what it shows of a row. */
+export interface Column<T> {
+  title: string
+  cell(row: T): string
+}
+
+/**
+ * Prints a list on stdout: aligned columns with a heading, tab-separated values without one, or JSON.
+ * JSON is the rows as they are (an array of objects); the other two show `columns`.
+ */
+export function printList<T>(
+  io: Io,
+  format: OutputFormat,
+  rows: readonly T[],
+  columns: readonly Column<T>[],
+): void {
+  if (format === 'json') return printJson(io, rows)
+  const cells = rows.map((row) => columns.map((column) => printable(column.cell(row))))
+  if (format === 'tsv') {
+    io.stdout.write(cells.map((line) => `${line.join('\t')}\n`).join(''))
+    return
+  }
+  if (rows.length === 0) return
+  const table = [columns.map((column) => column.title.toUpperCase()), ...cells]
+  const widths = columns.map((_, i) => Math.max(...table.map((line) => Bun.stringWidth(line[i] ?? ''))))
+  for (const line of table) {
+    const padded = line.map((cell, i) => cell + ' '.repeat((widths[i] ?? 0) - Bun.stringWidth(cell)))
+    io.stdout.write(`${padded.join('  ').trimEnd()}\n`)
+  }
+}
+
+/** Prints one thing on stdout: `name: value` lines, `name<TAB>value` lines, or a JSON object. */
+export function printRecord(
+  io: Io,
+  format: OutputFormat,
+  record: object,
+  fields: readonly (readonly [name: string, value: string])[],
+): void {
+  if (format === 'json') return printJson(io, record)
+  const width = Math.max(...fields.map(([name]) => name.length))
+  for (const [name, value] of fields) {
+    const text = printable(value)
+    io.stdout.write(format === 'tsv' ? `${name}\t${text}\n` : `${`${name}:`.padEnd(width + 2)}${text}\n`)
+  }
+}
+
+export function printJson(io: Io, value: unknown): void {
+  io.stdout.write(`${JSON.stringify(value, null, io.stdout.isTerminal ? 2 : undefined)}\n`)
+}

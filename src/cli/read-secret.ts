@@ -1,0 +1,56 @@
+import { Fault } from '../contract/fault.ts'
+import { Secret } from '../redact/secret.ts'
+import type { Deps } from './deps.ts'
+import type { Globals } from './globals.ts'
+
+/** Where a person can be asked: at a terminal, unless told not to. */
+function isInteractive({ io, env }: Deps, globals: Globals): boolean {
+  const told = globals.noInput || (env.CI !== undefined && env.CI !== '' && env.CI !== 'false')
+  return io.stdin.isTerminal && io.stderr.isTerminal && !told
+}
+
+export interface SecretQuestion {
+  /** What the prompt asks for: `password for ada@example.com`. */
+  what: string
+  /** What would have answered it without a prompt: `--password-stdin`. */
+  instead: string
+  limitBytes: number
+}
+
+/**
+ * A secret from a pipe (one line end at the end is cut) or from a prompt that shows nothing.
+ * @throws Fault `prompt_needed` with no pipe and no terminal, `usage` when empty or too long
+ */
+export async function readSecret(deps: Deps, globals: Globals, question: SecretQuestion): Promise<Secret> {
+  if (!deps.io.stdin.isTerminal) return readSecretFromStdin(deps, question)
+  if (!isInteractive(deps, globals)) {
+    throw new Fault('prompt_needed', `the ${question.what} is needed and nobody can be asked`, {
+      hint: `pipe it in: printf %s "$VALUE" | fob … ${question.instead}`,
+    })
+  }
+  const { password } = await import('../platform/prompt.ts')
+  const answer = await password(question.what, { interactive: true, signal: deps.signal })
+  if (answer.status !== 'answered') throw new Fault('interrupted', 'interrupted')
+  return checked(answer.value, question)
+}
+
+/** The same, from standard input and nothing else. */
+export async function readSecretFromStdin(deps: Deps, question: SecretQuestion): Promise<Secret> {
+  const bytes = await deps.io.stdin.readAll(question.limitBytes + 2)
+  if (bytes === null)
+    throw new Fault('usage', `the ${question.what} is longer than ${question.limitBytes} bytes`)
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new Fault('usage', `the ${question.what} is not UTF-8 text`)
+  }
+  return checked(text.replace(/\r?\n$/, ''), question)
+}
+
+function checked(text: string, { what, limitBytes }: SecretQuestion): Secret {
+  if (text === '') throw new Fault('usage', `the ${what} is empty`)
+  if (Buffer.byteLength(text) > limitBytes)
+    throw new Fault('usage', `the ${what} is longer than ${limitBytes} bytes`)
+  return new Secret(text)
+}

@@ -1,0 +1,79 @@
+import type { Command } from './command.ts'
+
+/** The words a user can type. Summaries stand here so that `--help` of a group loads none of its commands. */
+export interface Leaf {
+  kind: 'leaf'
+  summary: string
+  /** Left out of lists: another spelling of a command listed elsewhere. */
+  hidden?: boolean
+  load(): Promise<{ command: Command }>
+}
+export interface Group {
+  kind: 'group'
+  summary: string
+  hidden?: boolean
+  children: Readonly<Record<string, Leaf | Group>>
+  /** The child that runs when no word follows: `fob server`. */
+  fallback?: string
+}
+export type Node = Leaf | Group
+
+const leaf = (summary: string, load: Leaf['load']): Leaf => ({ kind: 'leaf', summary, load })
+const alias = (of: Leaf): Leaf => ({ ...of, hidden: true })
+const group = (summary: string, children: Group['children']): Group => ({ kind: 'group', summary, children })
+
+const login = leaf('Log in to a server', () => import('./commands/auth/login.ts'))
+const status = leaf('Show every stored login', () => import('./commands/auth/status.ts'))
+const refresh = leaf('Renew the login now', () => import('./commands/auth/refresh.ts'))
+const logout = leaf('Revoke and forget a login', () => import('./commands/auth/logout.ts'))
+const pipelineRun = leaf('Run a pipeline and follow its log', () => import('./commands/pipeline/run.ts'))
+
+export const TREE: Group = group('Every way a credential can reach a command line', {
+  auth: group('Log in, log out, hand tokens on', {
+    login,
+    status,
+    token: leaf('Print the access token', () => import('./commands/auth/token.ts')),
+    refresh,
+    logout,
+  }),
+  whoami: leaf('Who am I (works offline)', () => import('./commands/whoami.ts')),
+  secrets: group('Values that pipelines use and nobody reads', {
+    set: leaf('Set a secret', () => import('./commands/secrets/set.ts')),
+    list: leaf('List the names of secrets', () => import('./commands/secrets/list.ts')),
+    rm: leaf('Delete a secret', () => import('./commands/secrets/rm.ts')),
+  }),
+  pipeline: group('Programs that the server runs', {
+    set: leaf('Upload a pipeline', () => import('./commands/pipeline/set.ts')),
+    list: leaf('List pipelines', () => import('./commands/pipeline/list.ts')),
+    show: leaf('Show one pipeline', () => import('./commands/pipeline/show.ts')),
+    run: pipelineRun,
+    rm: leaf('Delete a pipeline', () => import('./commands/pipeline/rm.ts')),
+  }),
+  runs: group('What has run, and what it said', {
+    list: leaf('List runs, newest first', () => import('./commands/runs/list.ts')),
+    show: leaf('Show one run and its tasks', () => import('./commands/runs/show.ts')),
+    logs: leaf('Print the log of a run', () => import('./commands/runs/logs.ts')),
+    stop: leaf('Stop a run', () => import('./commands/runs/stop.ts')),
+  }),
+  server: {
+    kind: 'group',
+    summary: 'Run the companion server',
+    fallback: 'start',
+    children: {
+      start: alias(leaf('Run the companion server', () => import('./commands/server/start.ts'))),
+      user: group('Accounts of a server with --local-accounts', {
+        add: leaf('Add an account', () => import('./commands/server/user-add.ts')),
+        list: leaf('List accounts', () => import('./commands/server/user-list.ts')),
+        passwd: leaf('Change a password', () => import('./commands/server/user-passwd.ts')),
+        rm: leaf('Remove an account', () => import('./commands/server/user-rm.ts')),
+      }),
+    },
+  },
+  version: leaf('Print the version', () => import('./commands/version.ts')),
+  login: alias(login),
+  run: alias(pipelineRun),
+  profile: {
+    ...group('Other names for auth commands', { login, status, refresh, logout }),
+    hidden: true,
+  },
+})

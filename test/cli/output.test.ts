@@ -1,0 +1,99 @@
+import { describe, expect, test } from 'bun:test'
+import { nearest } from '../../src/cli/nearest.ts'
+import { printList, printRecord } from '../../src/cli/output.ts'
+import { printable } from '../../src/platform/text.ts'
+import { parseKeyValues } from '../../src/cli/key-values.ts'
+import { terminalFilter } from '../../src/cli/terminal-safe.ts'
+import { fakeIo } from '../support/fake-io.ts'
+
+const rows = [
+  { id: '1', name: 'deploy' },
+  { id: '22', name: 'a\tb\u001b[2J' },
+]
+const columns = [
+  { title: 'id', cell: (row: (typeof rows)[number]) => row.id },
+  { title: 'name', cell: (row: (typeof rows)[number]) => row.name },
+]
+
+describe('lists', () => {
+  test('a table has a heading and aligned columns', () => {
+    const io = fakeIo()
+    printList(io, 'table', rows.slice(0, 1), columns)
+    expect(io.out()).toBe('ID  NAME\n1   deploy\n')
+  })
+
+  test('tsv has no heading, and no cell can break a row or drive the terminal', () => {
+    const io = fakeIo()
+    printList(io, 'tsv', rows, columns)
+    expect(io.out()).toBe('1\tdeploy\n22\ta b\ufffd[2J\n')
+  })
+
+  test('JSON is the rows as they are; an empty list is []', () => {
+    const io = fakeIo()
+    printList(io, 'json', rows, columns)
+    printList(io, 'json', [], columns)
+    expect(io.out()).toBe(`${JSON.stringify(rows)}\n[]\n`)
+  })
+
+  test('a record is name and value', () => {
+    const io = fakeIo()
+    printRecord(io, 'table', {}, [
+      ['id', '1'],
+      ['name', 'x'],
+    ])
+    expect(io.out()).toBe('id:   1\nname: x\n')
+  })
+})
+
+test.each([
+  ['plain', 'plain'],
+  ['a\nb', 'a b'],
+  ['\u001b]0;title\u0007', '\ufffd]0;title\ufffd'],
+  ['\u009b31m', '\ufffd31m'],
+])('printable(%j) cannot drive a terminal', (text, safe) => expect(printable(text)).toBe(safe))
+
+describe('a log on a terminal', () => {
+  const cases: [string, string][] = [
+    ['plain\tText\r\n', 'plain\tText\r\n'],
+    ['\u001b[31mred\u001b[0m', '\u001b[31mred\u001b[0m'],
+    ['a\u001b[2Jb\u001b[1;1Hc', 'abc'],
+    ['a\u001b]0;title\u0007b', 'ab'],
+    ['a\u001b]52;c;cGF3bmVk\u001b\\b', 'ab'],
+    ['a\u001bcb', 'ab'],
+    ['a\u0007\u0008b\u009b2Jc', 'ab2Jc'],
+    ['a\u001bP1$r\u001b\\b', 'ab'],
+  ]
+  test.each(cases)('%j is shown as %j, whole and piece by piece', (text, shown) => {
+    expect(terminalFilter().push(text)).toBe(shown)
+    const filter = terminalFilter()
+    expect(Array.from(text, (piece) => filter.push(piece)).join('')).toBe(shown)
+  })
+
+  test('an endless unfinished sequence does not pile up', () => {
+    const filter = terminalFilter()
+    for (let i = 0; i < 100; i++) expect(filter.push(`\u001b]${'x'.repeat(1000)}`).length).toBeLessThan(2000)
+  })
+})
+
+test.each([
+  ['lgoin', ['login', 'logout'], 'login'],
+  ['serer', ['server', 'secrets'], 'server'],
+  ['xyzzy', ['login', 'logout'], undefined],
+  ['', ['a'], 'a'],
+])('nearest(%j) of %j is %p', (word, candidates, expected) => {
+  expect(nearest(word, candidates)).toBe(expected as string)
+})
+
+describe('KEY=VALUE', () => {
+  test('the value may hold "=", and the last of a key wins', () => {
+    expect([...parseKeyValues(['A=1=2', 'A=3', 'B='], '-e')]).toEqual([
+      ['A', '3'],
+      ['B', ''],
+    ])
+  })
+
+  test.each(['=x', 'noequals', '9A=hunter2', 'a-b=hunter2'])('%j is refused without its value', (pair) => {
+    expect(() => parseKeyValues([pair], '-e')).toThrow(/^-e/)
+    expect(() => parseKeyValues([pair], '-e')).not.toThrow(/hunter2/)
+  })
+})
