@@ -1,0 +1,244 @@
+/**
+ * Owns: people and the tenants they belong to; the server's own accounts with their passwords.
+ * Refuses: to say which of e-mail and password was wrong (in words or in time), to be guessed at speed,
+ * and to hand out a password hash. Whoever changes a password or removes a user also ends what that user
+ * was issued: `onCredentialsChanged`, which the authorization server provides, works on the database alone.
+ */
+import { randomBytes } from 'node:crypto'
+import { and, asc, count, eq } from 'drizzle-orm'
+import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Secret } from '../../redact/secret.ts'
+import { newId } from '../db/ids.ts'
+import type { Db } from '../db/open.ts'
+import { tenants, users } from '../db/schema.ts'
+import { openAttempts } from './attempts.ts'
+import { checkEmail, checkPassword, normaliseEmail } from './credentials.ts'
+import { hashPassword, openVerifier } from './password.ts'
+
+/** The provider's name for the server's own accounts (ruling R16). */
+const LOCAL = 'local'
+
+export interface Tenant {
+  id: string
+  slug: string
+}
+
+export type AccountRole = 'admin' | 'member' | 'viewer'
+
+export interface User {
+  id: string
+  /** `local`, or the vendor that vouches for the person. */
+  provider: string
+  /** The provider's own ID for the person: the `sub` claim of access tokens (S30). */
+  subject: string
+  email: string | null
+  name: string | null
+  nickName: string | null
+  role: AccountRole
+  tenant: Tenant
+  /** Milliseconds since 1970. */
+  createdAt: number
+}
+
+export interface NewLocalAccount {
+  email: string
+  password: Secret
+  /** Without it: `admin` for the first user of the server, `member` for all others. */
+  role?: AccountRole | undefined
+  /** The display name; without it, the part of the e-mail before the `@`. */
+  name?: string | undefined
+}
+
+export interface PasswordAttempt {
+  email: string
+  password: Secret
+  /** Where it comes from: attempts are counted by account and by address. */
+  address: string
+}
+
+export type PasswordCheck =
+  | { kind: 'ok'; user: User }
+  /** Wrong, and nothing says which part of it. */
+  | { kind: 'refused' }
+  /** Not looked at: too many attempts. Try again in `seconds`. */
+  | { kind: 'wait'; seconds: number }
+
+export interface Accounts {
+  defaultTenant(): Tenant
+  /** @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail. */
+  addLocal(account: NewLocalAccount): Promise<User>
+  /** Everyone, oldest first. */
+  list(): Promise<User[]>
+  byId(id: string): Promise<User | undefined>
+  /** Local accounts only: a vendor's e-mail can be reassigned, so it identifies nobody. */
+  byEmail(email: string): Promise<User | undefined>
+  bySubject(provider: string, subject: string): Promise<User | undefined>
+  verifyPassword(attempt: PasswordAttempt): Promise<PasswordCheck>
+  /** Also ends the user's sessions and tokens. @throws Fault `not_found`, `usage`. */
+  setPassword(email: string, password: Secret): Promise<void>
+  /** Also ends the user's sessions and tokens. @throws Fault `not_found`. */
+  remove(email: string): Promise<void>
+}
+
+export interface AccountsDeps {
+  db: Db
+  clock: Clock
+  /** Ends sessions, grants and tokens of the user; `revokeUserRecords` of the issuer is the one in use. */
+  onCredentialsChanged: (user: User) => Promise<void>
+}
+
+/** `<provider>:<subject>`: unique on this server and never reassigned. The `sub` of ID tokens and userinfo. */
+export function accountIdOf(user: Pick<User, 'provider' | 'subject'>): string {
+  return `${user.provider}:${user.subject}`
+}
+
+/** Opens the accounts of the database; the tenant `default` is made when it is not there yet. */
+export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
+  const { db, clock } = deps
+  const tenant = await ensureDefaultTenant(db, clock.now())
+  const attempts = openAttempts(clock)
+  const verifier = openVerifier()
+
+  const findOne = async (where: ReturnType<typeof and>): Promise<User | undefined> => {
+    const [row] = await select(db).where(where).limit(1)
+    return row && toUser(row)
+  }
+  const byEmail = (email: string) =>
+    findOne(and(eq(users.provider, LOCAL), eq(users.email, normaliseEmail(email))))
+  const mustFind = async (email: string): Promise<User> => {
+    const user = await byEmail(email)
+    if (user) return user
+    throw new Fault('not_found', `no local account has the e-mail ${normaliseEmail(email)}`, {
+      hint: 'fob server user list shows the accounts',
+    })
+  }
+
+  return {
+    defaultTenant: () => tenant,
+    addLocal: (account) => addLocal(db, clock.now(), tenant, account),
+    list: async () => (await select(db).orderBy(asc(users.createdAt), asc(users.id))).map(toUser),
+    byId: (id) => findOne(eq(users.id, id)),
+    byEmail,
+    bySubject: (provider, subject) => findOne(and(eq(users.provider, provider), eq(users.subject, subject))),
+
+    verifyPassword: async ({ email, password, address }) => {
+      const account = normaliseEmail(email)
+      // Counted before the hash is computed, so that parallel guesses cannot slip past the limit.
+      const seconds = attempts.begin(account, address)
+      if (seconds > 0) return { kind: 'wait', seconds }
+      const user = await byEmail(account)
+      const verdict = await verifier.verify(password, user && (await passwordHash(db, user.id)))
+      if (verdict === 'busy') return { kind: 'wait', seconds: 5 }
+      if (verdict === 'wrong' || !user) return { kind: 'refused' }
+      attempts.succeeded(account, address)
+      return { kind: 'ok', user }
+    },
+
+    setPassword: async (email, password) => {
+      const user = await mustFind(email)
+      checkPassword(password)
+      const hash = await hashPassword(password)
+      await db.update(users).set({ passwordHash: hash, updatedAt: clock.now() }).where(eq(users.id, user.id))
+      await deps.onCredentialsChanged(user)
+    },
+
+    remove: async (email) => {
+      const user = await mustFind(email)
+      await deps.onCredentialsChanged(user)
+      await db.delete(users).where(eq(users.id, user.id))
+    },
+  }
+}
+
+async function addLocal(db: Db, now: number, tenant: Tenant, account: NewLocalAccount): Promise<User> {
+  const email = checkEmail(account.email)
+  checkPassword(account.password)
+  const passwordHash = await hashPassword(account.password)
+  const nickName = email.slice(0, email.indexOf('@'))
+  const row = {
+    id: newId('usr'),
+    provider: LOCAL,
+    subject: randomBytes(16).toString('hex'),
+    email,
+    name: account.name?.trim() || nickName,
+    nickName,
+    tenantId: tenant.id,
+    organizations: [],
+    groups: [],
+    createdAt: now,
+    updatedAt: now,
+  }
+  // Looked up and inserted in one transaction: `server user add` may run beside the server.
+  const role = db.transaction(
+    (tx) => {
+      const mine = and(eq(users.provider, LOCAL), eq(users.email, email))
+      if (tx.select({ id: users.id }).from(users).where(mine).get()) {
+        throw new Fault('conflict', `the e-mail ${email} already has an account`, {
+          hint: `fob server user passwd ${email} sets its password`,
+        })
+      }
+      const first = (tx.select({ n: count() }).from(users).get()?.n ?? 0) === 0
+      const chosen = account.role ?? (first ? 'admin' : 'member')
+      tx.insert(users)
+        .values({ ...row, role: chosen, passwordHash })
+        .run()
+      return chosen
+    },
+    { behavior: 'immediate' },
+  )
+  return toUser({ ...row, role, slug: tenant.slug })
+}
+
+const columns = {
+  id: users.id,
+  provider: users.provider,
+  subject: users.subject,
+  email: users.email,
+  name: users.name,
+  nickName: users.nickName,
+  role: users.role,
+  tenantId: users.tenantId,
+  slug: tenants.slug,
+  createdAt: users.createdAt,
+}
+
+function select(db: Db) {
+  return db.select(columns).from(users).innerJoin(tenants, eq(tenants.id, users.tenantId)).$dynamic()
+}
+
+type UserRow = Omit<User, 'tenant'> & { tenantId: string; slug: string }
+
+function toUser({
+  id,
+  provider,
+  subject,
+  email,
+  name,
+  nickName,
+  role,
+  tenantId,
+  slug,
+  createdAt,
+}: UserRow): User {
+  return { id, provider, subject, email, name, nickName, role, tenant: { id: tenantId, slug }, createdAt }
+}
+
+async function passwordHash(db: Db, userId: string): Promise<string | undefined> {
+  const [row] = await db.select({ hash: users.passwordHash }).from(users).where(eq(users.id, userId)).limit(1)
+  return row?.hash ?? undefined
+}
+
+async function ensureDefaultTenant(db: Db, now: number): Promise<Tenant> {
+  await db
+    .insert(tenants)
+    .values({ id: newId('ten'), slug: 'default', name: 'Default', createdAt: now })
+    .onConflictDoNothing()
+  const [row] = await db
+    .select({ id: tenants.id, slug: tenants.slug })
+    .from(tenants)
+    .where(eq(tenants.slug, 'default'))
+    .limit(1)
+  if (!row) throw new Fault('failed', 'the default tenant could not be made')
+  return row
+}

@@ -1,0 +1,88 @@
+import type { Clock } from '../../platform/clock.ts'
+
+/** Guessing is slowed by account and by address. In memory: a restart forgets, argon2id remains. */
+export interface Attempts {
+  /**
+   * Counts an attempt, as a failure until `succeeded` says otherwise.
+   * @returns seconds to wait; 0 when the attempt may go on (only then is it counted).
+   */
+  begin(account: string, address: string): number
+  succeeded(account: string, address: string): void
+}
+
+interface Limit {
+  /** This many attempts are free; each one more doubles the wait, from one second on. */
+  free: number
+  maxWaitSeconds: number
+}
+
+/** Many people can share an address, nobody needs more than a few tries for one account. */
+const BY_ACCOUNT: Limit = { free: 5, maxWaitSeconds: 300 }
+const BY_ADDRESS: Limit = { free: 20, maxWaitSeconds: 300 }
+const FORGET_MS = 15 * 60_000
+const MAX_ENTRIES = 10_000
+
+export function openAttempts(clock: Clock): Attempts {
+  const accounts = counter(clock, BY_ACCOUNT)
+  const addresses = counter(clock, BY_ADDRESS)
+  return {
+    begin: (account, address) => {
+      const from = addressGroup(address)
+      const wait = Math.max(accounts.wait(account), addresses.wait(from))
+      if (wait > 0) return wait
+      accounts.count(account)
+      addresses.count(from)
+      return 0
+    },
+    succeeded: (account, address) => {
+      accounts.clear(account)
+      // The address keeps its earlier failures: one known password must not buy endless guesses at others.
+      addresses.uncount(addressGroup(address))
+    },
+  }
+}
+
+function counter(clock: Clock, limit: Limit) {
+  const entries = new Map<string, { failures: number; lastAt: number; blockedUntil: number }>()
+  const current = (key: string) => {
+    const entry = entries.get(key)
+    return entry && clock.now() - entry.lastAt < FORGET_MS ? entry : undefined
+  }
+  return {
+    wait: (key: string): number =>
+      Math.max(0, Math.ceil(((current(key)?.blockedUntil ?? 0) - clock.now()) / 1000)),
+    count: (key: string): void => {
+      const failures = (current(key)?.failures ?? 0) + 1
+      const over = failures - limit.free
+      const seconds = over < 0 ? 0 : Math.min(2 ** over, limit.maxWaitSeconds)
+      // Deleted and set again, so that the first key is always the one used longest ago.
+      entries.delete(key)
+      entries.set(key, { failures, lastAt: clock.now(), blockedUntil: clock.now() + seconds * 1000 })
+      const [oldest] = entries.keys()
+      if (entries.size > MAX_ENTRIES && oldest !== undefined) entries.delete(oldest)
+    },
+    uncount: (key: string): void => {
+      const entry = entries.get(key)
+      if (entry) entry.failures = Math.max(0, entry.failures - 1)
+    },
+    clear: (key: string): void => {
+      entries.delete(key)
+    },
+  }
+}
+
+/** One IPv6 customer holds a whole /64, so its first four groups count as one address. */
+function addressGroup(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
+  if (mapped?.[1]) return mapped[1]
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.toLowerCase().split('::', 2)
+  const left = head === '' ? [] : head.split(':')
+  const right = tail ? tail.split(':') : []
+  const gap = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length)
+  const groups = [...left, ...Array.from({ length: gap }, () => '0'), ...right]
+  return groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')
+}
