@@ -1,0 +1,124 @@
+import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Redactor } from '../../redact/redactor.ts'
+import type { Log } from '../log.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { Driver } from './drivers/driver.ts'
+import type { RunJournal } from './journal.ts'
+import { createLimiter } from './limiter.ts'
+import { createOutput } from './output.ts'
+import { resolveSecrets } from './resolve.ts'
+import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
+import { errorText, type Outcome, runScript, type ScriptHost } from './sandbox/sandbox.ts'
+import { createTasks } from './tasks.ts'
+
+/** Tasks of one run that are let run at once; the others wait their turn. */
+const TASKS_AT_ONCE = 64
+
+export interface Execution {
+  tenantId: string
+  pipeline: { id: string; name: string; filename: string; source: string }
+  context: PipelineContext
+  journal: RunJournal
+  redactor: Redactor
+  driver: Driver
+}
+
+export interface Engine {
+  vault: Vault
+  clock: Clock
+  log: Log
+  sandboxCommand: readonly string[]
+  limits: SandboxLimits
+}
+
+export interface End {
+  status: 'success' | 'failed' | 'stopped'
+  /** Redacted. */
+  message: string | undefined
+}
+
+/**
+ * Runs a pipeline's script and its tasks to their end; when it returns, no process of the run is left.
+ * @param stop fires with a `Fault` whose message is the reason.
+ */
+export async function execute(run: Execution, engine: Engine, stop: AbortSignal): Promise<End> {
+  const { context, journal, redactor, driver, pipeline } = run
+  const failing = new AbortController()
+  const signal = AbortSignal.any([stop, failing.signal])
+  let failure: unknown
+  const fail = (error: unknown) => {
+    // What fails because all is being ended anyway is not why it ended.
+    if (signal.aborted) return
+    failure = error
+    failing.abort()
+  }
+  const tasks = createTasks({
+    runId: context.runID,
+    driver,
+    journal,
+    redactor,
+    clock: engine.clock,
+    limiter: createLimiter(TASKS_AT_ONCE),
+    signal,
+    resolve: (value) =>
+      resolveSecrets(value, {
+        vault: engine.vault,
+        ...run,
+        register: (key, secret) => redactor.add(key, secret),
+      }),
+    fail,
+  })
+  const printed = createConsole(run)
+  const host: ScriptHost = {
+    log: (stream, data) => printed[stream].write(new TextEncoder().encode(data)),
+    call: (method, params) => {
+      if (method === 'runtime.run') return tasks.run(params)
+      throw new Fault('usage', `there is no ${method}`)
+    },
+  }
+  const options = {
+    command: engine.sandboxCommand,
+    limits: engine.limits,
+    signal,
+    onCrash: (stderr: string) =>
+      engine.log.error('sandbox broke', { run: context.runID, stderr: redactor.text(stderr) }),
+  }
+  await journal.started()
+  const outcome = await runScript(options, { ...pipeline, context }, host).catch(fail)
+  if (outcome?.kind !== 'done') failing.abort()
+  await tasks.settled()
+  await printed.stdout.end()
+  await printed.stderr.end()
+  return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: engine.log })
+}
+
+function createConsole({ redactor, journal }: Execution) {
+  const output = (stream: 'stdout' | 'stderr') =>
+    createOutput(redactor.stream(), (data) => journal.log({ stream, data }))
+  return { stdout: output('stdout'), stderr: output('stderr') }
+}
+
+interface Conclusion {
+  run: Execution
+  stop: AbortSignal
+  failure: unknown
+  outcome: Outcome | undefined
+  log: Log
+}
+
+function conclude({ run, stop, failure, outcome, log }: Conclusion): End {
+  const { redactor, pipeline, context } = run
+  if (outcome?.kind === 'done' && failure === undefined) return { status: 'success', message: undefined }
+  if (stop.aborted) {
+    const reason: unknown = stop.reason
+    const message = reason instanceof Fault ? reason.message : 'stopped'
+    return { status: 'stopped', message: redactor.text(message) }
+  }
+  if (failure instanceof Fault) return { status: 'failed', message: redactor.text(failure.message) }
+  if (failure === undefined && outcome?.kind === 'failed') {
+    return { status: 'failed', message: redactor.text(errorText(pipeline.filename, outcome.error)) }
+  }
+  log.error('run broke', { run: context.runID, error: redactor.text(String(failure)) })
+  return { status: 'failed', message: 'the server could not go on with this run' }
+}

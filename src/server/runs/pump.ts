@@ -1,0 +1,55 @@
+/** How long, and how much, something that left a task's group may still say once the task has ended. */
+const PATIENCE_MS = 500
+const PATIENCE_BYTES = 4 * 1024 * 1024
+
+/**
+ * Hands a pipe's bytes to `sink`, one chunk at a time, so a slow sink slows the writer down. Ends with the pipe,
+ * or, where something that outlived the task still holds it, soon after the task. Only time spent waiting for
+ * the pipe counts, so what the task itself had written is never cut off by a slow sink.
+ */
+export async function pump(
+  pipe: ReadableStream<Uint8Array>,
+  sink: (chunk: Uint8Array) => Promise<void>,
+  exited: Promise<unknown>,
+): Promise<void> {
+  const reader = pipe.getReader()
+  let hasExited = false
+  let patience = PATIENCE_MS
+  let bytesAfter = 0
+  /** Starts the countdown for the read that is waiting now. */
+  let countDown = nothing
+  const watchExit = async () => {
+    await exited
+    hasExited = true
+    countDown()
+  }
+  void watchExit()
+
+  async function read(): Promise<Uint8Array | undefined> {
+    const { promise: quiet, resolve } = Promise.withResolvers<undefined>()
+    let since: number | undefined
+    let timer: ReturnType<typeof setTimeout> | undefined
+    countDown = () => {
+      since = performance.now()
+      timer = setTimeout(() => resolve(undefined), patience)
+    }
+    if (hasExited) countDown()
+    const result = await Promise.race([reader.read(), quiet])
+    countDown = nothing
+    clearTimeout(timer)
+    if (since !== undefined) patience -= performance.now() - since
+    return result?.value
+  }
+
+  try {
+    for (let chunk = await read(); chunk; chunk = await read()) {
+      if (hasExited) bytesAfter += chunk.length
+      if (bytesAfter > PATIENCE_BYTES) return
+      await sink(chunk)
+    }
+  } finally {
+    await reader.cancel().catch(() => {})
+  }
+}
+
+function nothing(): void {}

@@ -1,0 +1,73 @@
+import { and, asc, desc, eq, gt, lt } from 'drizzle-orm'
+import * as v from 'valibot'
+import { type NumberedEvent, runEventSchema } from '../../contract/events.ts'
+import type { Db } from '../db/open.ts'
+import { runEvents, runs, runTasks } from '../db/schema.ts'
+
+/** Instants are milliseconds since 1970. `args`, `task` and `message` have been through the redactor. */
+export type RunRow = typeof runs.$inferSelect
+export type TaskRow = typeof runTasks.$inferSelect
+/** A run with its tasks, in the order in which the script asked for them. */
+export type RunRecord = RunRow & { tasks: TaskRow[] }
+
+export interface RunQuery {
+  pipelineName?: string | undefined
+  limit: number
+  /** The `next` of the page before. */
+  cursor?: string | undefined
+}
+
+export async function findRun(db: Db, tenantId: string, id: string): Promise<RunRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(runs)
+    .where(and(eq(runs.tenantId, tenantId), eq(runs.id, id)))
+  return row
+}
+
+export async function findRecord(db: Db, tenantId: string, id: string): Promise<RunRecord | undefined> {
+  const row = await findRun(db, tenantId, id)
+  if (!row) return undefined
+  const tasks = await db.select().from(runTasks).where(eq(runTasks.runId, id)).orderBy(asc(runTasks.number))
+  return { ...row, tasks }
+}
+
+/** Newest first: IDs of runs sort by the time they were made. */
+export async function listRuns(
+  db: Db,
+  tenantId: string,
+  { pipelineName, limit, cursor }: RunQuery,
+): Promise<{ items: RunRow[]; next: string | null }> {
+  const rows = await db
+    .select()
+    .from(runs)
+    .where(
+      and(
+        eq(runs.tenantId, tenantId),
+        pipelineName === undefined ? undefined : eq(runs.pipelineName, pipelineName),
+        cursor === undefined ? undefined : lt(runs.id, cursor),
+      ),
+    )
+    .orderBy(desc(runs.id))
+    .limit(limit + 1)
+  const items = rows.slice(0, limit)
+  return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
+}
+
+export async function readEvents(
+  db: Db,
+  runId: string,
+  after: number,
+  limit: number,
+): Promise<NumberedEvent[]> {
+  const rows = await db
+    .select()
+    .from(runEvents)
+    .where(and(eq(runEvents.runId, runId), gt(runEvents.id, after)))
+    .orderBy(asc(runEvents.id))
+    .limit(limit)
+  return rows.map(({ id, type, data }) => {
+    const event = v.parse(runEventSchema, { type, data: JSON.parse(data) as unknown })
+    return Object.assign(event, { id })
+  })
+}

@@ -1,0 +1,234 @@
+/**
+ * Owns: runs, from their start to their record: the script in its sandbox, its tasks on a driver, the journal
+ * of what happened, and who follows it.
+ * Refuses: to store, return or show a byte of output that has not been through the run's redactor; to hand a
+ * secret to anything but the environment of a task that asked for it by name.
+ */
+import { eq } from 'drizzle-orm'
+import type { NumberedEvent } from '../../contract/events.ts'
+import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { createRedactor } from '../../redact/redactor.ts'
+import { newId } from '../db/ids.ts'
+import type { Db } from '../db/open.ts'
+import { tenants } from '../db/schema.ts'
+import type { Log } from '../log.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { Driver } from './drivers/driver.ts'
+import { createNativeDriver } from './drivers/native.ts'
+import { followEvents } from './events.ts'
+import { type End, execute, type Execution } from './execute.ts'
+import { redactHandedIn } from './handed-in.ts'
+import { createJournal } from './journal.ts'
+import { createLimiter } from './limiter.ts'
+import {
+  findRecord,
+  findRun,
+  listRuns,
+  readEvents,
+  type RunQuery,
+  type RunRecord,
+  type RunRow,
+} from './records.ts'
+import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
+import { checkScript } from './sandbox/sandbox.ts'
+
+export interface StartRun {
+  tenantId: string
+  pipeline: { id: string; name: string; filename: string; source: string; driver: string }
+  args: string[]
+  task: string | undefined
+  /** The caller, as records show it. */
+  triggeredBy: string
+}
+
+export interface Runs {
+  /**
+   * Returns once the run is recorded; it goes on in the background.
+   * @throws Fault `usage` for an unknown driver, `conflict` when the server is shutting down.
+   */
+  start(request: StartRun): Promise<{ runId: string }>
+  get(tenantId: string, id: string): Promise<RunRecord | undefined>
+  /** Newest first. */
+  list(tenantId: string, query: RunQuery): Promise<{ items: RunRow[]; next: string | null }>
+  /**
+   * Events numbered over `after`: stored ones, then live ones; ends after `exit` or when `signal` fires.
+   * @throws Fault `not_found`, when it is first read from.
+   */
+  events(tenantId: string, id: string, after: number, signal: AbortSignal): AsyncIterable<NumberedEvent>
+  /**
+   * Begins to stop a run: its script at once, its tasks by TERM and after 10 s by KILL. Its `exit` event tells
+   * when it is done. False when there is no such run or it has ended.
+   */
+  stop(tenantId: string, id: string, reason: string): Promise<boolean>
+  /** @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret. */
+  check(source: string, filename: string): Promise<void>
+  /** Stops all runs, records them, and waits for their end. */
+  close(): Promise<void>
+}
+
+export interface RunsOptions {
+  db: Db
+  dataDir: string
+  vault: Vault
+  clock: Clock
+  log: Log
+  /** What starts this program as a sandbox child: `runSandboxChild`. No relative paths: it starts in `/`. */
+  sandboxCommand: readonly string[]
+  limits?: Partial<SandboxLimits>
+  /** Between TERM and KILL. */
+  graceMs?: number
+  /** Runs that go at once; the others stay queued. */
+  runsAtOnce?: number
+}
+
+/** Scripts that are parsed at once. */
+const CHECKS_AT_ONCE = 4
+
+interface LiveRun {
+  tenantId: string
+  stop: AbortController
+  done: Promise<void>
+}
+
+/** Also ends the runs that a dead server left behind, before anything new begins. */
+export async function openRuns(options: RunsOptions): Promise<Runs> {
+  const { db, dataDir, vault, clock, log } = options
+  const limits = { ...SANDBOX_LIMITS, ...options.limits }
+  const journal = createJournal({ db, clock })
+  const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
+  const native = createNativeDriver({ dataDir, clock, ...graceMs })
+  const drivers = new Map<string, Driver>([[native.name, native]])
+  const running = createLimiter(options.runsAtOnce ?? 16)
+  const checking = createLimiter(CHECKS_AT_ONCE)
+  const live = new Map<string, LiveRun>()
+  const starting = new Set<Promise<unknown>>()
+  const closing = new AbortController()
+
+  for (const id of await journal.recover('the server stopped while this run was going on')) {
+    for (const driver of drivers.values()) await cleanUp(driver, id)
+    log.warn('run left behind by a dead server', { run: id })
+  }
+
+  async function start(request: StartRun): Promise<{ runId: string }> {
+    if (closing.signal.aborted) throw new Fault('conflict', 'the server is shutting down')
+    const begun = begin(request)
+    starting.add(begun)
+    try {
+      return await begun
+    } finally {
+      starting.delete(begun)
+    }
+  }
+
+  async function begin(request: StartRun): Promise<{ runId: string }> {
+    const { tenantId, pipeline, triggeredBy } = request
+    const driver = drivers.get(pipeline.driver)
+    if (!driver) throw new Fault('usage', `there is no driver "${pipeline.driver}"`)
+    const runId = newId('run')
+    const redactor = createRedactor()
+    const shown = await redactHandedIn(
+      request.task === undefined ? request.args : [...request.args, request.task],
+      redactor,
+      { vault, tenantId, pipelineId: pipeline.id, log },
+    )
+    const row = {
+      id: runId,
+      tenantId,
+      pipelineId: pipeline.id,
+      pipelineName: pipeline.name,
+      triggeredBy,
+      args: shown.slice(0, request.args.length),
+      task: shown[request.args.length] ?? null,
+    }
+    const context = {
+      runID: runId,
+      pipelineID: pipeline.id,
+      pipeline: pipeline.name,
+      driver: driver.name,
+      triggeredBy,
+      args: request.args,
+      task: request.task ?? null,
+      tenant: await slugOf(tenantId),
+    }
+    const record = await journal.create(row)
+    const stop = new AbortController()
+    const done = toEnd({ tenantId, pipeline, context, journal: record, redactor, driver }, stop.signal)
+    live.set(runId, { tenantId, stop, done })
+    void done.finally(() => live.delete(runId))
+    return { runId }
+  }
+
+  /** Never rejects: whatever happens, the run is recorded as ended. */
+  async function toEnd(run: Execution, stop: AbortSignal): Promise<void> {
+    const runId = run.context.runID
+    const end = await running
+      .run(() => execute(run, { ...options, limits }, stop), stop)
+      .catch((error: unknown): End => {
+        if (stop.aborted)
+          return { status: 'stopped', message: error instanceof Fault ? error.message : 'stopped' }
+        log.error('run broke', { run: runId, error: run.redactor.text(String(error)) })
+        return { status: 'failed', message: 'the server could not go on with this run' }
+      })
+    await cleanUp(run.driver, runId)
+    try {
+      await run.journal.finish(end)
+      log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: end.status })
+    } catch (error) {
+      log.error('the end of a run could not be recorded', {
+        run: runId,
+        error: run.redactor.text(String(error)),
+      })
+    }
+  }
+
+  async function cleanUp(driver: Driver, runId: string): Promise<void> {
+    await driver.cleanUp(runId).catch(() => log.warn('a run left files behind', { run: runId }))
+  }
+
+  async function slugOf(tenantId: string): Promise<string> {
+    const [tenant] = await db.select({ slug: tenants.slug }).from(tenants).where(eq(tenants.id, tenantId))
+    return tenant?.slug ?? tenantId
+  }
+
+  async function* events(tenantId: string, id: string, after: number, signal: AbortSignal) {
+    if (!(await findRun(db, tenantId, id))) throw new Fault('not_found', `there is no run ${id}`)
+    const source = {
+      read: (from: number, limit: number) => readEvents(db, id, from, limit),
+      next: () => journal.next(id),
+    }
+    yield* followEvents(source, after, signal)
+  }
+
+  async function stop(tenantId: string, id: string, reason: string): Promise<boolean> {
+    const run = live.get(id)
+    if (!run || run.tenantId !== tenantId) return false
+    run.stop.abort(new Fault('interrupted', reason))
+    return true
+  }
+
+  async function check(source: string, filename: string): Promise<void> {
+    const { signal } = closing
+    const onCrash = () => log.error('sandbox broke', { filename })
+    const sandbox = { command: options.sandboxCommand, limits, signal, onCrash }
+    await checking.run(() => checkScript(sandbox, { source, filename }), signal)
+  }
+
+  async function close(): Promise<void> {
+    const reason = new Fault('interrupted', 'the server was shut down')
+    closing.abort(reason)
+    await Promise.allSettled(starting)
+    for (const run of live.values()) run.stop.abort(reason)
+    await Promise.all([...live.values()].map((run) => run.done))
+  }
+
+  return {
+    start,
+    get: (tenantId, id) => findRecord(db, tenantId, id),
+    list: (tenantId, query) => listRuns(db, tenantId, query),
+    events,
+    stop,
+    check,
+    close,
+  }
+}

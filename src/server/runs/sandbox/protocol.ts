@@ -1,0 +1,94 @@
+import * as v from 'valibot'
+
+/**
+ * The lines of JSON between the server and a script's child process. The child runs other people's code, so
+ * the server takes nothing from it that does not fit a schema here, and no line over `MAX_LINE_BYTES`.
+ */
+export const MAX_LINE_BYTES = 4 * 1024 * 1024
+/** The child cuts what the script prints into pieces of this many UTF-16 units. */
+export const LOG_PIECE_LENGTH = 32 * 1024
+
+export interface SandboxLimits {
+  /** What the script's VM may allocate. */
+  memoryBytes: number
+  /** The VM's own stack; more than 384 KiB overflows the stack under it. */
+  stackBytes: number
+  /** Time inside the VM, over the whole run. Waiting for a task costs nothing. */
+  cpuMs: number
+  /** What the whole child process may hold in memory; beyond it the server kills it (Linux). */
+  residentBytes: number
+  /** From the start of the process to its first word. */
+  startMs: number
+}
+
+export const SANDBOX_LIMITS: SandboxLimits = {
+  memoryBytes: 64 * 1024 * 1024,
+  stackBytes: 256 * 1024,
+  cpuMs: 10_000,
+  residentBytes: 512 * 1024 * 1024,
+  startMs: 15_000,
+}
+
+const pipelineContext = v.object({
+  runID: v.string(),
+  pipelineID: v.string(),
+  pipeline: v.string(),
+  driver: v.string(),
+  triggeredBy: v.string(),
+  args: v.array(v.string()),
+  task: v.nullable(v.string()),
+  tenant: v.string(),
+})
+/** What the script sees as `pipelineContext` (contract §6). */
+export type PipelineContext = v.InferOutput<typeof pipelineContext>
+
+const limits = v.object({ memoryBytes: v.number(), stackBytes: v.number(), cpuMs: v.number() })
+
+/** From the server to the child. */
+export const parentMessage = v.variant('type', [
+  v.object({
+    type: v.literal('run'),
+    source: v.string(),
+    filename: v.string(),
+    context: pipelineContext,
+    limits,
+  }),
+  v.object({ type: v.literal('check'), source: v.string(), filename: v.string(), limits }),
+  /** `json` is the value of the call, or `{message}` where it failed. */
+  v.object({ type: v.literal('answer'), id: v.number(), ok: v.boolean(), json: v.string() }),
+])
+export type ParentMessage = v.InferOutput<typeof parentMessage>
+
+const position = v.pipe(v.number(), v.integer(), v.minValue(1))
+const scriptError = v.object({
+  message: v.pipe(v.string(), v.maxLength(64 * 1024)),
+  /** 1-based, in the source as written. */
+  line: v.optional(position),
+  column: v.optional(position),
+  /** The line itself. */
+  text: v.optional(v.pipe(v.string(), v.maxLength(1024))),
+  /** Where the script can be mended and no line of it is to blame. */
+  hint: v.optional(v.pipe(v.string(), v.maxLength(1024))),
+})
+export type ScriptError = v.InferOutput<typeof scriptError>
+
+/** From the child to the server. */
+export const childMessage = v.variant('type', [
+  v.object({ type: v.literal('ready') }),
+  /** The child waits, and has handled this many of the server's messages. */
+  v.object({ type: v.literal('idle'), handled: v.pipe(v.number(), v.integer(), v.minValue(0)) }),
+  v.object({
+    type: v.literal('log'),
+    stream: v.picklist(['stdout', 'stderr']),
+    data: v.pipe(v.string(), v.maxLength(LOG_PIECE_LENGTH)),
+  }),
+  v.object({
+    type: v.literal('call'),
+    id: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    method: v.pipe(v.string(), v.maxLength(64)),
+    json: v.string(),
+  }),
+  v.object({ type: v.literal('done') }),
+  v.object({ type: v.literal('failed'), error: scriptError }),
+])
+export type ChildMessage = v.InferOutput<typeof childMessage>

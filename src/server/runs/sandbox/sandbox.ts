@@ -1,0 +1,229 @@
+/**
+ * Owns: the child process in which a pipeline's script runs, from its start to its end.
+ * Refuses: to believe it. What it sends is checked and bounded, its time and memory are watched from outside,
+ * and it inherits nothing: no environment, no terminal, no open file but its three pipes.
+ */
+import * as v from 'valibot'
+import { Fault } from '../../../contract/fault.ts'
+import { killGroup } from '../group.ts'
+import { pump } from '../pump.ts'
+import { createLines } from './lines.ts'
+import {
+  childMessage,
+  type ChildMessage,
+  MAX_LINE_BYTES,
+  type ParentMessage,
+  type PipelineContext,
+  type SandboxLimits,
+  type ScriptError,
+} from './protocol.ts'
+import { watchChild } from './watchdog.ts'
+
+/** How the script ended. An aborted one counts as failed. */
+export type Outcome = { kind: 'done' } | { kind: 'failed'; error: ScriptError }
+
+/** What the script can ask of the server. */
+export interface ScriptHost {
+  /** Nothing more is read from the script until this resolves. */
+  log(stream: 'stdout' | 'stderr', data: string): Promise<void>
+  /** The answer, as something JSON can say. A `Fault`'s message reaches the script; no other error's does. */
+  call(method: string, params: unknown): Promise<unknown>
+}
+
+export interface SandboxOptions {
+  command: readonly string[]
+  limits: SandboxLimits
+  signal: AbortSignal
+  /** Told what a child said on its standard error before it broke. */
+  onCrash(stderr: string): void
+}
+
+/** What the calls of a script may hold in the server's memory until they are answered. */
+const MAX_ASKED_BYTES = 64 * 1024 * 1024
+/** What answers may hold there until the script takes them. */
+const MAX_UNTAKEN_BYTES = 128 * 1024 * 1024
+
+/** Runs a script to its end, which can be hours away. Never throws for what the script does. */
+export async function runScript(
+  options: SandboxOptions,
+  script: { source: string; filename: string; context: PipelineContext },
+  host: ScriptHost,
+): Promise<Outcome> {
+  return await converse(options, { type: 'run', ...script, limits: options.limits }, host)
+}
+
+/**
+ * Parses a script in a child, without running it.
+ * @throws Fault `usage` such as `deploy.ts:3:14: unexpected ;`, with the line and a caret as its hint.
+ */
+export async function checkScript(
+  options: SandboxOptions,
+  script: { source: string; filename: string },
+): Promise<void> {
+  const host: ScriptHost = { log: async () => {}, call: async () => null }
+  const outcome = await converse(options, { type: 'check', ...script, limits: options.limits }, host)
+  if (outcome.kind === 'done') return
+  throw new Fault('usage', errorText(script.filename, outcome.error), {
+    hint: outcome.error.hint ?? excerpt(outcome.error),
+  })
+}
+
+/** `deploy.ts:3:14: message`, as far as the place is known. */
+export function errorText(filename: string, { message, line, column }: ScriptError): string {
+  const place = [filename, line, column].filter((part) => part !== undefined).join(':')
+  return `${place}: ${message}`
+}
+
+function excerpt({ text, column }: ScriptError): string | undefined {
+  if (text === undefined || column === undefined) return undefined
+  return `${text}\n${text.slice(0, column - 1).replaceAll(/[^\t]/g, ' ')}^`
+}
+
+async function converse(options: SandboxOptions, first: ParentMessage, host: ScriptHost): Promise<Outcome> {
+  const child = Bun.spawn([...options.command], {
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    env: {},
+    cwd: '/',
+    // Its own process group: Ctrl-C on the server's terminal is the server's to handle.
+    detached: true,
+  })
+  let broken: string | undefined
+  const kill = (reason: string) => {
+    broken ??= reason
+    killGroup(child.pid, 'SIGKILL')
+  }
+  const onAbort = () => kill('the script was stopped')
+  options.signal.addEventListener('abort', onAbort, { once: true })
+  if (options.signal.aborted) onAbort()
+  const watchdog = watchChild(child.pid, options.limits, kill)
+  const noise = readNoise(child).catch(() => '')
+  try {
+    const outcome = await talk({ child, watchdog, host, first, kill })
+    if (outcome) return outcome
+    if (broken === undefined) options.onCrash(await noise)
+  } catch (error) {
+    kill(error instanceof Error ? `the sandbox was stopped: ${error.message}` : 'the sandbox was stopped')
+  } finally {
+    watchdog.stop()
+    options.signal.removeEventListener('abort', onAbort)
+    killGroup(child.pid, 'SIGKILL')
+    await child.exited
+  }
+  return { kind: 'failed', error: { message: broken ?? 'the sandbox ended unexpectedly' } }
+}
+
+interface Talk {
+  child: Bun.Subprocess<'pipe', 'pipe', 'pipe'>
+  watchdog: ReturnType<typeof watchChild>
+  host: ScriptHost
+  first: ParentMessage
+  kill: (reason: string) => void
+}
+
+/** @returns undefined when the child ended without a last word. */
+async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outcome | undefined> {
+  let outcome: Outcome | undefined
+  let sent = 0
+  let handled = 0
+  let isHandling = false
+  let askedBytes = 0
+  let untakenBytes = 0
+
+  /** The child's time runs while it has something of ours to do and we are there to listen. */
+  const account = () => watchdog.busy(!isHandling && sent > handled)
+
+  async function send(message: ParentMessage): Promise<void> {
+    sent += 1
+    account()
+    const line = `${JSON.stringify(message)}\n`
+    untakenBytes += line.length
+    if (untakenBytes > MAX_UNTAKEN_BYTES) kill('the script does not take its answers')
+    await child.stdin.write(line)
+    await child.stdin.flush()
+    untakenBytes -= line.length
+  }
+
+  async function answer(call: ChildMessage & { type: 'call' }): Promise<void> {
+    const reply = await ask(host, call)
+    askedBytes -= call.json.length
+    // A child that is gone cannot be told, and its end is seen elsewhere.
+    await send({ type: 'answer', id: call.id, ...reply }).catch(() => {})
+  }
+
+  async function handle(message: ChildMessage): Promise<void> {
+    switch (message.type) {
+      case 'ready':
+        watchdog.ready()
+        if (sent === 0) await send(first)
+        break
+      case 'idle':
+        if (message.handled > sent) throw new Error(NONSENSE)
+        handled = message.handled
+        break
+      case 'log':
+        await host.log(message.stream, message.data)
+        break
+      case 'call':
+        askedBytes += message.json.length
+        if (askedBytes > MAX_ASKED_BYTES) throw new Error('it asks for too much at once')
+        void answer(message)
+        break
+      case 'done':
+        outcome = { kind: 'done' }
+        break
+      case 'failed':
+        outcome = { kind: 'failed', error: message.error }
+        break
+    }
+  }
+
+  async function take(lines: string[]): Promise<void> {
+    isHandling = true
+    account()
+    for (const line of lines) if (!outcome) await handle(parseMessage(line))
+    isHandling = false
+    account()
+    // Nothing of what comes after its last word counts.
+    if (outcome) killGroup(child.pid, 'SIGKILL')
+  }
+
+  const cut = createLines(MAX_LINE_BYTES)
+  await pump(child.stdout, (chunk) => take(cut(chunk)), child.exited)
+  return outcome
+}
+
+const NONSENSE = 'it sent what no sandbox sends'
+
+function parseMessage(line: string): ChildMessage {
+  try {
+    return v.parse(childMessage, JSON.parse(line))
+  } catch (error) {
+    throw new Error(NONSENSE, { cause: error })
+  }
+}
+
+/** Never rejects. */
+async function ask(
+  host: ScriptHost,
+  call: { method: string; json: string },
+): Promise<{ ok: boolean; json: string }> {
+  try {
+    const value = await host.call(call.method, JSON.parse(call.json))
+    return { ok: true, json: JSON.stringify(value) ?? 'null' }
+  } catch (error) {
+    const message = error instanceof Fault ? error.message : 'the server could not do that'
+    return { ok: false, json: JSON.stringify({ message }) }
+  }
+}
+
+/** The first 4 KiB of what the child says on its standard error; the rest is read and dropped. */
+async function readNoise(child: Bun.Subprocess<'pipe', 'pipe', 'pipe'>): Promise<string> {
+  let text = ''
+  const keep = async (chunk: Uint8Array) => {
+    if (text.length < 4096) text += new TextDecoder().decode(chunk)
+  }
+  await pump(child.stderr, keep, child.exited)
+  return text.slice(0, 4096)
+}

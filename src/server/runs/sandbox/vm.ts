@@ -1,0 +1,193 @@
+import { EvalFlags, JSException, type JSValueHandle, QuickJS } from 'quickjs-wasi'
+import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
+import * as v from 'valibot'
+import prelude from './prelude.js' with { type: 'text' }
+import type { PipelineContext } from './protocol.ts'
+
+export interface VmHost {
+  log(stream: 'stdout' | 'stderr', text: string): void
+  /** Sends a call off; its answer comes back through `settle`. */
+  call(id: number, method: string, json: string): void
+}
+
+export interface VmLimits {
+  memoryBytes: number
+  stackBytes: number
+  cpuMs: number
+}
+
+/** What went wrong, with the VM's stack as text: its places are places in the code that the VM was given. */
+export interface VmFailure {
+  message: string
+  stack: string
+}
+
+export interface Vm {
+  /** Compiles without running anything. */
+  compile(code: string, filename: string): VmFailure | undefined
+  start(code: string, filename: string): void
+  settle(id: number, ok: boolean, json: string): void
+  /** Calls without an answer. While there is none and the script is not done, nothing can wake it again. */
+  outstanding(): number
+  state(): 'running' | 'done' | VmFailure
+}
+
+const described = v.object({ message: v.string(), stack: v.string() })
+
+/** A fresh VM in which nothing but the prelude's calls leads out. */
+export async function createVm(host: VmHost, limits: VmLimits, context: PipelineContext): Promise<Vm> {
+  const meter = createMeter(limits.cpuMs)
+  const vm = await QuickJS.create({
+    wasm: await Bun.file(wasmPath).bytes(),
+    memoryLimit: limits.memoryBytes,
+    maxStackSize: limits.stackBytes,
+    timezoneOffset: 0,
+    interruptHandler: meter.isSpent,
+    moduleLoader: { load: refuseImport },
+    onUnhandledRejection,
+  })
+  const unhandled = new Map<number, JSValueHandle>()
+  const calls = new Set<number>()
+  let lastCall = 0
+  let state: 'running' | 'done' | VmFailure = 'running'
+
+  const tools = vm.evalCode(prelude, 'fob').consume((make) => {
+    const bridge = vm.newObject()
+    bridge.setProp('log', vm.newFunction('log', outside(log)))
+    bridge.setProp('call', vm.newFunction('call', outside(call)))
+    bridge.setProp('done', vm.newFunction('done', outside(done)))
+    bridge.setProp('failed', vm.newFunction('failed', outside(failed)))
+    const made = vm.callFunction(make, vm.undefined, bridge, vm.newString(JSON.stringify(context)))
+    return {
+      describe: made.getProp('describe'),
+      start: made.getProp('start'),
+      settle: made.getProp('settle'),
+    }
+  })
+
+  function log(stream: JSValueHandle, text: JSValueHandle): JSValueHandle {
+    host.log(stream.toString() === 'stderr' ? 'stderr' : 'stdout', text.toString())
+    return vm.undefined
+  }
+  function call(method: JSValueHandle, json: JSValueHandle): JSValueHandle {
+    lastCall += 1
+    calls.add(lastCall)
+    host.call(lastCall, method.toString(), json.toString())
+    return vm.newNumber(lastCall)
+  }
+  function done(): JSValueHandle {
+    if (state === 'running') state = 'done'
+    return vm.undefined
+  }
+  function failed(json: JSValueHandle): JSValueHandle {
+    if (state === 'running') state = v.parse(described, JSON.parse(json.toString()))
+    return vm.undefined
+  }
+  /** Time spent outside is not the script's. */
+  function outside(act: (...args: [JSValueHandle, JSValueHandle]) => JSValueHandle) {
+    return (first = vm.undefined, second = vm.undefined) => meter.pause(() => act(first, second))
+  }
+  function onUnhandledRejection(promise: JSValueHandle, reason: JSValueHandle, isHandled: boolean): void {
+    if (isHandled) unhandled.delete(promise.identity)
+    else unhandled.set(promise.identity, reason.dup())
+  }
+
+  /** Enters the VM, and stays until the script has nothing more to do without an answer. */
+  function turn(enter: () => void): void {
+    if (typeof state === 'object') return
+    try {
+      meter.run(() => {
+        enter()
+        while (vm.executePendingJobs() > 0);
+      })
+      if (state === 'done' && calls.size === 0) reportUnhandled()
+    } catch (error) {
+      state = meter.isSpent()
+        ? { message: `the script used more than ${limits.cpuMs / 1000} s of processor time`, stack: '' }
+        : failureOf(error)
+    }
+  }
+
+  function reportUnhandled(): void {
+    const [reason] = unhandled.values()
+    if (!reason) return
+    const found = meter.run(() => describe(reason))
+    state = { ...found, message: `unhandled rejection: ${found.message}` }
+  }
+
+  function describe(thrown: JSValueHandle): VmFailure {
+    const json = vm.callFunction(tools.describe, vm.undefined, thrown).consume(String)
+    return v.parse(described, JSON.parse(json))
+  }
+
+  function failureOf(error: unknown): VmFailure {
+    try {
+      if (error instanceof JSException) return meter.run(() => describe(error.handle))
+    } catch {
+      // No memory left even for that.
+    }
+    // The VM's own end: it ran out of the stack under it, or of memory in a bad place.
+    return { message: 'the script broke its sandbox: it went too deep or grew too large', stack: '' }
+  }
+
+  return {
+    compile: (code, filename) => {
+      try {
+        vm.compile(code, filename, EvalFlags.TYPE_MODULE)
+        return undefined
+      } catch (error) {
+        const message = error instanceof Error ? error.message : 'the script cannot be compiled'
+        return { message: message.replace(/^Compilation error: /, ''), stack: '' }
+      }
+    },
+    start: (code, filename) =>
+      turn(() => {
+        const module = vm.evalCode(code, filename, EvalFlags.TYPE_MODULE)
+        vm.callFunction(tools.start, vm.undefined, module).dispose()
+      }),
+    settle: (id, ok, json) => {
+      if (!calls.delete(id)) return
+      turn(() => {
+        using number = vm.newNumber(id)
+        using value = vm.newString(json)
+        vm.callFunction(tools.settle, vm.undefined, number, ok ? vm.true : vm.false, value).dispose()
+      })
+    },
+    outstanding: () => calls.size,
+    state: () => state,
+  }
+}
+
+function refuseImport(name: string): never {
+  const error = new Error(`a pipeline cannot import "${name.slice(0, 200)}"`)
+  // The script could read the stack, and with it where fob is installed.
+  error.stack = ''
+  throw error
+}
+
+/** Adds up the time inside the VM and nothing else. */
+function createMeter(limitMs: number) {
+  let used = 0
+  let since: number | undefined
+  const isSpent = () => used + (since === undefined ? 0 : performance.now() - since) > limitMs
+  const stop = () => {
+    if (since !== undefined) used += performance.now() - since
+    since = undefined
+  }
+  const within = <T>(inside: boolean, act: () => T): T => {
+    const before = since !== undefined
+    stop()
+    if (inside) since = performance.now()
+    try {
+      return act()
+    } finally {
+      stop()
+      if (before) since = performance.now()
+    }
+  }
+  return {
+    isSpent,
+    run: <T>(act: () => T): T => within(true, act),
+    pause: <T>(act: () => T): T => within(false, act),
+  }
+}

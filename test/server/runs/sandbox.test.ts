@@ -1,0 +1,289 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Fault } from '../../../src/contract/fault.ts'
+import { SANDBOX_LIMITS } from '../../../src/server/runs/sandbox/protocol.ts'
+import { sourcePosition } from '../../../src/server/runs/sandbox/positions.ts'
+import { type Outcome, runScript, type ScriptHost } from '../../../src/server/runs/sandbox/sandbox.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
+import { NEVER, pipeline, SANDBOX } from './harness.ts'
+
+const CPU_MS = 400
+const CONTEXT = {
+  runID: 'run_1',
+  pipelineID: 'pip_1',
+  pipeline: 'deploy',
+  driver: 'native',
+  triggeredBy: 'test',
+  args: [],
+  task: null,
+  tenant: 'acme',
+}
+
+interface Ran {
+  outcome: Outcome
+  logged: string
+  calls: unknown[]
+  ms: number
+}
+
+async function runIn(
+  source: string,
+  more: {
+    command?: string[]
+    cpuMs?: number
+    residentBytes?: number
+    startMs?: number
+    filename?: string
+    /** Calls stay without an answer until the run has ended. */
+    isSilent?: boolean
+  } = {},
+): Promise<Ran> {
+  const { command = SANDBOX, filename = 'deploy.ts', isSilent = false, ...limits } = more
+  let logged = ''
+  const calls: unknown[] = []
+  const silence = Promise.withResolvers<void>()
+  const host: ScriptHost = {
+    log: async (_, data) => void (logged += data),
+    call: async (_, params) => {
+      if (isSilent) await silence.promise
+      calls.push(params)
+      if (params === 'refuse') throw new Fault('usage', 'not that')
+      if (params === 'break') throw new Error('internals')
+      return { code: 0 }
+    },
+  }
+  const options = {
+    command,
+    limits: { ...SANDBOX_LIMITS, cpuMs: CPU_MS, ...limits },
+    signal: NEVER,
+    onCrash: () => {},
+  }
+  const started = performance.now()
+  const outcome = await runScript(options, { source, filename, context: CONTEXT }, host)
+  silence.resolve()
+  return { outcome, logged, calls, ms: performance.now() - started }
+}
+
+const messageOf = ({ outcome }: Ran) => (outcome.kind === 'failed' ? outcome.error.message : 'done')
+
+/** From the start of the child; the limits themselves allow 500 ms. */
+const WITHIN_MS = CPU_MS + 500 + 1500
+
+describe('what a script may try', () => {
+  const TIME = /more than 0\.4 s of processor time/
+  test.each<[string, string, RegExp]>([
+    ['an endless loop', `for (;;);`, TIME],
+    [
+      'an endless loop that catches all',
+      `for (;;) { try { for (;;); } catch {} finally { continue } }`,
+      TIME,
+    ],
+    ['an endless loop after an answer', `await runtime.run({}); for (;;);`, TIME],
+    ['an endless chain of promises', `for (;;) await null`, TIME],
+    [
+      'a million promises that beget promises',
+      `const f = () => Promise.resolve().then(f).then(f); f(); await f()`,
+      /processor time|out of memory/,
+    ],
+    ['a regular expression that explodes', `/(a+)+$/.test('a'.repeat(40) + 'b')`, TIME],
+    ['memory that grows', `const a = []; for (;;) a.push('x'.repeat(1e6) + a.length)`, /out of memory/],
+    ['one huge string', `let s = 'x'; for (;;) s += s`, /string too long|out of memory/],
+    ['one huge array', `new Array(2e7).fill(1).map((x) => x + 1)`, /out of memory/],
+    ['a typed array over the limit', `new Uint8Array(1e9).fill(1)`, /out of memory|too large|invalid/i],
+    ['deep recursion', `const f = () => f() + 1; f()`, /Maximum call stack/],
+    ['deep source for eval', `eval('('.repeat(1e5))`, /too deep|Maximum call stack|too large/i],
+    ['deep JSON', `JSON.parse('['.repeat(1e6))`, /stack|memory|too deep/],
+    ['throwing null', `throw null`, /threw null/],
+    ['throwing a trap', `throw { toString() { for (;;); }, toJSON() { for (;;); } }`, TIME],
+    ['throwing a proxy', `throw new Proxy(new Error('x'), { get() { throw 1 } })`, /cannot be shown/],
+    ['a huge error message', `throw new Error('x'.repeat(1e7))`, /^Error: x{8000}/],
+    ['an import by expression', `await import('node:' + 'fs')`, /cannot import "node:fs"/],
+    ['require', `require('node:fs')`, /require is not defined/],
+    ['process', `process.exit(0)`, /process is not defined/],
+    ['Bun', `Bun.spawn(['true'])`, /Bun is not defined/],
+    ['fetch', `await fetch('http://127.0.0.1')`, /fetch is not defined/],
+    [
+      'the constructor of a host function',
+      `console.log.constructor('return process')()`,
+      /process is not defined/,
+    ],
+    ['a wait without end', `await new Promise(() => {})`, /can never happen/],
+    [
+      'a rejection that nobody handles',
+      `Promise.reject(new Error('lost'))`,
+      /unhandled rejection: Error: lost/,
+    ],
+  ])('%s ends the run in time, with a reason', async (_, body, reason) => {
+    const ran = await runIn(pipeline(body))
+    expect(messageOf(ran)).toMatch(reason)
+    expect(ran.ms).toBeLessThan(WITHIN_MS)
+  })
+
+  test('a million lines of console.log arrive in order, at the pace of the log', async () => {
+    const source = pipeline(`for (let i = 0; i < 3000; i++) console.log(i); console.log('x'.repeat(3e6))`)
+    const { outcome, logged } = await runIn(source, { cpuMs: 5000 })
+    expect(outcome).toEqual({ kind: 'done' })
+    expect(logged).toBe(`${Array.from({ length: 3000 }, (_, i) => `${i}\n`).join('')}${'x'.repeat(3e6)}\n`)
+  })
+
+  test('nothing of the server is in the world of a script', async () => {
+    const { logged } = await runIn(
+      pipeline(`console.log(Object.keys(globalThis).join())
+      try { await import(pipelineContext.pipeline) } catch (error) { console.log(JSON.stringify(error.stack)) }`),
+    )
+    expect(logged).toBe('console,runtime,assert,pipelineContext\n""\n')
+  })
+
+  test('tampering with the built-in objects harms nobody but the script', async () => {
+    const { outcome } = await runIn(`
+      Array.prototype.join = Array.prototype.map = JSON.parse = JSON.stringify = null
+      Map.prototype.get = () => { throw 1 }
+      Promise.prototype.then = () => {}
+      export const pipeline = () => { console.log(1) }`)
+    expect(outcome.kind).toBe('failed')
+  })
+
+  test.each([
+    [`import { m } from 'FILE' with { type: 'macro' }\nexport const pipeline = () => m()`],
+    [`import * as m from 'FILE' with { type: 'macro' }\nexport const pipeline = () => m.m()`],
+    [`import { m } from 'macro:FILE'\nexport const pipeline = () => m()`],
+    [
+      `import { m } from 'data:text/javascript,export const m = () => 1' with { type: 'macro' }\nexport const pipeline = () => m()`,
+    ],
+    [`import m from 'FILE'\nexport const pipeline = () => m`],
+    [`export { m as pipeline } from 'FILE'`],
+    [`export * from 'FILE'\nexport const pipeline = () => 1`],
+    [`import m = require('FILE')\nexport const pipeline = () => m.m()`],
+    [`export const pipeline = async () => (await import('FILE', { with: { type: 'macro' } })).m()`],
+  ])('code of another file never runs: %s', async (source) => {
+    const folder = temporaryFolder()
+    const file = join(folder, 'evil.ts')
+    const proof = join(folder, 'proof')
+    writeFileSync(
+      file,
+      `import { writeFileSync } from 'node:fs'
+      export function m() { writeFileSync(${JSON.stringify(proof)}, ''); return 1 }
+      export default m`,
+    )
+    for (const filename of ['deploy.ts', 'deploy.js']) {
+      const { outcome } = await runIn(source.replaceAll('FILE', file), { filename })
+      expect([outcome.kind, existsSync(proof)]).toEqual(['failed', false])
+    }
+  })
+})
+
+describe('calls', () => {
+  test("a refusal reaches the script in the server's words, a defect does not", async () => {
+    const { logged } = await runIn(
+      pipeline(`for (const what of ['refuse', 'break', 'fine']) {
+        try { console.log(JSON.stringify(await runtime.run(what))) } catch (error) { console.log(error.message) }
+      }`),
+    )
+    expect(logged).toBe('not that\nthe server could not do that\n{"code":0}\n')
+  })
+
+  test('3,000 calls with 10 KiB each, more than a pipe can hold, are all answered', async () => {
+    const source = pipeline(`const all = []
+      for (let i = 0; i < 3000; i++) all.push(runtime.run('x'.repeat(10240)))
+      console.log((await Promise.all(all)).length)`)
+    const { logged, calls } = await runIn(source, { cpuMs: 10_000 })
+    expect([logged, calls.length]).toEqual(['3000\n', 3000])
+  })
+
+  test('calls that pile up beyond 64 MiB end the run', async () => {
+    const source = pipeline(`for (;;) runtime.run('x'.repeat(1e6))`)
+    const ran = await runIn(source, { cpuMs: 10_000, isSilent: true })
+    expect(messageOf(ran)).toBe('the sandbox was stopped: it asks for too much at once')
+  })
+
+  test('a call of over 4 MiB ends the run', async () => {
+    const ran = await runIn(pipeline(`await runtime.run('x'.repeat(5e6))`), { cpuMs: 5000 })
+    expect(messageOf(ran)).toBe('the sandbox was stopped: a line of over 4194304 bytes')
+  })
+})
+
+const child = (script: string) => ['/bin/sh', '-c', script]
+
+describe('a child that does not keep to the protocol', () => {
+  const READY = `echo '{"type":"ready"}'; read line;`
+  test.each<[string, string, string]>([
+    ['says nothing at all', 'sleep 60', 'the sandbox did not start in time'],
+    ['ends at once', 'exit 3', 'the sandbox ended unexpectedly'],
+    ['says nonsense', 'echo hello', 'the sandbox was stopped: it sent what no sandbox sends'],
+    [
+      'sends an unknown message',
+      `echo '{"type":"eval"}'`,
+      'the sandbox was stopped: it sent what no sandbox sends',
+    ],
+    [
+      'sends a wrong field',
+      `echo '{"type":"log","stream":"stdin","data":""}'`,
+      'the sandbox was stopped: it sent what no sandbox sends',
+    ],
+    [
+      'claims answers it never had',
+      `${READY} echo '{"type":"idle","handled":99}'`,
+      'the sandbox was stopped: it sent what no sandbox sends',
+    ],
+    [
+      'sends a line without end',
+      `${READY} yes '' | tr '\\n' x`,
+      'the sandbox was stopped: a line of over 4194304 bytes',
+    ],
+    [
+      'spins without a word',
+      `${READY} while :; do :; done`,
+      'the script used more than 0.4 s of processor time',
+    ],
+    ['sleeps instead of working', `${READY} sleep 60`, 'the script used more than 0.4 s of processor time'],
+  ])('%s is ended', async (_, script, message) => {
+    const ran = await runIn('', { command: child(script), startMs: 500 })
+    expect(messageOf(ran)).toBe(message)
+    expect(ran.ms).toBeLessThan(WITHIN_MS)
+  })
+
+  test.skipIf(process.platform !== 'linux')('claims to be idle and is not', async () => {
+    const script = `${READY} echo '{"type":"idle","handled":1}'; while :; do :; done`
+    const ran = await runIn('', { command: child(script), cpuMs: 100 })
+    expect(messageOf(ran)).toBe('the sandbox used too much processor time')
+  })
+
+  test.skipIf(process.platform !== 'linux')('takes more memory than it may', async () => {
+    const ran = await runIn(pipeline(`for (;;);`), { residentBytes: 8 * 1024 * 1024 })
+    expect(messageOf(ran)).toBe('the script used too much memory')
+  })
+
+  test('inherits no environment, not even the switches of Bun', async () => {
+    process.env.BUN_OPTIONS = '--preload=/nowhere.ts'
+    try {
+      const script = `env >&2; ${READY} env | tr '\\n' ' ' | sed 's/.*/{"type":"failed","error":{"message":"&"}}/'`
+      const message = messageOf(await runIn('', { command: child(script) }))
+      expect(message).not.toMatch(/BUN|HOME|FOB|TOKEN/)
+      expect(messageOf(await runIn(pipeline('')))).toBe('done')
+    } finally {
+      delete process.env.BUN_OPTIONS
+    }
+  })
+})
+
+test.each([
+  ['the same text', 'a\nb', 'a\nb', { line: 2, column: 1 }, { line: 2, column: 1 }],
+  [
+    'types taken out before it',
+    'type T = 1\nfoo(bar)',
+    'foo(bar);',
+    { line: 1, column: 5 },
+    { line: 2, column: 5 },
+  ],
+  [
+    'a word that stands in a comment too',
+    '// bar\nfoo(bar)',
+    'foo(bar);',
+    { line: 1, column: 5 },
+    { line: 2 },
+  ],
+  ['no word that can tell', '// bar foo\nfoo(bar)', 'foo(bar);', { line: 1, column: 5 }, undefined],
+])('a place in stripped code is found in the source: %s', (_, source, code, at, found) => {
+  expect(sourcePosition(source, code, at)).toEqual(found)
+})
