@@ -1,0 +1,45 @@
+import type { ProfileAnswer } from '../../contract/api.ts'
+import { ALL_SCOPES } from '../../contract/scopes.ts'
+import { HttpError, json } from './answer.ts'
+import type { Handler } from './call.ts'
+
+/** `GET /health` */
+export const health: Handler = (_call, { settings }) =>
+  json({ status: 'ok', version: settings.version, strategy: settings.strategy })
+
+/** `GET /api/v1/profile`: who the presented credential belongs to. */
+export const profile: Handler = ({ principal }) => {
+  const answer: ProfileAnswer = {
+    id: principal.id,
+    email: principal.email,
+    name: principal.name,
+    nickName: principal.nickName,
+    provider: principal.provider,
+    role: principal.role,
+    tenant: principal.tenant.slug,
+    scopes: [...principal.scopes],
+  }
+  return json(answer)
+}
+
+/** `/oauth/userinfo` (OpenID Connect Core §5.3), for clients that know nothing of our profile route. */
+export const userinfo: Handler = ({ principal }) => {
+  if (principal.kind !== 'user') throw new HttpError(404, 'not_found', 'there is nothing here')
+  return json({
+    sub: principal.id,
+    email: principal.email,
+    name: principal.name,
+    nickname: principal.nickName,
+  })
+}
+
+/** RFC 9728: which authorization server guards this API. */
+export const protectedResource: Handler = (_call, { settings }) => {
+  if (settings.strategy !== 'oauth') throw new HttpError(404, 'not_found', 'this server has no OAuth')
+  return json({
+    resource: settings.url,
+    authorization_servers: [settings.url],
+    scopes_supported: ALL_SCOPES,
+    bearer_methods_supported: ['header'],
+  })
+}

@@ -1,0 +1,126 @@
+import * as v from 'valibot'
+import {
+  type PipelineAnswer,
+  pipelineName,
+  putPipelineBody,
+  runPipelineBody,
+  secretKey,
+} from '../../contract/api.ts'
+import { Secret } from '../../redact/secret.ts'
+import type { Pipeline } from '../pipelines/pipelines.ts'
+import { HttpError, json, notFound, readBody } from './answer.ts'
+import type { Call, Handler } from './call.ts'
+import { eventStream } from './event-stream.ts'
+import { readPage } from './paging.ts'
+import { checkSecretLength } from './secret-length.ts'
+import type { Services } from './services.ts'
+
+/** `GET /api/pipelines` */
+export const listPipelines: Handler = async ({ url, principal }, { pipelines }) => {
+  const { items, next } = await pipelines.list(principal.tenant.id, readPage(url))
+  return json({ items: items.map(toAnswer), next })
+}
+
+/** `GET /api/pipelines/:name`: with its source and the names of its secrets. */
+export const getPipeline: Handler = async (call, services) => {
+  const pipeline = await findPipeline(call, services)
+  const entries = await services.vault.list(pipeline.tenantId, `pipeline/${pipeline.id}`)
+  return json({ ...toAnswer(pipeline), source: pipeline.source, secrets: entries.map((entry) => entry.key) })
+}
+
+/** `PUT /api/pipelines/:name`: creates or replaces; secrets are merged. */
+export const putPipeline: Handler = async (call, services) => {
+  const name = readName(call)
+  const body = await readBody(call.request, putPipelineBody)
+  if (body.rbac !== undefined) refuseRule(services)
+  const secrets = new Map(Object.entries(body.secrets ?? {}))
+  for (const [key, value] of secrets) checkSecretLength(key, value, body.allowShort)
+  await services.runs.check(body.source, body.filename)
+  const { pipeline, created } = await services.pipelines.put(call.principal.tenant.id, {
+    name,
+    filename: body.filename,
+    source: body.source,
+    driver: body.driver ?? 'native',
+    secrets: new Map([...secrets].map(([key, value]) => [key, new Secret(value)])),
+    unsetSecrets: body.unsetSecrets ?? [],
+  })
+  return json(toAnswer(pipeline), { status: created ? 201 : 200 })
+}
+
+/** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */
+export const deletePipeline: Handler = async (call, services) => {
+  const pipeline = await findPipeline(call, services)
+  await services.pipelines.remove(pipeline)
+  return new Response(null, { status: 204 })
+}
+
+/** `POST /api/pipelines/:name/run`: answers `{run_id}`, or the run's events where the caller asks for a stream. */
+export const triggerPipeline: Handler = async (call, services) => {
+  const pipeline = await findPipeline(call, services)
+  const body = await readBody(call.request, runPipelineBody)
+  const { runId } = await services.runs.start({
+    tenantId: pipeline.tenantId,
+    pipeline,
+    args: body.args,
+    task: body.task,
+    triggeredBy: call.principal.email ?? call.principal.id,
+  })
+  if (call.request.headers.get('accept')?.includes('text/event-stream') === true) {
+    return eventStream(call, services, runId, 0)
+  }
+  return json({ run_id: runId }, { status: 202, headers: { location: `/api/runs/${runId}` } })
+}
+
+function readName({ params }: Call): string {
+  const name = v.safeParse(pipelineName, params.name)
+  if (!name.success) throw new HttpError(400, 'invalid_request', name.issues[0].message)
+  return name.output
+}
+
+async function findPipeline(call: Call, { pipelines }: Services): Promise<Pipeline> {
+  const pipeline = await pipelines.get(call.principal.tenant.id, call.params.name ?? '')
+  if (pipeline === undefined) throw notFound('pipeline')
+  return pipeline
+}
+
+/** S9: a rule needs to know more of a caller than Basic can say. */
+function refuseRule({ settings }: Services): never {
+  if (settings.strategy === 'oauth') {
+    throw new HttpError(400, 'unsupported', 'this version has no rules on pipelines yet')
+  }
+  throw new HttpError(
+    400,
+    'rbac_needs_oauth',
+    'rules on pipelines need OAuth: this server cannot tell who calls',
+    {
+      details: { hint: 'start the server with --local-accounts' },
+    },
+  )
+}
+
+function toAnswer(pipeline: Pipeline): PipelineAnswer {
+  return {
+    id: pipeline.id,
+    name: pipeline.name,
+    filename: pipeline.filename,
+    driver: pipeline.driver,
+    paused: pipeline.paused,
+    createdAt: new Date(pipeline.createdAt).toISOString(),
+    updatedAt: new Date(pipeline.updatedAt).toISOString(),
+  }
+}
+
+/** The pipeline that `?pipeline=` names, or undefined where it names none. */
+export async function pipelineOfQuery(call: Call, { pipelines }: Services): Promise<Pipeline | undefined> {
+  const name = call.url.searchParams.get('pipeline')
+  if (name === null || name === '') return undefined
+  const pipeline = await pipelines.get(call.principal.tenant.id, name)
+  if (pipeline === undefined) throw notFound('pipeline')
+  return pipeline
+}
+
+export function readKey({ params }: Call): string {
+  const key = v.safeParse(secretKey, params.key)
+  if (!key.success) throw new HttpError(400, 'invalid_request', key.issues[0].message)
+  return key.output
+}

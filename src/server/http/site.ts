@@ -1,0 +1,25 @@
+import { renderMessage, STYLE_SHEET } from '../web/web.ts'
+import type { Handler } from './call.ts'
+
+/** `GET /`: what this is, and the one command that a visitor needs. */
+export const front: Handler = async (_call, { settings }) => {
+  const { html, headers } = await renderMessage({
+    title: 'This is a fob server',
+    text:
+      settings.strategy === 'oauth'
+        ? 'It is used from the command line. Log in with:'
+        : 'It is used from the command line. Have a look around with:',
+    command:
+      settings.strategy === 'oauth'
+        ? `fob auth login -s ${settings.url}`
+        : `fob pipeline list -s ${settings.url}`,
+    host: new URL(settings.url).host,
+  })
+  return new Response(html, { headers })
+}
+
+/** `GET /assets/fob.css` */
+export const styleSheet: Handler = () =>
+  new Response(STYLE_SHEET, {
+    headers: { 'content-type': 'text/css; charset=utf-8', 'cache-control': 'public, max-age=3600' },
+  })

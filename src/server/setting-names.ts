@@ -1,0 +1,49 @@
+/**
+ * Every setting of the server. One table gives the flag (`--data`), the variables (`FOB_DATA`, then
+ * `CI_DATA`) and the key in the settings file (`data`), so the three can never drift apart.
+ */
+export interface Setting {
+  description: string
+  /** What help shows for the value; a switch has none. */
+  value?: string
+  /** Can also be read from a file: `--x-file PATH`, `FOB_X_FILE`. */
+  secret?: true
+}
+
+const table = {
+  listen: { value: 'HOST:PORT', description: 'where to listen (default 127.0.0.1:8080)' },
+  data: { value: 'DIR', description: 'the folder of the database and the runs (default ./fob-data)' },
+  'open-to-network': { description: 'allow a server without authentication beyond loopback' },
+  'basic-auth-username': { value: 'NAME', description: 'the one user of Basic authentication' },
+  'basic-auth-password': { value: 'PASSWORD', secret: true, description: 'and the password' },
+  'local-accounts': { description: 'OAuth with accounts of this server (fob server user add)' },
+  'oauth-session-secret': {
+    value: 'SECRET',
+    secret: true,
+    description: 'signs tokens and encrypts cookies; 32 bytes or more',
+  },
+  'oauth-callback-url': {
+    value: 'URL',
+    description: 'the public base URL of this server, for example https://ci.example.com',
+  },
+  'oauth-github-client-id': { value: 'ID', description: 'log in with GitHub' },
+  'oauth-github-client-secret': { value: 'SECRET', secret: true, description: 'and its secret' },
+  'oauth-gitlab-client-id': { value: 'ID', description: 'log in with GitLab' },
+  'oauth-gitlab-client-secret': { value: 'SECRET', secret: true, description: 'and its secret' },
+  'oauth-microsoft-client-id': { value: 'ID', description: 'log in with Microsoft' },
+  'oauth-microsoft-client-secret': { value: 'SECRET', secret: true, description: 'and its secret' },
+  'secrets-sqlite-passphrase': {
+    value: 'PASSPHRASE',
+    secret: true,
+    description: 'what secrets are encrypted under; without it none can be stored',
+  },
+} as const satisfies Record<string, Setting>
+
+export type SettingName = keyof typeof table
+export const SETTINGS: Readonly<Record<SettingName, Setting>> = table
+export const SETTING_NAMES = Object.keys(table) as readonly SettingName[]
+
+/** `oauth-session-secret` → `OAUTH_SESSION_SECRET`, to be prefixed with `FOB_` or `CI_`. */
+export function variableName(name: string): string {
+  return name.toUpperCase().replaceAll('-', '_')
+}

@@ -1,0 +1,418 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { Secret } from '../../../src/redact/secret.ts'
+import { withAccounts } from '../../../src/server/administer.ts'
+import { ROUTES } from '../../../src/server/http/routes.ts'
+import { logIn } from '../../support/oauth-login.ts'
+import { localAccounts, startServer, type TestServer } from '../../support/server.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
+
+/** One request and what has to come back. */
+interface Row {
+  name: string
+  as?: 'nobody' | 'basic' | 'wrong' | 'ada' | 'viewer' | 'narrow' | 'garbage'
+  method?: string
+  path: string
+  body?: unknown
+  headers?: Record<string, string>
+  status: number
+  has?: string[]
+  hasNot?: string[]
+  header?: [string, string | RegExp]
+}
+
+const PIPELINE = 'const pipeline = async () => { console.log("hello") }\nexport { pipeline }\n'
+const CANARY = 'canary-9b1d-value'
+
+let server: TestServer
+const authorization: Record<string, string> = {}
+
+async function send(row: Row): Promise<{ response: Response; text: string }> {
+  const credential = authorization[row.as ?? 'nobody']
+  const response = await fetch(`${server.url}${row.path}`, {
+    method: row.method ?? 'GET',
+    redirect: 'manual',
+    headers: {
+      ...(credential === undefined ? {} : { authorization: credential }),
+      ...(row.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...row.headers,
+    },
+    ...(row.body === undefined
+      ? {}
+      : { body: typeof row.body === 'string' ? row.body : JSON.stringify(row.body) }),
+  })
+  return { response, text: await response.text() }
+}
+
+async function check(row: Row): Promise<void> {
+  const { response, text } = await send(row)
+  expect({ status: response.status, text }).toEqual({ status: row.status, text })
+  for (const part of row.has ?? []) expect(text).toContain(part)
+  for (const part of row.hasNot ?? []) expect(text).not.toContain(part)
+  if (row.header !== undefined) expect(response.headers.get(row.header[0]) ?? '').toMatch(row.header[1])
+  expect(response.headers.get('x-request-id')).not.toBeNull()
+  expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+  expect(response.headers.get('content-security-policy')).not.toBeNull()
+}
+
+const rows = (table: Row[]) =>
+  test.each(table.map((row) => [row.name, row] as const))('%s', (_name, row) => check(row))
+
+describe('S3: an open server', () => {
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.stop())
+
+  rows([
+    { name: 'says how it is', path: '/health', status: 200, has: ['"strategy":"open"'] },
+    {
+      name: 'makes everyone an administrator',
+      path: '/api/v1/profile',
+      status: 200,
+      has: ['"role":"admin"'],
+    },
+    { name: 'has no OAuth', path: '/oauth/authorize', status: 404, has: ['no OAuth'] },
+    { name: 'has no OAuth metadata', path: '/.well-known/oauth-protected-resource', status: 404 },
+    { name: 'shows a page to a browser', path: '/', status: 200, has: ['fob pipeline list'] },
+    {
+      name: 'takes a pipeline',
+      method: 'PUT',
+      path: '/api/pipelines/p',
+      body: { source: PIPELINE, filename: 'p.ts', secrets: { KEY: CANARY } },
+      status: 201,
+      has: ['"name":"p"'],
+      hasNot: ['canary'],
+    },
+    {
+      name: 'replaces a pipeline',
+      method: 'PUT',
+      path: '/api/pipelines/p',
+      body: { source: PIPELINE, filename: 'p.ts' },
+      status: 200,
+    },
+    {
+      name: 'shows a pipeline with the names of its secrets',
+      path: '/api/pipelines/p',
+      status: 200,
+      has: ['"secrets":["KEY"]', 'hello'],
+      hasNot: ['canary'],
+    },
+    {
+      name: 'lists secrets by name',
+      path: '/api/secrets',
+      status: 200,
+      has: ['"pipeline":"p"', '"key":"KEY"'],
+      hasNot: ['canary'],
+    },
+    {
+      name: 'refuses a syntax error with its place',
+      method: 'PUT',
+      path: '/api/pipelines/bad',
+      body: { source: 'const a = {\n  b:: 1 }\n', filename: 'bad.ts' },
+      status: 400,
+      has: ['bad.ts:2:'],
+    },
+    { name: 'and has not kept it', path: '/api/pipelines/bad', status: 404 },
+    {
+      name: 'refuses a field it does not know',
+      method: 'PUT',
+      path: '/api/pipelines/p',
+      body: { source: PIPELINE, filename: 'p.ts', drivr: 'x' },
+      status: 400,
+      has: ['drivr'],
+    },
+    {
+      name: 'refuses a name that is none',
+      method: 'PUT',
+      path: '/api/pipelines/..%2F..',
+      body: { source: PIPELINE, filename: 'p.ts' },
+      status: 400,
+    },
+    {
+      name: 'S9: refuses a rule',
+      method: 'PUT',
+      path: '/api/pipelines/p',
+      body: { source: PIPELINE, filename: 'p.ts', rbac: 'true' },
+      status: 400,
+      has: ['rbac_needs_oauth'],
+    },
+    {
+      name: 'refuses an empty secret',
+      method: 'PUT',
+      path: '/api/secrets/K',
+      body: { value: '' },
+      status: 400,
+      has: ['empty'],
+    },
+    {
+      name: 'refuses a short secret, with the reason',
+      method: 'PUT',
+      path: '/api/secrets/K',
+      body: { value: 'abc' },
+      status: 400,
+      has: ['secret_too_short', 'blacken'],
+    },
+    {
+      name: 'takes a short secret when told so',
+      method: 'PUT',
+      path: '/api/secrets/K',
+      body: { value: 'abc', allowShort: true },
+      status: 204,
+    },
+    {
+      name: 'refuses a key that is none',
+      method: 'PUT',
+      path: '/api/secrets/9-x',
+      body: { value: CANARY },
+      status: 400,
+      hasNot: ['canary'],
+    },
+    {
+      name: 'an error about a body never repeats its values',
+      method: 'PUT',
+      path: '/api/secrets/K',
+      body: { value: [CANARY] },
+      status: 400,
+      has: ['value'],
+      hasNot: ['canary'],
+    },
+    { name: 'deletes a secret once', method: 'DELETE', path: '/api/secrets/K', status: 204 },
+    { name: 'and not twice', method: 'DELETE', path: '/api/secrets/K', status: 404 },
+    {
+      name: 'does not know a pipeline that is not there',
+      method: 'POST',
+      path: '/api/pipelines/nope/run',
+      body: {},
+      status: 404,
+    },
+    { name: 'does not know a run that is not there', path: '/api/runs/run_nope', status: 404 },
+    { name: 'bounds a page', path: '/api/runs?limit=100000', status: 400, has: ['limit'] },
+    {
+      name: 'answers a wrong method with what is allowed',
+      method: 'POST',
+      path: '/api/secrets',
+      body: {},
+      status: 405,
+      header: ['allow', /^GET$/],
+    },
+    {
+      name: 'answers an unknown path in JSON',
+      path: '/api/nothing',
+      status: 404,
+      has: ['"error":"not_found"'],
+    },
+    {
+      name: 'refuses a body that is not declared as JSON',
+      method: 'POST',
+      path: '/api/pipelines/p/run',
+      headers: { 'content-type': 'text/plain' },
+      body: '{}',
+      status: 415,
+    },
+    {
+      name: 'refuses a body that is not JSON',
+      method: 'POST',
+      path: '/api/pipelines/p/run',
+      body: '{',
+      status: 400,
+    },
+    {
+      name: 'refuses another website',
+      method: 'POST',
+      path: '/api/pipelines/p/run',
+      body: {},
+      headers: { origin: 'https://evil.example' },
+      status: 403,
+      has: ['cross_site'],
+    },
+    {
+      name: 'refuses another website that hides its name',
+      method: 'POST',
+      path: '/api/pipelines/p/run',
+      body: {},
+      headers: { 'sec-fetch-site': 'cross-site' },
+      status: 403,
+    },
+    {
+      name: 'refuses a name that is not its own (DNS rebinding)',
+      path: '/api/secrets',
+      headers: { host: 'evil.example' },
+      status: 403,
+      has: ['wrong_host'],
+    },
+    {
+      name: 'refuses a tenant that is not there',
+      path: '/api/secrets',
+      headers: { 'x-tenant': 'acme' },
+      status: 403,
+      has: ['"tenants":["default"]'],
+    },
+    {
+      name: 'refuses a body over 10 MiB',
+      method: 'PUT',
+      path: '/api/secrets/K',
+      body: { value: 'x'.repeat(11 * 1024 * 1024) },
+      status: 413,
+    },
+    { name: 'deletes a pipeline with its secrets', method: 'DELETE', path: '/api/pipelines/p', status: 204 },
+    { name: 'of which none is left', path: '/api/secrets', status: 200, has: ['"items":[]'] },
+  ])
+
+  test('no log line holds a value that was sent', () => expect(server.log()).not.toContain('canary'))
+})
+
+describe('S7: a server with Basic', () => {
+  beforeAll(async () => {
+    server = await startServer({
+      strategy: { kind: 'basic', username: 'admin', password: new Secret('secret123') },
+    })
+    authorization.basic = `Basic ${btoa('admin:secret123')}`
+    authorization.wrong = `Basic ${btoa('admin:secret124')}`
+    authorization.garbage = 'Basic !!!'
+  })
+  afterAll(() => server.stop())
+
+  rows([
+    {
+      name: 'lets the right credentials in',
+      as: 'basic',
+      path: '/api/v1/profile',
+      status: 200,
+      has: ['"provider":"basic"'],
+    },
+    {
+      name: 'refuses wrong ones',
+      as: 'wrong',
+      path: '/api/v1/profile',
+      status: 401,
+      header: ['www-authenticate', /^Basic realm="fob"/],
+    },
+    { name: 'refuses none', path: '/api/pipelines', status: 401 },
+    { name: 'refuses what is not base64', as: 'garbage', path: '/api/pipelines', status: 401 },
+    {
+      name: 'refuses a bearer token',
+      path: '/api/pipelines',
+      headers: { authorization: 'Bearer x' },
+      status: 401,
+    },
+    {
+      name: 'S9: refuses a rule',
+      as: 'basic',
+      method: 'PUT',
+      path: '/api/pipelines/p',
+      body: { source: PIPELINE, filename: 'p.ts', rbac: 'true' },
+      status: 400,
+      has: ['need OAuth'],
+    },
+    { name: 'answers /health to anyone', path: '/health', status: 200, has: ['"strategy":"basic"'] },
+  ])
+
+  test.each(ROUTES.filter((route) => !['none', 'protocol', 'session'].includes(route.guard)))(
+    '$method $path refuses a stranger',
+    async ({ method, path }) => {
+      const { response } = await send({ name: '', method, path: path.replaceAll(/:\w+/g, 'x'), status: 401 })
+      expect(response.status).toBe(401)
+    },
+  )
+})
+
+describe('S38: a server with OAuth', () => {
+  const ada = { email: 'ada@example.com', password: 'correct horse' }
+  const eve = { email: 'eve@example.com', password: 'battery staple' }
+
+  beforeAll(async () => {
+    const dataDir = temporaryFolder()
+    await withAccounts({ dataDir, clock: systemClock, create: true }, async (accounts) => {
+      await accounts.addLocal({ email: ada.email, password: new Secret(ada.password) })
+      await accounts.addLocal({ email: eve.email, password: new Secret(eve.password), role: 'viewer' })
+    })
+    server = await startServer({ strategy: localAccounts, dataDir })
+    authorization.ada = `Bearer ${(await logIn(server.url, ada)).access_token}`
+    authorization.viewer = `Bearer ${(await logIn(server.url, eve)).access_token}`
+    authorization.narrow = `Bearer ${(await logIn(server.url, ada, 'openid offline_access runs:read')).access_token}`
+    authorization.garbage = 'Bearer not.a.token'
+  })
+  afterAll(() => server.stop())
+
+  rows([
+    { name: 'S38: takes the token of a login', as: 'ada', path: '/api/pipelines', status: 200 },
+    {
+      name: 'S209: says who it belongs to',
+      as: 'ada',
+      path: '/api/v1/profile',
+      status: 200,
+      has: ['"email":"ada@example.com"', '"role":"admin"', '"tenant":"default"'],
+    },
+    {
+      name: 'serves userinfo',
+      as: 'ada',
+      path: '/oauth/userinfo',
+      status: 200,
+      has: ['"sub":', '"email":"ada@example.com"'],
+    },
+    {
+      name: 'refuses no token, and says where to get one',
+      path: '/api/pipelines',
+      status: 401,
+      header: [
+        'www-authenticate',
+        /^Bearer realm="fob", resource_metadata="http.*oauth-protected-resource"$/,
+      ],
+    },
+    {
+      name: 'refuses a bad token',
+      as: 'garbage',
+      path: '/api/pipelines',
+      status: 401,
+      header: ['www-authenticate', /error="invalid_token"/],
+    },
+    {
+      name: 'refuses Basic',
+      path: '/api/pipelines',
+      headers: { authorization: `Basic ${btoa('a:b')}` },
+      status: 401,
+    },
+    {
+      name: 'S181: refuses a token without the scope, and names both',
+      as: 'narrow',
+      path: '/api/secrets',
+      status: 403,
+      has: ['"requiredScopes":["secrets:read"]', '"tokenScopes":["runs:read"]'],
+    },
+    { name: 'lets a viewer read', as: 'viewer', path: '/api/pipelines', status: 200 },
+    {
+      name: 'lets a viewer change nothing',
+      as: 'viewer',
+      method: 'PUT',
+      path: '/api/secrets/KEY',
+      body: { value: CANARY },
+      status: 403,
+    },
+    {
+      name: 'has metadata of the protected resource',
+      path: '/.well-known/oauth-protected-resource',
+      status: 200,
+      has: ['"authorization_servers"', 'runs:trigger'],
+    },
+    {
+      name: 'has metadata of the authorization server',
+      path: '/.well-known/oauth-authorization-server',
+      status: 200,
+      has: ['"code_challenge_methods_supported":["S256"]'],
+    },
+  ])
+
+  test('an account that is removed loses its tokens at once', async () => {
+    await withAccounts({ dataDir: server.dataDir, clock: systemClock, create: false }, (accounts) =>
+      accounts.remove(eve.email),
+    )
+    await check({ name: '', as: 'viewer', path: '/api/pipelines', status: 401 })
+  })
+
+  test('no log line holds a token or a password', () => {
+    const secrets = [authorization.ada, authorization.viewer, ada.password, eve.password]
+    for (const secret of secrets) expect(server.log()).not.toContain(secret?.replace('Bearer ', '') ?? 'x')
+    expect(server.log()).toContain('"path":"/oauth/token"')
+  })
+})

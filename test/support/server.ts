@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import { systemClock } from '../../src/platform/clock.ts'
+import { Secret } from '../../src/redact/secret.ts'
+import { jsonLog } from '../../src/server/log.ts'
+import { type RunningServer, serve } from '../../src/server/serve.ts'
+import type { Strategy } from '../../src/server/strategy.ts'
+import { temporaryFolder } from './temporary.ts'
+
+export interface TestServer extends RunningServer {
+  dataDir: string
+  /** Every log line so far. */
+  log(): string
+}
+
+/** What starts the sandbox from the source. */
+const SANDBOX_COMMAND = [process.execPath, join(import.meta.dir, '../../src/main.ts'), '__sandbox']
+
+/** A port that was free a moment ago. */
+export function freePort(): number {
+  const probe = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
+  const { port } = probe
+  void probe.stop(true)
+  if (port === undefined) throw new Error('no port is free')
+  return port
+}
+
+/** The whole server in this process, on loopback, with its data in a temporary folder. */
+export async function startServer(
+  options: {
+    strategy?: Strategy | ((url: string) => Strategy)
+    passphrase?: string | undefined
+    dataDir?: string
+    port?: number
+  } = {},
+): Promise<TestServer> {
+  const port = options.port ?? freePort()
+  const url = `http://127.0.0.1:${port}`
+  const dataDir = options.dataDir ?? temporaryFolder()
+  const { strategy = { kind: 'open' }, passphrase = 'correct horse battery' } = options
+  let log = ''
+  const running = await serve({
+    settings: {
+      listen: { hostname: '127.0.0.1', port },
+      dataDir,
+      strategy: typeof strategy === 'function' ? strategy(url) : strategy,
+      passphrase: passphrase === '' ? undefined : new Secret(passphrase),
+    },
+    clock: systemClock,
+    log: jsonLog((line) => void (log += `${line}\n`), Date.now),
+    version: '0.0.0-test',
+    sandboxCommand: SANDBOX_COMMAND,
+  })
+  return { ...running, dataDir, log: () => log }
+}
+
+/** OAuth with the server's own accounts. */
+export const localAccounts = (url: string): Strategy => ({
+  kind: 'oauth',
+  localAccounts: true,
+  sessionSecret: new Secret('a-session-secret-of-32-bytes-or-more'),
+  callbackUrl: url,
+})
