@@ -1,5 +1,6 @@
 import { Fault } from '../../../contract/fault.ts'
 import { VERSION } from '../../../platform/build.ts'
+import { hideFromSameUser } from '../../../platform/harden.ts'
 import { selfCommand } from '../../../platform/process.ts'
 import { jsonLog } from '../../../server/log.ts'
 import { type RunningServer, serve } from '../../../server/serve.ts'
@@ -40,6 +41,7 @@ export async function runServer(settings: ServerSettings, deps: Deps): Promise<v
     (line) => deps.io.stderr.write(`${line}\n`),
     () => deps.clock.now(),
   )
+  if (!hideFromSameUser()) log.warn('other processes of this user can read the memory of this server')
   const running = await serve({
     settings,
     log,
