@@ -1,0 +1,110 @@
+/**
+ * Writes docs/reference.md from the command tree, the settings and the route table: what users read is what
+ * the program does. `test/reference.test.ts` fails when the file is out of date.
+ *   node_modules/.bin/bun scripts/reference.ts
+ */
+import { resolve } from 'node:path'
+import type { Command, Flags } from '../src/cli/command.ts'
+import { EXIT } from '../src/cli/exit.ts'
+import { GLOBAL_FLAGS } from '../src/cli/globals.ts'
+import { fallbackOf } from '../src/cli/resolve.ts'
+import { type Group, TREE } from '../src/cli/tree.ts'
+import { ROUTES } from '../src/server/http/routes.ts'
+import { SETTING_NAMES, SETTINGS, variableName } from '../src/server/setting-names.ts'
+
+export const REFERENCE = resolve(import.meta.dir, '../docs/reference.md')
+
+/** The whole page. */
+export async function renderReference(): Promise<string> {
+  const parts = [
+    '# Reference',
+    'Written by `scripts/reference.ts` from the source; do not edit.',
+    '## Flags of every command',
+    flagTable(GLOBAL_FLAGS),
+    '## Exit codes',
+    exitTable(),
+    '## Commands',
+    ...(await commands(TREE, ['fob'])),
+    '## Settings of the server',
+    'Each is a flag of `fob server`, a variable (`FOB_…`, then `CI_…`) and a key of the `--config` file, where tables join with "-".',
+    settingTable(),
+    '## Routes of the server',
+    'Guard: `none` is anyone, `protocol` is authenticated by OAuth itself, `session` is bound to a cookie, `any` is any valid credential, and the others are the scope that is needed.',
+    routeTable(),
+  ]
+  return `${parts.join('\n\n')}\n`
+}
+
+async function commands(group: Group, path: readonly string[]): Promise<string[]> {
+  const parts: string[] = []
+  const own = fallbackOf(group)
+  if (own !== undefined) parts.push(commandPart((await own.load()).command, path.join(' ')))
+  for (const [word, node] of Object.entries(group.children)) {
+    if (node.hidden === true) continue
+    const words = [...path, word]
+    if (node.kind === 'group') parts.push(...(await commands(node, words)))
+    else parts.push(commandPart((await node.load()).command, words.join(' ')))
+  }
+  return parts
+}
+
+function commandPart(command: Command, path: string): string {
+  const words = Object.entries(command.positionals).map(([name, { arity }]) => {
+    const word = name.toUpperCase()
+    return arity === 'required' ? word : arity === 'many' ? `[${word}...]` : `[${word}]`
+  })
+  const usage = [path, ...words].join(' ')
+  const parts = [`### ${path}`, `${command.summary}.`, command.description ?? '']
+  parts.push(['```sh', ...(usage === path ? [] : [usage, '']), ...command.examples, '```'].join('\n'))
+  if (Object.keys(command.flags).length > 0) parts.push(flagTable(command.flags))
+  return parts.filter((part) => part !== '').join('\n\n')
+}
+
+function flagTable(flags: Flags): string {
+  const rows = Object.entries(flags).map(([name, flag]) => {
+    const short = flag.short === undefined ? '' : `-${flag.short}, `
+    const value = flag.type === 'boolean' ? '' : ` ${flag.value ?? 'VALUE'}`
+    const others = (flag.aliases ?? []).map((alias) => `\`--${alias}\``).join(', ')
+    return [`\`${short}--${name}${value}\`${others === '' ? '' : ` (${others})`}`, flag.description]
+  })
+  return table(['Flag', 'Meaning'], rows)
+}
+
+function exitTable(): string {
+  const byStatus = new Map<number, string[]>([[0, ['done']]])
+  for (const [code, status] of Object.entries(EXIT)) {
+    byStatus.set(status, [...(byStatus.get(status) ?? []), `\`${code}\``])
+  }
+  const rows = [...byStatus]
+    .toSorted(([a], [b]) => a - b)
+    .map(([status, codes]) => [String(status), codes.join(', ')])
+  return table(['Exit code', '`error.code` with `-o json`'], rows)
+}
+
+function settingTable(): string {
+  const rows = SETTING_NAMES.map((name) => {
+    const { value, description, secret } = SETTINGS[name]
+    const file = secret === true ? ` (or \`--${name}-file PATH\`)` : ''
+    return [
+      `\`--${name}${value === undefined ? '' : ` ${value}`}\`${file}`,
+      `\`FOB_${variableName(name)}\``,
+      description,
+    ]
+  })
+  return table(['Flag', 'Variable', 'Meaning'], rows)
+}
+
+function routeTable(): string {
+  return table(
+    ['Method', 'Path', 'Guard'],
+    ROUTES.map(({ method, path, guard }) => [method, `\`${path}\``, `\`${guard}\``]),
+  )
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+if (import.meta.main) await Bun.write(REFERENCE, await renderReference())
