@@ -39,7 +39,16 @@ try {
 function emptyProgram(): string {
   const [source, program] = [join(folder, 'empty.ts'), join(folder, 'empty')]
   writeFileSync(source, 'export {}\n')
-  const flags = ['--compile', '--bytecode', '--format=esm', '--minify-whitespace']
+  // The same flags as scripts/build, or the comparison would flatter us.
+  const flags = [
+    '--compile',
+    '--bytecode',
+    '--format=esm',
+    '--minify-whitespace',
+    '--splitting',
+    '--no-compile-autoload-dotenv',
+    '--no-compile-autoload-bunfig',
+  ]
   run([process.execPath, 'build', source, '--outfile', program, ...flags], { PATH: process.env.PATH ?? '' })
   return program
 }

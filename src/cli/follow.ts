@@ -4,6 +4,7 @@ import { Fault } from '../contract/fault.ts'
 import type { Client } from './client.ts'
 import type { Deps } from './deps.ts'
 import { printable } from '../platform/text.ts'
+import { toJson } from './output.ts'
 import { terminalFilter } from './terminal-safe.ts'
 
 /** A broken stream is taken up again this many times in a row without a new event. */
@@ -28,7 +29,7 @@ export async function followRun(client: Client, deps: Deps, runId: string): Prom
         lastId = message.id ?? lastId
         failures = 0
         if (event === undefined) continue
-        show(event)
+        show(event, lastId)
         if (event.type === 'exit') return event.data.code
       }
     } catch (error) {
@@ -53,8 +54,9 @@ function parseEvent(type: string, data: unknown): RunEvent | undefined {
 
 const TASK_SIGN = { running: '▶', success: '✓', failure: '✗', abort: '■', error: '✗' } as const
 
-function presenter(client: Client, { io }: Deps): (event: RunEvent) => void {
-  if (client.format === 'json') return (event) => io.stdout.write(`${JSON.stringify(event)}\n`)
+function presenter(client: Client, { io }: Deps): (event: RunEvent, id: string) => void {
+  if (client.format === 'json')
+    return (event, id) => io.stdout.write(`${toJson({ id: Number(id), ...event })}\n`)
   const pass = { push: (text: string) => text }
   const filters = {
     stdout: io.stdout.isTerminal ? terminalFilter() : pass,

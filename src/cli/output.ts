@@ -1,6 +1,7 @@
-import type { Io } from '../platform/io.ts'
+import type { Io, Output } from '../platform/io.ts'
 import { printable } from '../platform/text.ts'
 import type { OutputFormat } from './globals.ts'
+import { terminalFilter } from './terminal-safe.ts'
 
 /** A column of a list: its heading, and what it shows of a row. */
 export interface Column<T> {
@@ -49,5 +50,21 @@ export function printRecord(
 }
 
 export function printJson(io: Io, value: unknown): void {
-  io.stdout.write(`${JSON.stringify(value, null, io.stdout.isTerminal ? 2 : undefined)}\n`)
+  io.stdout.write(`${toJson(value, io.stdout.isTerminal ? 2 : undefined)}\n`)
+}
+
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const RAW_IN_JSON = /[\u007f-\u009f]/g
+
+/** JSON that is safe on a terminal too: `JSON.stringify` leaves DEL and the C1 controls as they are. */
+export function toJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(
+    RAW_IN_JSON,
+    (char) => `\\u00${char.charCodeAt(0).toString(16)}`,
+  )
+}
+
+/** Text that somebody else wrote, as it is; on a terminal without what would drive it. */
+export function printForeign(output: Output, text: string): void {
+  output.write(output.isTerminal ? terminalFilter().push(text) : text)
 }

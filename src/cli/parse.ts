@@ -144,7 +144,9 @@ function assign(positionals: Positionals, words: string[], path: string): Parsed
     out[name] = word
   }
   if (rest.length > 0) {
-    throw new Fault('usage', `surplus argument "${rest[0]}"`, { hint: `run "${path} --help"` })
+    // Its text is not repeated: it may be a value that was meant to be a secret.
+    const place = words.length - rest.length + 1
+    throw new Fault('usage', `${path} takes no argument number ${place}`, { hint: `run "${path} --help"` })
   }
   return out as Parsed['positionals']
 }

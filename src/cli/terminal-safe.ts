@@ -7,28 +7,67 @@ export interface TerminalFilter {
   push(text: string): string
 }
 
-// oxlint-disable no-control-regex -- control characters are what these look for
+/**
+ * Where in a sequence we are (ECMA-48 §5, as in Williams' VT500 parser, but stricter): a control character
+ * inside a sequence ends and drops it, so nothing can be assembled out of what is left.
+ */
+type State = 'text' | 'escape' | 'sequence' | 'string'
 
-/** CSI … m (SGR, ECMA-48 §8.3.117), and nothing else that begins with ESC. */
-const SEQUENCE =
-  /\u001b(?:\[[0-9;:?>=<!]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)|[^[\]PX^_])/g
-const UNFINISHED = /\u001b(?:\[[0-9;:?>=<!]*[ -/]*|[\]PX^_][^\u0007\u001b]*\u001b?)?$/
-const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001a\u001c-\u001f\u007f-\u009f]/g
-const COLOUR = /^\u001b\[[0-9;:]*m$/
-
-/** An unfinished sequence longer than this is not one. */
-const MAX_PENDING = 4096
+/** A colour sequence longer than this is none. */
+const MAX_SEQUENCE = 64
 
 export function terminalFilter(): TerminalFilter {
-  let pending = ''
+  let state: State = 'text'
+  /** The parameters of a control sequence so far. */
+  let parameters = ''
+
+  /** What `char` adds to the output. */
+  function step(char: string): string {
+    if (char === '\u001b') {
+      state = 'escape'
+      return ''
+    }
+    if (state === 'text') return isControl(char) ? '' : char
+    if (state === 'string') {
+      // OSC, DCS, APC, PM, SOS: up to BEL or ST (ESC \, whose "\" the escape state swallows).
+      if (char === '\u0007' || char === '\u009c') state = 'text'
+      return ''
+    }
+    if (state === 'escape') {
+      state = char === '[' ? 'sequence' : ']PX^_'.includes(char) ? 'string' : 'text'
+      parameters = ''
+      return state === 'text' && isLineEnd(char) ? char : ''
+    }
+    if (/[0-9;:]/.test(char) && parameters.length < MAX_SEQUENCE) {
+      parameters += char
+      return ''
+    }
+    // Other parameter and intermediate bytes: a sequence that is no colour goes on to its final byte.
+    if (/[\u0020-\u003f]/.test(char)) {
+      parameters = '!'
+      return ''
+    }
+    state = 'text'
+    // SGR (ECMA-48 §8.3.117) is the one sequence that passes, whole.
+    if (char === 'm' && !parameters.startsWith('!')) return `\u001b[${parameters}m`
+    return isLineEnd(char) ? char : ''
+  }
+
   return {
     push(text) {
-      const all = pending + text
-      const cut = UNFINISHED.exec(all)?.index ?? all.length
-      pending = all.slice(cut)
-      if (pending.length > MAX_PENDING) pending = ''
-      const kept = all.slice(0, cut).replace(SEQUENCE, (sequence) => (COLOUR.test(sequence) ? sequence : ''))
-      return kept.replace(CONTROL, '')
+      let out = ''
+      for (const char of text) out += step(char)
+      return out
     },
   }
+}
+
+/** C0 and C1 but for tab and line ends, and DEL. */
+function isControl(char: string): boolean {
+  const code = char.charCodeAt(0)
+  return !isLineEnd(char) && char !== '\t' && (code < 0x20 || (code >= 0x7f && code <= 0x9f))
+}
+
+function isLineEnd(char: string): boolean {
+  return char === '\n' || char === '\r'
 }

@@ -75,8 +75,8 @@ function writeAll(fd: 1 | 2, bytes: Buffer): void {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code
       if (code === 'EAGAIN') Bun.sleepSync(1)
-      // The reader has gone (`fob … | head`): there is nobody left to tell.
-      else if (code === 'EPIPE') process.exit(0)
+      // The reader has gone (`fob … | head`): there is nobody left to tell, and nothing else has failed.
+      else if (code === 'EPIPE') return
       else throw error
     }
   }

@@ -38,6 +38,9 @@ export interface ServeDeps {
 /** How often expired codes, sessions and tokens are swept out. */
 const PURGE_EVERY_MS = 10 * 60_000
 
+/** How long a shutdown waits for open answers. */
+const DRAIN_MS = 2000
+
 /** The database of a data folder. */
 export function databasePath(dataDir: string): string {
   return join(resolve(dataDir), 'fob.db')
@@ -64,7 +67,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     })
     // The port is taken before the runs are looked at: a second start must not touch the first one's.
     const listener = listen(settings.listen)
-    closers.push(() => listener.server.stop(true))
+    closers.push(() => stopListening(listener.server))
     const url = settings.strategy.kind === 'oauth' ? settings.strategy.callbackUrl : listener.url
     const issuer =
       settings.strategy.kind === 'oauth'
@@ -147,6 +150,17 @@ function listen({ hostname, port }: ServerSettings['listen']): Listener {
       app = ready
     },
   }
+}
+
+/** Lets open answers finish (the last events of a run among them), but not for long. */
+async function stopListening(server: Bun.Server<undefined>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const enough = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, DRAIN_MS)
+  })
+  await Promise.race([server.stop(false), enough])
+  clearTimeout(timer)
+  await server.stop(true)
 }
 
 function listenFailure(error: unknown): string {

@@ -3,7 +3,6 @@ import { nearest } from '../../src/cli/nearest.ts'
 import { printList, printRecord } from '../../src/cli/output.ts'
 import { printable } from '../../src/platform/text.ts'
 import { parseKeyValues } from '../../src/cli/key-values.ts'
-import { terminalFilter } from '../../src/cli/terminal-safe.ts'
 import { fakeIo } from '../support/fake-io.ts'
 
 const rows = [
@@ -51,29 +50,6 @@ test.each([
   ['\u001b]0;title\u0007', '\ufffd]0;title\ufffd'],
   ['\u009b31m', '\ufffd31m'],
 ])('printable(%j) cannot drive a terminal', (text, safe) => expect(printable(text)).toBe(safe))
-
-describe('a log on a terminal', () => {
-  const cases: [string, string][] = [
-    ['plain\tText\r\n', 'plain\tText\r\n'],
-    ['\u001b[31mred\u001b[0m', '\u001b[31mred\u001b[0m'],
-    ['a\u001b[2Jb\u001b[1;1Hc', 'abc'],
-    ['a\u001b]0;title\u0007b', 'ab'],
-    ['a\u001b]52;c;cGF3bmVk\u001b\\b', 'ab'],
-    ['a\u001bcb', 'ab'],
-    ['a\u0007\u0008b\u009b2Jc', 'ab2Jc'],
-    ['a\u001bP1$r\u001b\\b', 'ab'],
-  ]
-  test.each(cases)('%j is shown as %j, whole and piece by piece', (text, shown) => {
-    expect(terminalFilter().push(text)).toBe(shown)
-    const filter = terminalFilter()
-    expect(Array.from(text, (piece) => filter.push(piece)).join('')).toBe(shown)
-  })
-
-  test('an endless unfinished sequence does not pile up', () => {
-    const filter = terminalFilter()
-    for (let i = 0; i < 100; i++) expect(filter.push(`\u001b]${'x'.repeat(1000)}`).length).toBeLessThan(2000)
-  })
-})
 
 test.each([
   ['lgoin', ['login', 'logout'], 'login'],

@@ -7,11 +7,13 @@ import { temporaryFolder } from '../support/temporary.ts'
 describe('a folder that wants to run code by `cd`', () => {
   const folder = temporaryFolder()
   const proof = join(folder, 'it-ran')
-  writeFileSync(join(folder, 'evil.ts'), `await Bun.write(${JSON.stringify(proof)}, 'pwned')\n`)
+  writeFileSync(
+    join(folder, 'evil.ts'),
+    `require('node:fs').writeFileSync(${JSON.stringify(proof)}, 'pwned')\n`,
+  )
   writeFileSync(join(folder, 'bunfig.toml'), 'preload = ["./evil.ts"]\n[run]\npreload = ["./evil.ts"]\n')
   writeFileSync(join(folder, '.env'), 'FOB_SERVER=http://evil.example\nFOB_OUTPUT=json\n')
   writeFileSync(join(folder, 'package.json'), '{"preload": ["./evil.ts"]}\n')
-  writeFileSync(join(folder, 'tsconfig.json'), '{"extends": "./evil.ts"}\n')
 
   test.each([[['--version']], [['version']], [['auth', 'status']], [['--help']]])(
     'neither bunfig.toml nor .env acts on fob %j',

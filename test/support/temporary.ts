@@ -11,6 +11,7 @@ export function temporaryFolder(): string {
   return folder
 }
 
-process.on('exit', () => {
-  for (const folder of made) rmSync(folder, { recursive: true, force: true })
-})
+/** `process.on('exit')` does not come under `bun test`, so the preload calls this after the last test. */
+export function removeTemporaryFolders(): void {
+  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true })
+}

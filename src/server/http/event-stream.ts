@@ -10,6 +10,8 @@ const HEARTBEAT_MS = 15_000
  * Pull-driven: a slow reader holds back its own stream and nothing else.
  */
 export function eventStream(call: Call, { runs }: Services, runId: string, after: number): Response {
+  // A HEAD gets the headers alone: its body would be dropped unread, and with it the way to end the stream.
+  if (call.request.method === 'HEAD') return new Response(null, { headers: HEADERS })
   call.keepOpen()
   const abort = new AbortController()
   call.request.signal.addEventListener('abort', () => abort.abort(), { once: true })
@@ -24,23 +26,27 @@ export function eventStream(call: Call, { runs }: Services, runId: string, after
       }, HEARTBEAT_MS)
     },
     async pull(controller) {
-      const next = await events.next()
-      if (next.done !== true) return controller.enqueue(encoder.encode(format(next.value)))
+      try {
+        const next = await events.next()
+        if (next.done !== true) return controller.enqueue(encoder.encode(format(next.value)))
+        controller.close()
+      } catch (error) {
+        controller.error(error)
+      }
       clearInterval(heartbeat)
-      controller.close()
     },
     cancel() {
       clearInterval(heartbeat)
       abort.abort()
     },
   })
-  return new Response(body, {
-    headers: {
-      'content-type': 'text/event-stream; charset=utf-8',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    },
-  })
+  return new Response(body, { headers: HEADERS })
+}
+
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
 }
 
 /** JSON has no raw line ends, so one `data` line is always enough. */

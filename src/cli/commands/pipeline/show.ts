@@ -1,7 +1,7 @@
 import { pipelineAnswer } from '../../../contract/api.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
-import { printRecord } from '../../output.ts'
+import { printForeign, printRecord } from '../../output.ts'
 
 export const command = defineCommand({
   summary: 'Show one pipeline',
@@ -12,7 +12,7 @@ export const command = defineCommand({
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}`
     const pipeline = await client.api.request({ method: 'GET', path, schema: pipelineAnswer })
-    if (flags.source) return deps.io.stdout.write(pipeline.source ?? '')
+    if (flags.source) return printForeign(deps.io.stdout, pipeline.source ?? '')
     printRecord(deps.io, client.format, pipeline, [
       ['name', pipeline.name],
       ['id', pipeline.id],
