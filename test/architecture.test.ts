@@ -125,6 +125,7 @@ describe('the import table', () => {
       'smol-toml': 'platform/toml.ts',
       '@clack/prompts': 'platform/prompt.ts',
       citty: 'cli/root.ts',
+      uqr: 'platform/qr.ts',
       'light-my-request': 'server/issuer/bridge.ts',
     }
     for (const [name, owner] of Object.entries(owners)) {

@@ -1,6 +1,6 @@
 import { VERSION } from '../platform/build.ts'
 import type { Api } from '../session/api.ts'
-import { resolveServer, type ServerChoice } from '../session/resolve.ts'
+import { type ProjectChoice, resolveServer, type ServerChoice } from '../session/resolve.ts'
 import { openSession, type Session } from '../session/session.ts'
 import { readSettings, type Settings } from '../settings/settings.ts'
 import { openStore } from '../store/open.ts'
@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts'
 import type { Deps } from './deps.ts'
 import { chosenFormat } from './format.ts'
 import type { Globals, OutputFormat } from './globals.ts'
+import { openProject } from './project.ts'
 
 /** What a command that talks to a server is given. */
 export interface Client {
@@ -28,6 +29,8 @@ export interface Context {
   say: (text: string) => void
   /** One line on stderr with `--debug`, else nothing. */
   debug: (text: string) => void
+  /** What the folder's `.fob.toml` says; may ask the person, once. */
+  project: () => Promise<ProjectChoice | undefined>
   server: () => Promise<ServerChoice>
   session: () => Promise<Session>
 }
@@ -39,6 +42,8 @@ export async function openContext(deps: Deps, globals: Globals): Promise<Context
   const store = openStore({ home, env, authConfig: globals.authConfig, clock, signal })
   const write = (text: string) => io.stderr.write(`${text}\n`)
   const say = globals.silent ? silence : write
+  let opened: Promise<ProjectChoice | undefined> | undefined
+  const project = () => (opened ??= openProject(deps, globals, say))
   return {
     settings,
     store,
@@ -47,8 +52,21 @@ export async function openContext(deps: Deps, globals: Globals): Promise<Context
     },
     say,
     debug: globals.debug || env.FOB_DEBUG === '1' ? write : silence,
-    server: () => resolveServer({ flag: globals.server, env, settings, stored: () => store.list() }),
-    session: () => openSession({ flags: globals, env, settings, store, clock, fetch, signal, warn: say }),
+    project,
+    server: async () => {
+      const flag = globals.server
+      return resolveServer({
+        flag,
+        env,
+        project: await project(),
+        settings,
+        stored: () => store.list(),
+      })
+    },
+    session: async () => {
+      const world = { env, store, clock, fetch, signal, warn: say }
+      return openSession({ flags: globals, settings, project: await project(), ...world })
+    },
   }
 }
 
@@ -61,6 +79,7 @@ export async function openClient(deps: Deps, globals: Globals): Promise<Client> 
     ...serverContext(deps, context, session.server.url),
     tenant: session.tenant,
     authorization: session.authorization,
+    renewed: session.renewed,
   })
   return { server: session.server.url, api, format: context.format, say: context.say }
 }

@@ -13,6 +13,8 @@ export interface Deps {
   fetch: typeof fetch
   /** `$FOB_HOME` or `~/.fob`. */
   home: string
+  /** The working directory; undefined where it has been deleted. */
+  cwd: string | undefined
   /** Aborted by Ctrl-C, with a `Fault` `interrupted` as its reason. */
   signal: AbortSignal
 }
@@ -24,7 +26,16 @@ export function systemDeps(signal: AbortSignal, env: Env = process.env): Deps {
     clock: systemClock,
     fetch,
     home: env.FOB_HOME || join(homedir(), '.fob'),
+    cwd: workingDirectory(),
     signal,
+  }
+}
+
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
   }
 }
 

@@ -4,7 +4,7 @@ import type { Deps } from './deps.ts'
 import type { Globals } from './globals.ts'
 
 /** Where a person can be asked: at a terminal, unless told not to. */
-function isInteractive({ io, env }: Deps, globals: Globals): boolean {
+export function isInteractive({ io, env }: Deps, globals: Globals): boolean {
   const told = globals.noInput || (env.CI !== undefined && env.CI !== '' && env.CI !== 'false')
   return io.stdin.isTerminal && io.stderr.isTerminal && !told
 }

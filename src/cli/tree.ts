@@ -34,7 +34,13 @@ export const TREE: Group = group('Every way a credential can reach a command lin
     status,
     token: leaf('Print the access token', () => import('./commands/auth/token.ts')),
     refresh,
+    switch: leaf('Choose the login that commands use', () => import('./commands/auth/switch.ts')),
+    trust: leaf("Say yes to a project's .fob.toml", () => import('./commands/auth/trust.ts')),
     logout,
+  }),
+  tenants: group('Whose things commands work with', {
+    list: leaf('List the tenants that you are a member of', () => import('./commands/tenants/list.ts')),
+    use: leaf('Choose the tenant that commands work in', () => import('./commands/tenants/use.ts')),
   }),
   whoami: leaf('Who am I (works offline)', () => import('./commands/whoami.ts')),
   secrets: group('Values that pipelines use and nobody reads', {

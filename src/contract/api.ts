@@ -111,6 +111,18 @@ export interface ProfileAnswer {
   scopes: string[]
 }
 
+/** One of `GET /api/v1/tenants`: a tenant that the caller is a member of. */
+export const tenantAnswer = v.looseObject({
+  id: v.string(),
+  slug: v.string(),
+  name: v.nullish(v.string()),
+  /** What the caller is there. */
+  role: v.nullish(v.string()),
+  /** The call itself was made in it. */
+  current: v.optional(v.boolean()),
+})
+export type TenantAnswer = v.InferOutput<typeof tenantAnswer>
+
 export const healthAnswer = v.looseObject({
   status: v.literal('ok'),
   version: v.string(),

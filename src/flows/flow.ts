@@ -5,6 +5,7 @@
  * (`session/login.ts`).
  */
 import type { Clock } from '../platform/clock.ts'
+import type { Lines } from '../platform/lines.ts'
 import type { Outcome } from '../platform/loopback.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { Provider } from './provider.ts'
@@ -19,12 +20,25 @@ export interface TokenSet {
   tokenType: string
 }
 
+/** Who the server says it is, in its ID token (OpenID Connect Core §2): for the name that is shown. */
+export interface Identity {
+  subject: string
+  name?: string
+  email?: string
+}
+
 /** How a flow reaches the person. */
-interface FlowUi {
+export interface FlowUi {
   /** One line of talk, on standard error. */
   say(line: string): void
   /** Opens the browser; false when it could not, and then the address that was said has to do. */
   openUrl(url: string): Promise<boolean>
+  /** Draws an address as a QR code, where there is room for one. */
+  showQr(url: string): Promise<void>
+  /** What the person types or pastes, or what a pipe brings; undefined where nobody is to be asked. */
+  lines: Lines | undefined
+  /** A session over SSH without a display: no browser of this machine is in front of the person. */
+  remote: boolean
 }
 
 export interface FlowContext {
@@ -48,12 +62,13 @@ export interface FlowRequest {
 /** Tokens, and a last word to whoever is still waiting (the browser's tab). */
 export interface Obtained {
   tokens: TokenSet
+  identity?: Identity
   /** Must be called once, when the login is known to have worked or not. */
   conclude(outcome: Outcome): Promise<void>
 }
 
 /**
- * @throws Fault `login_denied`, `login_timeout`, `unreachable`, `server_error`, `failed`; the signal's
- * reason when aborted.
+ * @throws Fault `login_denied`, `login_timeout`, `unreachable`, `server_error`, `failed`; `prompt_needed`
+ * where an answer is needed and nobody is there; the signal's reason when aborted.
  */
 export type Flow = (request: FlowRequest, context: FlowContext) => Promise<Obtained>

@@ -1,11 +1,12 @@
 import type * as openidClient from 'openid-client'
-import type { Configuration, TokenEndpointResponse } from 'openid-client'
+import type { Configuration, TokenEndpointResponse, TokenEndpointResponseHelpers } from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import { fetchFailure } from '../platform/network.ts'
 import { safeLine } from '../platform/text.ts'
 import { Secret } from '../redact/secret.ts'
-import type { TokenSet } from './flow.ts'
+import type { Identity, TokenSet } from './flow.ts'
+import { claimsOf, identityOf, setAsideIdToken } from './id-token.ts'
 
 /** The one place that loads openid-client, and that turns what it throws into faults. */
 
@@ -17,6 +18,8 @@ export interface Endpoints {
   authorizationEndpoint?: string
   tokenEndpoint?: string
   revocationEndpoint?: string
+  deviceAuthorizationEndpoint?: string
+  userinfoEndpoint?: string
   jwksUri?: string
   sendsIss?: boolean
   idTokenAlgorithms?: readonly string[]
@@ -26,12 +29,21 @@ const REQUEST_SECONDS = 30
 /** A lifetime beyond this is a mistake, and dates end somewhere. */
 const MAX_LIFETIME_SECONDS = 20 * 365 * 24 * 3600
 
+type TokenAnswer = TokenEndpointResponse & TokenEndpointResponseHelpers
+
+export interface Configured {
+  client: OpenidClient
+  config: Configuration
+  /** Who a token endpoint's answer speaks of, if it says. */
+  identity(answer: TokenAnswer, clock: Clock): Identity | undefined
+}
+
 /** openid-client set up for a public client; every request has a deadline and ends when `signal` does. */
 export async function configure(
   endpoints: Endpoints,
   clientId: string,
   { fetch, signal }: { fetch: typeof globalThis.fetch; signal: AbortSignal },
-): Promise<{ client: OpenidClient; config: Configuration }> {
+): Promise<Configured> {
   const client = await import('openid-client')
   const config = new client.Configuration(
     {
@@ -39,6 +51,8 @@ export async function configure(
       ...defined('authorization_endpoint', endpoints.authorizationEndpoint),
       ...defined('token_endpoint', endpoints.tokenEndpoint),
       ...defined('revocation_endpoint', endpoints.revocationEndpoint),
+      ...defined('device_authorization_endpoint', endpoints.deviceAuthorizationEndpoint),
+      ...defined('userinfo_endpoint', endpoints.userinfoEndpoint),
       ...defined('jwks_uri', endpoints.jwksUri),
       ...defined('authorization_response_iss_parameter_supported', endpoints.sendsIss),
       ...defined('id_token_signing_alg_values_supported', endpoints.idTokenAlgorithms?.slice()),
@@ -47,18 +61,45 @@ export async function configure(
     {},
     client.None(),
   )
+  // Without these openid-client does not know how to check an ID token, and would refuse the answer for it.
+  const checksIdTokens = endpoints.idTokenAlgorithms !== undefined
+  let idToken: string | undefined
   // Plain http has been held to loopback before (`provider.ts`).
   client.allowInsecureRequests(config)
   config.timeout = REQUEST_SECONDS
-  config[client.customFetch] = (url, options) =>
-    fetch(url, {
+  config[client.customFetch] = async (url, options) => {
+    const response = await fetch(url, {
       method: options.method,
       headers: options.headers,
       redirect: 'manual',
       ...(options.body === undefined ? {} : { body: options.body }),
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
     })
-  return { client, config }
+    if (options.method !== 'POST') return response
+    if (checksIdTokens) return withoutChallenge(response)
+    const parted = await setAsideIdToken(response)
+    idToken = parted.idToken
+    return withoutChallenge(parted.response)
+  }
+  return {
+    client,
+    config,
+    identity: (answer, clock) =>
+      identityOf(
+        answer.claims() ?? (idToken === undefined ? undefined : claimsOf(idToken, clientId, clock.now())),
+      ),
+  }
+}
+
+/**
+ * A token endpoint's error stands in its body (RFC 6749 §5.2); openid-client does not look there when the
+ * answer also carries a challenge, as that section allows.
+ */
+function withoutChallenge(response: Response): Response {
+  if (response.ok || !response.headers.has('www-authenticate')) return response
+  const headers = new Headers(response.headers)
+  headers.delete('www-authenticate')
+  return new Response(response.body, { status: response.status, headers })
 }
 
 /** @param asked the scopes that were asked for, which hold where the answer names none. */
@@ -101,7 +142,8 @@ export function toFault(client: OpenidClient, error: unknown, server: string, si
   return unreachable(server, fetchFailure(error))
 }
 
-function refusal(code: string, description: string | undefined, server: string): Fault {
+/** A refusal in the server's own words (RFC 6749 §4.1.2.1, §5.2; RFC 8628 §3.5), made safe. */
+export function refusal(code: string, description: string | undefined, server: string): Fault {
   const words = description === undefined ? '' : `: ${safeLine(description)}`
   if (code === 'access_denied') return new Fault('login_denied', `the login was denied${words}`)
   const fact = `${server} refused the login with ${safeLine(code, 60)}${words}`
@@ -112,6 +154,9 @@ function refusal(code: string, description: string | undefined, server: string):
   }
   if (code === 'invalid_scope') {
     return new Fault('login_denied', fact, { hint: 'name the scopes to ask for with --scope' })
+  }
+  if (code === 'expired_token') {
+    return new Fault('login_timeout', 'the code has expired before it was used', { hint: 'run it again' })
   }
   if (code === 'server_error' || code === 'temporarily_unavailable') return new Fault('server_error', fact)
   return new Fault('login_denied', fact)

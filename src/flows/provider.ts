@@ -11,7 +11,12 @@ export interface Provider {
   authorizationEndpoint: string
   tokenEndpoint: string
   revocationEndpoint?: string
+  /** RFC 8628 §4; absent where the server does not offer the device flow. */
+  deviceAuthorizationEndpoint?: string
+  userinfoEndpoint?: string
   jwksUri?: string
+  /** It takes `urn:ietf:wg:oauth:2.0:oob` and shows the code on a page of its own (S220). */
+  outOfBand?: boolean
   /** Absent where the server does not tell. */
   scopesSupported?: readonly string[]
   /** RFC 9207: its answers always carry `iss`. */
@@ -25,12 +30,19 @@ const metadataSchema = v.looseObject({
   authorization_endpoint: v.string(),
   token_endpoint: v.string(),
   revocation_endpoint: v.optional(v.string()),
+  device_authorization_endpoint: v.optional(v.string()),
+  userinfo_endpoint: v.optional(v.string()),
+  // Of no standard, but some servers publish it, and there is no other word for out-of-band.
+  redirect_uris_supported: v.optional(v.array(v.string())),
   jwks_uri: v.optional(v.string()),
   scopes_supported: v.optional(v.array(v.string())),
   authorization_response_iss_parameter_supported: v.optional(v.boolean()),
   id_token_signing_alg_values_supported: v.optional(v.array(v.string())),
 })
 type Metadata = v.InferOutput<typeof metadataSchema>
+
+/** The redirect that is none: the server shows the code on a page of its own. */
+export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob'
 
 const DISCOVERY_TIMEOUT_MS = 15_000
 const MAX_METADATA_CHARS = 256 * 1024
@@ -64,6 +76,8 @@ export async function discoverProvider(server: string, context: DiscoveryContext
     authorizationEndpoint: `${server}/oauth/authorize`,
     tokenEndpoint: `${server}/oauth/token`,
     revocationEndpoint: `${server}/oauth/revoke`,
+    deviceAuthorizationEndpoint: `${server}/oauth/device_authorization`,
+    userinfoEndpoint: `${server}/oauth/userinfo`,
     sendsIss: false,
     source: 'conventional',
   }
@@ -76,7 +90,10 @@ export async function discoverProvider(server: string, context: DiscoveryContext
 export function scopesToAsk(provider: Provider, wanted: readonly string[]): string[] {
   if (wanted.length > 0) return [...new Set(wanted.flatMap((s) => s.split(/[\s,]+/)).filter((s) => s !== ''))]
   const known = new Set(provider.scopesSupported)
-  return ['openid', 'offline_access', ...ALL_SCOPES].filter((scope) => known.has(scope))
+  const ours = ALL_SCOPES.filter((scope) => known.has(scope))
+  // A server that is not ours has no profile call: a name comes with these (OpenID Connect Core §5.4).
+  const naming = ours.length === 0 ? ['profile', 'email'] : []
+  return [...['openid', 'offline_access', ...naming].filter((scope) => known.has(scope)), ...ours]
 }
 
 async function readMetadata(
@@ -117,22 +134,35 @@ function parseJson(text: string): unknown {
 
 function fromMetadata(metadata: Metadata, server: string, source: Provider['source']): Provider {
   if (withoutSlash(metadata.issuer) !== server) throw foreignIssuer(metadata.issuer, server)
-  const { revocation_endpoint: revocation, jwks_uri: jwks, scopes_supported: scopes } = metadata
-  const algorithms = metadata.id_token_signing_alg_values_supported
-  for (const endpoint of [metadata.authorization_endpoint, metadata.token_endpoint, revocation, jwks]) {
+  const optional = {
+    revocationEndpoint: metadata.revocation_endpoint,
+    deviceAuthorizationEndpoint: metadata.device_authorization_endpoint,
+    userinfoEndpoint: metadata.userinfo_endpoint,
+    jwksUri: metadata.jwks_uri,
+  }
+  const { authorization_endpoint: authorization, token_endpoint: token } = metadata
+  for (const endpoint of [authorization, token, ...Object.values(optional)]) {
     if (endpoint !== undefined) requireSafe(endpoint, 'an address that the server names')
   }
+  const { scopes_supported: scopes, id_token_signing_alg_values_supported: algorithms } = metadata
   return {
     issuer: metadata.issuer,
-    authorizationEndpoint: metadata.authorization_endpoint,
-    tokenEndpoint: metadata.token_endpoint,
-    ...(revocation === undefined ? {} : { revocationEndpoint: revocation }),
-    ...(jwks === undefined ? {} : { jwksUri: jwks }),
+    authorizationEndpoint: authorization,
+    tokenEndpoint: token,
+    ...withoutUndefined(optional),
     ...(scopes === undefined ? {} : { scopesSupported: scopes }),
     ...(algorithms === undefined ? {} : { idTokenAlgorithms: algorithms }),
+    outOfBand: metadata.redirect_uris_supported?.includes(OUT_OF_BAND) === true,
     sendsIss: metadata.authorization_response_iss_parameter_supported === true,
     source,
   }
+}
+
+function withoutUndefined<K extends string>(
+  fields: Record<K, string | undefined>,
+): Partial<Record<K, string>> {
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(known) as Partial<Record<K, string>>
 }
 
 function withoutSlash(url: string): string {

@@ -32,6 +32,16 @@ export function isLoopbackHost(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }
 
+/**
+ * A session over SSH without a display: a browser of this machine would come up in front of nobody. A
+ * `$BROWSER` that was set all the same knows better (editors that work over SSH set one that opens the
+ * browser at the other end).
+ */
+export function isRemoteSession(env: Env): boolean {
+  const overSsh = Boolean(env.SSH_CONNECTION) || Boolean(env.SSH_TTY)
+  return overSsh && !env.DISPLAY && !env.WAYLAND_DISPLAY && !env.BROWSER
+}
+
 /** Opens `url`. False when it may not be opened, or when nothing on this machine would. Never throws. */
 export async function openBrowser(url: string, options: OpenBrowserOptions): Promise<boolean> {
   if (!isOpenable(url)) return false

@@ -8,6 +8,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -46,6 +47,26 @@ export function readPrivateFile(path: string): string | undefined {
 }
 
 /**
+ * The text of a small file that is not ours, or undefined where there is none, or what stands there is no
+ * regular file, is larger, or may not be read. Its mode is left alone.
+ */
+export function readSmallFile(path: string, maxBytes: number): string | undefined {
+  let fd: number | undefined
+  try {
+    // Mostly there is none, and an error that is thrown takes longer than all the rest.
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined
+    fd = openForReading(path)
+    if (fd === undefined) return undefined
+    const stat = fstatSync(fd)
+    return stat.isFile() && stat.size <= maxBytes ? readFileSync(fd, 'utf8') : undefined
+  } catch {
+    return undefined
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
+}
+
+/**
  * Replaces a private file by `text`. A missing folder is made with mode 0700; `ownFolder` says that the
  * folder is fob's own, so that a wider mode of an existing one is repaired (the folder of a file that the
  * user named with `--auth-config` is theirs and stays as it is).
@@ -55,10 +76,8 @@ export function writePrivateFile(path: string, text: string, options: { ownFolde
   const target = linkTarget(path)
   const folder = dirname(target)
   ensurePrivateFolder(dirname(path), options)
-  const temporary = join(
-    folder,
-    `.${basename(target)}.${Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex')}.tmp`,
-  )
+  const random = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex')
+  const temporary = join(folder, `.${basename(target)}.${random}.tmp`)
   const { O_CREAT, O_EXCL, O_WRONLY } = constants
   const fd = openSync(temporary, O_CREAT | O_EXCL | O_WRONLY, 0o600)
   try {
@@ -74,6 +93,37 @@ export function writePrivateFile(path: string, text: string, options: { ownFolde
     throw error
   }
   syncFolder(folder)
+}
+
+/** A temporary file of `writePrivateFile`, and the file that it was to become. */
+export interface TemporaryFile {
+  path: string
+  of: string
+}
+
+/**
+ * The temporary files of `writePrivateFile` for `path` that are there now; with `wholeFolder` those for any
+ * file beside it. Each belongs to a writer that is at work or was killed: whoever holds the lock that all
+ * writers of that file take knows that it was killed.
+ */
+export function temporaryFilesOf(path: string, { wholeFolder } = { wholeFolder: false }): TemporaryFile[] {
+  try {
+    const target = linkTarget(path)
+    const [folder, name] = [dirname(target), basename(target)]
+    return readdirSync(folder).flatMap((entry) => {
+      const of = entry.endsWith('.tmp') ? /^\.(.+)\.[0-9a-f]{12}\.tmp$/.exec(entry)?.[1] : undefined
+      if (of === undefined || (of !== name && !wholeFolder)) return []
+      return [{ path: join(folder, entry), of: of === name ? path : join(folder, of) }]
+    })
+  } catch {
+    // No folder, or one that may not be listed: nothing that we could have left there.
+    return []
+  }
+}
+
+/** Deletes what `temporaryFilesOf` found; one that is gone already is no error. */
+export function removeTemporaryFiles(files: readonly TemporaryFile[]): void {
+  for (const { path } of files) removeQuietly(path)
 }
 
 /** Makes `folder` and its parents with mode 0700; repairs a wider mode only where the folder is fob's own. */

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import type * as Tty from 'node:tty'
+import { type Lines, readLines } from './lines.ts'
 
 /** The three standard streams, as an object so that tests can hold them. */
 export interface Output {
@@ -13,6 +14,8 @@ export interface Input {
   isTerminal: boolean
   /** Everything until the end. Resolves to null when there is more than `limitBytes`. */
   readAll(limitBytes: number): Promise<Uint8Array | null>
+  /** Line by line. Nothing is read before the first is asked for. */
+  lines(): Lines
 }
 
 export interface Io {
@@ -33,6 +36,7 @@ export function processIo(): Io {
         return isTerminal(0)
       },
       readAll,
+      lines: () => readLines(() => Bun.stdin.stream()),
     },
     stdout: output(1),
     stderr: output(2),

@@ -15,6 +15,7 @@ export type KeychainReason =
   | 'locked'
   | 'denied'
   | 'timeout'
+  | 'damaged'
   | 'failed'
 
 /** Each reason as the end of "the keychain cannot be used: …". */
@@ -25,10 +26,28 @@ export const KEYCHAIN_REASONS: Readonly<Record<KeychainReason, string>> = {
   locked: 'it is locked',
   denied: 'it refused',
   timeout: 'it did not answer in time',
+  damaged: 'what it holds is incomplete',
   failed: 'it failed',
 }
 
-type KeychainResult<T> = { ok: true; value: T } | { ok: false; reason: KeychainReason }
+/** How a keychain stands, in the words of `auth status`. */
+export type KeychainState = 'usable' | 'none' | 'no bus' | 'locked' | 'denied' | 'failing'
+
+/** What a probe found; `reason` where the keychain is not usable. */
+export type Probe = { state: 'usable' } | { state: Exclude<KeychainState, 'usable'>; reason: KeychainReason }
+
+const STATES: Readonly<Record<KeychainReason, Exclude<KeychainState, 'usable'>>> = {
+  no_library: 'none',
+  no_service: 'none',
+  no_bus: 'no bus',
+  locked: 'locked',
+  denied: 'denied',
+  timeout: 'failing',
+  damaged: 'failing',
+  failed: 'failing',
+}
+
+export type KeychainResult<T> = { ok: true; value: T } | { ok: false; reason: KeychainReason }
 
 /** Entries by service and account. No call throws, and none lasts longer than the bound. */
 export interface Keychain {
@@ -38,8 +57,6 @@ export interface Keychain {
   set(service: string, account: string, value: string): Promise<KeychainResult<void>>
   /** False where there was nothing to delete. */
   delete(service: string, account: string): Promise<KeychainResult<boolean>>
-  /** The accounts of a service. */
-  findAll(service: string): Promise<KeychainResult<string[]>>
 }
 
 /** What the addon exports; `@github/keytar`'s own JavaScript is a thin wrapper around this. */
@@ -47,7 +64,6 @@ interface Addon {
   getPassword(service: string, account: string): Promise<string | null>
   setPassword(service: string, account: string, value: string): Promise<void>
   deletePassword(service: string, account: string): Promise<boolean>
-  findCredentials(service: string): Promise<{ account: string }[]>
 }
 
 /** @param timeoutMs how long one call may take. */
@@ -67,8 +83,19 @@ export function openKeychain({ timeoutMs = 3000 }: { timeoutMs?: number } = {}):
       return read.value === value ? { ok: true, value: undefined } : { ok: false, reason: 'locked' }
     },
     delete: (service, account) => call((a) => a.deletePassword(service, account)),
-    findAll: (service) => call(async (a) => (await a.findCredentials(service)).map((c) => c.account)),
   }
+}
+
+/**
+ * Whether a keychain can be used, by an entry of its own that is written, read and deleted: a locked one can
+ * look like an empty one until somebody writes.
+ */
+export async function probeKeychain(keychain: Keychain, service: string): Promise<Probe> {
+  const account = `probe ${crypto.randomUUID()}`
+  const written = await keychain.set(service, account, account)
+  const deleted = written.ok ? await keychain.delete(service, account) : written
+  if (!deleted.ok) return { state: STATES[deleted.reason], reason: deleted.reason }
+  return { state: 'usable' }
 }
 
 async function bounded<T>(timeoutMs: number, work: () => Promise<T>): Promise<KeychainResult<T>> {

@@ -8,7 +8,7 @@ import { safeLine } from './text.ts'
  */
 
 export const CALLBACK_PORTS = [8765, 8766, 8767, 8768, 8769] as const
-const CALLBACK_PATH = '/callback'
+export const CALLBACK_PATH = '/callback'
 const MAX_URL_LENGTH = 8192
 /** How long the browser may wait for the exchange before the connection is given up. */
 const ANSWER_SECONDS = 120

@@ -31,3 +31,15 @@ export async function password(
   const value = await clack.password({ message, output: process.stderr, signal })
   return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
 }
+
+/** One of several; each has a value and what is shown for it. */
+export async function select(
+  message: string,
+  options: readonly { value: number; label: string }[],
+  { interactive, signal }: PromptContext,
+): Promise<Answer<number>> {
+  if (!interactive) return { status: 'no_terminal' }
+  const clack = await import('@clack/prompts')
+  const value = await clack.select({ message, options: [...options], output: process.stderr, signal })
+  return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
+}

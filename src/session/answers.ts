@@ -6,6 +6,8 @@ import { safeLine } from '../platform/text.ts'
 const details = v.looseObject({
   ...errorAnswer.entries,
   requiredScopes: v.optional(v.array(v.string())),
+  /** Those that the caller may name in `X-Tenant`. */
+  tenants: v.optional(v.array(v.string())),
   retryAfter: v.optional(v.number()),
   /** The next step, as the server sees it; it may be a few lines (source with a caret under it). */
   hint: v.optional(v.string()),
@@ -24,6 +26,9 @@ export function refusedBy(server: string, status: number, body: string): Fault {
   const hint = said?.hint === undefined ? undefined : safeLines(said.hint)
   if (status === 401) return loginNeeded(server)
   if (status === 400) return new Fault('usage', words ?? `${server} answered 400 bad request`, { hint })
+  if (status === 403 && said?.tenants !== undefined) {
+    return foreignTenant(words ?? `${server} does not know this tenant for you`, said.tenants)
+  }
   if (status === 403) {
     const scopes = said?.requiredScopes?.map((s) => safeLine(s, 60)).join(' ')
     return new Fault('forbidden', words ?? `${server} does not allow this`, {
@@ -45,6 +50,20 @@ export function refusedBy(server: string, status: number, body: string): Fault {
       { hint },
     )
   return new Fault('failed', words ?? `${server} answered ${status}`, { hint })
+}
+
+const MAX_TENANTS_SHOWN = 20
+
+/** A tenant that does not exist, or that the caller is no member of, with those that they are. */
+export function foreignTenant(fact: string, allowed: readonly string[]): Fault {
+  const shown = allowed.slice(0, MAX_TENANTS_SHOWN).map((slug) => safeLine(slug, 128))
+  const more = allowed.length > shown.length ? `, and ${allowed.length - shown.length} more` : ''
+  return new Fault('forbidden', fact, {
+    hint:
+      shown.length === 0
+        ? 'you are a member of no tenant there'
+        : `yours are: ${shown.join(', ')}${more}; choose one with --tenant or fob tenants use`,
+  })
 }
 
 /** Keeps the line ends and the spaces in front, which place the caret. */

@@ -31,6 +31,8 @@ export interface ApiOptions {
   tenant: string | undefined
   /** The `Authorization` header, asked for before every call. */
   authorization: () => Promise<Secret | undefined>
+  /** Another header when the server calls this one an invalid token: the call is then made once more. */
+  renewed?: (refused: Secret) => Promise<Secret | undefined>
   version: string
   clock: Clock
   fetch: typeof fetch
@@ -64,7 +66,14 @@ export function openApi(options: ApiOptions): Api {
     debug(`> ${call.method} ${call.url.origin}${call.url.pathname}${queryNames(call.url)}`)
     const response = await follow({ ...call, headers }, authorization, options)
     debug(`< ${response.status} ${response.headers.get('content-type') ?? ''}`.trimEnd())
-    return response
+    if (authorization === undefined || !saysInvalidToken(response)) return response
+    const renewed = await options.renewed?.(authorization)
+    if (renewed === undefined) return response
+    await response.body?.cancel()
+    debug('the token was refused before its time; once more with a new one')
+    const second = await follow({ ...call, headers }, renewed, options)
+    debug(`< ${second.status} ${second.headers.get('content-type') ?? ''}`.trimEnd())
+    return second
   }
 
   return {
@@ -156,6 +165,12 @@ async function follow(
     url = next
   }
   throw new Fault('server_error', `${url.origin} redirects in a circle`)
+}
+
+/** RFC 6750 §3.1: expired, revoked or malformed, and not merely missing or of another kind. */
+function saysInvalidToken(response: Response): boolean {
+  const challenge = response.headers.get('www-authenticate') ?? ''
+  return response.status === 401 && /\berror="?invalid_token\b/i.test(challenge)
 }
 
 function movedAway(from: URL, to: URL | undefined): Fault {

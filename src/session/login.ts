@@ -1,11 +1,12 @@
 import * as v from 'valibot'
 import { healthAnswer } from '../contract/api.ts'
 import { Fault } from '../contract/fault.ts'
-import type { TokenSet } from '../flows/flow.ts'
+import type { Identity, TokenSet } from '../flows/flow.ts'
 import { safeLine } from '../platform/text.ts'
-import { Secret } from '../redact/secret.ts'
+import type { Secret } from '../redact/secret.ts'
 import type { Credential, Login, OAuthClient, Saved, Store } from '../store/store.ts'
 import { type Api, type ApiOptions, openApi } from './api.ts'
+import { authorizationOf } from './authorization.ts'
 
 /** What we take from `GET /api/v1/profile` (S209). Other servers' profiles have other fields: none must be there. */
 const profileSchema = v.looseObject({
@@ -38,7 +39,12 @@ export interface LoginInput {
   store: Store
   kind: Login['kind']
   tokens: TokenSet
+  /** Of `basic` alone: the name that goes with the password, which stands where others have their token. */
+  username?: string
   oauth?: OAuthClient
+  /** Of the ID token, and where to ask for more: what names the user where there is no profile call. */
+  identity?: Identity
+  userinfoEndpoint?: string
   /** The slug that the user named; else the profile's own is captured (S197). */
   tenant: string | undefined
   /** `--insecure-storage`. */
@@ -52,11 +58,15 @@ export interface LoginInput {
  */
 export async function completeLogin(input: LoginInput): Promise<{ login: Login; saved: Saved }> {
   const { context, store, tokens, oauth } = input
-  const profile = await profileOf(context, tokens.accessToken, input.tenant)
+  const profile = await profileOf(context, tokens.accessToken, input.tenant, {
+    ...input,
+    issued: input.kind === 'oauth',
+  })
   const tenant = input.tenant ?? profile.tenant ?? undefined
   const login: Login = {
     server: context.server,
     kind: input.kind,
+    ...(input.username === undefined ? {} : { username: input.username }),
     scopes: tokens.scopes,
     user: {
       ...(profile.id == null ? {} : { id: safeLine(String(profile.id)) }),
@@ -79,29 +89,77 @@ export async function completeLogin(input: LoginInput): Promise<{ login: Login; 
 
 export type Profile = v.InferOutput<typeof profileSchema>
 
-/** @throws Fault `unauthenticated` when the server does not accept the token. */
+/** What helps to find out who a token belongs to where there is no profile call. */
+export interface Known {
+  /** Set for Basic: the token is the password that goes with this name. */
+  username?: string
+  /** The server gave us the token a moment ago: that it works needs no other proof. */
+  issued?: boolean
+  identity?: Identity
+  userinfoEndpoint?: string
+}
+
+/**
+ * Who a credential belongs to, which is also the check that the server accepts it: the profile call, else the
+ * UserInfo endpoint, else what the ID token said.
+ * @throws Fault `unauthenticated` when the server does not accept it; `failed` when there is no way to ask;
+ * `unreachable`, `server_error`, `forbidden`.
+ */
 export async function profileOf(
   context: ServerContext,
   token: Secret,
   tenant: string | undefined,
+  known: Known = {},
 ): Promise<Profile> {
-  const api = apiWith(context, tenant, new Secret(`Bearer ${token.reveal()}`))
+  const api = apiWith(context, tenant, authorizationOf(token, known.username))
+  const profile = await askProfile(api, context.server)
+  if (profile !== undefined) return profile
+  const identity = known.username === undefined ? await askUserinfo(context, token, known) : undefined
+  if (identity === undefined && known.issued !== true) {
+    throw new Fault('failed', `${context.server} has no /api/v1/profile to check this with`, {
+      hint: 'is this the address of the API? name another with -s URL',
+    })
+  }
+  return { id: identity?.subject, name: identity?.name, email: identity?.email }
+}
+
+/** Undefined from a server that has no such call: it answers 404, or with a page, or with something else. */
+async function askProfile(api: Api, server: string): Promise<Profile | undefined> {
   try {
-    return await api.request({ method: 'GET', path: '/api/v1/profile', schema: profileSchema })
+    const answer = await api.request({ method: 'GET', path: '/api/v1/profile', schema: v.unknown() })
+    const parsed = v.safeParse(profileSchema, answer)
+    return parsed.success ? parsed.output : undefined
   } catch (error) {
-    if (!(error instanceof Fault)) throw error
-    if (error.code === 'unauthenticated') {
-      throw new Fault('unauthenticated', `${context.server} does not accept this token`, {
-        hint: 'is it complete, meant for this server, and not revoked?',
-      })
-    }
-    if (error.code === 'not_found') {
-      throw new Fault('failed', `${context.server} has no /api/v1/profile to check the token with`, {
-        hint: 'is this the address of the API? name another with -s URL',
-      })
-    }
+    if (error instanceof Fault && error.code === 'not_found') return undefined
+    if (error instanceof Fault && error.code === 'unauthenticated') throw notAccepted(server)
     throw error
   }
+}
+
+async function askUserinfo(
+  context: ServerContext,
+  token: Secret,
+  { identity, userinfoEndpoint, issued }: Known,
+): Promise<Identity | undefined> {
+  const { readUserinfo } = await import('../flows/userinfo.ts')
+  const endpoint = userinfoEndpoint ?? (await publishedUserinfo(context))
+  if (endpoint === undefined) return identity
+  const answer = await readUserinfo(endpoint, token, identity?.subject, context)
+  if (answer !== 'refused') return answer ?? identity
+  // It may ask for a scope that this token has not; a token that was handed to us has no other witness.
+  if (issued !== true) throw notAccepted(context.server)
+  return identity
+}
+
+async function publishedUserinfo(context: ServerContext): Promise<string | undefined> {
+  const { discoverProvider } = await import('../flows/provider.ts')
+  return (await discoverProvider(context.server, context)).userinfoEndpoint
+}
+
+function notAccepted(server: string): Fault {
+  return new Fault('unauthenticated', `${server} does not accept this credential`, {
+    hint: 'is it complete, meant for this server, and not revoked?',
+  })
 }
 
 function apiWith(context: ServerContext, tenant: string | undefined, authorization: Secret | undefined): Api {

@@ -23,25 +23,37 @@ export interface ServerChoice {
   basic?: BasicCredentials
 }
 
+/** What a project's `.fob.toml` says, once the user has said yes to it. */
+export interface ProjectChoice {
+  path: string
+  server?: string | undefined
+  tenant?: string | undefined
+  account?: string | undefined
+}
+
 /**
- * `--server`, `FOB_SERVER`, config `server`, the only stored one, `http://localhost:8080` (R8, S231).
+ * `--server`, `FOB_SERVER`, the project's file, config `server`, the only stored one,
+ * `http://localhost:8080` (R8, S231).
  * `CI_SERVER_URL` is never read: GitLab sets it to its own address (R1).
  * @throws Fault `usage` or `config` when what was named is no URL.
  */
 export async function resolveServer(input: {
   flag: string | undefined
   env: Env
+  project?: ProjectChoice | undefined
   settings: Settings
   stored: () => Promise<readonly { server: string }[]>
 }): Promise<ServerChoice> {
-  const { flag, env, settings } = input
+  const { flag, env, project, settings } = input
   if (flag !== undefined) return { ...normalizeServer(flag, '--server'), source: '--server' }
   if (env.FOB_SERVER) return { ...normalizeServer(env.FOB_SERVER, 'FOB_SERVER'), source: 'FOB_SERVER' }
+  const ofProject = project === undefined ? undefined : projectServer(project)
+  if (project !== undefined && ofProject !== undefined) return { url: ofProject, source: project.path }
   if (settings.server) {
     return { ...normalizeServer(settings.server, 'server in config.toml'), source: 'config.toml' }
   }
-  const [only, ...more] = await input.stored()
-  if (only !== undefined && more.length === 0) return { url: only.server, source: 'the only stored login' }
+  const [only, ...more] = new Set((await input.stored()).map((login) => login.server))
+  if (only !== undefined && more.length === 0) return { url: only, source: 'the only stored login' }
   return { url: DEFAULT_SERVER, source: 'the default' }
 }
 
@@ -127,19 +139,56 @@ export function parseToken(text: string, source: string): Secret {
 }
 
 /**
- * `--tenant`, `FOB_TENANT`, config (this server's before the global one), the one captured at login (S226).
+ * What the project says of tenant and account holds for the server that it names; where it names none, for
+ * any.
+ */
+export function projectFor(
+  project: ProjectChoice | undefined,
+  server: ServerChoice,
+): ProjectChoice | undefined {
+  const url = project === undefined ? undefined : projectServer(project)
+  return url === undefined || url === server.url ? project : undefined
+}
+
+/**
+ * The address that a project's file names, normalised.
+ * @throws Fault `usage` when it is none; `config` when it holds a password, which does not belong into a
+ * repository, and one from there is not sent anywhere.
+ */
+export function projectServer({ path, server }: ProjectChoice): string | undefined {
+  if (server === undefined) return undefined
+  const { url, basic } = normalizeServer(server, `server in ${safeLine(path)}`)
+  if (basic === undefined) return url
+  throw new Fault('config', `server in ${safeLine(path)} must not hold a user or a password`)
+}
+
+/** Which of the server's accounts is asked for: `FOB_ACCOUNT`, then the project's file; else the current one. */
+export function resolveAccount(input: {
+  env: Env
+  project: ProjectChoice | undefined
+}): { account: string; source: string } | undefined {
+  const { env, project } = input
+  if (env.FOB_ACCOUNT) return { account: env.FOB_ACCOUNT, source: 'FOB_ACCOUNT' }
+  if (project?.account === undefined) return undefined
+  return { account: project.account, source: project.path }
+}
+
+/**
+ * `--tenant`, `FOB_TENANT`, the project's file, config (this server's before the global one), the one
+ * captured at login (S226).
  * @throws Fault `usage` when it is no slug.
  */
 export function resolveTenant(input: {
   flag: string | undefined
   env: Env
+  project?: ProjectChoice | undefined
   settings: Settings
   server: string
   captured: string | undefined
 }): string | undefined {
-  const { flag, env, settings, server, captured } = input
+  const { flag, env, project, settings, server, captured } = input
   const perServer = settings.servers?.[server]?.tenant
-  const slug = flag ?? (env.FOB_TENANT || perServer || settings.tenant || captured)
+  const slug = flag ?? (env.FOB_TENANT || project?.tenant || perServer || settings.tenant || captured)
   if (slug !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(slug)) {
     throw new Fault('usage', `"${safeLine(slug, 40)}" is not a tenant`, {
       hint: 'a tenant is a slug of letters, digits, ".", "_" and "-"',

@@ -1,16 +1,21 @@
 /**
- * "A valid credential for this server, please": ties together which server, which credential and which
- * tenant, refreshes in time, and hands out the header. It refuses to print, to prompt and to log in.
+ * "A valid credential for this server, please": ties together which server, which account, which credential
+ * and which tenant, refreshes in time, and hands out the header. It refuses to print, to prompt and to log in.
  */
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Env } from '../platform/process.ts'
-import { Secret } from '../redact/secret.ts'
+import type { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/settings.ts'
-import type { Store, StoredLogin } from '../store/store.ts'
-import { freshCredential } from './refresh.ts'
+import type { Store, StoredCredential, StoredLogin } from '../store/store.ts'
+import { accountName, chooseAccount } from './accounts.ts'
+import { authorizationOf } from './authorization.ts'
+import { freshCredential, type RefreshContext, renewCredential } from './refresh.ts'
 import {
   type Presented,
+  type ProjectChoice,
+  projectFor,
+  resolveAccount,
   resolvePresented,
   resolveServer,
   resolveTenant,
@@ -26,6 +31,8 @@ export interface SessionOptions {
   }
   env: Env
   settings: Settings
+  /** What the folder's `.fob.toml` says, if the user trusts it. */
+  project?: ProjectChoice | undefined
   store: Store
   clock: Clock
   fetch: typeof fetch
@@ -34,7 +41,23 @@ export interface SessionOptions {
   warn: (line: string) => void
 }
 
-export interface Session {
+/** What calls are made with, renewed in time. */
+export interface Authorization {
+  /**
+   * The bearer token, refreshed if need be; undefined where there is none to present.
+   * @throws Fault `credentials_expired`, `unreachable`; `unauthenticated` for Basic credentials.
+   */
+  bearer: () => Promise<Secret | undefined>
+  /** The value of the `Authorization` header; undefined where there is nothing to present. */
+  authorization: () => Promise<Secret | undefined>
+  /**
+   * Another header, after the server has called this one an invalid token; undefined where there is none.
+   * @throws Fault `credentials_expired`, `unreachable`.
+   */
+  renewed: (refused: Secret) => Promise<Secret | undefined>
+}
+
+export interface Session extends Authorization {
   server: ServerChoice
   /** The slug for `X-Tenant`. */
   tenant: string | undefined
@@ -42,43 +65,69 @@ export interface Session {
   presented: Presented
   /** The stored login for this server, whether it is what is presented or not. */
   login: StoredLogin | undefined
-  /**
-   * The bearer token, refreshed if need be; undefined where there is none to present.
-   * @throws Fault `credentials_expired`, `unreachable`.
-   */
-  bearer: () => Promise<Secret | undefined>
-  /** The value of the `Authorization` header; undefined where there is nothing to present. */
-  authorization: () => Promise<Secret | undefined>
+  /** What named the account; undefined where it is simply the server's current one. */
+  accountSource: string | undefined
 }
 
-/** @throws Fault `usage` or `config` on contradictory or unreadable input. Sends nothing. */
+/**
+ * @throws Fault `usage` or `config` on contradictory or unreadable input, `unauthenticated` when the account
+ * that was named is not logged in. Sends nothing.
+ */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { flags, env, settings, store, clock } = options
   const logins = await store.list()
-  const server = await resolveServer({ flag: flags.server, env, settings, stored: async () => logins })
-  const login = logins.find((l) => l.server === server.url)
+  const stored = async () => logins
+  const server = await resolveServer({
+    flag: flags.server,
+    env,
+    project: options.project,
+    settings,
+    stored,
+  })
+  const project = projectFor(options.project, server)
   const presented = resolvePresented({
     authToken: flags.authToken,
     jwtToken: flags.jwtToken,
     env,
-    hasStored: login !== undefined,
+    hasStored: logins.some((login) => login.server === server.url),
     basic: server.basic,
     now: clock.now(),
   })
+  // A name that means nobody is an error only where a stored login is what would be used.
+  const wanted = presented.kind === 'bearer' ? undefined : resolveAccount({ env, project })
+  const { login, source: accountSource } = chooseAccount(logins, server.url, wanted)
   // A tenant captured at another login says nothing about a token that was given for this call.
   const captured = presented.kind === 'stored' ? login?.tenant : undefined
-  const tenant = resolveTenant({ flag: flags.tenant, env, settings, server: server.url, captured })
-  const bearer = bearerOf(presented, server.url, options)
+  const tenant = resolveTenant({ flag: flags.tenant, env, project, settings, server: server.url, captured })
   return {
     server,
     tenant,
     presented,
     login,
-    bearer,
-    authorization: async () => {
-      if (presented.kind === 'basic') return basicHeader(presented.credentials)
-      const token = await bearer()
-      return token === undefined ? undefined : new Secret(`Bearer ${token.reveal()}`)
+    accountSource,
+    ...presentedAuthorization(presented, login, options),
+  }
+}
+
+/** What calls with a stored login are made with. */
+function storedAuthorization(login: StoredLogin, context: RefreshContext): Authorization {
+  // Calls of one process that run side by side share one refresh.
+  const fresh = shared(() => freshCredential(login.server, context, login.account))
+  const again = shared(async () => {
+    const stored = await context.store.read(login.server, login.account)
+    return stored === undefined ? undefined : renewCredential(stored, context)
+  })
+  return {
+    bearer: async () => {
+      if (login.kind === 'basic') throw noToken()
+      return (await fresh())?.token
+    },
+    authorization: async () => headerOf(await fresh()),
+    renewed: async (refused) => {
+      if (!login.renewable) return undefined
+      const stored = headerOf(await context.store.read(login.server, login.account))
+      const next = stored?.reveal() === refused.reveal() ? headerOf(await again()) : stored
+      return next?.reveal() === refused.reveal() ? undefined : next
     },
   }
 }
@@ -90,19 +139,57 @@ export function notLoggedIn(server: string): Fault {
   })
 }
 
-function bearerOf(presented: Presented, server: string, options: SessionOptions): Session['bearer'] {
-  if (presented.kind === 'bearer') return async () => presented.token
-  if (presented.kind !== 'stored') return async () => undefined
-  // Calls of one process that run side by side share one refresh.
-  let pending: Promise<Secret | undefined> | undefined
-  return () => {
-    pending ??= freshCredential(server, options)
-      .then((credential) => credential?.token)
-      .finally(() => (pending = undefined))
-    return pending
-  }
+/** The same, where the server was only a guess and there are logins to choose from. */
+export function nobodyHere({ url, source }: ServerChoice, logins: readonly StoredLogin[]): Fault {
+  if (source !== 'the default' || logins.length === 0) return notLoggedIn(url)
+  const names = logins.map((login) => `${accountName(login)} at ${login.server}`)
+  return new Fault('unauthenticated', `not logged in to ${url}, and no server is chosen`, {
+    hint: `run fob auth switch, or name one with -s URL; logged in: ${names.join(', ')}`,
+  })
 }
 
-function basicHeader({ username, password }: { username: string; password: Secret }): Secret {
-  return new Secret(`Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`)
+function presentedAuthorization(
+  presented: Presented,
+  login: StoredLogin | undefined,
+  context: RefreshContext,
+): Authorization {
+  switch (presented.kind) {
+    case 'bearer': {
+      const { token } = presented
+      return { bearer: async () => token, authorization: async () => authorizationOf(token), renewed: never }
+    }
+    case 'basic': {
+      const { username, password } = presented.credentials
+      const bearer = () => Promise.reject(noToken())
+      return { bearer, authorization: async () => authorizationOf(password, username), renewed: never }
+    }
+    case 'stored':
+      if (login !== undefined) return storedAuthorization(login, context)
+      break
+    case 'none':
+      break
+  }
+  return { bearer: never, authorization: never, renewed: never }
+}
+
+/** Where there is nothing to present, nor to put in its place. */
+async function never(): Promise<undefined> {}
+
+function headerOf(credential: StoredCredential | undefined): Secret | undefined {
+  if (credential === undefined) return undefined
+  const { kind, token, username = '' } = credential
+  return kind === 'basic' ? authorizationOf(token, username) : authorizationOf(token)
+}
+
+function noToken(): Fault {
+  return new Fault('unauthenticated', 'Basic credentials have no token')
+}
+
+/** One call of `work` at a time: whoever comes meanwhile gets its result. */
+function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let pending: Promise<T> | undefined
+  return () => {
+    pending ??= work().finally(() => (pending = undefined))
+    return pending
+  }
 }

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import { readPrivateFile, writePrivateFile } from '../platform/files.ts'
+import { readPrivateFile } from '../platform/files.ts'
 import type { TomlTable } from '../platform/toml.ts'
 
 const schema = v.looseObject({
@@ -29,30 +29,13 @@ export async function readSettings(home: string): Promise<Settings> {
   return table === undefined ? {} : check(table, settingsPath(home))
 }
 
-/**
- * Changes the file: `change` alters the table as it stands, unknown keys included.
- * @throws Fault `config` when the file is damaged, before or after; then it is left as it was.
- */
-export async function updateSettings(home: string, change: (table: TomlTable) => void): Promise<void> {
-  const path = settingsPath(home)
-  const table = (await readTable(path)) ?? {}
-  check(table, path)
-  change(table)
-  check(table, path)
-  const { formatToml } = await import('../platform/toml.ts')
-  try {
-    writePrivateFile(path, formatToml(table), { ownFolder: true })
-  } catch (error) {
-    throw unreadable(path, error)
-  }
-}
-
-async function readTable(path: string): Promise<TomlTable | undefined> {
+/** The file as it stands; undefined where there is none. @throws Fault `config` */
+export async function readTable(path: string): Promise<TomlTable | undefined> {
   let text: string | undefined
   try {
     text = readPrivateFile(path)
   } catch (error) {
-    throw unreadable(path, error)
+    throw unusable(path, error)
   }
   if (text === undefined) return undefined
   const { parseToml } = await import('../platform/toml.ts')
@@ -63,14 +46,17 @@ async function readTable(path: string): Promise<TomlTable | undefined> {
   })
 }
 
-function check(table: TomlTable, path: string): Settings {
+/** @throws Fault `config` naming the key that is wrong */
+export function check(table: TomlTable, path: string): Settings {
   const parsed = v.safeParse(schema, table)
   if (parsed.success) return parsed.output
   const key = v.getDotPath(parsed.issues[0]) ?? 'a key'
   throw new Fault('config', `${path}: "${key}" has the wrong type`, { hint: 'a setting is a text in quotes' })
 }
 
-function unreadable(path: string, error: unknown): unknown {
+/** A system error as a fault that names the file; anything else as it is. */
+export function unusable(path: string, error: unknown): unknown {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-  return code === undefined ? error : new Fault('config', `cannot use ${path}: ${code}`)
+  const system = code !== undefined && !(error instanceof Fault)
+  return system ? new Fault('config', `cannot use ${path}: ${code}`) : error
 }

@@ -1,89 +1,118 @@
-import { dirname } from 'node:path'
+import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import type { Clock } from '../platform/clock.ts'
-import { lockFile } from '../platform/filelock.ts'
-import { ensurePrivateFolder, readPrivateFile, writePrivateFile } from '../platform/files.ts'
-import { type Document, formatDocument, parseDocument } from './entry.ts'
+import { safeLine } from '../platform/text.ts'
+import { type Entry, entrySchema, type Position } from './entry.ts'
+import { accountOf } from './store.ts'
 
-export interface CredentialsFile {
-  path: string
-  read(): Document
-  /**
-   * Reads, changes and writes the file under a lock that all processes share. `change` alters the document
-   * and may be slow (the keychain); what it throws leaves the file as it was.
-   */
-  update<T>(change: (document: Document) => Promise<T>): Promise<T>
+/**
+ * The credentials file (S43 with more fields): `{"servers":{"<url>":{"token":"…"}}}`. A server's entry is its
+ * current account, so that whoever knows only the documented shape finds the token that is in use; other
+ * accounts of the same server stand under its `accounts`, by their IDs.
+ */
+/** A server's accounts by their IDs; `current` is one of them. */
+export interface Accounts {
+  current: string
+  entries: Map<string, Entry>
 }
 
-const LOCK_TIMEOUT_MS = 15_000
+/** The file's content: `top` is everything but the servers, kept as it was. */
+export interface Document {
+  top: Record<string, unknown>
+  servers: Map<string, Accounts>
+}
 
-/** @param ownFolder the file lies in fob's own home, whose mode is ours to keep at 0700. */
-export function credentialsFile(
-  path: string,
-  { clock, ownFolder, signal }: { clock: Clock; ownFolder: boolean; signal?: AbortSignal },
-): CredentialsFile {
-  const read = () =>
-    parseDocument(
-      wrap(path, () => readPrivateFile(path) ?? ''),
-      path,
-    )
+/** @throws Fault `config` naming `path`; never a part of the text, which holds tokens. */
+export function parseDocument(text: string, path: string): Document {
+  // What a crash of another program may leave; there is nothing in it to lose.
+  if (text.trim() === '') return { top: {}, servers: new Map() }
+  const value = asObject(parseJson(text, path))
+  const found = value === undefined ? undefined : asObject(value.servers ?? {})
+  if (value === undefined || found === undefined) {
+    throw damaged(path, 'it has not the shape {"servers":{"<url>":{"token":"…"}}}')
+  }
+  const { servers: _, ...top } = value
+  const servers = new Map<string, Accounts>()
+  for (const [server, entry] of Object.entries(found)) {
+    const accounts = parseServer(server, entry, path)
+    if (accounts !== undefined) servers.set(server, accounts)
+  }
+  return { top, servers }
+}
+
+export function formatDocument({ top, servers }: Document): string {
+  const written = [...servers].map(([server, accounts]) => [server, formatServer(accounts)])
+  return `${JSON.stringify({ ...top, servers: Object.fromEntries(written) }, null, 2)}\n`
+}
+
+/** Every account with its place in the document, a server's current one first. */
+export function* everyAccount({ servers }: Document): Generator<[Position, Entry]> {
+  for (const [server, { current, entries }] of servers) {
+    for (const account of [current, ...[...entries.keys()].filter((id) => id !== current)]) {
+      const entry = entries.get(account)
+      if (entry !== undefined) yield [{ server, account, current: account === current }, entry]
+    }
+  }
+}
+
+function parseServer(server: string, value: unknown, path: string): Accounts | undefined {
+  const object = asObject(value)
+  if (object === undefined) throw damagedEntry(path, server, undefined)
+  const { account, accounts, ...plain } = object
+  const others = asObject(accounts ?? {})
+  const named = typeof account === 'string' && account !== '' ? account : undefined
+  if (account !== undefined && named === undefined) throw damagedEntry(path, server, 'account')
+  if (others === undefined) throw damagedEntry(path, server, 'accounts')
+  const own = parseEntry(server, plain, path)
+  const entries = new Map<string, Entry>()
+  // Without a token of its own (made by hand), a server's first account is its current one.
+  const hasOwn = own.token !== undefined || own.storage !== undefined || own.ended === true
+  const id = named ?? accountOf(own)
+  if (hasOwn || Object.keys(others).length === 0) entries.set(id, own)
+  for (const [other, entry] of Object.entries(others)) {
+    if (!entries.has(other)) entries.set(other, parseEntry(server, entry, path))
+  }
+  const [first] = entries.keys()
+  return first === undefined ? undefined : { current: entries.has(id) ? id : first, entries }
+}
+
+function formatServer({ current, entries }: Accounts): Record<string, unknown> {
+  const own = entries.get(current) ?? {}
+  const others = [...entries].filter(([id]) => id !== current)
   return {
-    path,
-    read,
-    update: async (change) => {
-      const lockPath = `${path}.lock`
-      wrap(path, () => ensurePrivateFolder(dirname(path), { ownFolder }))
-      const release = await lockFile(lockPath, {
-        clock,
-        timeoutMs: LOCK_TIMEOUT_MS,
-        ...(signal === undefined ? {} : { signal }),
-      }).catch((error: unknown) => {
-        throw signal?.aborted === true ? signal.reason : unusable(path, error)
-      })
-      if (release === undefined) {
-        throw new Fault('failed', `another fob process has held the lock on ${path} for too long`, {
-          hint: 'wait for it, or end it, and run this again',
-        })
-      }
-      try {
-        const document = read()
-        const before = formatDocument(document)
-        const result = await change(document)
-        const after = formatDocument(document)
-        if (after !== before) wrap(path, () => writePrivateFile(path, after, { ownFolder }))
-        return result
-      } finally {
-        release()
-      }
-    },
+    ...own,
+    ...(accountOf(own) === current ? {} : { account: current }),
+    ...(others.length === 0 ? {} : { accounts: Object.fromEntries(others) }),
   }
 }
 
-function wrap<T>(path: string, use: () => T): T {
+function parseEntry(server: string, value: unknown, path: string): Entry {
+  const parsed = v.safeParse(entrySchema, value)
+  if (parsed.success) return parsed.output
+  throw damagedEntry(path, server, v.getDotPath(parsed.issues[0]) ?? undefined)
+}
+
+/** Undefined for what is no object with members of its own. */
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return plain ? { ...value } : undefined
+}
+
+function parseJson(text: string, path: string): unknown {
   try {
-    return use()
-  } catch (error) {
-    throw unusable(path, error)
+    return JSON.parse(text)
+  } catch {
+    // The parser's own message quotes the text.
+    throw damaged(path, 'it is not JSON')
   }
 }
 
-const CAUSES: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EISDIR: 'it is not a regular file',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENOTDIR: 'a part of its path is no folder',
-  EEXIST: 'a part of its path is no folder',
-  EFBIG: 'it is too large',
-  ELOOP: 'a symbolic link stands in its place',
+function damaged(path: string, what: string): Fault {
+  return new Fault('config', `cannot use the credentials file ${path}: ${what}`, {
+    hint: 'repair it, or move it away and log in again; nothing in it was changed',
+  })
 }
 
-function unusable(path: string, error: unknown): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-  if (code === undefined) return error
-  return new Fault('config', `cannot use the credentials file ${path}: ${CAUSES[code] ?? code}`, {
-    hint: 'name another file with --auth-config or FOB_AUTH_CONFIG',
-  })
+function damagedEntry(path: string, server: string, field: string | undefined): Fault {
+  const where = field === undefined ? '' : ` at "${safeLine(field, 60)}"`
+  return damaged(path, `the entry of ${safeLine(server)} is wrong${where}`)
 }

@@ -1,17 +1,16 @@
 import * as v from 'valibot'
-import { Fault } from '../contract/fault.ts'
-import { safeLine } from '../platform/text.ts'
 import { Secret } from '../redact/secret.ts'
-import type { Credential, Login, OAuthClient, Place, StoredLogin } from './store.ts'
+import type { Credential, Login, OAuthClient, Place, StoredCredential, StoredLogin } from './store.ts'
 
 /**
- * The credentials file (S43 with more fields): `{"servers":{"<url>":{"token":"…", …}}}`. The plain form of
- * the documents, a token alone, is a valid entry; fields that we do not know survive every rewrite.
+ * One account in the credentials file. The plain form of the documents, a token alone, is a valid one;
+ * fields that we do not know survive every rewrite.
  */
-const entrySchema = v.looseObject({
+export const entrySchema = v.looseObject({
   token: v.optional(v.pipe(v.string(), v.nonEmpty())),
   refreshToken: v.optional(v.string()),
-  kind: v.optional(v.picklist(['oauth', 'token'])),
+  kind: v.optional(v.picklist(['oauth', 'token', 'basic'])),
+  username: v.optional(v.string()),
   /** RFC 3339. */
   expiresAt: v.optional(v.pipe(v.string(), v.isoTimestamp())),
   scopes: v.optional(v.array(v.string())),
@@ -36,50 +35,28 @@ const entrySchema = v.looseObject({
   storageReason: v.optional(v.string()),
   /** The secret is in the keychain, and a refresh token is part of it. */
   renewable: v.optional(v.boolean()),
+  /** Refused by the server, and its secrets are deleted. */
+  ended: v.optional(v.boolean()),
 })
 export type Entry = v.InferOutput<typeof entrySchema>
 
-const documentSchema = v.looseObject({ servers: v.optional(v.record(v.string(), v.unknown())) })
-
-/** The file's content: `top` is everything but the servers, kept as it was. */
-export interface Document {
-  top: Record<string, unknown>
-  entries: Map<string, Entry>
-}
-
-/** @throws Fault `config` naming `path`; never a part of the text, which holds tokens. */
-export function parseDocument(text: string, path: string): Document {
-  // What a crash of another program may leave; there is nothing in it to lose.
-  if (text.trim() === '') return { top: {}, entries: new Map() }
-  const document = v.safeParse(documentSchema, parseJson(text, path))
-  if (!document.success) throw damaged(path, 'it has not the shape {"servers":{"<url>":{"token":"…"}}}')
-  const { servers = {}, ...top } = document.output
-  const entries = new Map<string, Entry>()
-  for (const [server, value] of Object.entries(servers)) {
-    const entry = v.safeParse(entrySchema, value)
-    if (!entry.success) {
-      const field = v.getDotPath(entry.issues[0])
-      throw damaged(
-        path,
-        `the entry of ${safeLine(server)} is wrong${field === null ? '' : ` at "${field}"`}`,
-      )
-    }
-    entries.set(server, entry.output)
-  }
-  return { top, entries }
-}
-
-export function formatDocument({ top, entries }: Document): string {
-  return `${JSON.stringify({ ...top, servers: Object.fromEntries(entries) }, null, 2)}\n`
+/** Which account of a server an entry is, and whether it is the current one. */
+export interface Position {
+  server: string
+  account: string
+  current: boolean
 }
 
 /** The entry as a login without secrets. */
-export function toStoredLogin(server: string, entry: Entry): StoredLogin {
+export function toStoredLogin({ server, account, current }: Position, entry: Entry): StoredLogin {
   return {
     ...toLogin(server, entry),
+    account,
+    current,
     place: entry.storage ?? 'file',
     ...(entry.storageReason === undefined ? {} : { placeReason: entry.storageReason }),
     renewable: entry.oauth !== undefined && (entry.refreshToken !== undefined || entry.renewable === true),
+    ...(entry.ended === true ? { ended: true } : {}),
   }
 }
 
@@ -97,8 +74,16 @@ export function secretsOf(entry: Entry): Secrets | undefined {
   }
 }
 
-export function toCredential(server: string, entry: Entry, secrets: Secrets): Credential {
-  return { ...toLogin(server, entry), ...secrets }
+export function sameSecrets(a: Secrets, b: Secrets): boolean {
+  return a.token.reveal() === b.token.reveal() && a.refreshToken?.reveal() === b.refreshToken?.reveal()
+}
+
+export function toCredential(
+  { server, account }: Position,
+  entry: Entry,
+  secrets: Secrets,
+): StoredCredential {
+  return { ...toLogin(server, entry), account, ...secrets }
 }
 
 /** The entry to write. Fields of `before` that are not ours stay; all of ours are replaced. */
@@ -109,11 +94,12 @@ export function toEntry(
   reason?: string,
 ): Entry {
   const kept = Object.entries(before ?? {}).filter(([name]) => !Object.hasOwn(entrySchema.entries, name))
-  const { expiresAt, tenant, user, oauth, refreshToken } = credential
+  const { expiresAt, tenant, user, username, oauth, refreshToken } = credential
   const inFile = place === 'file'
   return {
     ...Object.fromEntries(kept),
     kind: credential.kind,
+    ...(username === undefined ? {} : { username }),
     ...(inFile ? { token: credential.token.reveal() } : {}),
     ...(inFile && refreshToken !== undefined ? { refreshToken: refreshToken.reveal() } : {}),
     ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
@@ -127,10 +113,17 @@ export function toEntry(
   }
 }
 
+/** What is left of an entry when its secrets are deleted: who it was, and where. */
+export function endedEntry(entry: Entry): Entry {
+  const { token: _, refreshToken: __, storage: ___, storageReason: ____, renewable: _____, ...kept } = entry
+  return { ...kept, ended: true }
+}
+
 function toLogin(server: string, entry: Entry): Login {
   return {
     server,
     kind: entry.kind ?? 'token',
+    ...(entry.username === undefined ? {} : { username: entry.username }),
     ...(entry.expiresAt === undefined ? {} : { expiresAt: Date.parse(entry.expiresAt) }),
     scopes: entry.scopes ?? [],
     ...(entry.tenant === undefined ? {} : { tenant: entry.tenant }),
@@ -155,19 +148,4 @@ function pickOAuth(oauth: NonNullable<Entry['oauth']>): OAuthClient {
     tokenEndpoint,
     ...(revocationEndpoint === undefined ? {} : { revocationEndpoint }),
   }
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's own message quotes the text.
-    throw damaged(path, 'it is not JSON')
-  }
-}
-
-function damaged(path: string, what: string): Fault {
-  return new Fault('config', `cannot use the credentials file ${path}: ${what}`, {
-    hint: 'repair it, or move it away and log in again; nothing in it was changed',
-  })
 }

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path'
 import type { Clock } from '../platform/clock.ts'
-import { type Keychain, openKeychain } from '../platform/keychain.ts'
+import type { Keychain } from '../platform/keychain.ts'
 import type { Env } from '../platform/process.ts'
-import { credentialsFile } from './document.ts'
-import { fileStore } from './file.ts'
-import { keychainStore } from './keychain.ts'
+import { credentialStore } from './credentials.ts'
+import { credentialsFile } from './file.ts'
+import { keychainSecrets } from './secrets.ts'
 import type { Store } from './store.ts'
 
 export interface OpenStoreOptions {
@@ -27,12 +27,16 @@ export function openStore(options: OpenStoreOptions): Store {
   const common = { clock, ...(signal === undefined ? {} : { signal }) }
   const named = options.authConfig ?? (env.FOB_AUTH_CONFIG || env.CI_AUTH_CONFIG || undefined)
   if (named !== undefined) {
-    return fileStore(credentialsFile(resolve(named), { ...common, ownFolder: false }), 'named')
+    const file = credentialsFile(resolve(named), { ...common, ownFolder: false })
+    return credentialStore({ file, keychain: undefined, fileReason: 'named' })
   }
   let keychain: Keychain | undefined
-  return keychainStore({
+  const open = async () => {
+    const { openKeychain } = await import('../platform/keychain.ts')
+    return (keychain ??= options.keychain?.() ?? openKeychain())
+  }
+  return credentialStore({
     file: credentialsFile(join(home, 'credentials'), { ...common, ownFolder: true }),
-    keychain: options.keychain ?? (() => (keychain ??= openKeychain())),
-    service: env.FOB_HOME ? `fob ${resolve(home)}` : 'fob',
+    keychain: keychainSecrets(open, env.FOB_HOME ? `fob ${resolve(home)}` : 'fob'),
   })
 }

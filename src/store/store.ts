@@ -2,9 +2,10 @@
  * Where credentials rest: the system's keychain, else one file that only its owner may read (S198, S199).
  * The file `credentials` is also the index of all logins: name, tenant, expiry and the place of the secret
  * stand there, so that `whoami`, `auth status` and server lookup never wake the keychain.
- * It decides no policy: which server, which credential and when to refresh is `session`'s business.
+ * A server can have several accounts; one of them is its current one.
+ * It decides no policy: which server, which account, and when to refresh is `session`'s business.
  */
-import type { KeychainReason } from '../platform/keychain.ts'
+import type { KeychainReason, Probe } from '../platform/keychain.ts'
 import type { Secret } from '../redact/secret.ts'
 
 export type Place = 'keychain' | 'file'
@@ -21,8 +22,13 @@ export interface OAuthClient {
 export interface Login {
   /** Normalised, as `session/resolve.ts` makes it: the key of everything. */
   server: string
-  /** `oauth` came from a flow; `token` was handed to us (a scoped or personal access token). */
-  kind: 'oauth' | 'token'
+  /**
+   * `oauth` came from a flow; `token` was handed to us (a scoped or personal access token); `basic` is a
+   * user and a password, and the password stands where the others have their token.
+   */
+  kind: 'oauth' | 'token' | 'basic'
+  /** Of `basic` alone: the name that goes with the password. */
+  username?: string
   /** Milliseconds since 1970; absent where the token has no known end. */
   expiresAt?: number
   scopes: readonly string[]
@@ -34,16 +40,26 @@ export interface Login {
 
 /** A login as the index holds it. */
 export interface StoredLogin extends Login {
+  /** Which of the server's accounts this is. */
+  account: string
+  /** The server's current account: the one that is used where none is named. */
+  current: boolean
   place: Place
   /** Why it is not in the keychain. */
   placeReason?: string
   /** True when there is a refresh token, wherever it rests. */
   renewable: boolean
+  /** The server refused to renew it and its secrets are gone: only a new login helps. */
+  ended?: true
 }
 
 export interface Credential extends Login {
   token: Secret
   refreshToken?: Secret
+}
+
+export interface StoredCredential extends Credential {
+  account: string
 }
 
 /** Where `save` put it, and why not in the keychain (`asked`: the user wanted the file). */
@@ -52,12 +68,20 @@ export interface Saved {
   reason?: KeychainReason | 'asked'
 }
 
-interface Removed {
-  /** False when there was no login for that server. */
+export interface Removed {
+  /** False when there was no such login. */
   found: boolean
   /** Set when a secret that rests in the keychain could not be deleted there. */
   keychainFailure?: KeychainReason
+  /** The account that is the server's current one now, where another one was left. */
+  next?: StoredLogin
 }
+
+/** What became of new secrets: `gone` when the login was ended meanwhile, `replaced` by another login. */
+export type Renewal = { kind: 'saved'; saved: Saved } | { kind: 'gone' } | { kind: 'replaced' }
+
+/** A lock on renewing one login: ours, or `unneeded` because it has been renewed while we waited. */
+export type RenewalLock = { kind: 'ours'; release: () => void } | { kind: 'unneeded' }
 
 /**
  * All servers' credentials. Every change is atomic and locked across processes.
@@ -66,15 +90,57 @@ interface Removed {
 export interface Store {
   /** What a user calls the file, for messages. */
   path: string
-  /** Every login, without secrets; never wakes the keychain. */
+  /** Every login, without secrets; a server's current account first. Never wakes the keychain. */
   list(): Promise<StoredLogin[]>
   /**
-   * The credential with its secrets.
+   * The credential with its secrets, of the account named or of the server's current one; undefined where
+   * there is none, and for a login that has ended.
    * @throws Fault `unauthenticated` when the index says keychain and the keychain does not give it.
    */
-  read(server: string): Promise<Credential | undefined>
-  /** Replaces the server's credential in every place, so that no older one can shadow it. */
+  read(server: string, account?: string): Promise<StoredCredential | undefined>
+  /**
+   * A new login. It replaces the same account's older one in every place, so that neither can shadow the
+   * other; another user's stands beside it. It becomes the server's current account.
+   */
   save(credential: Credential, options?: { preferFile?: boolean }): Promise<Saved>
-  /** Forgets the server's credential in every place (S235). */
-  remove(server: string): Promise<Removed>
+  /**
+   * New secrets for the login that `used` was read from: saved where it rests, and only if its refresh
+   * token is still the stored one. What has not changed is not written again.
+   */
+  renew(used: StoredCredential, renewed: Credential): Promise<Renewal>
+  /**
+   * Deletes the secrets of a login that the server refuses to renew, if `used` has its refresh token still.
+   * Who was logged in, and where, stays known, so that `fob auth login` goes to the same server.
+   * @returns false when another login or renewal has taken its place.
+   */
+  end(used: StoredCredential): Promise<boolean>
+  /** Makes an account the server's current one; false where there is no such account. */
+  select(server: string, account: string): Promise<boolean>
+  /** Forgets an account, without a name the server's current one, in every place (S235). */
+  remove(server: string, account?: string): Promise<Removed>
+  /**
+   * The right to renew this login, which one process has at a time. It ends with its holder, however that
+   * dies. `unneeded` is asked again and again while another one holds it.
+   * @throws Fault `failed` when it is not to be had in a minute; the signal's reason.
+   */
+  lockRenewal(server: string, account: string, unneeded: () => Promise<boolean>): Promise<RenewalLock>
+  /**
+   * How the keychain stands, found out with an entry that is written, read and deleted; undefined where
+   * this store uses none.
+   */
+  probe(): Promise<Probe | undefined>
+}
+
+/** The account of a login about whose user nothing is known. */
+export const UNNAMED = 'default'
+
+/** Which account of its server a login is: by what the server calls the user, who may change their name. */
+export function accountOf({ user, username }: AccountNames): string {
+  const names = [user?.id, user?.email, username, user?.name]
+  return names.find((name) => name !== undefined && name !== '') ?? UNNAMED
+}
+
+interface AccountNames {
+  user?: { id?: string | undefined; name?: string | undefined; email?: string | undefined } | undefined
+  username?: string | undefined
 }

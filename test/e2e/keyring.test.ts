@@ -6,6 +6,7 @@ import { FOB, fob } from '../support/fob.ts'
 import { startBinaryServer } from '../support/fob-server.ts'
 import { missingKeyringPart, runWithKeyring } from '../support/keyring.ts'
 import { testWith } from '../support/parts.ts'
+import { startPeopleServer } from '../support/people.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 describe('the credential in a real gnome-keyring', () => {
@@ -48,6 +49,83 @@ describe('the credential in a real gnome-keyring', () => {
       } finally {
         await server.stop()
       }
+    },
+    60_000,
+  )
+
+  const matrix = [
+    ['unlocked', 'keychain', 'keychain: usable', undefined],
+    ['locked', 'file', 'keychain: locked (it is locked)', 'it is locked'],
+    ['hidden-bus', 'file', 'keychain: no bus (there is no D-Bus session)', 'there is no D-Bus session'],
+    ['absent', 'file', 'keychain: none (no keychain service is running)', 'no keychain service is running'],
+  ] as const
+  for (const [state, place, line, why] of matrix) {
+    for (const [what, token] of [
+      ['a short credential', 'canary-ada'],
+      ['one of 6 KiB', `canary-ada${'0123456789abcdef'.repeat(384)}`],
+    ] as const) {
+      testWith(
+        missingKeyringPart(),
+        `S198, S199, S235: ${state} keyring, ${what}: it rests in the ${place}, auth status says why, logout clears it`,
+        async () => {
+          const server = startPeopleServer()
+          const folder = temporaryFolder()
+          const script = [
+            'printf %s "$TOKEN" | "$FOB" auth login -s "$SERVER" --token-stdin',
+            'echo "== $?"; cat "$FOB_HOME/credentials"',
+            'echo "== $?"; "$FOB" auth token',
+            'echo "== $?"; "$FOB" auth status -o json 2>&1',
+            'echo "== $?"; "$FOB" auth logout',
+            'echo "== $?"; "$FOB" auth token',
+            'echo "== $?"; cat "$FOB_HOME/credentials"',
+          ].join('\n')
+          const { stdout, stderr } = await runWithKeyring(state, ['sh', '-c', script], {
+            FOB,
+            HOME: folder,
+            FOB_HOME: join(folder, '.fob'),
+            SERVER: server.url,
+            TOKEN: token,
+            DISPLAY: undefined,
+          })
+          await server.stop()
+          const [login, file, given, status, , after, left] = stdout.split(/== \d+\n/)
+          expect(stdout.match(/== \d+/g)).toEqual(['== 0', '== 0', '== 0', '== 0', '== 0', '== 4'])
+          expect([login, given, after]).toEqual(['', `${token}\n`, ''])
+          expect(file?.includes(token)).toBe(place === 'file')
+          expect(status).toContain(`"storage":"${place}"`)
+          expect(status).toContain(line)
+          const warnings = stderr.match(/warning: the keychain cannot be used.*/g) ?? []
+          expect(warnings).toHaveLength(why === undefined ? 0 : 1)
+          expect(warnings.join()).toContain(why ?? '')
+          expect(left).not.toContain('canary')
+        },
+        60_000,
+      )
+    }
+  }
+
+  testWith(
+    missingKeyringPart(),
+    'S198: two accounts of one server have an entry each, and each goes alone',
+    async () => {
+      const server = startPeopleServer()
+      const folder = temporaryFolder()
+      const script = [
+        'set -e; FOB_SERVER=$SERVER; export FOB_SERVER',
+        'for who in ada bob; do printf %s "canary-$who" | "$FOB" -q auth login --token-stdin; done',
+        '"$FOB" auth token; FOB_ACCOUNT=ada "$FOB" auth token',
+        '"$FOB" -q auth switch ada; "$FOB" auth token; "$FOB" -q auth logout; "$FOB" auth token',
+      ].join('\n')
+      const { code, stdout, stderr } = await runWithKeyring('unlocked', ['sh', '-c', script], {
+        FOB,
+        HOME: folder,
+        FOB_HOME: join(folder, '.fob'),
+        SERVER: server.url,
+      })
+      await server.stop()
+      expect({ code, stderr }).toMatchObject({ code: 0 })
+      expect(stdout.split('\n')).toEqual(['canary-bob', 'canary-ada', 'canary-ada', 'canary-bob', ''])
+      expect(readFileSync(join(folder, '.fob', 'credentials'), 'utf8')).not.toContain('canary')
     },
     60_000,
   )

@@ -86,7 +86,7 @@ describe('the line, on the compiled binary', () => {
     const { out, code } = await run(['auth', 'status', '-o', 'json'])
     expect(code).toBe(0)
     const [entry] = JSON.parse(out) as Record<string, unknown>[]
-    expect(entry).toMatchObject({ id: server.url })
+    expect(entry).toMatchObject({ server: server.url, current: true })
     expect(out).toContain('file')
   })
 

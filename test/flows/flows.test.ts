@@ -7,6 +7,8 @@ import { refreshTokens } from '../../src/flows/refresh.ts'
 import { revokeToken } from '../../src/flows/revoke.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
+import { faultOf } from '../support/fault-of.ts'
+import { flowContext } from '../support/flow-context.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../support/oauth-server.ts'
 
@@ -22,38 +24,6 @@ afterEach(async () => {
 
 const never = new AbortController().signal
 const anyPort = [0]
-
-/** A context whose browser does what `visit` does with the authorize URL. */
-function contextWith(
-  visit: (url: string) => unknown,
-  changes: Partial<FlowContext> = {},
-): FlowContext & { said: string[] } {
-  const said: string[] = []
-  return {
-    ui: {
-      say: (line) => void said.push(line),
-      openUrl: async (url) => {
-        void visit(url)
-        return true
-      },
-    },
-    clock: systemClock,
-    fetch,
-    signal: never,
-    timeoutMs: 10_000,
-    said,
-    ...changes,
-  }
-}
-
-async function faultOf(work: Promise<unknown>): Promise<Fault> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (e: unknown) => e,
-  )
-  if (error instanceof Fault) return error
-  throw new Error(`not a fault: ${String(error)}`)
-}
 
 describe('discoverProvider', () => {
   test.each([
@@ -132,7 +102,7 @@ describe('the browser flow', () => {
   test('S195, S200, S201, S206, S208: a login with a fresh verifier and state, checked by the server', async () => {
     const server = start()
     let page: Promise<Response> | undefined
-    const context = contextWith((url) => (page = fetch(url)))
+    const context = flowContext((url) => (page = fetch(url)))
     const first = await run(server, context)
     await Promise.all([first.conclude({ ok: true }), page])
     expect((await page)?.status).toBe(200)
@@ -156,34 +126,31 @@ describe('the browser flow', () => {
   test('S203: it takes the first free port of its list', async () => {
     const server = start()
     const taken = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
-    const obtained = await run(server, contextWith(fetch), [taken.port ?? 0, 0])
+    const obtained = await run(server, flowContext(fetch), [taken.port ?? 0, 0])
     await obtained.conclude({ ok: true })
-    void taken.stop(true)
     expect(server.seen.authorize[0]?.get('redirect_uri')).not.toContain(`:${taken.port}/`)
+    void taken.stop(true)
   })
 
   test('S204, S246: without a free port it fails with "no callback port available"', async () => {
     const server = start()
     const taken = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
-    const fault = await faultOf(run(server, contextWith(fetch), [taken.port ?? 0]))
+    const port = taken.port ?? 0
+    const fault = await faultOf(run(server, flowContext(fetch), [port]))
     void taken.stop(true)
     expect(fault.message).toBe('no callback port available')
-    expect(fault.hint).toContain(String(taken.port))
+    expect(fault.hint).toContain(String(port))
+    // Linux tells who it is.
+    if (process.platform === 'linux')
+      expect(fault.hint).toContain(`bun (process ${process.pid}) holds ${port}`)
+    expect(fault.hint).toContain('--no-browser or --device')
   })
 
   test('S216: without a browser the address is said and the wait goes on', async () => {
     const server = start()
-    const context = contextWith(() => {})
-    const address = Promise.withResolvers<string>()
-    context.ui = {
-      say: (line) => {
-        context.said.push(line)
-        if (line.trim().startsWith('http')) address.resolve(line.trim())
-      },
-      openUrl: async () => false,
-    }
+    const context = flowContext(() => {}, { ui: { openUrl: async () => false } })
     const flow = run(server, context)
-    const page = fetch(await address.promise)
+    const page = fetch((await context.heard(/^ +http/)).trim())
     const obtained = await flow
     await Promise.all([obtained.conclude({ ok: true }), page])
     expect(context.said.join('\n')).toContain('No browser could be opened here')
@@ -195,7 +162,7 @@ describe('the browser flow', () => {
     const fault = await faultOf(
       run(
         server,
-        contextWith((url) => (page = fetch(url))),
+        flowContext((url) => (page = fetch(url))),
       ),
     )
     expect([fault.code, fault.message]).toEqual(['login_denied', 'the login was denied: no \ufffd[31mthanks'])
@@ -206,14 +173,14 @@ describe('the browser flow', () => {
 
   test('an answer with a foreign iss is refused (RFC 9207) and its code never sent', async () => {
     const server = start({ consent: 'wrong-iss' })
-    const fault = await faultOf(run(server, contextWith(fetch)))
+    const fault = await faultOf(run(server, flowContext(fetch)))
     expect(fault.code).toBe('server_error')
     expect(server.seen.token).toEqual([])
   })
 
   test('S201: an answer with a wrong state is not the end of the login', async () => {
     const server = start()
-    const context = contextWith(async (url) => {
+    const context = flowContext(async (url) => {
       const callback = new URL(new URL(url).searchParams.get('redirect_uri') ?? '')
       callback.search = '?code=stolen&state=guess'
       expect((await fetch(callback)).status).toBe(400)
@@ -230,7 +197,7 @@ describe('the browser flow', () => {
     const flow = faultOf(
       run(
         server,
-        contextWith(() => {}, { clock, timeoutMs: 300_000 }),
+        flowContext(() => {}, { clock, timeoutMs: 300_000 }),
       ),
     )
     await clock.sleeping()
@@ -244,7 +211,7 @@ describe('the browser flow', () => {
     const server = start()
     const abort = new AbortController()
     let redirectUri = ''
-    const context = contextWith(
+    const context = flowContext(
       (url) => {
         redirectUri = new URL(url).searchParams.get('redirect_uri') ?? ''
         abort.abort(new Fault('interrupted', 'interrupted'))
@@ -255,8 +222,11 @@ describe('the browser flow', () => {
     expect(await fetch(redirectUri).catch(() => 'closed')).toBe('closed')
   })
 
-  test('S246: an unknown client is told how to name another', async () => {
-    const server = start()
+  test.each([
+    ['as it should', {}],
+    ['with a challenge', { challenges: true }],
+  ])('S246: an unknown client, refused %s, is told how to name another', async (_, changes) => {
+    const server = start(changes)
     const provider = await discoverProvider(server.url, { fetch, signal: never })
     const visit = (url: string) => {
       server.behaviour.clientId = 'other'
@@ -270,9 +240,9 @@ describe('the browser flow', () => {
       return fetch(callback)
     }
     const fault = await faultOf(
-      browserFlow({ provider, clientId: 'fob-cli', scopes: [] }, contextWith(visit), anyPort),
+      browserFlow({ provider, clientId: 'fob-cli', scopes: [] }, flowContext(visit), anyPort),
     )
-    expect(fault.hint).toContain('--client-id')
+    expect([fault.code, fault.hint?.includes('--client-id')]).toEqual(['login_denied', true])
   })
 })
 
@@ -281,7 +251,7 @@ describe('refresh and revoke', () => {
     const server = start(changes)
     const provider = await discoverProvider(server.url, { fetch, signal: never })
     const request = { provider, clientId: 'fob-cli', scopes: ['pipelines:read'] }
-    const obtained = await browserFlow(request, contextWith(fetch), anyPort)
+    const obtained = await browserFlow(request, flowContext(fetch), anyPort)
     await obtained.conclude({ ok: true })
     const { refreshToken = new Secret('none'), accessToken } = obtained.tokens
     const client = { ...provider, clientId: 'fob-cli', scopes: ['pipelines:read'] }
@@ -296,6 +266,11 @@ describe('refresh and revoke', () => {
     expect(tokens.refreshToken?.reveal()).not.toBe(refreshToken.reveal())
     expect(server.valid.has(tokens.accessToken.reveal())).toBe(true)
     expect(await refreshTokens({ ...client, refreshToken }, context)).toBe('refused')
+  })
+
+  test('invalid_grant counts as that, also beside a challenge', async () => {
+    const { client } = await loggedIn({ challenges: true })
+    expect(await refreshTokens({ ...client, refreshToken: new Secret('unknown') }, context)).toBe('refused')
   })
 
   test('a server that does not rotate leaves the old refresh token good', async () => {

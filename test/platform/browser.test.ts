@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { isOpenable, openBrowser } from '../../src/platform/browser.ts'
+import { isOpenable, isRemoteSession, openBrowser } from '../../src/platform/browser.ts'
 import { shellScript } from '../support/browser.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -33,6 +33,21 @@ describe('isOpenable', () => {
     ['', false],
   ])('%s: %p', (text, openable) => {
     expect(isOpenable(text)).toBe(openable)
+  })
+})
+
+describe('isRemoteSession', () => {
+  const ssh = { SSH_CONNECTION: '192.0.2.1 50000 192.0.2.2 22' }
+  test.each([
+    ['SSH_CONNECTION', ssh, true],
+    ['SSH_TTY', { SSH_TTY: '/dev/pts/3' }, true],
+    ['no SSH', {}, false],
+    ['a forwarded display', { ...ssh, DISPLAY: 'localhost:10.0' }, false],
+    ['Wayland', { ...ssh, WAYLAND_DISPLAY: 'wayland-0' }, false],
+    ['a $BROWSER that an editor set for the other end', { ...ssh, BROWSER: '/opt/editor/browser' }, false],
+    ['an empty display', { ...ssh, DISPLAY: '' }, true],
+  ])('%s: %p', (_, env, remote) => {
+    expect(isRemoteSession(env)).toBe(remote)
   })
 })
 

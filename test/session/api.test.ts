@@ -66,6 +66,45 @@ describe('a call', () => {
     })
   })
 
+  test.each([
+    ['an invalid token', 'Bearer error="invalid_token"', 2, 'ok'],
+    ['a missing scope', 'Bearer error="insufficient_scope"', 1, 'unauthenticated'],
+    ['no challenge', undefined, 1, 'unauthenticated'],
+  ])(
+    'R11: 401 for %s: renewed and sent again only where that can help',
+    async (_, challenge, calls, outcome) => {
+      const seen: string[] = []
+      const server = serve(async (request) => {
+        const authorization = request.headers.get('authorization') ?? ''
+        seen.push(`${request.method} ${authorization} ${await request.text()}`)
+        if (authorization === 'Bearer new') return Response.json('ok')
+        return new Response('', {
+          status: 401,
+          headers: challenge === undefined ? {} : { 'www-authenticate': challenge },
+        })
+      })
+      const api = apiFor(server, { renewed: async () => new Secret('Bearer new') })
+      const call = api.request({ method: 'PUT', path: '/api/x', body: { k: 1 }, schema: v.string() })
+      expect(await call.catch((error: unknown) => (error instanceof Fault ? error.code : error))).toBe(
+        outcome,
+      )
+      expect(seen).toEqual(['PUT Bearer canary-token {"k":1}', 'PUT Bearer new {"k":1}'].slice(0, calls))
+    },
+  )
+
+  test('a renewed token that is refused as well is not tried a third time', async () => {
+    let calls = 0
+    const server = serve(() => {
+      calls++
+      return new Response('', {
+        status: 401,
+        headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+      })
+    })
+    const fault = await faultOf(get(apiFor(server, { renewed: async () => new Secret('Bearer new') })))
+    expect([fault.code, calls]).toEqual(['unauthenticated', 2])
+  })
+
   test('R3, S48: 401 is the text of the documents, word for word', async () => {
     const server = serve(() => Response.json({ error: 'unauthorized' }, { status: 401 }))
     const fault = await faultOf(get(apiFor(server)))

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '../../src/contract/fault.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -6,7 +7,7 @@ import { Secret } from '../../src/redact/secret.ts'
 import { freshCredential, renewCredential, stateOf } from '../../src/session/refresh.ts'
 import { openSession } from '../../src/session/session.ts'
 import { openStore } from '../../src/store/open.ts'
-import type { Credential } from '../../src/store/store.ts'
+import { type Credential, type StoredCredential } from '../../src/store/store.ts'
 import { memoryKeychain } from '../support/memory-keychain.ts'
 import { startOAuthServer, type TestOAuthServer } from '../support/oauth-server.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -37,10 +38,11 @@ async function loggedIn(lastsMs: number, preferFile = false) {
     expiresAt: Date.now() + lastsMs,
     scopes: ['runs:read'],
     tenant: 'acme',
-    user: { name: 'Ada' },
+    user: { id: 'u1', name: 'Ada' },
     oauth: { issuer: server.url, clientId: 'fob-cli', tokenEndpoint: `${server.url}/oauth/token` },
   }
   await store.save(credential, { preferFile })
+  const used: StoredCredential = { ...credential, account: 'u1' }
   const warnings: string[] = []
   const signal = new AbortController().signal
   const context = {
@@ -50,7 +52,7 @@ async function loggedIn(lastsMs: number, preferFile = false) {
     signal,
     warn: (line: string) => void warnings.push(line),
   }
-  return { server, store, credential, context, warnings, ...memory }
+  return { server, store, credential, used, home, context, warnings, ...memory }
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -102,14 +104,14 @@ describe('refreshing', () => {
   })
 
   test('what another process has renewed meanwhile is taken, and nothing is sent', async () => {
-    const { server, store, credential, context } = await loggedIn(10_000)
+    const { server, store, credential, used, context } = await loggedIn(10_000)
     await store.save({ ...credential, token: new Secret('newer') })
-    expect((await renewCredential(credential, context)).token.reveal()).toBe('newer')
+    expect((await renewCredential(used, context)).token.reveal()).toBe('newer')
     expect(server.requests).toEqual([])
   })
 
-  test('a refused token whose successor was saved meanwhile is no loss', async () => {
-    const { server, store, credential, context } = await loggedIn(10_000)
+  test('a refused token whose successor was saved meanwhile is no loss, and ends nothing', async () => {
+    const { server, store, credential, used, context } = await loggedIn(10_000)
     const racing = Object.assign(
       async (url: string, init: RequestInit) => {
         await fetch(url, init)
@@ -118,21 +120,120 @@ describe('refreshing', () => {
       },
       { preconnect: fetch.preconnect },
     ) as typeof fetch
-    expect((await renewCredential(credential, { ...context, fetch: racing })).token.reveal()).toBe('newer')
+    expect((await renewCredential(used, { ...context, fetch: racing })).token.reveal()).toBe('newer')
     expect(server.requests).toHaveLength(2)
+    expect((await store.read(server.url))?.token.reveal()).toBe('newer')
   })
 
-  test('R11: a refused one is credentials_expired, and the login stays known', async () => {
-    const { server, store, credential, context } = await loggedIn(10_000)
-    await store.save({ ...credential, refreshToken: new Secret('unknown') })
+  test('R11: invalid_grant for the refresh token that is stored deletes it; who it was, and where, stays known', async () => {
+    const { server, store, credential, context, entries } = await loggedIn(10_000)
+    await store.save({ ...credential, refreshToken: new Secret('canary-unknown') })
     expect(await codeOf(freshCredential(server.url, context))).toBe('credentials_expired')
-    expect(await store.list()).toHaveLength(1)
+    expect(entries.size).toBe(0)
+    expect(readFileSync(store.path, 'utf8')).not.toContain('canary')
+    expect(await store.list()).toMatchObject([{ server: server.url, ended: true, user: { name: 'Ada' } }])
+    // Nothing is asked a second time with what was refused for good.
+    expect(await codeOf(freshCredential(server.url, context))).toBe('credentials_expired')
+    expect(server.requests).toEqual(['POST /oauth/token'])
+    await store.save(credential)
+    expect((await store.list())[0]?.ended).toBeUndefined()
+  })
+
+  test.each([
+    ['invalid_client', 'login_denied'],
+    ['server_error', 'server_error'],
+    ['slow_down', 'login_denied'],
+  ])('only invalid_grant ends a login: %s keeps it', async (error, code) => {
+    const { server, store, context } = await loggedIn(-1)
+    const refusing = Object.assign(async () => Response.json({ error }, { status: 400 }), {
+      preconnect: fetch.preconnect,
+    }) as typeof fetch
+    expect(await codeOf(freshCredential(server.url, { ...context, fetch: refusing }))).toBe(code)
+    expect((await store.read(server.url))?.token.reveal()).toBe('old-access')
+  })
+
+  test('a login made while the old one is renewed is not overwritten', async () => {
+    const { server, store, credential, used, context } = await loggedIn(10_000)
+    const racing = Object.assign(
+      async (url: string, init: RequestInit) => {
+        await store.save({ ...credential, token: new Secret('login'), refreshToken: new Secret('of-login') })
+        return fetch(url, init)
+      },
+      { preconnect: fetch.preconnect },
+    ) as typeof fetch
+    expect((await renewCredential(used, { ...context, fetch: racing })).token.reveal()).toBe('login')
+    expect((await store.read(server.url))?.refreshToken?.reveal()).toBe('of-login')
+  })
+
+  test('another account that was chosen meanwhile stays chosen', async () => {
+    const { server, store, credential, used, context } = await loggedIn(10_000)
+    await store.save({ ...credential, user: { id: 'u2' }, token: new Secret('other') })
+    await renewCredential(used, context)
+    expect((await store.list()).map(({ account, current }) => [account, current])).toEqual([
+      ['u2', true],
+      ['u1', false],
+    ])
+    expect((await store.read(server.url))?.token.reveal()).toBe('other')
+  })
+
+  test('20 stores on one file refresh once: all get the new token', async () => {
+    const { server, context, home, keychain } = await loggedIn(-1)
+    const fresh = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        freshCredential(server.url, {
+          ...context,
+          store: openStore({
+            home,
+            env: {},
+            authConfig: undefined,
+            clock: systemClock,
+            keychain: () => keychain,
+          }),
+        }),
+      ),
+    )
+    expect(new Set(fresh.map((credential) => credential?.token.reveal())).size).toBe(1)
+    expect(server.requests).toEqual(['POST /oauth/token'])
+  })
+
+  test("Ctrl-C between the server's answer and the save loses nothing", async () => {
+    const { server, store, used, context } = await loggedIn(-1)
+    const abort = new AbortController()
+    const late = Object.assign(
+      async (url: string, init: RequestInit) => {
+        const answer = await fetch(url, init)
+        abort.abort(new Fault('interrupted', 'interrupted'))
+        return answer
+      },
+      { preconnect: fetch.preconnect },
+    ) as typeof fetch
+    const work = renewCredential(used, { ...context, fetch: late, signal: abort.signal })
+    expect(await codeOf(work)).toBe('interrupted')
+    const stored = await store.read(server.url)
+    expect(stored?.token.reveal()).not.toBe('old-access')
+    expect(server.valid.has(stored?.token.reveal() ?? '')).toBe(true)
+  })
+
+  test('what has not changed is not written again: the keychain sleeps, and so does the file', async () => {
+    const { server, store, used, context, state } = await loggedIn(-1)
+    const same = Object.assign(
+      async () => Response.json({ access_token: 'old-access', token_type: 'bearer', expires_in: 3600 }),
+      { preconnect: fetch.preconnect },
+    ) as typeof fetch
+    const still = { ...context, fetch: same, clock: { ...systemClock, now: () => 1_900_000_000_000 } }
+    await renewCredential(used, still)
+    const [file, calls] = [statSync(store.path), state.calls]
+    await renewCredential(used, still)
+    expect(statSync(store.path).ino).toBe(file.ino)
+    // One to see what is stored, one to see that it is still the same; none to write.
+    expect(state.calls - calls).toBe(2)
+    expect(server.requests).toEqual([])
   })
 
   test('a login that was ended meanwhile is not brought back', async () => {
-    const { server, store, credential, context } = await loggedIn(10_000)
+    const { server, store, used, context } = await loggedIn(10_000)
     await store.remove(server.url)
-    expect(await codeOf(renewCredential(credential, context))).toBe('credentials_expired')
+    expect(await codeOf(renewCredential(used, context))).toBe('credentials_expired')
     expect(await store.list()).toEqual([])
   })
 

@@ -2,7 +2,15 @@ import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { jwtExpiry } from '../../src/session/jwt.ts'
-import { normalizeServer, resolvePresented, resolveServer, resolveTenant } from '../../src/session/resolve.ts'
+import {
+  normalizeServer,
+  projectFor,
+  projectServer,
+  resolveAccount,
+  resolvePresented,
+  resolveServer,
+  resolveTenant,
+} from '../../src/session/resolve.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 
@@ -99,6 +107,42 @@ describe('resolveServer', () => {
   ])('S231: %s', async (_, flag, env, settings, urls, url) => {
     const choice = await resolveServer({ flag, env, settings, stored: () => stored(...urls) })
     expect(choice.url).toBe(url)
+  })
+})
+
+describe("a project's file, once it is trusted", () => {
+  const project = { path: '/p/.fob.toml', server: 'https://project', tenant: 'shop', account: 'ada' }
+  const settings = { server: 'https://set', tenant: 'global' }
+
+  test.each([
+    ['stands before the settings', undefined, {}, 'https://project'],
+    ['and behind FOB_SERVER', undefined, { FOB_SERVER: 'https://env' }, 'https://env'],
+    ['and behind the flag', 'https://flag', {}, 'https://flag'],
+  ])('%s', async (_, flag, env, url) => {
+    const choice = await resolveServer({ flag, env, project, settings, stored: () => stored() })
+    expect(choice.url).toBe(url)
+    // What it says of tenant and account is about its own server.
+    expect(projectFor(project, choice)).toEqual(url === 'https://project' ? project : undefined)
+  })
+
+  test.each([
+    ['S226: its tenant stands before the settings', undefined, {}, 'shop'],
+    ['and behind FOB_TENANT', undefined, { FOB_TENANT: 'variable' }, 'variable'],
+    ['and behind the flag', 'flag', {}, 'flag'],
+  ])('%s', (_, flag, env, tenant) => {
+    const input = { flag, env, project, settings, server: 'https://project', captured: 'captured' }
+    expect(resolveTenant(input)).toBe(tenant)
+  })
+
+  test('FOB_ACCOUNT outweighs its account', () => {
+    expect(resolveAccount({ env: {}, project })).toEqual({ account: 'ada', source: '/p/.fob.toml' })
+    expect(resolveAccount({ env: { FOB_ACCOUNT: 'bob' }, project })?.account).toBe('bob')
+    expect(resolveAccount({ env: { FOB_ACCOUNT: '' }, project: undefined })).toBeUndefined()
+  })
+
+  test('a password in its address is refused, and not shown', () => {
+    const fault = faultOf(() => projectServer({ ...project, server: 'https://u:canary@a' }))
+    expect([fault.code, Bun.inspect(fault).includes('canary')]).toEqual(['config', false])
   })
 })
 

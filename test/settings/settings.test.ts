@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'bun:test'
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSettings, settingsPath, updateSettings } from '../../src/settings/settings.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { setServer, setTenant, updateSettings } from '../../src/settings/change.ts'
+import { readSettings, settingsPath } from '../../src/settings/settings.ts'
 import { temporaryFolder } from '../support/temporary.ts'
+
+const world = { clock: systemClock, signal: new AbortController().signal }
 
 function homeWith(text?: string): string {
   const home = join(temporaryFolder(), '.fob')
@@ -30,7 +34,7 @@ describe('config.toml', () => {
 
   test('unknown keys survive a change, and the file has mode 0600', async () => {
     const home = homeWith('future = true\n[run]\npipeline = "deploy"\n')
-    await updateSettings(home, (table) => (table.tenant = 'acme'))
+    await updateSettings(home, world, (table) => (table.tenant = 'acme'))
     const text = readFileSync(settingsPath(home), 'utf8')
     expect(text).toContain('future = true')
     expect(text).toContain('pipeline = "deploy"')
@@ -44,12 +48,34 @@ describe('config.toml', () => {
     ['a wrong type below', '[servers]\n"https://a" = "x"\n', 'has the wrong type'],
   ])('%s is named with its place and nothing is overwritten', async (_, text, part) => {
     const home = homeWith(text)
-    for (const attempt of [() => readSettings(home), () => updateSettings(home, () => {})]) {
+    for (const attempt of [() => readSettings(home), () => updateSettings(home, world, () => {})]) {
       const error: unknown = await attempt().catch((e: unknown) => e)
       expect(error).toMatchObject({ code: 'config' })
       expect(String(error)).toContain(part)
       expect(String(error)).toContain(settingsPath(home))
     }
     expect(readFileSync(settingsPath(home), 'utf8')).toBe(text)
+  })
+
+  test('S228: a tenant is set for one server, and the others keep theirs', async () => {
+    const home = homeWith('tenant = "global"\n[servers."https://a"]\ntenant = "old"\nnote = "kept"\n')
+    await setTenant(home, world, { server: 'https://a', slug: 'new' })
+    await setTenant(home, world, { server: 'https://b', slug: 'other' })
+    expect(await readSettings(home)).toMatchObject({
+      tenant: 'global',
+      servers: { 'https://a': { tenant: 'new', note: 'kept' }, 'https://b': { tenant: 'other' } },
+    })
+  })
+
+  test('changes side by side are all kept, and what a killed writer left is gone', async () => {
+    const home = homeWith()
+    const left = join(home, '.config.toml.0123456789ab.tmp')
+    writeFileSync(left, 'half')
+    const slugs = Array.from({ length: 8 }, (_, i) => `t${i}`)
+    await Promise.all(slugs.map((slug) => setTenant(home, world, { server: `https://${slug}`, slug })))
+    await setServer(home, world, 'https://t0')
+    const settings = await readSettings(home)
+    expect([settings.server, Object.keys(settings.servers ?? {}).length]).toEqual(['https://t0', 8])
+    expect(existsSync(left)).toBe(false)
   })
 })

@@ -22,8 +22,18 @@ export function credential(server: string, mark: string): Credential {
   }
 }
 
+/** A token of 6 KB, in letters that must not be cut apart. */
+function longSecret(mark: string): Secret {
+  return new Secret(`${mark}${'é'.repeat(3000)}`)
+}
+
+/** The same of another user. */
+function of(id: string, mark: string): Credential {
+  return { ...credential(A, mark), user: { id } }
+}
+
 /** What a credential is, with its secrets in the open, for comparison. */
-function plain(c: Credential | undefined) {
+function plain(c: (Credential & { account?: string }) | undefined) {
   return c && { ...c, token: c.token.reveal(), refreshToken: c.refreshToken?.reveal() }
 }
 
@@ -42,7 +52,10 @@ export function storeContract(name: string, place: Place, open: () => Store): vo
     test('S238: what is saved is read back: tokens, name, e-mail, tenant, expiry', async () => {
       const store = open()
       expect((await store.save(credential(A, '1'))).place).toBe(place)
-      expect(plain(await store.read(A))).toEqual(plain(credential(A, '1')))
+      expect(plain(await store.read(A))).toEqual({
+        account: 'u1',
+        ...plain(credential(A, '1')),
+      } as ReturnType<typeof plain>)
     })
 
     test('the list has everything but the secrets', async () => {
@@ -71,6 +84,7 @@ export function storeContract(name: string, place: Place, open: () => Store): vo
       await store.save(credential(A, 'old'))
       await store.save({ server: A, kind: 'token', token: new Secret('canary-new'), scopes: [] })
       expect(plain(await store.read(A))).toEqual({
+        account: 'default',
         server: A,
         kind: 'token',
         token: 'canary-new',
@@ -78,6 +92,99 @@ export function storeContract(name: string, place: Place, open: () => Store): vo
         scopes: [],
       })
       expect(readFileSync(store.path, 'utf8')).not.toContain('old')
+    })
+
+    describe('several accounts of one server', () => {
+      const [ada, bob] = [credential(A, 'ada'), of('u2', 'bob')]
+      const tokenOf = async (store: Store, account?: string) => (await store.read(A, account))?.token.reveal()
+
+      test("another user's login stands beside the first and is the current one", async () => {
+        const store = open()
+        await store.save(ada)
+        await store.save(bob)
+        expect((await store.list()).map(({ account, current }) => [account, current])).toEqual([
+          ['u2', true],
+          ['u1', false],
+        ])
+        expect(await Promise.all([tokenOf(store), tokenOf(store, 'u1'), tokenOf(store, 'u3')])).toEqual([
+          'canary-access-bob',
+          'canary-access-ada',
+          undefined,
+        ])
+      })
+
+      test('S43: the current one is the plain entry that the documents know', async () => {
+        const store = open()
+        await store.save(ada)
+        await store.save(bob)
+        const entryOf = () => JSON.parse(readFileSync(store.path, 'utf8')).servers[A]
+        expect(entryOf()).toMatchObject({ user: { id: 'u2' }, accounts: { u1: { user: { id: 'u1' } } } })
+        expect(await store.select(A, 'u1')).toBe(true)
+        expect(entryOf()).toMatchObject({ user: { id: 'u1' }, accounts: { u2: { user: { id: 'u2' } } } })
+        expect(await tokenOf(store)).toBe('canary-access-ada')
+        expect(await store.select(A, 'u3')).toBe(false)
+      })
+
+      test("the same user's next login replaces theirs alone, and makes it current", async () => {
+        const store = open()
+        await store.save(ada)
+        await store.save(bob)
+        await store.save(credential(A, 'again'))
+        expect(await tokenOf(store)).toBe('canary-access-again')
+        expect(await tokenOf(store, 'u2')).toBe('canary-access-bob')
+        expect(readFileSync(store.path, 'utf8')).not.toContain('access-ada')
+      })
+
+      test('S233: a logout forgets the current one, and another one takes its place', async () => {
+        const store = open()
+        await store.save(ada)
+        await store.save(bob)
+        expect(await store.remove(A)).toMatchObject({ found: true, next: { account: 'u1', current: true } })
+        expect(await tokenOf(store)).toBe('canary-access-ada')
+        expect(await tokenOf(store, 'u2')).toBeUndefined()
+        expect(await store.remove(A)).toEqual({ found: true })
+        expect(await store.list()).toEqual([])
+      })
+
+      test('one that is not current is forgotten without a change to the current one', async () => {
+        const store = open()
+        await store.save(ada)
+        await store.save(bob)
+        expect(await store.remove(A, 'u1')).toEqual({ found: true })
+        expect(await tokenOf(store)).toBe('canary-access-bob')
+      })
+
+      test('an account may be called like a part of every object', async () => {
+        const store = open()
+        for (const id of ['constructor', '__proto__', 'accounts']) await store.save(of(id, id))
+        await store.select(A, 'constructor')
+        expect((await store.list()).map((login) => login.account).toSorted()).toEqual([
+          '__proto__',
+          'accounts',
+          'constructor',
+        ])
+        expect(await tokenOf(store, '__proto__')).toBe('canary-access-__proto__')
+        expect(({} as { token?: string }).token).toBeUndefined()
+      })
+    })
+
+    test('a user and a password rest like a token does', async () => {
+      const store = open()
+      const basic = { server: A, kind: 'basic' as const, username: 'admin', scopes: [] }
+      await store.save({ ...basic, token: new Secret('canary-password') })
+      expect(await store.list()).toMatchObject([{ kind: 'basic', username: 'admin', account: 'admin' }])
+      const stored = await store.read(A)
+      expect([stored?.username, stored?.token.reveal()]).toEqual(['admin', 'canary-password'])
+    })
+
+    test('a credential of 6 KiB is read back whole, replaced, and leaves nothing behind', async () => {
+      const store = open()
+      for (const mark of ['one', 'two', 'three']) {
+        await store.save({ ...credential(A, mark), token: longSecret(mark) })
+        expect((await store.read(A))?.token.reveal()).toBe(longSecret(mark).reveal())
+      }
+      await store.save(credential(A, 'short'))
+      expect((await store.read(A))?.token.reveal()).toBe('canary-access-short')
     })
 
     test('S44, S199: the file has mode 0600', async () => {

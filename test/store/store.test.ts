@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/platform/clock.ts'
+import { lockFile } from '../../src/platform/filelock.ts'
 import { openStore } from '../../src/store/open.ts'
 import { missingKeyringPart, runWithKeyring } from '../support/keyring.ts'
 import { memoryKeychain } from '../support/memory-keychain.ts'
@@ -69,7 +70,7 @@ describe('keychain and file together', () => {
 
   test('S235: a logout clears both places', async () => {
     const { store, file, entries } = opened()
-    entries.set(`fob ${A}`, '{"token":"canary-orphan"}')
+    for (const name of [A, `${A}#u1`]) entries.set(`fob ${name}`, '{"token":"canary-orphan"}')
     await store.save(credential(A, '1'), { preferFile: true })
     expect(await store.remove(A)).toEqual({ found: true })
     expect(entries.size).toBe(0)
@@ -154,6 +155,41 @@ describe('keychain and file together', () => {
     writeFileSync(file, '{"servers":{},"__proto__":{"polluted":true}}')
     await store.save(credential(A, '1'))
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
+  })
+
+  test('what killed writers left is gone after the next read, except where a writer is at work', async () => {
+    const { store, home } = opened()
+    await store.save(credential(A, '1'))
+    const left = (name: string) => {
+      const path = join(home, name)
+      writeFileSync(path, 'half')
+      return path
+    }
+    const dead = [
+      left('.credentials.0123456789ab.tmp'),
+      left('.config.toml.0123456789ab.tmp'),
+      left('.trusted.json.abcdefabcdef.tmp'),
+    ]
+    const others = [left('.credentials.tmp'), left('.credentials.0123.tmp'), left('credentials.bak')]
+    const atWork = left('.notes.0123456789ab.tmp')
+    const release = await lockFile(join(home, 'notes.lock'), { clock: systemClock, timeoutMs: 0 })
+    await opened({ home }).store.list()
+    expect(dead.filter((path) => existsSync(path))).toEqual([])
+    expect([...others, atWork].filter((path) => !existsSync(path))).toEqual([])
+    release?.()
+    await opened({ home }).store.list()
+    expect(existsSync(atWork)).toBe(false)
+  })
+
+  test('in a folder that is not ours, only what belongs to the named file is deleted', async () => {
+    const folder = temporaryFolder()
+    const [mine, other] = ['.auth.json.0123456789ab.tmp', '.other.0123456789ab.tmp'].map((name) =>
+      join(folder, name),
+    )
+    for (const path of [mine, other]) writeFileSync(path ?? '', 'half')
+    const env = { FOB_AUTH_CONFIG: join(folder, 'auth.json') }
+    await openStore({ home: '/nonexistent', env, authConfig: undefined, clock: systemClock }).list()
+    expect([existsSync(mine ?? ''), existsSync(other ?? '')]).toEqual([false, true])
   })
 
   test('a logout of a home that was never made leaves a usable one', async () => {

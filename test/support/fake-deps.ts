@@ -5,7 +5,13 @@ import { temporaryFolder } from './temporary.ts'
 
 /** Everything a command needs, with nothing of this machine in it. */
 export function fakeDeps(
-  options: { stdin?: string; terminal?: boolean; env?: Record<string, string>; home?: string } = {},
+  options: {
+    stdin?: string
+    terminal?: boolean
+    env?: Record<string, string>
+    home?: string
+    cwd?: string
+  } = {},
 ): Deps & { io: FakeIo } {
   return {
     io: fakeIo(options),
@@ -13,6 +19,7 @@ export function fakeDeps(
     clock: systemClock,
     fetch,
     home: options.home ?? temporaryFolder(),
+    cwd: options.cwd,
     signal: new AbortController().signal,
   }
 }

@@ -1,4 +1,5 @@
 import type { Io } from '../../src/platform/io.ts'
+import { readLines } from '../../src/platform/lines.ts'
 
 export interface FakeIo extends Io {
   /** What was written so far. */
@@ -18,6 +19,7 @@ export function fakeIo(options: { stdin?: string; terminal?: boolean } = {}): Fa
         const bytes = new TextEncoder().encode(options.stdin ?? '')
         return bytes.length > limit ? null : bytes
       },
+      lines: () => readLines(() => new Blob([options.stdin ?? '']).stream()),
     },
     stdout: { isTerminal: terminal, columns: 80, write: (text) => void (out += text) },
     stderr: { isTerminal: terminal, columns: 80, write: (text) => void (err += text) },

@@ -31,11 +31,11 @@ export interface Options {
 
 const WAIT_MS = 20_000
 
-/** Starts the binary with an environment that holds nothing of this machine but PATH. */
-export function start(args: readonly string[], options: Options = {}): Running {
+/** An environment that holds nothing of this machine but PATH, and the folder to start in. */
+export function environment(options: Options): { cwd: string; env: Record<string, string> } {
   if (!existsSync(FOB)) throw new Error('dist/fob is not built: run scripts/build')
   const home = options.home ?? temporaryFolder()
-  const child = Bun.spawn([FOB, ...args], {
+  return {
     cwd: options.cwd ?? home,
     env: {
       PATH: process.env.PATH ?? '',
@@ -43,6 +43,13 @@ export function start(args: readonly string[], options: Options = {}): Running {
       FOB_HOME: join(home, '.fob'),
       ...options.env,
     },
+  }
+}
+
+/** Starts the binary. */
+export function start(args: readonly string[], options: Options = {}): Running {
+  const child = Bun.spawn([FOB, ...args], {
+    ...environment(options),
     stdin: options.stdin === undefined ? 'ignore' : new TextEncoder().encode(options.stdin),
     stdout: 'pipe',
     stderr: 'pipe',

@@ -16,7 +16,6 @@ export function memoryKeychain() {
     get: (service, account) => answer(() => entries.get(`${service} ${account}`)),
     set: (service, account, value) => answer(() => void entries.set(`${service} ${account}`, value)),
     delete: (service, account) => answer(() => entries.delete(`${service} ${account}`)),
-    findAll: () => answer(() => [...entries.keys()]),
   }
   return { keychain, entries, state }
 }

@@ -9,7 +9,7 @@ export interface TestOAuthServer {
   /** Every request as `METHOD /path`. */
   requests: string[]
   /** Form bodies of the token and revocation endpoints, and queries of authorize. */
-  seen: { authorize: URLSearchParams[]; token: URLSearchParams[]; revoke: URLSearchParams[] }
+  seen: Record<'authorize' | 'token' | 'revoke' | 'device', URLSearchParams[]>
   headers: Headers[]
   /** Access tokens that work. */
   valid: Set<string>
@@ -29,11 +29,25 @@ export interface Behaviour {
   clientId: string
   expiresIn: number | undefined
   rotate: boolean
-  profile: Record<string, unknown>
+  /** Null: there is no such call. */
+  profile: Record<string, unknown> | null
+  /** The claims of the UserInfo endpoint, where there is one. */
+  userinfo?: Record<string, unknown>
+  /** What the token endpoint adds to its answers. */
+  extraTokens?: Record<string, unknown>
+  /** Who may call with Basic authentication, as `user:password`. */
+  basic?: string
+  /** What the device authorization endpoint adds to its answer or changes of it. */
+  device: Record<string, unknown>
+  /** What the next polls of a device meet, one each: an error's name, a status, or `ok`. */
+  polls: (string | number)[]
   revokeStatus: number
+  /** Errors of the token endpoint come as 401 with a challenge, as RFC 6749 §5.2 allows. */
+  challenges?: boolean
 }
 
 const CANARY = 'canary'
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 
 export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthServer {
   const codes = new Map<string, { challenge: string; redirectUri: string; scope: string }>()
@@ -47,11 +61,15 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
     rotate: true,
     profile: { id: 'u1', name: 'Ada Lovelace', email: 'ada@example.com', tenant: null },
     revokeStatus: 200,
+    device: {},
+    polls: ['ok'],
     ...changes,
   }
+  // Polls use it up, and a table of tests may share it.
+  behaviour.polls = [...behaviour.polls]
   const state: Omit<TestOAuthServer, 'url' | 'stop' | 'mintRefreshToken'> = {
     requests: [],
-    seen: { authorize: [], token: [], revoke: [] },
+    seen: { authorize: [], token: [], revoke: [], device: [] },
     headers: [],
     valid: new Set(),
     behaviour,
@@ -67,6 +85,7 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
       token_type: 'Bearer',
       scope,
       ...(behaviour.expiresIn === undefined ? {} : { expires_in: behaviour.expiresIn }),
+      ...behaviour.extraTokens,
     }
   }
 
@@ -104,6 +123,7 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
       const { refresh_token: next, ...rest } = mint('pipelines:read')
       return Response.json(behaviour.rotate ? { ...rest, refresh_token: next } : rest)
     }
+    if (form.get('grant_type') === DEVICE_GRANT) return poll(form)
     const grant = codes.get(form.get('code') ?? '')
     codes.delete(form.get('code') ?? '')
     const challenge = createHash('sha256')
@@ -113,6 +133,25 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
       return oauthError('invalid_grant')
     }
     return Response.json(mint(grant.scope))
+  }
+
+  const device = (form: URLSearchParams): Response => {
+    state.seen.device.push(form)
+    return Response.json({
+      device_code: `${CANARY}-device`,
+      user_code: 'WDJB-MJHT',
+      verification_uri: `${base()}/device`,
+      verification_uri_complete: `${base()}/device?user_code=WDJB-MJHT`,
+      expires_in: 600,
+      ...behaviour.device,
+    })
+  }
+
+  const poll = (form: URLSearchParams): Response => {
+    if (form.get('device_code') !== `${CANARY}-device`) return oauthError('invalid_grant')
+    const next = behaviour.polls.shift() ?? 'authorization_pending'
+    if (typeof next === 'number') return new Response('', { status: next })
+    return next === 'ok' ? Response.json(mint('runs:read')) : oauthError(next)
   }
 
   const revoke = (form: URLSearchParams): Response => {
@@ -128,11 +167,26 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
     authorization_endpoint: `${base()}/oauth/authorize`,
     token_endpoint: `${base()}/oauth/token`,
     revocation_endpoint: `${base()}/oauth/revoke`,
+    device_authorization_endpoint: `${base()}/oauth/device_authorization`,
+    ...(behaviour.userinfo === undefined ? {} : { userinfo_endpoint: `${base()}/oauth/userinfo` }),
     response_types_supported: ['code'],
     scopes_supported: ['offline_access', 'pipelines:read', 'runs:read', 'something:else'],
     authorization_response_iss_parameter_supported: true,
     ...behaviour.extraMetadata,
   })
+
+  const challenged = (response: Response): Response => {
+    if (response.ok || behaviour.challenges !== true) return response
+    const headers = new Headers(response.headers)
+    headers.set('www-authenticate', 'Basic realm="tokens"')
+    return new Response(response.body, { status: 401, headers })
+  }
+
+  const accepts = (request: Request): boolean => {
+    const given = request.headers.get('authorization') ?? ''
+    const basic = behaviour.basic === undefined ? undefined : `Basic ${btoa(behaviour.basic)}`
+    return given === basic || state.valid.has(given.replace(/^Bearer /, ''))
+  }
 
   const server: Bun.Server<undefined> = Bun.serve({
     hostname: '127.0.0.1',
@@ -154,12 +208,17 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
         case '/oauth/authorize':
           return authorize(url.searchParams)
         case '/oauth/token':
-          return token(new URLSearchParams(await request.text()))
+          return challenged(token(new URLSearchParams(await request.text())))
         case '/oauth/revoke':
           return revoke(new URLSearchParams(await request.text()))
+        case '/oauth/device_authorization':
+          return device(new URLSearchParams(await request.text()))
+        case '/oauth/userinfo':
+          if (behaviour.userinfo === undefined) return new Response('', { status: 404 })
+          return accepts(request) ? Response.json(behaviour.userinfo) : new Response('', { status: 401 })
         case '/api/v1/profile': {
-          const given = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? ''
-          if (state.valid.has(given)) return Response.json(behaviour.profile)
+          if (behaviour.profile === null) return new Response('<html>', { status: 404 })
+          if (accepts(request)) return Response.json(behaviour.profile)
           return Response.json({ error: 'unauthorized', message: 'no' }, { status: 401 })
         }
         default:

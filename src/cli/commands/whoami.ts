@@ -1,5 +1,5 @@
 import { stateOf } from '../../session/refresh.ts'
-import { notLoggedIn, type Session } from '../../session/session.ts'
+import { nobodyHere, notLoggedIn, type Session } from '../../session/session.ts'
 import type { StoredLogin } from '../../store/store.ts'
 import { type Context, openContext, serverContext } from '../client.ts'
 import { defineCommand } from '../command.ts'
@@ -25,10 +25,10 @@ export async function whoami(globals: Globals, deps: Deps): Promise<void> {
   if (presented.kind === 'basic') {
     return print(deps, context, { server: session.server.url, name: presented.credentials.username })
   }
-  if (login === undefined) throw notLoggedIn(session.server.url)
+  if (login === undefined) throw nobodyHere(session.server, await context.store.list())
   print(deps, context, {
     server: login.server,
-    ...login.user,
+    ...identityOf(login),
     tenant: session.tenant,
     expiresAt: login.expiresAt === undefined ? undefined : new Date(login.expiresAt).toISOString(),
   })
@@ -48,6 +48,11 @@ async function whoseToken(session: Session, context: Context, deps: Deps): Promi
     email: profile.email ?? undefined,
     tenant: session.tenant ?? profile.tenant ?? undefined,
   })
+}
+
+/** The name that goes with a password is who that login is, where its server says no more. */
+function identityOf({ user, username }: StoredLogin): Pick<Identity, 'id' | 'name' | 'email'> {
+  return username === undefined ? { ...user } : { name: username, ...user }
 }
 
 interface Identity {

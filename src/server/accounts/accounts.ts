@@ -66,6 +66,8 @@ export type PasswordCheck =
 
 export interface Accounts {
   defaultTenant(): Tenant
+  /** What people call a tenant; null where there is none of that ID. */
+  tenantName(id: string): Promise<string | null>
   /** @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail. */
   addLocal(account: NewLocalAccount): Promise<User>
   /** Everyone, oldest first. */
@@ -116,6 +118,10 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
 
   return {
     defaultTenant: () => tenant,
+    tenantName: async (id) => {
+      const [row] = await db.select({ name: tenants.name }).from(tenants).where(eq(tenants.id, id)).limit(1)
+      return row?.name ?? null
+    },
     addLocal: (account) => addLocal(db, clock.now(), tenant, account),
     list: async () => (await select(db).orderBy(asc(users.createdAt), asc(users.id))).map(toUser),
     byId: (id) => findOne(eq(users.id, id)),

@@ -1,4 +1,4 @@
-import type { ProfileAnswer } from '../../contract/api.ts'
+import type { ProfileAnswer, TenantAnswer } from '../../contract/api.ts'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
 import { HttpError, json } from './answer.ts'
 import type { Handler } from './call.ts'
@@ -20,6 +20,19 @@ export const profile: Handler = ({ principal }) => {
     scopes: [...principal.scopes],
   }
   return json(answer)
+}
+
+/** `GET /api/v1/tenants`: those that the caller may name in `X-Tenant`. Each person belongs to one today. */
+export const tenants: Handler = async ({ principal }, { accounts }) => {
+  const { id, slug } = principal.tenant
+  const answer: TenantAnswer = {
+    id,
+    slug,
+    name: await accounts.tenantName(id),
+    role: principal.role,
+    current: true,
+  }
+  return json([answer])
 }
 
 /** `/oauth/userinfo` (OpenID Connect Core §5.3), for clients that know nothing of our profile route. */

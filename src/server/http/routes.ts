@@ -4,7 +4,7 @@
  */
 import type { Scope } from '../../contract/scopes.ts'
 import type { Handler } from './call.ts'
-import { health, protectedResource, profile, userinfo } from './identity.ts'
+import { health, protectedResource, profile, tenants, userinfo } from './identity.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './interactions.ts'
 import { oauth } from './oauth.ts'
 import { deletePipeline, getPipeline, listPipelines, putPipeline, triggerPipeline } from './pipelines.ts'
@@ -56,6 +56,7 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/auth/consent/:uid', 'session', consentSubmit),
 
   route('GET', '/api/v1/profile', 'any', profile),
+  route('GET', '/api/v1/tenants', 'any', tenants),
 
   route('GET', '/api/pipelines', 'pipelines:read', listPipelines),
   route('GET', '/api/pipelines/:name', 'pipelines:read', getPipeline),

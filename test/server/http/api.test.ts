@@ -249,6 +249,20 @@ describe('S3: an open server', () => {
       has: ['"tenants":["default"]'],
     },
     {
+      name: 'S227: lists the tenant that the caller belongs to',
+      path: '/api/v1/tenants',
+      headers: { 'x-tenant': 'default' },
+      status: 200,
+      has: ['"slug":"default"', '"name":"Default"', '"role":"admin"', '"current":true'],
+    },
+    {
+      name: 'refuses the list in a tenant that is not there, and names those that are',
+      path: '/api/v1/tenants',
+      headers: { 'x-tenant': 'acme' },
+      status: 403,
+      has: ['"error":"unknown_tenant"', '"tenants":["default"]'],
+    },
+    {
       name: 'refuses a body over 10 MiB',
       method: 'PUT',
       path: '/api/secrets/K',

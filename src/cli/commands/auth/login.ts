@@ -1,160 +1,138 @@
 import { Fault } from '../../../contract/fault.ts'
-import type { Flow, Obtained } from '../../../flows/flow.ts'
-import type { Provider } from '../../../flows/provider.ts'
-import { DEFAULT_CLIENT_ID } from '../../../platform/build.ts'
 import { completeLogin, strategyOf, userLine } from '../../../session/login.ts'
 import { fallbackWarning } from '../../../session/place.ts'
-import { parseToken, resolveTenant, type ServerChoice } from '../../../session/resolve.ts'
-import type { OAuthClient, Saved } from '../../../store/store.ts'
+import { resolveTenant } from '../../../session/resolve.ts'
+import type { Saved } from '../../../store/store.ts'
 import { type Context, openContext, serverContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
+import type { FlowResult } from './login-flow.ts'
+import type { HandedIn } from './login-token.ts'
+import { chooseWay, isFlow, type Way, wayTo } from './login-way.ts'
 import { parseTimeout } from './timeout.ts'
 
 export interface LoginOptions {
   globals: Globals
+  way: Way
   clientId: string | undefined
   /** Empty: all that the server knows. */
   scopes: readonly string[]
   insecureStorage: boolean
   timeoutMs: number
-  tokenStdin: boolean
 }
 
 const DEFAULT_TIMEOUT = '5m'
-const MAX_TOKEN_BYTES = 64 * 1024
+/** A device code has an end of its own, and the person may be on the way to another machine. */
+const DEVICE_TIMEOUT = '24h'
 
 export const command = defineCommand({
   summary: 'Log in to a server',
-  description:
-    'Opens the browser, where you approve the request; the credential then rests in the keychain, or in a file that only you can read.',
+  description: `Opens the browser, where you approve the request. Where there is none in front of you: --no-browser, and you
+paste a code, or --device, and you type one. A token that you have goes into --token-stdin; with --jwt-token its
+shape and its end are looked at first. Each is tried at the server before it is stored, and a bad one changes nothing.
+The credential then rests in the keychain, or in a file that only you can read. Works with any OAuth server.`,
   examples: [
     'fob auth login -s https://ci.example.com',
     'fob auth login --tenant acme --timeout 10m',
+    'fob auth login --no-browser                         # the browser is on another machine',
+    'fob auth login --device                             # approve on a phone; needs no terminal here',
     'printenv TOKEN | fob auth login --token-stdin -s https://ci.example.com',
+    'fob auth login --jwt-token eyJ…                     # stored, not just used for one call',
+    'fob auth login -s https://ada@ci.example.com        # Basic authentication; asks for the password',
+    'fob auth login -s https://id.example.com --client-id my-client --scope openid --scope email',
   ],
   flags: {
+    'no-browser': { type: 'boolean', description: 'show the address, and read the code that you paste' },
+    oob: {
+      type: 'boolean',
+      description: 'the server shows the code itself (urn:ietf:wg:oauth:2.0:oob); implies --no-browser',
+    },
+    device: { type: 'boolean', description: 'show a short code to approve on any machine (RFC 8628)' },
+    'token-stdin': { type: 'boolean', description: 'store the token that standard input brings' },
+    'with-token': {
+      type: 'string',
+      value: 'TOKEN',
+      description: 'store this token (it stays in the shell history: better --token-stdin)',
+    },
     'client-id': {
       type: 'string',
       value: 'ID',
       description: 'the OAuth client to log in as (FOB_CLIENT_ID)',
     },
-    scope: { type: 'strings', value: 'SCOPE', description: 'ask for this permission only (repeatable)' },
+    scope: { type: 'strings', value: 'SCOPE', description: 'ask for this permission only' },
     'insecure-storage': { type: 'boolean', description: 'store in the file, not in the keychain' },
-    timeout: { type: 'string', value: 'TIME', description: `how long to wait (default ${DEFAULT_TIMEOUT})` },
-    'token-stdin': { type: 'boolean', description: 'read a token from standard input instead' },
+    timeout: {
+      type: 'string',
+      value: 'TIME',
+      description: `how long to wait (default ${DEFAULT_TIMEOUT}; with --device, as long as the code lives)`,
+    },
   },
   positionals: {},
-  run: ({ flags, globals }, deps) =>
-    login(
+  run: async ({ flags, globals }, deps) => {
+    const way = chooseWay(flags, globals)
+    const timeout = flags.timeout ?? (way.kind === 'device' ? DEVICE_TIMEOUT : DEFAULT_TIMEOUT)
+    await login(
       {
         globals,
+        way,
         clientId: flags['client-id'],
         scopes: flags.scope,
         insecureStorage: flags['insecure-storage'],
-        timeoutMs: parseTimeout(flags.timeout ?? DEFAULT_TIMEOUT, '--timeout'),
-        tokenStdin: flags['token-stdin'],
+        timeoutMs: parseTimeout(timeout, '--timeout'),
       },
       deps,
-    ),
+    )
+  },
 })
 
 /** Obtains a credential, checks it, stores it, and says who is logged in and where the credential rests. */
 export async function login(options: LoginOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, options.globals)
   const server = await context.server()
+  const way = wayTo(server, options.way)
   const tenant = namedTenant(options, deps, server.url)
+  const obtain = await prepare(way, server.url, options, deps, context)
   const strategy = await strategyOf(serverContext(deps, context, server.url))
   if (strategy === 'open') return context.say(`${server.url} is open to everyone: no login is needed`)
-  if (strategy === 'basic') throw basicServer(server.url)
-  const { obtained, oauth } = await obtain(options, deps, context, server)
+  if (strategy === 'basic' && way.kind !== 'basic') throw basicServer(server.url)
+  const obtained = await obtain()
+  const conclude = 'conclude' in obtained ? obtained.conclude : async () => {}
   try {
     const { login, saved } = await completeLogin({
       context: serverContext(deps, context, server.url),
       store: context.store,
-      kind: options.tokenStdin ? 'token' : 'oauth',
-      tokens: obtained.tokens,
-      ...(oauth === undefined ? {} : { oauth }),
+      ...obtained,
       tenant,
       preferFile: options.insecureStorage,
     })
-    await obtained.conclude({ ok: true })
+    await conclude({ ok: true })
     context.say(`Logged in to ${server.url} as ${userLine(login.user)}`)
     sayWhere(context, saved)
     sayWhatWins(context, deps)
   } catch (error) {
-    await obtained.conclude({
-      ok: false,
-      message: error instanceof Fault ? error.message : 'something failed',
-    })
+    const message = error instanceof Fault ? error.message : 'something failed'
+    await conclude({ ok: false, message })
     throw error
   }
 }
 
-/** Picks the flow: they differ in nothing but how the tokens come. */
-async function obtain(
+/** What is handed to us is read now: what cannot be a credential is refused before anything is sent. */
+async function prepare(
+  way: Way,
+  server: string,
   options: LoginOptions,
   deps: Deps,
   context: Context,
-  server: ServerChoice,
-): Promise<{ obtained: Obtained; oauth?: OAuthClient }> {
-  if (options.tokenStdin) return { obtained: await readToken(deps) }
-  const { discoverProvider, scopesToAsk } = await import('../../../flows/provider.ts')
-  const { browserFlow } = await import('../../../flows/browser.ts')
-  const { openBrowser } = await import('../../../platform/browser.ts')
-  const flow: Flow = browserFlow
-  const provider = await discoverProvider(server.url, deps)
-  const clientId = options.clientId ?? (deps.env.FOB_CLIENT_ID || DEFAULT_CLIENT_ID)
-  context.debug(`authorization server by ${provider.source}, client ${clientId}`)
-  const obtained = await flow(
-    { provider, clientId, scopes: scopesToAsk(provider, options.scopes) },
-    {
-      // Without the address nobody could log in, so it is shown with --silent as well.
-      ui: {
-        say: (line) => deps.io.stderr.write(`${line}\n`),
-        openUrl: (url) => openBrowser(url, { env: deps.env }),
-      },
-      clock: deps.clock,
-      fetch: deps.fetch,
-      signal: deps.signal,
-      timeoutMs: options.timeoutMs,
-    },
-  )
-  return { obtained, oauth: clientOf(provider, clientId) }
-}
-
-/** A token from standard input (S222): nothing of it is shown, and it is checked like any other. */
-async function readToken({ io }: Deps): Promise<Obtained> {
-  if (io.stdin.isTerminal) {
-    throw new Fault('prompt_needed', '--token-stdin reads from a pipe, and standard input is a terminal', {
-      hint: 'printenv TOKEN | fob auth login --token-stdin',
-    })
+): Promise<() => Promise<HandedIn | FlowResult>> {
+  const { globals, clientId, scopes, timeoutMs } = options
+  if (isFlow(way)) {
+    const { runFlow } = await import('./login-flow.ts')
+    return () => runFlow({ way, server, globals, clientId, scopes, timeoutMs, debug: context.debug }, deps)
   }
-  const bytes = await io.stdin.readAll(MAX_TOKEN_BYTES)
-  if (bytes === null) throw new Fault('usage', 'the token on standard input is longer than 64 KiB')
-  const accessToken = parseToken(new TextDecoder().decode(bytes), 'standard input')
-  const { jwtExpiry } = await import('../../../session/jwt.ts')
-  const expiresAt = jwtExpiry(accessToken)
-  return {
-    tokens: {
-      accessToken,
-      scopes: [],
-      tokenType: 'bearer',
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-    },
-    conclude: async () => {},
-  }
-}
-
-/** What refresh and logout will need to know. */
-function clientOf({ issuer, tokenEndpoint, revocationEndpoint }: Provider, clientId: string): OAuthClient {
-  return {
-    issuer,
-    clientId,
-    tokenEndpoint,
-    ...(revocationEndpoint === undefined ? {} : { revocationEndpoint }),
-  }
+  const { readHandedIn } = await import('./login-token.ts')
+  const handedIn = await readHandedIn(way, { deps, globals, say: context.say })
+  return async () => handedIn
 }
 
 /** Only what the user named for this login is saved with it; a default of the settings stays one. */
@@ -178,7 +156,7 @@ function sayWhatWins(context: Context, { env }: Deps): void {
 function basicServer(server: string): Fault {
   const { protocol, host, pathname } = new URL(server)
   const path = pathname === '/' ? '' : pathname
-  return new Fault('config', `${server} uses Basic authentication: there is nothing to log in to`, {
-    hint: `put the credentials into the address: -s ${protocol}//USER:PASSWORD@${host}${path}`,
+  return new Fault('config', `${server} uses Basic authentication`, {
+    hint: `name the user in the address, and the password is asked for: -s ${protocol}//USER@${host}${path}`,
   })
 }

@@ -1,6 +1,8 @@
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain.ts'
-import type { Credential } from '../../../store/store.ts'
+import { accountName, chooseAccount } from '../../../session/accounts.ts'
+import { projectFor, resolveAccount } from '../../../session/resolve.ts'
+import type { Credential, StoredLogin } from '../../../store/store.ts'
 import { type Context, openContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
@@ -8,9 +10,10 @@ import type { Globals } from '../../globals.ts'
 
 export const command = defineCommand({
   summary: 'Revoke and forget a login',
-  description: 'Your settings stay. What the server cannot be told is still deleted here.',
+  description: `Of a server with several accounts, the one that commands use now; another one takes its place.
+Your settings stay. What the server cannot be told is still deleted here.`,
   examples: ['fob auth logout', 'fob auth logout -s https://ci.example.com', 'fob auth logout --all'],
-  flags: { all: { type: 'boolean', description: 'every stored login' } },
+  flags: { all: { type: 'boolean', description: 'every stored login; with --server, every one there' } },
   positionals: {},
   run: ({ flags, globals }, deps) => logout({ globals, all: flags.all }, deps),
 })
@@ -26,33 +29,92 @@ export interface LogoutOptions {
  */
 export async function logout({ globals, all }: LogoutOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
-  const servers = all
-    ? (await context.store.list()).map((login) => login.server)
-    : [(await context.server()).url]
-  if (servers.length === 0) context.say('no login is stored')
-  for (const server of servers) await logoutFrom(server, context, deps)
+  const logins = await context.store.list()
+  if (!all) {
+    const { url, login } = await current(logins, context, deps)
+    if (login === undefined) {
+      // What the index does not know of can still be in the keychain.
+      await context.store.remove(url)
+      context.say(`not logged in to ${url}`)
+    } else await logoutFrom(login, context, deps)
+  } else {
+    const url = globals.server === undefined ? undefined : (await context.server()).url
+    const meant = logins.filter((login) => url === undefined || login.server === url)
+    if (meant.length === 0) context.say('no login is stored')
+    for (const login of meant) await logoutFrom(login, context, deps, { silentNext: true })
+  }
   deps.signal.throwIfAborted()
 }
 
-async function logoutFrom(server: string, context: Context, deps: Deps): Promise<void> {
-  const credential = await readQuietly(server, context)
-  const problem = credential === undefined ? undefined : await revoke(credential, deps)
-  const removed = await context.store.remove(server)
-  if (!removed.found) return context.say(`not logged in to ${server}`)
-  context.say(`Logged out of ${server}`)
-  if (problem !== undefined) {
-    context.say(`warning: the server may still accept the token, ${problem}; here it is deleted`)
-  }
-  if (removed.keychainFailure !== undefined) {
-    const why = KEYCHAIN_REASONS[removed.keychainFailure]
-    context.say(`warning: the secret could not be deleted from the keychain, ${why}`)
+/** The login that commands would use, whatever token is given for this call. */
+async function current(
+  logins: readonly StoredLogin[],
+  context: Context,
+  { env }: Deps,
+): Promise<{ url: string; login: StoredLogin | undefined }> {
+  const server = await context.server()
+  const wanted = resolveAccount({ env, project: projectFor(await context.project(), server) })
+  return { url: server.url, login: chooseAccount(logins, server.url, wanted).login }
+}
+
+async function logoutFrom(
+  login: StoredLogin,
+  context: Context,
+  deps: Deps,
+  { silentNext } = { silentNext: false },
+): Promise<void> {
+  const { server, account } = login
+  const { store, say } = context
+  const release = await holdRenewals(login, context)
+  try {
+    const credential = await readQuietly(login, context)
+    const problem = credential === undefined ? undefined : await revoke(credential, deps)
+    const removed = await store.remove(server, account)
+    say(removed.found ? `Logged out of ${server}${whose(login)}` : `not logged in to ${server}`)
+    if (removed.found && problem !== undefined) {
+      say(`warning: the server may still accept the token, ${problem}; here it is deleted`)
+    }
+    if (removed.keychainFailure !== undefined) {
+      const why = KEYCHAIN_REASONS[removed.keychainFailure]
+      say(`warning: the secret could not be deleted from the keychain, ${why}`)
+    }
+    if (removed.next !== undefined && !silentNext) {
+      say(`Commands use the login of ${accountName(removed.next)} there now`)
+    }
+  } finally {
+    release()
   }
 }
 
-/** A credential that the keychain does not give cannot be revoked, but its login can be forgotten. */
-async function readQuietly(server: string, { store, say }: Context): Promise<Credential | undefined> {
+/**
+ * A renewal that is under way would leave a token that nobody revokes. Where it takes too long, or there is
+ * no taking locks, the logout goes ahead: what is renewed then is not saved.
+ */
+async function holdRenewals({ server, account, renewable }: StoredLogin, { store }: Context) {
+  if (!renewable) return noLock
   try {
-    return await store.read(server)
+    const lock = await store.lockRenewal(server, account, async () => false)
+    return lock.kind === 'ours' ? lock.release : noLock
+  } catch (error) {
+    if (error instanceof Fault && error.code !== 'interrupted') return noLock
+    throw error
+  }
+}
+
+function noLock(): void {}
+
+/** Who it was, where there is somebody to name. */
+function whose(login: StoredLogin): string {
+  return login.user === undefined && login.username === undefined ? '' : ` (${accountName(login)})`
+}
+
+/** A credential that the keychain does not give cannot be revoked, but its login can be forgotten. */
+async function readQuietly(
+  { server, account }: StoredLogin,
+  { store, say }: Context,
+): Promise<Credential | undefined> {
+  try {
+    return await store.read(server, account)
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'unauthenticated') throw error
     say(`warning: ${error.message}`)
@@ -63,6 +125,8 @@ async function readQuietly(server: string, { store, say }: Context): Promise<Cre
 /** Why the server could not be told, or undefined when it was. */
 async function revoke(credential: Credential, deps: Deps): Promise<string | undefined> {
   const { oauth, token, refreshToken } = credential
+  // A password is not ours to revoke, and nobody expects it.
+  if (credential.kind === 'basic') return undefined
   const revocationEndpoint = oauth?.revocationEndpoint
   if (oauth === undefined) return 'revoke it there where it was made'
   if (revocationEndpoint === undefined) return 'it has no way to revoke one'

@@ -1,6 +1,6 @@
 import { Fault } from '../../../contract/fault.ts'
-import { renewCredential } from '../../../session/refresh.ts'
-import { notLoggedIn } from '../../../session/session.ts'
+import { credentialsExpired, renewCredential } from '../../../session/refresh.ts'
+import { nobodyHere, notLoggedIn } from '../../../session/session.ts'
 import { openContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
@@ -18,8 +18,11 @@ export const command = defineCommand({
 /** @throws Fault `unauthenticated` where nothing is stored, `credentials_expired` when the server refuses. */
 export async function refresh(globals: Globals, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
-  const { url } = await context.server()
-  const credential = await context.store.read(url)
+  const { server, login } = await context.session()
+  const { url } = server
+  if (login === undefined) throw nobodyHere(server, await context.store.list())
+  if (login.ended === true) throw credentialsExpired()
+  const credential = await context.store.read(url, login.account)
   if (credential === undefined) throw notLoggedIn(url)
   if (credential.refreshToken === undefined || credential.oauth === undefined) {
     throw new Fault('failed', `the login to ${url} cannot be renewed: it came without a refresh token`, {

@@ -1,18 +1,22 @@
 import { Fault } from '../../../contract/fault.ts'
+import { KEYCHAIN_REASONS } from '../../../platform/keychain.ts'
+import { printable } from '../../../platform/text.ts'
 import { userLine } from '../../../session/login.ts'
 import { placeReasonText } from '../../../session/place.ts'
-import { credentialsExpired, freshCredential, type LoginState, stateOf } from '../../../session/refresh.ts'
-import { notLoggedIn } from '../../../session/session.ts'
-import type { StoredLogin } from '../../../store/store.ts'
-import { type Context, openContext, serverContext } from '../../client.ts'
+import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh.ts'
+import { nobodyHere, type Session } from '../../../session/session.ts'
+import type { Store, StoredLogin } from '../../../store/store.ts'
+import { type Context, openContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
 import { type Column, printList } from '../../output.ts'
+import { checkLogin, type CheckResult } from './check.ts'
 
 export const command = defineCommand({
   summary: 'Show every stored login',
-  description: 'Ends with 4 when the current login is missing or has expired.',
+  description: `Where each credential rests and why, what chose the current one, and how the keychain stands.
+Ends with 4 when the current login is missing or has expired.`,
   examples: ['fob auth status', 'fob auth status --check -o json'],
   flags: { check: { type: 'boolean', description: 'ask the servers as well' } },
   positionals: {},
@@ -24,16 +28,18 @@ export interface StatusOptions {
   check: boolean
 }
 
-/** What the server said to a check. */
-type CheckResult = 'accepted' | 'rejected' | 'unreachable' | 'failed'
-
 interface Row {
+  /** `<server>#<account>`. */
   id: string
   server: string
+  account: string
+  /** Commands use it, here and now. */
   current: boolean
+  /** Of the server's accounts, the one that is used where none is named. */
+  selected: boolean
   user: { id?: string; name?: string; email?: string }
   tenant: string | null
-  kind: 'oauth' | 'token'
+  kind: StoredLogin['kind']
   scopes: readonly string[]
   /** RFC 3339 in UTC. */
   expiresAt: string | null
@@ -47,7 +53,7 @@ interface Row {
 const COLUMNS: readonly Column<Row>[] = [
   { title: '', cell: (row) => (row.current ? '*' : '') },
   { title: 'server', cell: (row) => row.server },
-  { title: 'user', cell: (row) => userLine(row.user) },
+  { title: 'user', cell: nameOf },
   { title: 'tenant', cell: (row) => row.tenant ?? '-' },
   { title: 'kind', cell: (row) => row.kind },
   { title: 'state', cell: (row) => row.state },
@@ -60,36 +66,34 @@ const CHECK_COLUMN: Column<Row> = { title: 'server says', cell: (row) => row.che
 export async function status({ globals, check }: StatusOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const session = await context.session()
-  const current = session.server.url
+  const logins = await context.store.list()
   const rows: Row[] = []
-  for (const login of await context.store.list()) {
-    const row = toRow(login, current, deps.clock.now())
-    rows.push(check ? { ...row, check: await ask(login, context, deps) } : row)
+  for (const login of logins) {
+    const row = toRow(login, session, deps.clock.now())
+    rows.push(check ? { ...row, check: await checkLogin(login, context, deps) } : row)
   }
   printList(deps.io, context.format, rows, check ? [...COLUMNS, CHECK_COLUMN] : COLUMNS)
-  if (session.presented.kind === 'bearer') {
-    return context.say(
-      `note: ${session.presented.source} is set, and commands use it instead of a stored login`,
-    )
-  }
-  if (session.presented.kind === 'basic') {
-    return context.say(`note: commands use the Basic credentials in the address of ${current}`)
-  }
+  sayWhatChose(session, context)
+  await sayKeychain(context)
+  if (session.presented.kind === 'bearer' || session.presented.kind === 'basic') return
   const row = rows.find((r) => r.current)
-  if (row === undefined) throw notLoggedIn(current)
+  if (row === undefined) throw nobodyHere(session.server, logins)
   if (row.state === 'expired') throw credentialsExpired()
   if (row.check === 'rejected') {
-    throw new Fault('unauthenticated', `${current} does not accept the stored login`, {
-      hint: `run fob auth login -s ${current}`,
+    throw new Fault('unauthenticated', `${row.server} does not accept the stored login`, {
+      hint: `run fob auth login -s ${row.server}`,
     })
   }
 }
 
-function toRow(login: StoredLogin, current: string, now: number): Row {
+function toRow(login: StoredLogin, session: Session, now: number): Row {
+  const { account, server } = login
   return {
-    id: login.server,
-    server: login.server,
-    current: login.server === current,
+    id: `${server}#${account}`,
+    server,
+    account,
+    current: session.login?.server === server && session.login.account === account,
+    selected: login.current,
     user: login.user ?? {},
     tenant: login.tenant ?? null,
     kind: login.kind,
@@ -102,25 +106,30 @@ function toRow(login: StoredLogin, current: string, now: number): Row {
   }
 }
 
+function nameOf({ account, user }: Row): string {
+  return user.name === undefined && user.email === undefined ? account : userLine(user)
+}
+
 function storageText(row: Row): string {
   return row.storageReason === null ? row.storage : `${row.storage} (${row.storageReason})`
 }
 
-/** The profile call with the stored credential, refreshed first if that is due. */
-async function ask(login: StoredLogin, context: Context, deps: Deps): Promise<CheckResult> {
-  const { profileOf } = await import('../../../session/login.ts')
-  try {
-    const credential = await freshCredential(login.server, {
-      ...deps,
-      store: context.store,
-      warn: context.say,
-    })
-    if (credential === undefined) return 'rejected'
-    await profileOf(serverContext(deps, context, login.server), credential.token, login.tenant)
-    return 'accepted'
-  } catch (error) {
-    if (!(error instanceof Fault) || error.code === 'interrupted') throw error
-    if (error.code === 'unauthenticated' || error.code === 'credentials_expired') return 'rejected'
-    return error.code === 'unreachable' || error.code === 'server_error' ? 'unreachable' : 'failed'
+/** What commands run here would use, and what says so: a surprise here is worth a line. */
+function sayWhatChose({ server, accountSource, presented }: Session, { say }: Context): void {
+  say(`server: ${server.url} (${printable(server.source)})`)
+  if (accountSource !== undefined) say(`account: chosen by ${printable(accountSource)}`)
+  if (presented.kind === 'bearer') {
+    say(`note: ${presented.source} is set, and commands use it instead of a stored login`)
   }
+  if (presented.kind === 'basic') say(`note: commands use the Basic credentials in the address`)
+}
+
+async function sayKeychain({ store, say }: { store: Store; say: Context['say'] }): Promise<void> {
+  const probe = await store.probe()
+  if (probe === undefined) return say(`keychain: not used, credentials are in ${store.path} alone`)
+  say(
+    probe.state === 'usable'
+      ? 'keychain: usable'
+      : `keychain: ${probe.state} (${KEYCHAIN_REASONS[probe.reason]})`,
+  )
 }

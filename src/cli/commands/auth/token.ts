@@ -1,5 +1,4 @@
-import { Fault } from '../../../contract/fault.ts'
-import { notLoggedIn } from '../../../session/session.ts'
+import { nobodyHere } from '../../../session/session.ts'
 import { openContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
@@ -18,10 +17,7 @@ export const command = defineCommand({
 export async function printToken(globals: Globals, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const session = await context.session()
-  if (session.presented.kind === 'basic') {
-    throw new Fault('unauthenticated', 'Basic credentials have no token')
-  }
   const token = await session.bearer()
-  if (token === undefined) throw notLoggedIn(session.server.url)
+  if (token === undefined) throw nobodyHere(session.server, await context.store.list())
   deps.io.stdout.write(`${token.reveal()}\n`)
 }

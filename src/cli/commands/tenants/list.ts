@@ -1,0 +1,39 @@
+import type { TenantAnswer } from '../../../contract/api.ts'
+import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import type { Globals } from '../../globals.ts'
+import { type Column, printList } from '../../output.ts'
+import { memberships } from './memberships.ts'
+
+export const command = defineCommand({
+  summary: 'List the tenants that you are a member of',
+  examples: ['fob tenants list', 'fob tenants list -o json'],
+  flags: {},
+  positionals: {},
+  run: ({ globals }, deps) => listTenants(globals, deps),
+})
+
+type Row = Pick<TenantAnswer, 'id' | 'slug'> & { name: string | null; role: string | null; current: boolean }
+
+const COLUMNS: readonly Column<Row>[] = [
+  { title: '', cell: (row) => (row.current ? '*' : '') },
+  { title: 'slug', cell: (row) => row.slug },
+  { title: 'name', cell: (row) => row.name ?? '-' },
+  { title: 'role', cell: (row) => row.role ?? '-' },
+]
+
+/** S227. `current` is the one that calls are made in. */
+export async function listTenants(globals: Globals, deps: Deps): Promise<void> {
+  const { context, session, tenants } = await memberships(deps, globals)
+  const rows = tenants.map(({ id, slug, name, role, current }) => ({
+    id,
+    slug,
+    name: name ?? null,
+    role: role ?? null,
+    current: session.tenant === undefined ? current === true : slug === session.tenant,
+  }))
+  printList(deps.io, context.format, rows, COLUMNS)
+  if (session.tenant !== undefined && !rows.some((row) => row.current)) {
+    context.say(`warning: the tenant ${session.tenant} is set, and you are no member of it`)
+  }
+}

@@ -1,0 +1,42 @@
+import { Fault } from '../contract/fault.ts'
+import type { FlowContext } from './flow.ts'
+
+/** What flows that wait for a person share: how long they wait, and how they end. */
+
+/**
+ * Runs `work` for as long as the person may take. Its signal ends with the login's, and when the wait is over.
+ * @throws Fault `login_timeout`; what `work` throws; the context signal's reason.
+ */
+export async function withinPatience<T>(
+  context: Pick<FlowContext, 'clock' | 'signal' | 'timeoutMs'>,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController()
+  const signal = AbortSignal.any([context.signal, over.signal])
+  const late = context.clock.sleep(context.timeoutMs, signal).then((): never => {
+    throw new Fault('login_timeout', 'the login was not approved in time', {
+      hint: 'run it again, with --timeout 10m for more time; if the browser complained about the client, name one with --client-id',
+    })
+  })
+  const done = work(signal)
+  try {
+    return await Promise.race([done, late])
+  } finally {
+    over.abort(new Error('the wait is over'))
+    late.catch(() => {})
+    done.catch(() => {})
+  }
+}
+
+/** Nobody can paste a code: no terminal, and nothing (or nothing more) in the pipe. */
+export function nobodyAnswers(): Fault {
+  return new Fault('prompt_needed', 'the code has to be pasted, and nobody is there to do it', {
+    hint: 'run it in a terminal, or pipe the code in; --device and --token-stdin need nobody here',
+  })
+}
+
+/** Seconds or minutes, whichever reads better. */
+export function span(ms: number): string {
+  const seconds = Math.ceil(ms / 1000)
+  return seconds >= 120 && seconds % 60 === 0 ? `${seconds / 60} min` : `${seconds} s`
+}

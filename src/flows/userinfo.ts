@@ -1,0 +1,52 @@
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import { fetchFailure } from '../platform/network.ts'
+import type { Secret } from '../redact/secret.ts'
+import type { Identity } from './flow.ts'
+import { identityOf } from './id-token.ts'
+
+const TIMEOUT_MS = 30_000
+const MAX_ANSWER_CHARS = 256 * 1024
+
+const claimsSchema = v.looseObject({ sub: v.string() })
+
+/**
+ * Who an access token belongs to, by the UserInfo endpoint (OpenID Connect Core §5.3).
+ * @param subject of the ID token: an answer about somebody else is none (§5.3.2).
+ * @returns `refused` when the server does not accept the token; undefined where there is no such endpoint,
+ * or no answer that is one.
+ * @throws Fault `unreachable`; the signal's reason.
+ */
+export async function readUserinfo(
+  endpoint: string,
+  token: Secret,
+  subject: string | undefined,
+  { fetch, signal }: { fetch: typeof globalThis.fetch; signal: AbortSignal },
+): Promise<Identity | 'refused' | undefined> {
+  let response: Response
+  let text: string
+  try {
+    response = await fetch(endpoint, {
+      headers: { accept: 'application/json', authorization: `Bearer ${token.reveal()}` },
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    })
+    text = await response.text()
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    throw new Fault('unreachable', `cannot reach ${new URL(endpoint).origin}: ${fetchFailure(error)}`)
+  }
+  if (response.status === 401 || response.status === 403) return 'refused'
+  if (response.status !== 200 || text.length > MAX_ANSWER_CHARS) return undefined
+  const parsed = v.safeParse(claimsSchema, parseJson(text))
+  if (!parsed.success || (subject !== undefined && parsed.output.sub !== subject)) return undefined
+  return identityOf(parsed.output)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
