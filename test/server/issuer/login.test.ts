@@ -164,7 +164,7 @@ describe('the access token', () => {
     expect(jti).toMatch(/^[\w-]{21,}$/)
   })
 
-  test('R6: beside a refresh token it lives one hour', async () => {
+  test('R6, S243: beside a refresh token it lives one hour', async () => {
     const { iat = 0, exp } = await claims(token)
     expect(exp).toBe(iat + 3600)
   })

@@ -12,7 +12,7 @@ export const command = defineCommand({
   summary: `Say yes to a project's ${PROJECT_FILE}`,
   description: `The file may name the server, the tenant and the account of a project, and nothing else. It is used once you
 have said yes to it; when it changes, you are asked again.`,
-  examples: ['fob auth trust', 'fob auth trust ~/work/shop/.fob.toml', 'fob auth trust --revoke'],
+  examples: ['fob auth trust', 'fob auth trust ~/shop/.fob.toml', 'fob auth trust --revoke'],
   flags: {
     revoke: { type: 'boolean', description: 'say no instead: the file is not used, nor asked about' },
   },

@@ -44,7 +44,7 @@ async function threeLogins() {
 }
 
 describe('several accounts of one server', () => {
-  test('a login of another user adds an account, which is the current one', async () => {
+  test('S42: a login of another user adds an account, and commands for that server use it with no flag', async () => {
     const { here, one } = await threeLogins()
     expect(await tokenOf(here, ['-s', one.url])).toBe('canary-bob')
     const { out } = await here.run(['auth', 'status', '-s', one.url, '-o', 'json'])
@@ -68,7 +68,7 @@ describe('several accounts of one server', () => {
     expect(await tokenOf(here)).toBe(token)
   })
 
-  test('auth switch takes a server, and its current account stays what it was', async () => {
+  test('S229, S231: auth switch takes a server, and its current account stays what it was', async () => {
     const { here, one, two } = await threeLogins()
     expect(await tokenOf(here)).toContain('no server is chosen')
     await here.run(['auth', 'switch', `${two.url}/api/v1/`])
@@ -120,6 +120,38 @@ describe('several accounts of one server', () => {
     expect(await tokenOf(here, ['-s', one.url])).toBe('canary-ada')
     expect(await tokenOf(here, ['-s', two.url])).toBe('canary-cleo')
     expect(readFileSync(here.file, 'utf8')).not.toContain('bob')
+  })
+
+  test('S244: a token without an end is kept until the logout, which says that the server was not told', async () => {
+    const { here, two } = await threeLogins()
+    const { out } = await here.run(['auth', 'status', '-s', two.url, '-o', 'json'])
+    expect(JSON.parse(out)[0]).toMatchObject({
+      server: two.url,
+      kind: 'token',
+      expiresAt: null,
+      state: 'valid',
+    })
+    const { code, err } = await here.run(['auth', 'logout', '-s', two.url])
+    expect([code, err.includes('warning: the server may still accept the token')]).toEqual([0, true])
+    expect((await here.run(['auth', 'token', '-s', two.url])).code).toBe(4)
+  })
+
+  test('S230, S232: a login with --api-url is to that environment, and a command runs against either', async () => {
+    const { here, one, two } = await threeLogins()
+    const third = start()
+    const args = ['auth', 'login', '--token-stdin', '--api-url', `${third.url}/api/v1`]
+    expect((await here.run(args, { stdin: 'canary-dora' })).code).toBe(0)
+    for (const [server, who] of [
+      [one, 'bob'],
+      [two, 'cleo'],
+      [third, 'dora'],
+    ] as const) {
+      await here.run(['runs', 'list', '--api-url', server.url])
+      expect(server.requests.at(-1)).toMatchObject({
+        path: '/api/runs',
+        authorization: `Bearer canary-${who}`,
+      })
+    }
   })
 
   test('logout --all with a server forgets every account there, without one every login', async () => {
