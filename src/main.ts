@@ -22,6 +22,8 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
 async function runCommand(): Promise<number> {
   const { runCommandLine } = await import('./cli/root.ts')
   const { interruption, systemDeps } = await import('./cli/deps.ts')
+  const { keepLoopbackOffProxies } = await import('./platform/network.ts')
+  keepLoopbackOffProxies(process.env)
   const abort = new AbortController()
   const interrupt = () => {
     if (abort.signal.aborted) process.exit(130)

@@ -88,6 +88,7 @@ export async function openClient(deps: Deps, globals: Globals): Promise<Client> 
 function silence(): void {}
 
 /** What every call to `server` needs, whoever makes it. */
-export function serverContext({ clock, fetch, signal }: Deps, { debug }: Context, server: string) {
-  return { server, version: VERSION, clock, fetch, signal, debug }
+export function serverContext({ clock, env, fetch, signal }: Deps, { debug }: Context, server: string) {
+  const insecureHttp = env.FOB_INSECURE_HTTP === '1'
+  return { server, version: VERSION, clock, fetch, signal, debug, insecureHttp }
 }

@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { ALL_SCOPES } from '../contract/scopes.ts'
-import { isLoopbackHost, isOpenable } from '../platform/browser.ts'
+import { isOpenable } from '../platform/browser.ts'
+import { isLoopbackHost } from '../platform/network.ts'
 import { fetchFailure } from '../platform/network.ts'
 import { safeLine } from '../platform/text.ts'
 

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from './network.ts'
 import { delimiter } from 'node:path'
 import { childEnv, type Env } from './process.ts'
 
@@ -25,11 +26,6 @@ export function isOpenable(text: string): boolean {
   const url = new URL(text)
   if (url.username !== '' || url.password !== '') return false
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))
-}
-
-/** 127.0.0.0/8, ::1 and `localhost`, as `URL.hostname` spells them. */
-export function isLoopbackHost(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }
 
 /**

@@ -14,3 +14,21 @@ export function fetchFailure(error: unknown): string {
   const text = `${typeof code === 'string' ? code : ''} ${typeof name === 'string' ? name : ''}`
   return REASONS.find(([mark]) => mark.test(text))?.[1] ?? 'the connection failed'
 }
+
+/** 127.0.0.0/8, ::1 and `localhost`, as `URL.hostname` spells them. */
+export function isLoopbackHost(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+}
+
+/** What a proxy must never see: these never leave the machine. In the form of `NO_PROXY`. */
+const LOOPBACK_NAMES = 'localhost,127.0.0.1,::1'
+
+/**
+ * Keeps requests to this machine off a proxy. `fetch` reads `NO_PROXY` from the process, and a call cannot
+ * say otherwise: with `HTTP_PROXY` set, a token for 127.0.0.1 would travel to the proxy.
+ */
+export function keepLoopbackOffProxies(env: Record<string, string | undefined>): void {
+  for (const name of ['NO_PROXY', 'no_proxy']) {
+    env[name] = [env[name], LOOPBACK_NAMES].filter(Boolean).join(',')
+  }
+}

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import { fetchFailure } from '../platform/network.ts'
+import { fetchFailure, isLoopbackHost } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
 import { parseJson, refusedBy } from './answers.ts'
 import { readEvents, type ServerEvent } from './events.ts'
@@ -37,6 +37,8 @@ export interface ApiOptions {
   clock: Clock
   fetch: typeof fetch
   signal: AbortSignal
+  /** Send credentials over http to other machines as well (`FOB_INSECURE_HTTP=1`). */
+  insecureHttp: boolean
   /** Takes one line per request and answer, without secrets. */
   debug: (line: string) => void
 }
@@ -143,8 +145,9 @@ async function reach<T>(server: string, signal: AbortSignal, work: () => Promise
 async function follow(
   call: Call,
   authorization: Secret | undefined,
-  { fetch }: ApiOptions,
+  { fetch, insecureHttp }: ApiOptions,
 ): Promise<Response> {
+  if (authorization !== undefined && !insecureHttp) requirePrivate(call.url)
   let { url } = call
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const response = await fetch(url.href, {
@@ -165,6 +168,14 @@ async function follow(
     url = next
   }
   throw new Fault('server_error', `${url.origin} redirects in a circle`)
+}
+
+/** A credential goes over https, or stays on this machine. */
+function requirePrivate(url: URL): void {
+  if (url.protocol === 'https:' || isLoopbackHost(url.hostname)) return
+  throw new Fault('config', `${url.origin} would be sent your credential in the clear`, {
+    hint: 'use https; if every machine on the way is yours, set FOB_INSECURE_HTTP=1',
+  })
 }
 
 /** RFC 6750 §3.1: expired, revoked or malformed, and not merely missing or of another kind. */

@@ -1,5 +1,6 @@
 import { Fault } from '../contract/fault.ts'
 import type { Env } from '../platform/process.ts'
+import { isLoopbackHost } from '../platform/network.ts'
 import { safeLine } from '../platform/text.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/settings.ts'
@@ -70,7 +71,7 @@ export function normalizeServer(text: string, from: string): Omit<ServerChoice, 
       hint: 'write it as https://ci.example.com',
     })
   }
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) && isLocal(url.hostname)) url.protocol = 'http:'
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) && isLoopbackHost(url.hostname)) url.protocol = 'http:'
   if (url.search !== '' || url.hash !== '') {
     throw new Fault('usage', `${from} must not have a query or a fragment`)
   }
@@ -199,10 +200,6 @@ export function resolveTenant(input: {
 
 function parseUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined
-}
-
-function isLocal(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
 }
 
 function decode(text: string): string {

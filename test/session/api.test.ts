@@ -27,6 +27,7 @@ function apiFor(server: string, changes: Partial<ApiOptions> = {}): Api {
     fetch,
     signal: new AbortController().signal,
     debug: () => {},
+    insecureHttp: false,
     ...changes,
   })
 }
@@ -300,4 +301,23 @@ describe('events', () => {
     }
     await closed.promise
   })
+})
+
+test('a credential is not sent in the clear to another machine, unless told so', async () => {
+  const seen: string[] = []
+  const noting = Object.assign(
+    async (url: string | URL | Request) => {
+      seen.push(String(url))
+      return Response.json({})
+    },
+    { preconnect: fetch.preconnect },
+  )
+  const call = { method: 'GET', path: '/x', schema: v.unknown() }
+  for (const server of ['http://ci.example.com', 'http://127.evil.example']) {
+    const fault = await faultOf(apiFor(server, { fetch: noting }).request(call))
+    expect({ code: fault.code, seen }).toEqual({ code: 'config', seen: [] })
+  }
+  await apiFor('http://ci.example.com', { fetch: noting, insecureHttp: true }).request(call)
+  await apiFor('https://ci.example.com', { fetch: noting }).request(call)
+  expect(seen).toEqual(['http://ci.example.com/x', 'https://ci.example.com/x'])
 })

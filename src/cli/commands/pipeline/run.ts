@@ -21,7 +21,8 @@ export const command = defineCommand({
     'global-secret': {
       type: 'strings',
       value: 'KEY=VALUE',
-      description: 'first set a secret for all pipelines (needs secrets:write)',
+      description:
+        'first set a secret for all pipelines (better: fob secrets set KEY, which no process list shows)',
     },
     detach: { type: 'boolean', short: 'd', description: 'print the ID of the run and leave' },
   },

@@ -3,6 +3,7 @@ import { isFinal } from '../../../contract/events.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
+import { runPath } from '../../run-path.ts'
 import { followRun } from '../../follow.ts'
 
 export const command = defineCommand({
@@ -13,7 +14,7 @@ export const command = defineCommand({
   positionals: { id: { arity: 'required', description: 'the run' } },
   async run({ flags, positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
-    const path = `/api/runs/${encodeURIComponent(id)}`
+    const path = runPath(id)
     const run = await client.api.request({ method: 'GET', path, schema: runAnswer })
     if (!flags.follow && !isFinal(run.status)) {
       throw new Fault('usage', `the run is still going (${run.status})`, { hint: 'add -f to follow it' })

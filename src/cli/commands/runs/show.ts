@@ -1,6 +1,7 @@
 import { type RunAnswer, runAnswer } from '../../../contract/api.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
+import { runPath } from '../../run-path.ts'
 import { printRecord } from '../../output.ts'
 
 export const command = defineCommand({
@@ -10,7 +11,7 @@ export const command = defineCommand({
   positionals: { id: { arity: 'required', description: 'the run' } },
   async run({ positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
-    const path = `/api/runs/${encodeURIComponent(id)}`
+    const path = runPath(id)
     const run = await client.api.request({ method: 'GET', path, schema: runAnswer })
     printRecord(deps.io, client.format, run, [
       ['id', run.id],

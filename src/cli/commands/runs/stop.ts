@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
+import { runPath } from '../../run-path.ts'
 
 export const command = defineCommand({
   summary: 'Stop a run',
@@ -9,7 +10,7 @@ export const command = defineCommand({
   positionals: { id: { arity: 'required', description: 'the run' } },
   async run({ positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
-    const path = `/api/runs/${encodeURIComponent(id)}/stop`
+    const path = `${runPath(id)}/stop`
     await client.api.request({ method: 'POST', path, schema: v.unknown() })
     client.say(`Stopping ${id}`)
   },

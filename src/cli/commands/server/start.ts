@@ -63,7 +63,7 @@ export async function runServer(settings: ServerSettings, deps: Deps): Promise<v
 function welcome({ url }: RunningServer, { strategy }: ServerSettings): string {
   const next = {
     open: `anyone on this machine may use it: fob pipeline list -s ${url}`,
-    basic: 'put the credentials into the URL: fob pipeline list -s http://USER:PASSWORD@HOST:PORT',
+    basic: `log in with: fob auth login -s ${url.replace('://', '://USER@')}`,
     oauth: `log in with: fob auth login -s ${url}`,
   }[strategy.kind]
   return `\nfob is at ${url}\n${next}\nCtrl-C stops it.\n\n`
