@@ -124,7 +124,6 @@ describe('the import table', () => {
     const owners: Record<string, string> = {
       'smol-toml': 'platform/toml.ts',
       '@clack/prompts': 'platform/prompt.ts',
-      citty: 'cli/root.ts',
       uqr: 'platform/qr.ts',
       'light-my-request': 'server/issuer/bridge.ts',
     }

@@ -1,8 +1,8 @@
-import { parseArgs } from 'node:util'
 import { Fault } from '../contract/fault.ts'
 import type { Command, Flag, Flags, Parsed, Positionals } from './command.ts'
 import { GLOBAL_FLAGS, OUTPUT_FORMATS, type Globals, type OutputFormat } from './globals.ts'
 import { nearest } from './nearest.ts'
+import { tokenize } from './tokens.ts'
 
 type Values = Map<string, string | true | string[]>
 
@@ -47,30 +47,19 @@ function readTokens(
   argv: readonly string[],
   path: string,
 ): { values: Values; words: string[] } {
-  const options: Record<string, { type: 'string' | 'boolean'; short?: string; multiple: boolean }> = {}
-  for (const [spelling, { flag }] of table) {
-    if (spelling.length === 1) continue
-    options[spelling] = { type: flag.type === 'boolean' ? 'boolean' : 'string', multiple: true }
-  }
-  for (const [spelling, { name }] of table) {
-    const option = options[name]
-    if (spelling.length === 1 && option !== undefined) option.short = spelling
-  }
-  const { tokens } = parseArgs({
-    args: [...argv],
-    options,
-    strict: false,
-    tokens: true,
-    allowPositionals: true,
-  })
   const values: Values = new Map()
   const words: string[] = []
-  for (const token of tokens) {
-    if (token.kind === 'positional') words.push(token.value)
-    if (token.kind !== 'option') continue
+  const takesValue = (name: string) => (table.get(name)?.flag.type ?? 'boolean') !== 'boolean'
+  for (const token of tokenize(argv, takesValue)) {
+    if (token.kind === 'word') {
+      words.push(token.value)
+      continue
+    }
     const entry = table.get(token.name)
-    if (entry === undefined) throw unknownFlag(token.rawName, table, path)
-    record(values, entry, token.rawName, token.value, token.inlineValue === true)
+    // `-name` is no spelling of `--name`, and `--n` none of `-n`.
+    const spelled = token.rawName.startsWith('--') === token.name.length > 1
+    if (entry === undefined || !spelled) throw unknownFlag(token.rawName, table, path)
+    record(values, entry, token.rawName, token.value, token.inline)
   }
   return { values, words }
 }

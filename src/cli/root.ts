@@ -3,14 +3,13 @@
  * into a fact and a next step.
  * Refuses: to let an unknown flag pass, to print a stack or the text of an error that is not ours.
  */
-import { type CommandDef, runCommand, type SubCommandsDef } from 'citty'
 import { Fault } from '../contract/fault.ts'
 import type { Deps } from './deps.ts'
 import { EXIT, renderFault, toFault } from './exit.ts'
 import { commandHelp, groupHelp } from './help.ts'
 import { parseCommandLine, wantsHelp } from './parse.ts'
 import { fallbackOf, type Resolved, resolveCommand } from './resolve.ts'
-import { type Group, type Leaf, TREE } from './tree.ts'
+import { type Group, TREE } from './tree.ts'
 
 /** Runs one command line. Never throws: the answer is the process's exit status. */
 export async function runCommandLine(
@@ -27,33 +26,19 @@ export async function runCommandLine(
     ) {
       return await showHelp(resolved, deps)
     }
-    await dispatch(resolved, deps, tree)
+    await dispatch(resolved, deps)
     return 0
   } catch (error) {
     return report(error, argv, deps)
   }
 }
 
-async function dispatch(resolved: Resolved, deps: Deps, tree: Group): Promise<void> {
-  const { node, path, rest } = resolved
-  const words = node.kind === 'group' && node.fallback !== undefined ? [...path, node.fallback] : path
-  await runCommand(groupDef(tree, deps), { rawArgs: [...words, ...rest] })
-}
-
-/** Our tree as citty's: it walks the words and loads the one command they name. Groups have no `run`. */
-function groupDef(group: Group, deps: Deps, path = 'fob'): CommandDef {
-  const subCommands: SubCommandsDef = {}
-  for (const [word, node] of Object.entries(group.children)) {
-    const name = `${path} ${word}`
-    subCommands[word] = async () =>
-      node.kind === 'group' ? groupDef(node, deps, name) : leafDef(node, deps, name)
-  }
-  return { subCommands }
-}
-
-async function leafDef(leaf: Leaf, deps: Deps, path: string): Promise<CommandDef> {
+/** Loads the one command that the words name, and runs it. */
+async function dispatch({ node, path, rest }: Resolved, deps: Deps): Promise<void> {
+  const leaf = node.kind === 'leaf' ? node : fallbackOf(node)
+  if (leaf === undefined) throw new Error('a group without a fallback has been answered with its help')
   const { command } = await leaf.load()
-  return { run: ({ rawArgs }) => command.run(parseCommandLine(command, rawArgs, path), deps) }
+  await command.run(parseCommandLine(command, rest, ['fob', ...path].join(' ')), deps)
 }
 
 /** Asked-for help is data (stdout, 0). A group without a command is a wrong usage (stderr, 2). */

@@ -44,6 +44,18 @@ describe('the flags of a command', () => {
     expect(positionals).toEqual({ file: 'f.ts', rest: ['x', 'y'] })
   })
 
+  test.each([
+    [['f', '-na'], { name: 'a', follow: false }],
+    [['f', '-n=a'], { name: 'a', follow: false }],
+    [['f', '-fna'], { name: 'a', follow: true }],
+    [['f', '-fn', 'a'], { name: 'a', follow: true }],
+    [['f', '--name=-x'], { name: '-x', follow: false }],
+    [['f', '-n', '-'], { name: '-', follow: false }],
+    [['f', '--name='], { name: '', follow: false }],
+  ])('%j is read as POSIX and GNU have it', (argv, flags) => {
+    expect(parse(...argv).flags).toMatchObject(flags)
+  })
+
   test('a switch that begins with "no-" is a switch of its own', () => {
     expect(parse('f', '--no-browser').flags['no-browser']).toBe(true)
   })
@@ -65,6 +77,7 @@ describe('the flags of a command', () => {
     [['f', '--follw'], 'unknown flag --follw', 'did you mean --follow?'],
     [['f', '--qqqqqq'], 'unknown flag --qqqqqq', 'run "fob x --help" for the flags'],
     [['f', '-z'], 'unknown flag -z', 'run "fob x --help" for the flags'],
+    [['f', '--n', 'a'], 'unknown flag --n', 'run "fob x --help" for the flags'],
     [['f', '--name'], '--name needs a value', 'if the value begins with "-", write --name=VALUE'],
     [['f', '--name', '--follow'], '--name needs a value', 'if the value begins with "-", write --name=VALUE'],
     [['f', '--follow=yes'], '--follow takes no value', undefined],

@@ -307,7 +307,7 @@ test('a credential is not sent in the clear to another machine, unless told so',
   const seen: string[] = []
   const noting = Object.assign(
     async (url: string | URL | Request) => {
-      seen.push(String(url))
+      seen.push(url instanceof Request ? url.url : url.toString())
       return Response.json({})
     },
     { preconnect: fetch.preconnect },
