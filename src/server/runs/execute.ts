@@ -4,7 +4,7 @@ import type { Redactor } from '../../redact/redactor.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
-import type { RunJournal } from './journal.ts'
+import type { RunEnd, RunJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
 import { createOutput } from './output.ts'
 import { resolveSecrets } from './resolve.ts'
@@ -32,17 +32,13 @@ export interface Engine {
   limits: SandboxLimits
 }
 
-export interface End {
-  status: 'success' | 'failed' | 'stopped'
-  /** Redacted. */
-  message: string | undefined
-}
-
 /**
- * Runs a pipeline's script and its tasks to their end; when it returns, no process of the run is left.
+ * Runs a pipeline's script and its tasks to their end; when it returns, the sandbox and the tasks have ended,
+ * and with them what was in their process groups. What a task put in a group of its own (`setsid`) may go on.
+ * @returns how it ended; the message is redacted.
  * @param stop fires with a `Fault` whose message is the reason.
  */
-export async function execute(run: Execution, engine: Engine, stop: AbortSignal): Promise<End> {
+export async function execute(run: Execution, engine: Engine, stop: AbortSignal): Promise<RunEnd> {
   const { context, journal, redactor, driver, pipeline } = run
   const failing = new AbortController()
   const signal = AbortSignal.any([stop, failing.signal])
@@ -99,6 +95,12 @@ function createConsole({ redactor, journal }: Execution) {
   return { stdout: output('stdout'), stderr: output('stderr') }
 }
 
+/** A run has one message, so the next step is in it too. */
+function faultText({ message, hint }: Fault): string {
+  if (hint === undefined) return message
+  return hint.startsWith('fob ') ? `${message}; set it with: ${hint}` : `${message}; ${hint}`
+}
+
 interface Conclusion {
   run: Execution
   stop: AbortSignal
@@ -107,7 +109,7 @@ interface Conclusion {
   log: Log
 }
 
-function conclude({ run, stop, failure, outcome, log }: Conclusion): End {
+function conclude({ run, stop, failure, outcome, log }: Conclusion): RunEnd {
   const { redactor, pipeline, context } = run
   if (outcome?.kind === 'done' && failure === undefined) return { status: 'success', message: undefined }
   if (stop.aborted) {
@@ -115,7 +117,7 @@ function conclude({ run, stop, failure, outcome, log }: Conclusion): End {
     const message = reason instanceof Fault ? reason.message : 'stopped'
     return { status: 'stopped', message: redactor.text(message) }
   }
-  if (failure instanceof Fault) return { status: 'failed', message: redactor.text(failure.message) }
+  if (failure instanceof Fault) return { status: 'failed', message: redactor.text(faultText(failure)) }
   if (failure === undefined && outcome?.kind === 'failed') {
     return { status: 'failed', message: redactor.text(errorText(pipeline.filename, outcome.error)) }
   }

@@ -46,3 +46,27 @@ export function createLimiter(most: number): Limiter {
 
   return { run }
 }
+
+/** So many places for each key. */
+export interface Places {
+  most: number
+  /** @returns gives the place back, once however often it is called; undefined when none is left. */
+  take(key: string): (() => void) | undefined
+}
+
+export function createPlaces(most: number): Places {
+  const taken = new Map<string, Set<symbol>>()
+
+  function take(key: string): (() => void) | undefined {
+    const places = taken.get(key) ?? new Set()
+    if (places.size >= most) return undefined
+    const place = Symbol(key)
+    taken.set(key, places.add(place))
+    return () => {
+      places.delete(place)
+      if (places.size === 0 && taken.get(key) === places) taken.delete(key)
+    }
+  }
+
+  return { most, take }
+}

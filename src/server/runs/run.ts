@@ -5,7 +5,7 @@
  * secret to anything but the environment of a task that asked for it by name.
  */
 import { eq } from 'drizzle-orm'
-import type { NumberedEvent } from '../../contract/events.ts'
+import { isFinal, type NumberedEvent } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { createRedactor } from '../../redact/redactor.ts'
@@ -17,10 +17,11 @@ import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
-import { type End, execute, type Execution } from './execute.ts'
+import { execute, type Execution } from './execute.ts'
 import { redactHandedIn } from './handed-in.ts'
-import { createJournal } from './journal.ts'
-import { createLimiter } from './limiter.ts'
+import { createJournal, type RunEnd } from './journal.ts'
+import { createLimiter, createPlaces } from './limiter.ts'
+import { capLog } from './log-cap.ts'
 import {
   findRecord,
   findRun,
@@ -45,7 +46,8 @@ export interface StartRun {
 export interface Runs {
   /**
    * Returns once the run is recorded; it goes on in the background.
-   * @throws Fault `usage` for an unknown driver, `conflict` when the server is shutting down.
+   * @throws Fault `usage` for an unknown driver, `conflict` when the server is shutting down or the tenant has
+   * too many runs waiting for their turn.
    */
   start(request: StartRun): Promise<{ runId: string }>
   get(tenantId: string, id: string): Promise<RunRecord | undefined>
@@ -58,7 +60,8 @@ export interface Runs {
   events(tenantId: string, id: string, after: number, signal: AbortSignal): AsyncIterable<NumberedEvent>
   /**
    * Begins to stop a run: its script at once, its tasks by TERM and after 10 s by KILL. Its `exit` event tells
-   * when it is done. False when there is no such run or it has ended.
+   * when it is done. A run whose end could not be recorded is recorded as stopped. False when there is no such
+   * run or it has ended.
    */
   stop(tenantId: string, id: string, reason: string): Promise<boolean>
   /** @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret. */
@@ -80,10 +83,16 @@ export interface RunsOptions {
   graceMs?: number
   /** Runs that go at once; the others stay queued. */
   runsAtOnce?: number
+  /** Runs of one tenant that may wait for their turn. */
+  waitingRuns?: number
+  /** Output that is kept of one run. */
+  maxLogBytes?: number
 }
 
 /** Scripts that are parsed at once. */
 const CHECKS_AT_ONCE = 4
+const MAX_WAITING = 100
+const MAX_LOG_BYTES = 256 * 1024 * 1024
 
 interface LiveRun {
   tenantId: string
@@ -105,23 +114,37 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const starting = new Set<Promise<unknown>>()
   const closing = new AbortController()
 
-  for (const id of await journal.recover('the server stopped while this run was going on')) {
+  const waiting = createPlaces(options.waitingRuns ?? MAX_WAITING)
+
+  for (const id of await journal.leftBehind()) {
     for (const driver of drivers.values()) await cleanUp(driver, id)
+    const message = 'the server stopped while this run was going on'
+    await journal.endLeftBehind(id, { status: 'failed', message })
     log.warn('run left behind by a dead server', { run: id })
   }
 
   async function start(request: StartRun): Promise<{ runId: string }> {
     if (closing.signal.aborted) throw new Fault('conflict', 'the server is shutting down')
-    const begun = begin(request)
+    const leave = waiting.take(request.tenantId)
+    if (!leave) {
+      throw new Fault('conflict', `${waiting.most} runs are waiting for their turn already`, {
+        hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
+      })
+    }
+    const begun = begin(request, leave)
     starting.add(begun)
     try {
       return await begun
+    } catch (error) {
+      leave()
+      throw error
     } finally {
       starting.delete(begun)
     }
   }
 
-  async function begin(request: StartRun): Promise<{ runId: string }> {
+  /** @param leave gives up the run's place among those that wait. */
+  async function begin(request: StartRun, leave: () => void): Promise<{ runId: string }> {
     const { tenantId, pipeline, triggeredBy } = request
     const driver = drivers.get(pipeline.driver)
     if (!driver) throw new Fault('usage', `there is no driver "${pipeline.driver}"`)
@@ -151,20 +174,26 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
       task: request.task ?? null,
       tenant: await slugOf(tenantId),
     }
-    const record = await journal.create(row)
+    const record = capLog(await journal.create(row), options.maxLogBytes ?? MAX_LOG_BYTES)
     const stop = new AbortController()
-    const done = toEnd({ tenantId, pipeline, context, journal: record, redactor, driver }, stop.signal)
+    const run = { tenantId, pipeline, context, journal: record, redactor, driver }
+    const done = toEnd(run, stop.signal, leave)
     live.set(runId, { tenantId, stop, done })
     void done.finally(() => live.delete(runId))
     return { runId }
   }
 
-  /** Never rejects: whatever happens, the run is recorded as ended. */
-  async function toEnd(run: Execution, stop: AbortSignal): Promise<void> {
+  /** Never rejects: whatever happens, the run is recorded as ended, as far as anything can be recorded. */
+  async function toEnd(run: Execution, stop: AbortSignal, leave: () => void): Promise<void> {
     const runId = run.context.runID
+    const work = () => {
+      leave()
+      return execute(run, { ...options, limits }, stop)
+    }
     const end = await running
-      .run(() => execute(run, { ...options, limits }, stop), stop)
-      .catch((error: unknown): End => {
+      .run(work, stop)
+      .finally(leave)
+      .catch((error: unknown): RunEnd => {
         if (stop.aborted)
           return { status: 'stopped', message: error instanceof Fault ? error.message : 'stopped' }
         log.error('run broke', { run: runId, error: run.redactor.text(String(error)) })
@@ -202,9 +231,13 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
 
   async function stop(tenantId: string, id: string, reason: string): Promise<boolean> {
     const run = live.get(id)
-    if (!run || run.tenantId !== tenantId) return false
-    run.stop.abort(new Fault('interrupted', reason))
-    return true
+    if (run && run.tenantId === tenantId) {
+      run.stop.abort(new Fault('interrupted', reason))
+      return true
+    }
+    const row = await findRun(db, tenantId, id)
+    if (!row || isFinal(row.status)) return false
+    return await journal.endLeftBehind(id, { status: 'stopped', message: reason })
   }
 
   async function check(source: string, filename: string): Promise<void> {

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import { Secret } from '../../redact/secret.ts'
@@ -7,6 +8,9 @@ import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
 import { createOutput, type Output } from './output.ts'
 import { parseTaskRequest, type TaskRequest } from './request.ts'
+
+/** Each is a record, a folder and a process: a script in a loop must not fill the server with them. */
+const MAX_TASKS = 1000
 
 /** What `runtime.run` gives the script (contract §6). Both texts have been through the redactor. */
 export interface TaskResult {
@@ -54,6 +58,7 @@ export function createTasks(options: TasksOptions): Tasks {
   async function run(params: unknown): Promise<TaskResult> {
     const request = parseTaskRequest(params)
     driver.refuse(request)
+    if (count >= MAX_TASKS) throw new Fault('usage', `a run has at most ${MAX_TASKS} tasks`)
     const number = ++count
     const work = begin(number, request)
     running.add(work)

@@ -166,7 +166,10 @@ describe('a missing secret', () => {
       pipeline(`try { ${body} } catch {}\nconsole.log('went on')\nawait new Promise(() => {})`),
     )
     expect(record.status).toBe('failed')
-    expect(record.message).toBe('secret NOT_THERE is not set: looked in pipeline deploy, then in global')
+    expect(record.message).toBe(
+      'secret NOT_THERE is not set: looked in pipeline deploy, then in global; ' +
+        'set it with: fob secrets set NOT_THERE --pipeline deploy',
+    )
     expect(record.tasks).toEqual([])
     expect(events.at(-1)).toMatchObject({ type: 'exit', data: { code: 1, message: record.message } })
   })
@@ -187,7 +190,10 @@ describe('a missing secret', () => {
     'a reference that names no key: %j',
     async (reference) => {
       const { record } = await fob.run(pipeline(sh('true', { env: { A: reference } })))
-      expect([record.status, record.message]).toEqual(['failed', `"${reference}" does not name a secret`])
+      expect([record.status, record.message]).toEqual([
+        'failed',
+        expect.stringContaining(`"${reference}" does not name a secret; write secret:KEY`) as string,
+      ])
     },
   )
 })
@@ -209,7 +215,8 @@ describe('scopes', () => {
     const other = await fob.run(read, { pipelineId: 'pip_b' })
     expect([other.record.status, other.record.message]).toEqual([
       'failed',
-      'secret OF_A is not set: looked in pipeline deploy, then in global',
+      'secret OF_A is not set: looked in pipeline deploy, then in global; ' +
+        'set it with: fob secrets set OF_A --pipeline deploy',
     ])
     const path = pipeline(sh('true', { env: { A: 'secret:pipeline/pip_a/OF_A' } }))
     expect((await fob.run(path, { pipelineId: 'pip_b' })).record.message).toContain('does not name a secret')

@@ -43,6 +43,9 @@ export interface Driver {
    * @throws what a sink throws, once the task has been ended for it.
    */
   run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd>
-  /** Removes what the run's tasks have left. Called once, when none runs any more. */
+  /**
+   * Removes what the run's tasks have left. Called when none of them runs any more, or when the server that ran
+   * them has died: then it first ends those that still go on.
+   */
   cleanUp(runId: string): Promise<void>
 }

@@ -7,7 +7,7 @@
  */
 import { constants } from 'node:os'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { Secret } from '../../../redact/secret.ts'
@@ -15,6 +15,7 @@ import { killGroup } from '../group.ts'
 import { pump } from '../pump.ts'
 import type { Driver, TaskEnd, TaskSinks, TaskSpec } from './driver.ts'
 import { removeFolder } from './folder.ts'
+import { killRecorded, recordProcess } from './pid-file.ts'
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
@@ -63,6 +64,7 @@ export function createNativeDriver({ dataDir, clock, graceMs = 10_000 }: NativeD
       // A session, so a process group, of its own: what ends it ends its children too.
       detached: true,
     })
+    const pidFile = recordOrKill(runFolder(spec.runId), spec.number, child.pid)
     const ending = new AbortController()
     const end = () => ending.abort()
     const aborted = endGroup(child.pid, ending.signal, child.exited)
@@ -82,6 +84,7 @@ export function createNativeDriver({ dataDir, clock, graceMs = 10_000 }: NativeD
     } finally {
       signal.removeEventListener('abort', end)
       await Promise.all([aborted, timer])
+      await rm(pidFile, { force: true })
     }
     const code = exitCode(child)
     if (ending.signal.aborted) return { status: 'abort', code }
@@ -105,11 +108,16 @@ export function createNativeDriver({ dataDir, clock, graceMs = 10_000 }: NativeD
     await clock.sleep(ms, controller.signal).then(act, () => {})
   }
 
+  async function cleanUp(runId: string): Promise<void> {
+    await killRecorded(runFolder(runId), clock)
+    await removeFolder(runFolder(runId))
+  }
+
   return {
     name: 'native',
     refuse,
     run,
-    cleanUp: (runId) => removeFolder(runFolder(runId)),
+    cleanUp,
   }
 }
 
@@ -127,6 +135,16 @@ function refuse({ command, mounts, limits }: Pick<TaskSpec, 'command' | 'mounts'
   const asked = { 'command.user': command.user, mounts, limits }
   for (const [name, value] of Object.entries(asked)) {
     if (value !== undefined) throw new Fault('failed', `the native driver has no ${name}`)
+  }
+}
+
+/** A task that the next server could not find is not let run. */
+function recordOrKill(folder: string, number: number, pid: number): string {
+  try {
+    return recordProcess(folder, number, pid)
+  } catch (error) {
+    killGroup(pid, 'SIGKILL')
+    throw error
   }
 }
 

@@ -32,13 +32,21 @@ export interface Vm {
   state(): 'running' | 'done' | VmFailure
 }
 
+/** A VM that has ever held this part of its limit may have run out of it: its memory never shrinks. */
+const FULL = 0.75
+
 const described = v.object({ message: v.string(), stack: v.string() })
 
 /** A fresh VM in which nothing but the prelude's calls leads out. */
 export async function createVm(host: VmHost, limits: VmLimits, context: PipelineContext): Promise<Vm> {
   const meter = createMeter(limits.cpuMs)
+  let memory: WebAssembly.Memory | undefined
   const vm = await QuickJS.create({
     wasm: await Bun.file(wasmPath).bytes(),
+    wasi: (itsMemory: WebAssembly.Memory) => {
+      memory = itsMemory
+      return {}
+    },
     memoryLimit: limits.memoryBytes,
     maxStackSize: limits.stackBytes,
     timezoneOffset: 0,
@@ -80,7 +88,7 @@ export async function createVm(host: VmHost, limits: VmLimits, context: Pipeline
     return vm.undefined
   }
   function failed(json: JSValueHandle): JSValueHandle {
-    if (state === 'running') state = v.parse(described, JSON.parse(json.toString()))
+    if (state === 'running') state = parseFailure(json.toString())
     return vm.undefined
   }
   /** Time spent outside is not the script's. */
@@ -117,7 +125,16 @@ export async function createVm(host: VmHost, limits: VmLimits, context: Pipeline
 
   function describe(thrown: JSValueHandle): VmFailure {
     const json = vm.callFunction(tools.describe, vm.undefined, thrown).consume(String)
-    return v.parse(described, JSON.parse(json))
+    return parseFailure(json)
+  }
+
+  /** With no memory left even for an error, the VM throws null. */
+  function parseFailure(json: string): VmFailure {
+    const found = v.parse(described, JSON.parse(json))
+    const isFull = (memory?.buffer.byteLength ?? 0) >= limits.memoryBytes * FULL
+    if (!isFull || !/^threw (null|undefined)$/.test(found.message)) return found
+    const limit = Number((limits.memoryBytes / (1024 * 1024)).toFixed(1))
+    return { message: `the script ran out of memory (limit ${limit} MiB)`, stack: '' }
   }
 
   function failureOf(error: unknown): VmFailure {

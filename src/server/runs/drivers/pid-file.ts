@@ -1,0 +1,73 @@
+/**
+ * What is running, on disk, for the server that comes after one that was killed. A process is named by its number
+ * and by when it began, in which boot of the machine, so that another with the same number is never taken for it.
+ * Linux only: elsewhere nothing tells when a process began, so nothing is written down and nothing is killed.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Clock } from '../../../platform/clock.ts'
+import { killGroup } from '../group.ts'
+
+const SUFFIX = '.pid'
+/** How long the killed may take to go, in steps. */
+const STEP_MS = 20
+const STEPS = 100
+
+/** Writes down the process that runs task `number`, if it still runs. @returns the file. */
+export function recordProcess(runFolder: string, number: number, pid: number): string {
+  const path = join(runFolder, `${number}${SUFFIX}`)
+  const identity = identify(pid)
+  if (identity !== undefined) writeFileSync(path, `${pid} ${identity}\n`, { mode: 0o600 })
+  return path
+}
+
+/** Kills the groups of the processes that are written down in `runFolder`, and waits for their leaders' end. */
+export async function killRecorded(runFolder: string, clock: Clock): Promise<void> {
+  const left = readRecords(runFolder).filter(isRunning)
+  for (const { pid } of left) killGroup(pid, 'SIGKILL')
+  for (let step = 0; step < STEPS && left.some(isRunning); step++) await clock.sleep(STEP_MS)
+}
+
+interface ProcessRecord {
+  pid: number
+  identity: string
+}
+
+function isRunning({ pid, identity }: ProcessRecord): boolean {
+  return identify(pid) === identity
+}
+
+function readRecords(runFolder: string): ProcessRecord[] {
+  return listFolder(runFolder).flatMap((name) => {
+    const match = /^(\d+) (\d+ [\da-f-]+)\n$/.exec(name.endsWith(SUFFIX) ? read(join(runFolder, name)) : '')
+    const pid = Number(match?.[1])
+    // A number of 0 or 1 would name ourselves or everything.
+    return match?.[2] !== undefined && pid > 1 ? [{ pid, identity: match[2] }] : []
+  })
+}
+
+/** proc(5): field 3 of `stat` is the state, field 22 the start in ticks since boot. Undefined for who is gone. */
+function identify(pid: number): string | undefined {
+  const stat = read(`/proc/${pid}/stat`)
+  // The name, in parentheses, may itself hold spaces and parentheses: fields are counted from its end.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state, start] = [fields[0], fields[19]]
+  if (start === undefined || state === 'Z' || state === 'X') return undefined
+  return `${start} ${read('/proc/sys/kernel/random/boot_id').trim()}`
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function listFolder(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch {
+    return []
+  }
+}
