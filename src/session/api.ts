@@ -31,6 +31,8 @@ export interface ApiOptions {
   tenant: string | undefined
   /** The `Authorization` header, asked for before every call. */
   authorization: () => Promise<Secret | undefined>
+  /** Whether requests with a `ci_` token are signed (S182). */
+  sign: boolean
   version: string
   clock: Clock
   fetch: typeof fetch
@@ -45,7 +47,8 @@ const MAX_REDIRECTS = 3
 interface Call {
   method: string
   url: URL
-  body?: unknown
+  /** JSON, as it is sent. */
+  body?: string
   headers: Record<string, string>
   signal: AbortSignal
 }
@@ -77,7 +80,7 @@ export function openApi(options: ApiOptions): Api {
         const response = await send({
           method,
           url,
-          body,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           headers: { accept: 'application/json' },
           signal: within,
         })
@@ -134,17 +137,19 @@ async function reach<T>(server: string, signal: AbortSignal, work: () => Promise
 async function follow(
   call: Call,
   authorization: Secret | undefined,
-  { fetch }: ApiOptions,
+  { fetch, sign, clock }: ApiOptions,
 ): Promise<Response> {
   let { url } = call
+  const signing = sign ? await import('./sign.ts') : undefined
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const response = await fetch(url.href, {
       method: call.method,
       headers: {
         ...call.headers,
+        ...signing?.signatureHeaders({ ...call, url }, authorization, clock.now()),
         ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
       },
-      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(call.body === undefined ? {} : { body: call.body }),
       redirect: 'manual',
       signal: call.signal,
     })

@@ -90,7 +90,8 @@ export async function profileOf(
     return await api.request({ method: 'GET', path: '/api/v1/profile', schema: profileSchema })
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    if (error.code === 'unauthenticated') {
+    // One with a hint says more than we could: the token is good, and the signature was not.
+    if (error.code === 'unauthenticated' && error.hint === undefined) {
       throw new Fault('unauthenticated', `${context.server} does not accept this token`, {
         hint: 'is it complete, meant for this server, and not revoked?',
       })

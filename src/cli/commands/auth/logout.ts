@@ -1,7 +1,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain.ts'
 import type { Credential } from '../../../store/store.ts'
-import { type Context, openContext } from '../../client.ts'
+import { type Context, openContext, serverContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
@@ -36,7 +36,7 @@ export async function logout({ globals, all }: LogoutOptions, deps: Deps): Promi
 
 async function logoutFrom(server: string, context: Context, deps: Deps): Promise<void> {
   const credential = await readQuietly(server, context)
-  const problem = credential === undefined ? undefined : await revoke(credential, deps)
+  const problem = credential === undefined ? undefined : await revoke(credential, context, deps)
   const removed = await context.store.remove(server)
   if (!removed.found) return context.say(`not logged in to ${server}`)
   context.say(`Logged out of ${server}`)
@@ -61,10 +61,10 @@ async function readQuietly(server: string, { store, say }: Context): Promise<Cre
 }
 
 /** Why the server could not be told, or undefined when it was. */
-async function revoke(credential: Credential, deps: Deps): Promise<string | undefined> {
+async function revoke(credential: Credential, context: Context, deps: Deps): Promise<string | undefined> {
   const { oauth, token, refreshToken } = credential
   const revocationEndpoint = oauth?.revocationEndpoint
-  if (oauth === undefined) return 'revoke it there where it was made'
+  if (oauth === undefined) return endToken(credential, context, deps)
   if (revocationEndpoint === undefined) return 'it has no way to revoke one'
   const { revokeToken } = await import('../../../flows/revoke.ts')
   const request = { issuer: oauth.issuer, revocationEndpoint, clientId: oauth.clientId }
@@ -75,6 +75,25 @@ async function revoke(credential: Credential, deps: Deps): Promise<string | unde
     await revokeToken({ ...request, token, kind: 'access_token' }, deps)
     return undefined
   } catch (error) {
+    return error instanceof Fault ? error.message : 'it could not be told'
+  }
+}
+
+/** A token that was handed to us: one of ours has an API to end it with. */
+async function endToken(
+  { server, token }: Credential,
+  context: Context,
+  deps: Deps,
+): Promise<string | undefined> {
+  const { endScopedToken, isScopedToken } = await import('../../../session/end-token.ts')
+  if (!isScopedToken(token)) return 'revoke it there where it was made'
+  try {
+    await endScopedToken(serverContext(deps, context, server), token)
+    return undefined
+  } catch (error) {
+    // What the server does not accept any more has ended already.
+    if (error instanceof Fault && error.code === 'unauthenticated' && error.hint === undefined)
+      return undefined
     return error instanceof Fault ? error.message : 'it could not be told'
   }
 }
