@@ -88,7 +88,10 @@ export async function openClient(deps: Deps, globals: Globals): Promise<Client> 
 function silence(): void {}
 
 /** What every call to `server` needs, whoever makes it. */
-export function serverContext({ clock, env, fetch, signal }: Deps, { debug }: Context, server: string) {
+export function serverContext({ clock, env, fetch, signal }: Deps, context: Context, server: string) {
+  const { debug, settings } = context
   const insecureHttp = env.FOB_INSECURE_HTTP === '1'
-  return { server, version: VERSION, clock, fetch, signal, debug, insecureHttp }
+  // What the environment says counts, yes or no; an empty variable says nothing.
+  const sign = env.FOB_SIGN ? env.FOB_SIGN === '1' : settings.sign === true
+  return { server, version: VERSION, clock, fetch, signal, debug, insecureHttp, sign }
 }

@@ -55,6 +55,17 @@ export const TREE: Group = group('Every way a credential can reach a command lin
     run: pipelineRun,
     rm: leaf('Delete a pipeline', () => import('./commands/pipeline/rm.ts')),
   }),
+  tokens: group('Scoped tokens for programs (ci_…)', {
+    create: leaf('Make a scoped token for a program', () => import('./commands/tokens/create.ts')),
+    list: leaf('List your tokens', () => import('./commands/tokens/list.ts')),
+    revoke: leaf('End a token', () => import('./commands/tokens/revoke.ts')),
+  }),
+  runners: group('Machines that run pipelines, and their tokens (rn_…)', {
+    create: leaf('Register a runner', () => import('./commands/runners/create.ts')),
+    list: leaf('List runners', () => import('./commands/runners/list.ts')),
+    regenerate: leaf("Replace a runner's token", () => import('./commands/runners/regenerate.ts')),
+    rm: leaf('Delete a runner', () => import('./commands/runners/rm.ts')),
+  }),
   runs: group('What has run, and what it said', {
     list: leaf('List runs, newest first', () => import('./commands/runs/list.ts')),
     show: leaf('Show one run and its tasks', () => import('./commands/runs/show.ts')),
@@ -72,6 +83,22 @@ export const TREE: Group = group('Every way a credential can reach a command lin
         list: leaf('List accounts', () => import('./commands/server/user-list.ts')),
         passwd: leaf('Change a password', () => import('./commands/server/user-passwd.ts')),
         rm: leaf('Remove an account', () => import('./commands/server/user-rm.ts')),
+      }),
+      tenant: group('Tenants of a server, and who belongs to them', {
+        add: leaf('Add a tenant', () => import('./commands/server/tenant-add.ts')),
+        list: leaf('List tenants', () => import('./commands/server/tenant-list.ts')),
+        rm: leaf('Remove an empty tenant', () => import('./commands/server/tenant-rm.ts')),
+        member: group('Who belongs to a tenant', {
+          add: leaf('Add a member, or change a role', () => import('./commands/server/member-add.ts')),
+          list: leaf('List members', () => import('./commands/server/member-list.ts')),
+          rm: leaf('Take a member out', () => import('./commands/server/member-rm.ts')),
+        }),
+      }),
+      check: leaf('Check the database and the audit log', () => import('./commands/server/check.ts')),
+      'service-key': group('Keys with which machines get short-lived tokens', {
+        add: leaf('Make a service key', () => import('./commands/server/service-key-add.ts')),
+        list: leaf('List service keys', () => import('./commands/server/service-key-list.ts')),
+        rm: leaf('Delete a service key and its tokens', () => import('./commands/server/service-key-rm.ts')),
       }),
     },
   },

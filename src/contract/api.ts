@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { runStatus, taskStatus } from './events.ts'
+import { isFreeName, namedRecord, RESERVED_NAMES } from './names.ts'
 
 /**
  * The bodies of the API, in both directions. Objects are loose on the way in to a client (fields are only
@@ -11,6 +12,7 @@ export const secretKey = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a key has letters, digits and _ and does not begin with a digit'),
   v.maxLength(128, 'a key has at most 128 characters'),
+  v.check(isFreeName, RESERVED_NAMES),
 )
 export const pipelineName = v.pipe(
   v.string(),
@@ -19,6 +21,8 @@ export const pipelineName = v.pipe(
     'a pipeline name has up to 100 letters, digits, ".", "_" and "-"',
   ),
 )
+/** 1 MiB of UTF-8, the largest pipeline: more is a bundle that was not meant to be one. */
+export const MAX_SOURCE_BYTES = 1024 * 1024
 /** 256 KiB, the largest secret. */
 export const MAX_SECRET_BYTES = 256 * 1024
 /** Below this many bytes, redaction would blacken ordinary text. */
@@ -30,12 +34,17 @@ const secretValue = v.pipe(
 )
 
 export const putPipelineBody = v.strictObject({
-  source: v.pipe(v.string(), v.nonEmpty('the source is empty')),
+  source: v.pipe(
+    v.string(),
+    v.nonEmpty('the source is empty'),
+    v.check((s) => Buffer.byteLength(s) <= MAX_SOURCE_BYTES, 'the source is larger than 1 MiB'),
+  ),
   /** What the author called the file; errors name it. */
   filename: v.pipe(v.string(), v.regex(/\.(ts|js)$/, 'a pipeline is a .ts or .js file'), v.maxLength(255)),
   driver: v.optional(v.picklist(['native'])),
+  /** Who may see the pipeline; empty: no rule any more; absent: as before. */
   rbac: v.optional(v.string()),
-  secrets: v.optional(v.record(secretKey, secretValue)),
+  secrets: v.optional(namedRecord(secretKey, secretValue)),
   unsetSecrets: v.optional(v.array(secretKey)),
   allowShort: v.optional(v.boolean()),
 })
@@ -59,6 +68,7 @@ export const pipelineAnswer = v.looseObject({
   updatedAt: v.string(),
   /** Only in the answer for one pipeline. */
   source: v.optional(v.string()),
+  rbac: v.optional(v.nullable(v.string())),
   secrets: v.optional(v.array(v.string())),
 })
 export type PipelineAnswer = v.InferOutput<typeof pipelineAnswer>

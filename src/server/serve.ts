@@ -5,18 +5,28 @@ import { join, resolve } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import { openAccounts } from './accounts/accounts.ts'
+import { openAttempts } from './accounts/attempts.ts'
+import { openIssued } from './accounts/issued.ts'
+import { openTenants } from './accounts/tenants.ts'
+import { openAudit } from './audit/audit.ts'
 import { type Authenticator, basicAuthenticator, oauthAuthenticator, openAuthenticator } from './auth/auth.ts'
+import { type TokenBearers, tokenBearers } from './auth/token-bearers.ts'
 import { claimFolder } from './db/exclusive.ts'
 import { openDatabase } from './db/open.ts'
 import { type Connection, createApp } from './http/app.ts'
+import { openForwarded } from './http/forwarded.ts'
+import { openLimits } from './http/limits.ts'
 import type { Services } from './http/services.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
-import { revokeUserRecords } from './issuer/records.ts'
 import type { Log } from './log.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
+import { openRbac, type Rbac } from './rbac/rbac.ts'
+import { publicVendors } from './strategy.ts'
+import { revokeEverything } from './revoke.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
 import { openSqliteVault } from './vault/sqlite.ts'
+import { devicePages } from './web/device.ts'
 import { renderProtocolError } from './web/web.ts'
 
 export interface RunningServer {
@@ -31,6 +41,8 @@ export interface ServeDeps {
   clock: Clock
   log: Log
   version: string
+  /** For the vendors that people log in with; without it, the real one. */
+  fetch?: typeof globalThis.fetch
   /** Starts this program as the sandbox of one script. */
   sandboxCommand: readonly string[]
 }
@@ -59,11 +71,12 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     closers.push(() => database.close())
     const { db } = database
     const { clock, log, settings } = deps
+    const rbac = await serverRbac(settings)
     const vault = await openSqliteVault({ db, clock, passphrase: settings.passphrase })
     const accounts = await openAccounts({
       db,
       clock,
-      onCredentialsChanged: (user) => revokeUserRecords(db, user),
+      onCredentialsChanged: (user) => revokeEverything(db, user),
     })
     // The port is taken before the runs are looked at: a second start must not touch the first one's.
     const listener = listen(settings.listen)
@@ -79,36 +92,87 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
             clock,
             log,
             errorPage: renderProtocolError,
+            devicePages: devicePages(new URL(url).host),
+            upstreams: settings.strategy.upstreams,
+            fetch: deps.fetch ?? globalThis.fetch,
           })
         : undefined
     const { sandboxCommand } = deps
     const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand })
     closers.push(() => runs.close())
     const defaultTenant = accounts.defaultTenant()
+    const issued = openIssued({ db, clock })
+    const bearers = tokenBearers({ ...issued, now: () => clock.now() })
     const services: Services = {
       settings: {
         url,
         strategy: settings.strategy.kind,
         version: deps.version,
+        passwords: settings.strategy.kind === 'oauth' && settings.strategy.localAccounts,
         hosts: settings.strategy.kind === 'open' ? openHosts(settings) : undefined,
       },
       defaultTenant,
-      authenticator: authenticator(settings, defaultTenant, issuer),
+      authenticator: authenticator(settings, defaultTenant, issuer, bearers, clock),
       issuer,
       accounts,
+      tenants: openTenants({ db, clock }),
+      rbac,
+      limits: openLimits(clock),
+      forwarded: openForwarded(settings.trustedProxies),
+      cliTokens: issued.cliTokens,
+      runners: issued.runners,
+      serviceKeys: issued.serviceKeys,
+      downloads: issued.downloads,
+      audit: openAudit({ db, clock }),
       vault,
       runs,
       clock,
       log,
-      pipelines: openPipelines({ db, clock, vault }),
+      pipelines: openPipelines({ db, clock, vault, rbac }),
     }
+    recordSettings(services, settings)
+    warnOfStrangers(settings, listener.url, log)
     listener.attach(createApp(services))
-    closers.push(sweep(issuer, log))
+    closers.push(sweep([issued, ...(issuer === undefined ? [] : [issuer])], log))
     return { url: listener.url, stop: closeAll }
   } catch (error) {
     await closeAll()
     throw error
   }
+}
+
+/** Under which settings the entries that follow were made; never one that carries a secret. */
+function recordSettings({ audit, defaultTenant }: Services, settings: ServerSettings): void {
+  const details = {
+    strategy: settings.strategy.kind,
+    rule: settings.rbac ?? null,
+    trustedProxies: settings.trustedProxies.join(' '),
+  }
+  audit.record({ tenantId: defaultTenant.id, actor: 'console', action: 'settings', details })
+}
+
+/** @throws Fault `config` naming the setting when the server's rule is none */
+async function serverRbac({ rbac }: ServerSettings): Promise<Rbac> {
+  try {
+    return await openRbac(rbac)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    throw new Fault('config', `--rbac: ${error.message}`, { hint: error.hint, cause: error })
+  }
+}
+
+/**
+ * An open server, and one that whoever has an account with a public vendor gets in to because no rule says
+ * otherwise: that should be meant.
+ */
+function warnOfStrangers({ strategy, rbac }: ServerSettings, url: string, log: Log): void {
+  if (strategy.kind === 'open') log.warn('anyone who reaches this port is an administrator', { url })
+  if (strategy.kind !== 'oauth' || rbac !== undefined) return
+  const open = publicVendors(strategy.upstreams)
+  if (open.length === 0) return
+  log.warn('anybody with an account there may log in and becomes a member: set --rbac', {
+    vendors: open.join(', '),
+  })
 }
 
 interface Listener {
@@ -125,6 +189,8 @@ function listen({ hostname, port }: ServerSettings['listen']): Listener {
     server = Bun.serve({
       hostname,
       port,
+      // Ours is 10 MiB, with an answer in JSON; this one only ends what nobody reads.
+      maxRequestBodySize: 32 * 1024 * 1024,
       fetch(request, bun) {
         if (app === undefined)
           return new Response('starting\n', { status: 503, headers: { 'retry-after': '1' } })
@@ -181,19 +247,23 @@ function authenticator(
   { strategy }: ServerSettings,
   tenant: { id: string; slug: string },
   issuer: Issuer | undefined,
+  bearers: TokenBearers,
+  clock: Clock,
 ): Authenticator {
   if (strategy.kind === 'open') return openAuthenticator(tenant)
-  if (strategy.kind === 'basic') return basicAuthenticator(tenant, strategy)
+  if (strategy.kind === 'basic') return basicAuthenticator(tenant, strategy, openAttempts(clock))
   return oauthAuthenticator({
     url: strategy.callbackUrl,
     verify: async (token) => issuer?.verifyAccessToken(token),
+    bearers,
   })
 }
 
-function sweep(issuer: Issuer | undefined, log: Log): () => void {
-  if (issuer === undefined) return () => {}
+function sweep(parts: readonly { purgeExpired(): Promise<void> }[], log: Log): () => void {
   const timer = setInterval(() => {
-    issuer.purgeExpired().catch(() => log.warn('expired records could not be swept out'))
+    for (const part of parts) {
+      part.purgeExpired().catch(() => log.warn('expired records could not be swept out'))
+    }
   }, PURGE_EVERY_MS)
   return () => clearInterval(timer)
 }

@@ -28,10 +28,31 @@ const table = {
   },
   'oauth-github-client-id': { value: 'ID', description: 'log in with GitHub' },
   'oauth-github-client-secret': { value: 'SECRET', secret: true, description: 'and its secret' },
+  'oauth-github-url': {
+    value: 'URL',
+    description: 'a GitHub Enterprise Server (default https://github.com)',
+  },
   'oauth-gitlab-client-id': { value: 'ID', description: 'log in with GitLab' },
   'oauth-gitlab-client-secret': { value: 'SECRET', secret: true, description: 'and its secret' },
+  'oauth-gitlab-url': { value: 'URL', description: 'a GitLab of your own (default https://gitlab.com)' },
   'oauth-microsoft-client-id': { value: 'ID', description: 'log in with Microsoft' },
   'oauth-microsoft-client-secret': { value: 'SECRET', secret: true, description: 'and its secret' },
+  'oauth-microsoft-tenant': {
+    value: 'TENANT',
+    description: 'whose accounts: the ID or domain of a directory (default common: anybody)',
+  },
+  'oauth-microsoft-url': {
+    value: 'URL',
+    description: 'another cloud (default https://login.microsoftonline.com)',
+  },
+  rbac: {
+    value: 'RULE',
+    description: 'who may use this server at all, for example: Email endsWith "@company.com"',
+  },
+  'trusted-proxy': {
+    value: 'ADDRESSES',
+    description: 'addresses or networks whose X-Forwarded-For is believed (default none)',
+  },
   'secrets-sqlite-passphrase': {
     value: 'PASSPHRASE',
     secret: true,

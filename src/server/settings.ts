@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import type { Env } from '../platform/process.ts'
 import { Secret } from '../redact/secret.ts'
-import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-names.ts'
+import { gatherSettings, type SettingSources } from './setting-values.ts'
 import { chooseStrategy, type Strategy } from './strategy.ts'
 
 export interface ServerSettings {
@@ -12,22 +9,16 @@ export interface ServerSettings {
   strategy: Strategy
   /** What opens the vault; without it, nothing can be stored there. */
   passphrase: Secret | undefined
+  /** The rule that every caller has to pass; undefined: none. */
+  rbac: string | undefined
+  /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
+  trustedProxies: readonly string[]
 }
-
-/** What the three places say. */
-export interface SettingSources {
-  /** By flag name; `x-file` for a secret's file. A switch that is given is `'true'`. */
-  flags: Readonly<Record<string, string | undefined>>
-  env: Env
-  /** The parsed settings file; nested tables join with "-": `[oauth] session_secret`. */
-  file: unknown
-}
-
-export type SettingValues = Partial<Record<SettingName, string>>
 
 /**
- * Flags, then `FOB_…`, then `CI_…`, then the file; a secret also from `--x-file PATH`, `FOB_X_FILE`, `x_file`.
- * @throws Fault `config` naming the settings that are missing, clash (S2, S9, S17, S21) or are malformed.
+ * The settings of a server, checked together.
+ * @throws Fault `config` naming the settings that are missing, clash (S2, S9, S17, S21), are malformed, or are
+ * empty where a value is what keeps strangers out.
  */
 export function readSettings(sources: SettingSources): ServerSettings {
   const values = gatherSettings(sources)
@@ -43,63 +34,24 @@ export function readSettings(sources: SettingSources): ServerSettings {
       },
     )
   }
+  refuseRuleWithoutOauth(values.rbac, strategy)
   const passphrase = values['secrets-sqlite-passphrase']
   return {
     listen,
     strategy,
     dataDir: values.data ?? './fob-data',
     passphrase: passphrase === undefined ? undefined : new Secret(passphrase),
+    rbac: values.rbac,
+    trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
   }
 }
 
-/** The winning value of each setting; an empty one counts as not set. */
-function gatherSettings({ flags, env, file }: SettingSources): SettingValues {
-  const fromFile = flatten(file)
-  const lookUp = (name: string) =>
-    [flags[name], env[`FOB_${variableName(name)}`], env[`CI_${variableName(name)}`], fromFile.get(name)].find(
-      (value) => value !== undefined && value !== '',
-    )
-  const values: SettingValues = {}
-  for (const name of SETTING_NAMES) {
-    const path = SETTINGS[name].secret === true ? lookUp(`${name}-file`) : undefined
-    const value = lookUp(name)
-    if (path !== undefined && value !== undefined) {
-      throw new Fault('config', `--${name} and --${name}-file are both set`, { hint: 'keep one of the two' })
-    }
-    const chosen = path === undefined ? value : readSecretFile(name, path)
-    if (chosen !== undefined) values[name] = chosen
-  }
-  return values
-}
-
-function readSecretFile(name: string, path: string): string {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
-  } catch (error) {
-    throw new Fault('config', `cannot read ${path} (--${name}-file)`, { cause: error })
-  }
-  if (text === '') throw new Fault('config', `${path} (--${name}-file) is empty`)
-  return text
-}
-
-const fileTable = v.record(v.string(), v.unknown())
-
-/** `[oauth] session_secret = "x"` → `oauth-session-secret` → "x". */
-function flatten(file: unknown): Map<string, string> {
-  const out = new Map<string, string>()
-  const walk = (table: unknown, prefix: string) => {
-    for (const [key, value] of Object.entries(v.parse(fileTable, table))) {
-      const name = `${prefix}${key.replaceAll('_', '-')}`
-      if (typeof value === 'object' && value !== null) walk(value, `${name}-`)
-      else out.set(name, String(value))
-    }
-  }
-  if (file !== undefined) walk(file, '')
-  const known = new Set<string>(SETTING_NAMES.flatMap((name) => [name, `${name}-file`]))
-  const unknown = [...out.keys()].find((name) => !known.has(name))
-  if (unknown !== undefined) throw new Fault('config', `the settings file has an unknown key "${unknown}"`)
-  return out
+/** S9: a rule needs to know who is calling, which only OAuth can tell. */
+function refuseRuleWithoutOauth(rule: string | undefined, { kind }: Strategy): void {
+  if (rule === undefined || kind === 'oauth') return
+  const clash =
+    kind === 'basic' ? '--rbac and --basic-auth-username cannot both be set' : '--rbac needs OAuth'
+  throw new Fault('config', clash, { hint: 'rules work with an OAuth provider or --local-accounts' })
 }
 
 function parseListen(text: string): ServerSettings['listen'] {

@@ -24,7 +24,7 @@ export function refusedBy(server: string, status: number, body: string): Fault {
   const said = parsed.success ? parsed.output : undefined
   const words = said === undefined ? undefined : safeLine(said.message ?? said.error)
   const hint = said?.hint === undefined ? undefined : safeLines(said.hint)
-  if (status === 401) return loginNeeded(server)
+  if (status === 401) return notSigned(said?.error, words) ?? loginNeeded(server)
   if (status === 400) return new Fault('usage', words ?? `${server} answered 400 bad request`, { hint })
   if (status === 403 && said?.tenants !== undefined) {
     return foreignTenant(words ?? `${server} does not know this tenant for you`, said.tenants)
@@ -70,6 +70,21 @@ export function foreignTenant(fact: string, allowed: readonly string[]): Fault {
 function safeLines(text: string): string {
   const lines = text.split('\n').slice(0, MAX_HINT_LINES)
   return lines.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${safeLine(line)}`).join('\n')
+}
+
+/** What the server says of a good token in a request that was not signed as it has to be. */
+const SIGNING_HINTS: ReadonlyMap<string, string> = new Map([
+  ['signature_required', 'set FOB_SIGN=1, or sign = true in config.toml'],
+  ['signature_expired', 'set the clock of this machine'],
+  ['signature_invalid', 'something on the way changes requests, perhaps a proxy that rewrites paths'],
+  ['nonce_reused', 'something on the way sends requests twice'],
+])
+
+function notSigned(code: string | undefined, words: string | undefined): Fault | undefined {
+  const hint = SIGNING_HINTS.get(code ?? '')
+  return hint === undefined
+    ? undefined
+    : new Fault('unauthenticated', words ?? 'the request is not signed', { hint })
 }
 
 /** The seed's text, word for word (S48, R3). */

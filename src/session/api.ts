@@ -33,6 +33,8 @@ export interface ApiOptions {
   authorization: () => Promise<Secret | undefined>
   /** Another header when the server calls this one an invalid token: the call is then made once more. */
   renewed?: (refused: Secret) => Promise<Secret | undefined>
+  /** Whether requests with a `ci_` token are signed (S182). */
+  sign: boolean
   version: string
   clock: Clock
   fetch: typeof fetch
@@ -49,7 +51,8 @@ const MAX_REDIRECTS = 3
 interface Call {
   method: string
   url: URL
-  body?: unknown
+  /** JSON, as it is sent. */
+  body?: string
   headers: Record<string, string>
   signal: AbortSignal
 }
@@ -88,7 +91,7 @@ export function openApi(options: ApiOptions): Api {
         const response = await send({
           method,
           url,
-          body,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           headers: { accept: 'application/json' },
           signal: within,
         })
@@ -145,18 +148,20 @@ async function reach<T>(server: string, signal: AbortSignal, work: () => Promise
 async function follow(
   call: Call,
   authorization: Secret | undefined,
-  { fetch, insecureHttp }: ApiOptions,
+  { fetch, insecureHttp, sign, clock }: ApiOptions,
 ): Promise<Response> {
   if (authorization !== undefined && !insecureHttp) requirePrivate(call.url)
   let { url } = call
+  const signing = sign ? await import('./sign.ts') : undefined
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     const response = await fetch(url.href, {
       method: call.method,
       headers: {
         ...call.headers,
+        ...signing?.signatureHeaders({ ...call, url }, authorization, clock.now()),
         ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
       },
-      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(call.body === undefined ? {} : { body: call.body }),
       redirect: 'manual',
       signal: call.signal,
     })

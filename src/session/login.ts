@@ -130,8 +130,10 @@ async function askProfile(api: Api, server: string): Promise<Profile | undefined
     const parsed = v.safeParse(profileSchema, answer)
     return parsed.success ? parsed.output : undefined
   } catch (error) {
-    if (error instanceof Fault && error.code === 'not_found') return undefined
-    if (error instanceof Fault && error.code === 'unauthenticated') throw notAccepted(server)
+    if (!(error instanceof Fault)) throw error
+    if (error.code === 'not_found') return undefined
+    // One with a hint says more than we could: the token is good, and the signature was not.
+    if (error.code === 'unauthenticated' && error.hint === undefined) throw notAccepted(server)
     throw error
   }
 }

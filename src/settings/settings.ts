@@ -12,6 +12,8 @@ const schema = v.looseObject({
   server: v.optional(v.string()),
   tenant: v.optional(v.string()),
   output: v.optional(v.string()),
+  /** Whether requests with a `ci_` token are signed. */
+  sign: v.optional(v.boolean()),
   servers: v.optional(v.record(v.string(), v.looseObject({ tenant: v.optional(v.string()) }))),
 })
 export type Settings = v.InferOutput<typeof schema>
@@ -51,7 +53,9 @@ export function check(table: TomlTable, path: string): Settings {
   const parsed = v.safeParse(schema, table)
   if (parsed.success) return parsed.output
   const key = v.getDotPath(parsed.issues[0]) ?? 'a key'
-  throw new Fault('config', `${path}: "${key}" has the wrong type`, { hint: 'a setting is a text in quotes' })
+  throw new Fault('config', `${path}: "${key}" has the wrong type`, {
+    hint: key === 'sign' ? 'it is true or false, without quotes' : 'a setting is a text in quotes',
+  })
 }
 
 /** A system error as a fault that names the file; anything else as it is. */

@@ -58,6 +58,113 @@ describe('the strategy', () => {
   })
 })
 
+const pair = (name: string) => ({
+  [`oauth-${name}-client-id`]: `${name}-id`,
+  [`oauth-${name}-client-secret`]: `${name}-secret`,
+})
+
+const upstreams = (flags: Record<string, string>, env: Record<string, string> = {}) => {
+  const { strategy } = read(flags, env)
+  if (strategy.kind !== 'oauth') throw new Error(strategy.kind)
+  return strategy.upstreams
+}
+
+describe('the vendors', () => {
+  const base = { 'oauth-session-secret': SESSION, 'oauth-callback-url': 'https://ci.example.com' }
+
+  test.each([
+    ['S12', 'github', 'https://github.com'],
+    ['S13', 'gitlab', 'https://gitlab.com'],
+    ['S15', 'microsoft', 'https://login.microsoftonline.com'],
+  ] as const)('%s: --oauth-%s-client-id and its secret enable it', (_row, name, url) => {
+    const set = upstreams({ ...base, ...pair(name) })
+    expect(Object.keys(set)).toEqual([name])
+    expect(set[name]).toMatchObject({ clientId: `${name}-id`, url })
+    expect(set[name]?.clientSecret.reveal()).toBe(`${name}-secret`)
+  })
+
+  test('S18 R16: several together, beside accounts of the server', () => {
+    const flags = {
+      ...base,
+      ...pair('github'),
+      ...pair('gitlab'),
+      ...pair('microsoft'),
+      'local-accounts': 'true',
+    }
+    expect(Object.keys(upstreams(flags))).toEqual(['github', 'gitlab', 'microsoft'])
+    expect(read(flags).strategy).toMatchObject({ localAccounts: true })
+    expect(read({ ...base, ...pair('github') }).strategy).toMatchObject({ localAccounts: false })
+  })
+
+  test('S14: --oauth-gitlab-url points to a GitLab of one’s own, a path included', () => {
+    const flags = { ...base, ...pair('gitlab'), 'oauth-gitlab-url': 'https://company.com/gitlab/' }
+    expect(upstreams(flags).gitlab?.url).toBe('https://company.com/gitlab')
+  })
+
+  test('S16: --oauth-microsoft-tenant; without it, anybody with a Microsoft account', () => {
+    const flags = { ...base, ...pair('microsoft') }
+    expect(upstreams(flags).microsoft?.tenant).toBe('common')
+    const one = { ...flags, 'oauth-microsoft-tenant': 'contoso.onmicrosoft.com' }
+    expect(upstreams(one).microsoft?.tenant).toBe('contoso.onmicrosoft.com')
+  })
+
+  test.each(['CI_', 'FOB_'])('S25 S26: all of it from %s variables alone', (prefix) => {
+    const env = Object.fromEntries(
+      Object.entries({
+        OAUTH_GITHUB_CLIENT_ID: 'a',
+        OAUTH_GITHUB_CLIENT_SECRET: 'b',
+        OAUTH_GITLAB_CLIENT_ID: 'c',
+        OAUTH_GITLAB_CLIENT_SECRET: 'd',
+        OAUTH_GITLAB_URL: 'https://gitlab.company.com',
+        OAUTH_MICROSOFT_CLIENT_ID: 'e',
+        OAUTH_MICROSOFT_CLIENT_SECRET: 'f',
+        OAUTH_MICROSOFT_TENANT: 'contoso.com',
+        OAUTH_SESSION_SECRET: SESSION,
+        OAUTH_CALLBACK_URL: 'https://ci.example.com',
+      }).map(([name, value]) => [prefix + name, value]),
+    )
+    expect(upstreams({}, env)).toMatchObject({
+      github: { clientId: 'a' },
+      gitlab: { clientId: 'c', url: 'https://gitlab.company.com' },
+      microsoft: { clientId: 'e', tenant: 'contoso.com' },
+    })
+  })
+
+  test.each<[string, Record<string, string>, string]>([
+    [
+      'S17: half of the second vendor',
+      { ...pair('github'), 'oauth-gitlab-client-id': 'x' },
+      '--oauth-gitlab-client-secret',
+    ],
+    ['S21: no session secret', { 'oauth-session-secret': '' }, '--oauth-session-secret'],
+    ['S21: no callback URL', { 'oauth-callback-url': '' }, '--oauth-callback-url'],
+    [
+      'plain http to another machine',
+      { 'oauth-github-url': 'http://github.company.com' },
+      '--oauth-github-url',
+    ],
+    [
+      'credentials in the address',
+      { 'oauth-github-url': 'https://u:p@github.company.com' },
+      '--oauth-github-url',
+    ],
+    ['a query in the address', { 'oauth-github-url': 'https://github.company.com/?x' }, '--oauth-github-url'],
+    ['an address that is none', { 'oauth-github-url': 'github.company.com' }, '--oauth-github-url'],
+    [
+      'a tenant that would be a path',
+      { ...pair('microsoft'), 'oauth-microsoft-tenant': '../common' },
+      '--oauth-microsoft-tenant',
+    ],
+    [
+      'another cloud without a tenant',
+      { ...pair('microsoft'), 'oauth-microsoft-url': 'https://login.microsoftonline.us' },
+      '--oauth-microsoft-tenant',
+    ],
+  ])('%s does not start', (_name, change, named) => {
+    expect(() => read({ ...base, ...pair('github'), ...change })).toThrow(named)
+  })
+})
+
 describe('what does not start', () => {
   test.each<[string, Record<string, string>, string[]]>([
     ['S2: Basic with OAuth', { ...basic, ...oauth }, ['--basic-auth-username', '--local-accounts']],
@@ -141,4 +248,101 @@ test('the settings file may nest its keys, and a misspelt one is refused', () =>
   const file = { local_accounts: true, oauth: { session_secret: SESSION, 'callback-url': 'https://x' } }
   expect(read({}, {}, file).strategy.kind).toBe('oauth')
   expect(() => read({}, {}, { oauth: { sesion_secret: 'x' } })).toThrow('unknown key "oauth-sesion-secret"')
+})
+
+/** The text of the fault that these settings are refused with. */
+function refused(flags: Record<string, string>, env: Record<string, string> = {}): string {
+  try {
+    read(flags, env)
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'config') return `${error.message}; ${error.hint}`
+    throw error
+  }
+  throw new Error('these settings were taken')
+}
+
+describe('settings that fail closed', () => {
+  test.each(['true', 'TRUE', '1', 'yes', 'On'])('a switch may say %s', (word) => {
+    expect(read(oauth, { FOB_OPEN_TO_NETWORK: word }).strategy.kind).toBe('oauth')
+    const { 'local-accounts': _, ...rest } = oauth
+    expect(read(rest, { FOB_LOCAL_ACCOUNTS: word }).strategy.kind).toBe('oauth')
+  })
+
+  test.each(['false', '0', 'No', 'off'])('and %s for no', (word) => {
+    expect(read({}, { FOB_LOCAL_ACCOUNTS: word }).strategy.kind).toBe('open')
+    expect(refused({ listen: '0.0.0.0:80' }, { FOB_OPEN_TO_NETWORK: word })).toContain('loopback only')
+  })
+
+  test.each(['local-accounts', 'open-to-network'])('--%s takes no other word', (name) => {
+    const variable = `FOB_${name.toUpperCase().replaceAll('-', '_')}`
+    for (const word of ['ture', '2', ' ', 'enabled']) {
+      expect(refused({}, { [variable]: word })).toContain(`--${name}`)
+    }
+    expect(() => read({}, {}, { [name]: 'maybe' })).toThrow(`--${name}`)
+  })
+
+  test.each([
+    'oauth-session-secret',
+    'oauth-callback-url',
+    'oauth-github-url',
+    'oauth-gitlab-url',
+    'oauth-microsoft-tenant',
+    'oauth-microsoft-url',
+  ])('--%s without a provider does not open the server', (name) => {
+    const words = refused({ [name]: 'https://x.example' })
+    for (const part of [`--${name}`, '--local-accounts', '--oauth-github-client-id']) {
+      expect(words).toContain(part)
+    }
+    expect(refused({ [name]: 'https://x.example', 'local-accounts': 'false' })).toContain(`--${name}`)
+    expect(refused({ ...basic, [name]: 'https://x.example' })).toContain(`--${name}`)
+  })
+
+  test.each([
+    ['oauth-gitlab-url', 'https://gitlab.company.com'],
+    ['oauth-microsoft-tenant', 'contoso.com'],
+  ])('--%s does not stand without its client', (name, value) => {
+    const vendor = name.split('-')[1]
+    expect(refused({ ...oauth, [name]: value })).toContain(`--oauth-${vendor}-client-id`)
+  })
+
+  test.each([
+    'basic-auth-username',
+    'basic-auth-password',
+    'oauth-session-secret',
+    'oauth-callback-url',
+    'oauth-github-client-id',
+    'oauth-github-client-secret',
+    'oauth-microsoft-tenant',
+    'secrets-sqlite-passphrase',
+    'basic-auth-password-file',
+    'local-accounts',
+    'rbac',
+  ])('an empty %s is an error, wherever it stands', (name) => {
+    const variable = name.toUpperCase().replaceAll('-', '_')
+    for (const prefix of ['FOB_', 'CI_']) {
+      const words = refused({}, { [prefix + variable]: '' })
+      expect(words).toContain(`--${name}`)
+      expect(words).toContain(prefix + variable)
+    }
+    expect(refused({ [name]: '' })).toContain(`--${name}`)
+    expect(() => read({}, {}, { [name]: '' })).toThrow(`--${name}`)
+  })
+
+  test('both variables of Basic empty, as a compose file leaves them, open nothing', () => {
+    const env = { FOB_BASIC_AUTH_USERNAME: '', FOB_BASIC_AUTH_PASSWORD: '' }
+    expect(refused({}, env)).toContain('FOB_BASIC_AUTH_USERNAME')
+  })
+
+  test('what opens nothing may be empty, and a flag stands before an empty variable', () => {
+    expect(read({}, { FOB_LISTEN: '', FOB_DATA: '', FOB_TRUSTED_PROXY: '' }).strategy.kind).toBe('open')
+    expect(read(basic, { FOB_BASIC_AUTH_PASSWORD: '' }).strategy.kind).toBe('basic')
+  })
+
+  test('the settings file has no key that slips through by its name', () => {
+    for (const key of ['constructor', '__proto__']) {
+      expect(() => read({}, {}, JSON.parse(`{"${key}": "x"}`))).toThrow(
+        `unknown key "${key.replaceAll('_', '-')}"`,
+      )
+    }
+  })
 })

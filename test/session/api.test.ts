@@ -19,6 +19,7 @@ function serve(handler: (request: Request) => Response | Promise<Response>): str
 
 function apiFor(server: string, changes: Partial<ApiOptions> = {}): Api {
   return openApi({
+    sign: false,
     server,
     tenant: undefined,
     authorization: async () => new Secret('Bearer canary-token'),

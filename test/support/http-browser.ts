@@ -10,15 +10,20 @@ export interface Page {
 
 export interface HttpBrowser {
   open(url: string): Promise<Page>
-  /** Sends the page's form with its hidden fields, `fields`, and the button that has `button` on it, if any. */
+  /** The `Cookie` header that a request to `url` would have. */
+  cookies(url: URL): string
+  /** Follows the link that has `text` on it. */
+  follow(page: Page, text: string): Promise<Page>
+  /** Sends the page's form (the first one, or that of `button`) with its hidden fields, `fields`, and the button that has `button` on it, if any. */
   submit(page: Page, fields: Record<string, string>, button?: string): Promise<Page>
 }
 
-const MAX_REDIRECTS = 10
+const MAX_REDIRECTS = 15
 
 /** @param options.stopAt a redirect to an address that begins so is not followed, but is the page that comes back */
 export function httpBrowser(options: { stopAt?: string } = {}): HttpBrowser {
-  const jars = new Map<string, Map<string, string>>()
+  /** By host; a cookie is known by its name and its path. */
+  const jars = new Map<string, Map<string, { name: string; value: string; path: string }>>()
 
   async function go(method: string, url: URL, body?: URLSearchParams): Promise<Page> {
     let [verb, target, form] = [method, url, body]
@@ -44,8 +49,14 @@ export function httpBrowser(options: { stopAt?: string } = {}): HttpBrowser {
     throw new Error(`more than ${MAX_REDIRECTS} redirects`)
   }
 
+  const cookiesFor = (url: URL): string =>
+    [...(jars.get(url.host)?.values() ?? [])]
+      .filter(({ path }) => url.pathname === path || url.pathname.startsWith(path.replace(/\/?$/, '/')))
+      .map(({ name, value }) => `${name}=${value}`)
+      .join('; ')
+
   function headersFor(url: URL, form: URLSearchParams | undefined): Record<string, string> {
-    const cookies = [...(jars.get(url.host) ?? [])].map(([name, value]) => `${name}=${value}`).join('; ')
+    const cookies = cookiesFor(url)
     return {
       accept: 'text/html',
       ...(cookies === '' ? {} : { cookie: cookies }),
@@ -60,21 +71,30 @@ export function httpBrowser(options: { stopAt?: string } = {}): HttpBrowser {
   }
 
   function keepCookies(url: URL, response: Response): void {
-    const jar = jars.get(url.host) ?? new Map<string, string>()
+    const jar = jars.get(url.host) ?? new Map<string, { name: string; value: string; path: string }>()
     jars.set(url.host, jar)
     for (const cookie of response.headers.getSetCookie()) {
       const [pair = ''] = cookie.split(';')
       const equals = pair.indexOf('=')
       const [name, value] = [pair.slice(0, equals), pair.slice(equals + 1)]
-      if (value === '' || /;\s*max-age=0|expires=thu, 01 jan 1970/i.test(cookie)) jar.delete(name)
-      else jar.set(name, value)
+      const path = /;\s*path=([^;]*)/i.exec(cookie)?.[1] ?? '/'
+      if (value === '' || /;\s*max-age=0|expires=thu, 01 jan 1970/i.test(cookie)) jar.delete(name + path)
+      else jar.set(name + path, { name, value, path })
     }
   }
 
   return {
     open: (url) => go('GET', new URL(url)),
+    cookies: cookiesFor,
+    follow(page, text) {
+      const links = [...page.html.matchAll(/<a\b[^>]*>[\s\S]*?<\/a>/gi)].map(([tag]) => tag)
+      const link = links.find((tag) => tag.includes(text))
+      if (link === undefined) throw new Error(`no link "${text}" on ${page.url.pathname}`)
+      return go('GET', new URL(attribute(link, 'href'), page.url))
+    },
     submit(page, fields, button) {
-      const form = /<form[^>]*>[\s\S]*?<\/form>/i.exec(page.html)?.[0]
+      const forms = [...page.html.matchAll(/<form[^>]*>[\s\S]*?<\/form>/gi)].map(([text]) => text)
+      const form = forms.find((text) => button !== undefined && text.includes(button)) ?? forms[0]
       if (form === undefined) throw new Error(`no form on ${page.url.pathname}: ${page.html.slice(0, 200)}`)
       const body = new URLSearchParams()
       for (const [tag] of form.matchAll(/<input[^>]*type="hidden"[^>]*>/gi)) {

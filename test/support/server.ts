@@ -31,6 +31,10 @@ export async function startServer(
     passphrase?: string | undefined
     dataDir?: string
     port?: number
+    rbac?: string
+    /** For the vendors that people log in with. */
+    fetch?: typeof globalThis.fetch
+    trustedProxies?: readonly string[]
   } = {},
 ): Promise<TestServer> {
   const port = options.port ?? freePort()
@@ -44,11 +48,14 @@ export async function startServer(
       dataDir,
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
       passphrase: passphrase === '' ? undefined : new Secret(passphrase),
+      rbac: options.rbac,
+      trustedProxies: options.trustedProxies ?? [],
     },
     clock: systemClock,
     log: jsonLog((line) => void (log += `${line}\n`), Date.now),
     version: '0.0.0-test',
     sandboxCommand: SANDBOX_COMMAND,
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   })
   return { ...running, dataDir, log: () => log }
 }
@@ -57,6 +64,7 @@ export async function startServer(
 export const localAccounts = (url: string): Strategy => ({
   kind: 'oauth',
   localAccounts: true,
+  upstreams: {},
   sessionSecret: new Secret('a-session-secret-of-32-bytes-or-more'),
   callbackUrl: url,
 })

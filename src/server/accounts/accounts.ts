@@ -11,7 +11,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
-import { tenants, users } from '../db/schema.ts'
+import { memberships, tenants, users } from '../db/schema.ts'
 import { openAttempts } from './attempts.ts'
 import { checkEmail, checkPassword, normaliseEmail } from './credentials.ts'
 import { hashPassword, openVerifier } from './password.ts'
@@ -35,8 +35,13 @@ export interface User {
   email: string | null
   name: string | null
   nickName: string | null
-  role: AccountRole
+  avatarUrl: string | null
+  /** What the provider said at the last login (ruling R5); rules on pipelines read them. */
+  organizations: readonly string[]
+  groups: readonly string[]
+  /** The tenant that counts where a request names none, and the role there. `tenants.ts` knows the others. */
   tenant: Tenant
+  role: AccountRole
   /** Milliseconds since 1970. */
   createdAt: number
 }
@@ -48,6 +53,23 @@ export interface NewLocalAccount {
   role?: AccountRole | undefined
   /** The display name; without it, the part of the e-mail before the `@`. */
   name?: string | undefined
+  /** The tenant to belong to; without it, the default one. */
+  tenant?: Tenant | undefined
+}
+
+/** What a vendor says of a person who has just logged in there. */
+export interface UpstreamProfile {
+  /** `github`, `gitlab` or `microsoft`. */
+  provider: string
+  /** The vendor's own ID for the person: with `provider`, the key of the account. */
+  subject: string
+  /** Only where the vendor has verified it. */
+  email: string | null
+  name: string | null
+  nickName: string | null
+  avatarUrl: string | null
+  organizations: readonly string[]
+  groups: readonly string[]
 }
 
 export interface PasswordAttempt {
@@ -66,8 +88,6 @@ export type PasswordCheck =
 
 export interface Accounts {
   defaultTenant(): Tenant
-  /** What people call a tenant; null where there is none of that ID. */
-  tenantName(id: string): Promise<string | null>
   /** @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail. */
   addLocal(account: NewLocalAccount): Promise<User>
   /** Everyone, oldest first. */
@@ -76,6 +96,11 @@ export interface Accounts {
   /** Local accounts only: a vendor's e-mail can be reassigned, so it identifies nobody. */
   byEmail(email: string): Promise<User | undefined>
   bySubject(provider: string, subject: string): Promise<User | undefined>
+  /**
+   * The account of a person whom a vendor vouches for, made at the first login and brought up to date at each
+   * one. Whoever comes from outside begins as a `member`: only the command line makes an administrator.
+   */
+  signInUpstream(profile: UpstreamProfile): Promise<User>
   verifyPassword(attempt: PasswordAttempt): Promise<PasswordCheck>
   /** Also ends the user's sessions and tokens. @throws Fault `not_found`, `usage`. */
   setPassword(email: string, password: Secret): Promise<void>
@@ -118,15 +143,18 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
 
   return {
     defaultTenant: () => tenant,
-    tenantName: async (id) => {
-      const [row] = await db.select({ name: tenants.name }).from(tenants).where(eq(tenants.id, id)).limit(1)
-      return row?.name ?? null
-    },
-    addLocal: (account) => addLocal(db, clock.now(), tenant, account),
+    addLocal: (account) => addLocal(db, clock.now(), account.tenant ?? tenant, account),
     list: async () => (await select(db).orderBy(asc(users.createdAt), asc(users.id))).map(toUser),
     byId: (id) => findOne(eq(users.id, id)),
     byEmail,
     bySubject: (provider, subject) => findOne(and(eq(users.provider, provider), eq(users.subject, subject))),
+
+    signInUpstream: async (profile) => {
+      const id = upsertUpstream(db, clock.now(), tenant, profile)
+      const user = await findOne(eq(users.id, id))
+      if (!user) throw new Fault('not_found', 'the account was removed while it logged in')
+      return user
+    },
 
     verifyPassword: async ({ email, password, address }) => {
       const account = normaliseEmail(email)
@@ -169,6 +197,7 @@ async function addLocal(db: Db, now: number, tenant: Tenant, account: NewLocalAc
     email,
     name: account.name?.trim() || nickName,
     nickName,
+    avatarUrl: null,
     tenantId: tenant.id,
     organizations: [],
     groups: [],
@@ -187,13 +216,40 @@ async function addLocal(db: Db, now: number, tenant: Tenant, account: NewLocalAc
       const first = (tx.select({ n: count() }).from(users).get()?.n ?? 0) === 0
       const chosen = account.role ?? (first ? 'admin' : 'member')
       tx.insert(users)
-        .values({ ...row, role: chosen, passwordHash })
+        .values({ ...row, passwordHash })
+        .run()
+      tx.insert(memberships)
+        .values({ userId: row.id, tenantId: tenant.id, role: chosen, createdAt: now })
         .run()
       return chosen
     },
     { behavior: 'immediate' },
   )
   return toUser({ ...row, role, slug: tenant.slug })
+}
+
+/** @returns the account's ID. In one transaction, so that two first logins at once make one account. */
+function upsertUpstream(db: Db, now: number, tenant: Tenant, profile: UpstreamProfile): string {
+  const { provider, subject, organizations, groups, ...rest } = profile
+  if (provider === LOCAL) throw new Fault('failed', 'a vendor cannot vouch for a local account')
+  const known = { ...rest, organizations: [...organizations], groups: [...groups], updatedAt: now }
+  return db.transaction(
+    (tx) => {
+      const key = and(eq(users.provider, provider), eq(users.subject, subject))
+      const found = tx.select({ id: users.id }).from(users).where(key).get()
+      if (found) {
+        tx.update(users).set(known).where(eq(users.id, found.id)).run()
+        return found.id
+      }
+      const id = newId('usr')
+      tx.insert(users)
+        .values({ id, provider, subject, tenantId: tenant.id, createdAt: now, ...known })
+        .run()
+      tx.insert(memberships).values({ userId: id, tenantId: tenant.id, role: 'member', createdAt: now }).run()
+      return id
+    },
+    { behavior: 'immediate' },
+  )
 }
 
 const columns = {
@@ -203,31 +259,42 @@ const columns = {
   email: users.email,
   name: users.name,
   nickName: users.nickName,
-  role: users.role,
+  avatarUrl: users.avatarUrl,
+  organizations: users.organizations,
+  groups: users.groups,
+  role: memberships.role,
   tenantId: users.tenantId,
   slug: tenants.slug,
   createdAt: users.createdAt,
 }
 
 function select(db: Db) {
-  return db.select(columns).from(users).innerJoin(tenants, eq(tenants.id, users.tenantId)).$dynamic()
+  return db
+    .select(columns)
+    .from(users)
+    .innerJoin(tenants, eq(tenants.id, users.tenantId))
+    .innerJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.tenantId, users.tenantId)))
+    .$dynamic()
 }
 
 type UserRow = Omit<User, 'tenant'> & { tenantId: string; slug: string }
 
-function toUser({
-  id,
-  provider,
-  subject,
-  email,
-  name,
-  nickName,
-  role,
-  tenantId,
-  slug,
-  createdAt,
-}: UserRow): User {
-  return { id, provider, subject, email, name, nickName, role, tenant: { id: tenantId, slug }, createdAt }
+function toUser({ tenantId, slug, ...row }: UserRow): User {
+  // Field by field: what else a row may hold (a hash) must not travel with the user.
+  return {
+    id: row.id,
+    provider: row.provider,
+    subject: row.subject,
+    email: row.email,
+    name: row.name,
+    nickName: row.nickName,
+    avatarUrl: row.avatarUrl,
+    organizations: row.organizations,
+    groups: row.groups,
+    tenant: { id: tenantId, slug },
+    role: row.role,
+    createdAt: row.createdAt,
+  }
 }
 
 async function passwordHash(db: Db, userId: string): Promise<string | undefined> {

@@ -72,7 +72,7 @@ function counter(clock: Clock, limit: Limit) {
 }
 
 /** One IPv6 customer holds a whole /64, so its first four groups count as one address. */
-function addressGroup(address: string): string {
+export function addressGroup(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)
   if (mapped?.[1]) return mapped[1]
   if (!address.includes(':')) return address

@@ -3,9 +3,13 @@
  * Refuses: everything that does not prove itself; two credentials at once.
  */
 import type { User } from '../accounts/accounts.ts'
-import { ALL_SCOPES, type Scope } from '../../contract/scopes.ts'
-import type { Principal, Role } from '../rbac/principal.ts'
+import { addressGroup, type Attempts } from '../accounts/attempts.ts'
+import type { Scope } from '../../contract/scopes.ts'
+import type { Principal } from '../rbac/principal.ts'
+import { administrator, userPrincipal } from './principals.ts'
 import { sameSecret } from './same-secret.ts'
+import type { Refusal, SignedRequest } from './signature.ts'
+import type { TokenBearers } from './token-bearers.ts'
 
 /** What a request presents in its `Authorization` header. */
 export type Presented =
@@ -27,9 +31,22 @@ export function readPresented(authorization: string | null): Presented {
   return { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) }
 }
 
+/** Not looked at: too many attempts. Try again in `wait` seconds (429). */
+export interface Slowed {
+  wait: number
+}
+
 export interface Authenticator {
-  /** Undefined: not authenticated (401). */
-  authenticate(presented: Presented): Promise<Principal | undefined>
+  /**
+   * Undefined: not authenticated (401). A refusal is a 401 too, of a good token in a request that was not
+   * signed as it has to be; `request` is what a signature is checked against.
+   * @param address the caller's: guesses are counted by it
+   */
+  authenticate(
+    presented: Presented,
+    request: SignedRequest,
+    address: string,
+  ): Promise<Principal | Refusal | Slowed | undefined>
   /** The `WWW-Authenticate` of a 401. */
   challenge(presented: Presented): string
 }
@@ -44,19 +61,34 @@ export function openAuthenticator(tenant: Tenant): Authenticator {
   }
 }
 
+/** Addresses that are remembered for having been let in. */
+const MAX_KNOWN = 1000
+
+/** One user. Guesses are slowed as those at the login form are. */
 export function basicAuthenticator(
   tenant: Tenant,
   user: { username: string; password: { reveal(): string } },
+  attempts: Attempts,
 ): Authenticator {
+  const known = new Set<string>()
   return {
-    async authenticate(presented) {
+    async authenticate(presented, _request, address) {
       if (presented.kind !== 'basic') return undefined
+      // Everybody is the same user here: strangers share one count, so that many addresses gain nothing, but
+      // an address that was let in before has its own, so that strangers cannot shut it out.
+      const from = addressGroup(address)
+      const account = known.has(from) ? `known ${from}` : 'strangers'
+      const wait = attempts.begin(account, address)
+      if (wait > 0) return { wait }
       // Both are always compared, so that time does not tell which one was wrong.
       const name = sameSecret(presented.username, user.username)
       const password = sameSecret(presented.password, user.password.reveal())
-      return name && password
-        ? administrator('basic', `basic:${user.username}`, user.username, tenant)
-        : undefined
+      if (!name || !password) return undefined
+      attempts.succeeded(account, address)
+      const [oldest] = known
+      if (!known.has(from) && known.size >= MAX_KNOWN && oldest !== undefined) known.delete(oldest)
+      known.add(from)
+      return administrator('basic', `basic:${user.username}`, user.username, tenant)
     },
     challenge: () => 'Basic realm="fob", charset="UTF-8"',
   }
@@ -66,30 +98,24 @@ export function basicAuthenticator(
 export interface VerifiedBearer {
   user: User
   scopes: readonly Scope[]
+  jti: string
 }
 
 export function oauthAuthenticator(deps: {
   /** The server's public URL, for the challenge (RFC 9728 §5.1). */
   url: string
   verify(token: string): Promise<VerifiedBearer | undefined>
+  /** Tokens that are no JWT. */
+  bearers: TokenBearers
 }): Authenticator {
   return {
-    async authenticate(presented) {
+    async authenticate(presented, request) {
       if (presented.kind !== 'bearer') return undefined
+      if (deps.bearers.knows(presented.token)) return deps.bearers.admit(presented.token, request)
       const verified = await deps.verify(presented.token)
       if (verified === undefined) return undefined
-      const { user, scopes } = verified
-      return {
-        kind: 'user',
-        id: `${user.provider}:${user.subject}`,
-        email: user.email,
-        name: user.name,
-        nickName: user.nickName,
-        provider: user.provider,
-        role: user.role,
-        tenant: user.tenant,
-        scopes: new Set(scopes.filter((scope) => allowedFor(user.role, scope))),
-      }
+      const { user, scopes, jti } = verified
+      return userPrincipal(user, { scopes, credential: { kind: 'jwt', id: jti } })
     },
     challenge(presented) {
       const metadata = `resource_metadata="${deps.url}/.well-known/oauth-protected-resource"`
@@ -97,39 +123,5 @@ export function oauthAuthenticator(deps: {
         ? `Bearer realm="fob", ${metadata}`
         : `Bearer realm="fob", error="invalid_token", ${metadata}`
     },
-  }
-}
-
-/** A role narrows what a token may do: a viewer only reads. */
-function allowedFor(role: Role, scope: Scope): boolean {
-  if (role === 'viewer') return scope.endsWith(':read')
-  return role === 'admin' || scope !== 'runners:manage'
-}
-
-export function anonymous(tenant: Tenant): Principal {
-  return {
-    ...administrator('anonymous', 'anonymous', '', tenant),
-    name: null,
-    role: 'viewer',
-    scopes: new Set(),
-  }
-}
-
-function administrator(
-  kind: 'open' | 'basic' | 'anonymous',
-  id: string,
-  name: string,
-  tenant: Tenant,
-): Principal {
-  return {
-    kind,
-    id,
-    email: null,
-    name,
-    nickName: null,
-    provider: kind,
-    role: 'admin',
-    tenant,
-    scopes: new Set(ALL_SCOPES),
   }
 }

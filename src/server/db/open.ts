@@ -3,10 +3,10 @@
  * Refuses: a database written by a newer fob, a file that is not ours.
  */
 import { Database } from 'bun:sqlite'
-import { chmodSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync } from 'node:fs'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { Fault } from '../../contract/fault.ts'
+import { codeOf, prepareFile, unusable } from './files.ts'
 import { MIGRATIONS } from './migrations.ts'
 import * as schema from './schema.ts'
 
@@ -18,15 +18,15 @@ export interface OpenDatabase {
 }
 
 /** "fob1" as a big-endian integer: what `file` and SQLite tools show for our databases. */
-const APPLICATION_ID = 0x666f6231
+export const APPLICATION_ID = 0x666f6231
 
 /**
  * Opens (or creates) the database at `path` and applies the migrations it lacks, all in one transaction.
  * @param path a file, or `:memory:`. The file is 0600, a folder made for it 0700.
- * @throws Fault `config` when the file is not ours or was written by a newer fob.
+ * @throws Fault `config` when the file is not ours, was written by a newer fob, or cannot be used
  */
 export function openDatabase(path: string): OpenDatabase {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  if (path !== ':memory:') prepareFile(path)
   const sqlite = openFile(path)
   try {
     sqlite.run('PRAGMA busy_timeout = 5000')
@@ -40,6 +40,8 @@ export function openDatabase(path: string): OpenDatabase {
   } catch (error) {
     sqlite.close()
     if (error instanceof Fault) throw error
+    const code = codeOf(error)
+    if (code !== '' && !DAMAGED.has(code)) throw unusable(path, error)
     throw new Fault('config', `${path} is not a fob database`, {
       hint: 'give another folder with --data',
       cause: error,
@@ -52,12 +54,12 @@ function openFile(path: string): Database {
   try {
     return new Database(path, { create: true, strict: true })
   } catch (error) {
-    throw new Fault('config', `cannot open the database ${path}`, {
-      hint: 'check that the folder exists and that you may write in it',
-      cause: error,
-    })
+    throw unusable(path, error)
   }
 }
+
+/** What SQLite says of a file that can be read, but is no database of ours. */
+const DAMAGED: ReadonlySet<string> = new Set(['SQLITE_NOTADB', 'SQLITE_CORRUPT', 'SQLITE_ERROR'])
 
 /** Looks before anything is written, so that a file that is not for us stays as it is. */
 function refuseForeign(sqlite: Database, path: string): void {

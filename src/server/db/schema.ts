@@ -26,7 +26,7 @@ export const users = sqliteTable(
     name: text('name'),
     nickName: text('nick_name'),
     avatarUrl: text('avatar_url'),
-    role: text('role', { enum: ['admin', 'member', 'viewer'] }).notNull(),
+    /** The tenant that counts where a request names none; always one of the user's memberships. */
     tenantId: text('tenant_id')
       .notNull()
       .references(() => tenants.id),
@@ -38,6 +38,22 @@ export const users = sqliteTable(
     updatedAt: at('updated_at').notNull(),
   },
   (t) => [uniqueIndex('users_by_subject').on(t.provider, t.subject), index('users_by_email').on(t.email)],
+)
+
+/** Who belongs to which tenant, and as what. Every user has at least one. */
+export const memberships = sqliteTable(
+  'memberships',
+  {
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    role: text('role', { enum: ['admin', 'member', 'viewer'] }).notNull(),
+    createdAt: at('created_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.tenantId] }), index('memberships_by_tenant').on(t.tenantId)],
 )
 
 /** What oidc-provider asks its adapter to keep: sessions, grants, codes, refresh tokens, interactions. */
@@ -77,6 +93,108 @@ export const accessTokens = sqliteTable(
     revokedAt: at('revoked_at'),
   },
   (t) => [index('access_tokens_by_grant').on(t.grantId), index('access_tokens_by_expiry').on(t.expiresAt)],
+)
+
+/** A person's scoped tokens (`ci_`): what is kept is a SHA-256, of which nobody can make the token. */
+export const cliTokens = sqliteTable(
+  'cli_tokens',
+  {
+    id: text('id').primaryKey(),
+    hash: text('hash').notNull().unique(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    scopes: text('scopes', { mode: 'json' }).$type<string[]>().notNull(),
+    /** IDs, so that a later pipeline of the same name is another one; null: all pipelines. */
+    pipelines: text('pipelines', { mode: 'json' }).$type<string[]>(),
+    signatureRequired: integer('signature_required', { mode: 'boolean' }).notNull(),
+    createdAt: at('created_at').notNull(),
+    expiresAt: at('expires_at'),
+    /** To the minute. */
+    lastUsedAt: at('last_used_at'),
+  },
+  (t) => [index('cli_tokens_by_user').on(t.userId, t.id)],
+)
+
+/** Nonces of signed requests, until their timestamps are too old to be sent again (S189). */
+export const requestNonces = sqliteTable(
+  'request_nonces',
+  {
+    tokenId: text('token_id').notNull(),
+    nonce: text('nonce').notNull(),
+    expiresAt: at('expires_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tokenId, t.nonce] }), index('request_nonces_by_expiry').on(t.expiresAt)],
+)
+
+export const runners = sqliteTable(
+  'runners',
+  {
+    id: text('id').primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    name: text('name').notNull(),
+    tokenHash: text('token_hash').notNull().unique(),
+    status: text('status', { enum: ['online', 'busy', 'offline'] }).notNull(),
+    version: text('version'),
+    createdAt: at('created_at').notNull(),
+    lastSeenAt: at('last_seen_at'),
+  },
+  (t) => [uniqueIndex('runners_by_name').on(t.tenantId, t.name)],
+)
+
+/** What a machine of ours presents to get short-lived service tokens (S193). */
+export const serviceKeys = sqliteTable(
+  'service_keys',
+  {
+    id: text('id').primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    name: text('name').notNull(),
+    hash: text('hash').notNull().unique(),
+    scopes: text('scopes', { mode: 'json' }).$type<string[]>().notNull(),
+    pipelines: text('pipelines', { mode: 'json' }).$type<string[]>(),
+    createdAt: at('created_at').notNull(),
+    lastUsedAt: at('last_used_at'),
+  },
+  (t) => [uniqueIndex('service_keys_by_name').on(t.tenantId, t.name)],
+)
+
+export const serviceTokens = sqliteTable(
+  'service_tokens',
+  {
+    hash: text('hash').primaryKey(),
+    keyId: text('key_id')
+      .notNull()
+      .references(() => serviceKeys.id, { onDelete: 'cascade' }),
+    expiresAt: at('expires_at').notNull(),
+  },
+  (t) => [index('service_tokens_by_key').on(t.keyId), index('service_tokens_by_expiry').on(t.expiresAt)],
+)
+
+/** Each opens one path once (S194). */
+export const downloadTokens = sqliteTable(
+  'download_tokens',
+  {
+    hash: text('hash').primaryKey(),
+    userId: text('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    path: text('path').notNull(),
+    /** What the path needs, and all that the download may do. */
+    scope: text('scope').notNull(),
+    expiresAt: at('expires_at').notNull(),
+  },
+  (t) => [index('download_tokens_by_expiry').on(t.expiresAt)],
 )
 
 /** The server's own keys (ID-token signing), sealed under a key derived from the session secret. */
@@ -125,6 +243,20 @@ export const pipelines = sqliteTable(
     updatedAt: at('updated_at').notNull(),
   },
   (t) => [uniqueIndex('pipelines_by_name').on(t.tenantId, t.name)],
+)
+
+/** Who may see a pipeline, as an expression. Stays when the pipeline goes: its runs remain on record. */
+export const pipelineRules = sqliteTable(
+  'pipeline_rules',
+  {
+    pipelineId: text('pipeline_id').primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id),
+    expression: text('expression').notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (t) => [index('pipeline_rules_by_tenant').on(t.tenantId)],
 )
 
 export const runs = sqliteTable(
@@ -183,4 +315,30 @@ export const runEvents = sqliteTable(
     at: at('at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.runId, t.id] })],
+)
+
+/**
+ * Who did what. Append-only (triggers refuse anything else), each entry chained to the one before it by
+ * `hash`. No foreign keys: an entry outlives what it tells of.
+ */
+export const auditEntries = sqliteTable(
+  'audit_entries',
+  {
+    /** 1, 2, 3 … without a gap. */
+    seq: integer('seq').primaryKey(),
+    at: at('at').notNull(),
+    tenantId: text('tenant_id').notNull(),
+    actor: text('actor').notNull(),
+    action: text('action').notNull(),
+    target: text('target'),
+    outcome: text('outcome', { enum: ['ok', 'refused'] }).notNull(),
+    address: text('address'),
+    credentialKind: text('credential_kind'),
+    credentialId: text('credential_id'),
+    requestId: text('request_id'),
+    details: text('details').notNull(),
+    previous: text('previous').notNull(),
+    hash: text('hash').notNull(),
+  },
+  (t) => [index('audit_entries_by_tenant').on(t.tenantId, t.seq)],
 )

@@ -77,7 +77,7 @@ export function notFound(what: string): HttpError {
  * @throws HttpError 400, 413 or 415; the message names the field, never its value
  */
 export async function readBody<T>(request: Request, schema: v.GenericSchema<unknown, T>): Promise<T> {
-  const text = await readText(request)
+  const text = (await readBytes(request)).toString()
   const parsed = v.safeParse(schema, text === '' ? {} : parseJson(request, text))
   if (parsed.success) return parsed.output
   const issue = parsed.issues[0]
@@ -85,7 +85,8 @@ export async function readBody<T>(request: Request, schema: v.GenericSchema<unkn
   throw new HttpError(400, 'invalid_request', path === null ? issue.message : `${path}: ${plain(issue)}`)
 }
 
-async function readText(request: Request): Promise<string> {
+/** @throws HttpError 413 */
+export async function readBytes(request: Request): Promise<Buffer<ArrayBuffer>> {
   const declared = Number(request.headers.get('content-length') ?? 0)
   if (declared > MAX_BODY_BYTES) throw tooLarge()
   const chunks: Uint8Array[] = []
@@ -95,7 +96,7 @@ async function readText(request: Request): Promise<string> {
     if (size > MAX_BODY_BYTES) throw tooLarge()
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(chunks)
 }
 
 function parseJson(request: Request, text: string): unknown {

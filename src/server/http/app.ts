@@ -1,13 +1,18 @@
 import { randomUUIDv7 } from 'bun'
 import { Hono } from 'hono'
 import { isScope } from '../../contract/scopes.ts'
-import { anonymous, readPresented } from '../auth/auth.ts'
-import type { Principal } from '../rbac/principal.ts'
+import { anonymous } from '../auth/principals.ts'
+import { isAdministrator, type Principal } from '../rbac/principal.ts'
 import { errorResponse, HttpError } from './answer.ts'
-import type { Call } from './call.ts'
+import { guardBounds } from './bounds.ts'
+import type { Call, Handler } from './call.ts'
+import { authenticate, admitByKey, requirePerson } from './credentials.ts'
+import { type HeldBody, holdBody } from './held-body.ts'
+import { enter } from './enter.ts'
 import { guardOrigin } from './origin.ts'
 import { type Route, ROUTES } from './routes.ts'
 import type { Services } from './services.ts'
+import { inSession } from './session-guard.ts'
 
 /** What `Bun.serve` knows of a request and Hono does not. */
 export interface Connection {
@@ -24,12 +29,13 @@ export function createApp(
   for (const route of routes) {
     app.on(route.method, route.path, async (c) => {
       const call = newCall(c.req.raw, c.req.param(), c.env, services)
-      return observe(services, call, () => answer(route, call, services))
+      const limits: Record<string, string> = {}
+      return observe(services, call, limits, () => answer(route, call, limits, services))
     })
   }
   app.all('*', async (c) => {
     const call = newCall(c.req.raw, {}, c.env, services)
-    return observe(services, call, async () => noRoute(call, routes))
+    return observe(services, call, {}, async () => noRoute(call, routes))
   })
   return app
 }
@@ -46,34 +52,45 @@ function newCall(
     url: new URL(request.url),
     principal: anonymous(services.defaultTenant),
     requestId: randomUUIDv7(),
-    address: connection.address,
+    address: services.forwarded.clientAddress(connection.address, request.headers.get('x-forwarded-for')),
     keepOpen: () => connection.keepOpen(),
   }
 }
 
-async function answer(route: Route, call: Call, services: Services): Promise<Response> {
+/** @param limits takes the `RateLimit-*` headers, which stand on refusals as well */
+async function answer(
+  route: Route,
+  call: Call,
+  limits: Record<string, string>,
+  services: Services,
+): Promise<Response> {
+  guardBounds(call.request)
   guardOrigin(call, services.settings)
-  const principal = await admit(route, call, services)
-  return route.handler({ ...call, principal }, services)
+  if (route.limit !== undefined) {
+    Object.assign(limits, services.limits.take(route.limit, { address: call.address }))
+  }
+  const handler: Handler = (admitted) => {
+    if (route.limit !== undefined && admitted.principal.kind !== 'anonymous') {
+      Object.assign(limits, services.limits.take(route.limit, { account: admitted.principal.id }))
+    }
+    return route.handler(admitted, services)
+  }
+  if (route.guard === 'session') return inSession(handler, call, services)
+  const body = holdBody(call.request)
+  const principal = await admit(route, call, body, services)
+  return handler({ ...call, principal, request: body.request() }, services)
 }
 
 /** The guard. @throws HttpError 401 or 403 */
-async function admit(route: Route, call: Call, services: Services): Promise<Principal> {
+async function admit(route: Route, call: Call, body: HeldBody, services: Services): Promise<Principal> {
   const { guard } = route
-  if (guard === 'none' || guard === 'protocol' || guard === 'session') return call.principal
-  const presented = readPresented(call.request.headers.get('authorization'))
-  const principal = await services.authenticator.authenticate(presented)
-  if (principal === undefined) {
-    const challenge = services.authenticator.challenge(presented)
-    throw new HttpError(401, 'unauthenticated', 'authentication required', {
-      headers: { 'www-authenticate': challenge },
-    })
-  }
-  const tenant = call.request.headers.get('x-tenant')
-  if (tenant !== null && tenant !== principal.tenant.slug) {
-    throw new HttpError(403, 'unknown_tenant', 'you are not a member of that tenant', {
-      details: { tenants: [principal.tenant.slug] },
-    })
+  if (guard === 'none' || guard === 'protocol' || guard === 'interaction') return call.principal
+  if (guard === 'runner' || guard === 'service-key') return admitByKey(guard, call, services)
+  const caller = await authenticate(call, body, services)
+  const principal = await enter(caller, call.request.headers.get('x-tenant'), services)
+  if (guard === 'person') requirePerson(principal)
+  if (guard === 'administrator' && !isAdministrator(principal)) {
+    throw new HttpError(403, 'forbidden', 'this is for administrators of the tenant')
   }
   if (isScope(guard) && !principal.scopes.has(guard)) {
     throw new HttpError(403, 'insufficient_scope', `this needs the scope ${guard}`, {
@@ -84,8 +101,13 @@ async function admit(route: Route, call: Call, services: Services): Promise<Prin
 }
 
 /** Adds the headers that every answer has, turns what was thrown into an answer, and logs one line. */
-async function observe(services: Services, call: Call, run: () => Promise<Response>): Promise<Response> {
-  const { log, clock } = services
+async function observe(
+  services: Services,
+  call: Call,
+  extra: Readonly<Record<string, string>>,
+  run: () => Promise<Response>,
+): Promise<Response> {
+  const { log, clock, settings } = services
   const started = clock.now()
   let response: Response
   try {
@@ -95,11 +117,8 @@ async function observe(services: Services, call: Call, run: () => Promise<Respon
   }
   const headers = new Headers(response.headers)
   headers.set('x-request-id', call.requestId)
-  headers.set('x-content-type-options', 'nosniff')
-  if (!headers.has('referrer-policy')) headers.set('referrer-policy', 'no-referrer')
-  if (!headers.has('content-security-policy')) {
-    headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
-  }
+  for (const [name, value] of Object.entries(extra)) if (!headers.has(name)) headers.set(name, value)
+  secure(headers, settings.url.startsWith('https:'))
   // The path alone: queries carry codes and states.
   log.info('request', {
     requestId: call.requestId,
@@ -110,6 +129,20 @@ async function observe(services: Services, call: Call, run: () => Promise<Respon
     address: call.address,
   })
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers })
+}
+
+/** What every answer carries, unless a page has said something stricter or more exact. */
+function secure(headers: Headers, tls: boolean): void {
+  headers.set('x-content-type-options', 'nosniff')
+  headers.set('x-frame-options', 'DENY')
+  headers.set('cross-origin-resource-policy', 'same-origin')
+  // RFC 6797 §7.2: never over plain HTTP, where it would mean nothing.
+  if (tls) headers.set('strict-transport-security', 'max-age=31536000')
+  if (!headers.has('referrer-policy')) headers.set('referrer-policy', 'no-referrer')
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
+  if (!headers.has('content-security-policy')) {
+    headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
+  }
 }
 
 /** A defect of ours: the log gets the place, nobody gets the text, which could carry anything. */

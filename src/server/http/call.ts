@@ -1,6 +1,7 @@
 /**
  * What a handler is given, and nothing else: the request, who is calling, and the server's parts.
  */
+import type { User } from '../accounts/accounts.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { Services } from './services.ts'
 
@@ -9,8 +10,10 @@ export interface Call {
   url: URL
   /** The values of `:name` in the route's path, decoded. */
   params: Readonly<Record<string, string>>
-  /** Who is calling. On routes guarded by `none`, `protocol` or `session`, an anonymous one. */
+  /** Who is calling. On routes guarded by `none`, `protocol` or `interaction`, an anonymous one. */
   principal: Principal
+  /** On routes guarded by `session`: whose it is, what its forms have to carry, and the form that was sent. */
+  session?: { uid: string; csrf: string; user: User; form: URLSearchParams }
   /** In every log line and in the answer's `X-Request-Id`. */
   requestId: string
   /** The peer's address, as the socket has it. */

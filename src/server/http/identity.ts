@@ -1,5 +1,6 @@
-import type { ProfileAnswer, TenantAnswer } from '../../contract/api.ts'
+import type { ProfileAnswer } from '../../contract/api.ts'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
+import type { Principal } from '../rbac/principal.ts'
 import { HttpError, json } from './answer.ts'
 import type { Handler } from './call.ts'
 
@@ -8,8 +9,10 @@ export const health: Handler = (_call, { settings }) =>
   json({ status: 'ok', version: settings.version, strategy: settings.strategy })
 
 /** `GET /api/v1/profile`: who the presented credential belongs to. */
-export const profile: Handler = ({ principal }) => {
-  const answer: ProfileAnswer = {
+export const profile: Handler = ({ principal }) => json(profileOf(principal))
+
+export function profileOf(principal: Principal): ProfileAnswer {
+  return {
     id: principal.id,
     email: principal.email,
     name: principal.name,
@@ -19,20 +22,6 @@ export const profile: Handler = ({ principal }) => {
     tenant: principal.tenant.slug,
     scopes: [...principal.scopes],
   }
-  return json(answer)
-}
-
-/** `GET /api/v1/tenants`: those that the caller may name in `X-Tenant`. Each person belongs to one today. */
-export const tenants: Handler = async ({ principal }, { accounts }) => {
-  const { id, slug } = principal.tenant
-  const answer: TenantAnswer = {
-    id,
-    slug,
-    name: await accounts.tenantName(id),
-    role: principal.role,
-    current: true,
-  }
-  return json([answer])
 }
 
 /** `/oauth/userinfo` (OpenID Connect Core §5.3), for clients that know nothing of our profile route. */

@@ -1,9 +1,12 @@
 import * as v from 'valibot'
 import { Secret } from '../../redact/secret.ts'
+import { accountIdOf, type User } from '../accounts/accounts.ts'
+import { PAGES_CLIENT } from '../issuer/clients.ts'
 import type { InteractionView } from '../issuer/interaction.ts'
 import type { Issuer } from '../issuer/issuer.ts'
 import type { Page } from '../web/layout.ts'
 import { type LoginView, renderConsent, renderLogin, renderMessage } from '../web/web.ts'
+import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { readForm } from './interactions-form.ts'
 import type { Services } from './services.ts'
@@ -23,7 +26,41 @@ const consentForm = v.object({ decision: v.picklist(['authorize', 'deny']) })
 export const loginPage: Handler = async (call, services) => {
   const found = await find('login', call, services)
   if ('refusal' in found) return found.refusal
-  return respond(200, await renderLogin(loginView(found.view, call, services)))
+  const back = await arrived(found, call, services)
+  if (back) return back
+  const error = PROBLEMS[call.url.searchParams.get('problem') ?? '']
+  return respond(200, await renderLogin({ ...loginView(found, call, services), error }))
+}
+
+/** What a vendor's callback may say on the way back here. */
+const PROBLEMS: Readonly<Record<string, string>> = {
+  denied: 'That login was cancelled. Nothing was authorized.',
+  expired: 'That login took too long. Try again.',
+  unreachable: 'The provider could not be reached. Try again in a moment.',
+  refused: 'The answer of the provider was not accepted. Try again, or ask the administrator of this server.',
+}
+
+/** Somebody who has just come back from a vendor need not say anything more here. */
+async function arrived(
+  { view, issuer }: { view: InteractionView; issuer: Issuer },
+  call: Call,
+  services: Services,
+): Promise<Response | undefined> {
+  const arrival = issuer.upstream.arrivals.read(call.request.headers.get('cookie'))
+  if (!arrival) return undefined
+  // One that is not for a certain login is for our own pages, and for nobody else's.
+  const meant = arrival.uid === null ? view.clientId === PAGES_CLIENT : arrival.uid === view.uid
+  const user = meant ? await services.accounts.byId(arrival.userId) : undefined
+  if (!user) return undefined
+  const { log, audit } = services
+  log.info('login', {
+    requestId: call.requestId,
+    address: call.address,
+    user: user.id,
+    vendor: user.provider,
+  })
+  audit.record({ ...asUser(call, user), action: 'login', details: { provider: user.provider } })
+  return conclude(call, services, issuer, { kind: 'login', user }, [arrival.clear])
 }
 
 /** `POST /auth/login/:uid` */
@@ -31,12 +68,13 @@ export const loginSubmit: Handler = async (call, services) => {
   if (!isOurForm(call, services)) return foreignForm(services)
   const found = await find('login', call, services)
   if ('refusal' in found) return found.refusal
+  if (!services.settings.passwords) return badForm(services)
   const form = await readForm(call.request, loginForm)
   if (!form) return badForm(services)
   const again = async (status: number, error: string, headers: Record<string, string> = {}) =>
     respond(
       status,
-      await renderLogin({ ...loginView(found.view, call, services), email: form.email.trim(), error }),
+      await renderLogin({ ...loginView(found, call, services), email: form.email.trim(), error }),
       headers,
     )
 
@@ -54,11 +92,18 @@ export const loginSubmit: Handler = async (call, services) => {
   }
   if (check.kind === 'refused') {
     services.log.warn('login refused', about)
+    services.audit.record({
+      ...by(call),
+      action: 'login',
+      outcome: 'refused',
+      details: { provider: 'local' },
+    })
     return again(401, 'That e-mail and password do not match an account here.', {
       'www-authenticate': 'Form realm="fob"',
     })
   }
   services.log.info('login', { ...about, user: check.user.id })
+  services.audit.record({ ...asUser(call, check.user), action: 'login', details: { provider: 'local' } })
   return conclude(call, services, found.issuer, { kind: 'login', user: check.user })
 }
 
@@ -68,10 +113,9 @@ export const consentPage: Handler = async (call, services) => {
   if ('refusal' in found) return found.refusal
   const { view } = found
   const account = view.account?.email ?? view.account?.name ?? 'your account'
-  const { clientName, redirectOrigin, scopes } = view
-  const host = hostOf(services)
-  const action = call.url.pathname
-  return respond(200, await renderConsent({ action, clientName, host, redirectOrigin, account, scopes }))
+  const { clientName, selfNamed, redirectTarget, scopes } = view
+  const about = { clientName, selfNamed, redirectTarget, scopes, account }
+  return respond(200, await renderConsent({ ...about, action: call.url.pathname, host: hostOf(services) }))
 }
 
 /** `POST /auth/consent/:uid` */
@@ -84,6 +128,12 @@ export const consentSubmit: Handler = async (call, services) => {
   const { log } = services
   const about = { requestId: call.requestId, client: found.view.clientId, user: found.view.account?.id }
   log.info(form.decision === 'deny' ? 'consent denied' : 'consent given', about)
+  services.audit.record({
+    ...(found.view.account ? asUser(call, found.view.account) : by(call)),
+    action: 'consent',
+    target: found.view.clientId,
+    outcome: form.decision === 'deny' ? 'refused' : 'ok',
+  })
   return conclude(call, services, found.issuer, { kind: form.decision === 'deny' ? 'deny' : 'consent' })
 }
 
@@ -101,11 +151,12 @@ async function conclude(
   services: Services,
   issuer: Issuer,
   outcome: Parameters<Issuer['finish']>[2],
+  cookies: readonly string[] = [],
 ): Promise<Response> {
   const done = await issuer.finish(call.params.uid ?? '', call.request.headers.get('cookie'), outcome)
   if (!done) return expired(services)
   const headers = new Headers({ location: done.location, 'cache-control': 'no-store' })
-  for (const cookie of done.setCookies) headers.append('set-cookie', cookie)
+  for (const cookie of [...done.setCookies, ...cookies]) headers.append('set-cookie', cookie)
   // 303: the browser comes back with GET, and without the password.
   return new Response(null, { status: 303, headers })
 }
@@ -120,9 +171,28 @@ function isOurForm(call: Call, { settings }: Services): boolean {
   return origin === null ? headers.get('sec-fetch-site') === 'same-origin' : origin === settings.url
 }
 
-function loginView(view: InteractionView, call: Call, services: Services): LoginView {
-  const { clientName, redirectOrigin } = view
-  return { action: call.url.pathname, clientName, redirectOrigin, host: hostOf(services) }
+function loginView(
+  { view, issuer }: { view: InteractionView; issuer: Issuer },
+  call: Call,
+  services: Services,
+): LoginView {
+  const { clientName, redirectTarget } = view
+  return {
+    action: call.url.pathname,
+    clientName,
+    redirectTarget,
+    host: hostOf(services),
+    passwords: services.settings.passwords,
+    vendors: issuer.upstream.vendors.map(({ label, path }) => ({
+      label,
+      path: `${path}?interaction=${view.uid}`,
+    })),
+  }
+}
+
+/** The half of an audit entry that says who: on these pages nobody is a principal yet. */
+function asUser(call: Call, user: User): ReturnType<typeof by> {
+  return { ...by(call), tenantId: user.tenant.id, actor: accountIdOf(user) }
 }
 
 function hostOf({ settings }: Services): string {

@@ -2,6 +2,14 @@ import { HttpError } from './answer.ts'
 import type { Call } from './call.ts'
 import type { Services } from './services.ts'
 
+const PROTOCOL: ReadonlySet<string> = new Set([
+  '/oauth/token',
+  '/oauth/revoke',
+  '/oauth/introspect',
+  '/oauth/register',
+  '/oauth/device_authorization',
+])
+
 /**
  * Keeps other websites out. A browser names the site that a request comes from; whatever changes something
  * has to come from ours or from a program that is no browser. Where nobody has to log in, the `Host` must be
@@ -15,7 +23,7 @@ export function guardOrigin(call: Call, settings: Services['settings']): void {
   }
   if (method === 'GET' || method === 'HEAD') return
   // The protocol's own endpoints may be called from anywhere: they take no cookie for a credential.
-  if (call.url.pathname === '/oauth/token' || call.url.pathname === '/oauth/revoke') return
+  if (PROTOCOL.has(call.url.pathname)) return
   const origin = headers.get('origin')
   const site = headers.get('sec-fetch-site')
   const foreign =

@@ -7,8 +7,9 @@ import {
   secretKey,
 } from '../../contract/api.ts'
 import { Secret } from '../../redact/secret.ts'
-import type { Pipeline } from '../pipelines/pipelines.ts'
+import type { Pipeline, PipelineEntry } from '../pipelines/pipelines.ts'
 import { HttpError, json, notFound, readBody } from './answer.ts'
+import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { eventStream } from './event-stream.ts'
 import { readPage } from './paging.ts'
@@ -16,41 +17,55 @@ import { checkSecretLength } from './secret-length.ts'
 import type { Services } from './services.ts'
 
 /** `GET /api/pipelines` */
-export const listPipelines: Handler = async ({ url, principal }, { pipelines }) => {
-  const { items, next } = await pipelines.list(principal.tenant.id, readPage(url))
+export const listPipelines: Handler = async (call, { pipelines }) => {
+  const { items, next } = await pipelines.list(call.principal, readPage(call.url))
   return json({ items: items.map(toAnswer), next })
 }
 
-/** `GET /api/pipelines/:name`: with its source and the names of its secrets. */
+/** `GET /api/pipelines/:name`: with its source, its rule and the names of its secrets. */
 export const getPipeline: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
   const entries = await services.vault.list(pipeline.tenantId, `pipeline/${pipeline.id}`)
-  return json({ ...toAnswer(pipeline), source: pipeline.source, secrets: entries.map((entry) => entry.key) })
+  return json({
+    ...toAnswer(pipeline),
+    source: pipeline.source,
+    rbac: (await services.pipelines.rule(pipeline)) ?? null,
+    secrets: entries.map((entry) => entry.key),
+  })
 }
 
 /** `PUT /api/pipelines/:name`: creates or replaces; secrets are merged. */
 export const putPipeline: Handler = async (call, services) => {
   const name = readName(call)
   const body = await readBody(call.request, putPipelineBody)
-  if (body.rbac !== undefined) refuseRule(services)
+  if (body.rbac !== undefined) checkRule(body.rbac, services)
   const secrets = new Map(Object.entries(body.secrets ?? {}))
   for (const [key, value] of secrets) checkSecretLength(key, value, body.allowShort)
   await services.runs.check(body.source, body.filename)
-  const { pipeline, created } = await services.pipelines.put(call.principal.tenant.id, {
+  const { pipeline, created } = await services.pipelines.put(call.principal, {
     name,
     filename: body.filename,
     source: body.source,
     driver: body.driver ?? 'native',
     secrets: new Map([...secrets].map(([key, value]) => [key, new Secret(value)])),
     unsetSecrets: body.unsetSecrets ?? [],
+    rbac: body.rbac,
   })
+  const details = {
+    created,
+    ...(body.rbac === undefined ? {} : { rule: body.rbac }),
+    ...(secrets.size === 0 ? {} : { secrets: [...secrets.keys()].join(' ') }),
+    ...(body.unsetSecrets === undefined ? {} : { unset: body.unsetSecrets.join(' ') }),
+  }
+  services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
   return json(toAnswer(pipeline), { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */
 export const deletePipeline: Handler = async (call, services) => {
-  const pipeline = await findPipeline(call, services)
-  await services.pipelines.remove(pipeline)
+  const pipeline = await services.pipelines.remove(call.principal, call.params.name ?? '')
+  if (pipeline === undefined) throw notFound('pipeline')
+  services.audit.record({ ...by(call), action: 'pipeline.rm', target: pipeline.name })
   return new Response(null, { status: 204 })
 }
 
@@ -65,6 +80,8 @@ export const triggerPipeline: Handler = async (call, services) => {
     task: body.task,
     triggeredBy: call.principal.email ?? call.principal.id,
   })
+  const details = { pipeline: pipeline.name }
+  services.audit.record({ ...by(call), action: 'run.start', target: runId, details })
   if (call.request.headers.get('accept')?.includes('text/event-stream') === true) {
     return eventStream(call, services, runId, 0)
   }
@@ -78,15 +95,19 @@ function readName({ params }: Call): string {
 }
 
 async function findPipeline(call: Call, { pipelines }: Services): Promise<Pipeline> {
-  const pipeline = await pipelines.get(call.principal.tenant.id, call.params.name ?? '')
+  const pipeline = await pipelines.get(call.principal, call.params.name ?? '')
   if (pipeline === undefined) throw notFound('pipeline')
   return pipeline
 }
 
-/** S9: a rule needs to know more of a caller than Basic can say. */
-function refuseRule({ settings }: Services): never {
+/**
+ * S9: a rule needs to know more of a caller than Basic can say.
+ * @throws HttpError 400; Fault `usage` with the place where the rule is none
+ */
+function checkRule(rule: string, { settings, rbac }: Services): void {
   if (settings.strategy === 'oauth') {
-    throw new HttpError(400, 'unsupported', 'this version has no rules on pipelines yet')
+    if (rule !== '') rbac.check(rule)
+    return
   }
   throw new HttpError(
     400,
@@ -98,7 +119,7 @@ function refuseRule({ settings }: Services): never {
   )
 }
 
-function toAnswer(pipeline: Pipeline): PipelineAnswer {
+function toAnswer(pipeline: PipelineEntry): PipelineAnswer {
   return {
     id: pipeline.id,
     name: pipeline.name,
@@ -114,7 +135,7 @@ function toAnswer(pipeline: Pipeline): PipelineAnswer {
 export async function pipelineOfQuery(call: Call, { pipelines }: Services): Promise<Pipeline | undefined> {
   const name = call.url.searchParams.get('pipeline')
   if (name === null || name === '') return undefined
-  const pipeline = await pipelines.get(call.principal.tenant.id, name)
+  const pipeline = await pipelines.get(call.principal, name)
   if (pipeline === undefined) throw notFound('pipeline')
   return pipeline
 }

@@ -3,20 +3,55 @@
  * Refuses: any route that is not in this table; a wrong method is answered with 405 and what is allowed.
  */
 import type { Scope } from '../../contract/scopes.ts'
+import { listAudit } from './audit.ts'
 import type { Handler } from './call.ts'
-import { health, protectedResource, profile, tenants, userinfo } from './identity.ts'
+import type { LimitName } from './limits.ts'
+import { health, protectedResource, profile, userinfo } from './identity.ts'
+import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './auth-api.ts'
+import { githubLogin } from './auth-api-github.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './interactions.ts'
+import { upstreamBegin, upstreamCallback } from './login-upstream.ts'
 import { oauth } from './oauth.ts'
 import { deletePipeline, getPipeline, listPipelines, putPipeline, triggerPipeline } from './pipelines.ts'
-import { getRun, listRuns, runEvents, stopRun } from './runs.ts'
+import {
+  createRunner,
+  deleteRunner,
+  getRunner,
+  heartbeat,
+  listRunners,
+  regenerateRunner,
+  renameRunner,
+  runnerInstallScript,
+} from './runners.ts'
+import { getRun, listRuns, runEvents, runLog, stopRun } from './runs.ts'
 import { deleteSecret, listSecrets, putSecret } from './secrets.ts'
+import { endSessions, sessionsPage, signedIn, signIn, signOut, signOutPage } from './session-pages.ts'
+import { createServiceToken } from './service.ts'
+import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './settings-tokens.ts'
 import { front, styleSheet } from './site.ts'
+import { createDownloadToken, createToken, listTokens, revokeCurrentToken, revokeToken } from './tokens.ts'
+import { auditPage } from './settings-audit.ts'
+import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './settings-members.ts'
+import { listTenants } from './tenants.ts'
 
 /**
- * Who may call a route. `none`: anyone. `protocol`: the OAuth protocol authenticates. `session`: a page
- * bound to a browser's cookie. `any`: any valid credential. A scope: a credential that carries it.
+ * Who may call a route. `none`: anyone. `protocol`: the OAuth protocol authenticates. `interaction`: a page of
+ * a login under way, bound to its cookie. `session`: a page of somebody who is logged in in this browser; its
+ * forms carry the session's `csrf` value, which the guard checks. `any`: any valid credential. `person`: a login of
+ * somebody's own, not a token. `administrator`: one of the tenant, by a credential that was not narrowed. `runner` and `service-key`: the header of that name and nothing else. A scope: a
+ * credential that carries it.
  */
-export type Guard = 'none' | 'protocol' | 'session' | 'any' | Scope
+export type Guard =
+  | 'none'
+  | 'protocol'
+  | 'interaction'
+  | 'session'
+  | 'any'
+  | 'person'
+  | 'administrator'
+  | 'runner'
+  | 'service-key'
+  | Scope
 
 export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -24,13 +59,22 @@ export interface Route {
   path: string
   guard: Guard
   handler: Handler
+  /** Counted by address and by account, and refused with 429 beyond what `http/limits.ts` allows. */
+  limit?: LimitName
 }
 
-const route = (method: Route['method'], path: string, guard: Guard, handler: Handler): Route => ({
+const route = (
+  method: Route['method'],
+  path: string,
+  guard: Guard,
+  handler: Handler,
+  limit?: LimitName,
+): Route => ({
   method,
   path,
   guard,
   handler,
+  ...(limit === undefined ? {} : { limit }),
 })
 
 export const ROUTES: readonly Route[] = [
@@ -44,19 +88,78 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/oauth/authorize', 'protocol', oauth),
   route('POST', '/oauth/authorize', 'protocol', oauth),
   route('GET', '/oauth/authorize/:uid', 'protocol', oauth),
-  route('POST', '/oauth/token', 'protocol', oauth),
-  route('POST', '/oauth/revoke', 'protocol', oauth),
+  route('POST', '/oauth/token', 'protocol', oauth, 'token'),
+  route('POST', '/oauth/revoke', 'protocol', oauth, 'token'),
+  route('POST', '/oauth/introspect', 'protocol', oauth, 'token'),
+  route('POST', '/oauth/register', 'protocol', oauth, 'registration'),
+  route('POST', '/oauth/device_authorization', 'protocol', oauth, 'device'),
   route('GET', '/oauth/jwks', 'protocol', oauth),
   route('GET', '/oauth/userinfo', 'any', userinfo),
   route('POST', '/oauth/userinfo', 'any', userinfo),
 
-  route('GET', '/auth/login/:uid', 'session', loginPage),
-  route('POST', '/auth/login/:uid', 'session', loginSubmit),
-  route('GET', '/auth/consent/:uid', 'session', consentPage),
-  route('POST', '/auth/consent/:uid', 'session', consentSubmit),
+  route('GET', '/auth/device', 'protocol', oauth),
+  route('POST', '/auth/device', 'protocol', oauth, 'device'),
+  route('GET', '/auth/device/:uid', 'protocol', oauth),
+
+  route('GET', '/auth/login', 'none', signIn),
+  route('GET', '/auth/return', 'none', signedIn),
+  route('GET', '/auth/logout', 'session', signOutPage),
+  route('POST', '/auth/logout', 'session', signOut),
+  route('GET', '/settings/sessions', 'session', sessionsPage),
+  route('POST', '/settings/sessions', 'session', endSessions),
+
+  // The second segments are fixed by the documents (S22 to S24).
+  route('GET', '/auth/github', 'none', upstreamBegin('github'), 'login'),
+  route('GET', '/auth/github/callback', 'none', upstreamCallback('github'), 'login'),
+  route('GET', '/auth/gitlab', 'none', upstreamBegin('gitlab'), 'login'),
+  route('GET', '/auth/gitlab/callback', 'none', upstreamCallback('gitlab'), 'login'),
+  route('GET', '/auth/microsoftonline', 'none', upstreamBegin('microsoft'), 'login'),
+  route('GET', '/auth/microsoftonline/callback', 'none', upstreamCallback('microsoft'), 'login'),
+
+  route('GET', '/auth/login/:uid', 'interaction', loginPage),
+  route('POST', '/auth/login/:uid', 'interaction', loginSubmit, 'login'),
+  route('GET', '/auth/consent/:uid', 'interaction', consentPage),
+  route('POST', '/auth/consent/:uid', 'interaction', consentSubmit),
+
+  route('POST', '/api/auth/login', 'none', apiLogin, 'login'),
+  route('POST', '/api/auth/refresh', 'none', apiRefresh, 'token'),
+  route('POST', '/api/auth/token', 'none', apiExchange, 'token'),
+  route('POST', '/api/auth/logout', 'none', apiLogout, 'token'),
+  route('GET', '/api/auth/me', 'any', apiMe),
+  route('GET', '/api/auth/github', 'none', githubLogin, 'login'),
+  route('GET', '/api/auth/github/callback', 'none', upstreamCallback('github'), 'login'),
 
   route('GET', '/api/v1/profile', 'any', profile),
-  route('GET', '/api/v1/tenants', 'any', tenants),
+  route('GET', '/api/v1/tenants', 'any', listTenants),
+  route('GET', '/api/audit', 'administrator', listAudit),
+
+  route('GET', '/settings/tenants', 'session', tenantsPage),
+  route('POST', '/settings/tenants', 'session', addTenantSubmit),
+  route('GET', '/settings/members', 'session', membersPage),
+  route('POST', '/settings/members', 'session', memberSubmit),
+  route('GET', '/settings/audit', 'session', auditPage),
+
+  route('GET', '/settings/tokens', 'session', tokensPage),
+  route('GET', '/settings/tokens/new', 'session', newTokenPage),
+  route('POST', '/settings/tokens/new', 'session', newTokenSubmit, 'token-creation'),
+  route('POST', '/settings/tokens/revoke', 'session', revokeTokenSubmit),
+
+  // "current" before any ID, and "install.sh" likewise: the first row that fits answers.
+  route('POST', '/api/auth/cli-tokens', 'person', createToken, 'token-creation'),
+  route('GET', '/api/auth/cli-tokens', 'person', listTokens),
+  route('DELETE', '/api/auth/cli-tokens/current', 'any', revokeCurrentToken),
+  route('DELETE', '/api/auth/cli-tokens/:id', 'person', revokeToken),
+  route('POST', '/api/auth/service-token', 'service-key', createServiceToken, 'token-creation'),
+  route('POST', '/api/auth/download-token', 'person', createDownloadToken, 'token-creation'),
+
+  route('GET', '/api/runners', 'runners:read', listRunners),
+  route('POST', '/api/runners', 'runners:manage', createRunner, 'token-creation'),
+  route('POST', '/api/runners/heartbeat', 'runner', heartbeat),
+  route('GET', '/api/runners/install.sh', 'runners:read', runnerInstallScript),
+  route('GET', '/api/runners/:id', 'runners:read', getRunner),
+  route('PUT', '/api/runners/:id', 'runners:manage', renameRunner),
+  route('DELETE', '/api/runners/:id', 'runners:manage', deleteRunner),
+  route('POST', '/api/runners/:id/regenerate', 'runners:manage', regenerateRunner, 'token-creation'),
 
   route('GET', '/api/pipelines', 'pipelines:read', listPipelines),
   route('GET', '/api/pipelines/:name', 'pipelines:read', getPipeline),
@@ -67,6 +170,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/api/runs', 'runs:read', listRuns),
   route('GET', '/api/runs/:id', 'runs:read', getRun),
   route('GET', '/api/runs/:id/events', 'runs:read', runEvents),
+  route('GET', '/api/runs/:id/log', 'runs:read', runLog),
   route('POST', '/api/runs/:id/stop', 'runs:trigger', stopRun),
 
   route('GET', '/api/secrets', 'secrets:read', listSecrets),

@@ -1,16 +1,19 @@
 import type { RunAnswer } from '../../contract/api.ts'
 import type { RunRecord, RunRow } from '../runs/records.ts'
 import { HttpError, json, notFound } from './answer.ts'
+import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { eventStream } from './event-stream.ts'
 import { readPage } from './paging.ts'
 import type { Services } from './services.ts'
 
 /** `GET /api/runs[?pipeline=]`: newest first. */
-export const listRuns: Handler = async ({ url, principal }, { runs }) => {
-  const pipelineName = url.searchParams.get('pipeline')
-  const { items, next } = await runs.list(principal.tenant.id, {
-    ...readPage(url),
+export const listRuns: Handler = async (call, { runs, pipelines }) => {
+  const pipelineName = call.url.searchParams.get('pipeline')
+  const { items, next } = await runs.list(call.principal.tenant.id, {
+    ...readPage(call.url),
+    only: call.principal.pipelines ?? undefined,
+    except: await pipelines.hiddenFrom(call.principal),
     ...(pipelineName === null ? {} : { pipelineName }),
   })
   return json({ items: items.map(toAnswer), next })
@@ -40,19 +43,44 @@ export const runEvents: Handler = async (call, services) => {
   return eventStream(call, services, run.id, Number(last))
 }
 
+/** `GET /api/runs/:id/log`: what the run printed so far, as text for a file. It does not wait for more. */
+export const runLog: Handler = async (call, services) => {
+  const run = await findRun(call, services)
+  const pieces = services.runs.log(run.id)[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  // Pulled page by page: a log can be larger than the memory that one download should cost.
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const next = await pieces.next()
+      if (next.done === true) controller.close()
+      else controller.enqueue(encoder.encode(next.value))
+    },
+  })
+  return new Response(body, {
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'content-disposition': `attachment; filename="${run.id}.log"`,
+      'cache-control': 'no-store',
+    },
+  })
+}
+
 /** `POST /api/runs/:id/stop` */
 export const stopRun: Handler = async (call, services) => {
   const run = await findRun(call, services)
-  const by = call.principal.email ?? call.principal.id
-  if (!(await services.runs.stop(run.tenantId, run.id, `stopped by ${by}`))) {
+  const who = call.principal.email ?? call.principal.id
+  if (!(await services.runs.stop(run.tenantId, run.id, `stopped by ${who}`))) {
     throw new HttpError(409, 'conflict', `the run has ended already (${run.status})`)
   }
+  const details = { pipeline: run.pipelineName }
+  services.audit.record({ ...by(call), action: 'run.stop', target: run.id, details })
   return json({ id: run.id }, { status: 202 })
 }
 
-async function findRun({ principal, params }: Call, { runs }: Services): Promise<RunRecord> {
-  const run = await runs.get(principal.tenant.id, params.id ?? '')
-  if (run === undefined) throw notFound('run')
+/** A run of a pipeline that is hidden from the caller is hidden as well. */
+async function findRun(call: Call, { runs, pipelines }: Services): Promise<RunRecord> {
+  const run = await runs.get(call.principal.tenant.id, call.params.id ?? '')
+  if (run === undefined || !(await pipelines.sees(call.principal, run))) throw notFound('run')
   return run
 }
 

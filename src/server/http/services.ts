@@ -1,11 +1,20 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Accounts } from '../accounts/accounts.ts'
+import type { Tenants } from '../accounts/tenants.ts'
+import type { DownloadTokens } from '../accounts/download-tokens.ts'
+import type { Runners } from '../accounts/runners.ts'
+import type { ServiceKeys } from '../accounts/service-keys.ts'
+import type { CliTokens } from '../accounts/tokens.ts'
+import type { Audit } from '../audit/audit.ts'
 import type { Authenticator } from '../auth/auth.ts'
 import type { Issuer } from '../issuer/issuer.ts'
 import type { Log } from '../log.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
+import type { Rbac } from '../rbac/rbac.ts'
 import type { Runs } from '../runs/run.ts'
 import type { Vault } from '../vault/vault.ts'
+import type { Forwarded } from './forwarded.ts'
+import type { Limits } from './limits.ts'
 
 /** The server's parts, as the handlers see them. `serve.ts` builds them. */
 export interface Services {
@@ -14,6 +23,8 @@ export interface Services {
     url: string
     strategy: 'open' | 'basic' | 'oauth'
     version: string
+    /** Whether people can log in with an e-mail and a password (`--local-accounts`). */
+    passwords: boolean
     /** Hosts that a request may name; undefined: any. See `guardOrigin`. */
     hosts: ReadonlySet<string> | undefined
   }
@@ -23,6 +34,17 @@ export interface Services {
   /** Undefined unless the strategy is OAuth. */
   issuer: Issuer | undefined
   accounts: Accounts
+  tenants: Tenants
+  /** Whether a caller passes a rule; the rules of pipelines are applied in `pipelines/`. */
+  rbac: Rbac
+  limits: Limits
+  forwarded: Forwarded
+  cliTokens: CliTokens
+  runners: Runners
+  serviceKeys: ServiceKeys
+  downloads: DownloadTokens
+  /** Who did what: `record({ ...by(call), action, target })`, see `http/audit.ts`. */
+  audit: Audit
   pipelines: Pipelines
   vault: Vault
   runs: Runs

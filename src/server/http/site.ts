@@ -13,6 +13,7 @@ export const front: Handler = async (_call, { settings }) => {
       settings.strategy === 'oauth'
         ? `fob auth login -s ${settings.url}`
         : `fob pipeline list -s ${settings.url}`,
+    link: settings.strategy === 'oauth' ? { text: 'Your settings', href: '/settings/sessions' } : undefined,
     host: new URL(settings.url).host,
   })
   return new Response(html, { headers })

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { and, eq, isNull } from 'drizzle-orm'
 import type { Adapter, AdapterPayload } from 'oidc-provider'
 import * as v from 'valibot'
@@ -16,19 +16,47 @@ export interface AdapterDeps {
   clock: Clock
   /** What to throw when somebody else was faster in using up a code or a refresh token. */
   alreadyUsed: () => Error
+  /** The browser of the request that is being answered, for the list of sessions. */
+  browser: () => { userAgent: string; address: string } | undefined
 }
 
 /** What oidc-provider keeps, in the table `oidc_records`: one adapter per kind of record. */
 export function databaseAdapter(deps: AdapterDeps): (kind: string) => Adapter {
-  return (kind) => adapterOf(kind, deps)
+  const found = `${randomBytes(16).toString('hex')}.`
+  return (kind) => adapterOf(kind, deps, found)
 }
 
-function adapterOf(kind: string, { db, clock, alreadyUsed }: AdapterDeps): Adapter {
-  const place = (id: string) => and(eq(oidcRecords.kind, kind), eq(oidcRecords.id, storedId(kind, id)))
+/**
+ * A device code is looked up by what a person typed and saved again, but its ID is known to the device alone.
+ * So what is found that way has its hash for an ID, behind a mark that nobody outside of this process can
+ * make: the hash by itself opens nothing. A record of another kind that refers to it is kept without the mark.
+ */
+function marked(kind: string, mark: string) {
+  return {
+    id: (id: string) =>
+      kind === 'DeviceCode' && id.startsWith(mark) ? id.slice(mark.length) : storedId(kind, id),
+    store: (payload: Record<string, unknown>): Record<string, unknown> => {
+      const { deviceCode } = payload
+      if (typeof deviceCode !== 'string' || !deviceCode.startsWith(mark)) return payload
+      return { ...payload, deviceCode: deviceCode.slice(mark.length) }
+    },
+    load: <T extends AdapterPayload>(payload: T): T =>
+      kind === 'Interaction' && typeof payload.deviceCode === 'string'
+        ? { ...payload, deviceCode: mark + payload.deviceCode }
+        : payload,
+  }
+}
+
+function adapterOf(kind: string, { db, clock, alreadyUsed, browser }: AdapterDeps, mark: string): Adapter {
+  const by = marked(kind, mark)
+  const place = (id: string) => and(eq(oidcRecords.kind, kind), eq(oidcRecords.id, by.id(id)))
   return {
     upsert: async (id, payload, expiresIn) => {
       const row = {
-        payload: JSON.stringify(withoutBearerValues(payload)),
+        payload: JSON.stringify({
+          ...by.store(withoutBearerValues(payload)),
+          ...(kind === 'Session' ? { seen: { at: clock.now(), ...browser() } } : {}),
+        }),
         grantId: payload.grantId ?? null,
         userCode: payload.userCode ?? null,
         uid: payload.uid ?? null,
@@ -36,12 +64,12 @@ function adapterOf(kind: string, { db, clock, alreadyUsed }: AdapterDeps): Adapt
       }
       await db
         .insert(oidcRecords)
-        .values({ kind, id: storedId(kind, id), ...row })
+        .values({ kind, id: by.id(id), ...row })
         .onConflictDoUpdate({ target: [oidcRecords.kind, oidcRecords.id], set: row })
     },
     find: async (id) => {
       const [row] = await db.select().from(oidcRecords).where(place(id)).limit(1)
-      return row && toPayload(row, id)
+      return row && by.load(toPayload(row, id))
     },
     findByUid: async (uid) => {
       const where = and(eq(oidcRecords.kind, kind), eq(oidcRecords.uid, uid))
@@ -51,7 +79,7 @@ function adapterOf(kind: string, { db, clock, alreadyUsed }: AdapterDeps): Adapt
     findByUserCode: async (userCode) => {
       const where = and(eq(oidcRecords.kind, kind), eq(oidcRecords.userCode, userCode))
       const [row] = await db.select().from(oidcRecords).where(where).limit(1)
-      return row && toPayload(row, undefined)
+      return row && toPayload(row, mark + row.id)
     },
     consume: async (id) => {
       // Single use: of two that present it at the same moment, the database lets one through.
@@ -76,7 +104,8 @@ function adapterOf(kind: string, { db, clock, alreadyUsed }: AdapterDeps): Adapt
   }
 }
 
-function storedId(kind: string, id: string): string {
+/** The `id` under which a record is kept. */
+export function storedId(kind: string, id: string): string {
   return NOT_BEARER.has(kind) ? id : createHash('sha256').update(id).digest('hex')
 }
 

@@ -26,7 +26,13 @@ const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304])
 
 export interface Bridge {
   /** Lets the provider answer. @param body the request's body, already read and bounded. */
-  answer(request: Request, target: URL, body: Buffer): Promise<Response>
+  answer(
+    request: Request,
+    target: URL,
+    body: Buffer,
+    /** The peer's address, and headers of ours. */
+    from: { address: string; headers?: Readonly<Record<string, string>> },
+  ): Promise<Response>
   /** Runs `act` with a node request that carries the browser's cookies, for the provider's own methods. */
   withCookies<T>(
     cookieHeader: string | null,
@@ -52,9 +58,11 @@ export async function openBridge(deps: {
     )
 
   return {
-    answer: async (request, target, body) => {
+    answer: async (request, target, body, from) => {
       const headers: Record<string, string> = {
         ...ours,
+        ...(from.address === '' ? {} : { 'x-forwarded-for': from.address }),
+        ...from.headers,
         cookie: jar.toProvider(request.headers.get('cookie')),
       }
       for (const name of PASSED_ON) {

@@ -1,14 +1,21 @@
+import type { ClientMetadata } from 'oidc-provider'
+
 /** A program that may ask for tokens. All are public: no client secret exists anywhere (S213, RFC 8252 §8.4). */
 export interface PublicClient {
   id: string
   /** What the consent page calls it. */
   name: string
+  /** Compared exactly, but for the port of http on loopback (RFC 8252 §7.3). */
   redirectUris: readonly string[]
   /** Whether its access tokens come with a refresh token, and are therefore short-lived (ruling R6). */
   refresh: boolean
 }
 
-/** S214: the ports that the client tries, all of them registered. The literal address, never `localhost`. */
+/**
+ * S214: the ports that the client tries, all of them registered. The literal address, never `localhost`. Of a
+ * native client the provider takes any other port of that address as well (RFC 8252 §7.3): PKCE, not the port,
+ * is what keeps a code from another program of the machine.
+ */
 const LOOPBACK_PORTS = [8765, 8766, 8767, 8768, 8769] as const
 
 export const FOB_CLI: PublicClient = {
@@ -16,4 +23,59 @@ export const FOB_CLI: PublicClient = {
   name: 'fob, the command line',
   redirectUris: LOOPBACK_PORTS.map((port) => `http://127.0.0.1:${port}/callback`),
   refresh: true,
+}
+
+export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
+
+/** Ours alone: what the JSON API of logins is issued by. Refused when it comes from outside. */
+export const TICKET_GRANT = 'urn:fob:params:oauth:grant-type:ticket'
+
+/** Our own pages: they log people in by the same protocol as everybody, and ask for no token. */
+export const PAGES_CLIENT = 'fob-pages'
+/** Where the browser comes back to. */
+export const PAGES_RETURN = '/auth/return'
+/** The documented JSON API (S161 to S167), with a refresh token and without. */
+export const API_CLIENT = 'fob-api'
+export const API_LONE_CLIENT = 'fob-api-token'
+
+const PUBLIC = { token_endpoint_auth_method: 'none', id_token_signed_response_alg: 'ES256' } as const
+
+/** What the provider has to know of a program that may ask for tokens. */
+export function publicMetadata({ id, name, redirectUris, refresh }: PublicClient): ClientMetadata {
+  return {
+    ...PUBLIC,
+    client_id: id,
+    client_name: name,
+    application_type: 'native',
+    redirect_uris: [...redirectUris],
+    grant_types: ['authorization_code', DEVICE_GRANT, ...(refresh ? ['refresh_token'] : [])],
+    response_types: ['code'],
+  }
+}
+
+/** The server's own parts, as clients. @param url our public URL */
+export function internalMetadata(url: string): ClientMetadata[] {
+  const api = { ...PUBLIC, redirect_uris: [], response_types: [] }
+  return [
+    {
+      ...PUBLIC,
+      client_id: PAGES_CLIENT,
+      client_name: 'this server',
+      redirect_uris: [url + PAGES_RETURN],
+      grant_types: [],
+      response_types: ['none'],
+    },
+    {
+      ...api,
+      client_id: API_CLIENT,
+      client_name: 'A program that logged in by the API',
+      grant_types: [TICKET_GRANT, 'refresh_token'],
+    },
+    {
+      ...api,
+      client_id: API_LONE_CLIENT,
+      client_name: 'A program that logged in by the API',
+      grant_types: [TICKET_GRANT],
+    },
+  ]
 }

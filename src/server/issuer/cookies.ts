@@ -24,11 +24,24 @@ export interface CookieJar {
   toProvider(header: string | null): string
   /** A `Set-Cookie` line of the provider as a browser keeps it: its value sealed. */
   toBrowser(setCookie: string): string
+  /** The opened value of one of our cookies. */
+  read(header: string | null, name: string): string | undefined
+  /** A `Set-Cookie` line that deletes a cookie of the whole site. */
+  clear(name: string): string
 }
 
-/** S19: cookies are encrypted, each bound to its name, so that none can be read, made or exchanged. */
-export function cookieJar(seal: Seal, names: CookieNames): CookieJar {
+/**
+ * S19: cookies are encrypted, each bound to its name, so that none can be read, made or exchanged.
+ * @param sessionMaxAge seconds; when a session ends earlier, the server knows
+ */
+export function cookieJar(seal: Seal, names: CookieNames, sessionMaxAge: number): CookieJar {
   const ours = new Set(Object.values(names) as string[])
+  const secure = names.session.startsWith('__Host-') ? '; secure' : ''
+  /** Using a session prolongs it on the server; a cookie that is not sent again must not end before. */
+  const lastingLonger = (name: string, attributes: string) =>
+    name === names.session
+      ? attributes.replace(/; *expires=(?!Thu, 01 Jan 1970)[^;]+/i, `; max-age=${sessionMaxAge}`)
+      : attributes
   return {
     toProvider: (header) => {
       const opened: string[] = []
@@ -43,11 +56,19 @@ export function cookieJar(seal: Seal, names: CookieNames): CookieJar {
     toBrowser: (setCookie) => {
       const end = setCookie.indexOf(';')
       const [name, value] = split(end < 0 ? setCookie : setCookie.slice(0, end))
-      const attributes = end < 0 ? '' : setCookie.slice(end)
+      const attributes = end < 0 ? '' : lastingLonger(name, setCookie.slice(end))
       // An empty value is how a cookie is deleted.
       const sealed = value === '' ? '' : seal.seal(Buffer.from(value), name).toString('base64url')
       return `${name}=${sealed}${attributes}`
     },
+    read: (header, name) => {
+      for (const pair of (header ?? '').split(';')) {
+        const [found, value] = split(pair)
+        if (found === name) return seal.open(Buffer.from(value, 'base64url'), name)?.toString()
+      }
+      return undefined
+    },
+    clear: (name) => `${name}=; path=/; max-age=0; httponly; samesite=lax${secure}`,
   }
 }
 

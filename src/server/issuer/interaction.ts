@@ -10,8 +10,13 @@ export interface InteractionView {
   prompt: 'login' | 'consent'
   clientId: string
   clientName: string
-  /** Where the browser goes in the end: the page's policy must name it, or Chromium stops the redirect. */
-  redirectOrigin: string
+  /** Whether the program told us its name itself, when it registered. */
+  selfNamed: boolean
+  /**
+   * Where the browser goes in the end: an origin, or a scheme such as `cursor:`. The page's policy must name
+   * it, or Chromium stops the redirect. Undefined in the device flow, which ends on a page of ours.
+   */
+  redirectTarget: string | undefined
   /** The asked-for permissions that this server knows. */
   scopes: readonly Scope[]
   /** Who is logged in; on the consent page always there. */
@@ -36,7 +41,7 @@ export interface Interactions {
 const prompts = v.picklist(['login', 'consent'])
 const params = v.object({
   client_id: v.string(),
-  redirect_uri: v.string(),
+  redirect_uri: v.optional(v.string()),
   scope: v.optional(v.string(), ''),
   resource: v.optional(v.union([v.string(), v.array(v.string())]), []),
 })
@@ -46,8 +51,8 @@ export function openInteractions(deps: {
   provider: Provider
   bridge: Bridge
   accounts: Accounts
-  /** The client's name, as registered. */
-  clientName: (clientId: string) => string
+  /** The client, as registered. */
+  client: (clientId: string) => Promise<{ name: string; selfNamed: boolean }>
   /** Ends a browser's session, by the name under which interactions know it. */
   endSession: (uid: string) => Promise<void>
 }): Interactions {
@@ -71,12 +76,14 @@ export function openInteractions(deps: {
       const interaction = await current(uid, cookieHeader)
       if (!interaction || !v.is(prompts, interaction.prompt.name)) return undefined
       const asked = v.parse(params, interaction.params)
+      const client = await deps.client(asked.client_id)
       return {
         uid,
         prompt: interaction.prompt.name,
         clientId: asked.client_id,
-        clientName: deps.clientName(asked.client_id),
-        redirectOrigin: new URL(asked.redirect_uri).origin,
+        clientName: client.name,
+        selfNamed: client.selfNamed,
+        redirectTarget: asked.redirect_uri === undefined ? undefined : targetOf(asked.redirect_uri),
         scopes: asked.scope.split(' ').filter(isScope),
         account: await accountOf(accounts, interaction),
       }
@@ -94,6 +101,11 @@ export function openInteractions(deps: {
       return { location: done.value, setCookies: done.setCookies }
     },
   }
+}
+
+function targetOf(redirectUri: string): string {
+  const { origin, protocol } = new URL(redirectUri)
+  return origin === 'null' ? protocol : origin
 }
 
 async function accountOf(accounts: Accounts, interaction: Interaction): Promise<User | undefined> {

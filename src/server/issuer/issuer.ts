@@ -5,33 +5,51 @@
  * The pages are not here: `http/interactions.ts` shows them and tells `finish` what the person decided.
  */
 import { Fault } from '../../contract/fault.ts'
-import { ALL_SCOPES } from '../../contract/scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Accounts, User } from '../accounts/accounts.ts'
 import type { Db } from '../db/open.ts'
 import type { Log } from '../log.ts'
-import { readBoundedBody } from './body.ts'
-import { type Bridge, openBridge } from './bridge.ts'
-import { FOB_CLI, type PublicClient } from './clients.ts'
+import { openBridge } from './bridge.ts'
+import { FOB_CLI, PAGES_CLIENT, type PublicClient } from './clients.ts'
 import { cookieJar, cookieNames } from './cookies.ts'
+import type { DevicePages } from './device.ts'
 import { type Interactions, openInteractions } from './interaction.ts'
+import { type ApiLogins, openApiLogins } from './logins.ts'
+import { openPagesLogin, type PagesLogin } from './pages-login.ts'
+import { protocolHandler } from './protocol.ts'
 import { createProvider, DEFAULT_LIFETIMES, type ErrorPage, type Lifetimes } from './provider.ts'
-import { endSession, purgeExpiredRecords, revokeUserRecords } from './records.ts'
-import { refreshReplay } from './replay.ts'
-import { openSeal } from './seal.ts'
+import { endGrant, endLoginOf, endSession, purgeExpiredRecords, revokeUserRecords } from './records.ts'
+import { deriveKey, openSeal } from './seal.ts'
+import { openSessions, type Sessions } from './sessions.ts'
 import { loadSigningKey } from './signing-key.ts'
-import { openTokens, type Tokens, type VerifiedToken } from './tokens.ts'
+import { openTickets } from './tickets.ts'
+import { openTokens, type VerifiedToken } from './tokens.ts'
+import { openUpstreamLogins, type UpstreamLogins } from './upstream/logins.ts'
+import type { UpstreamSettings } from './upstream/upstream.ts'
 
 export interface Issuer {
-  /** Answers the protocol's routes (`isProtocolPath`); 404 for any other. */
-  handle(request: Request): Promise<Response>
+  /** Answers the protocol's routes (`protocol.ts`); 404 for any other. @param address the peer's */
+  handle(request: Request, address?: string): Promise<Response>
   /** What the page of this interaction shows; undefined when it is over, or is not this browser's. */
   interaction: Interactions['view']
   /** Takes the person's decision; undefined as above, or when it is not what the interaction is about. */
   finish: Interactions['finish']
   /** Undefined for whatever is not, or no longer, a good access token of this server. Never throws for one. */
   verifyAccessToken(token: string): Promise<VerifiedToken | undefined>
+  /** The browser's session, if somebody is logged in. */
+  sessionOf: Sessions['of']
+  sessions: Sessions
+  /** A registered program's name. */
+  clientName(clientId: string): Promise<string>
+  /** Logging in to our own pages. */
+  pages: PagesLogin
+  /** The vendors that people can log in with. */
+  upstream: UpstreamLogins
+  /** Tokens of the JSON API. */
+  api: ApiLogins
+  /** Ends everything that was issued with this access token, itself included. @returns whether it was good */
+  endTokenOf(accessToken: string): Promise<boolean>
   /** Ends all sessions, grants and tokens of the user. */
   revokeUser(user: User): Promise<void>
   /** Deletes what has expired; to be called now and then. */
@@ -49,26 +67,17 @@ export interface IssuerDeps {
   log: Log
   /** How an error looks that cannot be sent back to a client. */
   errorPage: ErrorPage
+  devicePages: DevicePages
+  /** Without it, there is no vendor. */
+  upstreams?: UpstreamSettings
+  /** For the vendors. */
+  fetch?: typeof globalThis.fetch
   lifetimes?: Partial<Lifetimes>
   /** Who may ask for tokens; without it, our command line alone. */
   clients?: readonly PublicClient[]
 }
 
 const MIN_SECRET_BYTES = 32
-
-const PATHS: ReadonlySet<string> = new Set([
-  '/.well-known/openid-configuration',
-  '/.well-known/oauth-authorization-server',
-  '/oauth/authorize',
-  '/oauth/token',
-  '/oauth/revoke',
-  '/oauth/jwks',
-])
-
-/** Which paths `handle` answers. Exact: the provider itself would also take other spellings. */
-function isProtocolPath(path: string): boolean {
-  return PATHS.has(path) || /^\/oauth\/authorize\/[\w-]{1,64}$/.test(path)
-}
 
 export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
   const { db, accounts, clock, log, sessionSecret, errorPage } = deps
@@ -82,6 +91,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
   const signingKey = await loadSigningKey({ db, seal, now: clock.now(), log })
   const cookies = cookieNames(base.protocol === 'https:')
   const lifetimes = { ...DEFAULT_LIFETIMES, ...deps.lifetimes }
+  const tickets = openTickets(clock)
   const provider = await createProvider({
     db,
     url: base.origin,
@@ -91,27 +101,74 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     lifetimes,
     clients,
     tokens,
+    tickets,
     signingKey,
     cookies,
     errorPage,
+    devicePages: deps.devicePages,
   })
-  const jar = cookieJar(openSeal(sessionSecret, 'cookies'), cookies)
+  const cookieSeal = openSeal(sessionSecret, 'cookies')
+  const jar = cookieJar(cookieSeal, cookies, lifetimes.sessionAbsolute)
   const callback = provider.callback()
   const bridge = await openBridge({ handler: (req, res) => void callback(req, res), base, jar })
-  const clientName = (id: string) => clients.find((client) => client.id === id)?.name ?? id
+  const ours = new Set(clients.map(({ id }) => id))
+  const client = async (id: string) => {
+    const found = await provider.Client.find(id)
+    return { name: found?.clientName ?? id, selfNamed: !ours.has(id) }
+  }
   const interactions = openInteractions({
     provider,
     bridge,
     accounts,
-    clientName,
+    client,
     endSession: (uid) => endSession(db, uid),
   })
+  const sessions = openSessions({
+    db,
+    clock,
+    accounts,
+    jar,
+    lifetimes,
+    cookieName: cookies.session,
+    csrfKey: deriveKey(sessionSecret, 'form values'),
+    internalClients: new Set([PAGES_CLIENT]),
+  })
+  const url = base.origin
+  const handle = protocolHandler({ provider, bridge, tokens, clock, url })
 
   return {
-    handle: protocolHandler({ bridge, tokens, clock, clients }),
+    handle: (request, address = '') => handle(request, address),
     interaction: (uid, cookies) => interactions.view(uid, cookies),
     finish: (uid, cookies, outcome) => interactions.finish(uid, cookies, outcome),
     verifyAccessToken: (token) => tokens.verify(token),
+    sessionOf: (cookies) => sessions.of(cookies),
+    sessions,
+    clientName: async (id) => (await client(id)).name,
+    pages: openPagesLogin({ url, seal: openSeal(sessionSecret, 'page addresses') }),
+    upstream: openUpstreamLogins({
+      settings: deps.upstreams ?? {},
+      fetch: deps.fetch ?? globalThis.fetch,
+      url,
+      seal: cookieSeal,
+      accounts,
+      clock,
+      log,
+    }),
+    api: openApiLogins({
+      provider,
+      bridge,
+      handle,
+      tickets,
+      accounts,
+      clock,
+      url,
+      endGrant: (grantId) => endGrant(db, grantId, clock.now()),
+    }),
+    endTokenOf: async (token) => {
+      const verified = await tokens.verify(token)
+      if (verified) await endLoginOf(db, verified.jti, clock.now())
+      return verified !== undefined
+    },
     revokeUser: (user) => revokeUserRecords(db, user),
     purgeExpired: () => purgeExpiredRecords(db, clock.now()),
   }
@@ -124,58 +181,4 @@ function publicUrl(text: string): URL {
   throw new Fault('config', 'the public URL must be http or https, without a path', {
     hint: 'for example https://ci.example.com',
   })
-}
-
-function protocolHandler(deps: {
-  bridge: Bridge
-  tokens: Tokens
-  clock: Clock
-  clients: readonly PublicClient[]
-}): Issuer['handle'] {
-  const { bridge, tokens, clients } = deps
-  const replay = refreshReplay(deps.clock)
-
-  const revokeJwt = async (form: URLSearchParams): Promise<Response> => {
-    const clientId = form.get('client_id') ?? ''
-    if (!clients.some((client) => client.id === clientId)) return oauthError(401, 'invalid_client')
-    await tokens.revoke(form.get('token') ?? '', clientId)
-    // RFC 7009 §2.2: the answer is the same whether or not there was anything to revoke.
-    return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })
-  }
-
-  return async (request) => {
-    const target = new URL(request.url)
-    if (!isProtocolPath(target.pathname)) return oauthError(404, 'not_found')
-    if (request.method === 'POST' && target.pathname.startsWith('/oauth/authorize')) {
-      // Our session cookie does not travel with another site's POST (SameSite), so there is only GET.
-      return oauthError(405, 'invalid_request', { allow: 'GET, HEAD' })
-    }
-    const body = await readBoundedBody(request)
-    if (!body) return oauthError(413, 'invalid_request')
-    const answer = () => bridge.answer(request, withDefaultScope(target), body)
-    if (request.method !== 'POST') return answer()
-    const form = new URLSearchParams(body.toString())
-    // The provider revokes what it keeps, and it does not keep JWTs: those are ours to revoke.
-    if (target.pathname === '/oauth/revoke' && isJwt(form.get('token'))) return revokeJwt(form)
-    if (target.pathname === '/oauth/token' && form.get('grant_type') === 'refresh_token') {
-      return replay([body.toString(), request.headers.get('authorization') ?? ''], answer)
-    }
-    return answer()
-  }
-}
-
-/** RFC 6749 §3.3: without a scope, the default one. The consent page lists what that is. */
-function withDefaultScope(target: URL): URL {
-  if (target.pathname !== '/oauth/authorize' || target.searchParams.get('scope')) return target
-  const url = new URL(target)
-  url.searchParams.set('scope', ['openid', 'profile', 'email', ...ALL_SCOPES].join(' '))
-  return url
-}
-
-function isJwt(token: string | null): boolean {
-  return token !== null && token.split('.').length === 3
-}
-
-function oauthError(status: number, error: string, headers: Record<string, string> = {}): Response {
-  return Response.json({ error }, { status, headers: { 'cache-control': 'no-store', ...headers } })
 }

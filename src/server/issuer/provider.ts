@@ -1,13 +1,17 @@
+import type { EventEmitter } from 'node:events'
 import type { JWK } from 'jose'
-import type { Account, Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { Account, Configuration, KoaContextWithOIDC, Provider, ResourceServer } from 'oidc-provider'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { accountIdOf, type Accounts, type User } from '../accounts/accounts.ts'
 import type { Db } from '../db/open.ts'
 import type { Log } from '../log.ts'
 import { databaseAdapter } from './adapter.ts'
-import type { PublicClient } from './clients.ts'
+import { internalMetadata, PAGES_CLIENT, type PublicClient, publicMetadata } from './clients.ts'
 import type { CookieNames } from './cookies.ts'
+import { DEVICE_PATH, deviceFlow, type DevicePages } from './device.ts'
+import { sessionEnd } from './sessions.ts'
+import { registerTicketGrant, type Tickets } from './tickets.ts'
 import { TOKEN_ISSUER, type Tokens } from './tokens.ts'
 
 /** What the provider shows in a browser when there is nowhere to send the browser back to. */
@@ -33,6 +37,8 @@ export interface Lifetimes {
   grant: number
   /** A browser's session, from its last use. */
   session: number
+  /** A browser's session from its login, however much it is used. */
+  sessionAbsolute: number
   /** From the authorize URL to the answer of its last page. */
   interaction: number
 }
@@ -45,10 +51,13 @@ export const DEFAULT_LIFETIMES: Lifetimes = {
   refreshToken: 30 * DAY,
   grant: 365 * DAY,
   session: DAY,
+  sessionAbsolute: 14 * DAY,
   interaction: 15 * 60,
 }
 
 const CODE_SECONDS = 60
+/** RFC 8628: how long a person has for typing the code. */
+const DEVICE_CODE_SECONDS = 10 * 60
 
 export interface ProviderDeps {
   db: Db
@@ -62,9 +71,14 @@ export interface ProviderDeps {
   signingKey: JWK
   cookies: CookieNames
   errorPage: ErrorPage
+  devicePages: DevicePages
+  tickets: Tickets
 }
 
-/** oidc-provider, set up for RFC 9700: code flow alone, PKCE by S256 alone, exact redirect URIs, rotation. */
+/**
+ * oidc-provider, set up for RFC 9700: code flow alone, PKCE by S256 alone, rotation. Redirect URIs are compared
+ * exactly, but for the port of http on loopback, of which a native client takes any (RFC 8252 §7.3).
+ */
 export async function createProvider(deps: ProviderDeps): Promise<Provider> {
   const library = await importQuietly()
   const { errors } = library
@@ -72,18 +86,20 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
     const colon = accountId.indexOf(':')
     return deps.accounts.bySubject(accountId.slice(0, colon), accountId.slice(colon + 1))
   }
+  const api = apiResource(deps)
   const configuration: Configuration = {
     ...protocol(deps),
     adapter: databaseAdapter({
       db: deps.db,
       clock: deps.clock,
       alreadyUsed: () => new errors.InvalidGrant('already used'),
+      browser: () => browserOf(library.Provider.ctx),
     }),
     findAccount: async (_ctx, id) => {
       const user = await findUser(id)
       return user && toAccount(user)
     },
-    features: features(deps, () => new errors.InvalidTarget()),
+    features: features(deps, api, () => new errors.InvalidTarget()),
     formats: {
       customizers: {
         jwt: async (_ctx, token, jwt) => {
@@ -109,6 +125,7 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
   const provider = new library.Provider(deps.url, configuration)
   // The bridge sets host and scheme from the settings and passes on no forwarding header of the caller.
   provider.proxy = true
+  registerTicketGrant(provider, { tickets: deps.tickets, url: deps.url, api, errors })
   logEvents(provider, deps.log)
   return provider
 }
@@ -117,27 +134,28 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
 function protocol({ clients, cookies, lifetimes, signingKey, url }: ProviderDeps): Configuration {
   const attributes = { httpOnly: true, sameSite: 'lax', secure: url.startsWith('https:') } as const
   return {
-    clients: clients.map(({ id, name, redirectUris, refresh }) => ({
-      client_id: id,
-      client_name: name,
-      application_type: 'native',
-      token_endpoint_auth_method: 'none',
-      redirect_uris: [...redirectUris],
-      grant_types: refresh ? ['authorization_code', 'refresh_token'] : ['authorization_code'],
-      response_types: ['code'],
-      id_token_signed_response_alg: 'ES256',
-    })),
+    clients: [...clients.map(publicMetadata), ...internalMetadata(url)],
     routes: {
       authorization: '/oauth/authorize',
       token: '/oauth/token',
       revocation: '/oauth/revoke',
       jwks: '/oauth/jwks',
+      registration: '/oauth/register',
+      device_authorization: '/oauth/device_authorization',
+      code_verification: DEVICE_PATH,
     },
     // The API serves this route: the provider's own cannot take access tokens that are JWTs.
-    discovery: { userinfo_endpoint: `${url}/oauth/userinfo` },
+    // Introspection is ours as well, for the same reason.
+    discovery: {
+      userinfo_endpoint: `${url}/oauth/userinfo`,
+      introspection_endpoint: `${url}/oauth/introspect`,
+      // RFC 8414 §2: also the name of an access token type.
+      introspection_endpoint_auth_methods_supported: ['Bearer'],
+    },
     scopes: ['openid', 'offline_access', ...ALL_SCOPES],
     claims: { openid: ['sub'], profile: ['name', 'nickname', 'updated_at'], email: ['email'] },
-    responseTypes: ['code'],
+    // `none` is what our own pages use: a login, and no token.
+    responseTypes: ['code', 'none'],
     clientAuthMethods: ['none'],
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     pkce: { required: () => true },
@@ -148,6 +166,7 @@ function protocol({ clients, cookies, lifetimes, signingKey, url }: ProviderDeps
     // RFC 8252 §8.6: anybody on the machine can claim to be a native client, so each login is consented to
     // by itself, and its grant ends with it: a logout in one terminal leaves the others alone.
     loadExistingGrant: async (ctx) => {
+      if (ctx.oidc.client?.clientId === PAGES_CLIENT) return pagesGrant(ctx)
       const grantId = ctx.oidc.result?.consent?.grantId
       return grantId === undefined ? undefined : ctx.oidc.provider.Grant.find(grantId)
     },
@@ -160,16 +179,49 @@ function protocol({ clients, cookies, lifetimes, signingKey, url }: ProviderDeps
           ? lifetimes.accessTokenWithRefresh
           : lifetimes.accessTokenAlone,
       AuthorizationCode: CODE_SECONDS,
+      DeviceCode: DEVICE_CODE_SECONDS,
       Grant: lifetimes.grant,
       IdToken: lifetimes.accessTokenWithRefresh,
       Interaction: lifetimes.interaction,
       RefreshToken: lifetimes.refreshToken,
-      Session: lifetimes.session,
+      // A session that nobody has logged in to only carries a form for a while.
+      Session: (_ctx, { accountId, loginTs }) => {
+        const now = Math.floor(Date.now() / 1000)
+        if (accountId === undefined) return lifetimes.interaction
+        return Math.max(1, sessionEnd(lifetimes, loginTs ?? now, now) - now)
+      },
     },
   }
 }
 
-function features({ tokens, url }: ProviderDeps, invalidTarget: () => Error): Configuration['features'] {
+/** Logging in to our own pages is asking for nothing, so there is nothing to consent to. */
+function pagesGrant({ oidc }: KoaContextWithOIDC) {
+  const accountId = oidc.session?.accountId
+  if (accountId === undefined) return undefined
+  const grant = new oidc.provider.Grant({ accountId, clientId: PAGES_CLIENT })
+  grant.addOIDCScope('openid')
+  return grant
+}
+
+function browserOf(ctx: KoaContextWithOIDC | undefined): { userAgent: string; address: string } | undefined {
+  return ctx && { userAgent: ctx.get('user-agent').slice(0, 300), address: ctx.ip }
+}
+
+/** The API as a resource (RFC 8707): what makes every access token a JWT for it. */
+function apiResource({ tokens, url }: ProviderDeps): ResourceServer {
+  return {
+    scope: ALL_SCOPES.join(' '),
+    audience: url,
+    accessTokenFormat: 'jwt',
+    jwt: { sign: { alg: 'HS256', key: tokens.key } },
+  }
+}
+
+function features(
+  { devicePages, errorPage, url }: ProviderDeps,
+  api: ResourceServer,
+  invalidTarget: () => Error,
+): Configuration['features'] {
   return {
     devInteractions: { enabled: false },
     dPoP: { enabled: false },
@@ -180,18 +232,16 @@ function features({ tokens, url }: ProviderDeps, invalidTarget: () => Error): Co
       enabled: true,
       allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
     },
-    // RFC 8707: the API is the one resource, asked for or not. That is what makes every access token a JWT.
+    deviceFlow: deviceFlow(devicePages, errorPage),
+    // What may be registered is decided before (`registration.ts`).
+    registration: { enabled: true, initialAccessToken: false, issueRegistrationAccessToken: false },
+    // RFC 8707: the API is the one resource, asked for or not.
     resourceIndicators: {
       enabled: true,
       defaultResource: async () => url,
       getResourceServerInfo: async (_ctx, resource) => {
         if (resource !== url && resource !== `${url}/`) throw invalidTarget()
-        return {
-          scope: ALL_SCOPES.join(' '),
-          audience: url,
-          accessTokenFormat: 'jwt',
-          jwt: { sign: { alg: 'HS256', key: tokens.key } },
-        }
+        return api
       },
     },
   }
@@ -234,12 +284,17 @@ function logEvents(provider: Provider, log: Log): void {
   provider.on('authorization.error', refused)
   provider.on('grant.error', refused)
   provider.on('revocation.error', refused)
-  provider.on('server_error', (ctx, error) =>
+  provider.on('code_verification.error', refused)
+  provider.on('device_resume.error', refused)
+  const failed = (ctx: KoaContextWithOIDC, error: Error) =>
     log.error('authorization server failed', {
       route: ctx.oidc?.route ?? ctx.path,
       error: `${error.name}: ${error.message}`,
-    }),
-  )
+    })
+  provider.on('server_error', failed)
+  // Without a listener, the library prints what fails outside its own handlers to standard error.
+  const app: Pick<EventEmitter, 'on'> = provider
+  app.on('error', (error: Error, ctx: KoaContextWithOIDC) => failed(ctx, error))
 }
 
 /** The library warns on standard error that Bun is not Node.js. We test on Bun; our users cannot act on it. */

@@ -2,7 +2,9 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import type { Secret } from '../../redact/secret.ts'
 
 /** What the session secret gives keys for. A new use is a new line here, never a shared key. */
-export type SealPurpose = 'cookies' | 'server keys'
+export type SealPurpose = 'cookies' | 'server keys' | 'page addresses'
+/** Of keys that are no sealing keys. */
+export type KeyPurpose = SealPurpose | 'form values'
 
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
@@ -14,9 +16,13 @@ export interface Seal {
   open(sealed: Buffer, context: string): Buffer | undefined
 }
 
+export function deriveKey(sessionSecret: Secret, purpose: KeyPurpose): Buffer {
+  return Buffer.from(hkdfSync('sha256', sessionSecret.reveal(), '', `fob ${purpose} v1`, 32))
+}
+
 /** AES-256-GCM under a key that HKDF-SHA256 (RFC 5869) draws from the session secret for one purpose. */
 export function openSeal(sessionSecret: Secret, purpose: SealPurpose): Seal {
-  const key = Buffer.from(hkdfSync('sha256', sessionSecret.reveal(), '', `fob ${purpose} v1`, 32))
+  const key = deriveKey(sessionSecret, purpose)
   return {
     seal: (plain, context) => {
       const nonce = randomBytes(NONCE_BYTES)

@@ -20,6 +20,8 @@ export interface VerifiedToken {
   scopes: readonly Scope[]
   jti: string
   clientId: string
+  /** Seconds since 1970. */
+  expiresAt: number
 }
 
 const claims = v.object({
@@ -93,7 +95,7 @@ export function openTokens(deps: {
       const user = await accounts.byId(issued.userId)
       if (!user || user.subject !== found.sub || user.provider !== found.provider) return undefined
       const scopes = found.scope.split(' ').filter(isScope)
-      return { user, scopes, jti: found.jti, clientId: found.client_id }
+      return { user, scopes, jti: found.jti, clientId: found.client_id, expiresAt: found.exp }
     },
     revoke: async (token, clientId) => {
       // The signature is what matters here; with the epoch as "now", no token has expired.

@@ -1,16 +1,26 @@
 /**
- * Owns: the pipelines of a tenant: their source, and the life of their secrets with them.
- * Refuses: to show one tenant's pipelines to another; every function takes the tenant.
+ * Owns: the pipelines of a tenant: their source, the rule that says who sees them, and the life of their
+ * secrets with them.
+ * Refuses: to show a pipeline to a caller of another tenant, to one whom its rule shuts out, or to a
+ * credential that does not reach it: every function takes the caller, so none can be asked without one.
  */
-import { and, asc, eq, gt } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm'
+import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
 import { pipelines as table } from '../db/schema.ts'
+import { isAdministrator, type Principal, reaches } from '../rbac/principal.ts'
+import type { Rbac } from '../rbac/rbac.ts'
 import type { Vault } from '../vault/vault.ts'
+import { hiddenFrom, outside, ruleOf, setRule } from './visibility.ts'
 
 export type Pipeline = typeof table.$inferSelect
+/** As lists have it: a page of 200 sources could be 200 MiB. */
+export type PipelineEntry = Omit<Pipeline, 'source'>
+
+const { source: _source, ...ENTRY_COLUMNS } = getTableColumns(table)
 
 export interface PutPipeline {
   name: string
@@ -21,88 +31,137 @@ export interface PutPipeline {
   /** Merged into those that the pipeline has already. */
   secrets: ReadonlyMap<string, Secret>
   unsetSecrets: readonly string[]
+  /** Who may see it: an expression that was checked. Empty: everybody of the tenant. Undefined: as before. */
+  rbac?: string | undefined
+}
+
+/** What belongs to a tenant and a pipeline: a run, a secret, a pipeline itself. */
+export interface Owned {
+  tenantId: string
+  pipelineId: string
 }
 
 export interface Pipelines {
-  put(tenantId: string, request: PutPipeline): Promise<{ pipeline: Pipeline; created: boolean }>
-  get(tenantId: string, name: string): Promise<Pipeline | undefined>
+  /**
+   * Creates or replaces. One that is hidden from the caller can be replaced by an administrator of the tenant
+   * alone: else a rule that fits nobody any more could never be taken away.
+   * @throws Fault `not_found` for any other caller, and for a credential that does not reach it
+   */
+  put(caller: Principal, request: PutPipeline): Promise<{ pipeline: Pipeline; created: boolean }>
+  get(caller: Principal, name: string): Promise<Pipeline | undefined>
+  /** The rule of a pipeline; undefined: none. */
+  rule(pipeline: Pipeline): Promise<string | undefined>
   /** By name. `cursor` is the last name of the page before. */
   list(
-    tenantId: string,
+    caller: Principal,
     page: { limit: number; cursor?: string },
-  ): Promise<{ items: Pipeline[]; next: string | null }>
-  names(tenantId: string): Promise<{ id: string; name: string }[]>
-  /** With its secrets. Its runs stay on record. */
-  remove(pipeline: Pipeline): Promise<void>
+  ): Promise<{ items: PipelineEntry[]; next: string | null }>
+  names(caller: Principal): Promise<{ id: string; name: string }[]>
+  /** With its secrets; as with `put`, an administrator can remove a hidden one. Its runs stay on record. */
+  remove(caller: Principal, name: string): Promise<Pipeline | undefined>
+  /** The IDs of the tenant's pipelines, also of deleted ones, that do not exist for this caller. */
+  hiddenFrom(caller: Principal): Promise<ReadonlySet<string>>
+  /** Whether the caller sees what belongs to a pipeline. A credential for some pipelines sees those alone. */
+  sees(caller: Principal, owned: Owned): Promise<boolean>
 }
 
-export function openPipelines({ db, clock, vault }: { db: Db; clock: Clock; vault: Vault }): Pipelines {
-  const get: Pipelines['get'] = async (tenantId, name) => {
+export function openPipelines(deps: { db: Db; clock: Clock; vault: Vault; rbac: Rbac }): Pipelines {
+  const { db, clock, vault } = deps
+  const hidden = (caller: Principal) => hiddenFrom(deps, caller)
+  const find = async (tenantId: string, name: string): Promise<Pipeline | undefined> => {
     const [row] = await db
       .select()
       .from(table)
       .where(and(eq(table.tenantId, tenantId), eq(table.name, name)))
     return row
   }
+  const sees = async (caller: Principal, { tenantId, pipelineId }: Owned): Promise<boolean> =>
+    tenantId === caller.tenant.id && reaches(caller, pipelineId) && !(await hidden(caller)).has(pipelineId)
+  const get: Pipelines['get'] = async (caller, name) => {
+    const row = await find(caller.tenant.id, name)
+    return row && (await sees(caller, { tenantId: row.tenantId, pipelineId: row.id })) ? row : undefined
+  }
 
   return {
     get,
+    sees,
+    hiddenFrom: hidden,
+    rule: ({ id }) => ruleOf(db, id),
 
-    async put(tenantId, request) {
-      const before = await get(tenantId, request.name)
+    async put(caller, request) {
+      const tenantId = caller.tenant.id
+      const before = await find(tenantId, request.name)
+      if (before && !isAdministrator(caller) && !(await get(caller, request.name))) {
+        throw new Fault('not_found', 'pipeline not found')
+      }
+      if (!before && caller.pipelines !== null) {
+        // As if it were hidden: which names are taken is not for such a token to find out.
+        throw new Fault('not_found', 'pipeline not found')
+      }
       const id = before?.id ?? newId('pip')
-      // Secrets first: a pipeline never stands there without the secrets that were sent with it.
+      // Rule and secrets first: a pipeline never stands there without what was sent with it.
+      if (request.rbac !== undefined) await setRule(deps, { tenantId, pipelineId: id }, request.rbac)
       await storeSecrets(vault, tenantId, id, request)
-      const { name, filename, source, driver } = request
-      const now = clock.now()
-      const [pipeline] = await db
-        .insert(table)
-        .values({
-          id,
-          tenantId,
-          name,
-          filename,
-          source,
-          driver,
-          paused: false,
-          createdAt: now,
-          updatedAt: now,
-        })
-        .onConflictDoUpdate({
-          target: [table.tenantId, table.name],
-          set: { filename, source, driver, updatedAt: now },
-        })
-        .returning()
-      if (pipeline === undefined) throw new Error('an upsert returns its row')
-      // Somebody else made a pipeline of this name in between: theirs was updated, so the secrets follow.
+      const pipeline = await upsert(db, clock.now(), { tenantId, id, ...request })
+      // Somebody else made a pipeline of this name in between: theirs was updated, so the rest follows.
       if (pipeline.id !== id) {
+        if (request.rbac !== undefined) {
+          await setRule(deps, { tenantId, pipelineId: pipeline.id }, request.rbac)
+          await setRule(deps, { tenantId, pipelineId: id }, '')
+        }
         await storeSecrets(vault, tenantId, pipeline.id, request)
         await vault.removeScope(tenantId, `pipeline/${id}`)
       }
       return { pipeline, created: before === undefined }
     },
 
-    async list(tenantId, { limit, cursor }) {
+    async list(caller, { limit, cursor }) {
       const after = cursor === undefined ? undefined : gt(table.name, cursor)
       const rows = await db
-        .select()
+        .select(ENTRY_COLUMNS)
         .from(table)
-        .where(and(eq(table.tenantId, tenantId), after))
+        .where(
+          and(eq(table.tenantId, caller.tenant.id), after, outside(caller, await hidden(caller), table.id)),
+        )
         .orderBy(asc(table.name))
         .limit(limit + 1)
       const items = rows.slice(0, limit)
       return { items, next: rows.length > limit ? (items.at(-1)?.name ?? null) : null }
     },
 
-    async names(tenantId) {
-      return db.select({ id: table.id, name: table.name }).from(table).where(eq(table.tenantId, tenantId))
+    async names(caller) {
+      return db
+        .select({ id: table.id, name: table.name })
+        .from(table)
+        .where(and(eq(table.tenantId, caller.tenant.id), outside(caller, await hidden(caller), table.id)))
     },
 
-    async remove({ tenantId, id }) {
+    async remove(caller, name) {
+      const pipeline = isAdministrator(caller) ? await find(caller.tenant.id, name) : await get(caller, name)
+      if (pipeline === undefined) return undefined
+      const { tenantId, id } = pipeline
       await db.delete(table).where(and(eq(table.tenantId, tenantId), eq(table.id, id)))
       await vault.removeScope(tenantId, `pipeline/${id}`)
+      return pipeline
     },
   }
+}
+
+async function upsert(
+  db: Db,
+  now: number,
+  { tenantId, id, name, filename, source, driver }: PutPipeline & { tenantId: string; id: string },
+): Promise<Pipeline> {
+  const [pipeline] = await db
+    .insert(table)
+    .values({ id, tenantId, name, filename, source, driver, paused: false, createdAt: now, updatedAt: now })
+    .onConflictDoUpdate({
+      target: [table.tenantId, table.name],
+      set: { filename, source, driver, updatedAt: now },
+    })
+    .returning()
+  if (pipeline === undefined) throw new Error('an upsert returns its row')
+  return pipeline
 }
 
 async function storeSecrets(vault: Vault, tenantId: string, id: string, request: PutPipeline): Promise<void> {

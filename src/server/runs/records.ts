@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, lt } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../contract/events.ts'
 import type { Db } from '../db/open.ts'
@@ -15,6 +15,10 @@ export interface RunQuery {
   limit: number
   /** The `next` of the page before. */
   cursor?: string | undefined
+  /** IDs of the pipelines whose runs may be shown; without it, all. */
+  only?: ReadonlySet<string> | undefined
+  /** IDs of the pipelines whose runs may not. */
+  except?: ReadonlySet<string> | undefined
 }
 
 export async function findRun(db: Db, tenantId: string, id: string): Promise<RunRow | undefined> {
@@ -36,7 +40,7 @@ export async function findRecord(db: Db, tenantId: string, id: string): Promise<
 export async function listRuns(
   db: Db,
   tenantId: string,
-  { pipelineName, limit, cursor }: RunQuery,
+  { pipelineName, limit, cursor, only, except }: RunQuery,
 ): Promise<{ items: RunRow[]; next: string | null }> {
   const rows = await db
     .select()
@@ -46,12 +50,19 @@ export async function listRuns(
         eq(runs.tenantId, tenantId),
         pipelineName === undefined ? undefined : eq(runs.pipelineName, pipelineName),
         cursor === undefined ? undefined : lt(runs.id, cursor),
+        only === undefined ? undefined : sql`${runs.pipelineId} IN ${among(only)}`,
+        except === undefined ? undefined : sql`${runs.pipelineId} NOT IN ${among(except)}`,
       ),
     )
     .orderBy(desc(runs.id))
     .limit(limit + 1)
   const items = rows.slice(0, limit)
   return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
+}
+
+/** As one JSON value: a list of parameters has an end. */
+function among(ids: ReadonlySet<string>) {
+  return sql`(SELECT value FROM json_each(${JSON.stringify([...ids])}))`
 }
 
 export async function readEvents(
@@ -70,4 +81,18 @@ export async function readEvents(
     const event = v.parse(runEventSchema, { type, data: JSON.parse(data) as unknown })
     return Object.assign(event, { id })
   })
+}
+
+const LOG_PAGE = 500
+
+/** What a run has printed so far, in pieces of a page of events. */
+export async function* readLog(db: Db, runId: string): AsyncGenerator<string> {
+  for (let after = 0; ;) {
+    const events = await readEvents(db, runId, after, LOG_PAGE)
+    const text = events.map((event) => (event.type === 'log' ? event.data.data : '')).join('')
+    if (text !== '') yield text
+    const last = events.at(-1)
+    if (last === undefined || events.length < LOG_PAGE) return
+    after = last.id
+  }
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
+import { namedRecord } from '../../contract/names.ts'
 
 /** No task is let run for longer; also what a timer can count. */
 const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000
@@ -35,7 +36,7 @@ const taskRequest = v.strictObject({
     user: v.optional(text),
   }),
   env: v.optional(
-    v.record(
+    namedRecord(
       v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_.-]*$/, 'is not a name for a variable')),
       v.union([text, v.number(), v.boolean()]),
     ),

@@ -27,6 +27,7 @@ import {
   findRun,
   listRuns,
   readEvents,
+  readLog,
   type RunQuery,
   type RunRecord,
   type RunRow,
@@ -58,6 +59,8 @@ export interface Runs {
    * @throws Fault `not_found`, when it is first read from.
    */
   events(tenantId: string, id: string, after: number, signal: AbortSignal): AsyncIterable<NumberedEvent>
+  /** What a run has printed so far, of all its tasks in order. Empty where there is no such run. */
+  log(id: string): AsyncIterable<string>
   /**
    * Begins to stop a run: its script at once, its tasks by TERM and after 10 s by KILL. Its `exit` event tells
    * when it is done. A run whose end could not be recorded is recorded as stopped. False when there is no such
@@ -260,6 +263,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     get: (tenantId, id) => findRecord(db, tenantId, id),
     list: (tenantId, query) => listRuns(db, tenantId, query),
     events,
+    log: (id) => readLog(db, id),
     stop,
     check,
     close,

@@ -17,10 +17,12 @@ export interface PageParts {
   host?: string | undefined
   /** Origins beyond ours to which a form's answer may redirect. */
   formAction?: readonly string[]
+  /** For tables and lists, where there is room. */
+  wide?: boolean
 }
 
 /** A document with everything around `main`, and the headers that go with it. */
-export async function page({ title, main, host, formAction = [] }: PageParts): Promise<Page> {
+export async function page({ title, main, host, formAction = [], wide = false }: PageParts): Promise<Page> {
   const document = await html`<!doctype html>
     <html lang="en">
       <head>
@@ -32,7 +34,7 @@ export async function page({ title, main, host, formAction = [] }: PageParts): P
         <link rel="icon" href="${ICON}" />
         <link rel="stylesheet" href="/assets/fob.css" />
       </head>
-      <body>
+      <body ${wide ? html`class="wide"` : ''}>
         <header class="brand">${MARK}<span>fob</span></header>
         <main>${main}</main>
         <footer>${host === undefined ? '' : html`<span class="host">${host}</span>`}</footer>

@@ -74,7 +74,6 @@ describe('the local accounts', () => {
       provider: 'github',
       subject: '1',
       email: 'ada@example.com',
-      role: 'admin',
       tenantId: accounts.defaultTenant().id,
       organizations: [],
       groups: [],

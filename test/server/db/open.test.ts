@@ -1,14 +1,22 @@
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { is } from 'drizzle-orm'
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core'
+import { Fault } from '../../../src/contract/fault.ts'
 import { claimFolder } from '../../../src/server/db/exclusive.ts'
+import { prepareFile } from '../../../src/server/db/files.ts'
 import { MIGRATIONS } from '../../../src/server/db/migrations.ts'
 import { openDatabase } from '../../../src/server/db/open.ts'
 import * as schema from '../../../src/server/db/schema.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
+
+function file(): string {
+  const path = join(temporaryFolder(), 'a-file')
+  writeFileSync(path, 'x')
+  return path
+}
 
 const freshPath = () => join(temporaryFolder(), 'data', 'fob.db')
 
@@ -72,6 +80,66 @@ describe('the database', () => {
     expect(() => claimFolder(folder)).toThrow('another server is using')
     first.release()
     claimFolder(folder).release()
+  })
+})
+
+test('a file is made for its owner alone from the first moment, whatever the umask; one that is there stays', () => {
+  const path = freshPath()
+  const umask = process.umask(0)
+  try {
+    prepareFile(path)
+  } finally {
+    process.umask(umask)
+  }
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700)
+  writeFileSync(path, 'kept')
+  prepareFile(path)
+  expect(readFileSync(path, 'utf8')).toBe('kept')
+})
+
+describe('what the system refuses is a fault with the path and the cause', () => {
+  test.each<[string, () => string, RegExp]>([
+    ['a folder that is a file', file, /a file stands in its place/],
+    ['a folder in a file', () => join(file(), 'data'), /a part of its path is no folder/],
+    ['/proc/nope', () => '/proc/nope', /cannot be made there/],
+    ['a file system that takes none', () => '/sys/kernel', /permission denied|read-only/],
+  ])('%s', (_name, folderOf, cause) => {
+    const folder = folderOf()
+    for (const act of [() => claimFolder(folder), () => openDatabase(join(folder, 'fob.db'))]) {
+      let error: unknown
+      try {
+        act()
+      } catch (thrown) {
+        error = thrown
+      }
+      expect(error).toBeInstanceOf(Fault)
+      const { code, message, hint } = error as Fault
+      expect(code).toBe('config')
+      expect(message).toContain(folder)
+      expect(message).toMatch(cause)
+      expect(hint).toContain('--data')
+    }
+  })
+
+  test('folders in the place of the files', () => {
+    const folder = temporaryFolder()
+    mkdirSync(join(folder, 'fob.db'))
+    mkdirSync(join(folder, 'server.lock'))
+    expect(() => openDatabase(join(folder, 'fob.db'))).toThrow('fob.db')
+    expect(() => openDatabase(join(folder, 'fob.db'))).toThrow(Fault)
+    expect(() => claimFolder(folder)).toThrow('server.lock')
+    expect(() => claimFolder(folder)).toThrow(Fault)
+  })
+
+  test('a lock file that is none is not taken for another server', () => {
+    const folder = temporaryFolder()
+    writeFileSync(
+      join(folder, 'server.lock'),
+      'text, long enough to be taken for the header of a database. '.repeat(20),
+    )
+    expect(() => claimFolder(folder)).toThrow('server.lock')
+    expect(() => claimFolder(folder)).not.toThrow('another server')
   })
 })
 

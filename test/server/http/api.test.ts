@@ -269,9 +269,43 @@ describe('S3: an open server', () => {
       body: { value: 'x'.repeat(11 * 1024 * 1024) },
       status: 413,
     },
+    {
+      name: 'refuses a source over 1 MiB, counted in bytes',
+      method: 'PUT',
+      path: '/api/pipelines/big',
+      body: { source: `${PIPELINE}//${'é'.repeat(512 * 1024)}`, filename: 'p.ts' },
+      status: 400,
+      has: ['larger than 1 MiB'],
+    },
+    ...['constructor', 'prototype', '__proto__'].flatMap((key): Row[] => [
+      {
+        name: `refuses a pipeline with a secret called ${key}`,
+        method: 'PUT',
+        path: '/api/pipelines/p',
+        body: `{"source":${JSON.stringify(PIPELINE)},"filename":"p.ts","secrets":{"${key}":"${CANARY}"}}`,
+        status: 400,
+        has: ['cannot be names'],
+        hasNot: [CANARY],
+      },
+      {
+        name: `refuses a secret called ${key}`,
+        method: 'PUT',
+        path: `/api/secrets/${key}`,
+        body: { value: CANARY },
+        status: 400,
+        has: ['cannot be names'],
+      },
+    ]),
     { name: 'deletes a pipeline with its secrets', method: 'DELETE', path: '/api/pipelines/p', status: 204 },
     { name: 'of which none is left', path: '/api/secrets', status: 200, has: ['"items":[]'] },
   ])
+
+  test('warns at the start that it lets everyone in', () => {
+    const lines = server.log().split('\n')
+    expect(lines.find((line) => line.includes('"level":"warn"'))).toContain(
+      'anyone who reaches this port is an administrator',
+    )
+  })
 
   test('no log line holds a value that was sent', () => expect(server.log()).not.toContain('canary'))
 })
@@ -322,7 +356,31 @@ describe('S7: a server with Basic', () => {
     { name: 'answers /health to anyone', path: '/health', status: 200, has: ['"strategy":"basic"'] },
   ])
 
-  test.each(ROUTES.filter((route) => !['none', 'protocol', 'session'].includes(route.guard)))(
+  test('guesses are slowed, with 429 and Retry-After; an address that was let in before goes on', async () => {
+    const proxied = await startServer({
+      strategy: { kind: 'basic', username: 'admin', password: new Secret('secret123') },
+      trustedProxies: ['127.0.0.1'],
+    })
+    try {
+      const call = (password: string, from: string) =>
+        fetch(`${proxied.url}/api/v1/profile`, {
+          headers: { authorization: `Basic ${btoa(`admin:${password}`)}`, 'x-forwarded-for': from },
+        })
+      expect((await call('secret123', '192.0.2.1')).status).toBe(200)
+      const guesses = await Promise.all(Array.from({ length: 12 }, (_, i) => call(`guess${i}`, '192.0.2.2')))
+      const statuses = guesses.map(({ status }) => status).toSorted((a, b) => a - b)
+      expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429, 429, 429, 429, 429, 429])
+      const slowed = await call('secret123', '192.0.2.2')
+      expect(slowed.status).toBe(429)
+      expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(await slowed.json()).toMatchObject({ error: 'rate_limited' })
+      expect((await call('secret123', '192.0.2.1')).status).toBe(200)
+    } finally {
+      await proxied.stop()
+    }
+  })
+
+  test.each(ROUTES.filter((route) => !['none', 'protocol', 'interaction', 'session'].includes(route.guard)))(
     '$method $path refuses a stranger',
     async ({ method, path }) => {
       const { response } = await send({ name: '', method, path: path.replaceAll(/:\w+/g, 'x'), status: 401 })

@@ -10,7 +10,12 @@ let adapter: (kind: string) => Adapter
 beforeEach(() => {
   database = openDatabase(':memory:')
   const clock = { now: () => 1_700_000_000_000, sleep: () => Promise.resolve() }
-  adapter = databaseAdapter({ db: database.db, clock, alreadyUsed: () => new Error('already used') })
+  adapter = databaseAdapter({
+    db: database.db,
+    clock,
+    alreadyUsed: () => new Error('already used'),
+    browser: () => undefined,
+  })
 })
 afterEach(() => database.close())
 

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { ALL_SCOPES } from '../../../src/contract/scopes.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openAccounts, type User } from '../../../src/server/accounts/accounts.ts'
+import { openAudit } from '../../../src/server/audit/audit.ts'
+import { anonymous } from '../../../src/server/auth/principals.ts'
 import { openDatabase } from '../../../src/server/db/open.ts'
 import type { Call, Handler } from '../../../src/server/http/call.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from '../../../src/server/http/interactions.ts'
@@ -13,6 +15,7 @@ import { FOB_CLI, type PublicClient } from '../../../src/server/issuer/clients.t
 import { type Issuer, openIssuer } from '../../../src/server/issuer/issuer.ts'
 import { revokeUserRecords } from '../../../src/server/issuer/records.ts'
 import { jsonLog } from '../../../src/server/log.ts'
+import { devicePages } from '../../../src/server/web/device.ts'
 import { renderProtocolError } from '../../../src/server/web/web.ts'
 
 export const SESSION_SECRET = 'a session secret of more than 32 bytes'
@@ -79,12 +82,13 @@ export async function startWorld(options: { publicUrl?: string } = {}): Promise<
       clock,
       log,
       errorPage: renderProtocolError,
+      devicePages: devicePages('127.0.0.1'),
       clients: [FOB_CLI, LONE_CLIENT],
     })
   const issuer = await open(SESSION_SECRET)
   // The pages use no other part of the server.
-  const services: Partial<Services> = { issuer, accounts, log, clock }
-  parts.services = { ...services, settings: { url } } as Services
+  const services: Partial<Services> = { issuer, accounts, log, clock, audit: openAudit({ db, clock }) }
+  parts.services = { ...services, settings: { url, passwords: true } } as Services
   return {
     url,
     issuer,
@@ -107,11 +111,13 @@ async function answer(request: Request, services: Services, address: string): Pr
   const url = new URL(request.url)
   const [, auth, name, uid = ''] = url.pathname.split('/')
   const handler = auth === 'auth' ? pages[`${request.method} ${name}`] : undefined
-  if (!handler) return (await services.issuer?.handle(request)) ?? new Response(null, { status: 404 })
+  if (!handler)
+    return (await services.issuer?.handle(request, address)) ?? new Response(null, { status: 404 })
   const call: Partial<Call> = {
     request,
     url,
     params: { uid },
+    principal: anonymous({ id: 'ten_1', slug: 'default' }),
     requestId: 'req-1',
     address,
     keepOpen: () => {},

@@ -213,7 +213,15 @@ test.each(['/.well-known/openid-configuration', '/.well-known/oauth-authorizatio
       jwks_uri: `${world.url}/oauth/jwks`,
       code_challenge_methods_supported: ['S256'],
       response_types_supported: ['code'],
-      grant_types_supported: ['authorization_code', 'refresh_token'],
+      device_authorization_endpoint: `${world.url}/oauth/device_authorization`,
+      registration_endpoint: `${world.url}/oauth/register`,
+      introspection_endpoint: `${world.url}/oauth/introspect`,
+      introspection_endpoint_auth_methods_supported: ['Bearer'],
+      grant_types_supported: [
+        'authorization_code',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:device_code',
+      ],
       token_endpoint_auth_methods_supported: ['none'],
       id_token_signing_alg_values_supported: ['ES256'],
       authorization_response_iss_parameter_supported: true,
@@ -268,8 +276,10 @@ describe('what the authorize endpoint refuses', () => {
   })
 
   test.each([
-    '/oauth/introspect',
     '/session/end/confirm',
+    '/device',
+    '/reg',
+    '/oauth/par',
     '/OAUTH/TOKEN',
     '/oauth/token/',
     '/interaction/x',

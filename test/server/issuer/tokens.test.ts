@@ -8,6 +8,7 @@ import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { accessTokens, oidcRecords, serverKeys } from '../../../src/server/db/schema.ts'
 import { openIssuer } from '../../../src/server/issuer/issuer.ts'
+import { devicePages } from '../../../src/server/web/device.ts'
 import { renderProtocolError } from '../../../src/server/web/web.ts'
 import {
   authorize,
@@ -366,6 +367,7 @@ describe('the keys', () => {
       log,
       sessionSecret: new Secret(secret),
       errorPage: renderProtocolError,
+      devicePages: devicePages('x'),
     })
     const error = await opening.then(
       () => undefined,

@@ -131,6 +131,11 @@ describe('a run', () => {
       /runtime\.run: env\.A has the wrong type/,
     ],
     [
+      'a variable that an object would swallow',
+      pipeline(`await runtime.run({ name: 'x', command: { path: 'true' }, env: { constructor: 'x' } })`),
+      /runtime\.run: env.*cannot be names/,
+    ],
+    [
       'a user, which native has not',
       pipeline(`await runtime.run({ name: 'x', command: { path: 'true', user: 'root' } })`),
       /the native driver has no command\.user/,

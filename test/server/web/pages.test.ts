@@ -10,11 +10,19 @@ import {
 } from '../../../src/server/web/web.ts'
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror='x'>`
-const redirectOrigin = 'http://127.0.0.1:8765'
-const login = { action: '/auth/login/u', clientName: 'fob', host: 'ci.example.com', redirectOrigin }
+const redirectTarget = 'http://127.0.0.1:8765'
+const login = {
+  action: '/auth/login/u',
+  clientName: 'fob',
+  host: 'ci.example.com',
+  redirectTarget,
+  passwords: true,
+  vendors: [] as { label: string; path: string }[],
+}
 const consent = {
   ...login,
   action: '/auth/consent/u',
+  selfNamed: false,
   account: 'ada@example.com',
   scopes: ['runs:read', 'secrets:write'] as const,
 }
@@ -76,7 +84,9 @@ test('every value is escaped wherever it stands', async () => {
       action: HOSTILE,
       clientName: HOSTILE,
       host: HOSTILE,
-      redirectOrigin,
+      redirectTarget,
+      passwords: true,
+      vendors: [{ label: HOSTILE, path: HOSTILE }],
       email: HOSTILE,
       error: HOSTILE,
     }),

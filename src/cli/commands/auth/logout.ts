@@ -3,7 +3,7 @@ import { KEYCHAIN_REASONS } from '../../../platform/keychain.ts'
 import { accountName, chooseAccount } from '../../../session/accounts.ts'
 import { projectFor, resolveAccount } from '../../../session/resolve.ts'
 import type { Credential, StoredLogin } from '../../../store/store.ts'
-import { type Context, openContext } from '../../client.ts'
+import { type Context, openContext, serverContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
@@ -68,7 +68,7 @@ async function logoutFrom(
   const release = await holdRenewals(login, context)
   try {
     const credential = await readQuietly(login, context)
-    const problem = credential === undefined ? undefined : await revoke(credential, deps)
+    const problem = credential === undefined ? undefined : await revoke(credential, context, deps)
     const removed = await store.remove(server, account)
     say(removed.found ? `Logged out of ${server}${whose(login)}` : `not logged in to ${server}`)
     if (removed.found && problem !== undefined) {
@@ -123,12 +123,12 @@ async function readQuietly(
 }
 
 /** Why the server could not be told, or undefined when it was. */
-async function revoke(credential: Credential, deps: Deps): Promise<string | undefined> {
+async function revoke(credential: Credential, context: Context, deps: Deps): Promise<string | undefined> {
   const { oauth, token, refreshToken } = credential
   // A password is not ours to revoke, and nobody expects it.
   if (credential.kind === 'basic') return undefined
   const revocationEndpoint = oauth?.revocationEndpoint
-  if (oauth === undefined) return 'revoke it there where it was made'
+  if (oauth === undefined) return endToken(credential, context, deps)
   if (revocationEndpoint === undefined) return 'it has no way to revoke one'
   const { revokeToken } = await import('../../../flows/revoke.ts')
   const request = { issuer: oauth.issuer, revocationEndpoint, clientId: oauth.clientId }
@@ -139,6 +139,25 @@ async function revoke(credential: Credential, deps: Deps): Promise<string | unde
     await revokeToken({ ...request, token, kind: 'access_token' }, deps)
     return undefined
   } catch (error) {
+    return error instanceof Fault ? error.message : 'it could not be told'
+  }
+}
+
+/** A token that was handed to us: one of ours has an API to end it with. */
+async function endToken(
+  { server, token }: Credential,
+  context: Context,
+  deps: Deps,
+): Promise<string | undefined> {
+  const { endScopedToken, isScopedToken } = await import('../../../session/end-token.ts')
+  if (!isScopedToken(token)) return 'revoke it there where it was made'
+  try {
+    await endScopedToken(serverContext(deps, context, server), token)
+    return undefined
+  } catch (error) {
+    // What the server does not accept any more has ended already.
+    if (error instanceof Fault && error.code === 'unauthenticated' && error.hint === undefined)
+      return undefined
     return error instanceof Fault ? error.message : 'it could not be told'
   }
 }

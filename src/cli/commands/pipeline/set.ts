@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import * as v from 'valibot'
-import { pipelineAnswer, pipelineName } from '../../../contract/api.ts'
+import { MAX_SOURCE_BYTES, pipelineAnswer, pipelineName } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { openClient, type Client } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
@@ -60,9 +60,6 @@ export interface SetPipeline {
   rbac: string | undefined
   allowShort: boolean
 }
-
-/** 1 MiB: more is a bundle that was not meant to be one. */
-const MAX_SOURCE_BYTES = 1024 * 1024
 
 async function readSource({ file, name }: SetPipeline): Promise<string> {
   const valid = v.safeParse(pipelineName, name)

@@ -1,4 +1,4 @@
-import { withAccounts } from '../../../server/administer.ts'
+import { administer, type Administration } from '../../../server/administer.ts'
 import type { Deps } from '../../deps.ts'
 
 export const dataFlag = {
@@ -7,14 +7,17 @@ export const dataFlag = {
   description: "the server's data folder (default ./fob-data; FOB_DATA)",
 } as const
 
-type Accounts = Parameters<Parameters<typeof withAccounts>[1]>[0]
+/** The data folder that `--data`, `FOB_DATA` or `CI_DATA` names. */
+export function dataFolder(deps: Deps, data: string | undefined): string {
+  return data ?? deps.env.FOB_DATA ?? deps.env.CI_DATA ?? './fob-data'
+}
 
-/** Works on the accounts of the data folder that `--data`, `FOB_DATA` or `CI_DATA` names. */
-export function onAccounts<T>(
+/** Works on what is in the data folder. */
+export function onData<T>(
   deps: Deps,
   options: { data: string | undefined; create?: boolean },
-  work: (accounts: Accounts) => Promise<T>,
+  work: (administration: Administration) => Promise<T>,
 ): Promise<T> {
-  const dataDir = options.data ?? deps.env.FOB_DATA ?? deps.env.CI_DATA ?? './fob-data'
-  return withAccounts({ dataDir, clock: deps.clock, create: options.create === true }, work)
+  const dataDir = dataFolder(deps, options.data)
+  return administer({ dataDir, clock: deps.clock, create: options.create === true }, work)
 }

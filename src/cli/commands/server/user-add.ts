@@ -1,21 +1,21 @@
-import { Fault } from '../../../contract/fault.ts'
 import type { Secret } from '../../../redact/secret.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
-import { dataFlag, onAccounts } from './accounts-of.ts'
-
-const ROLES = ['admin', 'member', 'viewer'] as const
+import { dataFlag, onData } from './accounts-of.ts'
+import { parseRole, ROLES } from './member.ts'
 
 /** A password longer than this is a file sent by mistake. */
 const MAX_PASSWORD_BYTES = 1024
 
 export const command = defineCommand({
   summary: 'Add an account to a server with --local-accounts',
-  description: 'The first account becomes an administrator unless --role says otherwise.',
+  description:
+    'The first account becomes an administrator unless --role says otherwise. -t names its tenant.',
   examples: [
     'fob server user add ada@example.com',
     'printf %s "$PASSWORD" | fob server user add ada@example.com --password-stdin --role member',
+    'fob server user add eve@example.com -t acme',
   ],
   flags: {
     role: { type: 'string', value: 'ROLE', description: ROLES.join(', ') },
@@ -25,15 +25,22 @@ export const command = defineCommand({
   },
   positionals: { email: { arity: 'required', description: 'the e-mail to log in with' } },
   async run({ flags, positionals, globals }, deps) {
-    const role = ROLES.find((name) => name === flags.role)
-    if (flags.role !== undefined && role === undefined) {
-      throw new Fault('usage', `--role takes ${ROLES.join(', ')}`)
-    }
+    const role = parseRole(flags.role)
     const question = passwordQuestion(positionals.email)
     const password = flags['password-stdin']
       ? await readSecretFromStdin(deps, question)
       : await readSecret(deps, globals, question)
-    await addUser({ email: positionals.email, password, role, name: flags.name, data: flags.data }, deps)
+    await addUser(
+      {
+        email: positionals.email,
+        password,
+        role,
+        name: flags.name,
+        data: flags.data,
+        tenant: globals.tenant,
+      },
+      deps,
+    )
   },
 })
 
@@ -47,9 +54,18 @@ export interface AddUser {
   role: (typeof ROLES)[number] | undefined
   name: string | undefined
   data: string | undefined
+  /** A slug; undefined: the default tenant. */
+  tenant: string | undefined
 }
 
-export async function addUser({ data, ...account }: AddUser, deps: Deps): Promise<void> {
-  const user = await onAccounts(deps, { data, create: true }, (accounts) => accounts.addLocal(account))
-  deps.io.stderr.write(`Added ${user.email} (${user.role})\n`)
+export async function addUser({ data, tenant: slug, ...account }: AddUser, deps: Deps): Promise<void> {
+  const user = await onData(deps, { data, create: true }, async ({ accounts, tenants, audit }) => {
+    const tenant = slug === undefined ? undefined : await tenants.get(slug)
+    const added = await accounts.addLocal({ ...account, tenant })
+    const target = `${added.provider}:${added.subject}`
+    const details = { role: added.role }
+    audit.record({ tenantId: added.tenant.id, actor: 'console', action: 'user.add', target, details })
+    return added
+  })
+  deps.io.stderr.write(`Added ${user.email} (${user.role} of ${user.tenant.slug})\n`)
 }

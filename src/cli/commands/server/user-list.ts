@@ -1,7 +1,7 @@
 import { defineCommand } from '../../command.ts'
 import { printList } from '../../output.ts'
 import { chosenFormat } from '../../format.ts'
-import { dataFlag, onAccounts } from './accounts-of.ts'
+import { dataFlag, onData } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'List the accounts of a server',
@@ -9,7 +9,7 @@ export const command = defineCommand({
   flags: { data: dataFlag },
   positionals: {},
   async run({ flags, globals }, deps) {
-    const users = await onAccounts(deps, { data: flags.data }, (accounts) => accounts.list())
+    const users = await onData(deps, { data: flags.data }, ({ accounts }) => accounts.list())
     const rows = users.map(({ id, email, name, role, provider, tenant, createdAt }) => ({
       id,
       email,
@@ -23,6 +23,7 @@ export const command = defineCommand({
       { title: 'email', cell: (user) => user.email ?? '' },
       { title: 'name', cell: (user) => user.name ?? '' },
       { title: 'role', cell: (user) => user.role },
+      { title: 'tenant', cell: (user) => user.tenant },
       { title: 'provider', cell: (user) => user.provider },
       { title: 'created', cell: (user) => user.createdAt },
     ])

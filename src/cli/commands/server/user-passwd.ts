@@ -1,6 +1,6 @@
 import { defineCommand } from '../../command.ts'
 import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
-import { dataFlag, onAccounts } from './accounts-of.ts'
+import { dataFlag, onData } from './accounts-of.ts'
 import { passwordQuestion } from './user-add.ts'
 
 export const command = defineCommand({
@@ -19,7 +19,13 @@ export const command = defineCommand({
     const password = flags['password-stdin']
       ? await readSecretFromStdin(deps, question)
       : await readSecret(deps, globals, question)
-    await onAccounts(deps, { data: flags.data }, (accounts) => accounts.setPassword(email, password))
+    await onData(deps, { data: flags.data }, async ({ accounts, audit }) => {
+      await accounts.setPassword(email, password)
+      const user = await accounts.byEmail(email)
+      const tenantId = user?.tenant.id ?? accounts.defaultTenant().id
+      const target = user && `${user.provider}:${user.subject}`
+      audit.record({ tenantId, actor: 'console', action: 'user.passwd', target: target ?? null })
+    })
     deps.io.stderr.write(`Changed the password of ${email}; its sessions and tokens have ended\n`)
   },
 })

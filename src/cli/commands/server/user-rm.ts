@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, onAccounts } from './accounts-of.ts'
+import { dataFlag, onData } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'Remove an account and end its sessions',
@@ -7,7 +7,13 @@ export const command = defineCommand({
   flags: { data: dataFlag },
   positionals: { email: { arity: 'required', description: 'whose account' } },
   async run({ flags, positionals: { email } }, deps) {
-    await onAccounts(deps, { data: flags.data }, (accounts) => accounts.remove(email))
+    await onData(deps, { data: flags.data }, async ({ accounts, audit }) => {
+      const user = await accounts.byEmail(email)
+      await accounts.remove(email)
+      const tenantId = user?.tenant.id ?? accounts.defaultTenant().id
+      const target = user && `${user.provider}:${user.subject}`
+      audit.record({ tenantId, actor: 'console', action: 'user.rm', target: target ?? null })
+    })
     deps.io.stderr.write(`Removed ${email}\n`)
   },
 })

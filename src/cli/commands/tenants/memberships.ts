@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { type TenantAnswer, tenantAnswer } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
+import { page } from '../../../contract/listing.ts'
 import { openApi } from '../../../session/api.ts'
 import type { Session } from '../../../session/session.ts'
 import { type Context, openContext, serverContext } from '../../client.ts'
@@ -12,6 +13,15 @@ export interface Memberships {
   session: Session
   tenants: TenantAnswer[]
 }
+
+/** Our server answers in pages; others with a plain list. */
+const tenantList = v.union([
+  v.array(tenantAnswer),
+  v.pipe(
+    page(tenantAnswer),
+    v.transform(({ items }) => items),
+  ),
+])
 
 /**
  * The tenants that the caller is a member of. A tenant that is set and that the server does not let the
@@ -26,7 +36,7 @@ export async function memberships(deps: Deps, globals: Globals): Promise<Members
       tenant,
       authorization: session.authorization,
       renewed: session.renewed,
-    }).request({ method: 'GET', path: '/api/v1/tenants', schema: v.array(tenantAnswer) })
+    }).request({ method: 'GET', path: '/api/v1/tenants', schema: tenantList })
   try {
     return { context, session, tenants: await ask(session.tenant) }
   } catch (error) {

@@ -10,6 +10,72 @@ CREATE TABLE access_tokens (
 CREATE INDEX access_tokens_by_grant ON access_tokens (grant_id);
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires_at);
 
+CREATE TABLE audit_entries (
+  seq integer PRIMARY KEY NOT NULL,
+  at integer NOT NULL,
+  tenant_id text NOT NULL,
+  actor text NOT NULL,
+  action text NOT NULL,
+  target text,
+  outcome text NOT NULL CHECK (outcome IN ('ok', 'refused')),
+  address text,
+  credential_kind text,
+  credential_id text,
+  request_id text,
+  details text NOT NULL,
+  previous text NOT NULL,
+  hash text NOT NULL
+) STRICT;
+
+CREATE INDEX audit_entries_by_tenant ON audit_entries (tenant_id, seq);
+
+CREATE TRIGGER audit_entries_stay BEFORE DELETE ON audit_entries
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_entries_come_last BEFORE INSERT ON audit_entries
+WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit_entries)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TRIGGER audit_entries_stay_as_they_are BEFORE UPDATE ON audit_entries
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TABLE memberships (
+  user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  tenant_id text NOT NULL REFERENCES tenants (id),
+  role text NOT NULL CHECK (role IN ('admin', 'member', 'viewer')),
+  created_at integer NOT NULL,
+  PRIMARY KEY (user_id, tenant_id)
+) STRICT;
+
+CREATE INDEX memberships_by_tenant ON memberships (tenant_id);
+
+CREATE TABLE cli_tokens (
+  id text PRIMARY KEY NOT NULL,
+  hash text NOT NULL UNIQUE,
+  tenant_id text NOT NULL REFERENCES tenants (id),
+  user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  name text NOT NULL,
+  scopes text NOT NULL,
+  pipelines text,
+  signature_required integer NOT NULL,
+  created_at integer NOT NULL,
+  expires_at integer,
+  last_used_at integer
+) STRICT;
+
+CREATE INDEX cli_tokens_by_user ON cli_tokens (user_id, id);
+
+CREATE TABLE download_tokens (
+  hash text PRIMARY KEY NOT NULL,
+  user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  tenant_id text NOT NULL REFERENCES tenants (id),
+  path text NOT NULL,
+  scope text NOT NULL,
+  expires_at integer NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX download_tokens_by_expiry ON download_tokens (expires_at);
+
 CREATE TABLE oidc_records (
   kind text NOT NULL,
   id text NOT NULL,
@@ -27,6 +93,15 @@ CREATE INDEX oidc_records_by_user_code ON oidc_records (user_code);
 CREATE INDEX oidc_records_by_uid ON oidc_records (uid);
 CREATE INDEX oidc_records_by_expiry ON oidc_records (expires_at);
 
+CREATE TABLE pipeline_rules (
+  pipeline_id text PRIMARY KEY NOT NULL,
+  tenant_id text NOT NULL REFERENCES tenants (id),
+  expression text NOT NULL,
+  updated_at integer NOT NULL
+) STRICT;
+
+CREATE INDEX pipeline_rules_by_tenant ON pipeline_rules (tenant_id);
+
 CREATE TABLE pipelines (
   id text PRIMARY KEY NOT NULL,
   tenant_id text NOT NULL REFERENCES tenants (id),
@@ -40,6 +115,15 @@ CREATE TABLE pipelines (
 ) STRICT;
 
 CREATE UNIQUE INDEX pipelines_by_name ON pipelines (tenant_id, name);
+
+CREATE TABLE request_nonces (
+  token_id text NOT NULL,
+  nonce text NOT NULL,
+  expires_at integer NOT NULL,
+  PRIMARY KEY (token_id, nonce)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX request_nonces_by_expiry ON request_nonces (expires_at);
 
 CREATE TABLE run_events (
   run_id text NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
@@ -60,6 +144,19 @@ CREATE TABLE run_tasks (
   ended_at integer,
   PRIMARY KEY (run_id, number)
 ) STRICT;
+
+CREATE TABLE runners (
+  id text PRIMARY KEY NOT NULL,
+  tenant_id text NOT NULL REFERENCES tenants (id),
+  name text NOT NULL,
+  token_hash text NOT NULL UNIQUE,
+  status text NOT NULL CHECK (status IN ('online', 'busy', 'offline')),
+  version text,
+  created_at integer NOT NULL,
+  last_seen_at integer
+) STRICT;
+
+CREATE UNIQUE INDEX runners_by_name ON runners (tenant_id, name);
 
 CREATE TABLE runs (
   id text PRIMARY KEY NOT NULL,
@@ -96,6 +193,28 @@ CREATE TABLE server_keys (
   created_at integer NOT NULL
 ) STRICT;
 
+CREATE TABLE service_keys (
+  id text PRIMARY KEY NOT NULL,
+  tenant_id text NOT NULL REFERENCES tenants (id),
+  name text NOT NULL,
+  hash text NOT NULL UNIQUE,
+  scopes text NOT NULL,
+  pipelines text,
+  created_at integer NOT NULL,
+  last_used_at integer
+) STRICT;
+
+CREATE UNIQUE INDEX service_keys_by_name ON service_keys (tenant_id, name);
+
+CREATE TABLE service_tokens (
+  hash text PRIMARY KEY NOT NULL,
+  key_id text NOT NULL REFERENCES service_keys (id) ON DELETE CASCADE,
+  expires_at integer NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX service_tokens_by_key ON service_tokens (key_id);
+CREATE INDEX service_tokens_by_expiry ON service_tokens (expires_at);
+
 CREATE TABLE tenants (
   id text PRIMARY KEY NOT NULL,
   slug text NOT NULL UNIQUE,
@@ -111,7 +230,6 @@ CREATE TABLE users (
   name text,
   nick_name text,
   avatar_url text,
-  role text NOT NULL CHECK (role IN ('admin', 'member', 'viewer')),
   tenant_id text NOT NULL REFERENCES tenants (id),
   organizations text NOT NULL,
   groups text NOT NULL,

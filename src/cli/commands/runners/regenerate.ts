@@ -1,0 +1,18 @@
+import { createdRunner } from '../../../contract/tokens.ts'
+import { openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import { printOnce } from '../../once.ts'
+
+export const command = defineCommand({
+  summary: "Replace a runner's token",
+  description: 'The old token stops working at once. The new one goes to standard output, once.',
+  examples: ['fob runners regenerate rnr_019a…'],
+  flags: {},
+  positionals: { id: { arity: 'required', description: 'its ID, from fob runners list' } },
+  async run({ positionals: { id }, globals }, deps) {
+    const client = await openClient(deps, globals)
+    const path = `/api/runners/${encodeURIComponent(id)}/regenerate`
+    const runner = await client.api.request({ method: 'POST', path, schema: createdRunner })
+    printOnce(deps, client, runner, `Replaced the token of ${runner.name}; the old one has stopped working`)
+  },
+})

@@ -1,0 +1,28 @@
+import { defineCommand } from '../../command.ts'
+import { dataFlag, onData } from './accounts-of.ts'
+import { findUser, parseRole, ROLES, whoPositional } from './member.ts'
+
+export const command = defineCommand({
+  summary: 'Make a user a member of a tenant, or change their role',
+  examples: [
+    'fob server tenant member add acme ada@example.com',
+    'fob server tenant member add acme github:583231 --role admin',
+  ],
+  flags: {
+    role: { type: 'string', value: 'ROLE', description: `${ROLES.join(', ')} (default member)` },
+    data: dataFlag,
+  },
+  positionals: { tenant: { arity: 'required', description: 'its slug' }, user: whoPositional },
+  async run({ flags, positionals }, deps) {
+    const role = parseRole(flags.role) ?? 'member'
+    await onData(deps, { data: flags.data }, async (data) => {
+      const user = await findUser(data, positionals.user)
+      const tenant = await data.tenants.get(positionals.tenant)
+      await data.tenants.setMember({ userId: user.id, tenantId: tenant.id, role })
+      const target = `${user.provider}:${user.subject}`
+      const entry = { tenantId: tenant.id, actor: 'console', target, details: { role } }
+      data.audit.record({ ...entry, action: 'member.set' })
+    })
+    deps.io.stderr.write(`${positionals.user} is ${role} of ${positionals.tenant}\n`)
+  },
+})

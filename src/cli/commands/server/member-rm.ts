@@ -1,0 +1,20 @@
+import { defineCommand } from '../../command.ts'
+import { dataFlag, onData } from './accounts-of.ts'
+import { findUser, whoPositional } from './member.ts'
+
+export const command = defineCommand({
+  summary: 'Take a user out of a tenant',
+  examples: ['fob server tenant member rm acme ada@example.com'],
+  flags: { data: dataFlag },
+  positionals: { tenant: { arity: 'required', description: 'its slug' }, user: whoPositional },
+  async run({ flags, positionals }, deps) {
+    await onData(deps, { data: flags.data }, async (data) => {
+      const user = await findUser(data, positionals.user)
+      const tenant = await data.tenants.get(positionals.tenant)
+      await data.tenants.removeMember({ userId: user.id, tenantId: tenant.id })
+      const target = `${user.provider}:${user.subject}`
+      data.audit.record({ tenantId: tenant.id, actor: 'console', action: 'member.rm', target })
+    })
+    deps.io.stderr.write(`${positionals.user} is no longer a member of ${positionals.tenant}\n`)
+  },
+})

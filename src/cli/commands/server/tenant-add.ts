@@ -1,0 +1,19 @@
+import { defineCommand } from '../../command.ts'
+import { dataFlag, onData } from './accounts-of.ts'
+
+export const command = defineCommand({
+  summary: 'Add a tenant to a server',
+  examples: ['fob server tenant add acme', 'fob server tenant add acme --name "Acme Labs"'],
+  flags: {
+    name: { type: 'string', value: 'NAME', description: 'what people call it (default: the slug)' },
+    data: dataFlag,
+  },
+  positionals: { slug: { arity: 'required', description: 'small letters, digits and "-"' } },
+  async run({ flags, positionals: { slug } }, deps) {
+    await onData(deps, { data: flags.data, create: true }, async ({ tenants, audit }) => {
+      const tenant = await tenants.add({ slug, name: flags.name })
+      audit.record({ tenantId: tenant.id, actor: 'console', action: 'tenant.add', target: slug })
+    })
+    deps.io.stderr.write(`Added the tenant ${slug}\n`)
+  },
+})

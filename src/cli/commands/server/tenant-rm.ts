@@ -1,0 +1,18 @@
+import { defineCommand } from '../../command.ts'
+import { dataFlag, onData } from './accounts-of.ts'
+
+export const command = defineCommand({
+  summary: 'Remove an empty tenant',
+  description: 'Refused while it has pipelines, runs or secrets, or a member who belongs nowhere else.',
+  examples: ['fob server tenant rm acme'],
+  flags: { data: dataFlag },
+  positionals: { slug: { arity: 'required', description: 'which one' } },
+  async run({ flags, positionals: { slug } }, deps) {
+    await onData(deps, { data: flags.data }, async ({ accounts, tenants, audit }) => {
+      await tenants.remove(slug)
+      const tenantId = accounts.defaultTenant().id
+      audit.record({ tenantId, actor: 'console', action: 'tenant.rm', target: slug })
+    })
+    deps.io.stderr.write(`Removed the tenant ${slug}\n`)
+  },
+})

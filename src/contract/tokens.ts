@@ -1,0 +1,108 @@
+import * as v from 'valibot'
+import { pipelineName } from './api.ts'
+import { isScope, type Scope } from './scopes.ts'
+
+/** The bodies of the routes for tokens and runners. */
+
+/** What the documents call our scopes (R13): accepted, and answered by their names here. */
+const OLD_SCOPES: Readonly<Record<string, Scope>> = {
+  'repos:read': 'pipelines:read',
+  'repos:write': 'pipelines:write',
+  'scans:read': 'runs:read',
+  'scans:trigger': 'runs:trigger',
+  'drifts:read': 'secrets:read',
+  'drifts:write': 'secrets:write',
+}
+
+/** A name for people: one line without control characters. */
+export const displayName = v.pipe(
+  v.string(),
+  v.trim(),
+  v.nonEmpty('the name is empty'),
+  v.maxLength(100, 'a name has at most 100 characters'),
+  v.check((text) => !/\p{Cc}/u.test(text), 'a name has no control characters'),
+)
+
+const scopes = v.pipe(
+  v.array(v.string()),
+  v.minLength(1, 'name at least one scope'),
+  v.maxLength(32, 'too many scopes'),
+  v.transform((names) => names.map((name) => OLD_SCOPES[name] ?? name)),
+  v.check((names) => names.every(isScope), 'one of the scopes does not exist here'),
+  v.transform((names) => [...new Set(names.filter(isScope))]),
+)
+const pipelineNames = v.pipe(v.array(pipelineName), v.maxLength(100, 'at most 100 pipelines'))
+
+const MIN_LIFE_SECONDS = 60
+const MAX_LIFE_SECONDS = 10 * 366 * 86_400
+
+/** S168, with the names of R13; the old names of two fields are taken as well. */
+export const createTokenBody = v.pipe(
+  v.strictObject({
+    name: displayName,
+    scopes,
+    allPipelines: v.optional(v.boolean()),
+    pipelines: v.optional(pipelineNames),
+    allRepositories: v.optional(v.boolean()),
+    repositories: v.optional(pipelineNames),
+    /** Seconds; without it the token has no end. */
+    expiresIn: v.optional(
+      v.pipe(
+        v.number(),
+        v.integer('expiresIn is a whole number of seconds'),
+        v.minValue(MIN_LIFE_SECONDS, 'a token lives at least a minute'),
+        v.maxValue(MAX_LIFE_SECONDS, 'a token lives at most ten years'),
+      ),
+    ),
+    /** Requests with this token have to be signed (docs/signing.md). */
+    requireSignature: v.optional(v.boolean(), false),
+  }),
+  v.transform(({ allRepositories, repositories, ...body }) => ({
+    ...body,
+    allPipelines: body.allPipelines ?? allRepositories,
+    pipelines: body.pipelines ?? repositories,
+    /** Whether the answer has to use the old names as well. */
+    oldNames: allRepositories !== undefined || repositories !== undefined,
+  })),
+)
+export type CreateTokenBody = v.InferOutput<typeof createTokenBody>
+
+export const tokenAnswer = v.looseObject({
+  id: v.string(),
+  name: v.string(),
+  scopes: v.array(v.string()),
+  allPipelines: v.boolean(),
+  pipelines: v.array(v.string()),
+  requireSignature: v.boolean(),
+  createdAt: v.string(),
+  expiresAt: v.nullable(v.string()),
+  lastUsedAt: v.nullable(v.string()),
+  expired: v.boolean(),
+})
+export type TokenAnswer = v.InferOutput<typeof tokenAnswer>
+
+/** Only in the answer to its creation. */
+export const createdToken = v.looseObject({ ...tokenAnswer.entries, token: v.string() })
+
+export const putRunnerBody = v.strictObject({ name: displayName })
+
+export const heartbeatBody = v.strictObject({
+  status: v.picklist(['online', 'busy', 'offline'], 'status is online, busy or offline'),
+  version: v.pipe(v.string(), v.regex(/^[!-~]{1,64}$/, 'version has up to 64 printable characters')),
+})
+
+export const runnerAnswer = v.looseObject({
+  id: v.string(),
+  name: v.string(),
+  /** `offline` also when nothing was heard of it for two minutes. */
+  status: v.picklist(['online', 'busy', 'offline']),
+  version: v.nullable(v.string()),
+  createdAt: v.string(),
+  lastSeenAt: v.nullable(v.string()),
+})
+export type RunnerAnswer = v.InferOutput<typeof runnerAnswer>
+
+export const createdRunner = v.looseObject({ ...runnerAnswer.entries, token: v.string() })
+
+/** Without a path: the script that sets up a runner. */
+export const downloadTokenBody = v.strictObject({ path: v.optional(v.string(), '/api/runners/install.sh') })

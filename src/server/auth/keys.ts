@@ -1,0 +1,33 @@
+import type { Runners } from '../accounts/runners.ts'
+import type { ServiceKeys } from '../accounts/service-keys.ts'
+import type { Principal } from '../rbac/principal.ts'
+import { machine } from './principals.ts'
+
+/** Credentials with a header of their own. Each opens the one route that asks for it, and no other. */
+
+/** `X-Runner-Token` (S190). Undefined for whatever is not the token of a runner. */
+export function runnerOf(runners: Runners, header: string | null): Principal | undefined {
+  const runner = header === null ? undefined : runners.verify(header.trim())
+  if (runner === undefined) return undefined
+  return machine('runner', {
+    id: `runner:${runner.id}`,
+    name: runner.name,
+    tenant: runner.tenant,
+    credential: { kind: 'runner', id: runner.id },
+    scopes: [],
+  })
+}
+
+/** `x-service-key` (S193). Undefined for whatever is no service key. */
+export function serviceKeyOf(keys: ServiceKeys, header: string | null): Principal | undefined {
+  const key = header === null ? undefined : keys.verifyKey(header.trim())
+  if (key === undefined) return undefined
+  return machine('service', {
+    id: `service:${key.id}`,
+    name: key.name,
+    tenant: key.tenant,
+    credential: { kind: 'service-key', id: key.id },
+    // A key buys tokens; it does nothing itself.
+    scopes: [],
+  })
+}

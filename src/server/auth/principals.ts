@@ -1,0 +1,103 @@
+import type { User } from '../accounts/accounts.ts'
+import { ALL_SCOPES, type Scope } from '../../contract/scopes.ts'
+import { narrowed, type Principal } from '../rbac/principal.ts'
+
+type Tenant = Principal['tenant']
+
+/** A user as a caller, in the tenant that `user` names: by a login, or by a token of theirs. */
+export function userPrincipal(
+  user: User,
+  by: {
+    /** `token`: acts for the user, but is not the user at the keyboard. */
+    kind?: 'user' | 'token'
+    scopes: readonly Scope[]
+    credential: Principal['credential']
+    pipelines?: Principal['pipelines']
+    tenantBound?: boolean
+  },
+): Principal {
+  return {
+    kind: by.kind ?? 'user',
+    id: `${user.provider}:${user.subject}`,
+    email: user.email,
+    name: user.name,
+    nickName: user.nickName,
+    avatarUrl: user.avatarUrl,
+    provider: user.provider,
+    organizations: user.organizations,
+    groups: user.groups,
+    userId: user.id,
+    credential: by.credential,
+    pipelines: by.pipelines ?? null,
+    tenantBound: by.tenantBound ?? false,
+    role: user.role,
+    tenant: user.tenant,
+    granted: new Set(by.scopes),
+    scopes: narrowed(by.scopes, user.role),
+  }
+}
+
+/** A caller that is no person: it has the scopes it was given, and no role that could add to them. */
+export function machine(
+  kind: 'service' | 'runner',
+  about: {
+    id: string
+    name: string
+    tenant: Tenant
+    credential: Principal['credential']
+    scopes: readonly Scope[]
+    pipelines?: Principal['pipelines']
+  },
+): Principal {
+  const scopes = new Set(about.scopes)
+  return {
+    ...anonymous(about.tenant),
+    kind,
+    id: about.id,
+    name: about.name,
+    provider: kind,
+    credential: about.credential,
+    pipelines: about.pipelines ?? null,
+    role: kind === 'service' ? 'member' : 'viewer',
+    granted: scopes,
+    scopes,
+  }
+}
+
+export function administrator(kind: 'open' | 'basic', id: string, name: string, tenant: Tenant): Principal {
+  const scopes = new Set(ALL_SCOPES)
+  return {
+    ...anonymous(tenant),
+    kind,
+    id,
+    name,
+    provider: kind,
+    credential: { kind: kind === 'basic' ? 'basic' : 'none', id: null },
+    role: 'admin',
+    granted: scopes,
+    scopes,
+  }
+}
+
+/** Whoever has shown nothing, and may do nothing. */
+export function anonymous(tenant: Tenant): Principal {
+  return {
+    kind: 'anonymous',
+    id: 'anonymous',
+    email: null,
+    name: null,
+    nickName: null,
+    avatarUrl: null,
+    provider: 'anonymous',
+    organizations: [],
+    groups: [],
+    userId: null,
+    credential: { kind: 'none', id: null },
+    pipelines: null,
+    tenantBound: true,
+    role: 'viewer',
+    tenant,
+    granted: new Set(),
+    scopes: new Set(),
+  }
+}

@@ -1,0 +1,92 @@
+import type { DownloadTokens } from '../accounts/download-tokens.ts'
+import type { Nonces } from '../accounts/nonces.ts'
+import type { ServiceKeys } from '../accounts/service-keys.ts'
+import type { CliTokens } from '../accounts/tokens.ts'
+import type { Principal } from '../rbac/principal.ts'
+import { machine, userPrincipal } from './principals.ts'
+import { checkSignature, type Refusal, type SignedRequest } from './signature.ts'
+
+/** Bearers of tokens with a prefix. Runner tokens and service keys are none: they have headers of their own. */
+export interface TokenBearers {
+  /** Whether the token is one of ours by its prefix, and so nobody else's to verify. */
+  knows(token: string): boolean
+  admit(token: string, request: SignedRequest): Promise<Principal | Refusal | undefined>
+}
+
+export function tokenBearers(deps: {
+  cliTokens: CliTokens
+  serviceKeys: ServiceKeys
+  downloads: DownloadTokens
+  nonces: Nonces
+  /** Milliseconds since 1970. */
+  now(): number
+}): TokenBearers {
+  return {
+    knows: (token) => /^(?:ci|rn|sk|st|dl)_/.test(token),
+    async admit(token, request) {
+      switch (token.slice(0, 3)) {
+        case 'ci_':
+          return admitCli(token, request, deps)
+        case 'st_':
+          return admitService(token, deps.serviceKeys)
+        case 'dl_':
+          return admitDownload(token, request, deps.downloads)
+        default:
+          return undefined
+      }
+    },
+  }
+}
+
+async function admitCli(
+  text: string,
+  request: SignedRequest,
+  { cliTokens, nonces, now }: { cliTokens: CliTokens; nonces: Nonces; now(): number },
+): Promise<Principal | Refusal | undefined> {
+  const verified = cliTokens.verify(text)
+  if (verified === undefined) return undefined
+  const { token, user } = verified
+  const refusal = await checkSignature({
+    token: { text, id: token.id, signatureRequired: token.signatureRequired },
+    request,
+    now,
+    takeNonce: (id, nonce, until) => nonces.take(id, nonce, until),
+  })
+  if (refusal !== undefined) return refusal
+  return userPrincipal(user, {
+    kind: 'token',
+    scopes: token.scopes,
+    credential: { kind: 'token', id: token.id },
+    pipelines: token.pipelines === null ? null : new Set(token.pipelines),
+    tenantBound: true,
+  })
+}
+
+function admitService(text: string, serviceKeys: ServiceKeys): Principal | undefined {
+  const key = serviceKeys.verifyToken(text)
+  if (key === undefined) return undefined
+  return machine('service', {
+    id: `service:${key.id}`,
+    name: key.name,
+    tenant: key.tenant,
+    credential: { kind: 'service-token', id: key.id },
+    scopes: key.scopes,
+    pipelines: key.pipelines === null ? null : new Set(key.pipelines),
+  })
+}
+
+/** Good for one GET of one path, which is why it needs no restriction to pipelines. */
+function admitDownload(
+  text: string,
+  { method, target }: SignedRequest,
+  downloads: DownloadTokens,
+): Principal | undefined {
+  const taken = method === 'GET' ? downloads.take(text, target) : undefined
+  if (taken === undefined) return undefined
+  return userPrincipal(taken.owner, {
+    kind: 'token',
+    scopes: [taken.scope],
+    credential: { kind: 'download', id: null },
+    tenantBound: true,
+  })
+}

@@ -1,0 +1,75 @@
+import { readPresented } from '../auth/auth.ts'
+import { runnerOf, serviceKeyOf } from '../auth/keys.ts'
+import type { Principal } from '../rbac/principal.ts'
+import { HttpError } from './answer.ts'
+import type { Call } from './call.ts'
+import type { HeldBody } from './held-body.ts'
+import type { Services } from './services.ts'
+
+/** Lifts out of a request what proves who is calling, and lets `auth` decide. */
+
+/** By the `Authorization` header, and the signature where there is one. @throws HttpError 401, 413 or 429 */
+export async function authenticate(call: Call, body: HeldBody, services: Services): Promise<Principal> {
+  const { authenticator } = services
+  const { headers, method } = call.request
+  const presented = readPresented(headers.get('authorization'))
+  const target = call.url.pathname + call.url.search
+  const request = { method, target, headers, body: () => body.read() }
+  const answer = await authenticator.authenticate(presented, request, call.address)
+  if (answer !== undefined && 'wait' in answer) throw slowed(answer.wait)
+  if (answer !== undefined && !('refused' in answer)) return answer
+  const challenge = { 'www-authenticate': authenticator.challenge(presented) }
+  if (answer === undefined) {
+    throw new HttpError(401, 'unauthenticated', 'authentication required', { headers: challenge })
+  }
+  const details =
+    answer.refused === 'signature_required'
+      ? { hint: 'fob signs its requests with FOB_SIGN=1, or with sign = true in config.toml' }
+      : {}
+  throw new HttpError(401, answer.refused, answer.message, { headers: challenge, details })
+}
+
+function slowed(seconds: number): HttpError {
+  return new HttpError(429, 'rate_limited', `too many attempts, try again in ${seconds} s`, {
+    details: { retryAfter: seconds },
+    headers: { 'retry-after': String(seconds) },
+  })
+}
+
+/** By a header that only this route reads. @throws HttpError 401 */
+export function admitByKey(guard: 'runner' | 'service-key', call: Call, services: Services): Principal {
+  const { headers } = call.request
+  const principal =
+    guard === 'runner'
+      ? runnerOf(services.runners, headers.get('x-runner-token'))
+      : serviceKeyOf(services.serviceKeys, headers.get('x-service-key'))
+  if (principal !== undefined) return principal
+  const what = guard === 'runner' ? 'X-Runner-Token' : 'x-service-key'
+  // RFC 9110 §11.6.1 wants a challenge with every 401; there is no registered scheme for a header of our own.
+  throw new HttpError(401, 'unauthenticated', `this needs a valid ${what}`, {
+    headers: { 'www-authenticate': `${guard === 'runner' ? 'Runner' : 'ServiceKey'} realm="fob"` },
+  })
+}
+
+/**
+ * What makes or ends credentials is for people: a token that leaked must not be able to make others.
+ * @throws HttpError 403
+ */
+export function requirePerson(principal: Principal): asserts principal is Principal & { userId: string } {
+  if (principal.kind === 'user' && principal.userId !== null) return
+  const needsOAuth = principal.kind === 'open' || principal.kind === 'basic'
+  throw new HttpError(
+    403,
+    needsOAuth ? 'needs_oauth' : 'login_required',
+    needsOAuth
+      ? 'this server has no logins, so nobody can own a token'
+      : 'this needs a login of your own, not a token',
+    {
+      details: {
+        hint: needsOAuth
+          ? 'start the server with an OAuth provider, or --local-accounts'
+          : 'run fob auth login',
+      },
+    },
+  )
+}

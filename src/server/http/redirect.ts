@@ -1,0 +1,6 @@
+/** 303: the browser goes on with GET, and without what it sent. */
+export function redirect(location: string, setCookies: readonly string[] = []): Response {
+  const headers = new Headers({ location, 'cache-control': 'no-store' })
+  for (const cookie of setCookies) headers.append('set-cookie', cookie)
+  return new Response(null, { status: 303, headers })
+}

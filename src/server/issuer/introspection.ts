@@ -1,0 +1,59 @@
+import type { Provider } from 'oidc-provider'
+import { accountIdOf } from '../accounts/accounts.ts'
+import { TOKEN_ISSUER, type Tokens, type VerifiedToken } from './tokens.ts'
+
+/**
+ * RFC 7662. All our clients are public, and §2.1 demands more than a name: who asks shows an access token of
+ * this server, and learns of tokens of the same person; an administrator, of access
+ * tokens of the tenant.
+ */
+export function openIntrospection(deps: { provider: Provider; tokens: Tokens; url: string }) {
+  const { provider, tokens, url } = deps
+
+  const describe = async (token: string, asker: VerifiedToken): Promise<Record<string, unknown>> => {
+    const access = await tokens.verify(token)
+    if (access) {
+      if (!mayKnow(asker, access.user)) return { active: false }
+      return {
+        active: true,
+        scope: access.scopes.join(' '),
+        client_id: access.clientId,
+        username: access.user.email ?? undefined,
+        token_type: 'Bearer',
+        exp: access.expiresAt,
+        sub: access.user.subject,
+        aud: url,
+        iss: TOKEN_ISSUER,
+        jti: access.jti,
+      }
+    }
+    const refresh = await provider.RefreshToken.find(token)
+    const own = refresh?.accountId === accountIdOf(asker.user)
+    if (!refresh || !own || refresh.consumed !== undefined) return { active: false }
+    return {
+      active: true,
+      scope: refresh.scope,
+      client_id: refresh.clientId,
+      exp: refresh.exp,
+      sub: asker.user.subject,
+      iss: TOKEN_ISSUER,
+    }
+  }
+
+  return async (request: Request, form: URLSearchParams): Promise<Response> => {
+    const bearer = /^bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+    const asker = bearer === undefined ? undefined : await tokens.verify(bearer)
+    if (!asker) {
+      const headers = { 'www-authenticate': 'Bearer realm="fob"', 'cache-control': 'no-store' }
+      return Response.json({ error: 'invalid_token' }, { status: 401, headers })
+    }
+    const token = form.get('token')
+    const headers = { 'cache-control': 'no-store' }
+    if (token === null) return Response.json({ error: 'invalid_request' }, { status: 400, headers })
+    return Response.json(await describe(token, asker), { headers })
+  }
+}
+
+function mayKnow({ user: asker }: VerifiedToken, owner: VerifiedToken['user']): boolean {
+  return owner.id === asker.id || (asker.role === 'admin' && owner.tenant.id === asker.tenant.id)
+}

@@ -1,0 +1,157 @@
+import * as v from 'valibot'
+import type { Provider } from 'oidc-provider'
+import { ALL_SCOPES } from '../../contract/scopes.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { readBoundedBody } from './body.ts'
+import type { Bridge } from './bridge.ts'
+import { DEVICE_GRANT, TICKET_GRANT } from './clients.ts'
+import { DEVICE_PATH, USER_CODE_HEADER } from './device.ts'
+import { openIntrospection } from './introspection.ts'
+import { checkRegistration } from './registration.ts'
+import { refreshReplay } from './replay.ts'
+import type { Tokens } from './tokens.ts'
+
+const PATHS: ReadonlySet<string> = new Set([
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  '/oauth/authorize',
+  '/oauth/token',
+  '/oauth/revoke',
+  '/oauth/introspect',
+  '/oauth/register',
+  '/oauth/device_authorization',
+  '/oauth/jwks',
+  DEVICE_PATH,
+])
+/** Where the browser comes back to after a login or a consent. */
+const RESUME = /^\/(?:oauth\/authorize|auth\/device)\/[\w-]{1,64}$/
+
+/** Which paths are answered. Exact: the provider itself would also take other spellings. */
+function isProtocolPath(path: string): boolean {
+  return PATHS.has(path) || RESUME.test(path)
+}
+
+const json = v.record(v.string(), v.unknown())
+
+/** What stands before the provider: bounds, defaults, and what it cannot do for tokens that are JWTs. */
+export function protocolHandler(deps: {
+  provider: Provider
+  bridge: Bridge
+  tokens: Tokens
+  clock: Clock
+  url: string
+}): (request: Request, address: string) => Promise<Response> {
+  const { provider, bridge, tokens, clock } = deps
+  const replay = refreshReplay(clock)
+  const introspect = openIntrospection(deps)
+
+  const revokeJwt = async (form: URLSearchParams): Promise<Response> => {
+    const clientId = form.get('client_id') ?? ''
+    if (!(await provider.Client.find(clientId))) return oauthError(401, 'invalid_client')
+    await tokens.revoke(form.get('token') ?? '', clientId)
+    // RFC 7009 §2.2: the answer is the same whether or not there was anything to revoke.
+    return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })
+  }
+
+  const register = async (request: Request, target: URL, body: Buffer, address: string) => {
+    const checked = checkRegistration(parse(body))
+    if (checked.kind === 'refused') {
+      const { error, description } = checked
+      return oauthError(400, error, {}, description)
+    }
+    return bridge.answer(request, target, Buffer.from(JSON.stringify(checked.metadata)), { address })
+  }
+
+  const post = async (request: Request, target: URL, body: Buffer, address: string): Promise<Response> => {
+    const { pathname } = target
+    const answer = (sent = body) => bridge.answer(request, target, sent, { address })
+    if (pathname === '/oauth/register') return register(request, target, body, address)
+    const form = new URLSearchParams(body.toString())
+    if (pathname === '/oauth/introspect') return introspect(request, form)
+    // The provider revokes what it keeps, and it does not keep JWTs: those are ours to revoke.
+    if (pathname === '/oauth/revoke' && isJwt(form.get('token'))) return revokeJwt(form)
+    if (pathname === '/oauth/device_authorization' && !form.get('scope')) {
+      form.set('scope', DEFAULT_SCOPE)
+      return answer(Buffer.from(form.toString()))
+    }
+    if (pathname !== '/oauth/token') return answer()
+    if (form.get('grant_type') === TICKET_GRANT) return oauthError(400, 'unsupported_grant_type')
+    if (form.get('grant_type') !== 'refresh_token') return answer()
+    return replay([body.toString(), request.headers.get('authorization') ?? ''], answer)
+  }
+
+  return async (request, address) => {
+    const target = new URL(request.url)
+    if (!isProtocolPath(target.pathname)) return oauthError(404, 'not_found')
+    if (request.method === 'POST' && target.pathname.startsWith('/oauth/authorize')) {
+      // Our session cookie does not travel with another site's POST (SameSite), so there is only GET.
+      return oauthError(405, 'invalid_request', { allow: 'GET, HEAD' })
+    }
+    const body = await readBoundedBody(request)
+    if (!body) return oauthError(413, 'invalid_request')
+    if (request.method === 'POST') return post(request, target, body, address)
+    if (target.pathname === DEVICE_PATH) return enterCode(bridge, request, target, address)
+    const answer = await bridge.answer(request, withDefaultScope(target), body, { address })
+    return target.pathname.startsWith('/.well-known/') && answer.ok ? asPublished(answer) : answer
+  }
+}
+
+/** What only our own parts may ask for is not named in the metadata, nor what needs a page with a script. */
+async function asPublished(answer: Response): Promise<Response> {
+  const metadata = v.parse(json, await answer.json())
+  return Response.json(
+    {
+      ...metadata,
+      response_types_supported: ['code'],
+      response_modes_supported: ['query'],
+      grant_types_supported: ['authorization_code', 'refresh_token', DEVICE_GRANT],
+    },
+    { headers: answer.headers },
+  )
+}
+
+/**
+ * RFC 8628 §3.3.1: the link that a device shows may have the code in it. The provider would answer with a
+ * page that sends itself by a script; ours shows the form with the code filled in.
+ */
+function enterCode(bridge: Bridge, request: Request, target: URL, address: string): Promise<Response> {
+  const code = target.searchParams.get('user_code') ?? ''
+  const url = new URL(target)
+  url.search = ''
+  // Into a header goes only what can be a code.
+  const typed = /^[A-Za-z0-9-]{1,40}$/.test(code) ? { [USER_CODE_HEADER]: code } : {}
+  return bridge.answer(request, url, Buffer.alloc(0), { address, headers: typed })
+}
+
+/** RFC 6749 §3.3: without a scope, the default one. The consent page lists what that is. */
+const DEFAULT_SCOPE = ['openid', 'profile', 'email', ...ALL_SCOPES].join(' ')
+
+function withDefaultScope(target: URL): URL {
+  if (target.pathname !== '/oauth/authorize' || target.searchParams.get('scope')) return target
+  const url = new URL(target)
+  url.searchParams.set('scope', DEFAULT_SCOPE)
+  return url
+}
+
+function isJwt(token: string | null): boolean {
+  return token !== null && token.split('.').length === 3
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    const parsed: unknown = JSON.parse(body.toString())
+    return Array.isArray(parsed) ? undefined : v.parse(json, parsed)
+  } catch {
+    return undefined
+  }
+}
+
+function oauthError(
+  status: number,
+  error: string,
+  headers: Record<string, string> = {},
+  description?: string,
+): Response {
+  const body = description === undefined ? { error } : { error, error_description: description }
+  return Response.json(body, { status, headers: { 'cache-control': 'no-store', ...headers } })
+}

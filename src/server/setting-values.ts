@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs'
+import { Fault } from '../contract/fault.ts'
+import type { Env } from '../platform/process.ts'
+import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-names.ts'
+
+/** What the three places say. */
+export interface SettingSources {
+  /** By flag name; `x-file` for a secret's file. A switch that is given is `'true'`. */
+  flags: Readonly<Record<string, string | undefined>>
+  env: Env
+  /** The parsed settings file; nested tables join with "-": `[oauth] session_secret`. */
+  file: unknown
+}
+
+/** A switch is `'true'` or `'false'`. */
+export type SettingValues = Partial<Record<SettingName, string>>
+
+/**
+ * The winning value of each setting: flags, then `FOB_…`, then `CI_…`, then the file; a secret also from
+ * `--x-file PATH`, `FOB_X_FILE`, `x_file`.
+ * @throws Fault `config` naming the setting
+ */
+export function gatherSettings({ flags, env, file }: SettingSources): SettingValues {
+  const fromFile = flatten(file)
+  const lookUp = (name: string, setting: SettingName): string | undefined => {
+    const places = [
+      [`--${name}`, flags[name]],
+      [`FOB_${variableName(name)}`, env[`FOB_${variableName(name)}`]],
+      [`CI_${variableName(name)}`, env[`CI_${variableName(name)}`]],
+      ['the settings file', fromFile.get(name)],
+    ] as const
+    for (const [place, value] of places) {
+      if (value === '' && mustHaveValue(setting)) throw emptySetting(name, place)
+      if (value !== undefined && value !== '') return value
+    }
+    return undefined
+  }
+  const values: SettingValues = {}
+  for (const name of SETTING_NAMES) {
+    const path = SETTINGS[name].secret === true ? lookUp(`${name}-file`, name) : undefined
+    const value = lookUp(name, name)
+    if (path !== undefined && value !== undefined) {
+      throw new Fault('config', `--${name} and --${name}-file are both set`, { hint: 'keep one of the two' })
+    }
+    const chosen = path === undefined ? value : readSecretFile(name, path)
+    if (chosen !== undefined) values[name] = isSwitch(name) ? readSwitch(name, chosen) : chosen
+  }
+  return values
+}
+
+/**
+ * Whether an empty one is a mistake. A variable that a compose file sets from one that is missing is empty:
+ * if it counted as not set, the server would start without the authentication, or the rule, that was meant.
+ */
+function mustHaveValue(name: SettingName): boolean {
+  return (
+    SETTINGS[name].secret === true ||
+    isSwitch(name) ||
+    name === 'rbac' ||
+    name.startsWith('basic-auth-') ||
+    name.startsWith('oauth-')
+  )
+}
+
+function emptySetting(name: string, place: string): Fault {
+  const where = place === `--${name}` ? '' : ` in ${place}`
+  return new Fault('config', `--${name} is set, but empty${where}`, {
+    hint: 'give it a value, or do not set it',
+  })
+}
+
+function isSwitch(name: SettingName): boolean {
+  return SETTINGS[name].value === undefined
+}
+
+/** Strictly: a word that was meant as "no" must not open anything, nor a misspelt "yes" be passed over. */
+function readSwitch(name: SettingName, text: string): 'true' | 'false' {
+  const word = text.toLowerCase()
+  if (['true', '1', 'yes', 'on'].includes(word)) return 'true'
+  if (['false', '0', 'no', 'off'].includes(word)) return 'false'
+  throw new Fault('config', `--${name} is true or false, nothing else`, {
+    hint: 'true, 1, yes and on are the same, and so are false, 0, no and off',
+  })
+}
+
+function readSecretFile(name: string, path: string): string {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    throw new Fault('config', `cannot read ${path} (--${name}-file)`, { cause: error })
+  }
+  if (text === '') throw new Fault('config', `${path} (--${name}-file) is empty`)
+  return text
+}
+
+/** `[oauth] session_secret = "x"` → `oauth-session-secret` → "x". */
+function flatten(file: unknown): Map<string, string> {
+  const out = new Map<string, string>()
+  const walk = (table: object, prefix: string) => {
+    for (const [key, value] of Object.entries(table) as [string, unknown][]) {
+      const name = `${prefix}${key.replaceAll('_', '-')}`
+      if (typeof value === 'object' && value !== null) walk(value, `${name}-`)
+      else out.set(name, String(value))
+    }
+  }
+  if (typeof file === 'object' && file !== null) walk(file, '')
+  const known = new Set<string>(SETTING_NAMES.flatMap((name) => [name, `${name}-file`]))
+  const unknown = [...out.keys()].find((name) => !known.has(name))
+  if (unknown !== undefined) throw new Fault('config', `the settings file has an unknown key "${unknown}"`)
+  return out
+}

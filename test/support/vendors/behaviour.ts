@@ -1,0 +1,44 @@
+/** What a stand-in does next; a test changes it at will. */
+export interface VendorBehaviour {
+  /** What the person does on the vendor's page. */
+  consent: 'grant' | 'deny'
+  /** `state` of the answer; as it came without it. */
+  state?: string
+  /** Paths (by their beginning) that answer with this status, in the vendor's error shape. */
+  broken: Map<string, number>
+  /** Paths (by their beginning) that never answer. */
+  slow: Set<string>
+  /** Codes are refused as too old. */
+  codesExpired: boolean
+}
+
+export function newBehaviour(): VendorBehaviour {
+  return { consent: 'grant', broken: new Map(), slow: new Set(), codesExpired: false }
+}
+
+/** What stands in the way of an answer, if anything. */
+export async function obstacle(behaviour: VendorBehaviour, request: Request): Promise<Response | undefined> {
+  const { pathname } = new URL(request.url)
+  if ([...behaviour.slow].some((start) => pathname.startsWith(start))) {
+    await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()))
+    return new Response(null, { status: 504 })
+  }
+  const [, status] = [...behaviour.broken].find(([start]) => pathname.startsWith(start)) ?? []
+  return status === undefined
+    ? undefined
+    : new Response('<html><title>Unicorn!</title></html>', {
+        status,
+        headers: { 'content-type': 'text/html' },
+      })
+}
+
+export interface Vendor {
+  url: string
+  clientId: string
+  clientSecret: string
+  behaviour: VendorBehaviour
+  /** Every request as `METHOD /path`, and the queries of authorize. */
+  requests: string[]
+  authorizations: URLSearchParams[]
+  stop(): Promise<void>
+}
