@@ -13,10 +13,10 @@ import type { Services } from './http/services.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
 import { revokeUserRecords } from './issuer/records.ts'
 import type { Log } from './log.ts'
+import { openServerVault, setServerSecrets } from './open-vault.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
-import { openSqliteVault } from './vault/sqlite.ts'
 import { renderProtocolError } from './web/web.ts'
 
 export interface RunningServer {
@@ -56,12 +56,16 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     closers.push(() => database.close())
     const { db } = database
     const { clock, log, settings } = deps
-    const vault = await openSqliteVault({ db, clock, passphrase: settings.passphrase })
     const accounts = await openAccounts({
       db,
       clock,
       onCredentialsChanged: (user) => revokeUserRecords(db, user),
     })
+    const defaultTenant = accounts.defaultTenant()
+    const vaultDeps = { db, clock, log, defaultTenantId: defaultTenant.id }
+    const vault = await openServerVault({ settings: settings.vault, ...vaultDeps })
+    closers.push(() => vault.close())
+    await setServerSecrets(vault, settings.secrets)
     // The port is taken before the runs are looked at: a second start must not touch the first one's.
     const listener = listen(settings.listen)
     closers.push(() => listener.server.stop(true))
@@ -81,7 +85,6 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const { sandboxCommand } = deps
     const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand })
     closers.push(() => runs.close())
-    const defaultTenant = accounts.defaultTenant()
     const services: Services = {
       settings: {
         url,

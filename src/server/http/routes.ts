@@ -9,7 +9,7 @@ import { consentPage, consentSubmit, loginPage, loginSubmit } from './interactio
 import { oauth } from './oauth.ts'
 import { deletePipeline, getPipeline, listPipelines, putPipeline, triggerPipeline } from './pipelines.ts'
 import { getRun, listRuns, runEvents, stopRun } from './runs.ts'
-import { deleteSecret, listSecrets, putSecret } from './secrets.ts'
+import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './secrets.ts'
 import { front, styleSheet } from './site.ts'
 
 /**
@@ -69,6 +69,7 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/runs/:id/stop', 'runs:trigger', stopRun),
 
   route('GET', '/api/secrets', 'secrets:read', listSecrets),
+  route('POST', '/api/secrets/rewrap', 'secrets:write', rewrapSecrets),
   route('PUT', '/api/secrets/:key', 'secrets:write', putSecret),
   route('DELETE', '/api/secrets/:key', 'secrets:write', deleteSecret),
 ]

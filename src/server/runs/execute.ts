@@ -7,7 +7,7 @@ import type { Driver } from './drivers/driver.ts'
 import type { RunJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
 import { createOutput } from './output.ts'
-import { resolveSecrets } from './resolve.ts'
+import { createResolver } from './resolve.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
 import { errorText, type Outcome, runScript, type ScriptHost } from './sandbox/sandbox.ts'
 import { createTasks } from './tasks.ts'
@@ -53,6 +53,7 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     failure = error
     failing.abort()
   }
+  const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
   const tasks = createTasks({
     runId: context.runID,
     driver,
@@ -61,12 +62,7 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     clock: engine.clock,
     limiter: createLimiter(TASKS_AT_ONCE),
     signal,
-    resolve: (value) =>
-      resolveSecrets(value, {
-        vault: engine.vault,
-        ...run,
-        register: (key, secret) => redactor.add(key, secret),
-      }),
+    resolve: resolver.resolve,
     fail,
   })
   const printed = createConsole(run)
@@ -85,7 +81,10 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
       engine.log.error('sandbox broke', { run: context.runID, stderr: redactor.text(stderr) }),
   }
   await journal.started()
-  const outcome = await runScript(options, { ...pipeline, context }, host).catch(fail)
+  const outcome = await resolver
+    .prepare(pipeline.source)
+    .then(() => runScript(options, { ...pipeline, context }, host))
+    .catch(fail)
   if (outcome?.kind !== 'done') failing.abort()
   await tasks.settled()
   await printed.stdout.end()

@@ -37,7 +37,11 @@ export interface RunJournal {
   }): Promise<void>
   log(entry: { task?: string; stream: 'stdout' | 'stderr'; data: string }): Promise<void>
   /** The run's last word; nothing can be written after it. */
-  finish(end: { status: 'success' | 'failed' | 'stopped'; message: string | undefined }): Promise<void>
+  finish(end: {
+    status: 'success' | 'failed' | 'stopped'
+    message: string | undefined
+    redactions: { secret: string; in: string; hits: number }[]
+  }): Promise<void>
 }
 
 interface Live {
@@ -108,9 +112,9 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
             .run(),
         ),
       log: (data) => write(runId, [{ type: 'log', data }]),
-      finish: async ({ status, message }) => {
+      finish: async ({ status, message, redactions }) => {
         await write(runId, endEvents(runId, status, message), (tx, endedAt) => {
-          const end = { status, message: message ?? null, endedAt }
+          const end = { status, message: message ?? null, redactions, endedAt }
           tx.update(runs).set(end).where(eq(runs.id, runId)).run()
         })
         live.get(runId)?.changed.resolve()
@@ -134,7 +138,8 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
       for (const { number, name } of await runningTasks(id)) {
         await journal.taskEnded({ number, name, status: 'abort', code: undefined })
       }
-      await journal.finish({ status: 'failed', message })
+      // What had been kept out of its output was counted in the server that died.
+      await journal.finish({ status: 'failed', message, redactions: [] })
     }
     return left.map(({ id }) => id)
   }

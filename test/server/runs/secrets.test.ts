@@ -166,7 +166,9 @@ describe('a missing secret', () => {
       pipeline(`try { ${body} } catch {}\nconsole.log('went on')\nawait new Promise(() => {})`),
     )
     expect(record.status).toBe('failed')
-    expect(record.message).toBe('secret NOT_THERE is not set: looked in pipeline deploy, then in global')
+    expect(record.message).toBe(
+      'secret NOT_THERE is not set: looked in pipeline deploy, then in global, then in server',
+    )
     expect(record.tasks).toEqual([])
     expect(events.at(-1)).toMatchObject({ type: 'exit', data: { code: 1, message: record.message } })
   })
@@ -209,7 +211,7 @@ describe('scopes', () => {
     const other = await fob.run(read, { pipelineId: 'pip_b' })
     expect([other.record.status, other.record.message]).toEqual([
       'failed',
-      'secret OF_A is not set: looked in pipeline deploy, then in global',
+      'secret OF_A is not set: looked in pipeline deploy, then in global, then in server',
     ])
     const path = pipeline(sh('true', { env: { A: 'secret:pipeline/pip_a/OF_A' } }))
     expect((await fob.run(path, { pipelineId: 'pip_b' })).record.message).toContain('does not name a secret')
