@@ -83,7 +83,7 @@ function exitTable(): string {
 
 function settingTable(): string {
   const rows = SETTING_NAMES.map((name) => {
-    const { value, description, secret } = SETTINGS[name]
+    const { value, description, secret } = SETTINGS[name] ?? { description: '' }
     const file = secret === true ? ` (or \`--${name}-file PATH\`)` : ''
     return [
       `\`--${name}${value === undefined ? '' : ` ${value}`}\`${file}`,

@@ -15,6 +15,8 @@ export interface SecretQuestion {
   /** What would have answered it without a prompt: `--password-stdin`. */
   instead: string
   limitBytes: number
+  /** True where the value need not be text; its line ends are then kept, but for one behind a single line. */
+  anyBytes?: boolean
 }
 
 /**
@@ -31,7 +33,7 @@ export async function readSecret(deps: Deps, globals: Globals, question: SecretQ
   const { password } = await import('../platform/prompt.ts')
   const answer = await password(question.what, { interactive: true, signal: deps.signal })
   if (answer.status !== 'answered') throw new Fault('interrupted', 'interrupted')
-  return checked(answer.value, question)
+  return checked(new Secret(answer.value), question)
 }
 
 /** The same, from standard input and nothing else. */
@@ -39,18 +41,21 @@ export async function readSecretFromStdin(deps: Deps, question: SecretQuestion):
   const bytes = await deps.io.stdin.readAll(question.limitBytes + 2)
   if (bytes === null)
     throw new Fault('usage', `the ${question.what} is longer than ${question.limitBytes} bytes`)
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
+  const value = new Secret(bytes)
+  if (!value.isText) {
+    if (question.anyBytes === true) return checked(value, question)
     throw new Fault('usage', `the ${question.what} is not UTF-8 text`)
   }
-  return checked(text.replace(/\r?\n$/, ''), question)
+  const text = value.reveal()
+  const cut = text.replace(/\r?\n$/, '')
+  // A key file without its last line end is refused by the programs that read it.
+  const keep = question.anyBytes === true && cut.includes('\n')
+  return checked(keep ? value : new Secret(cut), question)
 }
 
-function checked(text: string, { what, limitBytes }: SecretQuestion): Secret {
-  if (text === '') throw new Fault('usage', `the ${what} is empty`)
-  if (Buffer.byteLength(text) > limitBytes)
-    throw new Fault('usage', `the ${what} is longer than ${limitBytes} bytes`)
-  return new Secret(text)
+function checked(value: Secret, { what, limitBytes }: SecretQuestion): Secret {
+  const { length } = value.bytes()
+  if (length === 0) throw new Fault('usage', `the ${what} is empty`)
+  if (length > limitBytes) throw new Fault('usage', `the ${what} is longer than ${limitBytes} bytes`)
+  return value
 }

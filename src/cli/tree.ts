@@ -47,6 +47,7 @@ export const TREE: Group = group('Every way a credential can reach a command lin
     set: leaf('Set a secret', () => import('./commands/secrets/set.ts')),
     list: leaf('List the names of secrets', () => import('./commands/secrets/list.ts')),
     rm: leaf('Delete a secret', () => import('./commands/secrets/rm.ts')),
+    rewrap: leaf('Move all secrets to a new data key', () => import('./commands/secrets/rewrap.ts')),
   }),
   pipeline: group('Programs that the server runs', {
     set: leaf('Upload a pipeline', () => import('./commands/pipeline/set.ts')),
@@ -100,6 +101,10 @@ export const TREE: Group = group('Every way a credential can reach a command lin
         list: leaf('List service keys', () => import('./commands/server/service-key-list.ts')),
         rm: leaf('Delete a service key and its tokens', () => import('./commands/server/service-key-rm.ts')),
       }),
+      'rotate-passphrase': leaf(
+        'Change the passphrase of the secrets',
+        () => import('./commands/server/rotate-passphrase.ts'),
+      ),
     },
   },
   version: leaf('Print the version', () => import('./commands/version.ts')),

@@ -7,13 +7,18 @@ import { isFreeName, namedRecord, RESERVED_NAMES } from './names.ts'
  * ever added) and strict on the way in to a server (a misspelt field is an error, not a silent default).
  */
 
-/** `pipeline/<id>` on the wire is `?pipeline=<name>`; keys follow the rules of environment variables. */
+/** `pipeline/<id>` on the wire is `?pipeline=<name>`, `server` is `?scope=server`; keys follow the rules of environment variables. */
 export const secretKey = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a key has letters, digits and _ and does not begin with a digit'),
   v.maxLength(128, 'a key has at most 128 characters'),
   v.check(isFreeName, RESERVED_NAMES),
 )
+/** Names of the server's own secrets, which no pipeline can read. */
+export const RESERVED_SECRET_PREFIX = 'FOB_'
+export function isReservedSecret(key: string): boolean {
+  return key.toUpperCase().startsWith(RESERVED_SECRET_PREFIX)
+}
 export const pipelineName = v.pipe(
   v.string(),
   v.regex(
@@ -28,10 +33,24 @@ export const MAX_SECRET_BYTES = 256 * 1024
 /** Below this many bytes, redaction would blacken ordinary text. */
 export const MIN_SECRET_BYTES = 4
 
-const secretValue = v.pipe(
-  v.string(),
-  v.check((s) => Buffer.byteLength(s) <= MAX_SECRET_BYTES, 'a secret has at most 256 KiB'),
+/** Text, or any bytes as base64. */
+const secretValue = v.union(
+  [
+    v.pipe(
+      v.string(),
+      v.check((s) => Buffer.byteLength(s) <= MAX_SECRET_BYTES, 'a secret has at most 256 KiB'),
+    ),
+    v.strictObject({
+      base64: v.pipe(
+        v.string(),
+        v.base64('not base64'),
+        v.check((s) => Buffer.byteLength(s, 'base64') <= MAX_SECRET_BYTES, 'a secret has at most 256 KiB'),
+      ),
+    }),
+  ],
+  'a value is text, or {"base64": "…"}',
 )
+export type SecretValue = v.InferOutput<typeof secretValue>
 
 export const putPipelineBody = v.strictObject({
   source: v.pipe(
@@ -79,8 +98,22 @@ export const secretAnswer = v.looseObject({
   scope: v.string(),
   pipeline: v.optional(v.nullable(v.string())),
   updatedAt: v.string(),
+  /** The last run that was given the value. */
+  lastRun: v.optional(v.nullable(v.string())),
+  lastUsedAt: v.optional(v.nullable(v.string())),
 })
 export type SecretAnswer = v.InferOutput<typeof secretAnswer>
+
+/** `POST /api/secrets/rewrap`: how far the move to a new data key has come. Asked again until `finished`. */
+export const rewrapAnswer = v.looseObject({
+  key: v.string(),
+  total: v.number(),
+  done: v.number(),
+  finished: v.boolean(),
+  /** Those that do not open under any key. */
+  failed: v.array(v.looseObject({ key: v.string(), scope: v.string() })),
+})
+export type RewrapAnswer = v.InferOutput<typeof rewrapAnswer>
 
 const taskAnswer = v.looseObject({
   name: v.string(),
@@ -89,6 +122,9 @@ const taskAnswer = v.looseObject({
   startedAt: v.string(),
   endedAt: v.nullable(v.string()),
 })
+
+/** How often a secret was kept out of the output of a task or, under the pipeline's name, of all else. */
+const redactionAnswer = v.looseObject({ secret: v.string(), in: v.string(), hits: v.number() })
 
 export const runAnswer = v.looseObject({
   id: v.string(),
@@ -101,6 +137,8 @@ export const runAnswer = v.looseObject({
   message: v.nullable(v.string()),
   args: v.optional(v.array(v.string())),
   tasks: v.optional(v.array(taskAnswer)),
+  /** Known when the run has ended. */
+  redactions: v.optional(v.array(redactionAnswer)),
 })
 export type RunAnswer = v.InferOutput<typeof runAnswer>
 

@@ -1,164 +1,171 @@
 /**
  * Aho-Corasick over bytes: finds all patterns at once, one step a byte, whatever their number.
- * States with a choice have a dense row over the classes of bytes that occur in patterns; the long tails where
- * only one byte leads on keep that byte alone, so a 256 KiB value costs some 20 bytes a byte and not a row.
+ * States are numbered depth first over the sorted patterns, so that most have their only child right behind
+ * them: 6 bytes a state, and the few other children in a hash table.
  */
 export interface Automaton {
-  /** Class of each byte, 0 for a byte that is in no pattern. */
-  readonly classOf: Uint8Array
-  /** 1 for a byte that can begin a match: the root is left on no other. */
-  readonly starts: Uint8Array
-  /** Offset of a state's dense row in `rows`, or -1 where only `onlyByte` leads on, to `onlyChild`. */
-  readonly rowOf: Int32Array
-  readonly rows: Int32Array
-  readonly onlyByte: Int16Array
-  readonly onlyChild: Int32Array
+  /** The byte that leads into a state. */
+  readonly label: Uint8Array
+  /** `LEAF`, `MATCH` and so on; above `SHALLOW_SHIFT` the bytes from the root, 15 for that many or more. */
+  readonly flags: Uint8Array
+  /** The longest proper suffix of what led here that a pattern begins with. */
   readonly fail: Int32Array
-  /** Length of the longest suffix that some pattern begins with and goes on after: what must be held back. */
-  readonly live: Int32Array
-  /** Length of the longest pattern that ends here, 0 for none, and which one. */
-  readonly matchLength: Int32Array
-  readonly matchPattern: Int32Array
+  /** By byte, the root's children. 0 is the root itself. */
+  readonly root: Int32Array
+  /** Children that are not the first of their parent: by hash, the parent and the child. */
+  readonly parents: Int32Array
+  readonly children: Int32Array
+  /** By pattern: the first state that it does not share with a pattern before it, and that state's depth. */
+  readonly first: Int32Array
+  readonly firstDepth: Int32Array
 }
 
-interface Trie {
-  size: number
-  firstChild: Int32Array
-  sibling: Int32Array
-  byte: Int16Array
-  depth: Int32Array
-  /** Index of the pattern that ends in the state, or -1. */
-  ends: Int32Array
-}
+/** No pattern goes on from here. */
+const LEAF = 1
+/** Has more children than the one behind it. */
+const BRANCH = 2
+/** A pattern ends here … */
+const END = 4
+/** … or in the state that is reached by `fail`, and so on. */
+export const MATCH = 8
+export const SHALLOW_SHIFT = 4
+const DEEP = 15
 
-/** @param patterns not empty, none twice. */
-export function buildAutomaton(patterns: readonly Uint8Array[]): Automaton {
-  const trie = buildTrie(patterns)
-  const order = breadthFirst(trie)
-  const fail = failLinks(trie, order)
-  const size = trie.size
-  const live = new Int32Array(size)
-  const matchLength = new Int32Array(size)
-  const matchPattern = new Int32Array(size).fill(-1)
-  for (const state of order) {
-    const link = fail[state] ?? 0
-    const own = trie.ends[state] ?? -1
-    live[state] = trie.firstChild[state] ? (trie.depth[state] ?? 0) : (live[link] ?? 0)
-    matchPattern[state] = own >= 0 ? own : (matchPattern[link] ?? -1)
-    matchLength[state] = own >= 0 ? (trie.depth[state] ?? 0) : (matchLength[link] ?? 0)
+/** @param patterns one byte a character; sorted, none empty, none twice, not none. */
+export function buildAutomaton(patterns: readonly string[]): Automaton {
+  const shared = patterns.map((pattern, index) => sharedLength(patterns[index - 1] ?? '', pattern))
+  const states = patterns.reduce((sum, pattern, index) => sum + pattern.length - (shared[index] ?? 0), 1)
+  const slots = 2 ** Math.ceil(Math.log2(4 * patterns.length))
+  const built: Automaton = {
+    label: new Uint8Array(states),
+    flags: new Uint8Array(states),
+    fail: new Int32Array(states),
+    root: new Int32Array(256),
+    parents: new Int32Array(slots).fill(-1),
+    children: new Int32Array(slots),
+    first: new Int32Array(patterns.length),
+    firstDepth: Int32Array.from(shared, (length) => length + 1),
   }
-  return { ...transitions(trie, order, fail), fail, live, matchLength, matchPattern }
+  setFails(built, patterns, addStates(built, patterns))
+  return built
 }
 
-function buildTrie(patterns: readonly Uint8Array[]): Trie {
-  const most = patterns.reduce((sum, pattern) => sum + pattern.length, 1)
-  const trie: Trie = {
-    size: 1,
-    firstChild: new Int32Array(most),
-    sibling: new Int32Array(most),
-    byte: new Int16Array(most).fill(-1),
-    depth: new Int32Array(most),
-    ends: new Int32Array(most).fill(-1),
-  }
+function sharedLength(a: string, b: string): number {
+  let length = 0
+  while (length < a.length && a.charCodeAt(length) === b.charCodeAt(length)) length++
+  return length
+}
+
+/** @returns by pattern, the parent of its first own state. */
+function addStates(to: Automaton, patterns: readonly string[]): Int32Array {
+  const parents = new Int32Array(patterns.length)
+  /** By depth, the states of the pattern at hand. */
+  const path: number[] = [0]
+  let next = 1
   for (const [index, pattern] of patterns.entries()) {
-    let state = 0
-    for (const byte of pattern) state = childOf(trie, state, byte) || addChild(trie, state, byte)
-    trie.ends[state] = index
-  }
-  return trie
-}
-
-/** 0 for none: the root is nobody's child. */
-function childOf(trie: Trie, state: number, byte: number): number {
-  let child = trie.firstChild[state] ?? 0
-  while (child !== 0 && trie.byte[child] !== byte) child = trie.sibling[child] ?? 0
-  return child
-}
-
-function addChild(trie: Trie, state: number, byte: number): number {
-  const child = trie.size++
-  trie.byte[child] = byte
-  trie.depth[child] = (trie.depth[state] ?? 0) + 1
-  trie.sibling[child] = trie.firstChild[state] ?? 0
-  trie.firstChild[state] = child
-  return child
-}
-
-function breadthFirst(trie: Trie): Int32Array {
-  const order = new Int32Array(trie.size)
-  let end = 1
-  for (let at = 0; at < end; at++) {
-    let child = trie.firstChild[order[at] ?? 0] ?? 0
-    for (; child !== 0; child = trie.sibling[child] ?? 0) order[end++] = child
-  }
-  return order
-}
-
-function failLinks(trie: Trie, order: Int32Array): Int32Array {
-  const fail = new Int32Array(trie.size)
-  for (const state of order) {
-    let child = trie.firstChild[state] ?? 0
-    for (; child !== 0; child = trie.sibling[child] ?? 0) {
-      if (state === 0) continue
-      const byte = trie.byte[child] ?? 0
-      let link = fail[state] ?? 0
-      while (link !== 0 && childOf(trie, link, byte) === 0) link = fail[link] ?? 0
-      fail[child] = childOf(trie, link, byte)
+    const from = (to.firstDepth[index] ?? 1) - 1
+    let parent = path[from] ?? 0
+    parents[index] = parent
+    to.first[index] = next
+    for (let at = from; at < pattern.length; at++) {
+      const state = next++
+      to.label[state] = pattern.charCodeAt(at)
+      to.flags[state] = LEAF | (Math.min(at + 1, DEEP) << SHALLOW_SHIFT)
+      addChild(to, parent, state)
+      path[at + 1] = parent = state
     }
+    to.flags[parent] = (to.flags[parent] ?? 0) | END
   }
-  return fail
+  return parents
 }
 
-function transitions(trie: Trie, order: Int32Array, fail: Int32Array) {
-  const { classOf, width } = byteClasses(trie)
-  const starts = new Uint8Array(256)
-  const rowOf = new Int32Array(trie.size).fill(-1)
-  const onlyByte = new Int16Array(trie.size).fill(-1)
-  const onlyChild = new Int32Array(trie.size)
-  let dense = 0
-  for (const state of order) {
-    const child = trie.firstChild[state] ?? 0
-    const oneWay = child !== 0 && trie.sibling[child] === 0
-    if (state === 0 || (child !== 0 && !oneWay)) rowOf[state] = dense++ * width
-    else if (oneWay) {
-      onlyByte[state] = trie.byte[child] ?? -1
-      onlyChild[state] = child
-    }
+function addChild(to: Automaton, parent: number, state: number): void {
+  const byte = to.label[state] ?? 0
+  const flags = to.flags[parent] ?? 0
+  if (parent === 0) to.root[byte] = state
+  else if (state !== parent + 1) {
+    const { parents, children } = to
+    let slot = slotOf(parent, byte) & (parents.length - 1)
+    while ((parents[slot] ?? -1) >= 0) slot = (slot + 1) & (parents.length - 1)
+    parents[slot] = parent
+    children[slot] = state
+    to.flags[parent] = flags | BRANCH
+    return
   }
-  const rows = new Int32Array(dense * width)
-  const fillRow = (state: number, row: number) => {
-    for (let child = trie.firstChild[state] ?? 0; child !== 0; child = trie.sibling[child] ?? 0) {
-      rows[row + (classOf[trie.byte[child] ?? 0] ?? 0)] = child
-      if (state === 0) starts[trie.byte[child] ?? 0] = 1
-    }
-  }
-  // Breadth first, so the row that a state falls back to is complete before it is copied.
-  for (const state of order) {
-    const row = rowOf[state] ?? -1
-    if (row < 0) continue
-    if (state !== 0) inheritRow(state, row)
-    fillRow(state, row)
-  }
-  return { classOf, starts, rowOf, rows, onlyByte, onlyChild }
+  to.flags[parent] = flags & ~LEAF
+}
 
-  function inheritRow(state: number, row: number): void {
-    const oneWays: number[] = []
-    let link = fail[state] ?? 0
-    for (; (rowOf[link] ?? -1) < 0; link = fail[link] ?? 0) oneWays.push(link)
-    const from = rowOf[link] ?? 0
-    rows.copyWithin(row, from, from + width)
-    for (const oneWay of oneWays.toReversed()) {
-      const byte = onlyByte[oneWay] ?? -1
-      if (byte >= 0) rows[row + (classOf[byte] ?? 0)] = onlyChild[oneWay] ?? 0
+function slotOf(parent: number, byte: number): number {
+  const mixed = Math.imul(parent ^ (byte << 23), 0x9e3779b1)
+  return mixed ^ (mixed >>> 15)
+}
+
+/** Level by level, as a state's link is found by way of its parent's, which leads to a lower level. */
+function setFails(to: Automaton, patterns: readonly string[], parents: Int32Array): void {
+  const { first, firstDepth, fail, label, flags } = to
+  const byDepth = Map.groupBy(patterns.keys(), (index) => firstDepth[index] ?? 0)
+  let active: number[] = []
+  for (let depth = 1; active.length > 0 || depth === 1 || byDepth.size > 0; depth++) {
+    active = active.filter((index) => (patterns[index]?.length ?? 0) >= depth)
+    active.push(...(byDepth.get(depth) ?? []))
+    byDepth.delete(depth)
+    for (const index of active) {
+      const from = first[index] ?? 0
+      const state = from + depth - (firstDepth[index] ?? 0)
+      const parent = state === from ? (parents[index] ?? 0) : state - 1
+      const link = parent === 0 ? 0 : step(to, fail[parent] ?? 0, label[state] ?? 0)
+      fail[state] = link
+      const own = flags[state] ?? 0
+      if (own & END || (flags[link] ?? 0) & MATCH) flags[state] = own | MATCH
     }
   }
 }
 
-function byteClasses(trie: Trie): { classOf: Uint8Array; width: number } {
-  const used = new Uint8Array(256)
-  for (let state = 1; state < trie.size; state++) used[trie.byte[state] ?? 0] = 1
-  // With all 256 bytes in use there is no class for "other", and none is needed.
-  let next = used.includes(0) ? 1 : 0
-  const classOf = used.map((isUsed) => (isUsed ? next++ : 0))
-  return { classOf, width: Math.max(next, 1) }
+/** @returns the state after `byte`. */
+export function step(of: Automaton, state: number, byte: number): number {
+  const { label, flags, fail, root, parents, children } = of
+  for (let at = state; at !== 0; at = fail[at] as number) {
+    const own = flags[at] as number
+    if ((own & LEAF) === 0 && label[at + 1] === byte) return at + 1
+    if ((own & BRANCH) === 0) continue
+    const mask = parents.length - 1
+    for (let slot = slotOf(at, byte) & mask; (parents[slot] as number) >= 0; slot = (slot + 1) & mask) {
+      const child = children[slot] as number
+      if (parents[slot] === at && label[child] === byte) return child
+    }
+  }
+  return root[byte] as number
+}
+
+/** @returns the length of the longest suffix that a pattern begins with and goes on after: what is held back. */
+export function liveLength(of: Automaton, state: number): number {
+  let at = state
+  while (at !== 0 && ((of.flags[at] ?? 0) & LEAF) !== 0) at = of.fail[at] ?? 0
+  return depthOf(of, at)
+}
+
+/** @returns the longest pattern that ends in a state with `MATCH`. */
+export function longestMatch(of: Automaton, state: number): { length: number; pattern: number } {
+  let at = state
+  while (((of.flags[at] ?? 0) & END) === 0) at = of.fail[at] ?? 0
+  return { length: depthOf(of, at), pattern: ownerOf(of, at) }
+}
+
+function depthOf(of: Automaton, state: number): number {
+  const depth = (of.flags[state] ?? 0) >> SHALLOW_SHIFT
+  if (depth < DEEP) return depth
+  const owner = ownerOf(of, state)
+  return (of.firstDepth[owner] ?? 0) + state - (of.first[owner] ?? 0)
+}
+
+/** @returns the pattern that a state was made for: the last one whose first state is not behind it. */
+function ownerOf({ first }: Automaton, state: number): number {
+  let low = 0
+  let high = first.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if ((first[middle] ?? 0) <= state) low = middle
+    else high = middle - 1
+  }
+  return low
 }

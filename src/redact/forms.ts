@@ -1,23 +1,74 @@
+import { base64, ESCAPES, hex, url } from './encodings.ts'
 import type { Secret } from './secret.ts'
 
-/** A piece of a value shorter than this is left alone: on its own it would blacken ordinary text. */
-const SHORTEST_LINE_BYTES = 6
+/** What is derived from a value and is shorter is left alone: it would blacken ordinary text. */
+const SHORTEST_DERIVED_BYTES = 6
+/** The same for a value without its trailing line ends, which is as good as the value itself. */
+const SHORTEST_TRIMMED_BYTES = 4
+/** Longer values are looked for in the commonest dialects of each escape alone, to keep memory in bounds. */
+const LONG = 1024
+const DIALECTS_OF_LONG = 4
 
 /**
- * The byte patterns under which a value can turn up in output: the value itself, the value without its last
- * line ends (what `$(cat file)` makes of it), and each line of a value with several lines.
- * Encodings of the value belong here too, and nowhere else.
+ * The byte patterns, one byte a character, under which a value can turn up in output. Everything that is
+ * derived from a value is derived here:
+ * - the value; without its last line ends (what `$(cat file)` makes of it); with `\n` or `\r\n` for its line
+ *   ends: as it is and in all encodings;
+ * - the value with its white space folded (what `echo $VALUE` makes of it) or its line ends taken out;
+ * - each line of a value with several lines, as it is, without its indentation, and escaped.
  */
-export function formsOf(value: Secret): Uint8Array[] {
-  const raw = value.reveal()
-  const trimmed = raw.replace(/[\r\n]+$/, '')
-  const lines = trimmed.split(/\r\n|\r|\n/)
-  const texts = new Set([raw, trimmed])
-  for (const line of lines) if (isTelling(line)) texts.add(line)
-  texts.delete('')
-  return [...texts].map((text) => new TextEncoder().encode(text))
+export function formsOf(value: Secret): Set<string> {
+  const forms = new Set<string>()
+  const derive = (texts: Iterable<string>) => {
+    for (const text of texts) {
+      const form = binary(text)
+      if (form.length >= SHORTEST_DERIVED_BYTES && /[^ \t\r\n]/.test(form)) forms.add(form)
+    }
+  }
+  if (value.isText) textForms(value.reveal(), forms, derive)
+  else {
+    const bytes = value.bytes()
+    forms.add(bytes.toString('latin1'))
+    derive([...base64(bytes), ...hex(bytes), ...url(bytes)])
+  }
+  forms.delete('')
+  return forms
 }
 
-function isTelling(line: string): boolean {
-  return line.trim() !== '' && Buffer.byteLength(line) >= SHORTEST_LINE_BYTES
+function textForms(raw: string, forms: Set<string>, derive: (texts: Iterable<string>) => void): void {
+  const stripped = raw.replace(/[\r\n]+$/, '')
+  const trimmed = Buffer.byteLength(stripped) < SHORTEST_TRIMMED_BYTES ? raw : stripped
+  forms.add(binary(raw)).add(binary(trimmed))
+  const dialects = raw.length > LONG ? DIALECTS_OF_LONG : Infinity
+  const lines = trimmed.split(/\r\n|\r|\n/)
+  const whole = new Set([trimmed, lines.join('\n'), lines.join('\r\n')])
+  for (const text of whole) derive([text, ...hex(Buffer.from(text)), ...escaped(text, dialects)])
+  // With its last line ends as well: what they share a character with shows in none of the others.
+  for (const text of whole.add(raw)) derive(base64(Buffer.from(text)))
+  derive([lines.join(' '), lines.join(''), raw.trim().replace(/[ \t\r\n]+/g, ' ')])
+  if (lines.length === 1) return
+  for (const line of lines) {
+    const content = line.trim()
+    derive([line, content, ...escaped(content, dialects)])
+  }
+}
+
+/** Whether a value turns up in one of the texts. For few and short ones: a `Redactor` is for streams. */
+export function occursIn(value: Secret, texts: readonly string[]): boolean {
+  const haystacks = texts.map(binary)
+  return formsOf(value)
+    .values()
+    .some((form) => haystacks.some((text) => text.includes(form)))
+}
+
+function* escaped(text: string, dialects: number): Generator<string> {
+  // Nothing in it that any of them escapes.
+  if (/^[\w.-]*$/.test(text)) return
+  for (const encoding of ESCAPES) yield* Iterator.from(encoding(text)).take(dialects)
+}
+
+/** UTF-8, one byte a character: a quarter of the memory of an array of bytes, and it can be compared. */
+function binary(text: string): string {
+  // Most forms are ASCII, and are that already.
+  return /[^\0-\x7f]/.test(text) ? Buffer.from(text).toString('latin1') : text
 }

@@ -3,18 +3,31 @@ const MASK = '[secret]'
 const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
 /**
- * A string that never prints: string conversion, JSON and inspection all give `[secret]`.
- * `reveal()` stands on the last line before the value is used, and nowhere else.
+ * A value that never prints: string conversion, JSON and inspection all give `[secret]`.
+ * `reveal()` and `bytes()` stand on the last line before the value is used, and nowhere else.
  */
 export class Secret {
-  readonly #value: string
+  readonly #value: string | Uint8Array
 
-  constructor(value: string) {
-    this.#value = value
+  /** Bytes that are UTF-8 are text; others stay as they are. */
+  constructor(value: string | Uint8Array) {
+    this.#value = typeof value === 'string' ? value : (asText(value) ?? Uint8Array.from(value))
   }
 
+  /** False for bytes that are not UTF-8. */
+  get isText(): boolean {
+    return typeof this.#value === 'string'
+  }
+
+  /** The text. @throws Error for what is not text: where that can come, ask `isText` first */
   reveal(): string {
+    if (typeof this.#value !== 'string') throw new Error('a secret that is not text was asked for as text')
     return this.#value
+  }
+
+  /** The value as bytes, whatever it is. */
+  bytes(): Buffer {
+    return Buffer.from(this.#value)
   }
 
   toString(): string {
@@ -31,5 +44,14 @@ export class Secret {
 
   [INSPECT](): string {
     return MASK
+  }
+}
+
+/** A byte order mark is part of the value, so it is kept. */
+function asText(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
   }
 }

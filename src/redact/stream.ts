@@ -1,20 +1,30 @@
-import type { Automaton } from './automaton.ts'
+import { type Automaton, liveLength, longestMatch, MATCH, SHALLOW_SHIFT, step } from './automaton.ts'
+import { type Filter, nextStart } from './filter.ts'
 
 export interface RedactingStream {
-  /** What can go out now. May share memory with `chunk`: use it before `chunk` is written to again. */
-  push(chunk: Uint8Array): Uint8Array
+  /**
+   * What can go out now, in pieces, so that nothing is copied to stand in a row. They may share memory with
+   * `chunk` and with other marks: use them before `chunk` is written to again, and write to none of them.
+   */
+  push(chunk: Uint8Array): Uint8Array[]
   /** The rest. The stream then begins anew. */
-  end(): Uint8Array
+  end(): Uint8Array[]
 }
 
 /** What streams match against: replaced as a whole when a value is added. */
 export interface Patterns {
   automaton: Automaton
+  /** Undefined when a pattern is too short for it: every byte then goes through the automaton. */
+  filter: Filter | undefined
   /** Per pattern, the names of the values that it is a form of. */
-  names: readonly ReadonlySet<string>[]
+  names: readonly (ReadonlySet<string> | undefined)[]
 }
 
-const MARK_BYTES = new TextEncoder().encode('***REDACTED***')
+export const MARK = '***REDACTED***'
+const MARK_BYTES = new TextEncoder().encode(MARK)
+/** Bytes of a large chunk that are joined to what is held from before. */
+const JOINED = 64
+const NOBODY: ReadonlySet<string> = new Set()
 const NOTHING = new Uint8Array(0)
 
 /** Matches that overlap, as one stretch. Positions count the bytes of the stream since its beginning. */
@@ -41,16 +51,34 @@ export function createStream(
   let held = createHold()
   let stretches: Stretch[] = []
 
-  function push(chunk: Uint8Array): Uint8Array {
+  function push(chunk: Uint8Array): Uint8Array[] {
     const fresh = current()
     if (!fresh) {
       seen += chunk.length
       settled = seen
-      return chunk
+      return [chunk]
     }
-    const start = seen - held.length()
-    const bytes = held.length() === 0 ? chunk : held.append(chunk)
-    let from = seen - start
+    const waiting = held.length()
+    if (waiting === 0) return advance(fresh, chunk, 0)
+    // A large chunk is not copied to stand behind what is held, only as much of it as mostly decides that.
+    const joined = chunk.length > 2 * JOINED ? JOINED : chunk.length
+    const first = copies(advance(fresh, held.append(chunk.subarray(0, joined)), waiting))
+    if (joined === chunk.length) return first
+    const left = held.length()
+    if (left > joined) {
+      return [...first, ...copies(advance(fresh, held.append(chunk.subarray(joined)), left))]
+    }
+    held.clear()
+    return [...first, ...advance(fresh, chunk.subarray(joined - left), left)]
+  }
+
+  /**
+   * @param bytes what is held, and what follows it.
+   * @param known how many of them have been here before.
+   */
+  function advance(fresh: Patterns, bytes: Uint8Array, known: number): Uint8Array[] {
+    const start = seen - known
+    let from = known
     if (fresh !== patterns) {
       // Look at the held bytes again with the new values. A stretch that began before them is kept.
       patterns = fresh
@@ -60,14 +88,14 @@ export function createStream(
     }
     state = scan(fresh, bytes, { state, from, start }, stretches)
     seen = start + bytes.length
-    const live = seen - (fresh.automaton.live[state] ?? 0)
+    const live = seen - liveLength(fresh.automaton, state)
     const out = release(bytes, start, live)
     held.keep(bytes, live - start)
     return out
   }
 
   /** Emits all that lies before `live`, where the longest partial match begins. */
-  function release(bytes: Uint8Array, start: number, live: number): Uint8Array {
+  function release(bytes: Uint8Array, start: number, live: number): Uint8Array[] {
     const pieces: Uint8Array[] = []
     let done = 0
     for (const stretch of stretches) {
@@ -89,10 +117,10 @@ export function createStream(
       pieces.push(bytes.subarray(settled - start, end - start))
       settled = end
     }
-    return join(pieces, held.length() > 0)
+    return pieces
   }
 
-  function end(): Uint8Array {
+  function end(): Uint8Array[] {
     const out = release(held.bytes(), seen - held.length(), seen)
     held = createHold()
     patterns = undefined
@@ -104,43 +132,44 @@ export function createStream(
   return { push, end }
 }
 
-/** Runs over the new bytes and adds what matches to `stretches`. @returns the state at the end. */
+/**
+ * Runs over the new bytes and adds what matches to `stretches`. The automaton alone decides; where it has
+ * nothing in hand, the filter leads it to the next place at which it could have.
+ * @returns the state at the end.
+ */
 function scan(
-  patterns: Patterns,
+  { automaton, filter, names }: Patterns,
   bytes: Uint8Array,
   at: { state: number; from: number; start: number },
   stretches: Stretch[],
 ): number {
-  const { classOf, starts, rowOf, rows, onlyByte, onlyChild, fail, matchLength, matchPattern } =
-    patterns.automaton
+  const { flags } = automaton
   const length = bytes.length
-  let state = at.state
-  for (let i = at.from; i < length; i++) {
-    // In the root, most bytes of ordinary text begin nothing.
-    if (state === 0) {
-      while (i < length && starts[bytes[i] as number] === 0) i++
-      if (i === length) break
-    }
-    const byte = bytes[i] as number
-    for (;;) {
-      const row = rowOf[state] as number
-      if (row >= 0) {
-        state = rows[row + (classOf[byte] as number)] as number
-        break
+  const text = new DataView(bytes.buffer, bytes.byteOffset, length)
+  // Behind `rest` too little is left for the filter, and without one that is everywhere.
+  const rest = filter ? length - filter.span : -1
+  const shallow = filter?.span ?? 0
+  let { state, from: next } = at
+  /** Where the automaton was led to: what it has in hand from there on is its own until it drops it. */
+  let led = next - ((flags[state] as number) >> SHALLOW_SHIFT)
+  for (;;) {
+    if (filter && state === 0) next = led = nextStart(filter, text, next)
+    while (next < length) {
+      state = step(automaton, state, bytes[next++] as number)
+      const own = flags[state] as number
+      if ((own & MATCH) !== 0) {
+        const match = longestMatch(automaton, state)
+        const end = at.start + next
+        addMatch(stretches, end - match.length, end, names[match.pattern] ?? NOBODY)
       }
-      if (onlyByte[state] === byte) {
-        state = onlyChild[state] as number
-        break
-      }
-      state = fail[state] as number
+      const inHand = own >> SHALLOW_SHIFT
+      if (inHand < shallow && next - inHand > led && next <= rest) break
     }
-    const matched = matchLength[state] as number
-    if (matched === 0) continue
-    const names = patterns.names[matchPattern[state] as number]
-    const end = at.start + i + 1
-    if (names) addMatch(stretches, end - matched, end, names)
+    if (next === length) return state
+    // So little is in hand that the filter can judge it faster.
+    next -= (flags[state] as number) >> SHALLOW_SHIFT
+    state = 0
   }
-  return state
 }
 
 /** Matches arrive by their end, the longest for each end, so only the last stretches can be touched. */
@@ -157,16 +186,9 @@ function addMatch(stretches: Stretch[], start: number, end: number, names: Reado
   stretches.push(merged)
 }
 
-/** Pieces of a held buffer are copied, as that buffer is written to again; a chunk's own pieces are not. */
-function join(pieces: Uint8Array[], copy: boolean): Uint8Array {
-  const [first] = pieces
-  if (!first) return NOTHING
-  if (pieces.length === 1 && (!copy || first === MARK_BYTES)) return copyOfMark(first)
-  return Buffer.concat(pieces)
-}
-
-function copyOfMark(piece: Uint8Array): Uint8Array {
-  return piece === MARK_BYTES ? piece.slice() : piece
+/** Of pieces of the held buffer, which is written to again. */
+function copies(pieces: readonly Uint8Array[]): Uint8Array[] {
+  return pieces.map((piece) => piece.slice())
 }
 
 /** Bytes held back: grows at its end and shrinks at its beginning, without a copy a byte. */
@@ -201,5 +223,9 @@ function createHold() {
     }
   }
 
-  return { bytes, append, keep, length: () => to - from }
+  function clear(): void {
+    from = to = 0
+  }
+
+  return { bytes, append, keep, clear, length: () => to - from }
 }

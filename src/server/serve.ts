@@ -19,13 +19,13 @@ import { openLimits } from './http/limits.ts'
 import type { Services } from './http/services.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
 import type { Log } from './log.ts'
+import { openServerVault, setServerSecrets } from './open-vault.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
 import { openRbac, type Rbac } from './rbac/rbac.ts'
 import { publicVendors } from './strategy.ts'
 import { revokeEverything } from './revoke.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
-import { openSqliteVault } from './vault/sqlite.ts'
 import { devicePages } from './web/device.ts'
 import { renderProtocolError } from './web/web.ts'
 
@@ -72,12 +72,16 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const { db } = database
     const { clock, log, settings } = deps
     const rbac = await serverRbac(settings)
-    const vault = await openSqliteVault({ db, clock, passphrase: settings.passphrase })
     const accounts = await openAccounts({
       db,
       clock,
       onCredentialsChanged: (user) => revokeEverything(db, user),
     })
+    const defaultTenant = accounts.defaultTenant()
+    const vaultDeps = { db, clock, log, defaultTenantId: defaultTenant.id }
+    const vault = await openServerVault({ settings: settings.vault, ...vaultDeps })
+    closers.push(() => vault.close())
+    await setServerSecrets(vault, settings.secrets)
     // The port is taken before the runs are looked at: a second start must not touch the first one's.
     const listener = listen(settings.listen)
     closers.push(() => stopListening(listener.server))
@@ -100,7 +104,6 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const { sandboxCommand } = deps
     const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand })
     closers.push(() => runs.close())
-    const defaultTenant = accounts.defaultTenant()
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })
     const services: Services = {

@@ -1,3 +1,5 @@
+import { BACKENDS } from './vault/registry.ts'
+
 /**
  * Every setting of the server. One table gives the flag (`--data`), the variables (`FOB_DATA`, then
  * `CI_DATA`) and the key in the settings file (`data`), so the three can never drift apart.
@@ -53,16 +55,23 @@ const table = {
     value: 'ADDRESSES',
     description: 'addresses or networks whose X-Forwarded-For is believed (default none)',
   },
-  'secrets-sqlite-passphrase': {
-    value: 'PASSPHRASE',
-    secret: true,
-    description: 'what secrets are encrypted under; without it none can be stored',
+  'secrets-key-file': {
+    value: 'PATH',
+    description: 'instead of a passphrase: a file of 32 random bytes, or their hex or base64',
+  },
+  'secret-file': {
+    value: 'PATH',
+    description: 'secrets for the pipelines of all tenants, as KEY=VALUE lines; kept from then on',
   },
 } as const satisfies Record<string, Setting>
 
-export type SettingName = keyof typeof table
-export const SETTINGS: Readonly<Record<SettingName, Setting>> = table
-export const SETTING_NAMES = Object.keys(table) as readonly SettingName[]
+/** Those above, and whatever the stores for secrets bring along (`vault/registry.ts`). */
+export type SettingName = keyof typeof table | `secrets-${string}`
+export const SETTINGS: Readonly<Record<string, Setting>> = Object.assign(
+  { ...table },
+  ...BACKENDS.map((kind) => kind.settings),
+)
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[]
 
 /** `oauth-session-secret` → `OAUTH_SESSION_SECRET`, to be prefixed with `FOB_` or `CI_`. */
 export function variableName(name: string): string {

@@ -10,6 +10,8 @@ export interface SettingSources {
   env: Env
   /** The parsed settings file; nested tables join with "-": `[oauth] session_secret`. */
   file: unknown
+  /** `--secret KEY=VALUE`, which is no setting: it says what to do, not how to be. */
+  secrets?: ReadonlyMap<string, string>
 }
 
 /** A switch is `'true'` or `'false'`. */
@@ -37,7 +39,7 @@ export function gatherSettings({ flags, env, file }: SettingSources): SettingVal
   }
   const values: SettingValues = {}
   for (const name of SETTING_NAMES) {
-    const path = SETTINGS[name].secret === true ? lookUp(`${name}-file`, name) : undefined
+    const path = SETTINGS[name]?.secret === true ? lookUp(`${name}-file`, name) : undefined
     const value = lookUp(name, name)
     if (path !== undefined && value !== undefined) {
       throw new Fault('config', `--${name} and --${name}-file are both set`, { hint: 'keep one of the two' })
@@ -54,7 +56,7 @@ export function gatherSettings({ flags, env, file }: SettingSources): SettingVal
  */
 function mustHaveValue(name: SettingName): boolean {
   return (
-    SETTINGS[name].secret === true ||
+    SETTINGS[name]?.secret === true ||
     isSwitch(name) ||
     name === 'rbac' ||
     name.startsWith('basic-auth-') ||
@@ -70,7 +72,7 @@ function emptySetting(name: string, place: string): Fault {
 }
 
 function isSwitch(name: SettingName): boolean {
-  return SETTINGS[name].value === undefined
+  return SETTINGS[name]?.value === undefined
 }
 
 /** Strictly: a word that was meant as "no" must not open anything, nor a misspelt "yes" be passed over. */
@@ -83,7 +85,7 @@ function readSwitch(name: SettingName, text: string): 'true' | 'false' {
   })
 }
 
-function readSecretFile(name: string, path: string): string {
+export function readSecretFile(name: string, path: string): string {
   let text: string
   try {
     text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')

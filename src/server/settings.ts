@@ -1,18 +1,29 @@
+import { readFileSync } from 'node:fs'
 import { Fault } from '../contract/fault.ts'
 import { Secret } from '../redact/secret.ts'
-import { gatherSettings, type SettingSources } from './setting-values.ts'
+import { parseDotenv } from '../platform/dotenv.ts'
+import { gatherSettings, readSecretFile, type SettingSources, type SettingValues } from './setting-values.ts'
+import type { BackendChoice, Unlock } from './vault/backend.ts'
+import { chooseBackend } from './vault/registry.ts'
 import { chooseStrategy, type Strategy } from './strategy.ts'
 
 export interface ServerSettings {
   listen: { hostname: string; port: number }
   dataDir: string
   strategy: Strategy
-  /** What opens the vault; without it, nothing can be stored there. */
-  passphrase: Secret | undefined
+  vault: VaultSettings
+  /** Set at start for the pipelines of all tenants (S69). */
+  secrets: ReadonlyMap<string, Secret>
   /** The rule that every caller has to pass; undefined: none. */
   rbac: string | undefined
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
+}
+
+/** Where secrets are kept, and what opens them; without that, nothing can be stored. */
+export interface VaultSettings {
+  store: BackendChoice
+  unlock: Unlock | undefined
 }
 
 /**
@@ -35,15 +46,79 @@ export function readSettings(sources: SettingSources): ServerSettings {
     )
   }
   refuseRuleWithoutOauth(values.rbac, strategy)
-  const passphrase = values['secrets-sqlite-passphrase']
   return {
     listen,
     strategy,
-    dataDir: values.data ?? './fob-data',
-    passphrase: passphrase === undefined ? undefined : new Secret(passphrase),
+    dataDir: dataDirOf(values),
+    vault: vaultSettings(values),
+    secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
   }
+}
+
+/** The part that is about secrets alone: what `fob server rotate-passphrase` needs. */
+export function readVaultSettings(sources: SettingSources): VaultSettings & { dataDir: string } {
+  const values = gatherSettings(sources)
+  return { dataDir: dataDirOf(values), ...vaultSettings(values) }
+}
+
+function dataDirOf(values: SettingValues): string {
+  return values.data ?? './fob-data'
+}
+
+function vaultSettings(values: SettingValues): VaultSettings {
+  const store = chooseBackend(values)
+  const path = values['secrets-key-file']
+  if (path === undefined) {
+    const { passphrase } = store
+    return { store, unlock: passphrase === undefined ? undefined : { kind: 'passphrase', passphrase } }
+  }
+  if (store.passphrase !== undefined) {
+    throw new Fault('config', `--secrets-key-file and ${store.passphraseFlag} are both set`, {
+      hint: 'keep one of the two',
+    })
+  }
+  return { store, unlock: { kind: 'key file', key: readKeyFile(path) } }
+}
+
+/**
+ * 32 bytes, or their hex or base64.
+ * @throws Fault `config`
+ */
+export function readKeyFile(path: string): Secret {
+  let bytes: Buffer
+  try {
+    bytes = readFileSync(path)
+  } catch (error) {
+    throw new Fault('config', `cannot read the key file ${path}`, { cause: error })
+  }
+  const text = bytes.toString('latin1').trim()
+  if (/^[0-9a-f]{64}$/i.test(text)) return new Secret(Buffer.from(text, 'hex'))
+  if (/^[A-Za-z0-9+/]{43}=$/.test(text)) return new Secret(Buffer.from(text, 'base64'))
+  if (bytes.length === 32) return new Secret(bytes)
+  throw new Fault('config', `the key file ${path} does not hold 32 bytes`, {
+    hint: `make one: openssl rand -hex 32 > ${path}`,
+  })
+}
+
+/** @throws Fault `config` naming the key, never the value */
+function readServerSecrets(
+  values: SettingValues,
+  given: ReadonlyMap<string, string> = new Map(),
+): ReadonlyMap<string, Secret> {
+  const path = values['secret-file']
+  const secrets = new Map(path === undefined ? [] : readSecretsFile(path))
+  for (const [key, value] of given) secrets.set(key, value)
+  return new Map([...secrets].map(([key, value]) => [key, new Secret(value)]))
+}
+
+function readSecretsFile(path: string): Map<string, string> {
+  const parsed = parseDotenv(readSecretFile('secret', path))
+  if (parsed.ok) return parsed.values
+  throw new Fault('config', `${path}:${parsed.line}: ${parsed.problem}`, {
+    hint: 'a value of more than one line stands in quotes',
+  })
 }
 
 /** S9: a rule needs to know who is calling, which only OAuth can tell. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { nearest } from '../../src/cli/nearest.ts'
+import { nearest } from '../../src/contract/nearest.ts'
 import { printList, printRecord } from '../../src/cli/output.ts'
 import { printable } from '../../src/platform/text.ts'
 import { parseKeyValues } from '../../src/cli/key-values.ts'

@@ -33,6 +33,7 @@ describe('the tokens page in Chromium', () => {
         await page.getByLabel('E-mail').fill(ADA.email)
         await page.getByLabel('Password').fill(ADA.password)
         await page.keyboard.press('Enter')
+        await page.getByRole('link', { name: 'Generate new token' }).waitFor()
         expect(await page.locator('main').textContent()).toContain('Security')
         await page.getByRole('link', { name: 'Generate new token' }).click()
         await page.getByLabel('Name', { exact: true }).fill('From Chromium')
@@ -46,6 +47,7 @@ describe('the tokens page in Chromium', () => {
           err: '',
         })
         await page.getByRole('link', { name: 'Back to your tokens' }).click()
+        await page.getByRole('button', { name: 'Revoke From Chromium' }).waitFor()
         expect(await page.content()).not.toContain(token)
         await page.getByRole('button', { name: 'Revoke From Chromium' }).click()
         await page.getByText('The token was revoked.').waitFor()

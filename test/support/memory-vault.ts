@@ -5,7 +5,8 @@ import type { SecretEntry, SecretPlace, Vault } from '../../src/server/vault/vau
 export function memoryVault(): Vault {
   const rows = new Map<string, { entry: SecretEntry; value: Secret }>()
   return {
-    set: async (place, value) => void rows.set(idOf(place), { entry: { ...place, updatedAt: 0 }, value }),
+    set: async (place, value) =>
+      void rows.set(idOf(place), { entry: { ...place, updatedAt: 0, lastUsed: undefined }, value }),
     get: async (place) => rows.get(idOf(place))?.value,
     list: async (tenantId, scope) =>
       [...rows.values()]
@@ -16,9 +17,15 @@ export function memoryVault(): Vault {
       for (const [id, { entry }] of rows)
         if (entry.tenantId === tenantId && entry.scope === scope) rows.delete(id)
     },
+    touch: async (place, runId) => {
+      const row = rows.get(idOf(place))
+      if (row !== undefined) row.entry.lastUsed = { runId, at: 0 }
+    },
+    rewrap: () => Promise.reject(new Error('this vault has no keys')),
+    close: async () => {},
   }
 }
 
 function idOf({ tenantId, scope, key }: SecretPlace): string {
-  return JSON.stringify([tenantId, scope, key])
+  return JSON.stringify([scope === 'server' ? '' : tenantId, scope, key])
 }

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
+import { readVaultSettings } from '../../src/server/settings.ts'
 import type { Strategy } from '../../src/server/strategy.ts'
 import { temporaryFolder } from './temporary.ts'
 
@@ -35,21 +36,28 @@ export async function startServer(
     /** For the vendors that people log in with. */
     fetch?: typeof globalThis.fetch
     trustedProxies?: readonly string[]
+    /** Settings of the vault, by flag name. */
+    secrets?: Record<string, string | undefined>
   } = {},
 ): Promise<TestServer> {
   const port = options.port ?? freePort()
   const url = `http://127.0.0.1:${port}`
   const dataDir = options.dataDir ?? temporaryFolder()
-  const { strategy = { kind: 'open' }, passphrase = 'correct horse battery' } = options
+  const { strategy = { kind: 'open' }, passphrase = 'correct horse battery', secrets } = options
   let log = ''
   const running = await serve({
     settings: {
       listen: { hostname: '127.0.0.1', port },
       dataDir,
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
-      passphrase: passphrase === '' ? undefined : new Secret(passphrase),
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],
+      vault: readVaultSettings({
+        flags: { ...(passphrase === '' ? {} : { 'secrets-sqlite-passphrase': passphrase }), ...secrets },
+        env: {},
+        file: undefined,
+      }),
+      secrets: new Map(),
     },
     clock: systemClock,
     log: jsonLog((line) => void (log += `${line}\n`), Date.now),

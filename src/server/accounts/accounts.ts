@@ -303,9 +303,10 @@ async function passwordHash(db: Db, userId: string): Promise<string | undefined>
 }
 
 async function ensureDefaultTenant(db: Db, now: number): Promise<Tenant> {
+  // The same ID everywhere: secrets in a bucket are found by it when the database is a new one.
   await db
     .insert(tenants)
-    .values({ id: newId('ten'), slug: 'default', name: 'Default', createdAt: now })
+    .values({ id: 'ten_default', slug: 'default', name: 'Default', createdAt: now })
     .onConflictDoNothing()
   const [row] = await db
     .select({ id: tenants.id, slug: tenants.slug })

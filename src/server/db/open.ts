@@ -23,14 +23,15 @@ export const APPLICATION_ID = 0x666f6231
 /**
  * Opens (or creates) the database at `path` and applies the migrations it lacks, all in one transaction.
  * @param path a file, or `:memory:`. The file is 0600, a folder made for it 0700.
+ * @param hint what to do when the file is another program's
  * @throws Fault `config` when the file is not ours, was written by a newer fob, or cannot be used
  */
-export function openDatabase(path: string): OpenDatabase {
+export function openDatabase(path: string, hint = 'give another folder with --data'): OpenDatabase {
   if (path !== ':memory:') prepareFile(path)
   const sqlite = openFile(path)
   try {
     sqlite.run('PRAGMA busy_timeout = 5000')
-    refuseForeign(sqlite, path)
+    refuseForeign(sqlite, path, hint)
     if (path !== ':memory:') chmodSync(path, 0o600)
     sqlite.run('PRAGMA journal_mode = WAL')
     sqlite.run('PRAGMA foreign_keys = ON')
@@ -42,10 +43,7 @@ export function openDatabase(path: string): OpenDatabase {
     if (error instanceof Fault) throw error
     const code = codeOf(error)
     if (code !== '' && !DAMAGED.has(code)) throw unusable(path, error)
-    throw new Fault('config', `${path} is not a fob database`, {
-      hint: 'give another folder with --data',
-      cause: error,
-    })
+    throw new Fault('config', `${path} is not a fob database`, { hint, cause: error })
   }
   return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
 }
@@ -62,13 +60,11 @@ function openFile(path: string): Database {
 const DAMAGED: ReadonlySet<string> = new Set(['SQLITE_NOTADB', 'SQLITE_CORRUPT', 'SQLITE_ERROR'])
 
 /** Looks before anything is written, so that a file that is not for us stays as it is. */
-function refuseForeign(sqlite: Database, path: string): void {
+function refuseForeign(sqlite: Database, path: string, hint: string): void {
   const version = pragma(sqlite, 'user_version')
   const { n } = sqlite.query('SELECT count(*) AS n FROM sqlite_schema').get() as { n: number }
   if (n > 0 && pragma(sqlite, 'application_id') !== APPLICATION_ID) {
-    throw new Fault('config', `${path} belongs to another program`, {
-      hint: 'give another folder with --data',
-    })
+    throw new Fault('config', `${path} belongs to another program`, { hint })
   }
   if (version > MIGRATIONS.length) {
     throw new Fault(
@@ -82,13 +78,14 @@ function refuseForeign(sqlite: Database, path: string): void {
 function migrate(sqlite: Database): void {
   // A database that is up to date is not written to by being opened.
   if (pragma(sqlite, 'user_version') === MIGRATIONS.length) return
-  const apply = sqlite.transaction(() => {
-    // Read inside the transaction: another process may have migrated in the meantime.
-    for (const sql of MIGRATIONS.slice(pragma(sqlite, 'user_version'))) sqlite.run(sql)
-    sqlite.run(`PRAGMA application_id = ${APPLICATION_ID}`)
-    sqlite.run(`PRAGMA user_version = ${MIGRATIONS.length}`)
-  })
-  apply.immediate()
+  sqlite.transaction(() => makeOurs(sqlite)).immediate()
+}
+
+/** Applies the migrations that a database lacks. Inside a transaction: another process may be at it too. */
+export function makeOurs(sqlite: Database): void {
+  for (const sql of MIGRATIONS.slice(pragma(sqlite, 'user_version'))) sqlite.run(sql)
+  sqlite.run(`PRAGMA application_id = ${APPLICATION_ID}`)
+  sqlite.run(`PRAGMA user_version = ${MIGRATIONS.length}`)
 }
 
 function pragma(sqlite: Database, name: 'user_version' | 'application_id'): number {

@@ -204,25 +204,40 @@ export const serverKeys = sqliteTable('server_keys', {
   createdAt: at('created_at').notNull(),
 })
 
-/** How the vault's key comes from the passphrase, and the canary that a wrong passphrase cannot open. */
+/** The vault's keys, wrapped, and the canary that a wrong passphrase cannot open. */
 export const vaultHeaders = sqliteTable('vault_headers', {
   id: integer('id').primaryKey(),
   header: text('header').notNull(),
   createdAt: at('created_at').notNull(),
 })
 
+/**
+ * Sealed values. No reference to `tenants`: the table can be in a file of its own (`--secrets-sqlite-path`), and
+ * the server's own secrets have no tenant (`''`).
+ */
 export const secrets = sqliteTable(
   'secrets',
   {
-    tenantId: text('tenant_id')
-      .notNull()
-      .references(() => tenants.id),
-    /** `global` or `pipeline/<id>`. */
+    tenantId: text('tenant_id').notNull(),
+    /** `server`, `global` or `pipeline/<id>`. */
     scope: text('scope').notNull(),
     key: text('key').notNull(),
     ciphertext: blob('ciphertext', { mode: 'buffer' }).notNull(),
     createdAt: at('created_at').notNull(),
     updatedAt: at('updated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.scope, t.key] })],
+)
+
+/** The last run that was given a secret, wherever the secret is stored. */
+export const secretUses = sqliteTable(
+  'secret_uses',
+  {
+    tenantId: text('tenant_id').notNull(),
+    scope: text('scope').notNull(),
+    key: text('key').notNull(),
+    runId: text('run_id').notNull(),
+    usedAt: at('used_at').notNull(),
   },
   (t) => [primaryKey({ columns: [t.tenantId, t.scope, t.key] })],
 )
@@ -274,6 +289,8 @@ export const runs = sqliteTable(
     args: text('args', { mode: 'json' }).$type<string[]>().notNull(),
     task: text('task'),
     message: text('message'),
+    /** What was kept out of its output, by name; null until it has ended. */
+    redactions: text('redactions', { mode: 'json' }).$type<{ secret: string; in: string; hits: number }[]>(),
     createdAt: at('created_at').notNull(),
     startedAt: at('started_at'),
     endedAt: at('ended_at'),

@@ -6,14 +6,13 @@ import {
   runPipelineBody,
   secretKey,
 } from '../../contract/api.ts'
-import { Secret } from '../../redact/secret.ts'
 import type { Pipeline, PipelineEntry } from '../pipelines/pipelines.ts'
 import { HttpError, json, notFound, readBody } from './answer.ts'
 import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { eventStream } from './event-stream.ts'
 import { readPage } from './paging.ts'
-import { checkSecretLength } from './secret-length.ts'
+import { readSecretValue, refuseReserved } from './secret-length.ts'
 import type { Services } from './services.ts'
 
 /** `GET /api/pipelines` */
@@ -39,15 +38,20 @@ export const putPipeline: Handler = async (call, services) => {
   const name = readName(call)
   const body = await readBody(call.request, putPipelineBody)
   if (body.rbac !== undefined) checkRule(body.rbac, services)
-  const secrets = new Map(Object.entries(body.secrets ?? {}))
-  for (const [key, value] of secrets) checkSecretLength(key, value, body.allowShort)
+  for (const key of Object.keys(body.secrets ?? {})) refuseReserved(key)
+  const secrets = new Map(
+    Object.entries(body.secrets ?? {}).map(([key, sent]) => [
+      key,
+      readSecretValue(key, sent, body.allowShort),
+    ]),
+  )
   await services.runs.check(body.source, body.filename)
   const { pipeline, created } = await services.pipelines.put(call.principal, {
     name,
     filename: body.filename,
     source: body.source,
     driver: body.driver ?? 'native',
-    secrets: new Map([...secrets].map(([key, value]) => [key, new Secret(value)])),
+    secrets,
     unsetSecrets: body.unsetSecrets ?? [],
     rbac: body.rbac,
   })

@@ -24,7 +24,7 @@ import {
   runnerInstallScript,
 } from './runners.ts'
 import { getRun, listRuns, runEvents, runLog, stopRun } from './runs.ts'
-import { deleteSecret, listSecrets, putSecret } from './secrets.ts'
+import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './secrets.ts'
 import { endSessions, sessionsPage, signedIn, signIn, signOut, signOutPage } from './session-pages.ts'
 import { createServiceToken } from './service.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './settings-tokens.ts'
@@ -174,6 +174,7 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/runs/:id/stop', 'runs:trigger', stopRun),
 
   route('GET', '/api/secrets', 'secrets:read', listSecrets),
+  route('POST', '/api/secrets/rewrap', 'secrets:write', rewrapSecrets),
   route('PUT', '/api/secrets/:key', 'secrets:write', putSecret),
   route('DELETE', '/api/secrets/:key', 'secrets:write', deleteSecret),
 ]

@@ -25,6 +25,7 @@ export const getRun: Handler = async (call, services) => {
   return json({
     ...toAnswer(run),
     args: run.args,
+    ...(run.redactions === null ? {} : { redactions: run.redactions }),
     tasks: run.tasks.map((task) => ({
       name: task.name,
       status: task.status,

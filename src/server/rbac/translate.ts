@@ -1,4 +1,4 @@
-import { nearest } from '../../platform/nearest.ts'
+import { nearest } from '../../contract/nearest.ts'
 import { ATTRIBUTES } from './attributes.ts'
 import { ruleFault, type Token, tokenize } from './tokens.ts'
 

@@ -7,7 +7,7 @@ import type { Driver } from './drivers/driver.ts'
 import type { RunEnd, RunJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
 import { createOutput } from './output.ts'
-import { resolveSecrets } from './resolve.ts'
+import { createResolver } from './resolve.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
 import { errorText, type Outcome, runScript, type ScriptHost } from './sandbox/sandbox.ts'
 import { createTasks } from './tasks.ts'
@@ -49,6 +49,7 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     failure = error
     failing.abort()
   }
+  const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
   const tasks = createTasks({
     runId: context.runID,
     driver,
@@ -57,12 +58,7 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     clock: engine.clock,
     limiter: createLimiter(TASKS_AT_ONCE),
     signal,
-    resolve: (value) =>
-      resolveSecrets(value, {
-        vault: engine.vault,
-        ...run,
-        register: (key, secret) => redactor.add(key, secret),
-      }),
+    resolve: resolver.resolve,
     fail,
   })
   const printed = createConsole(run)
@@ -81,7 +77,10 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
       engine.log.error('sandbox broke', { run: context.runID, stderr: redactor.text(stderr) }),
   }
   await journal.started()
-  const outcome = await runScript(options, { ...pipeline, context }, host).catch(fail)
+  const outcome = await resolver
+    .prepare(pipeline.source)
+    .then(() => runScript(options, { ...pipeline, context }, host))
+    .catch(fail)
   if (outcome?.kind !== 'done') failing.abort()
   await tasks.settled()
   await printed.stdout.end()
@@ -98,7 +97,8 @@ function createConsole({ redactor, journal }: Execution) {
 /** A run has one message, so the next step is in it too. */
 function faultText({ message, hint }: Fault): string {
   if (hint === undefined) return message
-  return hint.startsWith('fob ') ? `${message}; set it with: ${hint}` : `${message}; ${hint}`
+  const next = hint.startsWith('fob ') ? `set it with: ${hint}` : hint
+  return message.endsWith('?') ? `${message} Or ${next}` : `${message}; ${next}`
 }
 
 interface Conclusion {

@@ -1,4 +1,6 @@
-import { createRedactor, type Redactor } from '../../redact/redactor.ts'
+import { isReservedSecret } from '../../contract/api.ts'
+import { occursIn } from '../../redact/forms.ts'
+import type { Redactor } from '../../redact/redactor.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -6,7 +8,8 @@ import { scopesOf } from './resolve.ts'
 
 /**
  * A run's arguments are recorded and shown, and someone may hand in a secret's value there. Before anything is
- * stored, they are searched for the values that the pipeline could read; those found count as used by the run.
+ * stored, they are searched for the values that the pipeline could read, in all encodings; those found count as
+ * used by the run.
  * @returns the texts with the values taken out.
  */
 export async function redactHandedIn(
@@ -15,22 +18,15 @@ export async function redactHandedIn(
   from: { vault: Vault; tenantId: string; pipelineId: string; log: Log },
 ): Promise<string[]> {
   if (texts.length === 0) return []
-  const found = createRedactor()
-  const values = new Map<string, { key: string; value: Secret }>()
-  for (const scope of scopesOf(from.pipelineId)) {
-    for (const { key } of await from.vault.list(from.tenantId, scope)) {
-      const value = await readable(() => from.vault.get({ tenantId: from.tenantId, scope, key }), from.log)
-      if (!value) continue
-      values.set(`${scope} ${key}`, { key, value })
-      found.add(`${scope} ${key}`, value)
+  const { vault, tenantId, pipelineId, log } = from
+  for (const scope of scopesOf(pipelineId)) {
+    for (const { key } of await vault.list(tenantId, scope)) {
+      if (isReservedSecret(key)) continue
+      const value = await readable(() => vault.get({ tenantId, scope, key }), log)
+      if (value && occursIn(value, texts)) redactor.add(key, value)
     }
   }
-  const shown = texts.map((text) => found.text(text))
-  for (const name of found.hits().keys()) {
-    const hit = values.get(name)
-    if (hit) redactor.add(hit.key, hit.value)
-  }
-  return shown
+  return texts.map((text) => redactor.text(text))
 }
 
 /** A value that cannot be opened cannot have been handed in by who knows it from here. */

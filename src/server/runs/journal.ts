@@ -38,6 +38,8 @@ export interface Journal {
 export interface RunEnd {
   status: 'success' | 'failed' | 'stopped'
   message: string | undefined
+  /** How often each secret was hidden, and where; unknown for a run whose server died. */
+  redactions?: { secret: string; in: string; hits: number }[]
 }
 
 /** Writes of one run happen in the order of the calls. Every text given has been through the run's redactor. */
@@ -182,14 +184,14 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
     }
   }
 
-  async function recordEnd(runId: string, { status, message }: RunEnd): Promise<void> {
+  async function recordEnd(runId: string, { status, message, redactions = [] }: RunEnd): Promise<void> {
     const open = await runningTasks(runId)
     const events = open.map(({ name }) => taskEvent(name, 'abort', undefined))
     await write(runId, [...events, ...endEvents(runId, status, message)], (tx, endedAt) => {
       const isOpen = and(eq(runTasks.runId, runId), eq(runTasks.status, 'running'))
       tx.update(runTasks).set({ status: 'abort', endedAt }).where(isOpen).run()
       tx.update(runs)
-        .set({ status, message: message ?? null, endedAt })
+        .set({ status, message: message ?? null, redactions, endedAt })
         .where(eq(runs.id, runId))
         .run()
     })

@@ -23,14 +23,19 @@ export function createOutput(redacting: RedactingStream, store: (text: string) =
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   const kept = createTail(MAX_RESULT_BYTES)
 
-  async function emit(bytes: Uint8Array, stream: boolean): Promise<void> {
-    kept.add(bytes)
-    for (const piece of pieces(decoder.decode(bytes, { stream }))) await store(piece)
+  async function emit(redacted: readonly Uint8Array[], last: boolean): Promise<void> {
+    let text = ''
+    for (const bytes of redacted) {
+      kept.add(bytes)
+      text += decoder.decode(bytes, { stream: true })
+    }
+    if (last) text += decoder.decode()
+    for (const piece of pieces(text)) await store(piece)
   }
 
   return {
-    write: (chunk) => emit(redacting.push(chunk), true),
-    end: () => emit(redacting.end(), false),
+    write: (chunk) => emit(redacting.push(chunk), false),
+    end: () => emit(redacting.end(), true),
     tail: kept.read,
   }
 }

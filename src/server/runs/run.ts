@@ -152,7 +152,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const driver = drivers.get(pipeline.driver)
     if (!driver) throw new Fault('usage', `there is no driver "${pipeline.driver}"`)
     const runId = newId('run')
-    const redactor = createRedactor()
+    const redactor = createRedactor(pipeline.name)
     const shown = await redactHandedIn(
       request.task === undefined ? request.args : [...request.args, request.task],
       redactor,
@@ -204,7 +204,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
       })
     await cleanUp(run.driver, runId)
     try {
-      await run.journal.finish(end)
+      await run.journal.finish({ ...end, redactions: run.redactor.report() })
       log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: end.status })
     } catch (error) {
       log.error('the end of a run could not be recorded', {

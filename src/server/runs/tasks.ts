@@ -49,6 +49,13 @@ export interface Tasks {
 
 const environment = v.record(v.string(), v.union([v.instance(Secret), v.string(), v.number(), v.boolean()]))
 
+/** The environment of a process is text, and a NUL ends it. */
+function printable(variable: string, value: Secret): Secret {
+  if (value.bytes().includes(0)) throw new Fault('failed', `the value of env.${variable} contains a NUL`)
+  if (!value.isText) throw new Fault('failed', `the value of env.${variable} is not text`)
+  return value
+}
+
 /** The tasks of one run. */
 export function createTasks(options: TasksOptions): Tasks {
   const { runId, driver, journal, redactor, clock, limiter, signal } = options
@@ -82,7 +89,7 @@ export function createTasks(options: TasksOptions): Tasks {
   async function toSpec(number: number, request: TaskRequest): Promise<TaskSpec> {
     const env: Record<string, string | Secret> = {}
     for (const [key, value] of Object.entries(v.parse(environment, await options.resolve(request.env)))) {
-      env[key] = value instanceof Secret ? value : String(value)
+      env[key] = value instanceof Secret ? printable(key, value) : String(value)
     }
     const { image, command, workDir, stdin, timeout: timeoutMs, mounts, limits } = request
     return { runId, number, image, command, env, workDir, stdin, timeoutMs, mounts, limits }
@@ -93,7 +100,7 @@ export function createTasks(options: TasksOptions): Tasks {
     await journal.taskStarted({ number, name })
     const startedAt = new Date(clock.now()).toISOString()
     const output = (stream: 'stdout' | 'stderr'): Output =>
-      createOutput(redactor.stream(), (data) => journal.log({ task: name, stream, data }))
+      createOutput(redactor.stream(name), (data) => journal.log({ task: name, stream, data }))
     const stdout = output('stdout')
     const stderr = output('stderr')
     const end = await driver.run(spec, { stdout: stdout.write, stderr: stderr.write }, signal)

@@ -10,7 +10,7 @@ import { temporaryFolder } from '../../support/temporary.ts'
 /** One request and what has to come back. */
 interface Row {
   name: string
-  as?: 'nobody' | 'basic' | 'wrong' | 'ada' | 'viewer' | 'narrow' | 'garbage'
+  as?: 'nobody' | 'basic' | 'wrong' | 'ada' | 'member' | 'viewer' | 'narrow' | 'garbage'
   method?: string
   path: string
   body?: unknown
@@ -177,6 +177,70 @@ describe('S3: an open server', () => {
       has: ['value'],
       hasNot: ['canary'],
     },
+    {
+      name: 'takes bytes that are no text',
+      method: 'PUT',
+      path: '/api/secrets/K',
+      body: { value: { base64: 'AP/+/w==' } },
+      status: 204,
+    },
+    {
+      name: 'refuses base64 that is none',
+      method: 'PUT',
+      path: '/api/secrets/K',
+      body: { value: { base64: 'canary!' } },
+      status: 400,
+      hasNot: ['canary'],
+    },
+    {
+      name: 'refuses a secret over 256 KiB, text or not',
+      method: 'PUT',
+      path: '/api/secrets/K',
+      body: { value: { base64: Buffer.alloc(256 * 1024 + 1).toString('base64') } },
+      status: 400,
+      has: ['256 KiB'],
+    },
+    {
+      name: 'refuses a name that no pipeline can read',
+      method: 'PUT',
+      path: '/api/secrets/FOB_TOKEN',
+      body: { value: CANARY },
+      status: 400,
+      has: ['reserved_name'],
+      hasNot: ['canary'],
+    },
+    {
+      name: 'refuses such a name with a pipeline too',
+      method: 'PUT',
+      path: '/api/pipelines/p',
+      body: { source: PIPELINE, filename: 'p.ts', secrets: { fob_x: CANARY } },
+      status: 400,
+      has: ['reserved_name'],
+    },
+    {
+      name: "takes a secret of the server's, for all tenants",
+      method: 'PUT',
+      path: '/api/secrets/SHARED?scope=server',
+      body: { value: CANARY },
+      status: 204,
+    },
+    { name: 'and lists it', path: '/api/secrets', status: 200, has: ['"id":"server/SHARED"'] },
+    {
+      name: 'refuses a scope that is none',
+      method: 'PUT',
+      path: '/api/secrets/K?scope=tenant',
+      body: { value: CANARY },
+      status: 400,
+    },
+    {
+      name: 'moves the secrets to a new key',
+      method: 'POST',
+      path: '/api/secrets/rewrap',
+      body: {},
+      status: 200,
+      has: ['"finished":true', '"failed":[]'],
+    },
+    { name: 'deletes it', method: 'DELETE', path: '/api/secrets/SHARED?scope=server', status: 204 },
     { name: 'deletes a secret once', method: 'DELETE', path: '/api/secrets/K', status: 204 },
     { name: 'and not twice', method: 'DELETE', path: '/api/secrets/K', status: 404 },
     {
@@ -392,15 +456,18 @@ describe('S7: a server with Basic', () => {
 describe('S38: a server with OAuth', () => {
   const ada = { email: 'ada@example.com', password: 'correct horse' }
   const eve = { email: 'eve@example.com', password: 'battery staple' }
+  const mel = { email: 'mel@example.com', password: 'another battery' }
 
   beforeAll(async () => {
     const dataDir = temporaryFolder()
     await withAccounts({ dataDir, clock: systemClock, create: true }, async (accounts) => {
       await accounts.addLocal({ email: ada.email, password: new Secret(ada.password) })
       await accounts.addLocal({ email: eve.email, password: new Secret(eve.password), role: 'viewer' })
+      await accounts.addLocal({ email: mel.email, password: new Secret(mel.password), role: 'member' })
     })
     server = await startServer({ strategy: localAccounts, dataDir })
     authorization.ada = `Bearer ${(await logIn(server.url, ada)).access_token}`
+    authorization.member = `Bearer ${(await logIn(server.url, mel)).access_token}`
     authorization.viewer = `Bearer ${(await logIn(server.url, eve)).access_token}`
     authorization.narrow = `Bearer ${(await logIn(server.url, ada, 'openid offline_access runs:read')).access_token}`
     authorization.garbage = 'Bearer not.a.token'
@@ -452,6 +519,16 @@ describe('S38: a server with OAuth', () => {
       status: 403,
       has: ['"requiredScopes":["secrets:read"]', '"tokenScopes":["runs:read"]'],
     },
+    {
+      name: 'R15: a global secret needs secrets:write',
+      as: 'narrow',
+      method: 'PUT',
+      path: '/api/secrets/KEY',
+      body: { value: CANARY },
+      status: 403,
+      has: ['"requiredScopes":["secrets:write"]'],
+      hasNot: ['canary'],
+    },
     { name: 'lets a viewer read', as: 'viewer', path: '/api/pipelines', status: 200 },
     {
       name: 'lets a viewer change nothing',
@@ -460,6 +537,32 @@ describe('S38: a server with OAuth', () => {
       path: '/api/secrets/KEY',
       body: { value: CANARY },
       status: 403,
+    },
+    {
+      name: "lets only an administrator set the server's secrets",
+      as: 'member',
+      method: 'PUT',
+      path: '/api/secrets/KEY?scope=server',
+      body: { value: CANARY },
+      status: 403,
+      has: ['administrators'],
+    },
+    {
+      name: 'or move them to a new key',
+      as: 'member',
+      method: 'POST',
+      path: '/api/secrets/rewrap',
+      body: {},
+      status: 403,
+      has: ['administrators'],
+    },
+    {
+      name: 'while a member sets those of the tenant',
+      as: 'member',
+      method: 'PUT',
+      path: '/api/secrets/KEY',
+      body: { value: CANARY },
+      status: 204,
     },
     {
       name: 'has metadata of the protected resource',

@@ -88,6 +88,7 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/api/secrets', 'secrets:read'],
   ['PUT', '/api/secrets/:key', 'secrets:write'],
   ['DELETE', '/api/secrets/:key', 'secrets:write'],
+  ['POST', '/api/secrets/rewrap', 'secrets:write'],
 ]
 
 describe('the table of guards', () => {

@@ -167,7 +167,7 @@ describe('a missing secret', () => {
     )
     expect(record.status).toBe('failed')
     expect(record.message).toBe(
-      'secret NOT_THERE is not set: looked in pipeline deploy, then in global; ' +
+      'secret NOT_THERE is not set: looked in pipeline deploy, then in global, then in server; ' +
         'set it with: fob secrets set NOT_THERE --pipeline deploy',
     )
     expect(record.tasks).toEqual([])
@@ -215,7 +215,7 @@ describe('scopes', () => {
     const other = await fob.run(read, { pipelineId: 'pip_b' })
     expect([other.record.status, other.record.message]).toEqual([
       'failed',
-      'secret OF_A is not set: looked in pipeline deploy, then in global; ' +
+      'secret OF_A is not set: looked in pipeline deploy, then in global, then in server; ' +
         'set it with: fob secrets set OF_A --pipeline deploy',
     ])
     const path = pipeline(sh('true', { env: { A: 'secret:pipeline/pip_a/OF_A' } }))

@@ -2,6 +2,8 @@ import { basename } from 'node:path'
 import * as v from 'valibot'
 import { MAX_SOURCE_BYTES, pipelineAnswer, pipelineName } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
+import { parseDotenv } from '../../../platform/dotenv.ts'
+import { Secret } from '../../../redact/secret.ts'
 import { openClient, type Client } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
@@ -15,7 +17,7 @@ export const command = defineCommand({
   examples: [
     'fob pipeline set deploy.ts',
     'fob pipeline set deploy.ts -n deploy-staging -e API_KEY=…',
-    'fob pipeline set deploy.ts --unset-secret OLD_KEY',
+    'fob pipeline set deploy.ts --secret-file deploy.env --unset-secret OLD_KEY',
   ],
   flags: {
     name: { type: 'string', short: 'n', value: 'NAME', description: 'its name (default: of the file)' },
@@ -25,6 +27,11 @@ export const command = defineCommand({
       value: 'KEY=VALUE',
       description:
         'a secret for this pipeline (better: fob secrets set KEY -p NAME, which no shell history keeps)',
+    },
+    'secret-file': {
+      type: 'string',
+      value: 'PATH',
+      description: 'secrets for this pipeline as KEY=VALUE lines (dotenv); quoted values may have many lines',
     },
     'unset-secret': { type: 'strings', value: 'KEY', description: 'remove a secret of this pipeline' },
     driver: { type: 'string', value: 'DRIVER', description: 'what tasks run on: native' },
@@ -40,7 +47,10 @@ export const command = defineCommand({
     const options: SetPipeline = {
       file,
       name: flags.name ?? basename(file).replace(/\.[^.]*$/, ''),
-      secrets: parseKeyValues(flags.secret, '--secret'),
+      secrets: new Map([
+        ...(await readSecretFile(flags['secret-file'])),
+        ...parseKeyValues(flags.secret, '--secret'),
+      ]),
       unsetSecrets: flags['unset-secret'],
       driver: flags.driver,
       rbac: flags.rbac,
@@ -50,6 +60,20 @@ export const command = defineCommand({
     await setPipeline(options, source, await openClient(deps, globals), deps)
   },
 })
+
+/** @throws Fault `usage` naming the line that is wrong, never what stands in it */
+async function readSecretFile(path: string | undefined): Promise<Map<string, string>> {
+  if (path === undefined) return new Map()
+  const file = Bun.file(path)
+  if (!(await file.exists())) throw new Fault('usage', `there is no file ${path}`)
+  const text = new Secret(await file.bytes())
+  if (!text.isText) throw new Fault('usage', `${path} is not UTF-8 text`)
+  const parsed = parseDotenv(text.reveal())
+  if (parsed.ok) return parsed.values
+  throw new Fault('usage', `${path}:${parsed.line}: ${parsed.problem}`, {
+    hint: 'a value of more than one line stands in quotes',
+  })
+}
 
 export interface SetPipeline {
   file: string

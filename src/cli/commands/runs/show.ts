@@ -23,9 +23,14 @@ export const command = defineCommand({
       ['started', run.startedAt ?? ''],
       ['ended', run.endedAt ?? ''],
       ...(run.tasks ?? []).map((task) => [`task ${task.name}`, describe(task)] as const),
+      ...(run.redactions ?? []).map((redaction) => ['redacted', count(redaction)] as const),
     ])
   },
 })
+
+function count({ secret, hits, in: place }: NonNullable<RunAnswer['redactions']>[number]): string {
+  return `${hits} ${hits === 1 ? 'hit' : 'hits'} of ${secret} in ${place}`
+}
 
 function describe({ status, code }: NonNullable<RunAnswer['tasks']>[number]): string {
   return code === null || code === 0 ? status : `${status} (exit code ${code})`

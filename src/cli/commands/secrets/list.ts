@@ -23,9 +23,11 @@ export const command = defineCommand({
       { title: 'key', cell: (secret) => secret.key },
       {
         title: 'scope',
-        cell: (secret) => (secret.scope === 'global' ? 'global' : (secret.pipeline ?? secret.scope)),
+        cell: (secret) => (secret.scope === 'pipeline' ? (secret.pipeline ?? secret.scope) : secret.scope),
       },
       { title: 'updated', cell: (secret) => secret.updatedAt },
+      { title: 'last used', cell: (secret) => secret.lastUsedAt ?? 'never' },
+      { title: 'by run', cell: (secret) => secret.lastRun ?? '' },
     ])
   },
 })

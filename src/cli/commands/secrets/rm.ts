@@ -1,20 +1,21 @@
 import * as v from 'valibot'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
+import { placeName, placeQuery, scopeFlags } from './scope-flags.ts'
 
 export const command = defineCommand({
   summary: 'Delete a secret',
   examples: ['fob secrets rm API_KEY', 'fob secrets rm API_KEY --pipeline deploy'],
-  flags: { pipeline: { type: 'string', short: 'p', value: 'NAME', description: "this pipeline's own" } },
+  flags: scopeFlags,
   positionals: { key: { arity: 'required', description: 'its name' } },
   async run({ flags, positionals: { key }, globals }, deps) {
     const client = await openClient(deps, globals)
     await client.api.request({
       method: 'DELETE',
       path: `/api/secrets/${encodeURIComponent(key)}`,
-      query: { pipeline: flags.pipeline },
+      query: placeQuery(flags),
       schema: v.unknown(),
     })
-    client.say(`Deleted ${key}`)
+    client.say(`Deleted ${key} ${placeName(flags)}`)
   },
 })

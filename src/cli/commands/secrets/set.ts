@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { MAX_SECRET_BYTES } from '../../../contract/api.ts'
+import { MAX_SECRET_BYTES, type SecretValue } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { type Client, openClient } from '../../client.ts'
@@ -8,22 +8,20 @@ import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
 import { parseKeyValues } from '../../key-values.ts'
 import { readSecret } from '../../read-secret.ts'
+import { placeName, placeQuery, scopeFlags, type SecretPlaceFlags } from './scope-flags.ts'
 
 export const command = defineCommand({
   summary: 'Set a secret',
-  description: 'The value comes from standard input or a prompt that shows nothing. It never comes back out.',
+  description:
+    'The value comes from standard input, a prompt that shows nothing, or a file: any bytes up to 256 KiB.\n' +
+    'It never comes back out. Of a piped value with one line, the line end is cut.',
   examples: [
     'fob secrets set API_KEY                             # asks for the value',
     'printf %s "$KEY" | fob secrets set API_KEY --pipeline deploy',
     'fob secrets set DEPLOY_KEY --from-file ~/.ssh/deploy',
   ],
   flags: {
-    pipeline: {
-      type: 'string',
-      short: 'p',
-      value: 'NAME',
-      description: 'only for this pipeline (default: for all)',
-    },
+    ...scopeFlags,
     'from-file': { type: 'string', value: 'PATH', description: 'the value is what this file holds' },
     'allow-short': {
       type: 'boolean',
@@ -34,31 +32,34 @@ export const command = defineCommand({
     key: { arity: 'required', description: 'the name, or KEY=VALUE (which stays in the shell history)' },
   },
   async run({ flags, positionals, globals }, deps) {
+    placeQuery(flags)
     const { key, value } = await readAssignment(positionals.key, flags['from-file'], deps, globals)
     const client = await openClient(deps, globals)
-    await setSecret({ key, value, pipeline: flags.pipeline, allowShort: flags['allow-short'] }, client)
+    await setSecret({ key, value, place: flags, allowShort: flags['allow-short'] }, client)
   },
 })
 
 export interface SetSecret {
   key: string
   value: Secret
-  pipeline: string | undefined
+  place: SecretPlaceFlags
   allowShort: boolean
 }
 
-export async function setSecret(
-  { key, value, pipeline, allowShort }: SetSecret,
-  client: Client,
-): Promise<void> {
+export async function setSecret({ key, value, place, allowShort }: SetSecret, client: Client): Promise<void> {
   await client.api.request({
     method: 'PUT',
     path: `/api/secrets/${encodeURIComponent(key)}`,
-    query: { pipeline },
-    body: { value: value.reveal(), ...(allowShort ? { allowShort } : {}) },
+    query: placeQuery(place),
+    body: { value: sendable(value), ...(allowShort ? { allowShort } : {}) },
     schema: v.unknown(),
   })
-  client.say(`Set ${key} ${pipeline === undefined ? 'for all pipelines' : `for ${pipeline}`}`)
+  client.say(`Set ${key} ${placeName(place)}`)
+}
+
+/** Bytes that are not text cross the wire as base64. */
+function sendable(value: Secret): SecretValue {
+  return value.isText ? value.reveal() : { base64: value.bytes().toString('base64') }
 }
 
 async function readAssignment(
@@ -72,7 +73,7 @@ async function readAssignment(
   const [[key, text] = ['', '']] = parseKeyValues([inline ? argument : `${argument}=`], 'secrets set')
   if (inline) return { key, value: new Secret(text) }
   if (fromFile !== undefined) return { key, value: await readFile(fromFile) }
-  const question = { what: `value of ${key}`, instead: key, limitBytes: MAX_SECRET_BYTES }
+  const question = { what: `value of ${key}`, instead: key, limitBytes: MAX_SECRET_BYTES, anyBytes: true }
   return { key, value: await readSecret(deps, globals, question) }
 }
 
@@ -80,5 +81,5 @@ async function readFile(path: string): Promise<Secret> {
   const file = Bun.file(path)
   if (!(await file.exists())) throw new Fault('usage', `there is no file ${path}`)
   if (file.size > MAX_SECRET_BYTES) throw new Fault('usage', `${path} is larger than 256 KiB`)
-  return new Secret(await file.text())
+  return new Secret(await file.bytes())
 }

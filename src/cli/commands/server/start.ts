@@ -1,13 +1,14 @@
-import { Fault } from '../../../contract/fault.ts'
+import * as v from 'valibot'
 import { VERSION } from '../../../platform/build.ts'
 import { hideFromSameUser } from '../../../platform/harden.ts'
 import { selfCommand } from '../../../platform/process.ts'
 import { jsonLog } from '../../../server/log.ts'
 import { type RunningServer, serve } from '../../../server/serve.ts'
-import { SETTINGS } from '../../../server/setting-names.ts'
 import { readSettings, type ServerSettings } from '../../../server/settings.ts'
-import { defineCommand, type Flag } from '../../command.ts'
+import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
+import { parseKeyValues } from '../../key-values.ts'
+import { settingFlags, settingSources } from './setting-flags.ts'
 
 export const command = defineCommand({
   summary: 'Run the companion server',
@@ -19,19 +20,27 @@ export const command = defineCommand({
     'fob server                                  # open, on 127.0.0.1:8080, for a look around',
     'fob server --basic-auth-username admin --basic-auth-password-file ./password',
     'fob server --config /etc/fob.toml',
+    'fob server --secrets-sqlite-path secrets.db --secrets-sqlite-passphrase-file ./passphrase \\\n' +
+      '    --secret SHARED_TOKEN=tok-global-abc',
+    'fob server --secrets-s3-bucket secrets --secrets-s3-endpoint http://localhost:9000 \\\n' +
+      '    --secrets-s3-access-key-id ID --secrets-s3-secret-access-key-file ./s3-key \\\n' +
+      '    --secrets-s3-passphrase-file ./passphrase',
     'fob server --local-accounts --oauth-session-secret-file ./session-secret \\\n' +
       '    --oauth-callback-url https://ci.example.com --secrets-sqlite-passphrase-file ./passphrase',
   ],
-  flags: { config: { type: 'string', value: 'FILE', description: 'settings in TOML' }, ...settingFlags() },
+  flags: {
+    ...settingFlags(() => true),
+    secret: {
+      type: 'strings',
+      value: 'KEY=VALUE',
+      description: 'a secret for the pipelines of all tenants, kept from then on (better: --secret-file)',
+    },
+  },
   positionals: {},
   async run({ flags }, deps) {
-    const given: Record<string, string | undefined> = {}
-    for (const [name, value] of Object.entries<unknown>(flags)) {
-      // A switch that is not given is unset, not "false": a variable or the file may still set it.
-      given[name] = value === true ? 'true' : typeof value === 'string' ? value : undefined
-    }
-    const file = given.config === undefined ? undefined : await readConfig(given.config)
-    await runServer(readSettings({ flags: given, env: deps.env, file }), deps)
+    const sources = await settingSources(flags, deps)
+    const secrets = parseKeyValues(v.parse(v.array(v.string()), flags.secret), '--secret')
+    await runServer(readSettings({ ...sources, secrets }), deps)
   },
 })
 
@@ -67,30 +76,4 @@ function welcome({ url }: RunningServer, { strategy }: ServerSettings): string {
     oauth: `log in with: fob auth login -s ${url}`,
   }[strategy.kind]
   return `\nfob is at ${url}\n${next}\nCtrl-C stops it.\n\n`
-}
-
-function settingFlags(): Record<string, Flag> {
-  const flags: Record<string, Flag> = {}
-  for (const [name, { description, value, secret }] of Object.entries(SETTINGS)) {
-    flags[name] =
-      value === undefined
-        ? { type: 'boolean', description }
-        : {
-            type: 'string',
-            value,
-            description: secret === true ? `${description} (better: --${name}-file)` : description,
-          }
-    if (secret === true)
-      flags[`${name}-file`] = { type: 'string', value: 'PATH', description: 'the same from a file' }
-  }
-  return flags
-}
-
-async function readConfig(path: string): Promise<unknown> {
-  const file = Bun.file(path)
-  if (!(await file.exists())) throw new Fault('config', `there is no settings file ${path}`)
-  const { parseToml } = await import('../../../platform/toml.ts')
-  const parsed = parseToml(await file.text())
-  if (!parsed.ok) throw new Fault('config', `${path}:${parsed.line}:${parsed.column}: this is not TOML`)
-  return parsed.table
 }

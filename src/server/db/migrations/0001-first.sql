@@ -168,6 +168,7 @@ CREATE TABLE runs (
   args text NOT NULL,
   task text,
   message text,
+  redactions text,
   created_at integer NOT NULL,
   started_at integer,
   ended_at integer
@@ -177,8 +178,17 @@ CREATE INDEX runs_by_tenant ON runs (tenant_id, id);
 CREATE INDEX runs_by_pipeline ON runs (pipeline_id, id);
 CREATE INDEX runs_by_status ON runs (status);
 
+CREATE TABLE secret_uses (
+  tenant_id text NOT NULL,
+  scope text NOT NULL,
+  key text NOT NULL,
+  run_id text NOT NULL,
+  used_at integer NOT NULL,
+  PRIMARY KEY (tenant_id, scope, key)
+) STRICT;
+
 CREATE TABLE secrets (
-  tenant_id text NOT NULL REFERENCES tenants (id),
+  tenant_id text NOT NULL,
   scope text NOT NULL,
   key text NOT NULL,
   ciphertext blob NOT NULL,

@@ -1,1 +1,0 @@
-export { nearest } from '../platform/nearest.ts'

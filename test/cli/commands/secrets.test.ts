@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'bun:test'
+import type { Client } from '../../../src/cli/client.ts'
+import { placeQuery } from '../../../src/cli/commands/secrets/scope-flags.ts'
+import { rewrap } from '../../../src/cli/commands/secrets/rewrap.ts'
+import { setSecret } from '../../../src/cli/commands/secrets/set.ts'
+import { readSecretFromStdin } from '../../../src/cli/read-secret.ts'
+import { Secret } from '../../../src/redact/secret.ts'
+import { fakeDeps } from '../../support/fake-deps.ts'
+
+/** A client that answers with `answers` in turn, and what it was asked and said. */
+function clientOf(answers: unknown[]) {
+  const asked: { method: string; path: string; query?: unknown; body?: unknown }[] = []
+  const said: string[] = []
+  const client = {
+    server: 'http://localhost',
+    format: 'table',
+    say: (text: string) => void said.push(text),
+    api: {
+      request: async (call: (typeof asked)[number]) => {
+        asked.push(call)
+        return answers.shift()
+      },
+    },
+  } as unknown as Client
+  return { client, asked, said }
+}
+
+describe('secrets set', () => {
+  const place = { pipeline: 'deploy', scope: undefined }
+
+  test.each<[string, Secret, unknown]>([
+    ['text as it is', new Secret('väl\nue'), 'väl\nue'],
+    ['bytes as base64', new Secret(Buffer.of(0, 0xff)), { base64: 'AP8=' }],
+  ])('sends %s', async (_name, value, sent) => {
+    const { client, asked } = clientOf([])
+    await setSecret({ key: 'KEY', value, place, allowShort: false }, client)
+    expect(asked).toMatchObject([
+      { method: 'PUT', path: '/api/secrets/KEY', query: { pipeline: 'deploy' }, body: { value: sent } },
+    ])
+  })
+
+  test.each<[string, string | Uint8Array, string | Uint8Array]>([
+    ['of one line, the line end is cut', 'value\n', 'value'],
+    ['of one line from Windows too', 'value\r\n', 'value'],
+    ['of many lines, all is kept: a key file needs its last line end', 'a\nb\n', 'a\nb\n'],
+    ['of bytes, all is kept', Buffer.of(0xff, 0x0a), Buffer.of(0xff, 0x0a)],
+  ])('a piped value: %s', async (_name, given, value) => {
+    const question = { what: 'value', instead: '', limitBytes: 100, anyBytes: true }
+    const secret = await readSecretFromStdin(piped(given), question)
+    expect(secret.bytes()).toEqual(Buffer.from(value))
+  })
+
+  test('a password is text', async () => {
+    const question = { what: 'password', instead: '', limitBytes: 100 }
+    await expect(readSecretFromStdin(piped(Buffer.of(0xff, 0xfe)), question)).rejects.toThrow(
+      'not UTF-8 text',
+    )
+  })
+
+  test('the scope is the server alone, and not together with a pipeline', () => {
+    expect(placeQuery({ pipeline: undefined, scope: 'server' })).toEqual({
+      pipeline: undefined,
+      scope: 'server',
+    })
+    expect(() => placeQuery({ pipeline: undefined, scope: 'global' })).toThrow('--scope takes "server"')
+    expect(() => placeQuery({ pipeline: 'p', scope: 'server' })).toThrow('either --pipeline or --scope')
+  })
+})
+
+const answer = (done: number, finished: boolean, failed: object[] = []) => ({
+  key: 'k1',
+  total: 3,
+  done,
+  finished,
+  failed,
+})
+
+describe('secrets rewrap', () => {
+  test('asks again until all is moved', async () => {
+    const { client, asked, said } = clientOf([answer(1, false), answer(2, false), answer(3, true)])
+    await rewrap(client, fakeDeps())
+    expect(asked).toHaveLength(3)
+    expect(said.at(-1)).toBe('Moved 3 secrets to the key k1')
+  })
+
+  test('names those that do not open, and fails', async () => {
+    const { client } = clientOf([answer(2, true, [{ key: 'BAD', scope: 'global' }])])
+    await expect(rewrap(client, fakeDeps())).rejects.toThrow('were not moved: BAD (global)')
+  })
+})
+
+function piped(bytes: string | Uint8Array) {
+  const deps = fakeDeps()
+  return {
+    ...deps,
+    io: {
+      ...deps.io,
+      stdin: { ...deps.io.stdin, isTerminal: false, readAll: async () => Buffer.from(bytes) },
+    },
+  }
+}
