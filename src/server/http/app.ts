@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'bun'
 import { Hono } from 'hono'
-import { isScope } from '../../contract/scopes.ts'
+import { isScope, type Scope } from '../../contract/scopes.ts'
 import { anonymous } from '../auth/principals.ts'
 import { isAdministrator, type Principal } from '../rbac/principal.ts'
 import { errorResponse, HttpError } from './answer.ts'
@@ -10,7 +10,8 @@ import { authenticate, admitByKey, requirePerson } from './credentials.ts'
 import { type HeldBody, holdBody } from './held-body.ts'
 import { enter } from './enter.ts'
 import { guardOrigin } from './origin.ts'
-import { type Route, ROUTES } from './routes.ts'
+import { onPage } from './page-guard.ts'
+import { type Guard, type Route, ROUTES } from './routes.ts'
 import type { Services } from './services.ts'
 import { inSession } from './session-guard.ts'
 
@@ -76,9 +77,16 @@ async function answer(
     return route.handler(admitted, services)
   }
   if (route.guard === 'session') return inSession(handler, call, services)
+  const pageScope = scopeOfPage(route.guard)
+  if (pageScope !== undefined) return onPage(pageScope, handler, call, services)
   const body = holdBody(call.request)
   const principal = await admit(route, call, body, services)
   return handler({ ...call, principal, request: body.request() }, services)
+}
+
+function scopeOfPage(guard: Guard): Scope | undefined {
+  const scope = guard.startsWith('page:') ? guard.slice('page:'.length) : ''
+  return isScope(scope) ? scope : undefined
 }
 
 /** The guard. @throws HttpError 401 or 403 */

@@ -14,6 +14,8 @@ export interface Call {
   principal: Principal
   /** On routes guarded by `session`: whose it is, what its forms have to carry, and the form that was sent. */
   session?: { uid: string; csrf: string; user: User; form: URLSearchParams }
+  /** The form that was sent to a page without a session; see `formOf`. */
+  form?: URLSearchParams
   /** In every log line and in the answer's `X-Request-Id`. */
   requestId: string
   /** The peer's address, as the socket has it. */

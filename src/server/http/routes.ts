@@ -12,6 +12,7 @@ import { githubLogin } from './auth-api-github.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './interactions.ts'
 import { upstreamBegin, upstreamCallback } from './login-upstream.ts'
 import { oauth } from './oauth.ts'
+import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pipeline-pages.ts'
 import { deletePipeline, getPipeline, listPipelines, putPipeline, triggerPipeline } from './pipelines.ts'
 import {
   createRunner,
@@ -23,12 +24,13 @@ import {
   renameRunner,
   runnerInstallScript,
 } from './runners.ts'
+import { runPage, runSubmit } from './run-pages.ts'
 import { getRun, listRuns, runEvents, runLog, stopRun } from './runs.ts'
 import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './secrets.ts'
 import { endSessions, sessionsPage, signedIn, signIn, signOut, signOutPage } from './session-pages.ts'
 import { createServiceToken } from './service.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './settings-tokens.ts'
-import { front, styleSheet } from './site.ts'
+import { front, runScript, styleSheet } from './site.ts'
 import { createDownloadToken, createToken, listTokens, revokeCurrentToken, revokeToken } from './tokens.ts'
 import { auditPage } from './settings-audit.ts'
 import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './settings-members.ts'
@@ -38,8 +40,9 @@ import { listTenants } from './tenants.ts'
  * Who may call a route. `none`: anyone. `protocol`: the OAuth protocol authenticates. `interaction`: a page of
  * a login under way, bound to its cookie. `session`: a page of somebody who is logged in in this browser; its
  * forms carry the session's `csrf` value, which the guard checks. `any`: any valid credential. `person`: a login of
- * somebody's own, not a token. `administrator`: one of the tenant, by a credential that was not narrowed. `runner` and `service-key`: the header of that name and nothing else. A scope: a
- * credential that carries it.
+ * somebody's own, not a token. `administrator`: one of the tenant, by a credential that was not narrowed. `runner`
+ * and `service-key`: the header of that name and nothing else. A scope: a credential that carries it.
+ * `page:` and a scope: a page for people who may do so, in their session or, where nobody logs in, as the API.
  */
 export type Guard =
   | 'none'
@@ -52,6 +55,7 @@ export type Guard =
   | 'runner'
   | 'service-key'
   | Scope
+  | `page:${Scope}`
 
 export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -80,6 +84,7 @@ const route = (
 export const ROUTES: readonly Route[] = [
   route('GET', '/', 'none', front),
   route('GET', '/assets/fob.css', 'none', styleSheet),
+  route('GET', '/assets/run.js', 'none', runScript),
   route('GET', '/health', 'none', health),
 
   route('GET', '/.well-known/oauth-authorization-server', 'protocol', oauth),
@@ -172,6 +177,15 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/api/runs/:id/events', 'runs:read', runEvents),
   route('GET', '/api/runs/:id/log', 'runs:read', runLog),
   route('POST', '/api/runs/:id/stop', 'runs:trigger', stopRun),
+
+  route('GET', '/pipelines', 'page:pipelines:read', pipelinesPage),
+  route('GET', '/pipelines/:name', 'page:pipelines:read', pipelinePage),
+  route('POST', '/pipelines/:name', 'page:runs:trigger', pipelineSubmit),
+  route('GET', '/runs', 'page:runs:read', runsPage),
+  route('GET', '/runs/:id', 'page:runs:read', runPage),
+  route('POST', '/runs/:id', 'page:runs:trigger', runSubmit),
+  route('GET', '/runs/:id/events', 'page:runs:read', runEvents),
+  route('GET', '/runs/:id/log', 'page:runs:read', runLog),
 
   route('GET', '/api/secrets', 'secrets:read', listSecrets),
   route('POST', '/api/secrets/rewrap', 'secrets:write', rewrapSecrets),

@@ -42,7 +42,7 @@ export async function inSession(handler: Handler, call: Call, services: Services
 }
 
 /** What a program would read in JSON, for a person. */
-async function refusalPage({ status, message, headers }: HttpError): Promise<Response> {
+export async function refusalPage({ status, message, headers }: HttpError): Promise<Response> {
   const text = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
   const page = await refusal(status, 'That is not possible', text)
   for (const [name, value] of Object.entries(headers)) page.headers.set(name, value)

@@ -1,3 +1,4 @@
+import { RUN_SCRIPT } from '../web/run.ts'
 import { renderMessage, STYLE_SHEET } from '../web/web.ts'
 import type { Handler } from './call.ts'
 
@@ -13,7 +14,7 @@ export const front: Handler = async (_call, { settings }) => {
       settings.strategy === 'oauth'
         ? `fob auth login -s ${settings.url}`
         : `fob pipeline list -s ${settings.url}`,
-    link: settings.strategy === 'oauth' ? { text: 'Your settings', href: '/settings/sessions' } : undefined,
+    link: { text: 'Pipelines and runs', href: '/pipelines' },
     host: new URL(settings.url).host,
   })
   return new Response(html, { headers })
@@ -23,4 +24,10 @@ export const front: Handler = async (_call, { settings }) => {
 export const styleSheet: Handler = () =>
   new Response(STYLE_SHEET, {
     headers: { 'content-type': 'text/css; charset=utf-8', 'cache-control': 'public, max-age=3600' },
+  })
+
+/** `GET /assets/run.js` */
+export const runScript: Handler = () =>
+  new Response(RUN_SCRIPT, {
+    headers: { 'content-type': 'text/javascript; charset=utf-8', 'cache-control': 'public, max-age=3600' },
   })

@@ -22,6 +22,7 @@ import { redactHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { capLog } from './log-cap.ts'
+import { type LogPiece, readLogPage } from './log-page.ts'
 import {
   findRecord,
   findRun,
@@ -61,6 +62,11 @@ export interface Runs {
   events(tenantId: string, id: string, after: number, signal: AbortSignal): AsyncIterable<NumberedEvent>
   /** What a run has printed so far, of all its tasks in order. Empty where there is no such run. */
   log(id: string): AsyncIterable<string>
+  /** The last of it before event `before`, or the last of all, and the event before which there is more. */
+  logPage(
+    id: string,
+    before: number | undefined,
+  ): Promise<{ pieces: LogPiece[]; earlier: number | undefined }>
   /**
    * Begins to stop a run: its script at once, its tasks by TERM and after 10 s by KILL. Its `exit` event tells
    * when it is done. A run whose end could not be recorded is recorded as stopped. False when there is no such
@@ -264,6 +270,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     list: (tenantId, query) => listRuns(db, tenantId, query),
     events,
     log: (id) => readLog(db, id),
+    logPage: (id, before) => readLogPage(db, id, before),
     stop,
     check,
     close,

@@ -17,12 +17,15 @@ export interface PageParts {
   host?: string | undefined
   /** Origins beyond ours to which a form's answer may redirect. */
   formAction?: readonly string[]
-  /** For tables and lists, where there is room. */
-  wide?: boolean
+  /** For tables and lists, where there is room; `full`: as much as the window has, for logs. */
+  wide?: boolean | 'full'
+  /** The path of the page's script, ours. The page has to work without it. */
+  script?: string
 }
 
 /** A document with everything around `main`, and the headers that go with it. */
-export async function page({ title, main, host, formAction = [], wide = false }: PageParts): Promise<Page> {
+export async function page(parts: PageParts): Promise<Page> {
+  const { title, main, host, formAction = [], wide = false, script } = parts
   const document = await html`<!doctype html>
     <html lang="en">
       <head>
@@ -33,23 +36,24 @@ export async function page({ title, main, host, formAction = [], wide = false }:
         <title>${title} · fob</title>
         <link rel="icon" href="${ICON}" />
         <link rel="stylesheet" href="/assets/fob.css" />
+        ${script === undefined ? '' : html`<script type="module" src="${script}"></script>`}
       </head>
-      <body ${wide ? html`class="wide"` : ''}>
+      <body ${wide === false ? '' : html`class="${wide === 'full' ? 'wide full' : 'wide'}"`}>
         <header class="brand">${MARK}<span>fob</span></header>
         <main>${main}</main>
         <footer>${host === undefined ? '' : html`<span class="host">${host}</span>`}</footer>
       </body>
     </html>`
-  return { html: document.toString(), headers: pageHeaders(formAction) }
+  return { html: document.toString(), headers: pageHeaders(formAction, script !== undefined) }
 }
 
 /**
- * No script, no inline style, no frame, nothing from elsewhere. Chromium applies `form-action` to the
+ * No inline script or style, no script at all where the page names none, no frame, nothing from elsewhere. Chromium applies `form-action` to the
  * redirects after a POST as well, so the client's redirect origin has to be named.
  * `same-origin` rather than `no-referrer`: the latter makes browsers send `Origin: null` with our own forms
  * (Fetch §3.2 "append a request Origin header"), and that header is what tells them from another site's.
  */
-function pageHeaders(formAction: readonly string[] = []): Record<string, string> {
+function pageHeaders(formAction: readonly string[], scripted: boolean): Record<string, string> {
   const targets = ["'self'", ...formAction].join(' ')
   return {
     'content-type': 'text/html; charset=utf-8',
@@ -57,6 +61,7 @@ function pageHeaders(formAction: readonly string[] = []): Record<string, string>
       "default-src 'none'",
       "style-src 'self'",
       "img-src 'self' data:",
+      ...(scripted ? ["script-src 'self'", "connect-src 'self'"] : []),
       `form-action ${targets}`,
       "frame-ancestors 'none'",
       "base-uri 'none'",

@@ -47,7 +47,7 @@ afterAll(() => company.stop())
 
 /** The path with the names and IDs that really exist in the other tenant. */
 function pathOf(path: string): string {
-  const id = path.startsWith('/api/runs')
+  const id = /^(?:\/api)?\/runs/.test(path)
     ? marks.run
     : path.startsWith('/api/runners')
       ? marks.runner
@@ -76,19 +76,22 @@ describe('a stranger of another tenant', () => {
     expectNothingOfDefault(own.text)
     const [above, below] = [await company.ask(who, method, target, { ...body, tenant: 'default' }), own]
     expectNothingOfDefault(above.text)
-    const byCredential = !['none', 'protocol', 'interaction', 'session', 'runner', 'service-key'].includes(
-      guard,
-    )
+    const isPage = guard === 'session' || guard.startsWith('page:')
+    const others = ['none', 'protocol', 'interaction', 'runner', 'service-key']
+    const byCredential = !isPage && !others.includes(guard)
     if (byCredential) {
       expect(above.status).toBe(403)
       expect(above.text).toContain('"tenants":["acme"]')
       // What is there in the other tenant alone is not there at all.
       if (/:id/.test(path)) expect(below.status).toBe(404)
     }
-    if (guard === 'session') {
+    if (isPage) {
+      const own = await company.ask(undefined, 'GET', target, { headers: { cookie } })
+      expectNothingOfDefault(own.text)
       const page = await company.ask(undefined, 'GET', `${target}?tenant=default`, { headers: { cookie } })
       expectNothingOfDefault(page.text)
       if (path !== '/auth/logout' && method === 'GET') expect(page.status).toBe(403)
+      if (/:(id|name)/.test(path) && method === 'GET') expect(own.status).toBe(404)
     }
   })
 

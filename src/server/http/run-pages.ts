@@ -1,0 +1,79 @@
+import * as v from 'valibot'
+import { isFinal } from '../../contract/events.ts'
+import type { RunRecord } from '../runs/records.ts'
+import { renderRun } from '../web/run.ts'
+import { HttpError, notFound } from './answer.ts'
+import { appView, nextHref } from './app-view.ts'
+import { by } from './audit.ts'
+import type { Call, Handler } from './call.ts'
+import { toLines } from './log-lines.ts'
+import { formOf } from './page-guard.ts'
+import { redirect } from './redirect.ts'
+import type { Services } from './services.ts'
+import { readFields } from './session-guard.ts'
+
+/** `GET /runs/:id[?before=EVENT]` */
+export const runPage: Handler = (call, services) => show(call, services)
+
+const forms = v.object({ csrf: v.string(), do: v.picklist(['stop']) })
+
+/** `POST /runs/:id`: stops it. */
+export const runSubmit: Handler = async (call, services) => {
+  const run = await find(call, services)
+  if (!readFields(formOf(call), forms)) {
+    return await show(call, services, 'That form could not be read. Nothing was changed.', 400)
+  }
+  const who = call.principal.email ?? call.principal.id
+  if (!(await services.runs.stop(run.tenantId, run.id, `stopped by ${who}`))) {
+    return await show(call, services, 'The run had ended already.', 409)
+  }
+  const details = { pipeline: run.pipelineName }
+  services.audit.record({ ...by(call), action: 'run.stop', target: run.id, details })
+  return redirect(`/runs/${run.id}${appView(call, services).query}`)
+}
+
+async function show(call: Call, services: Services, problem?: string, status = 200): Promise<Response> {
+  const run = await find(call, services)
+  const before = readBefore(call)
+  const pipeline = await services.pipelines.get(call.principal, run.pipelineName)
+  const { pieces, earlier } = await services.runs.logPage(run.id, before)
+  const view = appView(call, services)
+  const { id, pipelineName, triggeredBy, args, task, message, createdAt, startedAt, endedAt } = run
+  const page = await renderRun({
+    ...view,
+    id,
+    pipeline: pipelineName,
+    pipelineHref:
+      pipeline?.id === run.pipelineId
+        ? `/pipelines/${encodeURIComponent(pipelineName)}${view.query}`
+        : undefined,
+    status: run.status,
+    triggeredBy,
+    args,
+    task,
+    message,
+    createdAt,
+    startedAt,
+    endedAt,
+    tasks: run.tasks,
+    lines: toLines(pieces),
+    earlierHref: nextHref(call, 'before', earlier),
+    action: isFinal(run.status) || !call.principal.scopes.has('runs:trigger') ? undefined : 'stop',
+    problem,
+  })
+  return new Response(page.html, { status, headers: page.headers })
+}
+
+function readBefore({ url }: Call): number | undefined {
+  const text = url.searchParams.get('before')
+  if (text === null) return undefined
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new HttpError(400, 'invalid_request', 'before is the number of an event')
+}
+
+/** A run of a pipeline that is hidden from the caller is hidden as well. */
+async function find(call: Call, { runs, pipelines }: Services): Promise<RunRecord> {
+  const run = await runs.get(call.principal.tenant.id, call.params.id ?? '')
+  if (run === undefined || !(await pipelines.sees(call.principal, run))) throw notFound('run')
+  return run
+}

@@ -1,0 +1,365 @@
+/* eslint-env browser */
+/*
+ * The live log of one run. The page works without this; with it, the log follows the run, has colours, and stays
+ * smooth with 100,000 lines and more: all lines are kept as text, and only those near the window are elements.
+ * Whatever a run prints is put on the page as text, never as markup.
+ */
+
+/** Lines of one block. A block far from the window is an empty box of the right height. */
+const BLOCK = 100
+/** Beyond these many, the oldest lines go: a browser is no archive. */
+const MAX_LINES = 300_000
+
+const STATUS_WORDS = {
+  queued: 'queued',
+  running: 'running',
+  success: 'passed',
+  failed: 'failed',
+  stopped: 'stopped',
+  failure: 'failed',
+  abort: 'ended early',
+  error: 'not started',
+}
+const ERROR = /\b(?:error|failed|failure|fatal|panic|exception|traceback)\b|✗|❌/i
+
+const element = (id) => document.getElementById(id)
+const box = element('log')
+
+/* -------------------------------------------------------------------------------------------- text of a line */
+
+/** Control sequences (ECMA-48 §5.4, §5.6); those that end in `m` choose colours. */
+// oxlint-disable-next-line no-control-regex
+const SEQUENCE = /\u001b(?:\[([0-?]*)[ -/]*([@-~])|[\]PX^_].*?(?:\u0007|\u001b\\|$)|[ -/]*[0-~])/gs
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
+
+const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white']
+
+/** Select Graphic Rendition (ECMA-48 §8.3.117) as classes; what has none is left out. */
+function rendition(before, parameters) {
+  const state = { ...before }
+  const codes = parameters.split(/[;:]/).map(Number)
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]
+    if (code === 0) for (const key of Object.keys(state)) delete state[key]
+    else if (code === 1) state.weight = 'bold'
+    else if (code === 2) state.weight = 'dim'
+    else if (code === 3) state.slant = 'italic'
+    else if (code === 4) state.line = 'underline'
+    else if (code === 22) delete state.weight
+    else if (code === 23) delete state.slant
+    else if (code === 24) delete state.line
+    else if (code >= 30 && code <= 37) state.colour = NAMES[code - 30]
+    else if (code >= 90 && code <= 97) state.colour = NAMES[code - 90]
+    else if (code === 39) delete state.colour
+    else if (code === 38 || code === 48) {
+      // 256 colours: the first sixteen are the named ones. Others, and RGB, keep the text as it is.
+      if (codes[i + 1] === 5 && code === 38 && codes[i + 2] < 16) state.colour = NAMES[codes[i + 2] % 8]
+      i += codes[i + 1] === 5 ? 2 : 4
+    }
+  }
+  return state
+}
+
+/** Stretches of one line: `{text, classes}`. */
+function stretches(raw) {
+  const found = []
+  let state = {}
+  let at = 0
+  const add = (text) => {
+    const clean = text.replaceAll(CONTROL, '')
+    if (clean !== '') found.push({ text: clean, classes: Object.values(state).map((name) => `ansi-${name}`) })
+  }
+  const line = raw.slice(raw.lastIndexOf('\r') + 1)
+  for (const match of line.matchAll(SEQUENCE)) {
+    add(line.slice(at, match.index))
+    at = match.index + match[0].length
+    if (match[2] === 'm') state = rendition(state, match[1])
+  }
+  add(line.slice(at))
+  return found
+}
+
+const plain = (raw) =>
+  raw
+    .slice(raw.lastIndexOf('\r') + 1)
+    .replaceAll(SEQUENCE, '')
+    .replaceAll(CONTROL, '')
+
+/* -------------------------------------------------------------------------------------------- all lines */
+
+/** `{number, task, stream, raw}`, in the order in which they began. */
+const lines = []
+/** What was taken off the front: a line's place is its number less this. */
+let dropped = 0
+/** By task and stream, the line that has no end yet. */
+const open = new Map()
+
+function takeLog({ task = '', stream, data }) {
+  const key = `${stream} ${task}`
+  for (const part of data.split(/(?<=\n)/)) {
+    let line = open.get(key)
+    if (!line) {
+      line = { number: dropped + lines.length + 1, task, stream, raw: '' }
+      lines.push(line)
+      if (matches(line)) shown.push(line)
+    }
+    line.raw += part.endsWith('\n') ? part.replace(/\r?\n$/, '') : part
+    if (part.endsWith('\n')) open.delete(key)
+    else open.set(key, line)
+    touched(line)
+  }
+  if (lines.length > MAX_LINES + 10_000) {
+    dropped += lines.splice(0, lines.length - MAX_LINES).length
+    rebuild()
+  }
+}
+
+/* -------------------------------------------------------------------------------------------- those on the page */
+
+/** The lines that the filter lets through. */
+let shown = []
+let wanted = ''
+const matches = (line) => wanted === '' || line.task === wanted
+
+/** Elements of blocks, in order; each holds lines only while it is near the window. */
+let blocks = []
+const list = document.createElement('div')
+let isScheduled = false
+const stale = new Set()
+let follows = false
+let marked
+
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) fill(target)
+      else target.replaceChildren()
+      target.dataset.filled = String(isIntersecting)
+    }
+  },
+  { root: box, rootMargin: '600px 0px' },
+)
+
+function touched(line) {
+  stale.add(line)
+  if (isScheduled) return
+  isScheduled = true
+  requestAnimationFrame(draw)
+}
+
+/** Once for all that came since the last frame. */
+function draw() {
+  isScheduled = false
+  while (blocks.length * BLOCK < shown.length) addBlock()
+  for (let i = 0; i < blocks.length; i++) size(blocks[i], i)
+  const numbers = new Set([...stale].map((line) => blockOf(line)))
+  stale.clear()
+  for (const index of numbers) if (blocks[index]?.dataset.filled === 'true') fill(blocks[index])
+  if (follows) box.scrollTop = box.scrollHeight
+}
+
+function addBlock() {
+  const block = document.createElement('div')
+  block.className = 'block'
+  block.dataset.index = String(blocks.length)
+  blocks.push(block)
+  list.append(block)
+  near.observe(block)
+}
+
+const count = (index) => Math.min(BLOCK, shown.length - index * BLOCK)
+
+/** A box's height is that of its lines, which do not wrap. */
+function size(block, index) {
+  const value = String(count(index))
+  if (block.dataset.count === value) return
+  block.dataset.count = value
+  block.style.setProperty('--lines', value)
+}
+
+function fill(block) {
+  const first = Number(block.dataset.index) * BLOCK
+  block.replaceChildren(...shown.slice(first, first + BLOCK).map(render))
+}
+
+function render(line) {
+  const row = document.createElement('div')
+  row.className = `line ${line.stream}`
+  row.id = `L${line.number}`
+  if (line === marked) row.classList.add('marked')
+  const link = document.createElement('a')
+  link.href = `#L${line.number}`
+  link.textContent = String(line.number)
+  const of = document.createElement('span')
+  of.className = 'of'
+  of.textContent = line.task
+  of.title = line.task
+  const text = document.createElement('span')
+  for (const { text: part, classes } of stretches(line.raw)) {
+    const span = document.createElement('span')
+    span.className = classes.join(' ')
+    span.textContent = part
+    text.append(classes.length === 0 ? part : span)
+  }
+  row.append(link, of, text)
+  return row
+}
+
+/** Where a line stands among those shown: they are in order of their numbers. */
+function placeOf(line) {
+  let low = 0
+  let high = shown.length - 1
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    const { number } = shown[middle]
+    if (number === line.number) return middle
+    if (number < line.number) low = middle + 1
+    else high = middle - 1
+  }
+  return -1
+}
+const blockOf = (line) => Math.floor(placeOf(line) / BLOCK)
+
+function rebuild() {
+  near.disconnect()
+  list.replaceChildren()
+  blocks = []
+  shown = lines.filter(matches)
+  stale.clear()
+  draw()
+}
+
+function goTo(line) {
+  const place = line ? placeOf(line) : -1
+  if (place < 0) return
+  setFollow(false)
+  draw()
+  const before = marked
+  marked = line
+  const height = list.getBoundingClientRect().height / shown.length
+  box.scrollTop = Math.max(0, place * height - box.clientHeight / 3)
+  for (const one of [before, line]) if (one) touched(one)
+}
+
+function setFollow(value) {
+  follows = value
+  element('log-follow').setAttribute('aria-pressed', String(value))
+  if (value) box.scrollTop = box.scrollHeight
+}
+
+/* -------------------------------------------------------------------------------------------- tools */
+
+let hits = []
+let hit = -1
+
+function search() {
+  const needle = element('log-search').value.toLowerCase()
+  hits = needle === '' ? [] : shown.filter((line) => plain(line.raw).toLowerCase().includes(needle))
+  hit = -1
+  element('log-count').textContent =
+    needle === '' ? '' : hits.length === 0 ? 'not found' : `${hits.length} found`
+}
+
+function step(by) {
+  if (hits.length === 0) search()
+  if (hits.length === 0) return
+  hit = (hit + by + hits.length) % hits.length
+  element('log-count').textContent = `${hit + 1} of ${hits.length}`
+  goTo(hits[hit])
+}
+
+/** Of a task that failed, if there is one; else the first line that looks like one. */
+function firstError() {
+  const failed = new Set([...tasks].filter(([, task]) => task.status !== 'success').map(([name]) => name))
+  const candidates = lines.filter((line) => ERROR.test(plain(line.raw)))
+  goTo(
+    candidates.find(({ task }) => failed.has(task)) ??
+      candidates[0] ??
+      lines.find(({ stream }) => stream === 'stderr'),
+  )
+}
+
+/* -------------------------------------------------------------------------------------------- tasks and status */
+
+/** By name: `{status, row}`. */
+const tasks = new Map()
+
+function badge(status) {
+  const span = document.createElement('span')
+  span.className = `badge status-${status}`
+  span.textContent = STATUS_WORDS[status] ?? status
+  return span
+}
+
+function takeTask({ name, status, code }) {
+  const known = tasks.get(name)
+  // A second task of the same name has a row of its own.
+  const row = known && known.status === 'running' ? known.row : newTask(name)
+  tasks.set(name, { status, row })
+  const title = document.createElement('strong')
+  title.textContent = name
+  row.replaceChildren(title, ' ', badge(status))
+  if (code) row.append(` exit code ${code}`)
+}
+
+function newTask(name) {
+  const row = document.createElement('li')
+  element('tasks').append(row)
+  if (!tasks.has(name)) {
+    const option = document.createElement('option')
+    option.value = name
+    option.textContent = name
+    element('log-task').append(option)
+  }
+  return row
+}
+
+/* -------------------------------------------------------------------------------------------- the stream */
+
+function begin() {
+  for (const old of document.querySelectorAll('[data-static]')) old.remove()
+  element('tasks').replaceChildren()
+  element('log-tools').hidden = false
+  box.append(list)
+  setFollow(document.querySelector('[data-action="stop"]') !== null && location.hash === '')
+  const events = new EventSource(box.dataset.events)
+  const on = (type, take) => events.addEventListener(type, ({ data }) => take(JSON.parse(data)))
+  on('log', takeLog)
+  on('task', takeTask)
+  on('run', ({ status }) => element('run-status').replaceChildren(badge(status)))
+  on('exit', ({ message }) => {
+    events.close()
+    document.querySelector('[data-action="stop"]')?.remove()
+    if (message) {
+      element('run-message').textContent = message
+      element('run-message').hidden = false
+    }
+    fromAddress()
+  })
+}
+
+/** `#L12` */
+function fromAddress() {
+  const number = Number(/^#L(\d+)$/.exec(location.hash)?.[1])
+  const line = lines[number - dropped - 1]
+  if (line) goTo(line)
+}
+
+element('log-search').addEventListener('input', search)
+element('log-search').addEventListener('keydown', (event) => {
+  if (event.key === 'Enter') step(event.shiftKey ? -1 : 1)
+})
+element('log-next').addEventListener('click', () => step(1))
+element('log-previous').addEventListener('click', () => step(-1))
+element('log-error').addEventListener('click', firstError)
+element('log-follow').addEventListener('click', () => setFollow(!follows))
+element('log-task').addEventListener('change', (event) => {
+  wanted = event.target.value
+  rebuild()
+})
+// Who scrolls up wants to read.
+box.addEventListener('wheel', ({ deltaY }) => deltaY < 0 && setFollow(false), { passive: true })
+addEventListener('hashchange', fromAddress)
+
+begin()

@@ -1,0 +1,155 @@
+import { html } from 'hono/html'
+import { type AppView, appPage, buttonForm, duration, type ShownStatus, statusBadge } from './app-frame.ts'
+import type { Markup, Page } from './layout.ts'
+import RUN_SCRIPT from './run-page.js' with { type: 'text' }
+import { instant } from './settings.ts'
+
+export { RUN_SCRIPT }
+
+/** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
+export interface RunView extends AppView {
+  id: string
+  pipeline: string
+  /** Whether the pipeline is still there. */
+  pipelineHref: string | undefined
+  status: ShownStatus
+  triggeredBy: string
+  args: readonly string[]
+  task: string | null
+  message: string | null
+  createdAt: number
+  startedAt: number | null
+  endedAt: number | null
+  tasks: readonly {
+    name: string
+    status: ShownStatus
+    code: number | null
+    startedAt: number
+    endedAt: number | null
+  }[]
+  /** The end of the log, for who has no script. */
+  lines: readonly { task: string | undefined; stream: 'stdout' | 'stderr'; text: string }[]
+  /** What came before those lines. */
+  earlierHref: string | undefined
+  /** Which of stop and resume the caller can press now. */
+  action: 'stop' | 'resume' | undefined
+  problem?: string | undefined
+}
+
+/** One run: what it does, its tasks as they go, and its log. With the script the log is live. */
+export function renderRun(view: RunView): Promise<Page> {
+  return appPage(view, {
+    title: `${view.pipeline} · ${view.id}`,
+    current: '/runs',
+    wide: 'full',
+    script: '/assets/run.js',
+    main: html`<h1>${pipelineName(view)} <span id="run-status">${statusBadge(view.status)}</span></h1>
+      <p class="lead"><code>${view.id}</code></p>
+      ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
+      <p class="alert" id="run-message" ${view.message === null ? 'hidden' : ''}>${view.message ?? ''}</p>
+      ${facts(view)}
+      ${
+        view.action === undefined
+          ? ''
+          : html`<div class="after" data-action="${view.action}">
+              ${buttonForm(view, {
+                action: `/runs/${view.id}`,
+                name: 'do',
+                value: view.action,
+                text: view.action === 'stop' ? 'Stop' : 'Resume: run again what failed',
+              })}
+            </div>`
+      }
+      <h2 id="tasks-title">Tasks</h2>
+      <ol class="tasks" id="tasks" aria-labelledby="tasks-title">
+        ${view.tasks.map(taskRow)}
+      </ol>
+      <h2 id="log-title">Log</h2>
+      ${log(view)}`,
+  })
+}
+
+function pipelineName({ pipeline, pipelineHref }: RunView): Markup {
+  return pipelineHref === undefined ? html`${pipeline}` : html`<a href="${pipelineHref}">${pipeline}</a>`
+}
+
+function facts(view: RunView): Markup {
+  const { startedAt, endedAt } = view
+  return html`<dl class="details">
+    <dt>Started</dt>
+    <dd>${instant(startedAt ?? view.createdAt)} by ${view.triggeredBy}</dd>
+    ${
+      startedAt === null || endedAt === null
+        ? ''
+        : html`<dt>Took</dt>
+            <dd>${duration(endedAt - startedAt)}</dd>`
+    }
+    ${
+      view.args.length === 0
+        ? ''
+        : html`<dt>Arguments</dt>
+            <dd>${view.args.map((arg) => html`<code>${arg}</code> `)}</dd>`
+    }
+    ${
+      view.task === null
+        ? ''
+        : html`<dt>Task</dt>
+            <dd>${view.task}</dd>`
+    }
+  </dl>`
+}
+
+function taskRow(task: RunView['tasks'][number]): Markup {
+  const took = task.endedAt === null ? '' : duration(task.endedAt - task.startedAt)
+  return html`<li>
+    <strong>${task.name}</strong> ${statusBadge(task.status)}
+    <span class="small"
+      >${task.code === null || task.code === 0 ? '' : html`exit code ${task.code},`} ${took}</span
+    >
+  </li>`
+}
+
+/** The script takes the place of what is inside `#log`, from the events on. */
+function log(view: RunView): Markup {
+  return html`<div class="log-tools" id="log-tools" hidden>
+      <label class="unseen" for="log-search">Search the log</label>
+      <input id="log-search" type="search" placeholder="Search" autocomplete="off" spellcheck="false" />
+      <button type="button" id="log-previous">Previous</button>
+      <button type="button" id="log-next">Next</button>
+      <span id="log-count" class="small" role="status"></span>
+      <label class="unseen" for="log-task">Task</label>
+      <select id="log-task">
+        <option value="">all tasks</option>
+      </select>
+      <button type="button" id="log-error">First error</button>
+      <button type="button" id="log-follow" aria-pressed="false">Follow</button>
+    </div>
+    ${
+      view.earlierHref === undefined
+        ? ''
+        : html`<p class="small" data-static><a href="${view.earlierHref}">Earlier output</a></p>`
+    }
+    <div
+      class="log"
+      id="log"
+      tabindex="0"
+      role="region"
+      aria-labelledby="log-title"
+      data-events="/runs/${view.id}/events${view.query}"
+    >
+      ${
+        view.lines.length === 0
+          ? html`<p class="small" data-static>Nothing was printed yet.</p>`
+          : html`<ol data-static>
+              ${view.lines.map(
+                ({ task, stream, text }) =>
+                  html`<li class="${stream}"><span class="of">${task ?? ''}</span><span>${text}</span></li>`,
+              )}
+            </ol>`
+      }
+    </div>
+    <p class="small">
+      <a href="/runs/${view.id}/log${view.query}">Download the log</a> ·
+      <code>fob runs logs ${view.id} -f</code>
+    </p>`
+}

@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect } from 'bun:test'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { seriousFindings } from '../support/axe.ts'
+import { launchChromium } from '../support/chromium.ts'
+import { fob, type Running, start } from '../support/fob.ts'
+import { ADA, startBinaryServer } from '../support/fob-server.ts'
+import { chromiumPath, testWith } from '../support/parts.ts'
+import { freePort } from '../support/server.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const missing = chromiumPath() === undefined ? 'chromium' : undefined
+
+/** Waits for a file that the test makes, so that a run is live for as long as the test looks at it. */
+const LIVE = (gate: string) => `
+const sh = (name: string, script: string) => runtime.run({ name, command: { path: 'sh', args: ['-c', script] } })
+const pipeline = async () => {
+  console.log('plain \\u001b[1;31mred and bold\\u001b[0m <img src=x onerror=alert(1)>')
+  await Promise.all([
+    sh('numbers', 'seq 1 100000'),
+    sh('gate', 'echo waiting; until [ -e ${gate} ]; do sleep 0.05; done; echo "error: it broke" >&2; exit 3'),
+  ])
+}
+export { pipeline }
+`
+
+let server: { url: string; running: Running }
+let browser: Browser
+const folder = temporaryFolder()
+const gate = join(folder, 'gate')
+
+beforeAll(async () => {
+  if (missing !== undefined) return
+  const url = `http://127.0.0.1:${freePort()}`
+  const running = start(['server', '--listen', new URL(url).host, '--data', join(folder, 'data')])
+  await running.saw('"listening"')
+  server = { url, running }
+  browser = await launchChromium()
+  const file = join(folder, 'live.ts')
+  writeFileSync(file, LIVE(gate))
+  const set = await fob(['pipeline', 'set', file, '-s', url])
+  if (set.code !== 0) throw new Error(set.err)
+})
+afterAll(async () => {
+  await browser?.close()
+  server?.running.child.kill('SIGINT')
+  await server?.running.ended
+})
+
+async function withPage<T>(act: (page: Page) => Promise<T>, options: BrowserContextOptions = {}): Promise<T> {
+  const context = await browser.newContext({
+    bypassCSP: true,
+    viewport: { width: 1100, height: 800 },
+    ...options,
+  })
+  try {
+    const page = await context.newPage()
+    page.on('dialog', () => expect.unreachable('what a run prints was taken for markup'))
+    page.on('pageerror', (error) => expect.unreachable(error.message))
+    return await act(page)
+  } finally {
+    await context.close()
+  }
+}
+
+/** The elements of the whole page. */
+const size = (page: Page) => page.evaluate<number>('document.querySelectorAll("*").length')
+const badge = (page: Page, text: string) => page.locator('#run-status', { hasText: text }).waitFor()
+let runUrl = ''
+
+describe('the pages of pipelines and runs in Chromium', () => {
+  testWith(
+    missing,
+    'a run is started on its page and followed live: tasks as they go, colours, search, the first error, links to lines',
+    () =>
+      withPage(async (page) => {
+        await page.goto(`${server.url}/pipelines`)
+        await page.getByRole('link', { name: 'live' }).click()
+        expect(await seriousFindings(page)).toEqual([])
+        await page.getByText('Run it now').click()
+        await page.getByRole('button', { name: 'Run', exact: true }).click()
+        await page.waitForURL(/\/runs\/run_/)
+        runUrl = page.url()
+        await page.locator('#tasks li', { hasText: 'numbers' }).getByText('passed').waitFor()
+        await badge(page, 'running')
+        expect(await seriousFindings(page)).toEqual([])
+        // It follows a live run: the end of the log is what is seen.
+        await page.locator('.line', { hasText: /^\d+numbers100000$/ }).waitFor()
+        // 100,003 lines, of which the page holds those that can be seen.
+        expect(await size(page)).toBeLessThan(10_000)
+
+        await page.getByLabel('Search the log').fill('red and bold')
+        await page.getByText('1 found').waitFor()
+        await page.getByRole('button', { name: 'Next' }).click()
+        const red = page.locator('.line.marked .ansi-red')
+        expect(await red.textContent()).toBe('red and bold')
+        expect(await page.locator('.line.marked').textContent()).toContain('<img src=x onerror=alert(1)>')
+
+        writeFileSync(gate, '')
+        await badge(page, 'passed')
+        expect(await page.locator('#tasks li', { hasText: 'gate' }).textContent()).toMatch(
+          /failed\s+exit code 3/,
+        )
+        await page.getByRole('button', { name: 'First error' }).click()
+        await page.locator('.line.marked', { hasText: 'error: it broke' }).waitFor()
+        await page.getByLabel('Task', { exact: true }).selectOption('gate')
+        await page.locator('.line').nth(1).waitFor()
+        expect(await page.locator('.line .of').allTextContents()).toEqual(['gate', 'gate'])
+      }),
+    60_000,
+  )
+
+  testWith(missing, 'a link to a line opens there, in a log of 100,000', () =>
+    withPage(async (page) => {
+      await page.goto(`${runUrl}#L50000`)
+      await page.locator('#L50000.marked').waitFor()
+      expect(await page.locator('#L50000').isVisible()).toBe(true)
+    }),
+  )
+
+  testWith(
+    missing,
+    'without a script the same page shows the end of the log, and the way to what came before',
+    () =>
+      withPage(
+        async (page) => {
+          await page.goto(runUrl)
+          await badge(page, 'passed')
+          expect(await page.locator('.log li').last().textContent()).toContain('error: it broke')
+          await page.getByRole('link', { name: 'Earlier output' }).click()
+          expect(await page.locator('.log li', { hasText: 'numbers' }).count()).toBeGreaterThan(100)
+          expect(await page.content()).not.toContain('<img src=x')
+          expect(await page.getByRole('button', { name: 'Stop' }).count()).toBe(0)
+        },
+        { javaScriptEnabled: false },
+      ),
+  )
+
+  testWith(missing, 'a run is stopped on its page, without a script', async () => {
+    const file = join(folder, 'endless.ts')
+    writeFileSync(file, LIVE(join(folder, 'never')))
+    await fob(['pipeline', 'set', file, '-s', server.url])
+    const started = await fob(['pipeline', 'run', 'endless', '--detach', '-o', 'json', '-s', server.url])
+    const { id } = JSON.parse(started.out) as { id: string }
+    await withPage(
+      async (page) => {
+        await page.goto(`${server.url}/runs/${id}`)
+        await page.getByRole('button', { name: 'Stop' }).click()
+        const ended = async () => {
+          await page.goto(`${server.url}/runs/${id}`)
+          return (await page.locator('#run-status').textContent()) === 'stopped'
+        }
+        const deadline = Date.now() + 10_000
+        while (!(await ended())) if (Date.now() > deadline) expect.unreachable('the run was not stopped')
+      },
+      { javaScriptEnabled: false },
+    )
+  })
+
+  testWith(
+    missing,
+    'at 360 px, light and dark, the pages fit and axe finds nothing serious',
+    async () => {
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await withPage(
+          async (page) => {
+            for (const path of ['/pipelines', '/pipelines/live', '/runs', new URL(runUrl).pathname]) {
+              await page.goto(server.url + path)
+              const width = await page.evaluate<number>('document.documentElement.scrollWidth')
+              expect({ path, width }).toEqual({ path, width: 360 })
+              expect(await seriousFindings(page)).toEqual([])
+            }
+          },
+          { viewport: { width: 360, height: 640 }, colorScheme },
+        )
+      }
+    },
+    90_000,
+  )
+
+  testWith(missing, 'where people log in, the pages are theirs alone', async () => {
+    const own = await startBinaryServer()
+    try {
+      await withPage(async (page) => {
+        await page.goto(`${own.url}/pipelines`)
+        await page.getByLabel('E-mail').fill(ADA.email)
+        await page.getByLabel('Password').fill(ADA.password)
+        await page.keyboard.press('Enter')
+        await page.getByText('There are none yet').waitFor()
+        await page.getByRole('link', { name: ADA.email }).waitFor()
+      })
+      const events = await fetch(`${own.url}/runs/run_1/events`, { redirect: 'manual' })
+      expect(events.status).toBe(303)
+      const forged = await fetch(`${own.url}/pipelines/live`, { method: 'POST', redirect: 'manual' })
+      expect(forged.status).toBe(401)
+    } finally {
+      await own.stop()
+    }
+  })
+})
+
+describe('the pages where nobody logs in', () => {
+  testWith(
+    missing,
+    'take no form from another site, nor one that does not say where it comes from',
+    async () => {
+      const post = (headers: Record<string, string>) =>
+        fetch(`${server.url}/pipelines/live`, {
+          method: 'POST',
+          redirect: 'manual',
+          headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
+          body: 'do=run&csrf=&task=&args=',
+        }).then(({ status }) => status)
+      expect(await post({ origin: 'https://evil.example' })).toBe(403)
+      expect(await post({ 'sec-fetch-site': 'cross-site' })).toBe(403)
+      expect(await post({})).toBe(403)
+      expect(await post({ origin: server.url })).toBe(303)
+    },
+  )
+})
