@@ -15,3 +15,18 @@ export function jsonLog(write: (line: string) => void, now: () => number): Log {
       write(JSON.stringify({ time: new Date(now()).toISOString(), level, message, ...fields }))
   return { info: at('info'), warn: at('warn'), error: at('error') }
 }
+
+/** A defect of ours: the log gets the place, nobody gets the text, which could carry anything. */
+export function logDefect(log: Log, error: unknown, requestId: string): void {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  log.error('defect', {
+    requestId,
+    kind: error instanceof Error ? error.name : typeof error,
+    at: stack
+      .split('\n')
+      .filter((line) => /^\s+at /.test(line))
+      .slice(0, 8)
+      .map((line) => line.trim())
+      .join(' < '),
+  })
+}

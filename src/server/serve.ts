@@ -19,6 +19,7 @@ import { openLimits } from './http/limits.ts'
 import type { Services } from './http/services.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
 import type { Log } from './log.ts'
+import { openMcp } from './mcp/mcp.ts'
 import { openServerVault, setServerSecrets } from './open-vault.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
 import { openRbac, type Rbac } from './rbac/rbac.ts'
@@ -104,6 +105,8 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const { sandboxCommand } = deps
     const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand })
     closers.push(() => runs.close())
+    const mcp = openMcp({ version: deps.version })
+    closers.push(() => mcp.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })
     const services: Services = {
@@ -129,6 +132,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
       audit: openAudit({ db, clock }),
       vault,
       runs,
+      mcp,
       clock,
       log,
       pipelines: openPipelines({ db, clock, vault, rbac }),

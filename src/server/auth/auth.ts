@@ -47,8 +47,8 @@ export interface Authenticator {
     request: SignedRequest,
     address: string,
   ): Promise<Principal | Refusal | Slowed | undefined>
-  /** The `WWW-Authenticate` of a 401. */
-  challenge(presented: Presented): string
+  /** The `WWW-Authenticate` of a 401. @param path the request's: some have metadata of their own */
+  challenge(presented: Presented, path: string): string
 }
 
 type Tenant = Principal['tenant']
@@ -101,6 +101,11 @@ export interface VerifiedBearer {
   jti: string
 }
 
+/** Where RFC 9728 metadata is, which for `/mcp` has to name that very address (§3.3). */
+export function resourceMetadataUrl(url: string, path: string): string {
+  return `${url}/.well-known/oauth-protected-resource${path === '/mcp' ? path : ''}`
+}
+
 export function oauthAuthenticator(deps: {
   /** The server's public URL, for the challenge (RFC 9728 §5.1). */
   url: string
@@ -117,8 +122,8 @@ export function oauthAuthenticator(deps: {
       const { user, scopes, jti } = verified
       return userPrincipal(user, { scopes, credential: { kind: 'jwt', id: jti } })
     },
-    challenge(presented) {
-      const metadata = `resource_metadata="${deps.url}/.well-known/oauth-protected-resource"`
+    challenge(presented, path) {
+      const metadata = `resource_metadata="${resourceMetadataUrl(deps.url, path)}"`
       return presented.kind === 'none'
         ? `Bearer realm="fob", ${metadata}`
         : `Bearer realm="fob", error="invalid_token", ${metadata}`

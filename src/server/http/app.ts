@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'bun'
 import { Hono } from 'hono'
 import { isScope, type Scope } from '../../contract/scopes.ts'
 import { anonymous } from '../auth/principals.ts'
+import { logDefect } from '../log.ts'
 import { isAdministrator, type Principal } from '../rbac/principal.ts'
 import { errorResponse, HttpError } from './answer.ts'
 import { guardBounds } from './bounds.ts'
@@ -153,19 +154,8 @@ function secure(headers: Headers, tls: boolean): void {
   }
 }
 
-/** A defect of ours: the log gets the place, nobody gets the text, which could carry anything. */
 function defect(error: unknown, call: Call, { log }: Services): Response {
-  const stack = error instanceof Error ? (error.stack ?? '') : ''
-  log.error('defect', {
-    requestId: call.requestId,
-    kind: error instanceof Error ? error.name : typeof error,
-    at: stack
-      .split('\n')
-      .filter((line) => /^\s+at /.test(line))
-      .slice(0, 8)
-      .map((line) => line.trim())
-      .join(' < '),
-  })
+  logDefect(log, error, call.requestId)
   return new HttpError(500, 'internal', 'the server failed; its log says more', {
     details: { requestId: call.requestId },
   }).toResponse()

@@ -18,7 +18,7 @@ export async function authenticate(call: Call, body: HeldBody, services: Service
   const answer = await authenticator.authenticate(presented, request, call.address)
   if (answer !== undefined && 'wait' in answer) throw slowed(answer.wait)
   if (answer !== undefined && !('refused' in answer)) return answer
-  const challenge = { 'www-authenticate': authenticator.challenge(presented) }
+  const challenge = { 'www-authenticate': authenticator.challenge(presented, call.url.pathname) }
   if (answer === undefined) {
     throw new HttpError(401, 'unauthenticated', 'authentication required', { headers: challenge })
   }

@@ -35,11 +35,16 @@ export const userinfo: Handler = ({ principal }) => {
   })
 }
 
-/** RFC 9728: which authorization server guards this API. */
-export const protectedResource: Handler = (_call, { settings }) => {
+const WELL_KNOWN_RESOURCE = '/.well-known/oauth-protected-resource'
+
+/**
+ * RFC 9728: which authorization server guards this API. Under `/mcp` the same for that address: strict hosts
+ * compare it with the one they were given (§3.3).
+ */
+export const protectedResource: Handler = ({ url }, { settings }) => {
   if (settings.strategy !== 'oauth') throw new HttpError(404, 'not_found', 'this server has no OAuth')
   return json({
-    resource: settings.url,
+    resource: `${settings.url}${url.pathname.slice(WELL_KNOWN_RESOURCE.length)}`,
     authorization_servers: [settings.url],
     scopes_supported: ALL_SCOPES,
     bearer_methods_supported: ['header'],

@@ -11,6 +11,7 @@ import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './auth-api.
 import { githubLogin } from './auth-api-github.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './interactions.ts'
 import { upstreamBegin, upstreamCallback } from './login-upstream.ts'
+import { mcp } from './mcp.ts'
 import { oauth } from './oauth.ts'
 import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pipeline-pages.ts'
 import { deletePipeline, getPipeline, listPipelines, putPipeline, triggerPipeline } from './pipelines.ts'
@@ -90,6 +91,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/.well-known/oauth-authorization-server', 'protocol', oauth),
   route('GET', '/.well-known/openid-configuration', 'protocol', oauth),
   route('GET', '/.well-known/oauth-protected-resource', 'none', protectedResource),
+  route('GET', '/.well-known/oauth-protected-resource/mcp', 'none', protectedResource),
   route('GET', '/oauth/authorize', 'protocol', oauth),
   route('POST', '/oauth/authorize', 'protocol', oauth),
   route('GET', '/oauth/authorize/:uid', 'protocol', oauth),
@@ -191,4 +193,9 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/secrets/rewrap', 'secrets:write', rewrapSecrets),
   route('PUT', '/api/secrets/:key', 'secrets:write', putSecret),
   route('DELETE', '/api/secrets/:key', 'secrets:write', deleteSecret),
+
+  // Each tool has a scope of its own. GET and DELETE are of older revisions, and are told that there is no session.
+  route('POST', '/mcp', 'any', mcp),
+  route('GET', '/mcp', 'any', mcp),
+  route('DELETE', '/mcp', 'any', mcp),
 ]

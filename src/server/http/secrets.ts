@@ -1,4 +1,5 @@
 import { putSecretBody, type RewrapAnswer, type SecretAnswer } from '../../contract/api.ts'
+import { secretsSeenBy } from '../pipelines/secrets-seen.ts'
 import { isAdministrator } from '../rbac/principal.ts'
 import type { SecretEntry, SecretPlace } from '../vault/vault.ts'
 import { HttpError, json, notFound, readBody } from './answer.ts'
@@ -11,21 +12,9 @@ import type { Services } from './services.ts'
 
 /** `GET /api/secrets[?pipeline=]`: names only; values never come back out. */
 export const listSecrets: Handler = async (call, services) => {
-  const { principal } = call
-  const { vault } = services
   const pipeline = await pipelineOfQuery(call, services)
-  const names = new Map(
-    (await services.pipelines.names(principal)).map(({ id, name }) => [`pipeline/${id}`, name]),
-  )
-  const all =
-    pipeline === undefined
-      ? [...(await vault.list(principal.tenant.id, 'server')), ...(await vault.list(principal.tenant.id))]
-      : await vault.list(principal.tenant.id, `pipeline/${pipeline.id}`)
-  // What belongs to a pipeline that the caller does not see is not there either.
-  const entries = all.filter((entry) =>
-    entry.scope.startsWith('pipeline/') ? names.has(entry.scope) : principal.pipelines === null,
-  )
-  return json({ items: entries.map((entry) => toAnswer(entry, names.get(entry.scope))), next: null })
+  const seen = await secretsSeenBy(call.principal, services, pipeline)
+  return json({ items: seen.map(({ entry, pipelineName }) => toAnswer(entry, pipelineName)), next: null })
 }
 
 /** `PUT /api/secrets/:key[?pipeline=|?scope=server]` */

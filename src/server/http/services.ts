@@ -9,6 +9,7 @@ import type { Audit } from '../audit/audit.ts'
 import type { Authenticator } from '../auth/auth.ts'
 import type { Issuer } from '../issuer/issuer.ts'
 import type { Log } from '../log.ts'
+import type { Mcp } from '../mcp/mcp.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
 import type { Rbac } from '../rbac/rbac.ts'
 import type { Runs } from '../runs/run.ts'
@@ -48,6 +49,7 @@ export interface Services {
   pipelines: Pipelines
   vault: Vault
   runs: Runs
+  mcp: Mcp
   clock: Clock
   log: Log
 }

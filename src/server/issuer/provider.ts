@@ -235,12 +235,12 @@ function features(
     deviceFlow: deviceFlow(devicePages, errorPage),
     // What may be registered is decided before (`registration.ts`).
     registration: { enabled: true, initialAccessToken: false, issueRegistrationAccessToken: false },
-    // RFC 8707: the API is the one resource, asked for or not.
+    // RFC 8707: the API is the one resource, asked for or not. `/mcp` is a way into it, under the same rules.
     resourceIndicators: {
       enabled: true,
       defaultResource: async () => url,
       getResourceServerInfo: async (_ctx, resource) => {
-        if (resource !== url && resource !== `${url}/`) throw invalidTarget()
+        if (![url, `${url}/`, `${url}/mcp`].includes(resource)) throw invalidTarget()
         return api
       },
     },

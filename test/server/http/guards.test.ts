@@ -13,6 +13,7 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/.well-known/oauth-authorization-server', 'protocol'],
   ['GET', '/.well-known/openid-configuration', 'protocol'],
   ['GET', '/.well-known/oauth-protected-resource', 'none'],
+  ['GET', '/.well-known/oauth-protected-resource/mcp', 'none'],
   ['GET', '/oauth/authorize', 'protocol'],
   ['POST', '/oauth/authorize', 'protocol'],
   ['GET', '/oauth/authorize/:uid', 'protocol'],
@@ -98,6 +99,9 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['PUT', '/api/secrets/:key', 'secrets:write'],
   ['DELETE', '/api/secrets/:key', 'secrets:write'],
   ['POST', '/api/secrets/rewrap', 'secrets:write'],
+  ['POST', '/mcp', 'any'],
+  ['GET', '/mcp', 'any'],
+  ['DELETE', '/mcp', 'any'],
 ]
 
 describe('the table of guards', () => {

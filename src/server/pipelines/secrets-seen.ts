@@ -1,0 +1,26 @@
+import type { Principal } from '../rbac/principal.ts'
+import type { SecretEntry, Vault } from '../vault/vault.ts'
+import type { Pipeline, Pipelines } from './pipelines.ts'
+
+/**
+ * The secrets that a caller may know the names of: of one pipeline that they see, or of everything. What belongs
+ * to a pipeline that they do not see is not there either, and what is for all pipelines is not for a credential
+ * of some.
+ */
+export async function secretsSeenBy(
+  caller: Principal,
+  { pipelines, vault }: { pipelines: Pipelines; vault: Vault },
+  pipeline?: Pipeline,
+): Promise<{ entry: SecretEntry; pipelineName: string | undefined }[]> {
+  const { id: tenantId } = caller.tenant
+  const names = new Map<string, string>(
+    (await pipelines.names(caller)).map(({ id, name }) => [`pipeline/${id}`, name]),
+  )
+  const all =
+    pipeline === undefined
+      ? [...(await vault.list(tenantId, 'server')), ...(await vault.list(tenantId))]
+      : await vault.list(tenantId, `pipeline/${pipeline.id}`)
+  return all
+    .filter(({ scope }) => (scope.startsWith('pipeline/') ? names.has(scope) : caller.pipelines === null))
+    .map((entry) => ({ entry, pipelineName: names.get(entry.scope) }))
+}
