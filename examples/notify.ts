@@ -1,0 +1,18 @@
+// Tells a channel how it went. The token and the addresses are secrets, looked up when the message is sent.
+//
+//   fob pipeline set examples/notify.ts --secret-file secrets.env    # SLACK_BOT_TOKEN, TEAMS_WEBHOOK, HOOK_TOKEN
+//   fob pipeline run notify https://hooks.example.com/builds
+
+const pipeline = async () => {
+  const [hook = 'https://hooks.example.com/builds'] = pipelineContext.args
+  notify.setConfigs({
+    builds: { type: 'slack', token: 'secret:SLACK_BOT_TOKEN', channels: ['#builds'] },
+    alerts: { type: 'teams', webhook: 'secret:TEAMS_WEBHOOK' },
+    hook: { type: 'http', url: hook, method: 'POST', headers: { Authorization: 'secret:HOOK_TOKEN' } },
+  })
+  notify.setContext({ version: '1.4.2' })
+
+  await notify.send({ name: 'hook', message: '{{ pipeline }} has built {{ version }}' })
+}
+
+export { pipeline }
