@@ -1,6 +1,9 @@
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import axe from 'axe-core'
 import type { Page } from 'playwright-core'
+import { PICTURE_LIST, renderPictureList } from '../../scripts/picture-list.ts'
 import { ROUTES } from '../../src/server/http/routes.ts'
 import { NARROW, type PageWorld, startPageWorld } from '../support/page-world.ts'
 import { PAGES, type PageVisit } from '../support/pages.ts'
@@ -37,6 +40,12 @@ describe('without scripts, by keyboard, at 360 px, in light and dark', () => {
 test('the list of pages names each picture once', () => {
   const names = PAGES.map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
+})
+
+test('docs/pages.md has a picture of each (take them anew with scripts/pictures)', async () => {
+  expect(await Bun.file(PICTURE_LIST).text()).toBe(renderPictureList(PAGES))
+  const folder = join(dirname(PICTURE_LIST), 'pages')
+  expect(readdirSync(folder).toSorted()).toEqual(PAGES.map(({ name }) => `${name}.png`).toSorted())
 })
 
 async function look(visit: PageVisit): Promise<void> {
