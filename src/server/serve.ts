@@ -4,7 +4,7 @@
 import { join, resolve } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import { openAccounts } from './accounts/accounts.ts'
+import { accountIdOf, openAccounts } from './accounts/accounts.ts'
 import { openAttempts } from './accounts/attempts.ts'
 import { openIssued } from './accounts/issued.ts'
 import { openTenants } from './accounts/tenants.ts'
@@ -87,6 +87,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const listener = listen(settings.listen)
     closers.push(() => stopListening(listener.server))
     const url = settings.strategy.kind === 'oauth' ? settings.strategy.callbackUrl : listener.url
+    const audit = openAudit({ db, clock })
     const issuer =
       settings.strategy.kind === 'oauth'
         ? await openIssuer({
@@ -100,6 +101,12 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
             devicePages: devicePages(new URL(url).host),
             upstreams: settings.strategy.upstreams,
             fetch: deps.fetch ?? globalThis.fetch,
+            onEvent: ({ user, ...event }) =>
+              audit.record({
+                ...event,
+                tenantId: user?.tenant.id ?? defaultTenant.id,
+                actor: user === undefined ? 'anonymous' : accountIdOf(user),
+              }),
           })
         : undefined
     const { sandboxCommand } = deps
@@ -129,7 +136,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
       runners: issued.runners,
       serviceKeys: issued.serviceKeys,
       downloads: issued.downloads,
-      audit: openAudit({ db, clock }),
+      audit,
       vault,
       runs,
       mcp,

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { notingBrowser } from '../support/binary-login.ts'
 import { fob, start } from '../support/fob.ts'
@@ -20,8 +18,6 @@ const ARGS = [
   '--no-first-run',
   '--disable-sync',
 ]
-/** With it set, a picture of each page is left in that folder. */
-const PICTURES = process.env.PICTURES
 
 let server: VendorServer
 let local: BinaryServer
@@ -91,22 +87,12 @@ test('S161 S164 on the binary: log in, refresh, log out', async () => {
   expect((await call('refresh', { refreshToken: second.body.refreshToken })).status).toBe(401)
 })
 
-/** A page at 360 px, in both palettes: nothing scrolls sideways, nothing complains, every field has a name. */
-async function inspect(page: Page, name: string): Promise<void> {
+/** A page at 360 px: nothing scrolls sideways, nothing complains, every field has a name. */
+async function inspect(page: Page): Promise<void> {
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
   const unnamed = await page.evaluate(`[...document.querySelectorAll('input:not([type=hidden]), button, a')]
     .filter((e) => !(e.labels && e.labels.length) && !e.textContent.trim()).length`)
   expect(unnamed).toBe(0)
-  if (PICTURES === undefined) return
-  mkdirSync(PICTURES, { recursive: true })
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme })
-    await page.screenshot({ path: join(PICTURES, `${name}-${colorScheme}.png`), fullPage: true })
-  }
-  await page.setViewportSize({ width: 1000, height: 760 })
-  await page.emulateMedia({ colorScheme: 'light' })
-  await page.screenshot({ path: join(PICTURES, `${name}-wide.png`), fullPage: true })
-  await page.setViewportSize({ width: 360, height: 640 })
 }
 
 const withPage = async (run: (page: Page, browser: Browser) => Promise<void>) => {
@@ -134,7 +120,7 @@ describe('in Chromium, with scripts switched off', () => {
       withPage(async (page) => {
         for (const label of ['GitHub', 'GitLab', 'Microsoft']) {
           await page.goto(`${server.url}/settings/sessions`)
-          if (label === 'GitHub') await inspect(page, 'login-vendors')
+          if (label === 'GitHub') await inspect(page)
           await page.getByRole('link', { name: `Continue with ${label}` }).click()
           await page.getByRole('heading', { name: 'Sessions' }).waitFor()
           expect(await page.locator('.who').textContent()).toMatch(/@/)
@@ -145,7 +131,7 @@ describe('in Chromium, with scripts switched off', () => {
         await page.goto(`${server.url}/settings/sessions`)
         await page.getByRole('link', { name: 'Continue with GitHub' }).click()
         await page.getByRole('alert').waitFor()
-        await inspect(page, 'login-cancelled')
+        await inspect(page)
         server.github.behaviour.consent = 'grant'
       }),
     60_000,
@@ -167,20 +153,20 @@ describe('in Chromium, with scripts switched off', () => {
           verification_uri: string
         }
         await page.goto(device.verification_uri)
-        await inspect(page, 'device-code')
+        await inspect(page)
         await page.keyboard.type(device.user_code)
         await page.keyboard.press('Enter')
         await page.getByRole('heading', { name: 'Is this your device?' }).waitFor()
-        await inspect(page, 'device-confirm')
+        await inspect(page)
         await page.getByRole('button', { name: 'Continue' }).click()
         await page.getByLabel('E-mail').fill(ADA.email)
         await page.getByLabel('Password').fill(ADA.password)
         await page.keyboard.press('Enter')
         await page.getByRole('button', { name: 'Authorize' }).waitFor()
-        await inspect(page, 'device-consent')
+        await inspect(page)
         await page.getByRole('button', { name: 'Authorize' }).click()
         await page.getByRole('heading', { name: 'Your device is logged in' }).waitFor()
-        await inspect(page, 'device-done')
+        await inspect(page)
         const polled = await fetch(`${local.url}/oauth/token`, {
           method: 'POST',
           body: new URLSearchParams({
@@ -192,7 +178,7 @@ describe('in Chromium, with scripts switched off', () => {
         expect(polled.status).toBe(200)
         await page.goto(`${local.url}/settings/sessions`)
         await page.getByText('fob, the command line').first().waitFor()
-        await inspect(page, 'sessions')
+        await inspect(page)
       }),
     60_000,
   )

@@ -28,6 +28,7 @@ export type AuditAction =
   | 'service-key.rm'
   | 'secret.set'
   | 'secret.rm'
+  | 'secret.rewrap'
   | 'pipeline.set'
   | 'pipeline.rm'
   | 'pipeline.pause'

@@ -61,11 +61,11 @@ const STATUS = {
 } as const satisfies Record<FaultCode, number>
 
 /** Undefined for what is not ours: that is logged, and answered without a word of its text. */
-export function errorResponse(error: unknown): Response | undefined {
-  if (error instanceof HttpError) return error.toResponse()
+export function toHttpError(error: unknown): HttpError | undefined {
+  if (error instanceof HttpError) return error
   if (!(error instanceof Fault)) return undefined
   const details = error.hint === undefined ? {} : { hint: error.hint }
-  return new HttpError(STATUS[error.code], error.code, error.message, { details }).toResponse()
+  return new HttpError(STATUS[error.code], error.code, error.message, { details })
 }
 
 export function notFound(what: string): HttpError {

@@ -4,12 +4,13 @@ import { isScope, type Scope } from '../../contract/scopes.ts'
 import { anonymous } from '../auth/principals.ts'
 import { logDefect } from '../log.ts'
 import { isAdministrator, type Principal } from '../rbac/principal.ts'
-import { errorResponse, HttpError } from './answer.ts'
+import { HttpError, toHttpError } from './answer.ts'
 import { guardBounds } from './bounds.ts'
 import type { Call, Handler } from './call.ts'
 import { authenticate, admitByKey, requirePerson } from './credentials.ts'
 import { type HeldBody, holdBody } from './held-body.ts'
 import { enter } from './enter.ts'
+import { errorPage, wantsPage } from './error-page.ts'
 import { guardOrigin } from './origin.ts'
 import { onPage } from './page-guard.ts'
 import { type Guard, type Route, ROUTES } from './routes.ts'
@@ -37,7 +38,9 @@ export function createApp(
   }
   app.all('*', async (c) => {
     const call = newCall(c.req.raw, {}, c.env, services)
-    return observe(services, call, {}, async () => noRoute(call, routes))
+    return observe(services, call, {}, async () => {
+      throw noRoute(call, routes)
+    })
   })
   return app
 }
@@ -122,7 +125,8 @@ async function observe(
   try {
     response = await run()
   } catch (error) {
-    response = errorResponse(error) ?? defect(error, call, services)
+    const refusal = toHttpError(error) ?? defect(error, call, services)
+    response = wantsPage(call) ? await errorPage(refusal, new URL(settings.url).host) : refusal.toResponse()
   }
   const headers = new Headers(response.headers)
   headers.set('x-request-id', call.requestId)
@@ -154,20 +158,21 @@ function secure(headers: Headers, tls: boolean): void {
   }
 }
 
-function defect(error: unknown, call: Call, { log }: Services): Response {
+/** A defect of ours: the log gets the place, nobody gets the text, which could carry anything. */
+function defect(error: unknown, call: Call, { log }: Services): HttpError {
   logDefect(log, error, call.requestId)
   return new HttpError(500, 'internal', 'the server failed; its log says more', {
     details: { requestId: call.requestId },
-  }).toResponse()
+  })
 }
 
-function noRoute(call: Call, routes: readonly Route[]): Response {
+function noRoute(call: Call, routes: readonly Route[]): HttpError {
   const allowed = routes
     .filter((route) => matches(route.path, call.url.pathname))
     .map((route) => route.method)
-  if (allowed.length === 0) return new HttpError(404, 'not_found', 'there is nothing here').toResponse()
+  if (allowed.length === 0) return new HttpError(404, 'not_found', 'there is nothing here')
   const allow = [...new Set(allowed)].join(', ')
-  return new HttpError(405, 'method_not_allowed', `use ${allow}`, { headers: { allow } }).toResponse()
+  return new HttpError(405, 'method_not_allowed', `use ${allow}`, { headers: { allow } })
 }
 
 function matches(pattern: string, pathname: string): boolean {

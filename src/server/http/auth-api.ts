@@ -79,11 +79,11 @@ export const apiRefresh: Handler = async (call, services) => {
 export const apiExchange: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
   const { code, codeVerifier } = await readBody(call.request, exchangeBody)
-  const user =
-    code === undefined
-      ? (await issuer.sessionOf(call.request.headers.get('cookie')))?.user
-      : await issuer.api.takeCode(code, codeVerifier ?? '')
+  const session = code === undefined ? await issuer.sessionOf(call.request.headers.get('cookie')) : undefined
+  const user = code === undefined ? session?.user : await issuer.api.takeCode(code, codeVerifier ?? '')
   if (!user) throw badToken('that code or session is not, or no longer, good')
+  // That of a code was recorded when the code was made.
+  if (session) record(call, services, user, { kind: 'session', id: session.uid })
   return json(answerOf(await issuer.api.issue(user), user))
 }
 
@@ -96,10 +96,12 @@ export const apiLogout: Handler = async (call, services) => {
   if (refreshToken === undefined && !verified) throw badToken('authentication required')
   if (presented.kind === 'bearer' && verified) {
     await issuer.endTokenOf(presented.token)
-    const who = { ...by(call), tenantId: verified.user.tenant.id, actor: accountIdOf(verified.user) }
+    const who = { ...by(call), ...whose(verified.user) }
     services.audit.record({ ...who, action: 'logout', credential: { kind: 'jwt', id: verified.jti } })
   }
-  if (refreshToken !== undefined) await issuer.api.endRefreshToken(refreshToken)
+  const owner = refreshToken === undefined ? undefined : await issuer.api.endRefreshToken(refreshToken)
+  // With both, they are of one login, which ended a line above.
+  if (owner) services.audit.record({ ...by(call), ...whose(owner), action: 'logout' })
   return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
 }
 
@@ -115,10 +117,19 @@ function answerOf(tokens: IssuedTokens, user: User) {
   }
 }
 
-function record(call: Call, { log, audit }: Services, user: User): void {
+function record(
+  call: Call,
+  { log, audit }: Services,
+  user: User,
+  credential = call.principal.credential,
+): void {
   log.info('login', { requestId: call.requestId, address: call.address, user: user.id })
-  const who = { ...by(call), tenantId: user.tenant.id, actor: accountIdOf(user) }
+  const who = { ...by(call), ...whose(user), credential }
   audit.record({ ...who, action: 'login', details: { provider: user.provider } })
+}
+
+function whose(user: User): { tenantId: string; actor: string } {
+  return { tenantId: user.tenant.id, actor: accountIdOf(user) }
 }
 
 function badToken(message: string): HttpError {

@@ -6,7 +6,7 @@ import { enter } from './enter.ts'
 import { holdBody } from './held-body.ts'
 import { readFormFields } from './interactions-form.ts'
 import type { Services } from './services.ts'
-import { inSession, refusalPage } from './session-guard.ts'
+import { inSession } from './session-guard.ts'
 
 /**
  * The guard of pages that every kind of server has: of a session where people log in, else as the API decides,
@@ -26,14 +26,9 @@ export async function onPage(
   const body = holdBody(call.request)
   const caller = await authenticate(call, body, services)
   const principal = await enter(caller, call.url.searchParams.get('tenant'), services)
-  try {
-    const admitted = { ...call, principal, request: body.request() }
-    if (call.request.method === 'GET') return await allowed(admitted, services)
-    return await allowed({ ...admitted, form: await ownForm(admitted) }, services)
-  } catch (error) {
-    if (!(error instanceof HttpError) || error.status >= 500) throw error
-    return refusalPage(error)
-  }
+  const admitted = { ...call, principal, request: body.request() }
+  if (call.request.method === 'GET') return allowed(admitted, services)
+  return allowed({ ...admitted, form: await ownForm(admitted) }, services)
 }
 
 /** A page shows no button for what the caller may not do; this is for those who ask all the same. */

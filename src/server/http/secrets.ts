@@ -49,6 +49,8 @@ export const deleteSecret: Handler = async (call, services) => {
 export const rewrapSecrets: Handler = async (call, services) => {
   needServerAdministrator(call, services)
   const { keyId, total, done, failed, finished } = await services.vault.rewrap()
+  // It is asked for again and again; what is worth knowing is that one was finished.
+  if (finished) services.audit.record({ ...by(call), action: 'secret.rewrap', target: keyId })
   const answer: RewrapAnswer = {
     key: keyId,
     total,

@@ -6,7 +6,7 @@ import type { Handler } from './call.ts'
 export const createServiceToken: Handler = (call, { serviceKeys, audit, clock }) => {
   const { principal } = call
   const { value, expiresAt } = serviceKeys.issue(principal.credential.id ?? '')
-  audit.record({ ...by(call), action: 'token.create', target: principal.id })
+  audit.record({ ...by(call), action: 'service-token.create', target: principal.id })
   return json({
     token: value.reveal(),
     tokenType: 'Bearer',

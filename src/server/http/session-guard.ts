@@ -7,6 +7,7 @@ import { renderMessage } from '../web/web.ts'
 import { HttpError } from './answer.ts'
 import type { Call, Handler } from './call.ts'
 import { enter } from './enter.ts'
+import { errorPage } from './error-page.ts'
 import { readFormFields } from './interactions-form.ts'
 import type { Services } from './services.ts'
 
@@ -37,16 +38,8 @@ export async function inSession(handler: Handler, call: Call, services: Services
     return await handler({ ...call, principal: inside, session: { uid, csrf, user, form } }, services)
   } catch (error) {
     if (!(error instanceof HttpError) || error.status >= 500) throw error
-    return refusalPage(error)
+    return errorPage(error, new URL(services.settings.url).host)
   }
-}
-
-/** What a program would read in JSON, for a person. */
-export async function refusalPage({ status, message, headers }: HttpError): Promise<Response> {
-  const text = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`
-  const page = await refusal(status, 'That is not possible', text)
-  for (const [name, value] of Object.entries(headers)) page.headers.set(name, value)
-  return page
 }
 
 /** The same decision as for the API, said in words. `?tenant=` names another tenant of the person's. */

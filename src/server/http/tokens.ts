@@ -71,6 +71,7 @@ export const createDownloadToken: Handler = async (call, services) => {
     throw new HttpError(400, 'invalid_request', 'nothing can be downloaded from that path')
   requireScopes([scope], call.principal)
   const { value, expiresAt } = services.downloads.issue({ userId, tenantId, path, scope })
+  services.audit.record({ ...by(call), action: 'download-token.create', target: path })
   const expiresIn = Math.round((expiresAt - services.clock.now()) / 1000)
   return json({ token: value.reveal(), path, expiresIn, expiresAt: new Date(expiresAt).toISOString() })
 }

@@ -27,6 +27,9 @@ export const FOB_CLI: PublicClient = {
 
 export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 
+/** The page where a person types the code that another device shows. */
+export const DEVICE_PATH = '/auth/device'
+
 /** Ours alone: what the JSON API of logins is issued by. Refused when it comes from outside. */
 export const TICKET_GRANT = 'urn:fob:params:oauth:grant-type:ticket'
 

@@ -1,4 +1,5 @@
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
+import { DEVICE_PATH } from './clients.ts'
 import type { ErrorPage } from './provider.ts'
 
 /** A page, as `web/` renders it. */
@@ -32,8 +33,6 @@ export interface DevicePages {
   denied(): Promise<RenderedPage>
 }
 
-/** The page where a person types the code that another device shows. */
-export const DEVICE_PATH = '/auth/device'
 /** How the bridge hands over a code that came in a link; callers cannot send it. */
 export const USER_CODE_HEADER = 'x-fob-user-code'
 

@@ -27,6 +27,7 @@ import { openTickets } from './tickets.ts'
 import { openTokens, type VerifiedToken } from './tokens.ts'
 import { openUpstreamLogins, type UpstreamLogins } from './upstream/logins.ts'
 import type { UpstreamSettings } from './upstream/upstream.ts'
+import type { ProtocolEvent } from './watch.ts'
 
 export interface Issuer {
   /** Answers the protocol's routes (`protocol.ts`); 404 for any other. @param address the peer's */
@@ -73,6 +74,8 @@ export interface IssuerDeps {
   /** For the vendors. */
   fetch?: typeof globalThis.fetch
   lifetimes?: Partial<Lifetimes>
+  /** Told of what is worth a record and happens by the protocol alone. */
+  onEvent?: (event: ProtocolEvent) => void
   /** Who may ask for tokens; without it, our command line alone. */
   clients?: readonly PublicClient[]
 }
@@ -134,7 +137,8 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     internalClients: new Set([PAGES_CLIENT]),
   })
   const url = base.origin
-  const handle = protocolHandler({ provider, bridge, tokens, clock, url })
+  const { onEvent = () => {} } = deps
+  const handle = protocolHandler({ provider, bridge, tokens, accounts, clock, url, onEvent })
 
   return {
     handle: (request, address = '') => handle(request, address),

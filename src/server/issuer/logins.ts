@@ -23,8 +23,8 @@ export interface ApiLogins {
   issue(user: User, alone?: boolean): Promise<IssuedTokens>
   /** S164. @returns undefined for a refresh token that is not, or no longer, good. */
   refresh(refreshToken: string): Promise<IssuedTokens | undefined>
-  /** Ends the login that a refresh token of `issue` belongs to; of any other, nothing. */
-  endRefreshToken(refreshToken: string): Promise<void>
+  /** Ends the login that a refresh token of `issue` belongs to; of any other, nothing. @returns whose it was */
+  endRefreshToken(refreshToken: string): Promise<User | undefined>
   /** A code that stands for a login: single use, one minute. @param challenge PKCE, S256 (RFC 7636) */
   makeCode(user: User, challenge: string): string
   /** @returns undefined for a code that is not good, or a verifier that does not fit; the code is used up. */
@@ -78,7 +78,10 @@ export function openApiLogins(deps: {
     },
     endRefreshToken: async (refreshToken) => {
       const found = await provider.RefreshToken.find(refreshToken)
-      if (found?.clientId === API_CLIENT && found.grantId !== undefined) await deps.endGrant(found.grantId)
+      if (found?.clientId !== API_CLIENT || found.grantId === undefined) return undefined
+      await deps.endGrant(found.grantId)
+      const colon = found.accountId.indexOf(':')
+      return accounts.bySubject(found.accountId.slice(0, colon), found.accountId.slice(colon + 1))
     },
     makeCode: (user, challenge) => {
       const now = clock.now()

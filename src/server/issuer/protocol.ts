@@ -2,14 +2,16 @@ import * as v from 'valibot'
 import type { Provider } from 'oidc-provider'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Accounts } from '../accounts/accounts.ts'
 import { readBoundedBody } from './body.ts'
 import type { Bridge } from './bridge.ts'
-import { DEVICE_GRANT, TICKET_GRANT } from './clients.ts'
-import { DEVICE_PATH, USER_CODE_HEADER } from './device.ts'
+import { DEVICE_GRANT, DEVICE_PATH, TICKET_GRANT } from './clients.ts'
+import { USER_CODE_HEADER } from './device.ts'
 import { openIntrospection } from './introspection.ts'
 import { checkRegistration } from './registration.ts'
 import { refreshReplay } from './replay.ts'
 import type { Tokens } from './tokens.ts'
+import { openWatch, type ProtocolEvent } from './watch.ts'
 
 const PATHS: ReadonlySet<string> = new Set([
   '/.well-known/openid-configuration',
@@ -38,17 +40,30 @@ export function protocolHandler(deps: {
   provider: Provider
   bridge: Bridge
   tokens: Tokens
+  accounts: Accounts
   clock: Clock
   url: string
+  onEvent: (event: ProtocolEvent) => void
 }): (request: Request, address: string) => Promise<Response> {
   const { provider, bridge, tokens, clock } = deps
+  const watched = openWatch(deps)
   const replay = refreshReplay(clock)
   const introspect = openIntrospection(deps)
 
-  const revokeJwt = async (form: URLSearchParams): Promise<Response> => {
+  const revokeJwt = async (form: URLSearchParams, address: string): Promise<Response> => {
     const clientId = form.get('client_id') ?? ''
     if (!(await provider.Client.find(clientId))) return oauthError(401, 'invalid_client')
-    await tokens.revoke(form.get('token') ?? '', clientId)
+    const ended = await tokens.revoke(form.get('token') ?? '', clientId)
+    if (ended) {
+      const user = await deps.accounts.byId(ended.userId)
+      deps.onEvent({
+        action: 'token.revoke',
+        user,
+        target: ended.jti,
+        address,
+        details: { client: clientId },
+      })
+    }
     // RFC 7009 §2.2: the answer is the same whether or not there was anything to revoke.
     return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })
   }
@@ -66,10 +81,10 @@ export function protocolHandler(deps: {
     const { pathname } = target
     const answer = (sent = body) => bridge.answer(request, target, sent, { address })
     if (pathname === '/oauth/register') return register(request, target, body, address)
-    const form = new URLSearchParams(body.toString())
+    const form = formOf(body)
     if (pathname === '/oauth/introspect') return introspect(request, form)
     // The provider revokes what it keeps, and it does not keep JWTs: those are ours to revoke.
-    if (pathname === '/oauth/revoke' && isJwt(form.get('token'))) return revokeJwt(form)
+    if (pathname === '/oauth/revoke' && isJwt(form.get('token'))) return revokeJwt(form, address)
     if (pathname === '/oauth/device_authorization' && !form.get('scope')) {
       form.set('scope', DEFAULT_SCOPE)
       return answer(Buffer.from(form.toString()))
@@ -89,7 +104,10 @@ export function protocolHandler(deps: {
     }
     const body = await readBoundedBody(request)
     if (!body) return oauthError(413, 'invalid_request')
-    if (request.method === 'POST') return post(request, target, body, address)
+    if (request.method === 'POST') {
+      const answer = () => post(request, target, body, address)
+      return watched(target.pathname, formOf(body), address, answer)
+    }
     if (target.pathname === DEVICE_PATH) return enterCode(bridge, request, target, address)
     const answer = await bridge.answer(request, withDefaultScope(target), body, { address })
     return target.pathname.startsWith('/.well-known/') && answer.ok ? asPublished(answer) : answer
@@ -131,6 +149,10 @@ function withDefaultScope(target: URL): URL {
   const url = new URL(target)
   url.searchParams.set('scope', DEFAULT_SCOPE)
   return url
+}
+
+function formOf(body: Buffer): URLSearchParams {
+  return new URLSearchParams(body.toString())
 }
 
 function isJwt(token: string | null): boolean {

@@ -48,8 +48,11 @@ export interface Tokens {
   }): Promise<void>
   /** Undefined for whatever is not, or no longer, a good access token of this server. */
   verify(token: string): Promise<VerifiedToken | undefined>
-  /** RFC 7009: ends the token if it is ours and was issued to this client. Expired ones count as ours. */
-  revoke(token: string, clientId: string): Promise<void>
+  /**
+   * RFC 7009: ends the token if it is ours and was issued to this client. Expired ones count as ours.
+   * @returns whose it was, if it was still good
+   */
+  revoke(token: string, clientId: string): Promise<{ jti: string; userId: string } | undefined>
 }
 
 export function openTokens(deps: {
@@ -100,9 +103,14 @@ export function openTokens(deps: {
     revoke: async (token, clientId) => {
       // The signature is what matters here; with the epoch as "now", no token has expired.
       const found = await signed(token, new Date(0))
-      if (found?.client_id !== clientId) return
+      if (found?.client_id !== clientId) return undefined
       const live = and(eq(accessTokens.jti, found.jti), isNull(accessTokens.revokedAt))
-      await db.update(accessTokens).set({ revokedAt: clock.now() }).where(live)
+      const ended = await db
+        .update(accessTokens)
+        .set({ revokedAt: clock.now() })
+        .where(live)
+        .returning({ jti: accessTokens.jti, userId: accessTokens.userId })
+      return ended[0]
     },
   }
 }

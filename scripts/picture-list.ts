@@ -1,0 +1,16 @@
+import { resolve } from 'node:path'
+import type { PageVisit } from '../test/support/pages.ts'
+
+export const PICTURE_LIST = resolve(import.meta.dir, '../docs/pages.md')
+
+/** docs/pages.md: every page with its picture. */
+export function renderPictureList(pages: readonly Pick<PageVisit, 'name' | 'about'>[]): string {
+  return [
+    '# Pages',
+    '',
+    'Written by `scripts/pictures`, which takes the pictures from the binary by the list in `test/support/pages.ts`; do not edit.',
+    'The same list is walked by `test/e2e/pages.test.ts`: without scripts, by keyboard, at 360 px, in light and dark, with axe-core.',
+    '',
+    ...pages.flatMap(({ name, about }) => [`## ${about}`, '', `![${about}](pages/${name}.png)`, '']),
+  ].join('\n')
+}
