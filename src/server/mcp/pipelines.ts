@@ -23,7 +23,7 @@ const entryOutput = {
   updatedAt: v.string(),
 }
 
-export const listPipelines = defineTool({
+const listPipelines = defineTool({
   name: 'list_pipelines',
   title: 'List pipelines',
   description: 'Lists the pipelines that you can see, by name, a page at a time.',
@@ -37,7 +37,7 @@ export const listPipelines = defineTool({
   },
 })
 
-export const getPipeline = defineTool({
+const getPipeline = defineTool({
   name: 'get_pipeline',
   title: 'Show a pipeline',
   description:
@@ -63,7 +63,7 @@ export const getPipeline = defineTool({
   },
 })
 
-export const runPipeline = defineTool({
+const runPipeline = defineTool({
   name: 'run_pipeline',
   title: 'Run a pipeline',
   description:

@@ -30,7 +30,7 @@ export const runOutput = v.object({
   ),
 })
 
-export const listRuns = defineTool({
+const listRuns = defineTool({
   name: 'list_runs',
   title: 'List runs',
   description: 'Lists runs, the newest first, a page at a time; of one pipeline if it is named.',
@@ -52,7 +52,7 @@ export const listRuns = defineTool({
   },
 })
 
-export const getRun = defineTool({
+const getRun = defineTool({
   name: 'get_run',
   title: 'Show a run',
   description: 'Shows one run with its tasks: what became of each, and their exit codes.',
@@ -88,7 +88,7 @@ export const getRun = defineTool({
   },
 })
 
-export const getRunLog = defineTool({
+const getRunLog = defineTool({
   name: 'get_run_log',
   title: 'Read the log of a run',
   description:
@@ -126,7 +126,7 @@ export const getRunLog = defineTool({
   },
 })
 
-export const stopRun = defineTool({
+const stopRun = defineTool({
   name: 'stop_run',
   title: 'Stop a run',
   description:

@@ -6,7 +6,7 @@ import { defineTool, instant, READS, type Tool } from './tool.ts'
 
 const MAX_SECRETS = 500
 
-export const listSecrets = defineTool({
+const listSecrets = defineTool({
   name: 'list_secrets',
   title: 'List secrets',
   description: 'Lists the names of secrets, of one pipeline if it is named. Values never come back out.',
