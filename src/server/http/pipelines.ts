@@ -73,6 +73,19 @@ export const deletePipeline: Handler = async (call, services) => {
   return new Response(null, { status: 204 })
 }
 
+/** `POST /api/pipelines/:name/pause`: no run begins until it is unpaused; those that go on go on. */
+export const pausePipeline: Handler = (call, services) => setPaused(call, services, true)
+/** `POST /api/pipelines/:name/unpause`: what its schedules missed meanwhile is not made up for. */
+export const unpausePipeline: Handler = (call, services) => setPaused(call, services, false)
+
+async function setPaused(call: Call, services: Services, paused: boolean): Promise<Response> {
+  const pipeline = await services.pipelines.setPaused(call.principal, call.params.name ?? '', paused)
+  if (pipeline === undefined) throw notFound('pipeline')
+  const action = paused ? 'pipeline.pause' : 'pipeline.unpause'
+  services.audit.record({ ...by(call), action, target: pipeline.name })
+  return json(toAnswer(pipeline))
+}
+
 /** `POST /api/pipelines/:name/run`: answers `{run_id}`, or the run's events where the caller asks for a stream. */
 export const triggerPipeline: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)

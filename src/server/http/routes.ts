@@ -12,7 +12,15 @@ import { githubLogin } from './auth-api-github.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './interactions.ts'
 import { upstreamBegin, upstreamCallback } from './login-upstream.ts'
 import { oauth } from './oauth.ts'
-import { deletePipeline, getPipeline, listPipelines, putPipeline, triggerPipeline } from './pipelines.ts'
+import {
+  deletePipeline,
+  getPipeline,
+  listPipelines,
+  pausePipeline,
+  putPipeline,
+  triggerPipeline,
+  unpausePipeline,
+} from './pipelines.ts'
 import {
   createRunner,
   deleteRunner,
@@ -166,6 +174,8 @@ export const ROUTES: readonly Route[] = [
   route('PUT', '/api/pipelines/:name', 'pipelines:write', putPipeline),
   route('DELETE', '/api/pipelines/:name', 'pipelines:write', deletePipeline),
   route('POST', '/api/pipelines/:name/run', 'runs:trigger', triggerPipeline),
+  route('POST', '/api/pipelines/:name/pause', 'pipelines:write', pausePipeline),
+  route('POST', '/api/pipelines/:name/unpause', 'pipelines:write', unpausePipeline),
 
   route('GET', '/api/runs', 'runs:read', listRuns),
   route('GET', '/api/runs/:id', 'runs:read', getRun),

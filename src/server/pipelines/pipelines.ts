@@ -57,6 +57,8 @@ export interface Pipelines {
     page: { limit: number; cursor?: string },
   ): Promise<{ items: PipelineEntry[]; next: string | null }>
   names(caller: Principal): Promise<{ id: string; name: string }[]>
+  /** One that is paused refuses to run, whoever or whatever asks. Undefined where the caller sees none of that name. */
+  setPaused(caller: Principal, name: string, paused: boolean): Promise<Pipeline | undefined>
   /** With its secrets; as with `put`, an administrator can remove a hidden one. Its runs stay on record. */
   remove(caller: Principal, name: string): Promise<Pipeline | undefined>
   /** The IDs of the tenant's pipelines, also of deleted ones, that do not exist for this caller. */
@@ -134,6 +136,17 @@ export function openPipelines(deps: { db: Db; clock: Clock; vault: Vault; rbac: 
         .select({ id: table.id, name: table.name })
         .from(table)
         .where(and(eq(table.tenantId, caller.tenant.id), outside(caller, await hidden(caller), table.id)))
+    },
+
+    async setPaused(caller, name, paused) {
+      const pipeline = await get(caller, name)
+      if (pipeline === undefined) return undefined
+      const [after] = await db
+        .update(table)
+        .set({ paused })
+        .where(and(eq(table.tenantId, pipeline.tenantId), eq(table.id, pipeline.id)))
+        .returning()
+      return after
     },
 
     async remove(caller, name) {

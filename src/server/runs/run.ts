@@ -37,7 +37,15 @@ import { checkScript } from './sandbox/sandbox.ts'
 
 export interface StartRun {
   tenantId: string
-  pipeline: { id: string; name: string; filename: string; source: string; driver: string }
+  pipeline: {
+    id: string
+    name: string
+    filename: string
+    source: string
+    driver: string
+    /** Absent: it is not. */
+    paused?: boolean
+  }
   args: string[]
   task: string | undefined
   /** The caller, as records show it. */
@@ -47,8 +55,8 @@ export interface StartRun {
 export interface Runs {
   /**
    * Returns once the run is recorded; it goes on in the background.
-   * @throws Fault `usage` for an unknown driver, `conflict` when the server is shutting down or the tenant has
-   * too many runs waiting for their turn.
+   * @throws Fault `usage` for an unknown driver, `conflict` when the pipeline is paused, the server is shutting
+   * down or the tenant has too many runs waiting for their turn.
    */
   start(request: StartRun): Promise<{ runId: string }>
   get(tenantId: string, id: string): Promise<RunRecord | undefined>
@@ -128,6 +136,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
 
   async function start(request: StartRun): Promise<{ runId: string }> {
     if (closing.signal.aborted) throw new Fault('conflict', 'the server is shutting down')
+    if (request.pipeline.paused === true) {
+      const { name } = request.pipeline
+      throw new Fault('conflict', `pipeline ${name} is paused`, { hint: `fob pipeline unpause ${name}` })
+    }
     const leave = waiting.take(request.tenantId)
     if (!leave) {
       throw new Fault('conflict', `${waiting.most} runs are waiting for their turn already`, {

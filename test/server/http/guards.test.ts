@@ -80,6 +80,8 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['PUT', '/api/pipelines/:name', 'pipelines:write'],
   ['DELETE', '/api/pipelines/:name', 'pipelines:write'],
   ['POST', '/api/pipelines/:name/run', 'runs:trigger'],
+  ['POST', '/api/pipelines/:name/pause', 'pipelines:write'],
+  ['POST', '/api/pipelines/:name/unpause', 'pipelines:write'],
   ['GET', '/api/runs', 'runs:read'],
   ['GET', '/api/runs/:id', 'runs:read'],
   ['GET', '/api/runs/:id/events', 'runs:read'],
