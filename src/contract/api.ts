@@ -52,6 +52,24 @@ const secretValue = v.union(
 )
 export type SecretValue = v.InferOutput<typeof secretValue>
 
+/**
+ * What happens where a pipeline is to run while it runs: `queue`, the runs go side by side, or `max` of them and
+ * the others wait; `serial`, one after the other; `cancel-previous`, a new run stops those before it.
+ */
+export const concurrency = v.variant(
+  'mode',
+  [
+    v.strictObject({
+      mode: v.literal('queue'),
+      max: v.optional(v.pipe(v.number(), v.integer('not a whole number'), v.minValue(1), v.maxValue(1000))),
+    }),
+    v.strictObject({ mode: v.literal('serial') }),
+    v.strictObject({ mode: v.literal('cancel-previous') }),
+  ],
+  'concurrency is {"mode": "queue", "max": N}, {"mode": "serial"} or {"mode": "cancel-previous"}',
+)
+export type Concurrency = v.InferOutput<typeof concurrency>
+
 export const putPipelineBody = v.strictObject({
   source: v.pipe(
     v.string(),
@@ -63,6 +81,8 @@ export const putPipelineBody = v.strictObject({
   driver: v.optional(v.picklist(['native'])),
   /** Who may see the pipeline; empty: no rule any more; absent: as before. */
   rbac: v.optional(v.string()),
+  /** Absent: as before, at first `queue` without a limit. */
+  concurrency: v.optional(concurrency),
   secrets: v.optional(namedRecord(secretKey, secretValue)),
   unsetSecrets: v.optional(v.array(secretKey)),
   allowShort: v.optional(v.boolean()),
@@ -85,6 +105,7 @@ export const pipelineAnswer = v.looseObject({
   paused: v.boolean(),
   createdAt: v.string(),
   updatedAt: v.string(),
+  concurrency: v.optional(v.looseObject({ mode: v.string(), max: v.optional(v.number()) })),
   /** Only in the answer for one pipeline. */
   source: v.optional(v.string()),
   rbac: v.optional(v.nullable(v.string())),

@@ -102,7 +102,9 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
           })
         : undefined
     const { sandboxCommand } = deps
-    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand })
+    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns } = settings.runs
+    const bounds = { runsAtOnce, runsPerTenant, waitingRuns }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand, ...bounds })
     closers.push(() => runs.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })

@@ -1,3 +1,4 @@
+import type { Concurrency } from '../../contract/api.ts'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 /**
@@ -254,6 +255,8 @@ export const pipelines = sqliteTable(
     source: text('source').notNull(),
     driver: text('driver').notNull(),
     paused: integer('paused', { mode: 'boolean' }).notNull(),
+    /** Null: runs go side by side, without a limit of their own. */
+    concurrency: text('concurrency', { mode: 'json' }).$type<Concurrency>(),
     createdAt: at('created_at').notNull(),
     updatedAt: at('updated_at').notNull(),
   },

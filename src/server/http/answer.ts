@@ -46,6 +46,7 @@ const STATUS = {
   failed: 500,
   run_failed: 500,
   conflict: 409,
+  busy: 429,
   usage: 400,
   config: 409,
   prompt_needed: 500,
@@ -64,8 +65,14 @@ const STATUS = {
 export function errorResponse(error: unknown): Response | undefined {
   if (error instanceof HttpError) return error.toResponse()
   if (!(error instanceof Fault)) return undefined
-  const details = error.hint === undefined ? {} : { hint: error.hint }
-  return new HttpError(STATUS[error.code], error.code, error.message, { details }).toResponse()
+  const { code, message, hint, retryAfter } = error
+  const details = {
+    ...(hint === undefined ? {} : { hint }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  }
+  const headers: Record<string, string> =
+    retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
+  return new HttpError(STATUS[code], code, message, { details, headers }).toResponse()
 }
 
 export function notFound(what: string): HttpError {

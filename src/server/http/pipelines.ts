@@ -54,9 +54,11 @@ export const putPipeline: Handler = async (call, services) => {
     secrets,
     unsetSecrets: body.unsetSecrets ?? [],
     rbac: body.rbac,
+    concurrency: body.concurrency,
   })
   const details = {
     created,
+    ...(body.concurrency === undefined ? {} : { concurrency: body.concurrency.mode }),
     ...(body.rbac === undefined ? {} : { rule: body.rbac }),
     ...(secrets.size === 0 ? {} : { secrets: [...secrets.keys()].join(' ') }),
     ...(body.unsetSecrets === undefined ? {} : { unset: body.unsetSecrets.join(' ') }),
@@ -143,6 +145,7 @@ function toAnswer(pipeline: PipelineEntry): PipelineAnswer {
     filename: pipeline.filename,
     driver: pipeline.driver,
     paused: pipeline.paused,
+    concurrency: pipeline.concurrency ?? { mode: 'queue' },
     createdAt: new Date(pipeline.createdAt).toISOString(),
     updatedAt: new Date(pipeline.updatedAt).toISOString(),
   }

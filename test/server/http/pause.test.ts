@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { jsonClient } from '../../support/json-client.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 
 let server: TestServer
@@ -9,15 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-async function send(method: string, path: string, body?: unknown) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    ...(body === undefined
-      ? {}
-      : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-  })
-  return { status: response.status, text: await response.text() }
-}
+const send = jsonClient(() => server.url)
 
 test('a paused pipeline refuses to run, and says how it runs again', async () => {
   const paused = await send('POST', '/api/pipelines/p/pause')

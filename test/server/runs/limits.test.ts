@@ -151,7 +151,7 @@ describe('too much at once', () => {
     const second = await own.start(pipeline(''))
     await own.start(pipeline(''))
     expect(await failure(own.start(pipeline('')))).toMatchObject({
-      code: 'conflict',
+      code: 'busy',
       message: '2 runs are waiting for their turn already',
       hint: expect.stringContaining('fob runs stop') as string,
     })

@@ -110,6 +110,7 @@ CREATE TABLE pipelines (
   source text NOT NULL,
   driver text NOT NULL,
   paused integer NOT NULL,
+  concurrency text,
   created_at integer NOT NULL,
   updated_at integer NOT NULL
 ) STRICT;
