@@ -93,14 +93,14 @@ export async function readBody<T>(request: Request, schema: v.GenericSchema<unkn
 }
 
 /** @throws HttpError 413 */
-export async function readBytes(request: Request): Promise<Buffer<ArrayBuffer>> {
+export async function readBytes(request: Request, most = MAX_BODY_BYTES): Promise<Buffer<ArrayBuffer>> {
   const declared = Number(request.headers.get('content-length') ?? 0)
-  if (declared > MAX_BODY_BYTES) throw tooLarge()
+  if (declared > most) throw tooLarge(most)
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {
     size += chunk.length
-    if (size > MAX_BODY_BYTES) throw tooLarge()
+    if (size > most) throw tooLarge(most)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
@@ -126,6 +126,6 @@ function plain(issue: v.BaseIssue<unknown>): string {
   return issue.message
 }
 
-function tooLarge(): HttpError {
-  return new HttpError(413, 'too_large', 'the body is larger than 10 MiB')
+function tooLarge(most: number): HttpError {
+  return new HttpError(413, 'too_large', `the body is larger than ${most / 1024 / 1024} MiB`)
 }

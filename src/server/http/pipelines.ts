@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import {
+  isReservedSecret,
   type PipelineAnswer,
   pipelineName,
   putPipelineBody,
@@ -14,6 +15,7 @@ import { eventStream } from './event-stream.ts'
 import { readPage } from './paging.ts'
 import { readSecretValue, refuseReserved } from './secret-length.ts'
 import type { Services } from './services.ts'
+import { webhookOf } from './webhook-address.ts'
 
 /** `GET /api/pipelines` */
 export const listPipelines: Handler = async (call, { pipelines }) => {
@@ -29,7 +31,8 @@ export const getPipeline: Handler = async (call, services) => {
     ...toAnswer(pipeline),
     source: pipeline.source,
     rbac: (await services.pipelines.rule(pipeline)) ?? null,
-    secrets: entries.map((entry) => entry.key),
+    secrets: entries.map((entry) => entry.key).filter((key) => !isReservedSecret(key)),
+    webhook: webhookOf(pipeline, call.principal.tenant, services),
   })
 }
 
@@ -38,7 +41,7 @@ export const putPipeline: Handler = async (call, services) => {
   const name = readName(call)
   const body = await readBody(call.request, putPipelineBody)
   if (body.rbac !== undefined) checkRule(body.rbac, services)
-  for (const key of Object.keys(body.secrets ?? {})) refuseReserved(key)
+  for (const key of [...Object.keys(body.secrets ?? {}), ...(body.unsetSecrets ?? [])]) refuseReserved(key)
   const secrets = new Map(
     Object.entries(body.secrets ?? {}).map(([key, sent]) => [
       key,
@@ -113,7 +116,8 @@ function readName({ params }: Call): string {
   return name.output
 }
 
-async function findPipeline(call: Call, { pipelines }: Services): Promise<Pipeline> {
+/** @throws HttpError 404 for one that the caller does not see */
+export async function findPipeline(call: Call, { pipelines }: Services): Promise<Pipeline> {
   const pipeline = await pipelines.get(call.principal, call.params.name ?? '')
   if (pipeline === undefined) throw notFound('pipeline')
   return pipeline

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { RunEnd, RunJournal } from './journal.ts'
+import type { HttpExchange } from './http-exchange.ts'
 import { createHostCalls } from './host.ts'
 import { createLimiter } from './limiter.ts'
 import { createAnswers } from './answers.ts'
@@ -23,6 +24,8 @@ export interface Execution {
   journal: RunJournal
   redactor: Redactor
   driver: Driver
+  /** Of the webhook that began the run. */
+  http?: HttpExchange | undefined
 }
 
 export interface Engine {
@@ -62,6 +65,7 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     signal,
     resolve: resolver.resolve,
     fail,
+    http: run.http,
   })
   const printed = createConsole(run)
   const answers = createAnswers({ calls, clock: engine.clock, redactor, signal })
@@ -81,7 +85,10 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
   await journal.started()
   const outcome = await resolver
     .prepare(pipeline.source)
-    .then(() => runScript(options, { ...pipeline, context, seed: newSeed(), now: engine.clock.now() }, host))
+    .then(() => {
+      const given = { context, request: run.http?.request, seed: newSeed(), now: engine.clock.now() }
+      return runScript(options, { ...pipeline, ...given }, host)
+    })
     .catch(fail)
   if (outcome?.kind !== 'done') failing.abort()
   await answers.settled()

@@ -2,6 +2,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import type { HostCalls } from './calls.ts'
 import type { Driver } from './drivers/driver.ts'
+import { createHttpCalls, type HttpExchange } from './http-exchange.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
 import { createSandboxCalls } from './sandboxes.ts'
@@ -24,6 +25,8 @@ export interface HostOptions {
   resolve(value: unknown): Promise<unknown>
   /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */
   fail(error: unknown): void
+  /** Of the webhook that began the run. */
+  http: HttpExchange | undefined
 }
 
 /** All that a script can ask for, by the name of the method. */
@@ -32,5 +35,6 @@ export function createHostCalls(options: HostOptions): HostCalls {
     ...createTaskCalls(options),
     ...createSandboxCalls(options),
     ...createTimerCalls(options.clock),
+    ...createHttpCalls(options.http, options.redactor),
   }
 }

@@ -20,6 +20,7 @@ import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
 import { execute, type Execution } from './execute.ts'
 import { redactHandedIn } from './handed-in.ts'
+import type { HttpExchange } from './http-exchange.ts'
 import { createJournal, type RunEnd } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { capLog } from './log-cap.ts'
@@ -54,6 +55,10 @@ export interface StartRun {
   task: string | undefined
   /** The caller, as records show it. */
   triggeredBy: string
+  /** Made by `newId`; without it, one is made. */
+  runId?: string
+  /** Of the webhook that begins it. */
+  http?: HttpExchange
 }
 
 export interface Runs {
@@ -190,7 +195,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const { tenantId, pipeline, triggeredBy } = request
     const driver = drivers.get(pipeline.driver)
     if (!driver) throw new Fault('usage', `there is no driver "${pipeline.driver}"`)
-    const runId = newId('run')
+    const runId = request.runId ?? newId('run')
     const redactor = createRedactor(pipeline.name)
     const shown = await redactHandedIn(
       request.task === undefined ? request.args : [...request.args, request.task],
@@ -218,10 +223,14 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     }
     const record = capLog(await journal.create(row), options.maxLogBytes ?? MAX_LOG_BYTES)
     const stop = new AbortController()
-    const run = { tenantId, pipeline, context, journal: record, redactor, driver }
+    const { http } = request
+    const run = { tenantId, pipeline, context, journal: record, redactor, driver, http }
     const done = toEnd(run, queued(run, pipeline.concurrency, stop), stop.signal, leave)
     live.set(runId, { tenantId, stop, done })
-    void done.finally(() => live.delete(runId))
+    void done.finally(() => {
+      live.delete(runId)
+      http?.ended()
+    })
     return { runId }
   }
 

@@ -120,9 +120,9 @@ describe('fairness between tenants', () => {
   })
 })
 
-describe('the concurrency of a pipeline', () => {
-  const of = (concurrency: Concurrency) => ({ pipelineId: 'p', concurrency })
+const of = (concurrency: Concurrency) => ({ pipelineId: 'p', concurrency })
 
+describe('the concurrency of a pipeline', () => {
   test.each([
     ['serial', { mode: 'serial' }, 1],
     ['queue with max 2', { mode: 'queue', max: 2 }, 2],
@@ -176,19 +176,20 @@ describe('the concurrency of a pipeline', () => {
   })
 })
 
-describe('leaving', () => {
-  const place = (runId: string): QueuedRun => ({
-    runId,
-    tenantId: 't',
-    pipelineId: 'p',
-    concurrency: { mode: 'queue' },
-    supersede: () => {},
-  })
-  const blocked = (queue: RunQueue) => {
-    const gate = Promise.withResolvers<void>()
-    return { open: gate.resolve, done: queue.run(place('holder'), () => gate.promise, NEVER) }
-  }
+const place = (runId: string): QueuedRun => ({
+  runId,
+  tenantId: 't',
+  pipelineId: 'p',
+  concurrency: { mode: 'queue' },
+  supersede: () => {},
+})
 
+const blocked = (queue: RunQueue) => {
+  const gate = Promise.withResolvers<void>()
+  return { open: gate.resolve, done: queue.run(place('holder'), () => gate.promise, NEVER) }
+}
+
+describe('leaving', () => {
   test('a run that is stopped while it waits is never begun, and leaves no place behind', async () => {
     const queue = createRunQueue({ atOnce: 1, perTenant: 1 })
     const holder = blocked(queue)

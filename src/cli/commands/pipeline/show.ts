@@ -21,6 +21,7 @@ export const command = defineCommand({
       ['state', pipeline.paused ? 'paused' : 'active'],
       ['concurrency', concurrencyText(pipeline)],
       ['secrets', (pipeline.secrets ?? []).join(', ') || 'none of its own'],
+      ['webhook', pipeline.webhook ? `${pipeline.webhook.provider}, ${pipeline.webhook.url}` : 'none'],
       ['created', pipeline.createdAt],
       ['updated', pipeline.updatedAt],
     ])
