@@ -27,6 +27,7 @@ import { publicVendors } from './strategy.ts'
 import { revokeEverything } from './revoke.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
+import { openTriggers } from './triggers/triggers.ts'
 import { devicePages } from './web/device.ts'
 import { renderProtocolError } from './web/web.ts'
 
@@ -110,10 +111,13 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
           })
         : undefined
     const { sandboxCommand } = deps
-    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand })
+    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns } = settings.runs
+    const bounds = { runsAtOnce, runsPerTenant, waitingRuns }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand, ...bounds })
     closers.push(() => runs.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())
+    const triggers = openTriggers({ db, clock, vault, runs, defaultTenant })
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })
     const services: Services = {
@@ -140,6 +144,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
       vault,
       runs,
       mcp,
+      webhooks: triggers.webhooks,
       clock,
       log,
       pipelines: openPipelines({ db, clock, vault, rbac }),
@@ -147,7 +152,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     recordSettings(services, settings)
     warnOfStrangers(settings, listener.url, log)
     listener.attach(createApp(services))
-    closers.push(sweep([issued, ...(issuer === undefined ? [] : [issuer])], log))
+    closers.push(sweep([issued, triggers, ...(issuer === undefined ? [] : [issuer])], log))
     return { url: listener.url, stop: closeAll }
   } catch (error) {
     await closeAll()

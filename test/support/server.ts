@@ -3,7 +3,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
-import { readVaultSettings } from '../../src/server/settings.ts'
+import { readVaultSettings, type RunSettings } from '../../src/server/settings.ts'
 import type { Strategy } from '../../src/server/strategy.ts'
 import { temporaryFolder } from './temporary.ts'
 
@@ -36,6 +36,7 @@ export async function startServer(
     /** For the vendors that people log in with. */
     fetch?: typeof globalThis.fetch
     trustedProxies?: readonly string[]
+    runs?: Partial<RunSettings>
     /** Settings of the vault, by flag name. */
     secrets?: Record<string, string | undefined>
   } = {},
@@ -52,6 +53,7 @@ export async function startServer(
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],
+      runs: { atOnce: undefined, perTenant: undefined, waiting: undefined, ...options.runs },
       vault: readVaultSettings({
         flags: { ...(passphrase === '' ? {} : { 'secrets-sqlite-passphrase': passphrase }), ...secrets },
         env: {},

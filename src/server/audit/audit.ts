@@ -33,6 +33,8 @@ export type AuditAction =
   | 'pipeline.rm'
   | 'pipeline.pause'
   | 'pipeline.unpause'
+  | 'webhook.set'
+  | 'webhook.rm'
   | 'run.start'
   | 'run.stop'
   | 'run.resume'

@@ -16,6 +16,7 @@ import { onPage } from './page-guard.ts'
 import { type Guard, type Route, ROUTES } from './routes.ts'
 import type { Services } from './services.ts'
 import { inSession } from './session-guard.ts'
+import { bySignature } from './webhook-guard.ts'
 
 /** What `Bun.serve` knows of a request and Hono does not. */
 export interface Connection {
@@ -83,6 +84,7 @@ async function answer(
   if (route.guard === 'session') return inSession(handler, call, services)
   const pageScope = scopeOfPage(route.guard)
   if (pageScope !== undefined) return onPage(pageScope, handler, call, services)
+  if (route.guard === 'signature') return bySignature(handler, call, services)
   const body = holdBody(call.request)
   const principal = await admit(route, call, body, services)
   return handler({ ...call, principal, request: body.request() }, services)

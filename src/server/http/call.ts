@@ -3,6 +3,7 @@
  */
 import type { User } from '../accounts/accounts.ts'
 import type { Principal } from '../rbac/principal.ts'
+import type { Delivered } from '../triggers/webhooks.ts'
 import type { Services } from './services.ts'
 
 export interface Call {
@@ -16,6 +17,8 @@ export interface Call {
   session?: { uid: string; csrf: string; user: User; form: URLSearchParams }
   /** The form that was sent to a page without a session; see `formOf`. */
   form?: URLSearchParams
+  /** On routes guarded by `signature`: whose webhook it is, and what was sent. */
+  webhook?: Delivered & { body: Uint8Array }
   /** In every log line and in the answer's `X-Request-Id`. */
   requestId: string
   /** The peer's address, as the socket has it. */

@@ -14,7 +14,15 @@ import { upstreamBegin, upstreamCallback } from './login-upstream.ts'
 import { mcp } from './mcp.ts'
 import { oauth } from './oauth.ts'
 import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pipeline-pages.ts'
-import { deletePipeline, getPipeline, listPipelines, putPipeline, triggerPipeline } from './pipelines.ts'
+import {
+  deletePipeline,
+  getPipeline,
+  listPipelines,
+  pausePipeline,
+  putPipeline,
+  triggerPipeline,
+  unpausePipeline,
+} from './pipelines.ts'
 import {
   createRunner,
   deleteRunner,
@@ -36,13 +44,15 @@ import { createDownloadToken, createToken, listTokens, revokeCurrentToken, revok
 import { auditPage } from './settings-audit.ts'
 import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './settings-members.ts'
 import { listTenants } from './tenants.ts'
+import { deleteWebhook, putWebhook, receiveWebhook } from './webhooks.ts'
 
 /**
  * Who may call a route. `none`: anyone. `protocol`: the OAuth protocol authenticates. `interaction`: a page of
  * a login under way, bound to its cookie. `session`: a page of somebody who is logged in in this browser; its
  * forms carry the session's `csrf` value, which the guard checks. `any`: any valid credential. `person`: a login of
  * somebody's own, not a token. `administrator`: one of the tenant, by a credential that was not narrowed. `runner`
- * and `service-key`: the header of that name and nothing else. A scope: a credential that carries it.
+ * and `service-key`: the header of that name and nothing else. `signature`: a webhook, proved to come from who
+ * holds its secret. A scope: a credential that carries it.
  * `page:` and a scope: a page for people who may do so, in their session or, where nobody logs in, as the API.
  */
 export type Guard =
@@ -55,6 +65,7 @@ export type Guard =
   | 'administrator'
   | 'runner'
   | 'service-key'
+  | 'signature'
   | Scope
   | `page:${Scope}`
 
@@ -173,6 +184,12 @@ export const ROUTES: readonly Route[] = [
   route('PUT', '/api/pipelines/:name', 'pipelines:write', putPipeline),
   route('DELETE', '/api/pipelines/:name', 'pipelines:write', deletePipeline),
   route('POST', '/api/pipelines/:name/run', 'runs:trigger', triggerPipeline),
+  route('POST', '/api/pipelines/:name/pause', 'pipelines:write', pausePipeline),
+  route('POST', '/api/pipelines/:name/unpause', 'pipelines:write', unpausePipeline),
+
+  route('PUT', '/api/pipelines/:name/webhook', 'pipelines:write', putWebhook),
+  route('DELETE', '/api/pipelines/:name/webhook', 'pipelines:write', deleteWebhook),
+  route('POST', '/api/webhooks/:pipeline', 'signature', receiveWebhook, 'webhook'),
 
   route('GET', '/api/runs', 'runs:read', listRuns),
   route('GET', '/api/runs/:id', 'runs:read', getRun),

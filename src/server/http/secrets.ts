@@ -35,6 +35,7 @@ export const putSecret: Handler = async (call, services) => {
 /** `DELETE /api/secrets/:key[?pipeline=|?scope=server]` */
 export const deleteSecret: Handler = async (call, services) => {
   const place = await placeOf(call, services)
+  if (place.scope !== 'server') refuseReserved(place.key)
   if (!(await services.vault.remove(place))) throw notFound('secret')
   services.audit.record({
     ...by(call),

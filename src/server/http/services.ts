@@ -13,6 +13,7 @@ import type { Mcp } from '../mcp/mcp.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
 import type { Rbac } from '../rbac/rbac.ts'
 import type { Runs } from '../runs/run.ts'
+import type { Webhooks } from '../triggers/webhooks.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Forwarded } from './forwarded.ts'
 import type { Limits } from './limits.ts'
@@ -50,6 +51,7 @@ export interface Services {
   vault: Vault
   runs: Runs
   mcp: Mcp
+  webhooks: Webhooks
   clock: Clock
   log: Log
 }

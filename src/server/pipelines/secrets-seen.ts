@@ -1,3 +1,4 @@
+import { isReservedSecret } from '../../contract/api.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { SecretEntry, Vault } from '../vault/vault.ts'
 import type { Pipeline, Pipelines } from './pipelines.ts'
@@ -21,6 +22,8 @@ export async function secretsSeenBy(
       ? [...(await vault.list(tenantId, 'server')), ...(await vault.list(tenantId))]
       : await vault.list(tenantId, `pipeline/${pipeline.id}`)
   return all
-    .filter(({ scope }) => (scope.startsWith('pipeline/') ? names.has(scope) : caller.pipelines === null))
+    .filter(({ scope, key }) =>
+      scope.startsWith('pipeline/') ? names.has(scope) && !isReservedSecret(key) : caller.pipelines === null,
+    )
     .map((entry) => ({ entry, pipelineName: names.get(entry.scope) }))
 }

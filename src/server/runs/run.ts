@@ -5,6 +5,7 @@
  * secret to anything but the environment of a task that asked for it by name.
  */
 import { eq } from 'drizzle-orm'
+import type { Concurrency } from '../../contract/api.ts'
 import { isFinal, type NumberedEvent } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -19,10 +20,12 @@ import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
 import { execute, type Execution } from './execute.ts'
 import { redactHandedIn } from './handed-in.ts'
+import type { HttpExchange } from './http-exchange.ts'
 import { createJournal, type RunEnd } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { capLog } from './log-cap.ts'
 import { type LogPiece, readLogPage } from './log-page.ts'
+import { createRunQueue, type QueuedRun } from './queue.ts'
 import {
   findRecord,
   findRun,
@@ -38,18 +41,32 @@ import { checkScript } from './sandbox/sandbox.ts'
 
 export interface StartRun {
   tenantId: string
-  pipeline: { id: string; name: string; filename: string; source: string; driver: string }
+  pipeline: {
+    id: string
+    name: string
+    filename: string
+    source: string
+    driver: string
+    /** Absent: it is not. */
+    paused?: boolean
+    /** Null or absent: side by side, without a limit. */
+    concurrency?: Concurrency | null
+  }
   args: string[]
   task: string | undefined
   /** The caller, as records show it. */
   triggeredBy: string
+  /** Made by `newId`; without it, one is made. */
+  runId?: string
+  /** Of the webhook that begins it. */
+  http?: HttpExchange
 }
 
 export interface Runs {
   /**
    * Returns once the run is recorded; it goes on in the background.
-   * @throws Fault `usage` for an unknown driver, `conflict` when the server is shutting down or the tenant has
-   * too many runs waiting for their turn.
+   * @throws Fault `usage` for an unknown driver, `conflict` when the pipeline is paused or the server is
+   * shutting down, `busy` when the tenant has too many runs waiting for their turn.
    */
   start(request: StartRun): Promise<{ runId: string }>
   get(tenantId: string, id: string): Promise<RunRecord | undefined>
@@ -91,17 +108,38 @@ export interface RunsOptions {
   /** Between TERM and KILL. */
   graceMs?: number
   /** Runs that go at once; the others stay queued. */
-  runsAtOnce?: number
+  runsAtOnce?: number | undefined
+  /** Runs of one tenant that go at once; without it, as many as of all. */
+  runsPerTenant?: number | undefined
   /** Runs of one tenant that may wait for their turn. */
-  waitingRuns?: number
+  waitingRuns?: number | undefined
   /** Output that is kept of one run. */
   maxLogBytes?: number
 }
 
+const RUNS_AT_ONCE = 16
 /** Scripts that are parsed at once. */
 const CHECKS_AT_ONCE = 4
 const MAX_WAITING = 100
+/** What who is turned away is told to wait: nobody knows how long runs take. */
+const RETRY_AFTER_S = 10
 const MAX_LOG_BYTES = 256 * 1024 * 1024
+
+/** @param stop ends it where a newer run of its pipeline takes its place */
+function queued(
+  { context, tenantId, pipeline }: Execution,
+  concurrency: Concurrency | null | undefined,
+  stop: AbortController,
+): QueuedRun {
+  return {
+    runId: context.runID,
+    tenantId,
+    pipelineId: pipeline.id,
+    concurrency: concurrency ?? { mode: 'queue' },
+    supersede: (newer) =>
+      stop.abort(new Fault('interrupted', `cancelled by ${newer}, a newer run of this pipeline`)),
+  }
+}
 
 interface LiveRun {
   tenantId: string
@@ -117,7 +155,8 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
   const native = createNativeDriver({ dataDir, clock, ...graceMs })
   const drivers = new Map<string, Driver>([[native.name, native]])
-  const running = createLimiter(options.runsAtOnce ?? 16)
+  const atOnce = options.runsAtOnce ?? RUNS_AT_ONCE
+  const running = createRunQueue({ atOnce, perTenant: options.runsPerTenant ?? atOnce })
   const checking = createLimiter(CHECKS_AT_ONCE)
   const live = new Map<string, LiveRun>()
   const starting = new Set<Promise<unknown>>()
@@ -134,10 +173,15 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
 
   async function start(request: StartRun): Promise<{ runId: string }> {
     if (closing.signal.aborted) throw new Fault('conflict', 'the server is shutting down')
+    if (request.pipeline.paused === true) {
+      const { name } = request.pipeline
+      throw new Fault('conflict', `pipeline ${name} is paused`, { hint: `fob pipeline unpause ${name}` })
+    }
     const leave = waiting.take(request.tenantId)
     if (!leave) {
-      throw new Fault('conflict', `${waiting.most} runs are waiting for their turn already`, {
+      throw new Fault('busy', `${waiting.most} runs are waiting for their turn already`, {
         hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
+        retryAfter: RETRY_AFTER_S,
       })
     }
     const begun = begin(request, leave)
@@ -157,7 +201,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const { tenantId, pipeline, triggeredBy } = request
     const driver = drivers.get(pipeline.driver)
     if (!driver) throw new Fault('usage', `there is no driver "${pipeline.driver}"`)
-    const runId = newId('run')
+    const runId = request.runId ?? newId('run')
     const redactor = createRedactor(pipeline.name)
     const shown = await redactHandedIn(
       request.task === undefined ? request.args : [...request.args, request.task],
@@ -185,22 +229,31 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     }
     const record = capLog(await journal.create(row), options.maxLogBytes ?? MAX_LOG_BYTES)
     const stop = new AbortController()
-    const run = { tenantId, pipeline, context, journal: record, redactor, driver }
-    const done = toEnd(run, stop.signal, leave)
+    const { http } = request
+    const run = { tenantId, pipeline, context, journal: record, redactor, driver, http }
+    const done = toEnd(run, queued(run, pipeline.concurrency, stop), stop.signal, leave)
     live.set(runId, { tenantId, stop, done })
-    void done.finally(() => live.delete(runId))
+    void done.finally(() => {
+      live.delete(runId)
+      http?.ended()
+    })
     return { runId }
   }
 
   /** Never rejects: whatever happens, the run is recorded as ended, as far as anything can be recorded. */
-  async function toEnd(run: Execution, stop: AbortSignal, leave: () => void): Promise<void> {
+  async function toEnd(
+    run: Execution,
+    place: QueuedRun,
+    stop: AbortSignal,
+    leave: () => void,
+  ): Promise<void> {
     const runId = run.context.runID
     const work = () => {
       leave()
       return execute(run, { ...options, limits }, stop)
     }
     const end = await running
-      .run(work, stop)
+      .run(place, work, stop)
       .finally(leave)
       .catch((error: unknown): RunEnd => {
         if (stop.aborted)

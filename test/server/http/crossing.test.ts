@@ -54,6 +54,7 @@ function pathOf(path: string): string {
       : marks.token
   return path
     .replace(':name', 'deploy')
+    .replace(':pipeline', 'deploy')
     .replace(':key', 'OF_DEFAULT')
     .replace(':id', id ?? '')
     .replace(':uid', 'x')
@@ -77,7 +78,7 @@ describe('a stranger of another tenant', () => {
     const [above, below] = [await company.ask(who, method, target, { ...body, tenant: 'default' }), own]
     expectNothingOfDefault(above.text)
     const isPage = guard === 'session' || guard.startsWith('page:')
-    const others = ['none', 'protocol', 'interaction', 'runner', 'service-key']
+    const others = ['none', 'protocol', 'interaction', 'runner', 'service-key', 'signature']
     const byCredential = !isPage && !others.includes(guard)
     if (byCredential) {
       expect(above.status).toBe(403)
@@ -109,6 +110,7 @@ describe('a stranger of another tenant', () => {
 
 function bodyFor(path: string): unknown {
   if (path === '/api/pipelines/:name') return { source: SCRIPT('words of acme'), filename: 'deploy.ts' }
+  if (path.endsWith('/webhook')) return { provider: 'github' }
   if (path.startsWith('/api/secrets')) return { value: 'another-value' }
   if (path.startsWith('/api/runners')) return { name: path.replaceAll('/', ' ').trim() }
   return {}

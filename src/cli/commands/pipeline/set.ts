@@ -1,6 +1,12 @@
 import { basename } from 'node:path'
 import * as v from 'valibot'
-import { MAX_SOURCE_BYTES, pipelineAnswer, pipelineName } from '../../../contract/api.ts'
+import {
+  type Concurrency,
+  concurrency,
+  MAX_SOURCE_BYTES,
+  pipelineAnswer,
+  pipelineName,
+} from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { parseDotenv } from '../../../platform/dotenv.ts'
 import { Secret } from '../../../redact/secret.ts'
@@ -40,6 +46,13 @@ export const command = defineCommand({
       value: 'RULE',
       description: 'who may see and run it (needs a server with OAuth)',
     },
+    concurrency: {
+      type: 'string',
+      value: 'MODE',
+      description:
+        'when it is to run while it runs: queue (side by side), serial (one after the other), cancel-previous',
+    },
+    'max-runs': { type: 'string', value: 'N', description: 'with queue: so many at once, the others wait' },
     'allow-short': { type: 'boolean', description: 'accept secrets of fewer than 4 bytes' },
   },
   positionals: { file: { arity: 'required', description: 'a .ts or .js file' } },
@@ -54,6 +67,7 @@ export const command = defineCommand({
       unsetSecrets: flags['unset-secret'],
       driver: flags.driver,
       rbac: flags.rbac,
+      concurrency: readConcurrency(flags.concurrency, flags['max-runs']),
       allowShort: flags['allow-short'],
     }
     const source = await readSource(options)
@@ -75,6 +89,20 @@ async function readSecretFile(path: string | undefined): Promise<Map<string, str
   })
 }
 
+/**
+ * Undefined where nothing is said of it.
+ * @throws Fault `usage`
+ */
+function readConcurrency(mode: string | undefined, max: string | undefined): Concurrency | undefined {
+  if (mode === undefined && max === undefined) return undefined
+  const asked = { mode: mode ?? 'queue', ...(max === undefined ? {} : { max: Number(max) }) }
+  const parsed = v.safeParse(concurrency, asked)
+  if (parsed.success) return parsed.output
+  throw max === undefined
+    ? new Fault('usage', '--concurrency is queue, serial or cancel-previous')
+    : new Fault('usage', '--max-runs is a number from 1 to 1000, and goes with --concurrency queue alone')
+}
+
 export interface SetPipeline {
   file: string
   name: string
@@ -82,6 +110,7 @@ export interface SetPipeline {
   unsetSecrets: readonly string[]
   driver: string | undefined
   rbac: string | undefined
+  concurrency: Concurrency | undefined
   allowShort: boolean
 }
 
@@ -109,6 +138,7 @@ export async function setPipeline(
       filename: basename(options.file),
       ...(options.driver === undefined ? {} : { driver: options.driver }),
       ...(options.rbac === undefined ? {} : { rbac: options.rbac }),
+      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
       ...(options.allowShort ? { allowShort: true } : {}),
       secrets: Object.fromEntries(options.secrets),
       unsetSecrets: options.unsetSecrets,

@@ -110,6 +110,8 @@ CREATE TABLE pipelines (
   source text NOT NULL,
   driver text NOT NULL,
   paused integer NOT NULL,
+  concurrency text,
+  webhook text CHECK (webhook IN ('github', 'gitlab', 'generic')),
   created_at integer NOT NULL,
   updated_at integer NOT NULL
 ) STRICT;
@@ -256,3 +258,13 @@ CREATE TABLE vault_headers (
   header text NOT NULL,
   created_at integer NOT NULL
 ) STRICT;
+
+CREATE TABLE webhook_deliveries (
+  pipeline_id text NOT NULL REFERENCES pipelines (id) ON DELETE CASCADE,
+  delivery text NOT NULL,
+  run_id text NOT NULL,
+  expires_at integer NOT NULL,
+  PRIMARY KEY (pipeline_id, delivery)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_deliveries_by_expiry ON webhook_deliveries (expires_at);

@@ -1,0 +1,26 @@
+/** Adds up the time inside the VM and nothing else. */
+export function createMeter(limitMs: number) {
+  let used = 0
+  let since: number | undefined
+  const isSpent = () => used + (since === undefined ? 0 : performance.now() - since) > limitMs
+  const stop = () => {
+    if (since !== undefined) used += performance.now() - since
+    since = undefined
+  }
+  const within = <T>(inside: boolean, act: () => T): T => {
+    const before = since !== undefined
+    stop()
+    if (inside) since = performance.now()
+    try {
+      return act()
+    } finally {
+      stop()
+      if (before) since = performance.now()
+    }
+  }
+  return {
+    isSpent,
+    run: <T>(act: () => T): T => within(true, act),
+    pause: <T>(act: () => T): T => within(false, act),
+  }
+}
