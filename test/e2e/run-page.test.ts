@@ -137,6 +137,21 @@ describe('the pages of pipelines and runs in Chromium', () => {
       ),
   )
 
+  testWith(missing, 'a pipeline is paused on its page, and taken up again', () =>
+    withPage(
+      async (page) => {
+        await page.goto(`${server.url}/pipelines/live`)
+        await page.getByRole('button', { name: 'Pause' }).click()
+        await page.getByText('nothing begins until').waitFor()
+        expect(await page.getByText('Run it now').count()).toBe(0)
+        expect((await fob(['pipeline', 'run', 'live', '-s', server.url])).err).toContain('paused')
+        await page.getByRole('button', { name: 'Take up again' }).click()
+        await page.getByText('Run it now').waitFor()
+      },
+      { javaScriptEnabled: false },
+    ),
+  )
+
   testWith(missing, 'a run is stopped on its page, without a script', async () => {
     const file = join(folder, 'endless.ts')
     writeFileSync(file, LIVE(join(folder, 'never')))

@@ -3,7 +3,7 @@ import { Fault } from '../../contract/fault.ts'
 import type { Pipeline } from '../pipelines/pipelines.ts'
 import type { RunRow } from '../runs/records.ts'
 import { renderPipeline, renderPipelines, renderRuns } from '../web/pipelines.ts'
-import { notFound } from './answer.ts'
+import { HttpError, notFound } from './answer.ts'
 import { appView, nextHref, toLine } from './app-view.ts'
 import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
@@ -40,15 +40,25 @@ export const pipelinePage: Handler = (call, services) => show(call, services, {}
 
 const forms = v.variant('do', [
   v.object({ do: v.literal('run'), csrf: v.string(), task: v.string(), args: v.string() }),
+  v.object({ do: v.literal('pause'), csrf: v.string() }),
+  v.object({ do: v.literal('unpause'), csrf: v.string() }),
 ])
 
 /** `POST /pipelines/:name`: what one of its buttons says. */
 export const pipelineSubmit: Handler = async (call, services) => {
-  const pipeline = await find(call, services)
   const asked = readFields(formOf(call), forms)
   if (!asked) {
     return await show(call, services, { problem: 'That form could not be read. Nothing was started.' }, 400)
   }
+  return asked.do === 'run' ? await start(call, services, asked) : await setPaused(call, services, asked.do)
+}
+
+async function start(
+  call: Call,
+  services: Services,
+  asked: { task: string; args: string },
+): Promise<Response> {
+  const pipeline = await find(call, services)
   try {
     const { runId } = await services.runs.start({
       tenantId: pipeline.tenantId,
@@ -64,6 +74,22 @@ export const pipelineSubmit: Handler = async (call, services) => {
     if (!(error instanceof Fault)) throw error
     return await show(call, services, { problem: `It was not started: ${error.message}.` }, 409)
   }
+}
+
+/** A pipeline is changed by who may write it, as through the API. */
+async function setPaused(call: Call, services: Services, asked: 'pause' | 'unpause'): Promise<Response> {
+  if (!call.principal.scopes.has('pipelines:write')) {
+    throw new HttpError(403, 'insufficient_scope', 'this needs the permission pipelines:write')
+  }
+  const pipeline = await services.pipelines.setPaused(
+    call.principal,
+    call.params.name ?? '',
+    asked === 'pause',
+  )
+  if (pipeline === undefined) throw notFound('pipeline')
+  services.audit.record({ ...by(call), action: `pipeline.${asked}`, target: pipeline.name })
+  const notice = pipeline.paused ? 'Paused: nothing begins until it is taken up again.' : 'Taken up again.'
+  return await show(call, services, { notice })
 }
 
 /** `GET /runs[?cursor=]` */
@@ -108,7 +134,7 @@ async function show(
     runs: items.map(toLine),
     olderHref: nextHref(call, 'before', next),
     mayRun: principal.scopes.has('runs:trigger'),
-    mayChange: false,
+    mayChange: principal.scopes.has('pipelines:write'),
   })
   return new Response(page.html, { status, headers: page.headers })
 }
