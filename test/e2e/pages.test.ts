@@ -14,7 +14,8 @@ import { chromiumPath, testWith } from '../support/parts.ts'
 const missing = chromiumPath() === undefined ? 'chromium' : undefined
 const WIDE = { width: 1280, height: 800 }
 /** What answers programs; every other route is a page, or a step on the way to one. */
-const FOR_PROGRAMS = /^\/(?:api|oauth|mcp|assets|\.well-known|health|openapi\.json)(?:\/|$)/
+const FOR_PROGRAMS =
+  /^\/(?:api|oauth|mcp|assets|\.well-known|health|openapi\.json)(?:\/|$)|^\/runs\/:id\/(?:events|log)$/
 
 let world: PageWorld
 const visited = new Set<string>()
@@ -98,8 +99,9 @@ async function findings(page: Page): Promise<string[]> {
   return found.findings
 }
 
-const FOCUSABLE = `[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea')]
-  .filter((e) => !e.disabled && e.getClientRects().length > 0)`
+const CONTROLS = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]'
+const FOCUSABLE = `[...document.querySelectorAll('${CONTROLS}')]
+  .filter((e) => !e.disabled && e.tabIndex >= 0 && e.getClientRects().length > 0)`
 
 /** Tab reaches every control, in the order of the document (radio buttons as one), and each shows where it is. */
 async function tabThrough(page: Page): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core'
 import { ADA } from './fob-server.ts'
 import { askForDevice, authorizeUrl, BOB, type PageVisitor, type PageWorld, signIn } from './page-world.ts'
+import { PIPELINE_PAGES } from './pipeline-pages.ts'
 
 /**
  * Every page that the server can show, each with the way to it that a person takes: by links, fields and
@@ -404,4 +405,4 @@ const REFUSALS: PageVisit[] = [
 ]
 
 /** In this order: later ones see what earlier ones made. */
-export const PAGES: readonly PageVisit[] = [...LOGIN, ...DEVICE, ...SETTINGS, ...REFUSALS]
+export const PAGES: readonly PageVisit[] = [...LOGIN, ...DEVICE, ...SETTINGS, ...PIPELINE_PAGES, ...REFUSALS]

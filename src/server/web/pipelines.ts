@@ -175,6 +175,7 @@ function older(href: string | undefined, text: string): Markup | '' {
 function sourceListing(source: string): Markup {
   const lines = source.replace(/\n$/, '').split('\n')
   return html`<pre class="source" tabindex="0" aria-labelledby="source"><code>${lines.map(
-    (line, index) => html`<span id="S${index + 1}"><a href="#S${index + 1}">${index + 1}</a>${line} </span>`,
+    (line, index) =>
+      html`<span id="S${index + 1}"><a href="#S${index + 1}" tabindex="-1">${index + 1}</a>${line} </span>`,
   )}</code></pre>`
 }

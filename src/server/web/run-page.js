@@ -190,6 +190,8 @@ function render(line) {
   if (line === marked) row.classList.add('marked')
   const link = document.createElement('a')
   link.href = `#L${line.number}`
+  // Whoever goes by keyboard has a hundred of them before the next control; the search gets there too.
+  link.tabIndex = -1
   link.textContent = String(line.number)
   const of = document.createElement('span')
   of.className = 'of'

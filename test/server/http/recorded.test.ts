@@ -8,6 +8,8 @@ import { ROUTES } from '../../../src/server/http/routes.ts'
 import { databasePath } from '../../../src/server/serve.ts'
 import { logIn } from '../../support/oauth-login.ts'
 import { httpBrowser } from '../../support/http-browser.ts'
+import { connectHost } from '../../support/mcp-client.ts'
+import { githubHeaders } from '../../support/webhook-signer.ts'
 import { type Company, openCompany, SCRIPT } from './company.ts'
 
 /** Every route that changes something, what it leaves in the audit log, and how it is made to. */
@@ -51,6 +53,16 @@ async function submit(path: string, button: string, fields: Json = {}): Promise<
 
 const setPipeline = () => ask('PUT', '/api/pipelines/p', { source: SCRIPT('x'), filename: 'p.ts' })
 const startRun = async () => (await setPipeline(), ask('POST', '/api/pipelines/p/run', {}))
+const startSlowRun = async () => {
+  const source = `const pipeline = async () => { await runtime.run({ name: 't', command: { path: 'sleep', args: ['30'] } }) }
+export { pipeline }`
+  await ask('PUT', '/api/pipelines/slow', { source, filename: 'slow.ts' })
+  return await ask('POST', '/api/pipelines/slow/run', {})
+}
+const setWebhook = async () => (
+  await setPipeline(),
+  await ask('PUT', '/api/pipelines/p/webhook', { provider: 'github' })
+)
 const makeToken = () =>
   ask('POST', '/api/auth/cli-tokens', { name: 'ci', scopes: ['runs:read'], allPipelines: true })
 const makeRunner = () => ask('POST', '/api/runners', { name: `runner-${crypto.randomUUID()}` })
@@ -202,13 +214,48 @@ const RECORDED: Record<string, [action: string, act: () => Promise<unknown>]> = 
   'POST /api/pipelines/:name/run': ['run.start', startRun],
   'POST /api/runs/:id/stop': [
     'run.stop',
+    async () => ask('POST', `/api/runs/${(await startSlowRun()).run_id}/stop`, {}),
+  ],
+  'POST /api/pipelines/:name/pause': [
+    'pipeline.pause',
     async () => {
-      const source = `const pipeline = async () => { await runtime.run({ name: 't', command: { path: 'sleep', args: ['30'] } }) }
-export { pipeline }`
-      await ask('PUT', '/api/pipelines/slow', { source, filename: 'slow.ts' })
-      await ask('POST', `/api/runs/${(await ask('POST', '/api/pipelines/slow/run', {})).run_id}/stop`, {})
+      await setPipeline()
+      await ask('POST', '/api/pipelines/p/pause', {})
+      await ask('POST', '/api/pipelines/p/unpause', {})
     },
   ],
+  'POST /api/pipelines/:name/unpause': [
+    'pipeline.unpause',
+    async () => (await setPipeline(), ask('POST', '/api/pipelines/p/unpause', {})),
+  ],
+  'PUT /api/pipelines/:name/webhook': ['webhook.set', setWebhook],
+  'DELETE /api/pipelines/:name/webhook': [
+    'webhook.rm',
+    async () => (await setWebhook(), ask('DELETE', '/api/pipelines/p/webhook')),
+  ],
+  'POST /api/webhooks/:pipeline': [
+    'run.start',
+    async () => {
+      const { secret = '' } = await setWebhook()
+      await ask('POST', '/api/webhooks/p', {}, githubHeaders('{}', secret, crypto.randomUUID()))
+    },
+  ],
+  'POST /mcp': [
+    'run.start',
+    async () => {
+      await setPipeline()
+      const { token = '' } = await ask('POST', '/api/auth/login', ADA, {})
+      const headers = { authorization: `Bearer ${token}` }
+      const host = await connectHost(`${company.server.url}/mcp`, { headers })
+      await host.call('run_pipeline', { name: 'p' })
+      await host.close()
+    },
+  ],
+  'POST /pipelines/:name': [
+    'run.start',
+    async () => (await setPipeline(), submit('/pipelines/p', 'Run', { task: '', args: '' })),
+  ],
+  'POST /runs/:id': ['run.stop', async () => submit(`/runs/${(await startSlowRun()).run_id}`, 'Stop')],
   'PUT /api/secrets/:key': ['secret.set', () => ask('PUT', '/api/secrets/KEY', { value: 'a long value' })],
   'DELETE /api/secrets/:key': [
     'secret.rm',
@@ -223,6 +270,7 @@ export { pipeline }`
 /** Changes nothing, or nothing that anybody could ask about later. */
 const NOT_RECORDED: Readonly<Record<string, string>> = {
   'POST /oauth/authorize': 'is refused: there is only GET',
+  'DELETE /mcp': 'is refused: there are no sessions to end',
   'POST /oauth/token':
     'hands out what a recorded consent allowed; a reuse that ends a login is recorded (below)',
   'POST /oauth/introspect': 'only reads',
