@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts'
 import type { Deps } from './deps.ts'
 import { chosenFormat } from './format.ts'
 import type { Globals, OutputFormat } from './globals.ts'
+import { printJson } from './output.ts'
 import { openProject } from './project.ts'
 
 /** What a command that talks to a server is given. */
@@ -18,6 +19,8 @@ export interface Client {
   format: OutputFormat
   /** One line of talk on stderr; nothing with `--silent`. */
   say: (text: string) => void
+  /** Says what was done, in words; with `-o json` also as an object on stdout. */
+  did: (what: object, words: string) => void
 }
 
 /** What a command about logins is given: the parts, before anything is decided or sent. */
@@ -81,7 +84,17 @@ export async function openClient(deps: Deps, globals: Globals): Promise<Client> 
     authorization: session.authorization,
     renewed: session.renewed,
   })
-  return { server: session.server.url, api, format: context.format, say: context.say }
+  const { format, say } = context
+  return {
+    server: session.server.url,
+    api,
+    format,
+    say,
+    did: (what, words) => {
+      if (format === 'json') printJson(deps.io, what)
+      say(words)
+    },
+  }
 }
 
 /** Where words go that nobody asked for. */

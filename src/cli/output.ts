@@ -34,6 +34,15 @@ export function printList<T>(
   }
 }
 
+/** Says on a terminal that a list has nothing in it, where silence would look like a mistake. */
+export function sayIfNone(
+  { format, say }: { format: OutputFormat; say: (text: string) => void },
+  rows: readonly unknown[],
+  what: string,
+): void {
+  if (format === 'table' && rows.length === 0) say(`no ${what} yet`)
+}
+
 /** Prints one thing on stdout: `name: value` lines, `name<TAB>value` lines, or a JSON object. */
 export function printRecord(
   io: Io,

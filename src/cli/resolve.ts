@@ -48,7 +48,9 @@ function child(group: Group, word: string, path: readonly string[]): Node {
   if (found !== undefined) return found
   const near = nearest(word, Object.keys(group.children))
   const typed = ['fob', ...path].join(' ')
-  throw new Fault('usage', `unknown command "${[...path, word].join(' ')}"`, {
+  // What is no word may be a token or a KEY=VALUE that slipped: it is not repeated.
+  const said = /^[a-z]{1,20}(?:-[a-z]{1,20}){0,3}$/i.test(word) ? ` "${[...path, word].join(' ')}"` : ''
+  throw new Fault('usage', `unknown command${said}`, {
     hint: near === undefined ? `run "${typed} --help" for the commands` : `did you mean "${typed} ${near}"?`,
   })
 }

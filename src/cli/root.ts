@@ -19,6 +19,7 @@ export async function runCommandLine(
 ): Promise<number> {
   try {
     if (argv[0] === '--version' || argv[0] === '-v') return await runCommandLine(['version'], deps, tree)
+    if (argv[0] === 'help') return await runCommandLine([...argv.slice(1), '--help'], deps, tree)
     const resolved = resolveCommand(tree, argv)
     if (
       wantsHelp(resolved.rest) ||

@@ -1,3 +1,4 @@
+import type { Secret } from '../../redact/secret.ts'
 import { stateOf } from '../../session/refresh.ts'
 import { nobodyHere, notLoggedIn, type Session } from '../../session/session.ts'
 import type { StoredLogin } from '../../store/store.ts'
@@ -9,7 +10,7 @@ import { printRecord } from '../output.ts'
 
 export const command = defineCommand({
   summary: 'Who am I (works offline)',
-  description: 'From what was stored at login. Only a token given for this call has to be asked about.',
+  description: 'From what was stored at login. Only a credential given for this call has to be asked about.',
   examples: ['fob whoami', 'fob whoami -o json'],
   flags: {},
   positionals: {},
@@ -23,7 +24,8 @@ export async function whoami(globals: Globals, deps: Deps): Promise<void> {
   const { presented, login } = session
   if (presented.kind === 'bearer') return whoseToken(session, context, deps)
   if (presented.kind === 'basic') {
-    return print(deps, context, { server: session.server.url, name: presented.credentials.username })
+    const { password, username } = presented.credentials
+    return whose(password, { username }, session, context, deps)
   }
   if (login === undefined) throw nobodyHere(session.server, await context.store.list())
   print(deps, context, {
@@ -35,16 +37,27 @@ export async function whoami(globals: Globals, deps: Deps): Promise<void> {
   warnOfExpiry(login, context, deps.clock.now())
 }
 
-/** Nothing is stored about a token from a flag or a variable, so its server is asked. */
 async function whoseToken(session: Session, context: Context, deps: Deps): Promise<void> {
-  const { profileOf } = await import('../../session/login.ts')
   const token = await session.bearer()
   if (token === undefined) throw notLoggedIn(session.server.url)
-  const profile = await profileOf(serverContext(deps, context, session.server.url), token, session.tenant)
+  return whose(token, {}, session, context, deps)
+}
+
+/** Nothing is stored about what came with the call (a flag, a variable, the address), so its server is asked. */
+async function whose(
+  token: Secret,
+  known: { username?: string },
+  session: Session,
+  context: Context,
+  deps: Deps,
+): Promise<void> {
+  const { profileOf } = await import('../../session/login.ts')
+  const server = serverContext(deps, context, session.server.url)
+  const profile = await profileOf(server, token, session.tenant, known)
   print(deps, context, {
     server: session.server.url,
     id: profile.id == null ? undefined : String(profile.id),
-    name: profile.name ?? undefined,
+    name: profile.name ?? known.username,
     email: profile.email ?? undefined,
     tenant: session.tenant ?? profile.tenant ?? undefined,
   })

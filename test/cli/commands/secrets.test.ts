@@ -15,6 +15,7 @@ function clientOf(answers: unknown[]) {
     server: 'http://localhost',
     format: 'table',
     say: (text: string) => void said.push(text),
+    did: (_what: object, words: string) => void said.push(words),
     api: {
       request: async (call: (typeof asked)[number]) => {
         asked.push(call)

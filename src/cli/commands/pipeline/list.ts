@@ -2,7 +2,7 @@ import { pipelineAnswer } from '../../../contract/api.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../listing.ts'
-import { printList } from '../../output.ts'
+import { printList, sayIfNone } from '../../output.ts'
 
 export const command = defineCommand({
   summary: 'List pipelines',
@@ -12,6 +12,7 @@ export const command = defineCommand({
   async run({ globals }, deps) {
     const client = await openClient(deps, globals)
     const pipelines = await fetchAll(client.api, '/api/pipelines', pipelineAnswer)
+    sayIfNone(client, pipelines, 'pipelines')
     printList(deps.io, client.format, pipelines, [
       { title: 'name', cell: (pipeline) => pipeline.name },
       { title: 'driver', cell: (pipeline) => pipeline.driver },

@@ -11,6 +11,6 @@ export const command = defineCommand({
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}`
     await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
-    client.say(`Deleted ${name}`)
+    client.did({ name, deleted: true }, `Deleted ${name}`)
   },
 })

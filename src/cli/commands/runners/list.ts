@@ -2,7 +2,7 @@ import { runnerAnswer } from '../../../contract/tokens.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../listing.ts'
-import { printList } from '../../output.ts'
+import { printList, sayIfNone } from '../../output.ts'
 
 export const command = defineCommand({
   summary: 'List runners',
@@ -12,6 +12,7 @@ export const command = defineCommand({
   async run({ globals }, deps) {
     const client = await openClient(deps, globals)
     const runners = await fetchAll(client.api, '/api/runners', runnerAnswer)
+    sayIfNone(client, runners, 'runners')
     printList(deps.io, client.format, runners, [
       { title: 'id', cell: (runner) => runner.id },
       { title: 'name', cell: (runner) => runner.name },

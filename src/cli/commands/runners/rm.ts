@@ -12,6 +12,6 @@ export const command = defineCommand({
     const client = await openClient(deps, globals)
     const path = `/api/runners/${encodeURIComponent(id)}`
     await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
-    client.say(`Deleted ${id}`)
+    client.did({ id, deleted: true }, `Deleted ${id}`)
   },
 })

@@ -3,7 +3,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../listing.ts'
-import { printList } from '../../output.ts'
+import { printList, sayIfNone } from '../../output.ts'
 
 export const command = defineCommand({
   summary: 'List runs, newest first',
@@ -21,6 +21,7 @@ export const command = defineCommand({
       query: { pipeline: flags.pipeline },
       limit,
     })
+    sayIfNone(client, runs, 'runs')
     printList(deps.io, client.format, runs, [
       { title: 'id', cell: (run) => run.id },
       { title: 'pipeline', cell: (run) => run.pipeline },

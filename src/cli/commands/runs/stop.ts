@@ -12,6 +12,6 @@ export const command = defineCommand({
     const client = await openClient(deps, globals)
     const path = `${runPath(id)}/stop`
     await client.api.request({ method: 'POST', path, schema: v.unknown() })
-    client.say(`Stopping ${id}`)
+    client.did({ id, stopping: true }, `Stopping ${id}`)
   },
 })

@@ -2,7 +2,7 @@ import { secretAnswer } from '../../../contract/api.ts'
 import { page } from '../../../contract/listing.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
-import { printList } from '../../output.ts'
+import { printList, sayIfNone } from '../../output.ts'
 
 export const command = defineCommand({
   summary: 'List the names of secrets',
@@ -19,6 +19,7 @@ export const command = defineCommand({
       query: { pipeline: flags.pipeline },
       schema: page(secretAnswer),
     })
+    sayIfNone(client, items, 'secrets')
     printList(deps.io, client.format, items, [
       { title: 'key', cell: (secret) => secret.key },
       {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
-import { placeName, placeQuery, scopeFlags } from './scope-flags.ts'
+import { placeName, placeOf, placeQuery, scopeFlags } from './scope-flags.ts'
 
 export const command = defineCommand({
   summary: 'Delete a secret',
@@ -16,6 +16,6 @@ export const command = defineCommand({
       query: placeQuery(flags),
       schema: v.unknown(),
     })
-    client.say(`Deleted ${key} ${placeName(flags)}`)
+    client.did({ key, ...placeOf(flags), deleted: true }, `Deleted ${key} ${placeName(flags)}`)
   },
 })

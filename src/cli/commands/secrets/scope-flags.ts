@@ -34,3 +34,8 @@ export function placeName({ pipeline, scope }: SecretPlaceFlags): string {
   if (scope !== undefined) return 'for the pipelines of all tenants'
   return pipeline === undefined ? 'for all pipelines' : `for ${pipeline}`
 }
+
+/** The same for `-o json`, in the words of `fob secrets list`. */
+export function placeOf({ pipeline, scope }: SecretPlaceFlags): { scope: string; pipeline: string | null } {
+  return { scope: scope ?? (pipeline === undefined ? 'global' : 'pipeline'), pipeline: pipeline ?? null }
+}

@@ -8,7 +8,7 @@ import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
 import { parseKeyValues } from '../../key-values.ts'
 import { readSecret } from '../../read-secret.ts'
-import { placeName, placeQuery, scopeFlags, type SecretPlaceFlags } from './scope-flags.ts'
+import { placeName, placeOf, placeQuery, scopeFlags, type SecretPlaceFlags } from './scope-flags.ts'
 
 export const command = defineCommand({
   summary: 'Set a secret',
@@ -54,7 +54,14 @@ export async function setSecret({ key, value, place, allowShort }: SetSecret, cl
     body: { value: sendable(value), ...(allowShort ? { allowShort } : {}) },
     schema: v.unknown(),
   })
-  client.say(`Set ${key} ${placeName(place)}`)
+  warnOfBlanks(key, value, client)
+  client.did({ key, ...placeOf(place), set: true }, `Set ${key} ${placeName(place)}`)
+}
+
+/** Blanks at the ends are most often a slip of copying, and nobody can look at the value later. */
+function warnOfBlanks(key: string, value: Secret, { say }: Client): void {
+  if (!value.isText || !/^[ \t]|[ \t]\r?\n?$/.test(value.reveal())) return
+  say(`warning: the value of ${key} begins or ends with blanks, which are part of it now`)
 }
 
 /** Bytes that are not text cross the wire as base64. */

@@ -38,6 +38,7 @@ export const command = defineCommand({
         name: flags.name,
         data: flags.data,
         tenant: globals.tenant,
+        silent: globals.silent,
       },
       deps,
     )
@@ -56,9 +57,13 @@ export interface AddUser {
   data: string | undefined
   /** A slug; undefined: the default tenant. */
   tenant: string | undefined
+  silent?: boolean
 }
 
-export async function addUser({ data, tenant: slug, ...account }: AddUser, deps: Deps): Promise<void> {
+export async function addUser(
+  { data, tenant: slug, silent, ...account }: AddUser,
+  deps: Deps,
+): Promise<void> {
   const user = await onData(deps, { data, create: true }, async ({ accounts, tenants, audit }) => {
     const tenant = slug === undefined ? undefined : await tenants.get(slug)
     const added = await accounts.addLocal({ ...account, tenant })
@@ -67,5 +72,5 @@ export async function addUser({ data, tenant: slug, ...account }: AddUser, deps:
     audit.record({ tenantId: added.tenant.id, actor: 'console', action: 'user.add', target, details })
     return added
   })
-  deps.io.stderr.write(`Added ${user.email} (${user.role} of ${user.tenant.slug})\n`)
+  if (silent !== true) deps.io.stderr.write(`Added ${user.email} (${user.role} of ${user.tenant.slug})\n`)
 }

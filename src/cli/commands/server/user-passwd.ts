@@ -26,6 +26,7 @@ export const command = defineCommand({
       const target = user && `${user.provider}:${user.subject}`
       audit.record({ tenantId, actor: 'console', action: 'user.passwd', target: target ?? null })
     })
-    deps.io.stderr.write(`Changed the password of ${email}; its sessions and tokens have ended\n`)
+    if (!globals.silent)
+      deps.io.stderr.write(`Changed the password of ${email}; its sessions and tokens have ended\n`)
   },
 })

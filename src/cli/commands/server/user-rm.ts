@@ -6,7 +6,7 @@ export const command = defineCommand({
   examples: ['fob server user rm ada@example.com'],
   flags: { data: dataFlag },
   positionals: { email: { arity: 'required', description: 'whose account' } },
-  async run({ flags, positionals: { email } }, deps) {
+  async run({ flags, positionals: { email }, globals }, deps) {
     await onData(deps, { data: flags.data }, async ({ accounts, audit }) => {
       const user = await accounts.byEmail(email)
       await accounts.remove(email)
@@ -14,6 +14,6 @@ export const command = defineCommand({
       const target = user && `${user.provider}:${user.subject}`
       audit.record({ tenantId, actor: 'console', action: 'user.rm', target: target ?? null })
     })
-    deps.io.stderr.write(`Removed ${email}\n`)
+    if (!globals.silent) deps.io.stderr.write(`Removed ${email}\n`)
   },
 })

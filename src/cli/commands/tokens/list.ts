@@ -2,7 +2,7 @@ import { type TokenAnswer, tokenAnswer } from '../../../contract/tokens.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../listing.ts'
-import { printList } from '../../output.ts'
+import { printList, sayIfNone } from '../../output.ts'
 
 export const command = defineCommand({
   summary: 'List your tokens',
@@ -13,6 +13,7 @@ export const command = defineCommand({
   async run({ globals }, deps) {
     const client = await openClient(deps, globals)
     const tokens = await fetchAll(client.api, '/api/auth/cli-tokens', tokenAnswer)
+    sayIfNone(client, tokens, 'tokens')
     printList(deps.io, client.format, tokens, [
       { title: 'id', cell: (token) => token.id },
       { title: 'name', cell: (token) => token.name },

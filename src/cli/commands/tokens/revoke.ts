@@ -12,6 +12,6 @@ export const command = defineCommand({
     const client = await openClient(deps, globals)
     const path = `/api/auth/cli-tokens/${encodeURIComponent(id)}`
     await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
-    client.say(`Revoked ${id}`)
+    client.did({ id, revoked: true }, `Revoked ${id}`)
   },
 })
