@@ -21,6 +21,7 @@ export interface Client {
   say: (text: string) => void
   /** Says what was done, in words; with `-o json` also as an object on stdout. */
   did: (what: object, words: string) => void
+  silent: boolean
 }
 
 /** What a command about logins is given: the parts, before anything is decided or sent. */
@@ -38,8 +39,15 @@ export interface Context {
   session: () => Promise<Session>
 }
 
-/** Reads the settings; everything else waits until it is asked for, so that fast commands stay fast. */
-export async function openContext(deps: Deps, globals: Globals): Promise<Context> {
+/**
+ * Reads the settings; everything else waits until it is asked for, so that fast commands stay fast.
+ * @param options.stored false: what rests on this machine is not even looked at, only what the call was given
+ */
+export async function openContext(
+  deps: Deps,
+  globals: Globals,
+  { stored = true }: { stored?: boolean } = {},
+): Promise<Context> {
   const { io, env, clock, fetch, signal, home } = deps
   const settings = await readSettings(home)
   const store = openStore({ home, env, authConfig: globals.authConfig, clock, signal })
@@ -63,11 +71,11 @@ export async function openContext(deps: Deps, globals: Globals): Promise<Context
         env,
         project: await project(),
         settings,
-        stored: () => store.list(),
+        stored: async () => (stored ? store.list() : []),
       })
     },
     session: async () => {
-      const world = { env, store, clock, fetch, signal, warn: say }
+      const world = { env, store: stored ? store : undefined, clock, fetch, signal, warn: say }
       return openSession({ flags: globals, settings, project: await project(), ...world })
     },
   }
@@ -76,7 +84,16 @@ export async function openContext(deps: Deps, globals: Globals): Promise<Context
 /** @throws Fault `usage` or `config` on contradictory input. Sends nothing yet. */
 export async function openClient(deps: Deps, globals: Globals): Promise<Client> {
   const context = await openContext(deps, globals)
-  const session = await context.session()
+  return clientOf(deps, globals, context, await context.session())
+}
+
+/** A client for a session that is open already. */
+export async function clientOf(
+  deps: Deps,
+  globals: Globals,
+  context: Context,
+  session: Session,
+): Promise<Client> {
   const { openApi } = await import('../session/api.ts')
   const api = openApi({
     ...serverContext(deps, context, session.server.url),
@@ -90,6 +107,7 @@ export async function openClient(deps: Deps, globals: Globals): Promise<Client> 
     api,
     format,
     say,
+    silent: globals.silent,
     did: (what, words) => {
       if (format === 'json') printJson(deps.io, what)
       say(words)

@@ -1,83 +1,93 @@
-import * as v from 'valibot'
-import { type RunEvent, runEventSchema } from '../contract/events.ts'
+import type { RunEvent } from '../contract/events.ts'
 import { Fault } from '../contract/fault.ts'
+import { printable } from '../platform/text.ts'
+import { followEvents } from '../session/follow.ts'
 import type { Client } from './client.ts'
 import type { Deps } from './deps.ts'
-import { printable } from '../platform/text.ts'
 import { toJson } from './output.ts'
+import { type Progress, startProgress } from './progress.ts'
+import { runPath } from './run-path.ts'
 import { terminalFilter } from './terminal-safe.ts'
 
-/** A broken stream is taken up again this many times in a row without a new event. */
-const MAX_RECONNECTS = 5
-const RECONNECT_BASE_MS = 500
-
 /**
- * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A broken connection
- * is taken up again after the last event seen, so no line is lost or doubled.
+ * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A connection that breaks
+ * is taken up again, and no line is lost or doubled.
  * @returns the run's exit code, 0 or 1
  * @throws Fault `unreachable` when the stream stays broken, `interrupted` on Ctrl-C; the run itself goes on
  */
 export async function followRun(client: Client, deps: Deps, runId: string): Promise<number> {
-  const show = presenter(client, deps)
-  let lastId = '0'
-  let failures = 0
-  while (true) {
-    try {
-      const path = `/api/runs/${encodeURIComponent(runId)}/events`
-      for await (const message of client.api.events({ path, lastEventId: lastId, signal: deps.signal })) {
-        const event = parseEvent(message.type, message.data)
-        lastId = message.id ?? lastId
-        failures = 0
-        if (event === undefined) continue
-        show(event, lastId)
-        if (event.type === 'exit') return event.data.code
-      }
-    } catch (error) {
-      if (deps.signal.aborted) throw detached(runId)
-      const lost = error instanceof Fault && (error.code === 'unreachable' || error.code === 'server_error')
-      if (!lost) throw error
-      if (failures >= MAX_RECONNECTS) throw lostTrack(error, runId)
+  const progress = startProgress(deps, client.format !== 'json' && !client.silent)
+  const show = presenter(client, deps, progress)
+  try {
+    for await (const event of eventsOf(client, deps, runId, progress)) {
+      show(event)
+      if (event.type === 'exit') return event.data.code
     }
-    if (failures >= MAX_RECONNECTS) throw lostTrack(undefined, runId)
-    await deps.clock.sleep(RECONNECT_BASE_MS * 2 ** failures, deps.signal).catch(() => {
-      throw detached(runId)
-    })
-    failures += 1
+    throw new Error('a run that is followed ends with its exit')
+  } catch (error) {
+    throw goesOn(error, runId, deps.signal)
+  } finally {
+    progress.end()
   }
 }
 
-/** Undefined for a kind of event that this version does not know: fields and kinds are only ever added. */
-function parseEvent(type: string, data: unknown): RunEvent | undefined {
-  const parsed = v.safeParse(runEventSchema, { type, data })
-  return parsed.success ? parsed.output : undefined
+/**
+ * Prints what a run has printed so far, and does not wait for more.
+ * @throws Fault as `followRun` does
+ */
+export async function printLogSoFar(client: Client, deps: Deps, runId: string): Promise<void> {
+  // The log as a text ends where it stands now, and the events do not say where that is.
+  let left = 0
+  for await (const piece of client.api.text({ path: `${runPath(runId)}/log`, signal: deps.signal })) {
+    left += piece.length
+  }
+  if (left === 0) return
+  const progress = startProgress(deps, false)
+  const show = presenter(client, deps, progress)
+  for await (const event of eventsOf(client, deps, runId, progress)) {
+    show(event)
+    if (event.type === 'log') left -= event.data.data.length
+    if (left <= 0) return
+  }
+}
+
+function eventsOf({ api, say }: Client, { clock, signal }: Deps, runId: string, progress: Progress) {
+  const onLost = () =>
+    progress.around('the connection was lost; taking it up again\n', (text) => say(text.trimEnd()))
+  return followEvents({ api, path: runPath(runId), clock, signal, onLost })
 }
 
 const TASK_SIGN = { running: '▶', success: '✓', failure: '✗', abort: '■', error: '✗' } as const
 
-function presenter(client: Client, { io }: Deps): (event: RunEvent, id: string) => void {
-  if (client.format === 'json')
-    return (event, id) => io.stdout.write(`${toJson({ id: Number(id), ...event })}\n`)
+function presenter(
+  client: Client,
+  { io }: Deps,
+  progress: Progress,
+): (event: RunEvent & { id: number }) => void {
+  if (client.format === 'json') return ({ id, ...event }) => io.stdout.write(`${toJson({ id, ...event })}\n`)
   const pass = { push: (text: string) => text }
   const filters = {
     stdout: io.stdout.isTerminal ? terminalFilter() : pass,
     stderr: io.stderr.isTerminal ? terminalFilter() : pass,
   }
+  const say = (line: string) => progress.around(`${line}\n`, () => client.say(line))
   return (event) => {
     switch (event.type) {
       case 'log': {
         const { stream, data } = event.data
-        io[stream].write(filters[stream].push(data))
-        return
+        return progress.around(filters[stream].push(data), (text) => io[stream].write(text))
       }
       case 'task': {
         const { name, status, code } = event.data
         const detail = code === undefined || code === 0 ? '' : ` (exit code ${code})`
-        return client.say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
+        progress.task(status)
+        return say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
       }
       case 'run':
         return
       case 'exit': {
         const { message, code } = event.data
+        progress.end()
         if (message !== undefined) io.stderr.write(`${printable(message)}\n`)
         return client.say(code === 0 ? '✓ the run succeeded' : '✗ the run failed')
       }
@@ -85,15 +95,12 @@ function presenter(client: Client, { io }: Deps): (event: RunEvent, id: string) 
   }
 }
 
-function detached(runId: string): Fault {
-  return new Fault('interrupted', 'interrupted; the run goes on', {
-    hint: `follow it again with "fob runs logs ${runId} -f", or end it with "fob runs stop ${runId}"`,
-  })
-}
-
-function lostTrack(cause: unknown, runId: string): Fault {
-  return new Fault('unreachable', 'the connection to the server was lost; the run may go on', {
-    hint: `follow it again with "fob runs logs ${runId} -f"`,
-    cause,
-  })
+/** What ended the following did not end the run: says so, and how to go on or to end it. */
+function goesOn(error: unknown, runId: string, signal: AbortSignal): unknown {
+  const hint = `follow it again with "fob runs logs ${runId} -f", or end it with "fob runs stop ${runId}"`
+  if (signal.aborted) return new Fault('interrupted', 'interrupted; the run goes on', { hint })
+  if (!(error instanceof Fault)) return error
+  // The server's own words about logging in are a text of their own.
+  const message = error.message.includes('\n') ? error.message : `${error.message}; the run may go on`
+  return new Fault(error.code, message, { hint, cause: error.cause })
 }

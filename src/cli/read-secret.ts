@@ -1,12 +1,17 @@
 import { Fault } from '../contract/fault.ts'
+import type { Env } from '../platform/process.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Deps } from './deps.ts'
 import type { Globals } from './globals.ts'
 
 /** Where a person can be asked: at a terminal, unless told not to. */
 export function isInteractive({ io, env }: Deps, globals: Globals): boolean {
-  const told = globals.noInput || (env.CI !== undefined && env.CI !== '' && env.CI !== 'false')
-  return io.stdin.isTerminal && io.stderr.isTerminal && !told
+  return io.stdin.isTerminal && io.stderr.isTerminal && !globals.noInput && !isCi(env)
+}
+
+/** Nobody sits at the terminals of a CI system, and all of them say that they are one. */
+export function isCi({ CI }: Env): boolean {
+  return CI !== undefined && CI !== '' && CI !== 'false'
 }
 
 export interface SecretQuestion {

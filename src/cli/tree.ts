@@ -26,7 +26,6 @@ const login = leaf('Log in to a server', () => import('./commands/auth/login.ts'
 const status = leaf('Show every stored login', () => import('./commands/auth/status.ts'))
 const refresh = leaf('Renew the login now', () => import('./commands/auth/refresh.ts'))
 const logout = leaf('Revoke and forget a login', () => import('./commands/auth/logout.ts'))
-const pipelineRun = leaf('Run a pipeline and follow its log', () => import('./commands/pipeline/run.ts'))
 
 export const TREE: Group = group('Every way a credential can reach a command line', {
   auth: group('Log in, log out, hand tokens on', {
@@ -53,12 +52,13 @@ export const TREE: Group = group('Every way a credential can reach a command lin
     set: leaf('Upload a pipeline', () => import('./commands/pipeline/set.ts')),
     list: leaf('List pipelines', () => import('./commands/pipeline/list.ts')),
     show: leaf('Show one pipeline', () => import('./commands/pipeline/show.ts')),
-    run: pipelineRun,
+    run: leaf('Run a pipeline and follow its log', () => import('./commands/pipeline/run.ts')),
     pause: leaf('Let no run of a pipeline begin', () => import('./commands/pipeline/pause.ts')),
     unpause: leaf('Let a pipeline run again', () => import('./commands/pipeline/unpause.ts')),
     webhook: leaf('Let a webhook begin runs', () => import('./commands/pipeline/webhook.ts')),
     rm: leaf('Delete a pipeline', () => import('./commands/pipeline/rm.ts')),
   }),
+  run: leaf('Run a pipeline without a login or a prompt', () => import('./commands/run.ts')),
   tokens: group('Scoped tokens for programs (ci_…)', {
     create: leaf('Make a scoped token for a program', () => import('./commands/tokens/create.ts')),
     list: leaf('List your tokens', () => import('./commands/tokens/list.ts')),
@@ -112,7 +112,6 @@ export const TREE: Group = group('Every way a credential can reach a command lin
   },
   version: leaf('Print the version', () => import('./commands/version.ts')),
   login: alias(login),
-  run: alias(pipelineRun),
   profile: {
     ...group('Other names for auth commands', { login, status, refresh, logout }),
     hidden: true,

@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts'
 import { fetchFailure, isLoopbackHost } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
 import { parseJson, refusedBy } from './answers.ts'
-import { readEvents, type ServerEvent } from './events.ts'
+import { readEvents, readText, type ServerEvent } from './events.ts'
 
 /** Calls to a server's API, with the credential, the tenant, a deadline, and faults for every refusal. */
 export interface Api {
@@ -23,6 +23,8 @@ export interface Api {
   }): Promise<T>
   /** Server-sent events until the server ends them. Connecting again is the caller's matter. */
   events(call: { path: string; lastEventId?: string; signal: AbortSignal }): AsyncIterable<ServerEvent>
+  /** A text that can be large, in pieces. */
+  text(call: { path: string; signal: AbortSignal }): AsyncIterable<string>
 }
 
 export interface ApiOptions {
@@ -81,6 +83,17 @@ export function openApi(options: ApiOptions): Api {
     return second
   }
 
+  const stream = (path: string, headers: Record<string, string>, signal: AbortSignal) => {
+    const outer = AbortSignal.any([options.signal, signal])
+    const connect = (within: AbortSignal) =>
+      reach(server, outer, async () => {
+        const response = await send({ method: 'GET', url: callUrl(server, path), headers, signal: within })
+        if (!response.ok) throw refusedBy(server, response.status, await response.text())
+        return response
+      })
+    return { server, connect, clock, signal: outer }
+  }
+
   return {
     request: async ({ method, path, query, body, schema, signal }) => {
       const url = callUrl(server, path, query)
@@ -112,19 +125,11 @@ export function openApi(options: ApiOptions): Api {
     },
 
     events: ({ path, lastEventId, signal }) => {
-      const outer = AbortSignal.any([options.signal, signal])
-      const connect = (within: AbortSignal) =>
-        reach(server, outer, async () => {
-          const headers = {
-            accept: 'text/event-stream',
-            ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
-          }
-          const response = await send({ method: 'GET', url: callUrl(server, path), headers, signal: within })
-          if (!response.ok) throw refusedBy(server, response.status, await response.text())
-          return response
-        })
-      return readEvents({ server, connect, clock, signal: outer })
+      const last = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+      return readEvents(stream(path, { accept: 'text/event-stream', ...last }, signal))
     },
+
+    text: ({ path, signal }) => readText(stream(path, { accept: 'text/plain' }, signal)),
   }
 }
 

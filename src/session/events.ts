@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT_MS = 30_000
 const SILENCE_MS = 90_000
 const MAX_EVENT_CHARS = 8 * 1024 * 1024
 
-export interface EventStream {
+export interface Stream {
   server: string
   connect: (signal: AbortSignal) => Promise<Response>
   clock: Clock
@@ -28,15 +28,8 @@ export interface EventStream {
  * @throws Fault `unreachable` when the connection breaks or goes silent, `server_error` when what comes is
  * no event stream; the signal's reason.
  */
-export async function* readEvents({
-  server,
-  connect,
-  clock,
-  signal,
-}: EventStream): AsyncGenerator<ServerEvent> {
+export async function* readEvents({ server, connect, ...wait }: Stream): AsyncGenerator<ServerEvent> {
   const { createParser } = await import('eventsource-parser')
-  const end = new AbortController()
-  const within = AbortSignal.any([signal, end.signal])
   const waiting: ServerEvent[] = []
   const parser = createParser({
     maxBufferSize: MAX_EVENT_CHARS,
@@ -47,22 +40,37 @@ export async function* readEvents({
       if (error.type === 'max-buffer-size-exceeded') throw notEvents(server)
     },
   })
+  const connectToEvents = async (within: AbortSignal) => {
+    const response = await connect(within)
+    if ((response.headers.get('content-type') ?? '').startsWith('text/event-stream')) return response
+    throw notEvents(server)
+  }
+  const decoder = new TextDecoder()
+  for await (const chunk of readChunks({ server, connect: connectToEvents, ...wait })) {
+    parser.feed(decoder.decode(chunk, { stream: true }))
+    yield* waiting.splice(0)
+  }
+}
+
+/** A text in pieces, as they come. @throws as `readEvents` does */
+export async function* readText(stream: Stream): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  for await (const chunk of readChunks(stream)) yield decoder.decode(chunk, { stream: true })
+}
+
+/** A body in pieces, none of which is long in coming. Leaving the loop closes the connection. */
+async function* readChunks({ server, connect, clock, signal }: Stream): AsyncGenerator<Uint8Array> {
+  const end = new AbortController()
+  const within = AbortSignal.any([signal, end.signal])
   try {
     const wait = { server, clock, signal }
     const response = await inTime(connect(within), CONNECT_TIMEOUT_MS, wait)
-    if (
-      response.body === null ||
-      !(response.headers.get('content-type') ?? '').startsWith('text/event-stream')
-    ) {
-      throw notEvents(server)
-    }
+    if (response.body === null) return
     const reader = response.body.getReader()
-    const decoder = new TextDecoder()
     for (;;) {
       const { done, value } = await inTime(reader.read(), SILENCE_MS, wait)
       if (done) return
-      parser.feed(decoder.decode(value, { stream: true }))
-      yield* waiting.splice(0)
+      yield value
     }
   } finally {
     end.abort(new Error('the stream was left'))

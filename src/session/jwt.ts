@@ -33,6 +33,22 @@ export function jwtExpiry(token: Secret): number | undefined {
   return exp !== undefined && exp > 0 && exp < 8.64e12 ? exp * 1000 : undefined
 }
 
+const DAY_MS = 24 * 3_600_000
+/** S128. */
+const ENDS_SOON_MS = 7 * DAY_MS
+
+/** A warning about a token that ends within 7 days; undefined for any other. @param now milliseconds since 1970 */
+export function endsSoon(expiresAt: number | undefined, now: number): string | undefined {
+  if (expiresAt === undefined || expiresAt <= now || expiresAt - now > ENDS_SOON_MS) return undefined
+  return `warning: this token ends in ${timeLeft(expiresAt - now)}, at ${new Date(expiresAt).toISOString()}`
+}
+
+function timeLeft(ms: number): string {
+  const hours = Math.floor(ms / 3_600_000)
+  if (hours < 1) return 'less than an hour'
+  return hours < 48 ? `${hours} h` : `${Math.floor(ms / DAY_MS)} days`
+}
+
 function decodePart(part: string): unknown {
   try {
     return JSON.parse(Buffer.from(part, 'base64url').toString())

@@ -91,9 +91,46 @@ export type Presented =
   | { kind: 'basic'; credentials: BasicCredentials }
   | { kind: 'none' }
 
+/** A token that was given to this call: as it is, not held to any shape yet. */
+export interface HandedIn {
+  value: string
+  source: string
+  jwt: boolean
+}
+
 /**
- * The one order of all commands (R9): `--auth-token` or `--jwt-token`, `FOB_TOKEN`, `FOB_JWT_TOKEN`,
- * `CI_AUTH_TOKEN`, the stored credential, Basic credentials in the URL.
+ * The first in the order of R9: `--auth-token` or `--jwt-token`, `FOB_TOKEN`, `FOB_JWT_TOKEN`, `CI_AUTH_TOKEN`.
+ * @throws Fault `usage` when both flags are given
+ */
+export function handedInToken(input: {
+  authToken: string | undefined
+  jwtToken: string | undefined
+  env: Env
+}): HandedIn | undefined {
+  const { authToken, jwtToken, env } = input
+  if (authToken !== undefined && jwtToken !== undefined) {
+    throw new Fault('usage', 'give --auth-token or --jwt-token, not both')
+  }
+  const candidates = [
+    { value: authToken, source: '--auth-token', jwt: false },
+    { value: jwtToken, source: '--jwt-token', jwt: true },
+    { value: env.FOB_TOKEN || undefined, source: 'FOB_TOKEN', jwt: false },
+    { value: env.FOB_JWT_TOKEN || undefined, source: 'FOB_JWT_TOKEN', jwt: true },
+    { value: env.CI_AUTH_TOKEN || undefined, source: 'CI_AUTH_TOKEN', jwt: false },
+  ]
+  for (const { value, ...more } of candidates) if (value !== undefined) return { value, ...more }
+  return undefined
+}
+
+/** @throws Fault `usage` when it is misshapen, `credentials_expired` for a JWT that has run out */
+export function usableToken({ value, source, jwt }: HandedIn, now: number): Secret {
+  const token = parseToken(value, source)
+  if (jwt) requireUsableJwt(token, source, now)
+  return token
+}
+
+/**
+ * The one order of all commands (R9): what was handed in, the stored credential, Basic credentials in the URL.
  * @throws Fault `usage` when both flags are given or a token is misshapen; `credentials_expired` for a JWT
  * that has run out.
  */
@@ -105,22 +142,9 @@ export function resolvePresented(input: {
   basic: BasicCredentials | undefined
   now: number
 }): Presented {
-  const { authToken, jwtToken, env, now } = input
-  if (authToken !== undefined && jwtToken !== undefined) {
-    throw new Fault('usage', 'give --auth-token or --jwt-token, not both')
-  }
-  const candidates = [
-    { value: authToken, source: '--auth-token', jwt: false },
-    { value: jwtToken, source: '--jwt-token', jwt: true },
-    { value: env.FOB_TOKEN || undefined, source: 'FOB_TOKEN', jwt: false },
-    { value: env.FOB_JWT_TOKEN || undefined, source: 'FOB_JWT_TOKEN', jwt: true },
-    { value: env.CI_AUTH_TOKEN || undefined, source: 'CI_AUTH_TOKEN', jwt: false },
-  ]
-  for (const { value, source, jwt } of candidates) {
-    if (value === undefined) continue
-    const token = parseToken(value, source)
-    if (jwt) requireUsableJwt(token, source, now)
-    return { kind: 'bearer', token, source }
+  const given = handedInToken(input)
+  if (given !== undefined) {
+    return { kind: 'bearer', token: usableToken(given, input.now), source: given.source }
   }
   if (input.hasStored) return { kind: 'stored' }
   return input.basic === undefined ? { kind: 'none' } : { kind: 'basic', credentials: input.basic }

@@ -33,7 +33,8 @@ export interface SessionOptions {
   settings: Settings
   /** What the folder's `.fob.toml` says, if the user trusts it. */
   project?: ProjectChoice | undefined
-  store: Store
+  /** Undefined: stored logins are not looked at. */
+  store: Store | undefined
   clock: Clock
   fetch: typeof fetch
   signal: AbortSignal
@@ -75,7 +76,7 @@ export interface Session extends Authorization {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { flags, env, settings, store, clock } = options
-  const logins = await store.list()
+  const logins = (await store?.list()) ?? []
   const stored = async () => logins
   const server = await resolveServer({
     flag: flags.server,
@@ -105,7 +106,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     presented,
     login,
     accountSource,
-    ...presentedAuthorization(presented, login, options),
+    ...presentedAuthorization(presented, login, store && { ...options, store }),
   }
 }
 
@@ -151,7 +152,7 @@ export function nobodyHere({ url, source }: ServerChoice, logins: readonly Store
 function presentedAuthorization(
   presented: Presented,
   login: StoredLogin | undefined,
-  context: RefreshContext,
+  context: RefreshContext | undefined,
 ): Authorization {
   switch (presented.kind) {
     case 'bearer': {
@@ -164,7 +165,7 @@ function presentedAuthorization(
       return { bearer, authorization: async () => authorizationOf(password, username), renewed: never }
     }
     case 'stored':
-      if (login !== undefined) return storedAuthorization(login, context)
+      if (login !== undefined && context !== undefined) return storedAuthorization(login, context)
       break
     case 'none':
       break

@@ -14,6 +14,8 @@ const schema = v.looseObject({
   output: v.optional(v.string()),
   /** Whether requests with a `ci_` token are signed. */
   sign: v.optional(v.boolean()),
+  /** What `fob run` runs when it is told no name. */
+  run: v.optional(v.looseObject({ pipeline: v.optional(v.string()) })),
   servers: v.optional(v.record(v.string(), v.looseObject({ tenant: v.optional(v.string()) }))),
 })
 export type Settings = v.InferOutput<typeof schema>

@@ -2,7 +2,7 @@ import { Fault } from '../../../contract/fault.ts'
 import type { TokenSet } from '../../../flows/flow.ts'
 import { orAborted } from '../../../platform/lines.ts'
 import type { Secret } from '../../../redact/secret.ts'
-import { jwtExpiry, requireUsableJwt } from '../../../session/jwt.ts'
+import { endsSoon, jwtExpiry, requireUsableJwt } from '../../../session/jwt.ts'
 import { parseToken } from '../../../session/resolve.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
@@ -13,9 +13,6 @@ import type { HandedInWay } from './login-way.ts'
 
 const MAX_TOKEN_BYTES = 64 * 1024
 const MAX_PASSWORD_BYTES = 4096
-const DAY_MS = 24 * 3_600_000
-/** S128. */
-const ENDS_SOON_MS = 7 * DAY_MS
 
 export interface HandedIn {
   kind: 'token' | 'basic'
@@ -43,9 +40,8 @@ export async function readHandedIn(
     )
   }
   const expiresAt = jwtExpiry(token)
-  if (expiresAt !== undefined && expiresAt > now && expiresAt - now <= ENDS_SOON_MS) {
-    say(`warning: this token ends in ${timeLeft(expiresAt - now)}, at ${new Date(expiresAt).toISOString()}`)
-  }
+  const warning = endsSoon(expiresAt, now)
+  if (warning !== undefined) say(warning)
   return { kind: 'token', tokens: asTokens(token, expiresAt) }
 }
 
@@ -93,10 +89,4 @@ async function readBasic(
 
 function asTokens(accessToken: Secret, expiresAt: number | undefined): TokenSet {
   return { accessToken, scopes: [], tokenType: 'bearer', ...(expiresAt === undefined ? {} : { expiresAt }) }
-}
-
-function timeLeft(ms: number): string {
-  const hours = Math.floor(ms / 3_600_000)
-  if (hours < 1) return 'less than an hour'
-  return hours < 48 ? `${hours} h` : `${Math.floor(ms / DAY_MS)} days`
 }

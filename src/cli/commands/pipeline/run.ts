@@ -2,11 +2,28 @@ import * as v from 'valibot'
 import { runStarted } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { type Client, openClient } from '../../client.ts'
-import { defineCommand } from '../../command.ts'
+import { defineCommand, type Flags } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { followRun } from '../../follow.ts'
 import { parseKeyValues } from '../../key-values.ts'
 import { printRecord } from '../../output.ts'
+import { readTask } from '../../read-task.ts'
+
+/** Those of `fob run` too. */
+export const RUN_FLAGS = {
+  task: {
+    type: 'string',
+    value: 'TEXT',
+    description: 'reaches the script as pipelineContext.task; "-" reads it from standard input',
+  },
+  'global-secret': {
+    type: 'strings',
+    value: 'KEY=VALUE',
+    description:
+      'first set a secret for all pipelines (better: fob secrets set KEY, which no process list shows)',
+  },
+  detach: { type: 'boolean', short: 'd', description: 'print the ID of the run and leave' },
+} as const satisfies Flags
 
 export const command = defineCommand({
   summary: 'Run a pipeline and follow its log',
@@ -14,18 +31,9 @@ export const command = defineCommand({
   examples: [
     'fob pipeline run deploy',
     'fob pipeline run deploy staging --task "roll back"',
-    'fob run deploy --detach -o json',
+    'fob pipeline run deploy --detach -o json',
   ],
-  flags: {
-    task: { type: 'string', value: 'TEXT', description: 'reaches the script as pipelineContext.task' },
-    'global-secret': {
-      type: 'strings',
-      value: 'KEY=VALUE',
-      description:
-        'first set a secret for all pipelines (better: fob secrets set KEY, which no process list shows)',
-    },
-    detach: { type: 'boolean', short: 'd', description: 'print the ID of the run and leave' },
-  },
+  flags: RUN_FLAGS,
   positionals: {
     name: { arity: 'required', description: 'the pipeline' },
     args: { arity: 'many', description: 'reach the script as pipelineContext.args' },
@@ -34,7 +42,7 @@ export const command = defineCommand({
     const options: RunPipeline = {
       name: positionals.name,
       args: positionals.args,
-      task: flags.task,
+      task: await readTask(flags.task, deps),
       globalSecrets: parseKeyValues(flags['global-secret'], '--global-secret'),
       detach: flags.detach,
     }

@@ -1,14 +1,14 @@
 import { runAnswer } from '../../../contract/api.ts'
 import { isFinal } from '../../../contract/events.ts'
-import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { runPath } from '../../run-path.ts'
-import { followRun } from '../../follow.ts'
+import { followRun, printLogSoFar } from '../../follow.ts'
 
 export const command = defineCommand({
   summary: 'Print the log of a run',
-  description: 'Exits 0 when the log could be printed, however the run ended.',
+  description:
+    'Of a run that still goes, what is there so far; with -f also what comes. Exits 0 when the log could be printed, however the run ended.',
   examples: ['fob runs logs run_019a…', 'fob runs logs run_019a… -f'],
   flags: { follow: { type: 'boolean', short: 'f', description: 'go on until the run ends' } },
   positionals: { id: { arity: 'required', description: 'the run' } },
@@ -16,9 +16,11 @@ export const command = defineCommand({
     const client = await openClient(deps, globals)
     const path = runPath(id)
     const run = await client.api.request({ method: 'GET', path, schema: runAnswer })
-    if (!flags.follow && !isFinal(run.status)) {
-      throw new Fault('usage', `the run is still going (${run.status})`, { hint: 'add -f to follow it' })
+    if (flags.follow || isFinal(run.status)) {
+      await followRun(client, deps, id)
+      return
     }
-    await followRun(client, deps, id)
+    await printLogSoFar(client, deps, id)
+    client.say(`the run is still going (${run.status}); -f follows it`)
   },
 })
