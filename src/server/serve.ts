@@ -107,7 +107,9 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const bounds = { runsAtOnce, runsPerTenant, waitingRuns }
     const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand, ...bounds })
     closers.push(() => runs.close())
-    const triggers = openTriggers({ db, clock, vault, runs, defaultTenant })
+    const audit = openAudit({ db, clock })
+    const triggers = openTriggers({ db, clock, log, audit, vault, runs, defaultTenant })
+    closers.push(() => triggers.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })
     const services: Services = {
@@ -130,10 +132,11 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
       runners: issued.runners,
       serviceKeys: issued.serviceKeys,
       downloads: issued.downloads,
-      audit: openAudit({ db, clock }),
+      audit,
       vault,
       runs,
       webhooks: triggers.webhooks,
+      schedules: triggers.schedules,
       clock,
       log,
       pipelines: openPipelines({ db, clock, vault, rbac }),
