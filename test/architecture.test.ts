@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'server/runs': ['server', 'server/vault', 'server/db', 'redact', 'contract', 'platform'],
   'server/triggers': [
     'server',
+    'server/audit',
     'server/auth',
     'server/runs',
     'server/vault',

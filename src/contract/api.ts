@@ -70,6 +70,16 @@ export const concurrency = v.variant(
 )
 export type Concurrency = v.InferOutput<typeof concurrency>
 
+/** When a pipeline runs by itself; the server says more exactly what a schedule is. */
+export const schedule = v.strictObject({
+  cron: v.pipe(v.string(), v.trim(), v.maxLength(200, 'a schedule has at most 200 characters')),
+  timeZone: v.optional(v.pipe(v.string(), v.maxLength(64)), 'UTC'),
+  /** Whether what was missed is made up for, by one run. */
+  catchUp: v.optional(v.boolean(), false),
+})
+export type Schedule = v.InferOutput<typeof schedule>
+const MAX_SCHEDULES = 20
+
 export const putPipelineBody = v.strictObject({
   source: v.pipe(
     v.string(),
@@ -83,6 +93,10 @@ export const putPipelineBody = v.strictObject({
   rbac: v.optional(v.string()),
   /** Absent: as before, at first `queue` without a limit. */
   concurrency: v.optional(concurrency),
+  /** Absent: as before. */
+  schedules: v.optional(
+    v.pipe(v.array(schedule), v.maxLength(MAX_SCHEDULES, `at most ${MAX_SCHEDULES} schedules`)),
+  ),
   secrets: v.optional(namedRecord(secretKey, secretValue)),
   unsetSecrets: v.optional(v.array(secretKey)),
   allowShort: v.optional(v.boolean()),
@@ -128,6 +142,21 @@ export type RunPipelineBody = v.InferOutput<typeof runPipelineBody>
 
 export const putSecretBody = v.strictObject({ value: secretValue, allowShort: v.optional(v.boolean()) })
 
+/** Times are those of occurrences, but for `missedAt`, when it was noticed. */
+const scheduleAnswer = v.looseObject({
+  cron: v.string(),
+  timeZone: v.string(),
+  catchUp: v.boolean(),
+  nextAt: v.nullable(v.string()),
+  lastAt: v.nullable(v.string()),
+  lastRun: v.nullable(v.string()),
+  /** The last time that occurrences were missed, how many (100 are 100 or more), and why. */
+  missedAt: v.nullable(v.string()),
+  missed: v.number(),
+  missedBecause: v.nullable(v.string()),
+})
+export type ScheduleAnswer = v.InferOutput<typeof scheduleAnswer>
+
 export const pipelineAnswer = v.looseObject({
   id: v.string(),
   name: v.string(),
@@ -142,6 +171,7 @@ export const pipelineAnswer = v.looseObject({
   rbac: v.optional(v.nullable(v.string())),
   secrets: v.optional(v.array(v.string())),
   webhook: v.optional(v.nullable(webhookAnswer)),
+  schedules: v.optional(v.array(scheduleAnswer)),
 })
 export type PipelineAnswer = v.InferOutput<typeof pipelineAnswer>
 

@@ -117,7 +117,8 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     closers.push(() => runs.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())
-    const triggers = openTriggers({ db, clock, vault, runs, defaultTenant })
+    const triggers = openTriggers({ db, clock, log, audit, vault, runs, defaultTenant })
+    closers.push(() => triggers.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })
     const services: Services = {
@@ -145,6 +146,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
       runs,
       mcp,
       webhooks: triggers.webhooks,
+      schedules: triggers.schedules,
       clock,
       log,
       pipelines: openPipelines({ db, clock, vault, rbac }),

@@ -383,3 +383,29 @@ export const webhookDeliveries = sqliteTable(
     index('webhook_deliveries_by_expiry').on(t.expiresAt),
   ],
 )
+
+/** When pipelines run by themselves, in the order in which they were given. */
+export const pipelineSchedules = sqliteTable(
+  'pipeline_schedules',
+  {
+    pipelineId: text('pipeline_id')
+      .notNull()
+      .references(() => pipelines.id, { onDelete: 'cascade' }),
+    cron: text('cron').notNull(),
+    timeZone: text('time_zone').notNull(),
+    number: integer('number').notNull(),
+    catchUp: integer('catch_up', { mode: 'boolean' }).notNull(),
+    nextAt: at('next_at'),
+    lastAt: at('last_at'),
+    lastRunId: text('last_run_id'),
+    /** The run of `lastAt`, until it is known to have begun. */
+    pendingRunId: text('pending_run_id'),
+    missedAt: at('missed_at'),
+    missed: integer('missed'),
+    missedBecause: text('missed_because'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.pipelineId, t.cron, t.timeZone] }),
+    index('pipeline_schedules_by_next').on(t.nextAt),
+  ],
+)

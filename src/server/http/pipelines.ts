@@ -13,6 +13,7 @@ import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { eventStream } from './event-stream.ts'
 import { readPage } from './paging.ts'
+import { scheduleAnswer } from './schedule-answer.ts'
 import { readSecretValue, refuseReserved } from './secret-length.ts'
 import type { Services } from './services.ts'
 import { webhookOf } from './webhook-address.ts'
@@ -33,6 +34,7 @@ export const getPipeline: Handler = async (call, services) => {
     rbac: (await services.pipelines.rule(pipeline)) ?? null,
     secrets: entries.map((entry) => entry.key).filter((key) => !isReservedSecret(key)),
     webhook: webhookOf(pipeline, call.principal.tenant, services),
+    schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),
   })
 }
 
@@ -41,6 +43,7 @@ export const putPipeline: Handler = async (call, services) => {
   const name = readName(call)
   const body = await readBody(call.request, putPipelineBody)
   if (body.rbac !== undefined) checkRule(body.rbac, services)
+  services.schedules.check(body.schedules ?? [])
   for (const key of [...Object.keys(body.secrets ?? {}), ...(body.unsetSecrets ?? [])]) refuseReserved(key)
   const secrets = new Map(
     Object.entries(body.secrets ?? {}).map(([key, sent]) => [
@@ -59,15 +62,18 @@ export const putPipeline: Handler = async (call, services) => {
     rbac: body.rbac,
     concurrency: body.concurrency,
   })
+  if (body.schedules !== undefined) services.schedules.set(pipeline.id, body.schedules)
   const details = {
     created,
+    ...(body.schedules === undefined ? {} : { schedules: body.schedules.length }),
     ...(body.concurrency === undefined ? {} : { concurrency: body.concurrency.mode }),
     ...(body.rbac === undefined ? {} : { rule: body.rbac }),
     ...(secrets.size === 0 ? {} : { secrets: [...secrets.keys()].join(' ') }),
     ...(body.unsetSecrets === undefined ? {} : { unset: body.unsetSecrets.join(' ') }),
   }
   services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
-  return json(toAnswer(pipeline), { status: created ? 201 : 200 })
+  const schedules = (await services.schedules.of(pipeline.id)).map(scheduleAnswer)
+  return json({ ...toAnswer(pipeline), schedules }, { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */

@@ -13,6 +13,7 @@ import type { Mcp } from '../mcp/mcp.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
 import type { Rbac } from '../rbac/rbac.ts'
 import type { Runs } from '../runs/run.ts'
+import type { Schedules } from '../triggers/schedules.ts'
 import type { Webhooks } from '../triggers/webhooks.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Forwarded } from './forwarded.ts'
@@ -52,6 +53,7 @@ export interface Services {
   runs: Runs
   mcp: Mcp
   webhooks: Webhooks
+  schedules: Schedules
   clock: Clock
   log: Log
 }

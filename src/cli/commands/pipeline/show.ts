@@ -22,6 +22,7 @@ export const command = defineCommand({
       ['concurrency', concurrencyText(pipeline)],
       ['secrets', (pipeline.secrets ?? []).join(', ') || 'none of its own'],
       ['webhook', pipeline.webhook ? `${pipeline.webhook.provider}, ${pipeline.webhook.url}` : 'none'],
+      ...(pipeline.schedules ?? []).map((schedule) => ['schedule', scheduleText(schedule)] as const),
       ['created', pipeline.createdAt],
       ['updated', pipeline.updatedAt],
     ])
@@ -31,4 +32,12 @@ export const command = defineCommand({
 function concurrencyText({ concurrency }: PipelineAnswer): string {
   const { mode = 'queue', max } = concurrency ?? {}
   return max === undefined ? mode : `${mode}, ${max} at once`
+}
+
+function scheduleText(schedule: NonNullable<PipelineAnswer['schedules']>[number]): string {
+  const { cron, timeZone, catchUp, nextAt, missed, missedAt, missedBecause } = schedule
+  const about = [timeZone, ...(catchUp ? ['catches up'] : [])].join(', ')
+  const next = nextAt === null ? 'never again' : `next ${nextAt}`
+  const gone = missedAt === null ? '' : `; missed ${missed}, seen ${missedAt}: ${missedBecause ?? ''}`
+  return `${cron} (${about}), ${next}${gone}`
 }

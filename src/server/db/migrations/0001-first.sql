@@ -102,6 +102,24 @@ CREATE TABLE pipeline_rules (
 
 CREATE INDEX pipeline_rules_by_tenant ON pipeline_rules (tenant_id);
 
+CREATE TABLE pipeline_schedules (
+  pipeline_id text NOT NULL REFERENCES pipelines (id) ON DELETE CASCADE,
+  cron text NOT NULL,
+  time_zone text NOT NULL,
+  number integer NOT NULL,
+  catch_up integer NOT NULL,
+  next_at integer,
+  last_at integer,
+  last_run_id text,
+  pending_run_id text,
+  missed_at integer,
+  missed integer,
+  missed_because text,
+  PRIMARY KEY (pipeline_id, cron, time_zone)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pipeline_schedules_by_next ON pipeline_schedules (next_at);
+
 CREATE TABLE pipelines (
   id text PRIMARY KEY NOT NULL,
   tenant_id text NOT NULL REFERENCES tenants (id),
