@@ -47,6 +47,8 @@ export interface ServeDeps {
   fetch?: typeof globalThis.fetch
   /** Starts this program as the sandbox of one script. */
   sandboxCommand: readonly string[]
+  /** Starts it as the supervisor of native tasks, which outlives us. */
+  tasksCommand?: readonly string[]
 }
 
 /** How often expired codes, sessions and tokens are swept out. */
@@ -110,10 +112,11 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
               }),
           })
         : undefined
-    const { sandboxCommand } = deps
-    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns } = settings.runs
-    const bounds = { runsAtOnce, runsPerTenant, waitingRuns }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand, ...bounds })
+    const { sandboxCommand, tasksCommand } = deps
+    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns, tasksWaitMs } = settings.runs
+    const bounds = { runsAtOnce, runsPerTenant, waitingRuns, tasksWaitMs }
+    const commands = { sandboxCommand, tasksCommand }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...commands, ...bounds })
     closers.push(() => runs.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())

@@ -22,12 +22,14 @@ export interface ServerSettings {
   runs: RunSettings
 }
 
-/** How many runs; undefined: what `runs/` takes as its own. */
+/** How much at once, and for how long; undefined: what `runs/` takes as its own. */
 export interface RunSettings {
   atOnce: number | undefined
   perTenant: number | undefined
   /** Of one tenant. */
   waiting: number | undefined
+  /** How long native tasks go on without a server. */
+  tasksWaitMs: number | undefined
 }
 
 /** Where secrets are kept, and what opens them; without that, nothing can be stored. */
@@ -68,6 +70,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
       atOnce: count(values, 'runs-at-once'),
       perTenant: count(values, 'runs-per-tenant'),
       waiting: count(values, 'runs-waiting'),
+      tasksWaitMs: parseWait(values['tasks-wait']),
     },
   }
 }
@@ -78,6 +81,18 @@ function count(values: SettingValues, name: SettingName): number | undefined {
   if (text === undefined) return undefined
   if (/^[1-9]\d{0,3}$|^10000$/.test(text)) return Number(text)
   throw new Fault('config', `--${name} is a number from 1 to 10000`)
+}
+
+const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000 }
+const MAX_WAIT_MS = 7 * 24 * 60 * 60 * 1000
+
+/** @throws Fault `config` for what is no time, or a longer one than a task may take. */
+function parseWait(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const [, count, unit] = /^(\d+)([smh])$/.exec(text) ?? []
+  const waitMs = Number(count) * (UNITS_MS[unit as keyof typeof UNITS_MS] ?? NaN)
+  if (waitMs <= MAX_WAIT_MS) return waitMs
+  throw new Fault('config', `--tasks-wait is a time such as 90s, 10m or 2h, at most 7 days, not ${text}`)
 }
 
 /** The part that is about secrets alone: what `fob server rotate-passphrase` needs. */

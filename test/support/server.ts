@@ -53,7 +53,13 @@ export async function startServer(
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],
-      runs: { atOnce: undefined, perTenant: undefined, waiting: undefined, ...options.runs },
+      runs: {
+        atOnce: undefined,
+        perTenant: undefined,
+        waiting: undefined,
+        tasksWaitMs: undefined,
+        ...options.runs,
+      },
       vault: readVaultSettings({
         flags: { ...(passphrase === '' ? {} : { 'secrets-sqlite-passphrase': passphrase }), ...secrets },
         env: {},
