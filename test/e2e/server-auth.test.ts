@@ -212,8 +212,14 @@ describe('vendors', () => {
     [
       'S15 S16: Microsoft, and its tenant in the address',
       () => [
-        ...['--oauth-microsoft-client-id', 'the-id', '--oauth-microsoft-client-secret', 'the-secret'],
-        ...['--oauth-microsoft-tenant', DIRECTORY, '--oauth-microsoft-url', vendors.microsoft.url],
+        '--oauth-microsoft-client-id',
+        'the-id',
+        '--oauth-microsoft-client-secret',
+        'the-secret',
+        '--oauth-microsoft-tenant',
+        DIRECTORY,
+        '--oauth-microsoft-url',
+        vendors.microsoft.url,
       ],
       'microsoftonline',
       () => `${vendors.microsoft.url}/${DIRECTORY}/oauth2/v2.0/authorize`,
@@ -261,13 +267,14 @@ describe('vendors', () => {
   })
 })
 
-describe('S28: JSON Web Tokens', () => {
-  const key = () => Buffer.from(readFileSync(join(dirname(local.settingsFile), 'session-secret'), 'utf8'))
+const sessionSecret = () =>
+  Buffer.from(readFileSync(join(dirname(local.settingsFile), 'session-secret'), 'utf8'))
 
+describe('S28: JSON Web Tokens', () => {
   test('S29: are signed by HS256 with the session secret', async () => {
     const { access_token: token } = await logIn(local.url, ADA)
     expect(decodeProtectedHeader(token).alg).toBe('HS256')
-    expect((await jwtVerify(token, key())).payload.iss).toBe('fob')
+    expect((await jwtVerify(token, sessionSecret())).payload.iss).toBe('fob')
   })
 
   test('S30 to S36: say who, by whom, from whom and since when', async () => {
@@ -298,7 +305,9 @@ describe('S28: JSON Web Tokens', () => {
     const claims = decodeJwt(token)
     expect(Number(claims.exp) - Number(claims.iat)).toBe(3600)
     const until = (exp: number) =>
-      new SignJWT({ ...claims, exp }).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' }).sign(key())
+      new SignJWT({ ...claims, exp })
+        .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
+        .sign(sessionSecret())
     const ask = async (exp: number) =>
       (await get(`${local.url}/api/pipelines`, { authorization: `Bearer ${await until(exp)}` })).status
     const now = Math.floor(Date.now() / 1000)
@@ -322,18 +331,19 @@ describe('S28: JSON Web Tokens', () => {
   })
 })
 
+const listPipelines = (args: string[], options: { env?: Record<string, string>; home?: string } = {}) =>
+  fob(['pipeline', 'list', '-s', local.url, ...args], options)
+
 describe('the command line finds its credential', () => {
   let token: string
   beforeAll(async () => {
     token = (await logIn(local.url, ADA)).access_token
   })
-  const list = (args: string[], options: { env?: Record<string, string>; home?: string } = {}) =>
-    fob(['pipeline', 'list', '-s', local.url, ...args], options)
 
   test('S39: CI_AUTH_TOKEN supplies the token', async () => {
-    expect((await list([])).code).toBe(4)
-    expect((await list([], { env: { CI_AUTH_TOKEN: token } })).code).toBe(0)
-    expect((await list([], { env: { CI_AUTH_TOKEN: 'wrong' } })).code).toBe(4)
+    expect((await listPipelines([])).code).toBe(4)
+    expect((await listPipelines([], { env: { CI_AUTH_TOKEN: token } })).code).toBe(0)
+    expect((await listPipelines([], { env: { CI_AUTH_TOKEN: 'wrong' } })).code).toBe(4)
   })
 
   test('S40: -s names the server; without it, http://localhost:8080', async () => {
@@ -365,21 +375,24 @@ describe('the command line finds its credential', () => {
     expect((await binaryLogin(local.url, { home, args: ['-c', file] })).code).toBe(0)
     expect(existsSync(file)).toBe(true)
     expect(readdirSync(home).includes('.fob') && existsSync(join(home, '.fob', 'credentials'))).toBe(false)
-    expect((await list(['-c', file], { home })).code).toBe(0)
+    expect((await listPipelines(['-c', file], { home })).code).toBe(0)
     for (const name of ['CI_AUTH_CONFIG', 'FOB_AUTH_CONFIG']) {
-      expect((await list([], { home, env: { [name]: file } })).code).toBe(0)
+      expect((await listPipelines([], { home, env: { [name]: file } })).code).toBe(0)
     }
-    expect((await list([], { home })).code).toBe(4)
+    expect((await listPipelines([], { home })).code).toBe(4)
   })
 
   test('S46 S47: the flag beats the variable, that beats the file, that beats the address', async () => {
     const home = temporaryFolder()
     expect((await binaryLogin(local.url, { home })).code).toBe(0)
     expect(
-      (await list(['--auth-token', token], { env: { FOB_TOKEN: 'wrong', CI_AUTH_TOKEN: 'wrong' } })).code,
+      (await listPipelines(['--auth-token', token], { env: { FOB_TOKEN: 'wrong', CI_AUTH_TOKEN: 'wrong' } }))
+        .code,
     ).toBe(0)
-    expect((await list(['--auth-token', 'wrong'], { home, env: { CI_AUTH_TOKEN: token } })).code).toBe(4)
-    expect((await list([], { home, env: { CI_AUTH_TOKEN: 'wrong' } })).code).toBe(4)
+    expect(
+      (await listPipelines(['--auth-token', 'wrong'], { home, env: { CI_AUTH_TOKEN: token } })).code,
+    ).toBe(4)
+    expect((await listPipelines([], { home, env: { CI_AUTH_TOKEN: 'wrong' } })).code).toBe(4)
     const withUser = local.url.replace('//', '//nobody:wrong@')
     expect((await fob(['pipeline', 'list', '-s', withUser], { home })).code).toBe(0)
     expect((await fob(['pipeline', 'list', '-s', withUser])).code).toBe(4)
