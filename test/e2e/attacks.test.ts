@@ -43,7 +43,11 @@ describe('an authorization code (RFC 9700 §2.1, §4.5)', () => {
     expect(await believed(server, body.access_token ?? '')).toBe(200)
     expect(await redeem(server, code)).toEqual(invalidGrant)
     expect(await believed(server, body.access_token ?? '')).toBe(401)
-    const refresh = { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: body.refresh_token }
+    const refresh = {
+      grant_type: 'refresh_token',
+      client_id: 'fob-cli',
+      refresh_token: body.refresh_token,
+    }
     expect(await askToken(server, refresh)).toEqual(invalidGrant)
   })
 
@@ -77,24 +81,25 @@ describe('PKCE cannot be left out (RFC 9700 §2.1.1, §4.8.2)', () => {
   })
 })
 
-describe('a redirect URI that is not the registered one (RFC 9700 §2.1, §4.1)', () => {
-  const registerAt = async (uri: string): Promise<string> => {
-    const answer = await fetch(`${server}/oauth/register`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ redirect_uris: [uri] }),
-    })
-    return ((await answer.json()) as { client_id: string }).client_id
-  }
-  const refused = async (params: Record<string, string>) => {
-    const answer = await fetch(attempt(server, params).url, { redirect: 'manual' })
-    expect({ status: answer.status, location: answer.headers.get('location') }).toEqual({
-      status: 400,
-      location: null,
-    })
-    expect(await answer.text()).not.toContain('<script')
-  }
+const registerAt = async (uri: string): Promise<string> => {
+  const answer = await fetch(`${server}/oauth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ redirect_uris: [uri] }),
+  })
+  return ((await answer.json()) as { client_id: string }).client_id
+}
 
+const refusedAt = async (params: Record<string, string>) => {
+  const answer = await fetch(attempt(server, params).url, { redirect: 'manual' })
+  expect({ status: answer.status, location: answer.headers.get('location') }).toEqual({
+    status: 400,
+    location: null,
+  })
+  expect(await answer.text()).not.toContain('<script')
+}
+
+describe('a redirect URI that is not the registered one (RFC 9700 §2.1, §4.1)', () => {
   test.each([
     `${REDIRECT}/x`,
     `${REDIRECT}/`,
@@ -120,7 +125,7 @@ describe('a redirect URI that is not the registered one (RFC 9700 §2.1, §4.1)'
     'javascript:alert(1)',
     '//127.0.0.1:8765/callback',
     ' http://127.0.0.1:8765/callback',
-  ])('of the command line: %j', (uri) => refused({ redirect_uri: uri }))
+  ])('of the command line: %j', (uri) => refusedAt({ redirect_uri: uri }))
 
   test.each([
     'https://app.example:8443/cb',
@@ -137,7 +142,7 @@ describe('a redirect URI that is not the registered one (RFC 9700 §2.1, §4.1)'
     'https://app.example/cb#x',
     'http://app.example/cb',
   ])('of a program that registered https://app.example/cb: %s', async (uri) =>
-    refused({ client_id: await registerAt('https://app.example/cb'), redirect_uri: uri }),
+    refusedAt({ client_id: await registerAt('https://app.example/cb'), redirect_uri: uri }),
   )
 
   test('and one that is given twice', async () => {
@@ -147,6 +152,16 @@ describe('a redirect URI that is not the registered one (RFC 9700 §2.1, §4.1)'
     expect(answer.headers.get('location') ?? '').not.toContain('code=')
   })
 })
+
+/** GitHub's answer, held back on its way to us. */
+const githubAnswer = async () => {
+  const { url } = target.vendors
+  const callback = `${url}/auth/github/callback`
+  const browser = httpBrowser({ stopAt: callback })
+  const { url: answer } = await browser.open(`${url}/auth/github?next=/settings/sessions`)
+  expect(answer.searchParams.get('code')).toBeString()
+  return { browser, answer, url }
+}
 
 describe('mix-up (RFC 9700 §4.4)', () => {
   test('every answer says who it is from (RFC 9207), errors too', async () => {
@@ -174,16 +189,6 @@ describe('mix-up (RFC 9700 §4.4)', () => {
     expect(out).toBe('')
   })
 
-  /** GitHub's answer, held back on its way to us. */
-  const githubAnswer = async () => {
-    const { url } = target.vendors
-    const callback = `${url}/auth/github/callback`
-    const browser = httpBrowser({ stopAt: callback })
-    const { url: answer } = await browser.open(`${url}/auth/github?next=/settings/sessions`)
-    expect(answer.searchParams.get('code')).toBeString()
-    return { browser, answer, url }
-  }
-
   test('the answer of one vendor is not taken at the callback of another', async () => {
     const { browser, answer, url } = await githubAnswer()
     for (const vendor of ['gitlab', 'microsoftonline']) {
@@ -203,25 +208,25 @@ describe('mix-up (RFC 9700 §4.4)', () => {
   })
 })
 
-describe('a refresh token (RFC 9700 §2.2.2, §4.14)', () => {
-  const refresh = (token: string | undefined, more: Record<string, string> = {}) =>
-    askToken(server, { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: token, ...more })
+const askRefresh = (token: string | undefined, more: Record<string, string> = {}) =>
+  askToken(server, { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: token, ...more })
 
+describe('a refresh token (RFC 9700 §2.2.2, §4.14)', () => {
   test('that comes back in another request ends the whole login, within the grace too', async () => {
     const first = await logIn(server, ADA)
-    const second = await refresh(first.refresh_token)
+    const second = await askRefresh(first.refresh_token)
     expect(second.status).toBe(200)
     // The very same request is repeated: that is the grace.
-    expect((await refresh(first.refresh_token)).body).toEqual(second.body)
-    expect(await refresh(first.refresh_token, { scope: 'openid' })).toEqual(invalidGrant)
+    expect((await askRefresh(first.refresh_token)).body).toEqual(second.body)
+    expect(await askRefresh(first.refresh_token, { scope: 'openid' })).toEqual(invalidGrant)
     expect(await believed(server, second.body.access_token ?? '')).toBe(401)
-    expect(await refresh(second.body.refresh_token)).toEqual(invalidGrant)
+    expect(await askRefresh(second.body.refresh_token)).toEqual(invalidGrant)
   })
 
   test('is not another client\u2019s, and the grace is not either', async () => {
     const { refresh_token: token } = await logIn(server, ADA)
-    expect((await refresh(token)).status).toBe(200)
-    expect((await refresh(token, { client_id: 'fob-api' })).status).toBeOneOf([400, 401])
+    expect((await askRefresh(token)).status).toBe(200)
+    expect((await askRefresh(token, { client_id: 'fob-api' })).status).toBeOneOf([400, 401])
   })
 
   test('that comes back after the grace ends the whole login', async () => {
@@ -344,14 +349,19 @@ test('session fixation: a login takes a new name, and the one before it is worth
   expect(await reaches(first)).toBe(false)
 })
 
+const b64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+
+const publicKeys = async () => await (await fetch(`${server}/oauth/jwks`)).text()
+
+const sessionSecret = () => readFileSync(join(dirname(target.local.settingsFile), 'session-secret'))
+
+const signToken = (
+  claims: Record<string, unknown>,
+  header: Partial<JWTHeaderParameters>,
+  by: Uint8Array = sessionSecret(),
+) => new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', ...header }).sign(by)
+
 describe('a token that is forged (RFC 8725, RFC 9068 §4)', () => {
-  const key = () => readFileSync(join(dirname(target.local.settingsFile), 'session-secret'))
-  const b64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const sign = (
-    claims: Record<string, unknown>,
-    header: Partial<JWTHeaderParameters>,
-    by: Uint8Array = key(),
-  ) => new SignJWT(claims).setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', ...header }).sign(by)
   let token: string
   let claims: Record<string, unknown>
   beforeAll(async () => {
@@ -360,29 +370,28 @@ describe('a token that is forged (RFC 8725, RFC 9068 §4)', () => {
   })
 
   test('the forgery itself is sound: signed anew without a change, it is believed', async () => {
-    expect(await believed(server, await sign(claims, {}))).toBe(200)
+    expect(await believed(server, await signToken(claims, {}))).toBe(200)
   })
 
   const none = (alg: string) => async () => `${b64({ alg, typ: 'at+jwt' })}.${b64(claims)}.`
-  const publicKeys = async () => await (await fetch(`${server}/oauth/jwks`)).text()
   test.each<[string, () => Promise<string>]>([
     ['alg none', none('none')],
     ['alg None', none('None')],
     ['alg NONE with the old signature', async () => `${await none('NONE')()}${token.split('.')[2]}`],
     ['no signature', async () => token.replace(/[^.]*$/, '')],
-    ['the public keys as the secret', async () => sign(claims, {}, Buffer.from(await publicKeys()))],
+    ['the public keys as the secret', async () => signToken(claims, {}, Buffer.from(await publicKeys()))],
     [
       'one public key as the secret',
       async () => {
         const { keys } = JSON.parse(await publicKeys()) as { keys: { x: string }[] }
-        return sign(claims, {}, Buffer.from(keys[0]?.x ?? '', 'base64url'))
+        return signToken(claims, {}, Buffer.from(keys[0]?.x ?? '', 'base64url'))
       },
     ],
-    ['another secret', () => sign(claims, {}, Buffer.from('x'.repeat(32)))],
-    ['HS512', () => sign(claims, { alg: 'HS512' })],
+    ['another secret', () => signToken(claims, {}, Buffer.from('x'.repeat(32)))],
+    ['HS512', () => signToken(claims, { alg: 'HS512' })],
     [
       'a key in the header',
-      () => sign(claims, { jwk: { kty: 'RSA', n: 'eA', e: 'AQAB' } }, Buffer.from('x'.repeat(32))),
+      () => signToken(claims, { jwk: { kty: 'RSA', n: 'eA', e: 'AQAB' } }, Buffer.from('x'.repeat(32))),
     ],
     [
       'a key of its own by ES256',
@@ -394,14 +403,14 @@ describe('a token that is forged (RFC 8725, RFC 9068 §4)', () => {
         return new SignJWT(claims).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt' }).sign(privateKey)
       },
     ],
-    ['another typ', () => sign(claims, { typ: 'JWT' })],
-    ['another audience', () => sign({ ...claims, aud: 'https://other.example' }, {})],
-    ['another issuer', () => sign({ ...claims, iss: 'https://other.example' }, {})],
-    ['another subject', () => sign({ ...claims, sub: 'somebody-else' }, {})],
-    ['another provider', () => sign({ ...claims, provider: 'github' }, {})],
-    ['an ID that was never issued', () => sign({ ...claims, jti: 'never-issued' }, {})],
-    ['an end in the past', () => sign({ ...claims, exp: 1 }, {})],
-    ['a beginning in the future', () => sign({ ...claims, nbf: 4_000_000_000 }, {})],
+    ['another typ', () => signToken(claims, { typ: 'JWT' })],
+    ['another audience', () => signToken({ ...claims, aud: 'https://other.example' }, {})],
+    ['another issuer', () => signToken({ ...claims, iss: 'https://other.example' }, {})],
+    ['another subject', () => signToken({ ...claims, sub: 'somebody-else' }, {})],
+    ['another provider', () => signToken({ ...claims, provider: 'github' }, {})],
+    ['an ID that was never issued', () => signToken({ ...claims, jti: 'never-issued' }, {})],
+    ['an end in the past', () => signToken({ ...claims, exp: 1 }, {})],
+    ['a beginning in the future', () => signToken({ ...claims, nbf: 4_000_000_000 }, {})],
     [
       'a claim that was changed',
       async () => token.replace(/\.[^.]+\./, `.${b64({ ...claims, email: 'eve@x' })}.`),
@@ -525,7 +534,7 @@ describe('headers that claim to come from a proxy', () => {
     const answer = await fetch(`${server}/api/audit?action=secret.set&limit=1`, {
       headers: { authorization: `Bearer ${token}` },
     })
-    expect((await answer.json()) as unknown).toMatchObject({
+    expect(await answer.json()).toMatchObject({
       items: [{ target: 'FORWARDED', address: '127.0.0.1' }],
     })
   })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { ADA, type BinaryServer, startBinaryServer } from '../support/fob-server.ts'
 import { httpBrowser } from '../support/http-browser.ts'
@@ -7,7 +8,7 @@ import { freePort } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 /** The suite of the MCP specification for authorization servers, against the binary, with a person who approves. */
-const SUITE = resolve(import.meta.dir, '../../node_modules/@modelcontextprotocol/conformance/dist/index.js')
+const SUITE = fileURLToPath(import.meta.resolve('@modelcontextprotocol/conformance/dist/index.js'))
 const SCENARIOS = ['authorization-server-metadata-endpoint', 'authorization-code-grant']
 
 interface Check {

@@ -69,17 +69,17 @@ test.each([
   await empty.stop()
 })
 
-describe('with -o json, what was done is an object', () => {
-  const json = async (args: string[], stdin?: string) => {
-    const ended = await fob([...args, '-o', 'json'], { env, ...(stdin === undefined ? {} : { stdin }) })
-    expect(ended).toMatchObject({ code: 0 })
-    return JSON.parse(ended.out) as unknown
-  }
+const didJson = async (args: string[], stdin?: string) => {
+  const ended = await fob([...args, '-o', 'json'], { env, ...(stdin === undefined ? {} : { stdin }) })
+  expect(ended).toMatchObject({ code: 0 })
+  return JSON.parse(ended.out) as unknown
+}
 
+describe('with -o json, what was done is an object', () => {
   test('secrets set and rm', async () => {
     const place = { key: 'JSON_KEY', scope: 'global', pipeline: null }
-    expect(await json(['secrets', 'set', 'JSON_KEY'], 'a long value')).toEqual({ ...place, set: true })
-    expect(await json(['secrets', 'rm', 'JSON_KEY'])).toEqual({ ...place, deleted: true })
+    expect(await didJson(['secrets', 'set', 'JSON_KEY'], 'a long value')).toEqual({ ...place, set: true })
+    expect(await didJson(['secrets', 'rm', 'JSON_KEY'])).toEqual({ ...place, deleted: true })
   })
 
   test('pipeline rm, runs stop, runners rm', async () => {
@@ -95,10 +95,10 @@ export { pipeline }`,
       headers: { authorization: `Bearer ${env.FOB_TOKEN}` },
     })
     const { run_id: id } = (await started.json()) as { run_id: string }
-    expect(await json(['runs', 'stop', id])).toEqual({ id, stopping: true })
-    expect(await json(['pipeline', 'rm', 'slow'])).toEqual({ name: 'slow', deleted: true })
-    const runner = (await json(['runners', 'create', 'one'])) as { id: string }
-    expect(await json(['runners', 'rm', runner.id])).toEqual({ id: runner.id, deleted: true })
+    expect(await didJson(['runs', 'stop', id])).toEqual({ id, stopping: true })
+    expect(await didJson(['pipeline', 'rm', 'slow'])).toEqual({ name: 'slow', deleted: true })
+    const runner = (await didJson(['runners', 'create', 'one'])) as { id: string }
+    expect(await didJson(['runners', 'rm', runner.id])).toEqual({ id: runner.id, deleted: true })
   })
 })
 

@@ -74,12 +74,6 @@ export function openWatch(deps: {
     }
   }
 
-  const newClient: LookAgain = async (answer) => {
-    if (answer.status !== 201) return undefined
-    const { client_id: client } = v.parse(registered, await answer.clone().json())
-    return { action: 'client.register', user: undefined, target: client, details: { client } }
-  }
-
   const looks: Readonly<Record<string, (form: URLSearchParams) => Promise<LookAgain | undefined>>> = {
     '/oauth/register': async () => newClient,
     '/oauth/revoke': async (form) => endOfGrant(await provider.RefreshToken.find(form.get('token') ?? '')),
@@ -99,4 +93,10 @@ export function openWatch(deps: {
     if (found) onEvent({ ...found, address })
     return response
   }
+}
+
+async function newClient(answer: Response): Promise<Found> {
+  if (answer.status !== 201) return undefined
+  const { client_id: client } = v.parse(registered, await answer.clone().json())
+  return { action: 'client.register', user: undefined, target: client, details: { client } }
 }

@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'bun:test'
+
+/** The numbered lines of the documents that are shown on the binary: each is named in a title under `e2e/`. */
+
+const RANGES: readonly (readonly [from: number, to: number])[] = [
+  [1, 48],
+  [161, 194],
+]
+
+/** Numbers in the titles (and in the tables that titles are made of) of a file. */
+function numbersIn(text: string): number[] {
+  const titles = [...text.matchAll(/['`](S\d[^'`\n]*)/g)].map(([, title]) => title ?? '')
+  return titles.flatMap((title) =>
+    [...title.matchAll(/\bS(\d+)(?: to S(\d+))?/g)].flatMap(([, from, to]) => {
+      const first = Number(from)
+      return Array.from({ length: Number(to ?? from) - first + 1 }, (_, i) => first + i)
+    }),
+  )
+}
+
+test('each numbered line of server authentication and of tokens is shown on the binary', () => {
+  const folder = join(import.meta.dir, 'e2e')
+  const shown = new Set(
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.test.ts'))
+      .flatMap((name) => numbersIn(readFileSync(join(folder, name), 'utf8'))),
+  )
+  const wanted = RANGES.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, i) => from + i))
+  expect(wanted.filter((number) => !shown.has(number))).toEqual([])
+})
