@@ -173,10 +173,14 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     }
     const leave = waiting.take(request.tenantId)
     if (!leave) {
-      throw new Fault('busy', `${waiting.most} runs are waiting for their turn already`, {
-        hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
-        retryAfter: RETRY_AFTER_S,
-      })
+      throw new Fault(
+        'busy',
+        `${waiting.most === 1 ? 'a run is waiting for its' : `${waiting.most} runs are waiting for their`} turn already`,
+        {
+          hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
+          retryAfter: RETRY_AFTER_S,
+        },
+      )
     }
     const begun = begin(request, leave)
     starting.add(begun)
