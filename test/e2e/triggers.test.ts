@@ -32,6 +32,9 @@ async function set(name: string, source: string, ...flags: string[]): Promise<vo
   expect(await client('pipeline', 'set', `${name}.ts`, ...flags)).toMatchObject({ code: 0 })
 }
 const runs = async () => (await client('runs', 'list')).out
+/** Starts a run, and says which. */
+const detached = async (name: string) =>
+  (await client('pipeline', 'run', name, '--detach')).out.trim().split('\t').at(-1) ?? ''
 const stopAll = async () => {
   for (const line of (await runs()).split('\n')) {
     const [id, , status] = line.split('\t')
@@ -142,7 +145,7 @@ describe('too many runs', () => {
     }
     expect(await client('pipeline', 'run', 'slow', '--detach')).toMatchObject({
       code: 1,
-      err: 'fob: a run is waiting for its turn already\nhint: try again in 10 s\n',
+      err: 'fob: too many runs are waiting for their turn (at most 1)\nhint: try again in 10 s\n',
     })
     const headers = { 'content-type': 'application/json' }
     const refused = await fetch(`${url}/api/pipelines/slow/run`, { method: 'POST', headers, body: '{}' })
@@ -152,11 +155,9 @@ describe('too many runs', () => {
 
   test('of a pipeline that cancels the previous one: it says by which', async () => {
     await set('newest', WAITS, '--concurrency', 'cancel-previous')
-    const id = async () =>
-      (await client('pipeline', 'run', 'newest', '--detach')).out.trim().split('\t').at(-1) ?? ''
-    const first = await id()
+    const first = await detached('newest')
     await until(runs, (out) => /\tnewest\trunning\t/.test(out))
-    const second = await id()
+    const second = await detached('newest')
     const shown = await until(
       async () => (await client('runs', 'show', first)).out,
       (out) => out.includes('stopped'),

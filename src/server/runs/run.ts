@@ -173,14 +173,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     }
     const leave = waiting.take(request.tenantId)
     if (!leave) {
-      throw new Fault(
-        'busy',
-        `${waiting.most === 1 ? 'a run is waiting for its' : `${waiting.most} runs are waiting for their`} turn already`,
-        {
-          hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
-          retryAfter: RETRY_AFTER_S,
-        },
-      )
+      throw new Fault('busy', `too many runs are waiting for their turn (at most ${waiting.most})`, {
+        hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
+        retryAfter: RETRY_AFTER_S,
+      })
     }
     const begun = begin(request, leave)
     starting.add(begun)
