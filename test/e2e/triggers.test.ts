@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import types from '../../src/contract/fob.d.ts.txt' with { type: 'text' }
 import { fob, type Running, start } from '../support/fob.ts'
 import { until } from '../support/json-client.ts'
 import { freePort } from '../support/server.ts'
@@ -165,4 +166,9 @@ describe('too many runs', () => {
     expect(shown).toContain(`cancelled by ${second}, a newer run of this pipeline`)
     await stopAll()
   })
+})
+
+test('the binary carries the types of what a pipeline can call', async () => {
+  const { code, out } = await fob(['pipeline', 'types'])
+  expect({ code, out }).toEqual({ code: 0, out: types })
 })
