@@ -189,7 +189,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     }
     const leave = waiting.take(request.tenantId)
     if (!leave) {
-      throw new Fault('busy', `${waiting.most} runs are waiting for their turn already`, {
+      throw new Fault('busy', `too many runs are waiting for their turn (at most ${waiting.most})`, {
         hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
         retryAfter: RETRY_AFTER_S,
       })

@@ -152,7 +152,7 @@ describe('too much at once', () => {
     await own.start(pipeline(''))
     expect(await failure(own.start(pipeline('')))).toMatchObject({
       code: 'busy',
-      message: '2 runs are waiting for their turn already',
+      message: 'too many runs are waiting for their turn (at most 2)',
       hint: expect.stringContaining('fob runs stop') as string,
     })
     await own.runs.stop(TENANT, second, 'enough')
