@@ -5,7 +5,9 @@
 
 const pipeline = async () => {
   const [environment = 'staging', copies = '1'] = pipelineContext.args
-  console.log(`to ${environment}, ${Number(copies)} times: ${pipelineContext.task ?? 'nothing in particular'}`)
+  console.log(
+    `to ${environment}, ${Number(copies)} times: ${pipelineContext.task ?? 'nothing in particular'}`,
+  )
   console.log(`run ${pipelineContext.runID}, begun by ${pipelineContext.triggeredBy}`)
 }
 
