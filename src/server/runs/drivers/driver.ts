@@ -1,30 +1,65 @@
 /**
  * Owns: what a task is to the engine, whatever runs it. A driver starts it, hands over its output as it comes,
- * ends it when told to, and leaves nothing behind.
+ * ends it when told to, takes it up again for a server that was started anew, and leaves nothing behind.
  * Refuses: nothing here; each driver refuses, by name, what it cannot do.
  */
 import type { Secret } from '../../../redact/secret.ts'
 
-export interface TaskSpec {
+/** A task, or a sandbox: 1, 2, 3 … within its run. */
+export interface TaskId {
   runId: string
-  /** 1, 2, 3 … within the run. */
   number: number
+}
+
+/** A volume of the run, seen by a task at `path`: relative to its own folder, or absolute in a container. */
+export interface Mount {
+  path: string
+  /** As given to `createVolume`. */
+  volume: string
+}
+
+/** What a task may use at most; absent: as much as there is. */
+export interface TaskLimits {
+  memoryBytes?: number | undefined
+  /** Of one processor: 0.5 is half of one. */
+  cpus?: number | undefined
+  processes?: number | undefined
+}
+
+/** Where a task runs. */
+export interface PlaceSpec extends TaskId {
   image?: string | undefined
-  command: { path: string; args: readonly string[]; user?: string | undefined }
-  /** All that the task finds in its environment, beside what the driver's page of the reference names. */
+  /** All that is found in the environment, beside what the driver's page of the reference names. */
   env: Readonly<Record<string, string | Secret>>
+  mounts: readonly Mount[]
+  limits: TaskLimits
+}
+
+export interface TaskSpec extends PlaceSpec {
+  command: { path: string; args: readonly string[]; user?: string | undefined }
   /** Relative to the task's own folder. */
   workDir?: string | undefined
   stdin?: string | undefined
   timeoutMs?: number | undefined
-  mounts?: unknown
-  limits?: unknown
+  /** The number of the open sandbox in which it runs; without it, in a place of its own. */
+  sandbox?: number | undefined
+}
+
+/** Bytes of each stream. */
+export interface Offsets {
+  stdout: number
+  stderr: number
 }
 
 /** Where output goes. The driver reads no further until a chunk is taken. */
 export interface TaskSinks {
   stdout: (chunk: Uint8Array) => Promise<void>
   stderr: (chunk: Uint8Array) => Promise<void>
+  /**
+   * How many bytes of the task's output, from its very beginning, need never be handed over again, also not to
+   * the server that comes after this one. A driver that keeps output for that one may drop so much.
+   */
+  stored(): Offsets
 }
 
 export interface TaskEnd {
@@ -37,15 +72,45 @@ export interface TaskEnd {
 export interface Driver {
   name: string
   /** @throws Fault `failed` naming the driver, for what it cannot do: asked before anything is resolved. */
-  refuse(spec: Pick<TaskSpec, 'command' | 'mounts' | 'limits'>): void
+  refuse(asked: Partial<Omit<TaskSpec, 'env'>>): void
   /**
    * Runs a task to its end. When `signal` fires, the task is ended: politely, then after a grace by force.
    * @throws what a sink throws, once the task has been ended for it.
    */
   run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd>
   /**
-   * Removes what the run's tasks have left. Called when none of them runs any more, or when the server that ran
-   * them has died: then it first ends those that still go on.
+   * Takes up a task that an earlier server began and whose end it did not record, whether the task still runs or
+   * has ended since: hands over its output from `sinks.stored()` on, nothing twice, and then its end. Its time-out
+   * counts from its own start.
+   * @returns undefined where nothing is left of it, or it cannot be taken up: it is then ended and cleaned away,
+   * and can be run again.
+   */
+  takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
+  /** Opens a place in which tasks run one after the other or side by side, and find each other's files. */
+  openSandbox(spec: PlaceSpec, signal: AbortSignal): Promise<void>
+  /** Whether a sandbox that an earlier server opened is still there. */
+  hasSandbox(sandbox: TaskId): Promise<boolean>
+  /** Ends what still runs in it. Does nothing where there is none. */
+  closeSandbox(sandbox: TaskId): Promise<void>
+  /** Does nothing where the run has it already. It lives until `cleanUp`. @param volume letters, digits, `.`, `_`, `-` */
+  createVolume(runId: string, volume: string): Promise<void>
+  /** Puts the content of a folder of this machine into a volume, under `path`, a relative one that stays inside. */
+  importFolder(to: VolumePath, folder: string, signal: AbortSignal): Promise<void>
+  /** The other way: the content of `path` in the volume, into an empty folder of this machine. */
+  exportFolder(from: VolumePath, folder: string, signal: AbortSignal): Promise<void>
+  /**
+   * Removes what the run's tasks have left, volumes and sandboxes too. Called when none of them runs any more, or
+   * when the server that ran them has died: then it first ends those that still go on.
    */
   cleanUp(runId: string): Promise<void>
+  /** At a server's start: removes what is left of all runs but `kept`. */
+  sweep(kept: ReadonlySet<string>): Promise<void>
+  /** Lets go of what the driver holds itself. No task is running any more. */
+  close(): Promise<void>
+}
+
+export interface VolumePath {
+  runId: string
+  volume: string
+  path: string
 }
