@@ -2,18 +2,18 @@
  * Tasks as plain processes of this machine, each in its own folder and process group, with no environment but
  * the declared one. This keeps honest pipelines apart. It is no wall against hostile ones: a task runs as the
  * server's user and can read what that user can.
- * `image` is ignored here, so that a pipeline for containers can be tried; `user`, `mounts` and `limits` would
- * promise something that is not kept, and are refused.
+ * `image` is ignored here, so that a pipeline for containers can be tried; `user`, `limits` and absolute mounts
+ * would promise something that is not kept, and are refused.
  */
 import { constants } from 'node:os'
-import { isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { mkdir, rm } from 'node:fs/promises'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { cp, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { killGroup } from '../group.ts'
 import { pump } from '../pump.ts'
-import type { Driver, TaskEnd, TaskSinks, TaskSpec } from './driver.ts'
+import type { Driver, PlaceSpec, TaskEnd, TaskSinks, TaskSpec } from './driver.ts'
 import { removeFolder } from './folder.ts'
 import { killRecorded, recordProcess } from './pid-file.ts'
 
@@ -37,8 +37,10 @@ export function createNativeDriver({ dataDir, clock, graceMs = 10_000 }: NativeD
   const runFolder = (runId: string) => resolve(dataDir, 'runs', runId)
 
   async function run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
-    const home = join(runFolder(spec.runId), String(spec.number))
+    const home = join(runFolder(spec.runId), String(spec.sandbox ?? spec.number))
     try {
+      await mkdir(home, { recursive: true, mode: 0o700 })
+      await mount(spec, home)
       return await start(spec, await prepare(spec, home), sinks, signal)
     } catch (error) {
       if (!(error instanceof CannotStart)) throw error
@@ -113,12 +115,55 @@ export function createNativeDriver({ dataDir, clock, graceMs = 10_000 }: NativeD
     await removeFolder(runFolder(runId))
   }
 
+  const volumeFolder = (runId: string, volume: string) => join(runFolder(runId), 'volumes', volume)
+
+  /** Where the task looks for a volume stands a link to it. */
+  async function mount({ runId, mounts }: PlaceSpec, home: string): Promise<void> {
+    for (const { path, volume } of mounts) {
+      const at = join(home, path)
+      await mkdir(dirname(at), { recursive: true, mode: 0o700 })
+      await symlink(volumeFolder(runId, volume), at)
+    }
+  }
+
+  async function sweep(kept: ReadonlySet<string>): Promise<void> {
+    const all = await readdir(resolve(dataDir, 'runs')).catch(() => [])
+    for (const runId of all) if (!kept.has(runId)) await cleanUp(runId)
+  }
+
   return {
     name: 'native',
     refuse,
     run,
+    takeUp: async ({ runId }) => {
+      await killRecorded(runFolder(runId), clock)
+      return undefined
+    },
+    openSandbox: async (spec) => {
+      const home = join(runFolder(spec.runId), String(spec.number))
+      await mkdir(home, { recursive: true, mode: 0o700 })
+      await mount(spec, home)
+    },
+    hasSandbox: ({ runId, number }) => isFolder(join(runFolder(runId), String(number))),
+    closeSandbox: ({ runId, number }) => removeFolder(join(runFolder(runId), String(number))),
+    createVolume: async (runId, volume) => {
+      await mkdir(volumeFolder(runId, volume), { recursive: true, mode: 0o700 })
+    },
+    importFolder: async ({ runId, volume, path }, folder) =>
+      await cp(folder, join(volumeFolder(runId, volume), path), { recursive: true }),
+    exportFolder: async ({ runId, volume, path }, folder) =>
+      await cp(join(volumeFolder(runId, volume), path), folder, { recursive: true }),
     cleanUp,
+    sweep,
+    close: async () => {},
   }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }
 
 /** Why a task did not begin, in words for its log. */
@@ -131,11 +176,13 @@ class CannotStart extends Error {
   }
 }
 
-function refuse({ command, mounts, limits }: Pick<TaskSpec, 'command' | 'mounts' | 'limits'>): void {
-  const asked = { 'command.user': command.user, mounts, limits }
+function refuse({ command, mounts = [], limits = {} }: Partial<Omit<TaskSpec, 'env'>>): void {
+  const asked = { 'command.user': command?.user, ...limits }
   for (const [name, value] of Object.entries(asked)) {
     if (value !== undefined) throw new Fault('failed', `the native driver has no ${name}`)
   }
+  const absolute = mounts.find(({ path }) => isAbsolute(path))
+  if (absolute) throw new Fault('failed', `the native driver cannot mount at ${absolute.path}`)
 }
 
 /** A task that the next server could not find is not let run. */
