@@ -4,6 +4,7 @@
 import { join, resolve } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Env } from '../platform/process.ts'
 import { openAccounts } from './accounts/accounts.ts'
 import { openAttempts } from './accounts/attempts.ts'
 import { openIssued } from './accounts/issued.ts'
@@ -45,6 +46,8 @@ export interface ServeDeps {
   fetch?: typeof globalThis.fetch
   /** Starts this program as the sandbox of one script. */
   sandboxCommand: readonly string[]
+  /** For what runs start on this machine themselves, such as git. */
+  env?: Env
 }
 
 /** How often expired codes, sessions and tokens are swept out. */
@@ -102,7 +105,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
           })
         : undefined
     const { sandboxCommand } = deps
-    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand })
+    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand, env: deps.env ?? {} })
     closers.push(() => runs.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })

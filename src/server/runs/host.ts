@@ -1,9 +1,11 @@
 import type { Clock } from '../../platform/clock.ts'
+import type { Env } from '../../platform/process.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import type { HostCalls } from './calls.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
+import { createResourceCalls } from './resources/resources.ts'
 import { createSandboxCalls } from './sandboxes.ts'
 import { createTaskCalls } from './tasks.ts'
 import { createTimerCalls } from './timers.ts'
@@ -16,6 +18,10 @@ export interface HostOptions {
   redactor: Redactor
   clock: Clock
   limiter: Limiter
+  /** Private folders of calls, of all runs. */
+  scratchDir: string
+  /** The server's own: where its programs are, and how it reaches the network. */
+  env: Env
   /** Added to a call's number, it is the number of the task or sandbox that the call begins. */
   firstNumber: number
   /** Ends all that goes on. */
@@ -32,5 +38,6 @@ export function createHostCalls(options: HostOptions): HostCalls {
     ...createTaskCalls(options),
     ...createSandboxCalls(options),
     ...createTimerCalls(options.clock),
+    ...createResourceCalls(options),
   }
 }
