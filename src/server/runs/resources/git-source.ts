@@ -3,7 +3,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { isLoopbackHost } from '../../../platform/network.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { knownHosts } from './known-hosts.ts'
-import { parse, plainText, secretText } from './parse.ts'
+import { parse, plainText, secretText } from '../fields.ts'
 
 /** How git is let into a repository; everything but `url` stays off its command line. */
 export type Access =

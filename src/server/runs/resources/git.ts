@@ -5,7 +5,7 @@ import type { Env } from '../../../platform/process.ts'
 import { type Git, openGit } from './git-process.ts'
 import { pushable } from './git-pushable.ts'
 import { type GitSource, isRefName, readGitSource, refName } from './git-source.ts'
-import { parse } from './parse.ts'
+import { parse } from '../fields.ts'
 import type { Outcome, Resource, Version, Workplace } from './resources.ts'
 
 /** Of one check; older ones are left out. */

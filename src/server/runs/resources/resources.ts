@@ -14,7 +14,7 @@ import type { CallContext, HostCalls } from '../calls.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { removeFolder } from '../drivers/folder.ts'
 import { createGitResource } from './git.ts'
-import { parse } from './parse.ts'
+import { parse } from '../fields.ts'
 import { createS3Resource } from './s3.ts'
 import { volumePath } from './volume-path.ts'
 

@@ -3,7 +3,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { isLoopbackHost } from '../../../platform/network.ts'
 import type { Env } from '../../../platform/process.ts'
 import type { Secret } from '../../../redact/secret.ts'
-import { parse, plainText, secretText } from './parse.ts'
+import { parse, plainText, secretText } from '../fields.ts'
 
 export interface S3Source {
   bucket: string

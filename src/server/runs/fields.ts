@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { Fault } from '../../../contract/fault.ts'
-import { Secret } from '../../../redact/secret.ts'
+import { Fault } from '../../contract/fault.ts'
+import { Secret } from '../../redact/secret.ts'
 
 /** What a script gave, by a schema. @throws Fault `usage` naming the field, never its value. */
 export function parse<T>(schema: v.GenericSchema<unknown, T>, input: unknown, what: string): T {
