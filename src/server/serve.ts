@@ -4,6 +4,7 @@
 import { join, resolve } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Env } from '../platform/process.ts'
 import { accountIdOf, openAccounts } from './accounts/accounts.ts'
 import { openAttempts } from './accounts/attempts.ts'
 import { openIssued } from './accounts/issued.ts'
@@ -49,6 +50,8 @@ export interface ServeDeps {
   sandboxCommand: readonly string[]
   /** Starts it as the supervisor of native tasks, which outlives us. */
   tasksCommand?: readonly string[]
+  /** For what runs start on this machine themselves, such as git. */
+  env?: Env
 }
 
 /** How often expired codes, sessions and tokens are swept out. */
@@ -112,11 +115,11 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
               }),
           })
         : undefined
-    const { sandboxCommand, tasksCommand } = deps
+    const { sandboxCommand, tasksCommand, env = {} } = deps
     const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns, tasksWaitMs } = settings.runs
     const bounds = { runsAtOnce, runsPerTenant, waitingRuns, tasksWaitMs }
-    const commands = { sandboxCommand, tasksCommand }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, ...commands, ...bounds })
+    const outside = { sandboxCommand, tasksCommand, env }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...outside, ...bounds })
     closers.push(() => runs.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())

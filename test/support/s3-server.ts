@@ -14,6 +14,9 @@ export interface S3Server {
   accessKeyId: string
   secretAccessKey: string
   createBucket(name: string): Promise<void>
+  /** From now on it keeps every version of its objects. */
+  keepVersions(bucket: string): Promise<void>
+  put(bucket: string, key: string, content: string | Uint8Array): Promise<void>
   /** Every object of a bucket (under a prefix) as it is stored. */
   objects(bucket: string, prefix?: string): Promise<Map<string, Buffer>>
   stop(): Promise<void>
@@ -21,7 +24,17 @@ export interface S3Server {
 
 const PARTS = ['memcached', 'swift-proxy-server', 'swift-object-server', 'swift-ring-builder']
 const START_MS = 60_000
-const FILTERS = ['catch_errors', 'gatekeeper', 'healthcheck', 'listing_formats', 'bulk', 'copy', 'slo', 'dlo']
+const FILTERS = [
+  'catch_errors',
+  'gatekeeper',
+  'healthcheck',
+  'listing_formats',
+  'bulk',
+  'copy',
+  'slo',
+  'dlo',
+  'symlink',
+]
 
 /** The part that is missing, or undefined. */
 export function missingS3Part(): string | undefined {
@@ -53,7 +66,8 @@ export async function startS3Server(): Promise<S3Server> {
   }
   const endpoint = `http://127.0.0.1:${ports.proxy}`
   const keys = { accessKeyId: 'test:tester', secretAccessKey: 'testing' }
-  const send = (method: string, path: string) => fetch(signed({ method, url: `${endpoint}${path}`, ...keys }))
+  const send = (method: string, path: string, body?: Uint8Array<ArrayBuffer>) =>
+    fetch(signed({ method, url: `${endpoint}${path}`, ...keys, ...(body && { body }) }))
   try {
     // All four servers have to be there for this.
     await answering(() => send('PUT', '/is-it-up'))
@@ -67,6 +81,15 @@ export async function startS3Server(): Promise<S3Server> {
     async createBucket(name) {
       const answer = await send('PUT', `/${name}`)
       if (!answer.ok) throw new Error(`no bucket: ${answer.status} ${await answer.text()}`)
+    },
+    async keepVersions(name) {
+      const status = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>'
+      const answer = await send('PUT', `/${name}?versioning=`, Uint8Array.from(Buffer.from(status)))
+      if (!answer.ok) throw new Error(`no versions: ${answer.status} ${await answer.text()}`)
+    },
+    async put(bucket, key, content) {
+      const answer = await send('PUT', `/${bucket}/${key}`, Uint8Array.from(Buffer.from(content)))
+      if (!answer.ok) throw new Error(`not stored: ${answer.status} ${await answer.text()}`)
     },
     async objects(bucket, prefix = '') {
       const query = `list-type=2&prefix=${encodeURIComponent(prefix)}`
@@ -136,7 +159,7 @@ async function writeConfiguration(folder: string, etc: string, ports: Ports): Pr
     ])
   }
   const pipeline =
-    'catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk s3api tempauth copy slo dlo proxy-logging proxy-server'
+    'catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk s3api tempauth copy slo dlo versioned_writes symlink proxy-logging proxy-server'
   write('proxy.conf', [
     ...common(ports.proxy),
     '[pipeline:main]',
@@ -160,6 +183,9 @@ async function writeConfiguration(folder: string, etc: string, ports: Ports): Pr
     `memcache_servers = 127.0.0.1:${ports.cache}`,
     '[filter:proxy-logging]',
     'use = egg:swift#proxy_logging',
+    '[filter:versioned_writes]',
+    'use = egg:swift#versioned_writes',
+    'allow_object_versioning = true',
     ...FILTERS.flatMap((name) => [`[filter:${name}]`, `use = egg:swift#${name}`]),
   ])
 }

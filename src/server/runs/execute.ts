@@ -1,5 +1,6 @@
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Env } from '../../platform/process.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
@@ -34,6 +35,8 @@ export interface Engine {
   log: Log
   sandboxCommand: readonly string[]
   limits: SandboxLimits
+  scratchDir: string
+  env: Env
 }
 
 /**
@@ -61,6 +64,8 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     redactor,
     clock: engine.clock,
     limiter: createLimiter(TASKS_AT_ONCE),
+    scratchDir: engine.scratchDir,
+    env: engine.env,
     firstNumber: 0,
     signal,
     resolve: resolver.resolve,

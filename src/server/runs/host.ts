@@ -1,10 +1,12 @@
 import type { Clock } from '../../platform/clock.ts'
+import type { Env } from '../../platform/process.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import type { HostCalls } from './calls.ts'
 import type { Driver } from './drivers/driver.ts'
 import { createHttpCalls, type HttpExchange } from './http-exchange.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
+import { createResourceCalls } from './resources/resources.ts'
 import { createSandboxCalls } from './sandboxes.ts'
 import { createTaskCalls } from './tasks.ts'
 import { createTimerCalls } from './timers.ts'
@@ -17,6 +19,10 @@ export interface HostOptions {
   redactor: Redactor
   clock: Clock
   limiter: Limiter
+  /** Private folders of calls, of all runs. */
+  scratchDir: string
+  /** The server's own: where its programs are, and how it reaches the network. */
+  env: Env
   /** Added to a call's number, it is the number of the task or sandbox that the call begins. */
   firstNumber: number
   /** Ends all that goes on. */
@@ -36,5 +42,6 @@ export function createHostCalls(options: HostOptions): HostCalls {
     ...createSandboxCalls(options),
     ...createTimerCalls(options.clock),
     ...createHttpCalls(options.http, options.redactor),
+    ...createResourceCalls(options),
   }
 }

@@ -4,11 +4,13 @@
  * Refuses: to store, return or show a byte of output that has not been through the run's redactor; to hand a
  * secret to anything but the environment of a task that asked for it by name.
  */
+import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import type { Concurrency } from '../../contract/api.ts'
 import { isFinal, type NumberedEvent } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Env } from '../../platform/process.ts'
 import { createRedactor } from '../../redact/redactor.ts'
 import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
@@ -16,6 +18,7 @@ import { tenants } from '../db/schema.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
+import { removeFolder } from './drivers/folder.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
 import { execute, type Execution } from './execute.ts'
@@ -104,6 +107,8 @@ export interface RunsOptions {
   log: Log
   /** What starts this program as a sandbox child: `runSandboxChild`. No relative paths: it starts in `/`. */
   sandboxCommand: readonly string[]
+  /** The server's own: where its programs are, and how it reaches the network. */
+  env?: Env
   limits?: Partial<SandboxLimits>
   /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
   tasksCommand?: readonly string[] | undefined
@@ -155,6 +160,9 @@ interface LiveRun {
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
+  const scratchDir = join(dataDir, 'scratch')
+  // What a server that died has left.
+  await removeFolder(scratchDir)
   const journal = createJournal({ db, clock })
   const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
   const native = createNativeDriver({
@@ -260,7 +268,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const runId = run.context.runID
     const work = () => {
       leave()
-      return execute(run, { ...options, limits }, stop)
+      return execute(run, { ...options, limits, scratchDir, env: options.env ?? {} }, stop)
     }
     const end = await running
       .run(place, work, stop)

@@ -58,6 +58,7 @@ export async function runServer(settings: ServerSettings, deps: Deps): Promise<v
     version: VERSION,
     sandboxCommand: [...selfCommand(), '__sandbox'],
     tasksCommand: [...selfCommand(), '__tasks'],
+    env: deps.env,
   })
   log.info('listening', { url: running.url, strategy: settings.strategy.kind, data: settings.dataDir })
   if (deps.io.stderr.isTerminal) deps.io.stderr.write(welcome(running, settings))

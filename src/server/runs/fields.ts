@@ -1,0 +1,30 @@
+import * as v from 'valibot'
+import { Fault } from '../../contract/fault.ts'
+import { Secret } from '../../redact/secret.ts'
+
+/** What a script gave, by a schema. @throws Fault `usage` naming the field, never its value. */
+export function parse<T>(schema: v.GenericSchema<unknown, T>, input: unknown, what: string): T {
+  const parsed = v.safeParse(schema, input)
+  if (parsed.success) return parsed.output
+  const [issue] = parsed.issues
+  const path = v.getDotPath(issue)
+  const at = path === null ? what : `${what}${what.endsWith('.') ? '' : ': '}${path.slice(0, 100)}`
+  if (issue.type === 'strict_object' && issue.expected === 'never')
+    throw new Fault('usage', `${at} is not known`)
+  const isMissing = issue.received === 'undefined'
+  const reason = issue.message.startsWith('Invalid ') ? 'has the wrong type' : issue.message
+  throw new Fault('usage', `${at} ${isMissing ? 'is missing' : reason}`)
+}
+
+/** A text that may come from a secret, and stays one until it is used. */
+export const secretText = v.pipe(
+  v.union([v.string(), v.instance(Secret)]),
+  v.transform((value) => (value instanceof Secret ? value : new Secret(value))),
+  v.check((value) => value.isText && !value.bytes().includes(0), 'is not text'),
+)
+
+/** A text that is no secret in itself, though it may be kept as one: a name, an address. */
+export const plainText = v.pipe(
+  secretText,
+  v.transform((value) => value.reveal()),
+)

@@ -1,0 +1,117 @@
+/**
+ * Owns: `notify.send`: a message, made of its template, to a service that people read. Secrets are resolved when
+ * it is sent, and no earlier; what was set in the script keeps the placeholders.
+ * Refuses: to send over plain http, but to this machine; to follow a redirect with a credential; to name an address
+ * in an error, as those of webhooks are secrets themselves.
+ */
+import * as v from 'valibot'
+import { Fault } from '../../../contract/fault.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Redactor } from '../../../redact/redactor.ts'
+import type { CallContext, HostCalls } from '../calls.ts'
+import { parse } from '../fields.ts'
+import { createDelivery, type Deliver } from './delivery.ts'
+import { readHttp } from './http.ts'
+import { readSlack } from './slack.ts'
+import { readTeams } from './teams.ts'
+import { render } from './template.ts'
+
+export interface Message {
+  text: string
+  pipeline: string
+  runId: string
+}
+
+/** One service, as a config of the script's sets it up. */
+export interface Notifier {
+  /** What a value in a template has to become, so that it is no more than text there. */
+  escape?: (value: string) => string
+  /** @throws Fault with the reason, for what was not taken */
+  send(message: Message, deliver: Deliver): Promise<void>
+}
+
+export interface NotifyCallsOptions {
+  runId: string
+  pipeline: string
+  /** Turns `secret:` references into `Secret`s, which the redactor then knows. */
+  resolve(value: unknown): Promise<unknown>
+  redactor: Redactor
+  clock: Clock
+  fetch: typeof globalThis.fetch
+  /** Takes a line for the run's log, redacted. */
+  warn(line: string): Promise<void>
+  /** Work that the run's end waits for. It never rejects. */
+  background(work: Promise<void>): void
+}
+
+const TYPES: Readonly<Record<string, (config: unknown) => Notifier>> = {
+  slack: readSlack,
+  teams: readTeams,
+  http: readHttp,
+}
+const MAX_MESSAGE = 20_000
+
+const request = v.strictObject({
+  config: v.looseObject({ type: v.string() }),
+  name: v.pipe(v.string(), v.maxLength(200, 'has over 200 characters')),
+  context: v.optional(v.record(v.string(), v.unknown()), {}),
+  message: v.pipe(v.string(), v.nonEmpty('is empty')),
+  async: v.optional(v.boolean(), false),
+})
+
+export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
+  const { runId, pipeline, redactor } = options
+  const deliver = createDelivery(options)
+
+  async function send(
+    { config, context, message }: v.InferOutput<typeof request>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const read = Object.hasOwn(TYPES, config.type) ? TYPES[config.type] : undefined
+    if (!read) {
+      throw new Fault('usage', `there is no type ${JSON.stringify(config.type.slice(0, 100))}`, {
+        hint: `there are ${Object.keys(TYPES).join(', ')}`,
+      })
+    }
+    const notifier = read(await options.resolve(config))
+    const scope = { pipeline, runID: runId, status: 'running', ...context }
+    const text = redactor.text(await render(message, scope, notifier.escape))
+    if (text.length > MAX_MESSAGE) throw new Fault('usage', `the message has over ${MAX_MESSAGE} characters`)
+    await notifier.send({ text, pipeline, runId }, (post, judge) => deliver(post, judge, signal))
+  }
+
+  /** Its reason in words that may be shown, whatever went wrong. */
+  function shown(name: string, error: unknown): unknown {
+    if (!(error instanceof Fault)) return error
+    const { code, message, hint } = error
+    return new Fault(code, redactor.text(`notify ${JSON.stringify(name)}: ${message}`), {
+      hint: hint === undefined ? undefined : redactor.text(hint),
+    })
+  }
+
+  async function detached(asked: v.InferOutput<typeof request>, signal: AbortSignal): Promise<void> {
+    try {
+      await send(asked, signal)
+    } catch (error) {
+      if (signal.aborted) return
+      const fault = shown(asked.name, error)
+      const reason =
+        fault instanceof Fault ? fault.message : `notify ${JSON.stringify(asked.name)}: it failed`
+      // A log that takes no more ends the run by itself.
+      await options.warn(redactor.text(`${reason}\n`)).catch(() => {})
+    }
+  }
+
+  return {
+    'notify.send': async (input: unknown, { signal }: CallContext) => {
+      const asked = parse(request, input, 'notify.send')
+      if (asked.async) options.background(detached(asked, signal))
+      else {
+        await send(asked, signal).catch((error: unknown) => {
+          throw shown(asked.name, error)
+        })
+      }
+      return {}
+    },
+  }
+}

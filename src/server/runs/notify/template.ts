@@ -1,0 +1,53 @@
+import { Fault } from '../../../contract/fault.ts'
+import { safeLine } from '../../../platform/text.ts'
+
+/** A template is written by a script, which may be anybody's: each of these is far above what a message needs. */
+const MAX_TEMPLATE = 64 * 1024
+/** Of processor time, in which nothing else happens in the server. */
+const MAX_MS = 50
+/** In LiquidJS's own count: characters and elements that filters make. */
+const MAX_MEMORY = 1024 * 1024
+
+/**
+ * A message of its template: Liquid, without files, code or anything that the values did not have themselves. A
+ * name that is not known is an error, so that nobody is told "Build of  is ".
+ * @param escape what a value becomes in the text; `| raw` leaves one as it is.
+ * @throws Fault `usage` saying what is wrong with the template
+ */
+export async function render(
+  template: string,
+  scope: Readonly<Record<string, unknown>>,
+  escape: ((value: string) => string) | undefined,
+): Promise<string> {
+  if (template.length > MAX_TEMPLATE) {
+    throw new Fault('usage', `the message has over ${MAX_TEMPLATE} characters`)
+  }
+  if (!/\{[{%]/.test(template)) return template
+  const { Liquid } = await import('liquidjs')
+  const engine = new Liquid({
+    // Instead of a file system: no template but this one.
+    templates: {},
+    ownPropertyOnly: true,
+    strictFilters: true,
+    strictVariables: true,
+    // `if` and `default` may ask for what is not there.
+    lenientIf: true,
+    dynamicPartials: false,
+    parseLimit: MAX_TEMPLATE,
+    renderLimit: MAX_MS,
+    memoryLimit: MAX_MEMORY,
+    timezoneOffset: 0,
+    ...(escape && { outputEscape: (value: unknown) => escape(textOf(value)) }),
+  })
+  try {
+    return String(engine.parseAndRenderSync(template, scope))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : ''
+    throw new Fault('usage', `the message: ${safeLine(reason, 200)}`)
+  }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  return value === null || value === undefined ? '' : JSON.stringify(value)
+}

@@ -1,0 +1,70 @@
+import { Fault } from '../../../contract/fault.ts'
+import { safeLine } from '../../../platform/text.ts'
+import type { GitSource } from './git-source.ts'
+
+/** What `ssh-add` gave, by our own word for it. */
+const NO_KEY = 97
+
+type Explanation = readonly [mark: RegExp, fact: (at: string) => string, hint?: string]
+
+/** By what git and ssh print, in English. The first that fits counts. */
+const EXPLANATIONS: readonly Explanation[] = [
+  [
+    /host key verification failed|no matching host key|REMOTE HOST IDENTIFICATION/i,
+    (at) => `the host key of ${at} is not the one that is known`,
+    'if it was changed on purpose, put the new one into source.known_hosts',
+  ],
+  [
+    /Permission denied \(|no such identity|Too many authentication failures/,
+    (at) => `${at} does not accept the private key`,
+    'is it the key of someone who may read, or for a push write, the repository?',
+  ],
+  [
+    /Authentication failed|could not read (?:Username|Password)|The requested URL returned error: 40[13]/,
+    (at) => `${at} does not let us in`,
+    'check source.token, or username and password, and what they may do',
+  ],
+  [
+    /[Rr]epository not found|not found|does not appear to be a git repository/,
+    (at) => `there is no repository at ${at}, or it is not ours to see`,
+  ],
+  [/returned error: 30\d|redirect/i, (at) => `${at} has moved`, 'put its new address into source.uri'],
+  [/Could not resolve (?:host|hostname|proxy)/i, (at) => `${at}: its name is not known`],
+  [
+    /SSL certificate|certificate verif|server certificate/i,
+    (at) => `the certificate of ${at} is not trusted`,
+  ],
+  [
+    /Connection refused|Failed to connect|Connection timed out|Operation timed out|Couldn't connect/i,
+    (at) => `${at} cannot be reached`,
+  ],
+  [/transport '.*' not allowed/, () => 'it leads to an address that is neither https nor ssh'],
+  [
+    /\[rejected\]|non-fast-forward|fetch first|stale info/,
+    () => 'the branch has moved on meanwhile',
+    'fetch it again, or push with params.rebase or params.force',
+  ],
+  [/remote rejected|pre-receive hook declined|protected branch/i, (at) => `${at} does not take the push`],
+  [/could not apply|CONFLICT/, () => 'the commits do not fit onto the branch as it is now'],
+]
+
+/** What a failed command means. Its own words only where they are not known, as one line. */
+export function explainGit(code: number, stderr: string, { url }: GitSource): Fault {
+  if (code === NO_KEY) {
+    return new Fault('failed', 'source.private_key is not a private key, or is protected by a passphrase', {
+      hint: 'make one without: ssh-keygen -t ed25519 -N "" -f deploy_key',
+    })
+  }
+  const known = EXPLANATIONS.find(([mark]) => mark.test(stderr))
+  const words = safeLine(said(stderr), 300)
+  if (known === undefined) return new Fault('failed', words === '' ? `git ended with ${code}` : words)
+  const [, fact, hint] = known
+  return new Fault('failed', fact(url), hint === undefined ? {} : { hint })
+}
+
+/** The lines in which git and the other side complain. */
+function said(stderr: string): string {
+  const lines = stderr.split('\n')
+  const complaints = lines.filter((line) => /^(?:fatal|error|remote):/.test(line))
+  return (complaints.length > 0 ? complaints : lines).join(' ')
+}

@@ -1,0 +1,256 @@
+import { writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Fault } from '../../../contract/fault.ts'
+import type { Env } from '../../../platform/process.ts'
+import { killGroup } from '../group.ts'
+import { explainGit } from './git-errors.ts'
+import type { GitSource } from './git-source.ts'
+
+/** Of what a command says; a list of a hundred thousand references has some 6 MiB. */
+const MAX_OUTPUT = 32 * 1024 * 1024
+const MAX_ERRORS = 64 * 1024
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** How to reach the network from where the server is, and whom to trust there: the operator's to say. */
+const NETWORK = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
+
+export interface Git {
+  /**
+   * Runs git in `folder`. @returns what it printed. @throws Fault saying what is wrong, or the signal's reason
+   */
+  local(folder: string, args: readonly string[]): Promise<string>
+  /** The same for a command that speaks to the repository: it alone has the credentials. */
+  remote(folder: string, args: readonly string[]): Promise<string>
+}
+
+export interface GitOptions {
+  source: GitSource
+  /** Empty and private. */
+  scratch: string
+  signal: AbortSignal
+  env: Env
+}
+
+/**
+ * The system's git, with nothing of the machine's, the user's or a repository's own settings in effect that could
+ * run a program or lead elsewhere. A password comes from a helper that reads it from its environment; a key goes
+ * through a pipe into an agent that lives as long as the command.
+ */
+export async function openGit({ source, scratch, signal, env }: GitOptions): Promise<Git> {
+  const path = env.PATH ?? DEFAULT_PATH
+  for (const program of source.access.kind === 'ssh' ? ['git', 'ssh', 'ssh-agent', 'ssh-add'] : ['git']) {
+    if (Bun.which(program, { PATH: path }) === null) {
+      throw new Fault('failed', `${program} is not installed on the server`, {
+        hint: 'install git and an ssh client there',
+      })
+    }
+  }
+  const base = { ...networkOf(env), ...quietEnv(scratch), PATH: path, GIT_ALLOW_PROTOCOL: allowed(source) }
+  const plain = { ...base, ...configuration(SAFE) }
+  const { command, stdin, more } = await prepare(source, scratch, base)
+
+  async function run(folder: string, cmd: string[], environment: Env, input?: Uint8Array<ArrayBuffer>) {
+    const { code, out, err } = await spawn({ cmd, cwd: folder, env: environment, input, signal })
+    if (code === 0) return out
+    throw explainGit(code, err, source)
+  }
+
+  return {
+    local: (folder, args) => run(folder, ['git', ...args], plain),
+    remote: (folder, args) => run(folder, [...command, 'git', ...args], more, stdin),
+  }
+}
+
+type Setting = readonly [key: string, value: string]
+
+const SAFE: readonly Setting[] = [
+  ['core.hooksPath', '/dev/null'],
+  ['core.fsmonitor', 'false'],
+  ['core.attributesFile', '/dev/null'],
+  ['core.askPass', ''],
+  ['credential.helper', ''],
+  // A redirect would take the request, and in older versions of git the password, to another host.
+  ['http.followRedirects', 'false'],
+  ['http.lowSpeedLimit', '1000'],
+  ['http.lowSpeedTime', '60'],
+  ['transfer.credentialsInUrl', 'die'],
+  ['submodule.recurse', 'false'],
+  ['fetch.recurseSubmodules', 'false'],
+  ['filter.lfs.smudge', ''],
+  ['filter.lfs.clean', ''],
+  ['filter.lfs.process', ''],
+  ['filter.lfs.required', 'false'],
+  ['gc.auto', '0'],
+  ['maintenance.auto', 'false'],
+  ['commit.gpgSign', 'false'],
+  ['rebase.autoStash', 'false'],
+  ['advice.detachedHead', 'false'],
+  ['user.name', 'fob'],
+  ['user.email', 'fob@localhost'],
+]
+
+/** Git's settings by its environment: those of a command line come after nothing, and can be seen by all. */
+function configuration(settings: readonly Setting[]): Record<string, string> {
+  const pairs = settings.flatMap(([key, value], at) => [
+    [`GIT_CONFIG_KEY_${at}`, key],
+    [`GIT_CONFIG_VALUE_${at}`, value],
+  ])
+  return {
+    GIT_CONFIG_COUNT: String(settings.length),
+    ...(Object.fromEntries(pairs) as Record<string, string>),
+  }
+}
+
+function quietEnv(scratch: string): Record<string, string> {
+  return {
+    HOME: scratch,
+    LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_CONFIG_SYSTEM: '/dev/null',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_ATTR_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_ASKPASS: 'false',
+    SSH_ASKPASS: 'false',
+    SSH_ASKPASS_REQUIRE: 'never',
+    GIT_EDITOR: 'true',
+    GIT_SEQUENCE_EDITOR: 'true',
+    GIT_PAGER: 'cat',
+    GIT_LFS_SKIP_SMUDGE: '1',
+    // The data folder may be in a repository itself.
+    GIT_CEILING_DIRECTORIES: dirname(scratch),
+  }
+}
+
+/** `http` only where the repository itself is on this machine, so that no submodule leads there otherwise. */
+function allowed({ protocol }: GitSource): string {
+  return protocol === 'http' ? 'http:https:ssh' : 'https:ssh'
+}
+
+function networkOf(env: Env): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const name of NETWORK.flatMap((name) => [name, name.toLowerCase()])) {
+    const value = env[name]
+    if (value !== undefined) found[name] = value
+  }
+  return found
+}
+
+interface Prepared {
+  /** Stands before the command. */
+  command: string[]
+  stdin?: Uint8Array<ArrayBuffer>
+  more: Env
+}
+
+/** `test`: git also asks a helper to keep and to forget. `printf` is the shell's own, so nothing shows in `ps`. */
+const HELPER = `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$FOB_GIT_USERNAME" "$FOB_GIT_PASSWORD"; }; f`
+/** The agent leaves the group of the command, and would notice its end only some seconds later. */
+const WITH_KEY = 'ssh-add -q - || exit 97; "$@" </dev/null; code=$?; kill "$SSH_AGENT_PID"; exit "$code"'
+
+async function prepare({ access }: GitSource, scratch: string, base: Env): Promise<Prepared> {
+  if (access.kind === 'http') {
+    const { login } = access
+    if (login === undefined) return { command: [], more: { ...base, ...configuration(SAFE) } }
+    const settings: Setting[] = [...SAFE, [`credential.${login.origin}.helper`, HELPER]]
+    const secrets = { FOB_GIT_USERNAME: login.username, FOB_GIT_PASSWORD: login.password.reveal() }
+    return { command: [], more: { ...base, ...configuration(settings), ...secrets } }
+  }
+  const [config, hosts] = [join(scratch, 'ssh_config'), join(scratch, 'known_hosts')]
+  await writeFile(hosts, access.knownHosts, { mode: 0o600 })
+  await writeFile(config, sshConfig(hosts), { mode: 0o600 })
+  const ssh = { GIT_SSH_COMMAND: `ssh -F ${shellQuoted(config)}`, GIT_SSH_VARIANT: 'ssh' }
+  // ssh-add wants a line end behind the last line, which people lose when they copy.
+  const key = `${access.key.reveal().replaceAll('\r\n', '\n').trim()}\n`
+  return {
+    command: ['ssh-agent', '-t', '7200', 'sh', '-c', WITH_KEY, 'sh'],
+    stdin: new TextEncoder().encode(key),
+    more: { ...base, ...configuration(SAFE), ...ssh },
+  }
+}
+
+function sshConfig(hosts: string): string {
+  return [
+    'BatchMode yes',
+    'StrictHostKeyChecking yes',
+    `UserKnownHostsFile "${hosts.replaceAll('%', '%%')}"`,
+    'GlobalKnownHostsFile /dev/null',
+    'UpdateHostKeys no',
+    'VerifyHostKeyDNS no',
+    'PreferredAuthentications publickey',
+    'IdentityFile none',
+    'ForwardAgent no',
+    'ForwardX11 no',
+    'ClearAllForwardings yes',
+    'PermitLocalCommand no',
+    'ControlPath none',
+    'ConnectTimeout 20',
+    'ServerAliveInterval 15',
+    'ServerAliveCountMax 4',
+    'LogLevel ERROR',
+    '',
+  ].join('\n')
+}
+
+function shellQuoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+interface Command {
+  cmd: string[]
+  cwd: string
+  env: Env
+  input?: Uint8Array<ArrayBuffer> | undefined
+  signal: AbortSignal
+}
+
+async function spawn({
+  cmd,
+  cwd,
+  env,
+  input,
+  signal,
+}: Command): Promise<{ code: number; out: string; err: string }> {
+  signal.throwIfAborted()
+  const child = Bun.spawn(cmd, {
+    cwd,
+    env: { ...env },
+    stdin: input ?? 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    // A group of its own: git starts others, and all of them end with it.
+    detached: true,
+  })
+  const kill = () => killGroup(child.pid, 'SIGKILL')
+  signal.addEventListener('abort', kill, { once: true })
+  if (signal.aborted) kill()
+  try {
+    const outputs = Promise.all([
+      read(child.stdout, MAX_OUTPUT, kill),
+      read(child.stderr, MAX_ERRORS, () => {}),
+    ])
+    const code = await child.exited
+    kill()
+    const [out, err] = await outputs
+    signal.throwIfAborted()
+    return { code: out === undefined ? -1 : code, out: out ?? '', err: err ?? '' }
+  } finally {
+    signal.removeEventListener('abort', kill)
+  }
+}
+
+/** The first `most` bytes. @returns undefined where there were more and `tooMuch` has ended it */
+async function read(
+  pipe: ReadableStream<Uint8Array>,
+  most: number,
+  tooMuch: () => void,
+): Promise<string | undefined> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of pipe) {
+    if (length + chunk.length > most) tooMuch()
+    else chunks.push(chunk)
+    length += chunk.length
+  }
+  const isWhole = length <= most || most === MAX_ERRORS
+  return isWhole ? Buffer.concat(chunks).toString('utf8') : undefined
+}

@@ -1,0 +1,42 @@
+import { cp, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Fault } from '../../../contract/fault.ts'
+import type { Git } from './git-process.ts'
+
+/** Commits and what leads to them. Settings, hooks, the index, links to other repositories: nothing of those. */
+const TAKEN = ['HEAD', 'objects', 'refs', 'packed-refs', 'shallow']
+/** Where a repository says that its objects are elsewhere: on this machine, that may be anybody's. */
+const ELSEWHERE = ['objects/info/alternates', 'objects/info/http-alternates']
+
+/**
+ * A repository of our own with the commits of one that a task has left. In a repository that somebody else could
+ * write to, git would run what its settings name; links in it would lead to other repositories of this machine.
+ * @param to made here. @returns the folder to run git in.
+ */
+export async function pushable(git: Git, from: string, to: string): Promise<string> {
+  const theirs = join(from, '.git')
+  const stat = await lstat(theirs).catch(() => undefined)
+  if (stat?.isDirectory() !== true) {
+    throw new Fault('failed', 'what is to be pushed is no git repository', {
+      hint: 'srcDir names the folder that has .git in it',
+    })
+  }
+  await mkdir(to)
+  await git.local(to, ['init', '-q', '--template=', '.'])
+  for (const name of TAKEN) {
+    const part = join(theirs, name)
+    if ((await lstat(part).catch(() => undefined)) === undefined) continue
+    await refuseLinks(part)
+    const ours = join(to, '.git', name)
+    await rm(ours, { recursive: true, force: true })
+    await rename(part, ours).catch(() => cp(part, ours, { recursive: true }))
+  }
+  for (const name of ELSEWHERE) await rm(join(to, '.git', name), { force: true })
+  return to
+}
+
+async function refuseLinks(path: string): Promise<void> {
+  const stat = await lstat(path)
+  if (stat.isDirectory()) for (const name of await readdir(path)) await refuseLinks(join(path, name))
+  else if (!stat.isFile()) throw new Fault('failed', 'the repository has links in it, or what is no file')
+}

@@ -1,0 +1,179 @@
+/**
+ * Owns: `nativeResources`: what a script gets from outside and puts there, through the server and not through a
+ * task. Each type of resource lists versions, fetches one into a volume, and pushes what a volume holds.
+ * Refuses: to give the script a secret's value; to leave a credential on a command line, in a file that outlives
+ * the call, or in an error; to use a credential of the server's own.
+ */
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { Fault } from '../../../contract/fault.ts'
+import type { Env } from '../../../platform/process.ts'
+import type { Redactor } from '../../../redact/redactor.ts'
+import type { CallContext, HostCalls } from '../calls.ts'
+import type { Driver } from '../drivers/driver.ts'
+import { removeFolder } from '../drivers/folder.ts'
+import { createGitResource } from './git.ts'
+import { parse } from '../fields.ts'
+import { createS3Resource } from './s3.ts'
+import { volumePath } from './volume-path.ts'
+
+/** What tells two states of a resource apart, such as `{ ref: '4f1c…' }`. */
+export type Version = Readonly<Record<string, string>>
+
+export interface Outcome {
+  version: Version
+  /** What a person would like to know of that version: who, when, which file. */
+  metadata: { name: string; value: string }[]
+}
+
+/** `source` and `params` as the script gave them, each `secret:` in them a `Secret`. */
+export interface Asked {
+  source: unknown
+  params: unknown
+}
+
+export interface Workplace {
+  /** Empty, private, and removed after the call. */
+  scratch: string
+  /** Fires when the run ends, or the call has taken too long. */
+  signal: AbortSignal
+}
+
+/** @throws Fault (all methods) in words without a credential; it is redacted all the same. */
+export interface Resource {
+  /** With `since`: it, and what is newer; without, or where it is no more: the newest alone. Newest last. */
+  check(asked: Asked & { since: Version | undefined }, at: Workplace): Promise<Version[]>
+  /** Puts a version, the newest where none is named, into an empty folder. */
+  fetch(asked: Asked & { version: Version | undefined }, folder: string, at: Workplace): Promise<Outcome>
+  /** @param folder what a task has left: to be trusted with nothing. May be changed. */
+  push(asked: Asked, folder: string, at: Workplace): Promise<Outcome>
+}
+
+export interface ResourceCallsOptions {
+  runId: string
+  /** Turns `secret:` references into `Secret`s, which the redactor then knows. */
+  resolve(value: unknown): Promise<unknown>
+  redactor: Redactor
+  driver: Driver
+  /** Where calls have their private folders. Made when it is not there. */
+  scratchDir: string
+  /** Of the server; what each type of resource takes of it, its own file says. */
+  env: Env
+}
+
+/** A script waits for this one: it is synchronous. */
+const CHECK_MS = 2 * 60_000
+const TRANSFER_MS = 60 * 60_000
+
+const version = v.record(v.string(), v.string())
+const asked = { type: v.string(), source: v.record(v.string(), v.unknown()) }
+const params = v.optional(v.nullable(v.record(v.string(), v.unknown())))
+const checkRequest = v.strictObject({ ...asked, version: v.optional(v.nullable(version)), params })
+const fetchRequest = v.strictObject({
+  ...asked,
+  version: v.optional(v.nullable(version)),
+  params,
+  destDir: v.string(),
+})
+const pushRequest = v.strictObject({ ...asked, params, srcDir: v.string() })
+
+/** `nativeResources.check`, `.fetch` and `.push`. */
+export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
+  const { runId, resolve, redactor, driver, scratchDir, env } = options
+  const types: Readonly<Record<string, Resource>> = {
+    git: createGitResource({ env }),
+    s3: createS3Resource({ env }),
+  }
+
+  /** A place to work in, which goes whatever happens, and errors that may be shown. */
+  async function within<T>(
+    type: string,
+    { signal, ms }: { signal: AbortSignal; ms: number },
+    work: (resource: Resource, at: Workplace, folder: string) => Promise<T>,
+  ): Promise<T> {
+    const resource = Object.hasOwn(types, type) ? types[type] : undefined
+    if (!resource) {
+      const known = Object.keys(types).join(' and ')
+      throw new Fault('usage', `there is no native resource ${JSON.stringify(type.slice(0, 100))}`, {
+        hint: `there are ${known}`,
+      })
+    }
+    await mkdir(scratchDir, { recursive: true, mode: 0o700 })
+    const place = await mkdtemp(join(scratchDir, 'resource-'))
+    const [scratch, folder] = [join(place, 'work'), join(place, 'content')]
+    const deadline = AbortSignal.timeout(ms)
+    try {
+      await Promise.all([mkdir(scratch), mkdir(folder)])
+      return await work(resource, { scratch, signal: AbortSignal.any([signal, deadline]) }, folder)
+    } catch (error) {
+      if (deadline.aborted && !signal.aborted) {
+        throw new Fault('failed', `${type}: it took more than ${ms / 60_000} minutes`, { cause: error })
+      }
+      throw shown(type, error)
+    } finally {
+      await removeFolder(place)
+    }
+  }
+
+  function shown(type: string, error: unknown): unknown {
+    if (!(error instanceof Fault)) return error
+    const { code, message, hint } = error
+    // Without its cause: what that says, nobody has looked at.
+    return new Fault(code, redactor.text(`${type}: ${message}`), {
+      hint: hint === undefined ? undefined : redactor.text(hint),
+    })
+  }
+
+  async function check(input: unknown, { signal }: CallContext): Promise<{ versions: Version[] }> {
+    const request = parse(checkRequest, input, 'nativeResources.check')
+    const found = await within(request.type, { signal, ms: CHECK_MS }, async (resource, at) =>
+      resource.check({ ...(await resolved(request)), since: request.version ?? undefined }, at),
+    )
+    return { versions: found.map(clean) }
+  }
+
+  async function fetch(input: unknown, { signal }: CallContext) {
+    const request = parse(fetchRequest, input, 'nativeResources.fetch')
+    const to = volumePath(request.destDir, 'nativeResources.fetch: destDir')
+    const outcome = await within(request.type, { signal, ms: TRANSFER_MS }, async (resource, at, folder) => {
+      const version = request.version ?? undefined
+      const outcome = await resource.fetch({ ...(await resolved(request)), version }, folder, at)
+      await driver.createVolume(runId, to.volume)
+      await driver.importFolder({ runId, ...to }, folder, at.signal)
+      return outcome
+    })
+    return { ...cleanOutcome(outcome), ...to }
+  }
+
+  async function push(input: unknown, { signal }: CallContext): Promise<Outcome> {
+    const request = parse(pushRequest, input, 'nativeResources.push')
+    const from = volumePath(request.srcDir, 'nativeResources.push: srcDir')
+    return await within(request.type, { signal, ms: TRANSFER_MS }, async (resource, at, folder) => {
+      const asked = await resolved(request)
+      await driver.exportFolder({ runId, ...from }, folder, at.signal)
+      return cleanOutcome(await resource.push(asked, folder, at))
+    })
+  }
+
+  async function resolved({ source, params }: { source: unknown; params?: unknown }): Promise<Asked> {
+    return { source: await resolve(source), params: (await resolve(params)) ?? {} }
+  }
+
+  function clean(version: Version): Version {
+    return Object.fromEntries(Object.entries(version).map(([key, value]) => [key, redactor.text(value)]))
+  }
+
+  function cleanOutcome({ version, metadata }: Outcome): Outcome {
+    return {
+      version: clean(version),
+      metadata: metadata.map(({ name, value }) => ({ name, value: redactor.text(value) })),
+    }
+  }
+
+  return {
+    'nativeResources.check': check,
+    'nativeResources.fetch': fetch,
+    'nativeResources.push': push,
+  }
+}

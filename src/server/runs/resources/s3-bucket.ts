@@ -1,0 +1,198 @@
+import type { S3Client } from '@aws-sdk/client-s3'
+import type { Readable } from 'node:stream'
+import { Fault } from '../../../contract/fault.ts'
+import { fetchFailure } from '../../../platform/network.ts'
+import { codeOf, statusOf } from '../../vault/s3-errors.ts'
+import type { S3Source } from './s3-source.ts'
+
+/** Keys of one check: a hundred pages and more of a listing. */
+const MAX_KEYS = 200_000
+const ATTEMPTS = 4
+const CONNECT_MS = 10_000
+/** Without a byte. */
+const QUIET_MS = 60_000
+
+export interface S3Object {
+  key: string
+  etag: string
+  modified: number
+  size: number
+  /** Where the bucket keeps versions. */
+  versionId: string | undefined
+}
+
+/** What the resource wants of a bucket. @throws Fault (all methods) saying what to fix, never with a key of an account */
+export interface Bucket {
+  /** All objects whose key begins so. */
+  list(prefix: string): Promise<S3Object[]>
+  /** All versions of one object, newest first; none where the server keeps none. */
+  versions(key: string): Promise<S3Object[]>
+  /** The object as it is now; undefined where there is none. */
+  head(key: string): Promise<S3Object | undefined>
+  get(key: string, which: { versionId?: string; etag?: string }): Promise<S3Object & { body: Readable }>
+  put(key: string, body: Readable | Uint8Array, size: number): Promise<Pick<S3Object, 'etag' | 'versionId'>>
+  close(): void
+}
+
+/** Loads the SDK, which takes a moment: only for who uses it. */
+export async function openBucket(source: S3Source, signal: AbortSignal): Promise<Bucket> {
+  const sdk = await import('@aws-sdk/client-s3')
+  const client = createClient(sdk.S3Client, source)
+  const within = { abortSignal: signal }
+  const Bucket = source.bucket
+
+  /** `missing`: the answer where there is no such object. */
+  async function ask<T>(what: string, work: () => Promise<T>, missing?: { answer: T }): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      signal.throwIfAborted()
+      const isMissing = statusOf(error) === 404 && codeOf(error) !== 'NoSuchBucket'
+      if (missing && isMissing) return missing.answer
+      throw explain(error, source, what)
+    }
+  }
+
+  return {
+    list: (Prefix) =>
+      ask('list', async () => {
+        const found: S3Object[] = []
+        let ContinuationToken: string | undefined
+        do {
+          const page = await client.send(
+            new sdk.ListObjectsV2Command({ Bucket, Prefix, ContinuationToken }),
+            within,
+          )
+          for (const entry of page.Contents ?? [])
+            if (entry.Key !== undefined) found.push(objectOf(entry.Key, entry))
+          if (found.length > MAX_KEYS) {
+            throw new Fault(
+              'failed',
+              `${Bucket} has more than ${MAX_KEYS} objects below ${JSON.stringify(Prefix)}`,
+              {
+                hint: 'give a longer source.prefix, or a source.pattern with more before its first *',
+              },
+            )
+          }
+          ContinuationToken = page.IsTruncated === true ? page.NextContinuationToken : undefined
+        } while (ContinuationToken !== undefined)
+        return found
+      }),
+
+    versions: (key) =>
+      ask(
+        'list',
+        async () => {
+          const page = await client.send(new sdk.ListObjectVersionsCommand({ Bucket, Prefix: key }), within)
+          // What only begins like the key comes behind it.
+          const own = (page.Versions ?? []).filter((entry) => entry.Key === key)
+          return own.map((entry) => objectOf(key, entry))
+        },
+        { answer: [] },
+      ).catch((error: unknown) => {
+        // 501: a server that knows no versions.
+        if (error instanceof Fault && statusOf(error.cause) === 501) return []
+        throw error
+      }),
+
+    head: (key) =>
+      ask<S3Object | undefined>(
+        'get',
+        async () => {
+          const answer = await client.send(new sdk.HeadObjectCommand({ Bucket, Key: key }), within)
+          return objectOf(key, { ...answer, Size: answer.ContentLength })
+        },
+        { answer: undefined },
+      ),
+
+    get: (Key, { versionId, etag }) =>
+      ask('get', async () => {
+        const which = versionId === undefined ? { IfMatch: etag } : { VersionId: versionId }
+        const answer = await client.send(new sdk.GetObjectCommand({ Bucket, Key, ...which }), within)
+        const { Body } = answer
+        if (Body === undefined) throw new Fault('failed', `${Key} came without content`)
+        // In a program that is no browser, it is node's kind of stream.
+        return { ...objectOf(Key, { ...answer, Size: answer.ContentLength }), body: Body as Readable }
+      }),
+
+    put: (Key, Body, ContentLength) =>
+      ask('put', async () => {
+        const command = new sdk.PutObjectCommand({ Bucket, Key, Body, ContentLength })
+        const { ETag = '', VersionId } = await client.send(command, within)
+        return { etag: ETag, versionId: VersionId }
+      }),
+
+    close: () => client.destroy(),
+  }
+}
+
+interface Described {
+  ETag?: string | undefined
+  Size?: number | undefined
+  LastModified?: Date | undefined
+  VersionId?: string | undefined
+}
+
+function objectOf(key: string, { ETag = '', Size = 0, LastModified, VersionId }: Described): S3Object {
+  // `null` is what stands for it where nothing is versioned.
+  const versionId = VersionId === 'null' ? undefined : VersionId
+  return { key, etag: ETag, size: Size, modified: LastModified?.getTime() ?? 0, versionId }
+}
+
+function createClient(Client: typeof S3Client, { endpoint, region, credentials }: S3Source): S3Client {
+  return new Client({
+    region,
+    // Other servers than AWS rarely have a name for every bucket.
+    ...(endpoint === undefined ? { followRegionRedirects: true } : { endpoint, forcePathStyle: true }),
+    // Never what the server itself has: its variables, its profile, the role of its machine.
+    ...(credentials === undefined
+      ? { credentials: NOBODY, signer: { sign: async (request) => request } }
+      : {
+          credentials: async () => ({
+            accessKeyId: credentials.accessKey.reveal(),
+            secretAccessKey: credentials.secretKey.reveal(),
+            ...(credentials.sessionToken && { sessionToken: credentials.sessionToken.reveal() }),
+          }),
+        }),
+    retryMode: 'standard',
+    maxAttempts: ATTEMPTS,
+    requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: QUIET_MS },
+    // Trailing checksums are not understood by most other servers.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  })
+}
+
+const NOBODY = { accessKeyId: 'nobody', secretAccessKey: 'nobody' }
+
+type Explanation = readonly [fact: string, hint?: string]
+
+/** What an error of the SDK means. Its own message is not used: it can repeat what was sent. */
+function explain(error: unknown, { bucket, endpoint, region }: S3Source, what: string): Fault {
+  if (error instanceof Fault) return error
+  const at = endpoint ?? 'AWS'
+  const known: Readonly<Record<string, Explanation>> = {
+    NoSuchBucket: [`there is no bucket ${bucket} at ${at}`],
+    NoSuchKey: [`there is no such object in ${bucket}`],
+    NoSuchVersion: [`there is no such version in ${bucket}`],
+    InvalidAccessKeyId: [`${at} does not know source.credentials.access_key`],
+    SignatureDoesNotMatch: [`${at} does not accept source.credentials.secret_key`],
+    ExpiredToken: ['source.credentials have expired'],
+    AccessDenied: [
+      `source.credentials may not ${what} in the bucket ${bucket}`,
+      'they need s3:ListBucket and s3:GetObject, for a push s3:PutObject',
+    ],
+    PermanentRedirect: [`the bucket ${bucket} is not in ${region}`, 'set source.region'],
+    AuthorizationHeaderMalformed: [`the bucket ${bucket} is not in ${region}`, 'set source.region'],
+    PreconditionFailed: ['the object has changed since', 'check for its newest version again'],
+  }
+  const status = statusOf(error)
+  const code = codeOf(error)
+  // An answer to HEAD has no words.
+  const byStatus: Readonly<Record<number, string>> = { 403: 'AccessDenied', 404: 'NoSuchKey' }
+  const [fact, hint] = known[code] ?? known[byStatus[status ?? 0] ?? ''] ?? []
+  if (fact !== undefined) return new Fault('failed', fact, { hint, cause: error })
+  if (status === undefined)
+    return new Fault('failed', `cannot reach ${at}: ${fetchFailure(error)}`, { cause: error })
+  return new Fault('failed', `${at} answered ${status}${code === '' ? '' : ` ${code}`}`, { cause: error })
+}

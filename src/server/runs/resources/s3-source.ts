@@ -1,0 +1,87 @@
+import * as v from 'valibot'
+import { Fault } from '../../../contract/fault.ts'
+import { isLoopbackHost } from '../../../platform/network.ts'
+import type { Env } from '../../../platform/process.ts'
+import type { Secret } from '../../../redact/secret.ts'
+import { parse, plainText, secretText } from '../fields.ts'
+
+export interface S3Source {
+  bucket: string
+  region: string
+  /** Undefined: AWS itself. */
+  endpoint: string | undefined
+  /** Undefined: requests are not signed, as for a bucket that is open to all. */
+  credentials: { accessKey: Secret; secretKey: Secret; sessionToken: Secret | undefined } | undefined
+  objects: Objects
+}
+
+/** Which objects of the bucket are meant. */
+export type Objects =
+  /** One, in all its versions. */
+  | { kind: 'key'; key: string }
+  /** Those whose key fits, ordered by what stands for the `*`s. */
+  | { kind: 'pattern'; pattern: string }
+  /** All below, ordered by their time. */
+  | { kind: 'prefix'; prefix: string }
+
+const name = (pattern: RegExp, what: string) => v.pipe(plainText, v.regex(pattern, what))
+/** Longer than any, and shorter than what takes time to compare. */
+const key = v.pipe(plainText, v.nonEmpty('is empty'), v.maxLength(1024, 'has over 1024 characters'))
+
+const schema = v.strictObject({
+  bucket: name(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'is not a name for a bucket'),
+  region: v.optional(name(/^[a-z0-9-]{1,64}$/, 'is not a region'), 'us-east-1'),
+  endpoint: v.optional(plainText),
+  credentials: v.optional(
+    v.strictObject({
+      access_key: secretText,
+      secret_key: secretText,
+      session_token: v.optional(secretText),
+    }),
+  ),
+  key: v.optional(key),
+  pattern: v.optional(key),
+  prefix: v.optional(key),
+})
+
+/** @throws Fault `usage` naming the field */
+export function readS3Source(source: unknown, env: Env): S3Source {
+  const { bucket, region, credentials, ...given } = parse(schema, source, 'source.')
+  return {
+    bucket,
+    region,
+    // What the operator has set may be plain http: a server beside this one.
+    endpoint: readEndpoint(given.endpoint) ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL,
+    credentials: credentials && {
+      accessKey: credentials.access_key,
+      secretKey: credentials.secret_key,
+      sessionToken: credentials.session_token,
+    },
+    objects: readObjects(given),
+  }
+}
+
+type Given = Pick<v.InferOutput<typeof schema>, 'key' | 'pattern' | 'prefix'>
+
+function readObjects({ key, pattern, prefix }: Given): Objects {
+  if ([key, pattern, prefix].filter((one) => one !== undefined).length > 1) {
+    throw new Fault('usage', 'source has more than one of key, pattern and prefix')
+  }
+  if (key !== undefined) return { kind: 'key', key }
+  return pattern === undefined ? { kind: 'prefix', prefix: prefix ?? '' } : { kind: 'pattern', pattern }
+}
+
+function readEndpoint(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isBase = url !== undefined && url.username === '' && url.search === '' && url.hash === ''
+  if (!isBase || !/^https?:$/.test(url.protocol)) {
+    throw new Fault('usage', 'source.endpoint is not an address', {
+      hint: 'for example https://s3.example.com',
+    })
+  }
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
+    throw new Fault('usage', 'source.endpoint is http', { hint: 'use https; http is for this machine alone' })
+  }
+  return text.replace(/\/+$/, '')
+}
