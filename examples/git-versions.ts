@@ -23,7 +23,7 @@ const pipeline = async () => {
   await runtime.run({
     name: 'list',
     image: 'busybox',
-    command: { path: 'ls', args: ['-l', 'repository'] },
+    command: { path: 'ls', args: ['-l', 'repository/'] },
     mounts: { repository: fetched.volume },
   })
 }

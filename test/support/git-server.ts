@@ -67,19 +67,19 @@ export interface GitHttpServer {
   stop(): Promise<void>
 }
 
-/** Git's own `http-backend` behind Basic authentication: what a forge does. */
-export function startGitHttp(root: string, login: { username: string; password: string }): GitHttpServer {
-  const wanted = `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
+/** Git's own `http-backend`, behind Basic authentication where there is a login: what a forge does. */
+export function startGitHttp(root: string, login?: { username: string; password: string }): GitHttpServer {
+  const wanted = login && `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
     async fetch(request) {
       const instead = state.meddle(request)
       if (instead) return instead
-      if (request.headers.get('authorization') !== wanted) {
+      if (wanted !== undefined && request.headers.get('authorization') !== wanted) {
         return new Response('no', { status: 401, headers: { 'www-authenticate': 'Basic realm="git"' } })
       }
-      return await backend(root, request, login.username)
+      return await backend(root, request, login?.username)
     },
   })
   const state: GitHttpServer = {
@@ -91,7 +91,7 @@ export function startGitHttp(root: string, login: { username: string; password: 
 }
 
 /** RFC 3875. */
-async function backend(root: string, request: Request, user: string): Promise<Response> {
+async function backend(root: string, request: Request, user = 'nobody'): Promise<Response> {
   const { pathname, search } = new URL(request.url)
   const child = Bun.spawn({
     cmd: ['git', 'http-backend'],
