@@ -13,8 +13,9 @@ const FOLDER = resolve(import.meta.dir, '../docs/pages')
 /** The first screens of a long list show what it is. */
 const MAX_HEIGHT = 1200
 
-/** What differs from run to run: times, ports, codes, tokens. A picture is to change only when its page does. */
+/** What differs from run to run: the focus, times, ports, codes, tokens. A picture is to change only when its page does. */
 const STEADY = `(() => {
+  document.activeElement?.blur()
   const steady = (text) => text
     .replace(/\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC/g, '2026-01-31 17:05 UTC')
     .replace(/127\\.0\\.0\\.1:\\d{4,5}(?!\\/callback)/g, '127.0.0.1:8080')
@@ -47,6 +48,7 @@ try {
 async function takePicture(page: Page, path: string): Promise<void> {
   const width = (await page.evaluate(`document.body.classList.contains('wide') ? 760 : 480`)) as number
   await page.setViewportSize({ width, height: 400 })
+  await page.mouse.move(0, 0)
   await page.evaluate(STEADY)
   const height = (await page.evaluate('document.documentElement.scrollHeight')) as number
   await page.setViewportSize({ width, height: Math.min(height, MAX_HEIGHT) })
