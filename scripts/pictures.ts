@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { Page } from 'playwright-core'
 import { startPageWorld } from '../test/support/page-world.ts'
 import { PAGES } from '../test/support/pages.ts'
+import { withPalette } from './palette.ts'
 import { PICTURE_LIST, renderPictureList } from './picture-list.ts'
 
 /** Takes the pictures of `docs/pages/` anew, by the same list that the tests walk. */
@@ -12,14 +13,16 @@ const FOLDER = resolve(import.meta.dir, '../docs/pages')
 /** The first screens of a long list show what it is. */
 const MAX_HEIGHT = 1200
 
-/** What differs from run to run: times, ports, codes, tokens. A picture is to change only when its page does. */
+/** What differs from run to run: the focus, times, ports, codes, tokens. A picture is to change only when its page does. */
 const STEADY = `(() => {
+  document.activeElement?.blur()
   const steady = (text) => text
     .replace(/\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC/g, '2026-01-31 17:05 UTC')
     .replace(/127\\.0\\.0\\.1:\\d{4,5}(?!\\/callback)/g, '127.0.0.1:8080')
     .replace(/\\b[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}\\b/g, 'WDJB-MJHT')
     .replace(/\\bci_[0-9A-Za-z]{36}/g, 'ci_' + 'x'.repeat(36))
-    .replace(/\\b(?:local:)?[0-9a-f]{32}\\b/g, (id) => id.replace(/[0-9a-f]{32}/, '0'.repeat(32)))
+    .replace(/[0-9a-f]{32}(?![0-9a-f])/g, '0'.repeat(32))
+    .replace(/\\b[\\w-]{43}(?![\\w-])/g, 'x'.repeat(43))
     .replace(/\\b(jwt|session) [\\w-]{16,}/g, (_, kind) => kind + ' ' + 'x'.repeat(21))
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   while (walk.nextNode()) walk.currentNode.data = steady(walk.currentNode.data)
@@ -45,8 +48,9 @@ try {
 async function takePicture(page: Page, path: string): Promise<void> {
   const width = (await page.evaluate(`document.body.classList.contains('wide') ? 760 : 480`)) as number
   await page.setViewportSize({ width, height: 400 })
+  await page.mouse.move(0, 0)
   await page.evaluate(STEADY)
   const height = (await page.evaluate('document.documentElement.scrollHeight')) as number
   await page.setViewportSize({ width, height: Math.min(height, MAX_HEIGHT) })
-  await page.screenshot({ path, animations: 'disabled', caret: 'hide' })
+  writeFileSync(path, withPalette(await page.screenshot({ animations: 'disabled', caret: 'hide' })))
 }

@@ -1,4 +1,6 @@
 import type { Page } from 'playwright-core'
+import { notingBrowser } from './binary-login.ts'
+import { start } from './fob.ts'
 import { ADA } from './fob-server.ts'
 import { askForDevice, authorizeUrl, BOB, type PageVisitor, type PageWorld, signIn } from './page-world.ts'
 import { PIPELINE_PAGES } from './pipeline-pages.ts'
@@ -126,6 +128,21 @@ const LOGIN: PageVisit[] = [
     about: 'A login to our own pages that was not finished',
     heading: 'You are not logged in',
     show: at('/auth/return?error=access_denied'),
+  },
+  {
+    name: 'logged-in',
+    about: 'What the command line shows in the browser at the end of a login',
+    who: 'ada',
+    heading: 'Logged in',
+    async show(page, { local }) {
+      const note = notingBrowser()
+      const running = start(['auth', 'login', '-s', local.url, '--insecure-storage'], {
+        env: { BROWSER: note.command },
+      })
+      await page.goto(await note.opened())
+      await button(page, 'Authorize')
+      await running.ended
+    },
   },
   {
     name: 'protocol-error',
