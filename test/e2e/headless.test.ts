@@ -150,15 +150,15 @@ describe('a connection that is cut at any byte', () => {
   }, 60_000)
 })
 
-describe('a run that still goes', () => {
-  /** Starts one that waits for a file. */
-  async function begin(): Promise<{ id: string; release(): void }> {
-    const file = join(temporaryFolder(), 'go')
-    const { out } = await bare(['run', 'wait', file, '--detach', '-o', 'json', ...given()])
-    return { id: (JSON.parse(out) as { id: string }).id, release: () => writeFileSync(file, '') }
-  }
-  const asMe = () => ['-s', server.url, '--auth-token', token]
+/** Starts one that waits for a file. */
+async function begin(): Promise<{ id: string; release(): void }> {
+  const file = join(temporaryFolder(), 'go')
+  const { out } = await bare(['run', 'wait', file, '--detach', '-o', 'json', ...given()])
+  return { id: (JSON.parse(out) as { id: string }).id, release: () => writeFileSync(file, '') }
+}
+const asMe = () => ['-s', server.url, '--auth-token', token]
 
+describe('a run that still goes', () => {
   test('runs logs prints what is there so far, stdout and stderr apart, and comes back', async () => {
     const { id, release } = await begin()
     let ended: Ended = { code: -1, out: '', err: '' }
@@ -212,6 +212,25 @@ describe('a run that still goes', () => {
   })
 })
 
+/** As a CI system does: a shell that stops at the first error, on a machine with fob on its PATH. */
+async function shell(script: string, env: Record<string, string>): Promise<Ended> {
+  const home = temporaryFolder()
+  const surroundings = environment({ home }).env
+  const child = Bun.spawn(['bash', '-e', '-o', 'pipefail', '-c', script], {
+    cwd: home,
+    env: { ...surroundings, PATH: [bin, surroundings.PATH].join(delimiter), CI: 'true', ...env },
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { out, err, code }
+}
+
 describe('S134: the snippets of docs/ci.md', () => {
   const page = readFileSync(join(ROOT, 'docs/ci.md'), 'utf8')
   /** The code under a heading. */
@@ -220,25 +239,6 @@ describe('S134: the snippets of docs/ci.md', () => {
     const code = /```\w+\n([\s\S]*?)```/.exec(part)?.[1]
     if (code === undefined) throw new Error(`no code under ${heading}`)
     return code
-  }
-
-  /** As a CI system does: a shell that stops at the first error, on a machine with fob on its PATH. */
-  async function shell(script: string, env: Record<string, string>): Promise<Ended> {
-    const home = temporaryFolder()
-    const surroundings = environment({ home }).env
-    const child = Bun.spawn(['bash', '-e', '-o', 'pipefail', '-c', script], {
-      cwd: home,
-      env: { ...surroundings, PATH: [bin, surroundings.PATH].join(delimiter), CI: 'true', ...env },
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
-    })
-    const [out, err, code] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ])
-    return { out, err, code }
   }
 
   test('GitLab', async () => {

@@ -40,12 +40,15 @@ export async function startCuttingProxy(target: string, lengths: readonly number
       upstream.write(data)
     })
     upstream.on('data', (data: Buffer) => {
-      if (passing === undefined) return void client.write(data)
-      const part = data.subarray(0, passing)
-      passing -= part.length
-      if (passing > 0) return void client.write(part)
-      cuts += 1
-      client.write(part, end)
+      const part = passing === undefined ? data : data.subarray(0, passing)
+      if (passing !== undefined) passing -= part.length
+      if (passing === 0) {
+        cuts += 1
+        client.write(part, end)
+        upstream.pause()
+      } else {
+        client.write(part)
+      }
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -28,14 +28,17 @@ function serve(options: { code?: number; status?: number } = {}) {
       requests.push({ line: `${request.method} ${pathname}`, authorization, body })
       if (options.status !== undefined) return Response.json({ error: 'x' }, { status: options.status })
       if (request.method === 'POST') return Response.json({ run_id: 'run_1' }, { status: 202 })
-      const events = [
+      const happened: [type: string, data: unknown][] = [
         ['run', { status: 'running' }],
         ['task', { name: 'work', status: 'running' }],
         ['log', { task: 'work', stream: 'stdout', data: 'a line\n' }],
         ['log', { task: 'work', stream: 'stderr', data: 'a complaint\n' }],
         ['task', { name: 'work', status: 'success', code: 0 }],
         ['exit', { code: options.code ?? 0, run_id: 'run_1' }],
-      ].map(([type, data], i) => `id: ${i + 1}\nevent: ${String(type)}\ndata: ${JSON.stringify(data)}\n\n`)
+      ]
+      const events = happened.map(
+        ([type, data], i) => `id: ${i + 1}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`,
+      )
       return new Response(events.join(''), { headers: { 'content-type': 'text/event-stream' } })
     },
   })
