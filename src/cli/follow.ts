@@ -75,7 +75,10 @@ function presenter(
     switch (event.type) {
       case 'log': {
         const { stream, data } = event.data
-        return progress.around(filters[stream].push(data), (text) => io[stream].write(text))
+        const text = filters[stream].push(data)
+        // What goes into a file or a pipe stands on no screen.
+        if (!io[stream].isTerminal) return io[stream].write(text)
+        return progress.around(text, (words) => io[stream].write(words))
       }
       case 'task': {
         const { name, status, code } = event.data

@@ -79,6 +79,9 @@ export function startProgress({ io, env, clock, signal }: Deps, wanted: boolean)
 function elapsed(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000))
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
-  const two = (n: number) => String(n).padStart(2, '0')
   return h === 0 ? `${m}:${two(s)}` : `${h}:${two(m)}:${two(s)}`
+}
+
+function two(n: number): string {
+  return String(n).padStart(2, '0')
 }

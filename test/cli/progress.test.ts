@@ -7,12 +7,7 @@ const ERASE = '\r\u001b[2K'
 
 /** What a terminal that knows `ERASE` shows in the end. */
 function shown(written: string): string {
-  let lines = ['']
-  for (const part of written.split(/(\r\u001b\[2K|\n)/)) {
-    if (part === ERASE) lines = [...lines.slice(0, -1), '']
-    else if (part === '\n') lines = [...lines, '']
-    else lines = [...lines.slice(0, -1), `${lines.at(-1) ?? ''}${part}`]
-  }
+  const lines = written.split('\n').map((line) => line.split(ERASE).at(-1))
   return lines.join('\n')
 }
 

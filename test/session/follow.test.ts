@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { NumberedEvent } from '../../src/contract/events.ts'
-import { Fault } from '../../src/contract/fault.ts'
+import type { Fault } from '../../src/contract/fault.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { openApi } from '../../src/session/api.ts'
 import { followEvents } from '../../src/session/follow.ts'
@@ -59,7 +59,7 @@ async function follow({ answer, sleep }: World) {
         return answer(asked.length, Number(after))
       },
       { preconnect: () => {} },
-    ) as typeof fetch,
+    ),
     signal,
     debug: () => {},
     insecureHttp: false,
@@ -113,7 +113,7 @@ describe('a run is followed over connections that break', () => {
     })
     expect(seen).toEqual(EVENTS)
     expect(asked[0]).toBe('0')
-    expect(asked.map(Number)).toEqual([...asked.map(Number)].toSorted((a, b) => a - b))
+    expect(asked.map(Number)).toEqual(asked.map(Number).toSorted((a, b) => a - b))
     // Each of them was a new beginning.
     expect(new Set(pauses)).toEqual(new Set([500]))
     expect(lost).toBe(pauses.length)

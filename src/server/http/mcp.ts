@@ -4,8 +4,13 @@ import { HttpError, json, readBytes } from './answer.ts'
 import { by } from './audit.ts'
 import type { Handler } from './call.ts'
 
-/** JSON-RPC 2.0 §5.1: the body is not JSON. */
+/** JSON-RPC 2.0 §5.1: the body is not JSON, or no request. */
 const PARSE_ERROR = -32_700
+const INVALID_REQUEST = -32_600
+/** Revision 2025-03-26 allows batches, and names no bound. */
+const MAX_BATCH = 50
+/** The library reads messages by recursion. */
+const MAX_DEPTH = 100
 
 /** `/mcp`: Streamable HTTP of the Model Context Protocol, for whoever the API lets in. */
 export const mcp: Handler = async (call, services) => {
@@ -24,18 +29,31 @@ export const mcp: Handler = async (call, services) => {
   })
 }
 
-/** The body, parsed; or the answer where it is none. @throws HttpError 413 or 415 */
+/** The body, parsed; or the answer where it is none that can be taken. @throws HttpError 413 or 415 */
 async function readMessage(request: Request): Promise<unknown> {
   // Without this, any web page could send a "simple" cross-site POST (text/plain) that we would read.
   if (request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
     throw new HttpError(415, 'unsupported_media_type', 'the body must be application/json')
   }
-  const bytes = await readBytes(request)
+  const text = (await readBytes(request)).toString()
+  let body: unknown
   try {
-    const body: unknown = JSON.parse(bytes.toString())
-    return body
+    body = JSON.parse(text)
   } catch {
-    const error = { code: PARSE_ERROR, message: 'the body is not JSON' }
-    return json({ jsonrpc: '2.0', error, id: null }, { status: 400 })
+    return refused(PARSE_ERROR, 'the body is not JSON')
   }
+  if (Array.isArray(body) && body.length > MAX_BATCH) {
+    return refused(INVALID_REQUEST, `at most ${MAX_BATCH} messages at once`)
+  }
+  if (isDeeper(body, MAX_DEPTH)) return refused(INVALID_REQUEST, 'the message is nested too deeply')
+  return body
+}
+
+function refused(code: number, message: string): Response {
+  return json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status: 400 })
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1))
 }

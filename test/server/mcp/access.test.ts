@@ -17,6 +17,8 @@ const CALL = (name: string, args: unknown) => ({
 const account = (who: Person) => ({ email: `${who}@company.com`, password: 'correct horse battery' })
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
+const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) })
+
 /** One message of an older revision, by hand. */
 async function post(url: string, body: unknown, headers: Record<string, string> = {}) {
   const response = await fetch(`${url}/mcp`, {
@@ -49,6 +51,9 @@ describe('an open server', () => {
       ['refuses what is not JSON', '{"jsonrpc"', {}, 400, '-32700'],
       ['refuses an empty body', '', {}, 400, '-32700'],
       ['refuses what is no message', '[]', {}, 400, 'error'],
+      ['refuses more messages than anybody sends at once', Array(51).fill(LIST), {}, 400, '-32600'],
+      ['refuses brackets in brackets', '['.repeat(9e5) + ']'.repeat(9e5), {}, 400, '-32'],
+      ['refuses a message that is deep', { ...LIST, params: deep(200) }, {}, 400, '-32600'],
       ['refuses a body of over 10 MiB', `"${'a'.repeat(11 << 20)}"`, {}, 413, 'too_large'],
     ]
   test.each(rows)('%s', async (_name, body, headers, status, has) => {
