@@ -79,6 +79,10 @@ export interface RunsOptions {
   /** What starts this program as a sandbox child: `runSandboxChild`. No relative paths: it starts in `/`. */
   sandboxCommand: readonly string[]
   limits?: Partial<SandboxLimits>
+  /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
+  tasksCommand?: readonly string[] | undefined
+  /** How long native tasks go on when this server is killed. */
+  tasksWaitMs?: number | undefined
   /** Between TERM and KILL. */
   graceMs?: number
   /** Beside the native one. */
@@ -109,7 +113,13 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
   const journal = createJournal({ db, clock })
   const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
-  const native = createNativeDriver({ dataDir, clock, ...graceMs })
+  const native = createNativeDriver({
+    dataDir,
+    clock,
+    ...graceMs,
+    command: options.tasksCommand,
+    waitMs: options.tasksWaitMs,
+  })
   const drivers = new Map([native, ...(options.drivers ?? [])].map((driver) => [driver.name, driver]))
   const running = createLimiter(options.runsAtOnce ?? 16)
   const checking = createLimiter(CHECKS_AT_ONCE)
@@ -282,8 +292,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function close(): Promise<void> {
     closing.abort(new Fault('interrupted', 'the server was shut down'))
     await Promise.allSettled(starting)
-    for (const run of live.values()) if (!run.stop.signal.aborted) run.journal.detach()
+    const left = [...live.values()].filter((run) => !run.stop.signal.aborted)
+    for (const run of left) run.journal.detach()
     await Promise.all([...live.values()].map((run) => run.done))
+    if (left.length > 0) return log.info('runs are left to the next server', { runs: left.length })
     for (const driver of drivers.values()) await driver.close()
   }
 
