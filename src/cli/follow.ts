@@ -12,14 +12,15 @@ import { terminalFilter } from './terminal-safe.ts'
 /**
  * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A connection that breaks
  * is taken up again, and no line is lost or doubled.
+ * @param after begins behind the event of this number
  * @returns the run's exit code, 0 or 1
  * @throws Fault `unreachable` when the stream stays broken, `interrupted` on Ctrl-C; the run itself goes on
  */
-export async function followRun(client: Client, deps: Deps, runId: string): Promise<number> {
+export async function followRun(client: Client, deps: Deps, runId: string, after = 0): Promise<number> {
   const progress = startProgress(deps, client.format !== 'json' && !client.silent)
   const show = presenter(client, deps, progress)
   try {
-    for await (const event of eventsOf(client, deps, runId, progress)) {
+    for await (const event of eventsOf(client, deps, { runId, after }, progress)) {
       show(event)
       if (event.type === 'exit') return event.data.code
     }
@@ -44,17 +45,22 @@ export async function printLogSoFar(client: Client, deps: Deps, runId: string): 
   if (left === 0) return
   const progress = startProgress(deps, false)
   const show = presenter(client, deps, progress)
-  for await (const event of eventsOf(client, deps, runId, progress)) {
+  for await (const event of eventsOf(client, deps, { runId }, progress)) {
     show(event)
     if (event.type === 'log') left -= event.data.data.length
     if (left <= 0) return
   }
 }
 
-function eventsOf({ api, say }: Client, { clock, signal }: Deps, runId: string, progress: Progress) {
+function eventsOf(
+  { api, say }: Client,
+  { clock, signal }: Deps,
+  { runId, after = 0 }: { runId: string; after?: number },
+  progress: Progress,
+) {
   const onLost = () =>
     progress.around('the connection was lost; taking it up again\n', (text) => say(text.trimEnd()))
-  return followEvents({ api, path: runPath(runId), clock, signal, onLost })
+  return followEvents({ api, path: runPath(runId), after, clock, signal, onLost })
 }
 
 const TASK_SIGN = { running: '▶', success: '✓', failure: '✗', abort: '■', error: '✗' } as const

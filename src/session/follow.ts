@@ -11,6 +11,8 @@ export interface Follow {
   api: Api
   /** `/api/runs/<id>` */
   path: string
+  /** Begins behind the event of this number. */
+  after?: number
   clock: Clock
   signal: AbortSignal
   /** Told once for each time that the stream was lost. */
@@ -25,7 +27,7 @@ export interface Follow {
 export async function* followEvents(follow: Follow): AsyncGenerator<NumberedEvent> {
   const { api, clock, signal } = follow
   const path = `${follow.path}/events`
-  let last = 0
+  let last = follow.after ?? 0
   let failures = 0
   for (;;) {
     let cause: unknown

@@ -14,8 +14,8 @@ export interface LogLine {
 export function toLines(pieces: readonly LogPiece[]): LogLine[] {
   const lines: LogLine[] = []
   const open = new Map<string, LogLine>()
-  for (const { task, stream, data } of pieces) {
-    const key = `${stream} ${task ?? ''}`
+  for (const { task, number, stream, data } of pieces) {
+    const key = `${stream} ${number ?? ''} ${task ?? ''}`
     for (const part of data.split(/(?<=\n)/)) {
       const line = open.get(key) ?? { task, stream, text: '' }
       if (!open.has(key)) lines.push(line)

@@ -34,7 +34,7 @@ import {
   runnerInstallScript,
 } from './runners.ts'
 import { runPage, runSubmit } from './run-pages.ts'
-import { getRun, listRuns, runEvents, runLog, stopRun } from './runs.ts'
+import { getRun, listRuns, runEvents, runLog, resumeRun, stopRun } from './runs.ts'
 import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './secrets.ts'
 import { endSessions, sessionsPage, signedIn, signIn, signOut, signOutPage } from './session-pages.ts'
 import { createServiceToken } from './service.ts'
@@ -196,6 +196,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/api/runs/:id/events', 'runs:read', runEvents),
   route('GET', '/api/runs/:id/log', 'runs:read', runLog),
   route('POST', '/api/runs/:id/stop', 'runs:trigger', stopRun),
+  route('POST', '/api/runs/:id/resume', 'runs:trigger', resumeRun),
 
   route('GET', '/pipelines', 'page:pipelines:read', pipelinesPage),
   route('GET', '/pipelines/:name', 'page:pipelines:read', pipelinePage),

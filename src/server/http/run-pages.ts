@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { isFinal } from '../../contract/events.ts'
+import { Fault } from '../../contract/fault.ts'
 import type { RunRecord } from '../runs/records.ts'
 import { renderRun } from '../web/run.ts'
 import { HttpError, notFound } from './answer.ts'
@@ -15,21 +16,35 @@ import { readFields } from './session-guard.ts'
 /** `GET /runs/:id[?before=EVENT]` */
 export const runPage: Handler = (call, services) => show(call, services)
 
-const forms = v.object({ csrf: v.string(), do: v.picklist(['stop']) })
+const forms = v.object({ csrf: v.string(), do: v.picklist(['stop', 'resume']) })
 
-/** `POST /runs/:id`: stops it. */
+/** `POST /runs/:id`: stops it, or resumes it. */
 export const runSubmit: Handler = async (call, services) => {
   const run = await find(call, services)
-  if (!readFields(formOf(call), forms)) {
-    return await show(call, services, 'That form could not be read. Nothing was changed.', 400)
-  }
-  const who = call.principal.email ?? call.principal.id
-  if (!(await services.runs.stop(run.tenantId, run.id, `stopped by ${who}`))) {
-    return await show(call, services, 'The run had ended already.', 409)
+  const asked = readFields(formOf(call), forms)
+  if (!asked) return await show(call, services, 'That form could not be read. Nothing was changed.', 400)
+  try {
+    if (asked.do === 'stop') await stop(run, call, services)
+    else await services.runs.resume(run.tenantId, run.id)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return await show(call, services, `That was not done: ${error.message}.`, 409)
   }
   const details = { pipeline: run.pipelineName }
-  services.audit.record({ ...by(call), action: 'run.stop', target: run.id, details })
+  services.audit.record({ ...by(call), action: `run.${asked.do}`, target: run.id, details })
   return redirect(`/runs/${run.id}${appView(call, services).query}`)
+}
+
+async function stop(run: RunRecord, { principal }: Call, { runs }: Services): Promise<void> {
+  const who = principal.email ?? principal.id
+  if (await runs.stop(run.tenantId, run.id, `stopped by ${who}`)) return
+  throw new Fault('conflict', 'the run had ended already')
+}
+
+/** What the caller can press now. */
+function actionFor({ status }: RunRecord, { principal }: Call): 'stop' | 'resume' | undefined {
+  if (!principal.scopes.has('runs:trigger') || status === 'success') return undefined
+  return isFinal(status) ? 'resume' : 'stop'
 }
 
 async function show(call: Call, services: Services, problem?: string, status = 200): Promise<Response> {
@@ -58,7 +73,7 @@ async function show(call: Call, services: Services, problem?: string, status = 2
     tasks: run.tasks,
     lines: toLines(pieces),
     earlierHref: nextHref(call, 'before', earlier),
-    action: isFinal(run.status) || !call.principal.scopes.has('runs:trigger') ? undefined : 'stop',
+    action: actionFor(run, call),
     problem,
   })
   return new Response(page.html, { status, headers: page.headers })

@@ -31,8 +31,10 @@ export async function* followEvents(
       const page = await source.read(last, PAGE)
       for (const event of page) {
         if (signal.aborted) return
-        yield event
         last = event.id
+        // Of a run that was resumed, the end of an earlier attempt is not the end.
+        if (event.type === 'exit' && (await source.read(last, 1)).length > 0) continue
+        yield event
         if (event.type === 'exit') return
       }
       if (page.length === 0) {

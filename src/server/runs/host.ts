@@ -7,6 +7,7 @@ import { createHttpCalls, type HttpExchange } from './http-exchange.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
 import { createResourceCalls } from './resources/resources.ts'
+import type { TaskRow } from './records.ts'
 import { createSandboxCalls } from './sandboxes.ts'
 import { createTaskCalls } from './tasks.ts'
 import { createTimerCalls } from './timers.ts'
@@ -25,6 +26,10 @@ export interface HostOptions {
   env: Env
   /** Added to a call's number, it is the number of the task or sandbox that the call begins. */
   firstNumber: number
+  /** Tasks that were begun before, by a server that has died since. */
+  begun: ReadonlyMap<number, TaskRow>
+  /** The last of what the log has of such a task. */
+  readTail(task: { number: number; stream: 'stdout' | 'stderr' }): string
   /** Ends all that goes on. */
   signal: AbortSignal
   /** Turns `secret:` references into values, which the redactor then knows. */

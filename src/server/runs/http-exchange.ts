@@ -3,17 +3,18 @@ import { Fault } from '../../contract/fault.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import type { HostCalls } from './calls.ts'
 
-/** What a script sees as `http.request`: the request of the webhook that began its run. */
-export interface HttpRequest {
-  method: string
-  path: string
+const httpRequest = v.object({
+  method: v.string(),
+  path: v.string(),
   /** Of a name that stands there twice, the last value. */
-  query: Record<string, string>
+  query: v.record(v.string(), v.string()),
   /** Names in lower case. Nothing in them proves who sent it. */
-  headers: Record<string, string>
+  headers: v.record(v.string(), v.string()),
   /** As text. */
-  body: string
-}
+  body: v.string(),
+})
+/** What a script sees as `http.request`: the request of the webhook that began its run. */
+export type HttpRequest = v.InferOutput<typeof httpRequest>
 
 /** What a script gave to `http.respond`, without secrets. */
 export interface HttpAnswer {
@@ -29,6 +30,12 @@ export interface HttpExchange {
   respond(answer: HttpAnswer): void
   /** The run has ended. */
   ended(): void
+}
+
+/** The exchange of a run that goes on after its server was started anew: who waited is gone. */
+export function nobodyWaits(request: unknown): HttpExchange | undefined {
+  const parsed = v.safeParse(httpRequest, request)
+  return parsed.success ? { request: parsed.output, respond: () => {}, ended: () => {} } : undefined
 }
 
 /** 1 MiB; as much as a whole pipeline. */

@@ -11,6 +11,8 @@ const MAX_LENGTH = 256 * 1024
 
 export interface LogPiece {
   task: string | undefined
+  /** The task's: names may repeat. */
+  number?: number | undefined
   stream: 'stdout' | 'stderr'
   data: string
 }
@@ -44,7 +46,8 @@ export async function readLogPage(
       return { pieces: pieces.toReversed(), earlier: id + 1 }
     const event = v.parse(runEventSchema, { type, data: JSON.parse(data) as unknown })
     if (event.type !== 'log') continue
-    pieces.push({ task: event.data.task, stream: event.data.stream, data: event.data.data })
+    const { task, number, stream, data: text } = event.data
+    pieces.push({ task, number, stream, data: text })
     length += event.data.data.length
     lines += event.data.data.split('\n').length - 1
   }

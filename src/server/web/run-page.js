@@ -95,8 +95,8 @@ let dropped = 0
 /** By task and stream, the line that has no end yet. */
 const open = new Map()
 
-function takeLog({ task = '', stream, data }) {
-  const key = `${stream} ${task}`
+function takeLog({ task = '', number = '', stream, data }) {
+  const key = `${stream} ${number} ${task}`
   for (const part of data.split(/(?<=\n)/)) {
     let line = open.get(key)
     if (!line) {
@@ -273,7 +273,9 @@ function step(by) {
 
 /** Of a task that failed, if there is one; else the first line that looks like one. */
 function firstError() {
-  const failed = new Set([...tasks].filter(([, task]) => task.status !== 'success').map(([name]) => name))
+  const failed = new Set(
+    [...tasks.values()].filter(({ status }) => status !== 'success').map(({ name }) => name),
+  )
   const candidates = lines.filter((line) => ERROR.test(plain(line.raw)))
   goTo(
     candidates.find(({ task }) => failed.has(task)) ??
@@ -284,7 +286,7 @@ function firstError() {
 
 /* -------------------------------------------------------------------------------------------- tasks and status */
 
-/** By name: `{status, row}`. */
+/** By number, as names may repeat: `{name, status, row}`. */
 const tasks = new Map()
 
 function badge(status) {
@@ -294,11 +296,9 @@ function badge(status) {
   return span
 }
 
-function takeTask({ name, status, code }) {
-  const known = tasks.get(name)
-  // A second task of the same name has a row of its own.
-  const row = known && known.status === 'running' ? known.row : newTask(name)
-  tasks.set(name, { status, row })
+function takeTask({ name, number = name, status, code }) {
+  const row = tasks.get(number)?.row ?? newTask(name)
+  tasks.set(number, { name, status, row })
   const title = document.createElement('strong')
   title.textContent = name
   row.replaceChildren(title, ' ', badge(status))
@@ -308,7 +308,7 @@ function takeTask({ name, status, code }) {
 function newTask(name) {
   const row = document.createElement('li')
   element('tasks').append(row)
-  if (!tasks.has(name)) {
+  if ([...element('log-task').options].every(({ value }) => value !== name)) {
     const option = document.createElement('option')
     option.value = name
     option.textContent = name
