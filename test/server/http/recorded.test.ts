@@ -7,6 +7,7 @@ import { auditEntries } from '../../../src/server/db/schema.ts'
 import { ROUTES } from '../../../src/server/http/routes.ts'
 import { databasePath } from '../../../src/server/serve.ts'
 import { logIn } from '../../support/oauth-login.ts'
+import { until } from '../../support/json-client.ts'
 import { httpBrowser } from '../../support/http-browser.ts'
 import { connectHost } from '../../support/mcp-client.ts'
 import { githubHeaders } from '../../support/webhook-signer.ts'
@@ -254,6 +255,16 @@ const RECORDED: Record<string, [action: string, act: () => Promise<unknown>]> = 
   'POST /pipelines/:name': [
     'run.start',
     async () => (await setPipeline(), submit('/pipelines/p', 'Run', { task: '', args: '' })),
+  ],
+  'POST /api/runs/:id/resume': [
+    'run.resume',
+    async () => {
+      const { run_id: id } = await startSlowRun()
+      await ask('POST', `/api/runs/${id}/stop`, {})
+      const ended = () => company.ask('ada', 'POST', `/api/runs/${id}/resume`, { body: {} })
+      await until(ended, ({ status }) => status < 300)
+      await ask('POST', `/api/runs/${id}/stop`, {})
+    },
   ],
   'POST /runs/:id': ['run.stop', async () => submit(`/runs/${(await startSlowRun()).run_id}`, 'Stop')],
   'PUT /api/secrets/:key': ['secret.set', () => ask('PUT', '/api/secrets/KEY', { value: 'a long value' })],
