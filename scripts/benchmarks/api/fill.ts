@@ -13,7 +13,6 @@ export function fill(path: string, tokens: number): void {
   db.run('PRAGMA busy_timeout = 10000')
   const people = Math.ceil(tokens / 100)
   const expires = Date.now() + YEAR_MS
-  const hex = (bytes: number) => randomBytes(bytes).toString('hex')
   const user = db.prepare(`INSERT INTO users (id, provider, subject, email, name, tenant_id, organizations,
     groups, created_at, updated_at) VALUES (?, 'github', ?, ?, 'A Person', 'ten_default', '["acme"]', '[]', 0, 0)`)
   const member = db.prepare(`INSERT INTO memberships (user_id, tenant_id, role, created_at)
@@ -42,4 +41,8 @@ function inTransactions(db: Database, count: number, write: (i: number) => void)
       for (let i = from; i < Math.min(from + ROWS_PER_TRANSACTION, count); i++) write(i)
     }).immediate()
   }
+}
+
+function hex(bytes: number): string {
+  return randomBytes(bytes).toString('hex')
 }

@@ -55,15 +55,15 @@ export async function startFob(folder: string): Promise<FobServer> {
     return join(folder, name)
   }
   run([FOB, 'server', 'user', 'add', ADA.email, '--data', data, '--password-stdin'], ADA.password)
-  const server = await ready({
-    port,
-    process: spawn([
-      ...[FOB, 'server', '--local-accounts', '--listen', `127.0.0.1:${port}`, '--data', data],
-      ...['--oauth-callback-url', url],
-      ...['--oauth-session-secret-file', file('session-secret', randomBytes(32).toString('hex'))],
-      ...['--secrets-sqlite-passphrase-file', file('passphrase', 'correct horse')],
-    ]),
-  })
+  const settings = {
+    listen: `127.0.0.1:${port}`,
+    data,
+    'oauth-callback-url': url,
+    'oauth-session-secret-file': file('session-secret', randomBytes(32).toString('hex')),
+    'secrets-sqlite-passphrase-file': file('passphrase', 'correct horse'),
+  }
+  const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+  const server = await ready({ port, process: spawn([FOB, 'server', '--local-accounts', ...flags]) })
   const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
     const answer = await fetch(url + path, {
       method: 'POST',
