@@ -9,10 +9,17 @@ export interface Log {
 
 /** @param write takes one line without its line end. */
 export function jsonLog(write: (line: string) => void, now: () => number): Log {
+  let last = { ms: Number.NaN, text: '' }
+  /** Many lines fall into one millisecond, and writing a date out costs as much as the rest of a line. */
+  const time = () => {
+    const ms = now()
+    if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() }
+    return last.text
+  }
   const at =
     (level: string) =>
     (message: string, fields: LogFields = {}) =>
-      write(JSON.stringify({ time: new Date(now()).toISOString(), level, message, ...fields }))
+      write(JSON.stringify({ time: time(), level, message, ...fields }))
   return { info: at('info'), warn: at('warn'), error: at('error') }
 }
 
@@ -29,4 +36,38 @@ export function logDefect(log: Log, error: unknown, requestId: string): void {
       .map((line) => line.trim())
       .join(' < '),
   })
+}
+
+/** Lines that are on their way out. */
+export interface Lines {
+  write(line: string): void
+  /** Writes what waits. To be called when the process ends, however it ends. */
+  flush(): void
+}
+
+/**
+ * Hands on lines together that came in one turn of the event loop: a busy server answers dozens of requests in a
+ * turn, and a system call for each of their lines would take as long as the answers. A line waits for no
+ * more than that turn.
+ * @param write takes lines with their line ends
+ * @param whenTurnEnds runs something after the current turn
+ */
+export function gatherLines(
+  write: (text: string) => void,
+  whenTurnEnds: (run: () => void) => unknown = setImmediate,
+): Lines {
+  let waiting = ''
+  const flush = () => {
+    if (waiting === '') return
+    const text = waiting
+    waiting = ''
+    write(text)
+  }
+  return {
+    write(line) {
+      if (waiting === '') whenTurnEnds(flush)
+      waiting += `${line}\n`
+    },
+    flush,
+  }
 }

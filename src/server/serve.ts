@@ -14,7 +14,7 @@ import { type Authenticator, basicAuthenticator, oauthAuthenticator, openAuthent
 import { type TokenBearers, tokenBearers } from './auth/token-bearers.ts'
 import { claimFolder } from './db/exclusive.ts'
 import { openDatabase } from './db/open.ts'
-import { type Connection, createApp } from './http/app.ts'
+import { type App, type Connection, createApp } from './http/app.ts'
 import { openForwarded } from './http/forwarded.ts'
 import { openLimits } from './http/limits.ts'
 import type { Services } from './http/services.ts'
@@ -205,12 +205,12 @@ function warnOfStrangers({ strategy, rbac }: ServerSettings, url: string, log: L
 interface Listener {
   server: Bun.Server<undefined>
   url: string
-  attach(app: ReturnType<typeof createApp>): void
+  attach(app: App): void
 }
 
 /** Takes the port at once and answers 503 until the app is attached. */
 function listen({ hostname, port }: ServerSettings['listen']): Listener {
-  let app: ReturnType<typeof createApp> | undefined
+  let app: App | undefined
   let server: Bun.Server<undefined>
   try {
     server = Bun.serve({
@@ -281,7 +281,7 @@ function authenticator(
   if (strategy.kind === 'basic') return basicAuthenticator(tenant, strategy, openAttempts(clock))
   return oauthAuthenticator({
     url: strategy.callbackUrl,
-    verify: async (token) => issuer?.verifyAccessToken(token),
+    verify: (token) => issuer?.verifyAccessToken(token),
     bearers,
   })
 }

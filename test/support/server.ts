@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { systemClock } from '../../src/platform/clock.ts'
+import { type Clock, systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
@@ -37,6 +37,7 @@ export async function startServer(
     fetch?: typeof globalThis.fetch
     trustedProxies?: readonly string[]
     runs?: Partial<RunSettings>
+    clock?: Clock
     /** Settings of the vault, by flag name. */
     secrets?: Record<string, string | undefined>
   } = {},
@@ -67,7 +68,7 @@ export async function startServer(
       }),
       secrets: new Map(),
     },
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log: jsonLog((line) => void (log += `${line}\n`), Date.now),
     version: '0.0.0-test',
     sandboxCommand: SANDBOX_COMMAND,

@@ -4,20 +4,18 @@
  * and to hand out a password hash. Whoever changes a password or removes a user also ends what that user
  * was issued: `onCredentialsChanged`, which the authorization server provides, works on the database alone.
  */
-import { randomBytes } from 'node:crypto'
-import { and, asc, count, eq } from 'drizzle-orm'
+import { and, asc, eq } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
-import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
-import { memberships, tenants, users } from '../db/schema.ts'
+import { tenants, users } from '../db/schema.ts'
 import { openAttempts } from './attempts.ts'
-import { checkEmail, checkPassword, normaliseEmail } from './credentials.ts'
+import { checkPassword, normaliseEmail } from './credentials.ts'
+import { addLocal, LOCAL, passwordHash } from './local-accounts.ts'
 import { hashPassword, openVerifier } from './password.ts'
-
-/** The provider's name for the server's own accounts (ruling R16). */
-const LOCAL = 'local'
+import { upsertUpstream } from './upstream-accounts.ts'
+import { selectUsers, toUser, userFinder } from './user-rows.ts'
 
 export interface Tenant {
   id: string
@@ -126,9 +124,10 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   const tenant = await ensureDefaultTenant(db, clock.now())
   const attempts = openAttempts(clock)
   const verifier = openVerifier()
+  const findById = userFinder(db)
 
   const findOne = async (where: ReturnType<typeof and>): Promise<User | undefined> => {
-    const [row] = await select(db).where(where).limit(1)
+    const [row] = await selectUsers(db).where(where).limit(1)
     return row && toUser(row)
   }
   const byEmail = (email: string) =>
@@ -144,14 +143,14 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   return {
     defaultTenant: () => tenant,
     addLocal: (account) => addLocal(db, clock.now(), account.tenant ?? tenant, account),
-    list: async () => (await select(db).orderBy(asc(users.createdAt), asc(users.id))).map(toUser),
-    byId: (id) => findOne(eq(users.id, id)),
+    list: async () => (await selectUsers(db).orderBy(asc(users.createdAt), asc(users.id))).map(toUser),
+    byId: async (id) => findById(id),
     byEmail,
     bySubject: (provider, subject) => findOne(and(eq(users.provider, provider), eq(users.subject, subject))),
 
     signInUpstream: async (profile) => {
       const id = upsertUpstream(db, clock.now(), tenant, profile)
-      const user = await findOne(eq(users.id, id))
+      const user = findById(id)
       if (!user) throw new Fault('not_found', 'the account was removed while it logged in')
       return user
     },
@@ -183,123 +182,6 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       await db.delete(users).where(eq(users.id, user.id))
     },
   }
-}
-
-async function addLocal(db: Db, now: number, tenant: Tenant, account: NewLocalAccount): Promise<User> {
-  const email = checkEmail(account.email)
-  checkPassword(account.password)
-  const passwordHash = await hashPassword(account.password)
-  const nickName = email.slice(0, email.indexOf('@'))
-  const row = {
-    id: newId('usr'),
-    provider: LOCAL,
-    subject: randomBytes(16).toString('hex'),
-    email,
-    name: account.name?.trim() || nickName,
-    nickName,
-    avatarUrl: null,
-    tenantId: tenant.id,
-    organizations: [],
-    groups: [],
-    createdAt: now,
-    updatedAt: now,
-  }
-  // Looked up and inserted in one transaction: `server user add` may run beside the server.
-  const role = db.transaction(
-    (tx) => {
-      const mine = and(eq(users.provider, LOCAL), eq(users.email, email))
-      if (tx.select({ id: users.id }).from(users).where(mine).get()) {
-        throw new Fault('conflict', `the e-mail ${email} already has an account`, {
-          hint: `fob server user passwd ${email} sets its password`,
-        })
-      }
-      const first = (tx.select({ n: count() }).from(users).get()?.n ?? 0) === 0
-      const chosen = account.role ?? (first ? 'admin' : 'member')
-      tx.insert(users)
-        .values({ ...row, passwordHash })
-        .run()
-      tx.insert(memberships)
-        .values({ userId: row.id, tenantId: tenant.id, role: chosen, createdAt: now })
-        .run()
-      return chosen
-    },
-    { behavior: 'immediate' },
-  )
-  return toUser({ ...row, role, slug: tenant.slug })
-}
-
-/** @returns the account's ID. In one transaction, so that two first logins at once make one account. */
-function upsertUpstream(db: Db, now: number, tenant: Tenant, profile: UpstreamProfile): string {
-  const { provider, subject, organizations, groups, ...rest } = profile
-  if (provider === LOCAL) throw new Fault('failed', 'a vendor cannot vouch for a local account')
-  const known = { ...rest, organizations: [...organizations], groups: [...groups], updatedAt: now }
-  return db.transaction(
-    (tx) => {
-      const key = and(eq(users.provider, provider), eq(users.subject, subject))
-      const found = tx.select({ id: users.id }).from(users).where(key).get()
-      if (found) {
-        tx.update(users).set(known).where(eq(users.id, found.id)).run()
-        return found.id
-      }
-      const id = newId('usr')
-      tx.insert(users)
-        .values({ id, provider, subject, tenantId: tenant.id, createdAt: now, ...known })
-        .run()
-      tx.insert(memberships).values({ userId: id, tenantId: tenant.id, role: 'member', createdAt: now }).run()
-      return id
-    },
-    { behavior: 'immediate' },
-  )
-}
-
-const columns = {
-  id: users.id,
-  provider: users.provider,
-  subject: users.subject,
-  email: users.email,
-  name: users.name,
-  nickName: users.nickName,
-  avatarUrl: users.avatarUrl,
-  organizations: users.organizations,
-  groups: users.groups,
-  role: memberships.role,
-  tenantId: users.tenantId,
-  slug: tenants.slug,
-  createdAt: users.createdAt,
-}
-
-function select(db: Db) {
-  return db
-    .select(columns)
-    .from(users)
-    .innerJoin(tenants, eq(tenants.id, users.tenantId))
-    .innerJoin(memberships, and(eq(memberships.userId, users.id), eq(memberships.tenantId, users.tenantId)))
-    .$dynamic()
-}
-
-type UserRow = Omit<User, 'tenant'> & { tenantId: string; slug: string }
-
-function toUser({ tenantId, slug, ...row }: UserRow): User {
-  // Field by field: what else a row may hold (a hash) must not travel with the user.
-  return {
-    id: row.id,
-    provider: row.provider,
-    subject: row.subject,
-    email: row.email,
-    name: row.name,
-    nickName: row.nickName,
-    avatarUrl: row.avatarUrl,
-    organizations: row.organizations,
-    groups: row.groups,
-    tenant: { id: tenantId, slug },
-    role: row.role,
-    createdAt: row.createdAt,
-  }
-}
-
-async function passwordHash(db: Db, userId: string): Promise<string | undefined> {
-  const [row] = await db.select({ hash: users.passwordHash }).from(users).where(eq(users.id, userId)).limit(1)
-  return row?.hash ?? undefined
 }
 
 async function ensureDefaultTenant(db: Db, now: number): Promise<Tenant> {

@@ -10,7 +10,7 @@ import type { Db } from '../db/open.ts'
 import { downloadTokens as table } from '../db/schema.ts'
 import type { User } from './accounts.ts'
 import { hashOf, mintToken } from './mint.ts'
-import { ownerFinder } from './owners.ts'
+import { userFinder } from './user-rows.ts'
 
 export interface Download {
   userId: string
@@ -31,7 +31,7 @@ export interface DownloadTokens {
 const LIFE_MS = 5 * 60_000
 
 export function openDownloadTokens({ db, clock }: { db: Db; clock: Clock }): DownloadTokens {
-  const findOwner = ownerFinder(db)
+  const findUser = userFinder(db)
   return {
     issue(download) {
       const { token, hash } = mintToken('dl')
@@ -52,7 +52,7 @@ export function openDownloadTokens({ db, clock }: { db: Db; clock: Clock }): Dow
         .returning()
         .get()
       if (row === undefined || !isScope(row.scope)) return undefined
-      const owner = findOwner(row.userId, row.tenantId)
+      const owner = findUser(row.userId, row.tenantId)
       return owner && { owner, scope: row.scope }
     },
 

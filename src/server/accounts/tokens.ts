@@ -10,10 +10,11 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
+import { remember } from '../db/remember.ts'
 import { cliTokens } from '../db/schema.ts'
 import type { Tenant, User } from './accounts.ts'
 import { hashOf, mintToken } from './mint.ts'
-import { ownerFinder } from './owners.ts'
+import { userFinder } from './user-rows.ts'
 
 export interface CliToken {
   id: string
@@ -59,6 +60,12 @@ export interface CliTokens {
   verify(presented: string): VerifiedCliToken | undefined
 }
 
+/** What is remembered of a token. Its use is noted here as well, so that the next one need not look. */
+interface KnownToken extends VerifiedCliToken {
+  expiresAt: number | null
+  lastUsedAt: number | null
+}
+
 export interface Owner {
   tenantId: string
   userId: string
@@ -83,7 +90,17 @@ export function openCliTokens({ db, clock }: { db: Db; clock: Clock }): CliToken
     .from(cliTokens)
     .where(eq(cliTokens.hash, sql.placeholder('hash')))
     .prepare()
-  const findOwner = ownerFinder(db)
+  const findUser = userFinder(db)
+  const lookUp = (presented: string): KnownToken | undefined => {
+    const hash = hashOf('ci', presented)
+    const row = hash === undefined ? undefined : find.get({ hash })
+    const user = row && findUser(row.userId, row.tenantId)
+    if (row === undefined || user === undefined) return undefined
+    const { id, scopes, pipelines, signatureRequired, expiresAt, lastUsedAt } = row
+    const token = { id, scopes: scopes.filter(isScope), pipelines, signatureRequired }
+    return { token, user, expiresAt, lastUsedAt }
+  }
+  const knownToken = remember(db, lookUp)
   const touch = db
     .update(cliTokens)
     .set({ lastUsedAt: sql`${sql.placeholder('now')}` })
@@ -116,15 +133,14 @@ export function openCliTokens({ db, clock }: { db: Db; clock: Clock }): CliToken
     },
 
     verify(presented) {
-      const hash = hashOf('ci', presented)
-      const row = hash === undefined ? undefined : find.get({ hash })
+      const known = knownToken(presented)
       const now = clock.now()
-      if (row === undefined || (row.expiresAt !== null && row.expiresAt <= now)) return undefined
-      const user = findOwner(row.userId, row.tenantId)
-      if (user === undefined) return undefined
-      const { id, scopes, pipelines, signatureRequired } = row
-      if (now - (row.lastUsedAt ?? 0) >= USE_RESOLUTION_MS) touch.run({ now, id })
-      return { token: { id, scopes: scopes.filter(isScope), pipelines, signatureRequired }, user }
+      if (known === undefined || (known.expiresAt !== null && known.expiresAt <= now)) return undefined
+      if (now - (known.lastUsedAt ?? 0) >= USE_RESOLUTION_MS) {
+        touch.run({ now, id: known.token.id })
+        known.lastUsedAt = now
+      }
+      return known
     },
   }
 }

@@ -6,6 +6,8 @@ import type { User } from '../accounts/accounts.ts'
 import { addressGroup, type Attempts } from '../accounts/attempts.ts'
 import type { Scope } from '../../contract/scopes.ts'
 import type { Principal } from '../rbac/principal.ts'
+import { derived } from './derived.ts'
+import type { Eventually } from './eventually.ts'
 import { administrator, userPrincipal } from './principals.ts'
 import { sameSecret } from './same-secret.ts'
 import type { Refusal, SignedRequest } from './signature.ts'
@@ -21,10 +23,15 @@ export type Presented =
 /** Reads an `Authorization` header (RFC 7617, RFC 6750 §2.1). */
 export function readPresented(authorization: string | null): Presented {
   if (authorization === null) return { kind: 'none' }
-  const match = /^(basic|bearer) +([A-Za-z0-9\-._~+/]+=*)$/i.exec(authorization.trim())
-  const [, scheme, value] = match ?? []
-  if (scheme === undefined || value === undefined) return { kind: 'malformed' }
+  const text = authorization.trim()
+  const scheme = /^\w+(?= )/.exec(text)?.[0] ?? ''
+  const value = text.slice(scheme.length).trimStart()
+  if (!/^[A-Za-z0-9\-._~+/]+=*$/.test(value)) return { kind: 'malformed' }
   if (scheme.toLowerCase() === 'bearer') return { kind: 'bearer', token: value }
+  return scheme.toLowerCase() === 'basic' ? readBasic(value) : { kind: 'malformed' }
+}
+
+function readBasic(value: string): Presented {
   const text = Buffer.from(value, 'base64').toString()
   const colon = text.indexOf(':')
   if (colon < 0) return { kind: 'malformed' }
@@ -36,17 +43,15 @@ export interface Slowed {
   wait: number
 }
 
+export type Outcome = Principal | Refusal | Slowed | undefined
+
 export interface Authenticator {
   /**
    * Undefined: not authenticated (401). A refusal is a 401 too, of a good token in a request that was not
    * signed as it has to be; `request` is what a signature is checked against.
    * @param address the caller's: guesses are counted by it
    */
-  authenticate(
-    presented: Presented,
-    request: SignedRequest,
-    address: string,
-  ): Promise<Principal | Refusal | Slowed | undefined>
+  authenticate(presented: Presented, request: SignedRequest, address: string): Eventually<Outcome>
   /** The `WWW-Authenticate` of a 401. @param path the request's: some have metadata of their own */
   challenge(presented: Presented, path: string): string
 }
@@ -56,7 +61,7 @@ type Tenant = Principal['tenant']
 /** Nothing to prove: every caller is an administrator (S3). What is presented all the same is ignored. */
 export function openAuthenticator(tenant: Tenant): Authenticator {
   return {
-    authenticate: async () => administrator('open', 'open', 'open access', tenant),
+    authenticate: () => administrator('open', 'open', 'open access', tenant),
     challenge: () => 'Basic realm="fob"',
   }
 }
@@ -72,7 +77,7 @@ export function basicAuthenticator(
 ): Authenticator {
   const known = new Set<string>()
   return {
-    async authenticate(presented, _request, address) {
+    authenticate(presented, _request, address) {
       if (presented.kind !== 'basic') return undefined
       // Everybody is the same user here: strangers share one count, so that many addresses gain nothing, but
       // an address that was let in before has its own, so that strangers cannot shut it out.
@@ -109,18 +114,19 @@ export function resourceMetadataUrl(url: string, path: string): string {
 export function oauthAuthenticator(deps: {
   /** The server's public URL, for the challenge (RFC 9728 §5.1). */
   url: string
-  verify(token: string): Promise<VerifiedBearer | undefined>
+  verify(token: string): VerifiedBearer | undefined
   /** Tokens that are no JWT. */
   bearers: TokenBearers
 }): Authenticator {
+  const principalOf = derived(({ user, scopes, jti }: VerifiedBearer) =>
+    userPrincipal(user, { scopes, credential: { kind: 'jwt', id: jti } }),
+  )
   return {
-    async authenticate(presented, request) {
+    authenticate(presented, request) {
       if (presented.kind !== 'bearer') return undefined
       if (deps.bearers.knows(presented.token)) return deps.bearers.admit(presented.token, request)
-      const verified = await deps.verify(presented.token)
-      if (verified === undefined) return undefined
-      const { user, scopes, jti } = verified
-      return userPrincipal(user, { scopes, credential: { kind: 'jwt', id: jti } })
+      const verified = deps.verify(presented.token)
+      return verified && principalOf(verified)
     },
     challenge(presented, path) {
       const metadata = `resource_metadata="${resourceMetadataUrl(deps.url, path)}"`

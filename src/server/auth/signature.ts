@@ -6,6 +6,7 @@ import {
   signatureOf,
   TIMESTAMP_HEADER,
 } from '../../contract/signing.ts'
+import type { Eventually } from './eventually.ts'
 import { sameSecret } from './same-secret.ts'
 
 /** What a signature is about: the request as it came. */
@@ -40,7 +41,7 @@ export interface SignatureCheck {
  * asks for none: a request with a wrong one was changed on its way.
  * @returns undefined when the request may go on
  */
-export async function checkSignature(check: SignatureCheck): Promise<Refusal | undefined> {
+export function checkSignature(check: SignatureCheck): Eventually<Refusal | undefined> {
   const { token, request } = check
   const signature = request.headers.get(SIGNATURE_HEADER)
   const timestamp = request.headers.get(TIMESTAMP_HEADER)
@@ -55,13 +56,20 @@ export async function checkSignature(check: SignatureCheck): Promise<Refusal | u
       `a signed request has ${SIGNATURE_HEADER}, ${TIMESTAMP_HEADER} and ${NONCE_HEADER}`,
     )
   }
+  return checkSigned(check, { signature, timestamp, nonce })
+}
+
+async function checkSigned(
+  { token, request, now, takeNonce }: SignatureCheck,
+  { signature, timestamp, nonce }: { signature: string; timestamp: string; nonce: string },
+): Promise<Refusal | undefined> {
   if (!/^\d{1,15}$/.test(timestamp) || !isNonce(nonce)) {
     return refusal(
       'signature_invalid',
       'the timestamp is in milliseconds, the nonce 8 to 128 printable characters without ":"',
     )
   }
-  const tooFar = () => Math.abs(check.now() - Number(timestamp)) > SIGNATURE_WINDOW_MS
+  const tooFar = () => Math.abs(now() - Number(timestamp)) > SIGNATURE_WINDOW_MS
   // Before the body is read, so that what is too old costs nothing; and after it, because a body can be sent
   // so slowly that the nonce has been forgotten meanwhile.
   if (tooFar()) return expired()
@@ -72,7 +80,7 @@ export async function checkSignature(check: SignatureCheck): Promise<Refusal | u
     return refusal('signature_invalid', 'the signature does not match the request')
   }
   // Last: only who holds the token can use up a nonce, or fill the memory of them.
-  if (!check.takeNonce(token.id, nonce, Number(timestamp) + SIGNATURE_WINDOW_MS)) {
+  if (!takeNonce(token.id, nonce, Number(timestamp) + SIGNATURE_WINDOW_MS)) {
     return refusal('nonce_reused', 'the nonce was used before')
   }
   return undefined

@@ -1,8 +1,10 @@
 import type { DownloadTokens } from '../accounts/download-tokens.ts'
 import type { Nonces } from '../accounts/nonces.ts'
 import type { ServiceKeys } from '../accounts/service-keys.ts'
-import type { CliTokens } from '../accounts/tokens.ts'
+import type { CliTokens, VerifiedCliToken } from '../accounts/tokens.ts'
 import type { Principal } from '../rbac/principal.ts'
+import { derived } from './derived.ts'
+import { type Eventually, whenThere } from './eventually.ts'
 import { machine, userPrincipal } from './principals.ts'
 import { checkSignature, type Refusal, type SignedRequest } from './signature.ts'
 
@@ -10,7 +12,7 @@ import { checkSignature, type Refusal, type SignedRequest } from './signature.ts
 export interface TokenBearers {
   /** Whether the token is one of ours by its prefix, and so nobody else's to verify. */
   knows(token: string): boolean
-  admit(token: string, request: SignedRequest): Promise<Principal | Refusal | undefined>
+  admit(token: string, request: SignedRequest): Eventually<Principal | Refusal | undefined>
 }
 
 export function tokenBearers(deps: {
@@ -21,12 +23,13 @@ export function tokenBearers(deps: {
   /** Milliseconds since 1970. */
   now(): number
 }): TokenBearers {
+  const cliPrincipal = derived(principalOfCli)
   return {
     knows: (token) => /^(?:ci|rn|sk|st|dl)_/.test(token),
-    async admit(token, request) {
+    admit(token, request) {
       switch (token.slice(0, 3)) {
         case 'ci_':
-          return admitCli(token, request, deps)
+          return admitCli(token, request, { ...deps, cliPrincipal })
         case 'st_':
           return admitService(token, deps.serviceKeys)
         case 'dl_':
@@ -38,21 +41,34 @@ export function tokenBearers(deps: {
   }
 }
 
-async function admitCli(
+function admitCli(
   text: string,
   request: SignedRequest,
-  { cliTokens, nonces, now }: { cliTokens: CliTokens; nonces: Nonces; now(): number },
-): Promise<Principal | Refusal | undefined> {
+  {
+    cliTokens,
+    nonces,
+    now,
+    cliPrincipal,
+  }: {
+    cliTokens: CliTokens
+    nonces: Nonces
+    now(): number
+    cliPrincipal(verified: VerifiedCliToken): Principal
+  },
+): Eventually<Principal | Refusal | undefined> {
   const verified = cliTokens.verify(text)
   if (verified === undefined) return undefined
-  const { token, user } = verified
-  const refusal = await checkSignature({
+  const { token } = verified
+  const refusal = checkSignature({
     token: { text, id: token.id, signatureRequired: token.signatureRequired },
     request,
     now,
     takeNonce: (id, nonce, until) => nonces.take(id, nonce, until),
   })
-  if (refusal !== undefined) return refusal
+  return whenThere(refusal, (refused) => refused ?? cliPrincipal(verified))
+}
+
+function principalOfCli({ token, user }: VerifiedCliToken): Principal {
   return userPrincipal(user, {
     kind: 'token',
     scopes: token.scopes,

@@ -10,7 +10,8 @@ import { codeOf, prepareFile, unusable } from './files.ts'
 import { MIGRATIONS } from './migrations.ts'
 import * as schema from './schema.ts'
 
-export type Db = BunSQLiteDatabase<typeof schema>
+/** `$client` is for what is asked so often that drizzle's part of it would count. */
+export type Db = BunSQLiteDatabase<typeof schema> & { $client: Database }
 
 export interface OpenDatabase {
   db: Db

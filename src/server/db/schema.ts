@@ -121,6 +121,15 @@ export const cliTokens = sqliteTable(
   (t) => [index('cli_tokens_by_user').on(t.userId, t.id)],
 )
 
+/**
+ * One row: a number that triggers raise with whatever ends or changes a person, a membership, a tenant, a
+ * token of somebody's or a rule, so that every process knows whether what it remembers of them still holds.
+ */
+export const credentialEpoch = sqliteTable('credential_epoch', {
+  id: integer('id').primaryKey(),
+  value: integer('value').notNull(),
+})
+
 /** Nonces of signed requests, until their timestamps are too old to be sent again (S189). */
 export const requestNonces = sqliteTable(
   'request_nonces',

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'bun'
-import { Hono } from 'hono'
 import { isScope, type Scope } from '../../contract/scopes.ts'
+import { type Eventually, whenThere } from '../auth/eventually.ts'
 import { anonymous } from '../auth/principals.ts'
 import { logDefect } from '../log.ts'
 import { isAdministrator, type Principal } from '../rbac/principal.ts'
@@ -13,63 +13,88 @@ import { enter } from './enter.ts'
 import { errorPage, wantsPage } from './error-page.ts'
 import { guardOrigin } from './origin.ts'
 import { onPage } from './page-guard.ts'
+import { openRouter, type Router } from './router.ts'
 import { type Guard, type Route, ROUTES } from './routes.ts'
+import { secure } from './secure.ts'
 import type { Services } from './services.ts'
 import { inSession } from './session-guard.ts'
 import { bySignature } from './webhook-guard.ts'
 
-/** What `Bun.serve` knows of a request and Hono does not. */
+/** What `Bun.serve` knows of a request and the request does not. */
 export interface Connection {
   address: string
   keepOpen(): void
 }
 
 /** The server's `fetch`: routing, guards, errors, headers and the access log around the table of routes. */
-export function createApp(
-  services: Services,
-  routes: readonly Route[] = ROUTES,
-): Hono<{ Bindings: Connection }> {
-  const app = new Hono<{ Bindings: Connection }>()
-  for (const route of routes) {
-    app.on(route.method, route.path, async (c) => {
-      const call = newCall(c.req.raw, c.req.param(), c.env, services)
-      const limits: Record<string, string> = {}
-      return observe(services, call, limits, () => answer(route, call, limits, services))
-    })
-  }
-  app.all('*', async (c) => {
-    const call = newCall(c.req.raw, {}, c.env, services)
-    return observe(services, call, {}, async () => {
-      throw noRoute(call, routes)
-    })
-  })
-  return app
+export interface App {
+  /** At once where nothing has to be waited for. Never rejects. */
+  fetch(request: Request, connection: Connection): Eventually<Response>
 }
 
-function newCall(
-  request: Request,
-  params: Readonly<Record<string, string>>,
-  connection: Connection,
-  services: Services,
-): Call {
+export function createApp(services: Services, routes: readonly Route[] = ROUTES): App {
+  const router = openRouter(routes)
+  const nobody = anonymous(services.defaultTenant)
   return {
-    request,
-    params,
-    url: new URL(request.url),
-    principal: anonymous(services.defaultTenant),
-    requestId: randomUUIDv7(),
-    address: services.forwarded.clientAddress(connection.address, request.headers.get('x-forwarded-for')),
-    keepOpen: () => connection.keepOpen(),
+    fetch(request, connection) {
+      const started = services.clock.now()
+      const path = pathOf(request.url)
+      const found = router.find(request.method, path)
+      let url: URL | undefined
+      const forwarded = request.headers.get('x-forwarded-for')
+      const call: Call = {
+        request,
+        path,
+        params: found?.params ?? {},
+        // Most handlers have no use for it.
+        get url() {
+          return (url ??= parseUrl(request.url))
+        },
+        principal: nobody,
+        requestId: randomUUIDv7(),
+        address: services.forwarded.clientAddress(connection.address, forwarded),
+        keepOpen: () => connection.keepOpen(),
+      }
+      const limits: Record<string, string> = {}
+      const finish = (response: Response) => complete(response, { call, limits, started }, services)
+      const fail = (error: unknown) =>
+        whenThere(refuse(toHttpError(error) ?? defect(error, call, services), call, services), finish)
+      let response: Eventually<Response>
+      try {
+        if (found === undefined) throw noRoute(call, router)
+        response = answer(found.route, call, limits, services)
+      } catch (error) {
+        return fail(error)
+      }
+      return response instanceof Promise ? response.then(finish, fail) : finish(response)
+    },
   }
+}
+
+/**
+ * The path of a `Request.url`, which is normalised: looking for it takes less than a `URL`. Where the `Host` is
+ * none, there is nothing before the path.
+ */
+function pathOf(href: string): string {
+  const start = href.startsWith('/') ? 0 : href.indexOf('/', href.indexOf('://') + 3)
+  const end = href.indexOf('?', start)
+  return end === -1 ? href.slice(start) : href.slice(start, end)
+}
+
+/** @throws HttpError 400 (RFC 9112 §3.2) */
+function parseUrl(href: string): URL {
+  const url = URL.parse(href)
+  if (url !== null) return url
+  throw new HttpError(400, 'invalid_request', 'the Host of the request is none')
 }
 
 /** @param limits takes the `RateLimit-*` headers, which stand on refusals as well */
-async function answer(
+function answer(
   route: Route,
   call: Call,
   limits: Record<string, string>,
   services: Services,
-): Promise<Response> {
+): Eventually<Response> {
   guardBounds(call.request)
   guardOrigin(call, services.settings)
   if (route.limit !== undefined) {
@@ -86,8 +111,9 @@ async function answer(
   if (pageScope !== undefined) return onPage(pageScope, handler, call, services)
   if (route.guard === 'signature') return bySignature(handler, call, services)
   const body = holdBody(call.request)
-  const principal = await admit(route, call, body, services)
-  return handler({ ...call, principal, request: body.request() }, services)
+  return whenThere(admit(route, call, body, services), (principal) =>
+    handler(Object.assign(call, { principal, request: body.request() }), services),
+  )
 }
 
 function scopeOfPage(guard: Guard): Scope | undefined {
@@ -96,12 +122,18 @@ function scopeOfPage(guard: Guard): Scope | undefined {
 }
 
 /** The guard. @throws HttpError 401 or 403 */
-async function admit(route: Route, call: Call, body: HeldBody, services: Services): Promise<Principal> {
+function admit(route: Route, call: Call, body: HeldBody, services: Services): Eventually<Principal> {
   const { guard } = route
   if (guard === 'none' || guard === 'protocol' || guard === 'interaction') return call.principal
   if (guard === 'runner' || guard === 'service-key') return admitByKey(guard, call, services)
-  const caller = await authenticate(call, body, services)
-  const principal = await enter(caller, call.request.headers.get('x-tenant'), services)
+  const inside = whenThere(authenticate(call, body, services), (caller) =>
+    enter(caller, call.request.headers.get('x-tenant'), services),
+  )
+  return whenThere(inside, (principal) => requireGuard(guard, principal))
+}
+
+/** @throws HttpError 403 */
+function requireGuard(guard: Guard, principal: Principal): Principal {
   if (guard === 'person') requirePerson(principal)
   if (guard === 'administrator' && !isAdministrator(principal)) {
     throw new HttpError(403, 'forbidden', 'this is for administrators of the tenant')
@@ -114,50 +146,30 @@ async function admit(route: Route, call: Call, body: HeldBody, services: Service
   return principal
 }
 
-/** Adds the headers that every answer has, turns what was thrown into an answer, and logs one line. */
-async function observe(
-  services: Services,
-  call: Call,
-  extra: Readonly<Record<string, string>>,
-  run: () => Promise<Response>,
-): Promise<Response> {
-  const { log, clock, settings } = services
-  const started = clock.now()
-  let response: Response
-  try {
-    response = await run()
-  } catch (error) {
-    const refusal = toHttpError(error) ?? defect(error, call, services)
-    response = wantsPage(call) ? await errorPage(refusal, new URL(settings.url).host) : refusal.toResponse()
-  }
-  const headers = new Headers(response.headers)
+/** Adds the headers that every answer has, and logs one line. */
+function complete(
+  response: Response,
+  { call, limits, started }: { call: Call; limits: Readonly<Record<string, string>>; started: number },
+  { log, clock, settings }: Services,
+): Response {
+  const { headers } = response
   headers.set('x-request-id', call.requestId)
-  for (const [name, value] of Object.entries(extra)) if (!headers.has(name)) headers.set(name, value)
+  for (const name in limits) if (!headers.has(name)) headers.set(name, limits[name] ?? '')
   secure(headers, settings.url.startsWith('https:'))
   // The path alone: queries carry codes and states.
   log.info('request', {
     requestId: call.requestId,
     method: call.request.method,
-    path: call.url.pathname,
+    path: call.path,
     status: response.status,
     ms: clock.now() - started,
     address: call.address,
   })
-  return new Response(response.body, { status: response.status, statusText: response.statusText, headers })
+  return call.request.method === 'HEAD' ? new Response(null, response) : response
 }
 
-/** What every answer carries, unless a page has said something stricter or more exact. */
-function secure(headers: Headers, tls: boolean): void {
-  headers.set('x-content-type-options', 'nosniff')
-  headers.set('x-frame-options', 'DENY')
-  headers.set('cross-origin-resource-policy', 'same-origin')
-  // RFC 6797 §7.2: never over plain HTTP, where it would mean nothing.
-  if (tls) headers.set('strict-transport-security', 'max-age=31536000')
-  if (!headers.has('referrer-policy')) headers.set('referrer-policy', 'no-referrer')
-  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store')
-  if (!headers.has('content-security-policy')) {
-    headers.set('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
-  }
+function refuse(refusal: HttpError, call: Call, { settings }: Services): Eventually<Response> {
+  return wantsPage(call) ? errorPage(refusal, new URL(settings.url).host) : refusal.toResponse()
 }
 
 /** A defect of ours: the log gets the place, nobody gets the text, which could carry anything. */
@@ -168,16 +180,9 @@ function defect(error: unknown, call: Call, { log }: Services): HttpError {
   })
 }
 
-function noRoute(call: Call, routes: readonly Route[]): HttpError {
-  const allowed = routes
-    .filter((route) => matches(route.path, call.url.pathname))
-    .map((route) => route.method)
+function noRoute(call: Call, router: Router): HttpError {
+  const allowed = router.methods(call.path)
   if (allowed.length === 0) return new HttpError(404, 'not_found', 'there is nothing here')
-  const allow = [...new Set(allowed)].join(', ')
+  const allow = allowed.join(', ')
   return new HttpError(405, 'method_not_allowed', `use ${allow}`, { headers: { allow } })
-}
-
-function matches(pattern: string, pathname: string): boolean {
-  const [want, have] = [pattern.split('/'), pathname.split('/')]
-  return want.length === have.length && want.every((part, i) => part.startsWith(':') || part === have[i])
 }

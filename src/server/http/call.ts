@@ -9,6 +9,8 @@ import type { Services } from './services.ts'
 export interface Call {
   request: Request
   url: URL
+  /** `url.pathname` */
+  path: string
   /** The values of `:name` in the route's path, decoded. */
   params: Readonly<Record<string, string>>
   /** Who is calling. On routes guarded by `none`, `protocol` or `interaction`, an anonymous one. */

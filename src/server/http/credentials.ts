@@ -1,4 +1,5 @@
-import { readPresented } from '../auth/auth.ts'
+import { type Outcome, readPresented } from '../auth/auth.ts'
+import { type Eventually, whenThere } from '../auth/eventually.ts'
 import { runnerOf, serviceKeyOf } from '../auth/keys.ts'
 import type { Principal } from '../rbac/principal.ts'
 import { HttpError } from './answer.ts'
@@ -9,24 +10,35 @@ import type { Services } from './services.ts'
 /** Lifts out of a request what proves who is calling, and lets `auth` decide. */
 
 /** By the `Authorization` header, and the signature where there is one. @throws HttpError 401, 413 or 429 */
-export async function authenticate(call: Call, body: HeldBody, services: Services): Promise<Principal> {
-  const { authenticator } = services
+export function authenticate(call: Call, body: HeldBody, { authenticator }: Services): Eventually<Principal> {
   const { headers, method } = call.request
   const presented = readPresented(headers.get('authorization'))
-  const target = call.url.pathname + call.url.search
-  const request = { method, target, headers, body: () => body.read() }
-  const answer = await authenticator.authenticate(presented, request, call.address)
-  if (answer !== undefined && 'wait' in answer) throw slowed(answer.wait)
-  if (answer !== undefined && !('refused' in answer)) return answer
-  const challenge = { 'www-authenticate': authenticator.challenge(presented, call.url.pathname) }
-  if (answer === undefined) {
-    throw new HttpError(401, 'unauthenticated', 'authentication required', { headers: challenge })
+  const request = {
+    method,
+    headers,
+    get target() {
+      return call.path + call.url.search
+    },
+    body: () => body.read(),
   }
+  return whenThere(authenticator.authenticate(presented, request, call.address), (outcome) =>
+    requirePrincipal(outcome, authenticator.challenge(presented, call.path)),
+  )
+}
+
+/** @throws HttpError 401 or 429 */
+function requirePrincipal(outcome: Outcome, challenge: string): Principal {
+  const headers = { 'www-authenticate': challenge }
+  if (outcome === undefined) {
+    throw new HttpError(401, 'unauthenticated', 'authentication required', { headers })
+  }
+  if ('wait' in outcome) throw slowed(outcome.wait)
+  if (!('refused' in outcome)) return outcome
   const details =
-    answer.refused === 'signature_required'
+    outcome.refused === 'signature_required'
       ? { hint: 'fob signs its requests with FOB_SIGN=1, or with sign = true in config.toml' }
       : {}
-  throw new HttpError(401, answer.refused, answer.message, { headers: challenge, details })
+  throw new HttpError(401, outcome.refused, outcome.message, { headers, details })
 }
 
 function slowed(seconds: number): HttpError {

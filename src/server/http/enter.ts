@@ -1,3 +1,4 @@
+import { type Eventually, whenThere } from '../auth/eventually.ts'
 import { inTenant, type Principal } from '../rbac/principal.ts'
 import { HttpError } from './answer.ts'
 import type { Services } from './services.ts'
@@ -7,13 +8,19 @@ import type { Services } from './services.ts'
  * there, and past the server's own rule. Without a name it is the caller's default tenant.
  * @throws HttpError 403 `unknown_tenant` with the slugs that would do, `not_admitted`
  */
-export async function enter(
+export function enter(
   principal: Principal,
   slug: string | null,
   services: Pick<Services, 'tenants' | 'rbac'>,
-): Promise<Principal> {
-  const inside = await choose(principal, slug, services)
-  if (services.rbac.admits(inside)) return inside
+): Eventually<Principal> {
+  const home = slug === null || slug === principal.tenant.slug
+  return whenThere(home ? principal : choose(principal, slug, services), (inside) =>
+    requireAdmission(inside, services),
+  )
+}
+
+function requireAdmission(principal: Principal, { rbac }: Pick<Services, 'rbac'>): Principal {
+  if (rbac.admits(principal)) return principal
   throw new HttpError(403, 'not_admitted', 'the rule of this server does not let you in', {
     details: { hint: 'ask its administrator; the rule is the setting --rbac' },
   })
@@ -21,10 +28,9 @@ export async function enter(
 
 async function choose(
   principal: Principal,
-  slug: string | null,
+  slug: string,
   { tenants }: Pick<Services, 'tenants'>,
 ): Promise<Principal> {
-  if (slug === null || slug === principal.tenant.slug) return principal
   const { userId } = principal
   if (userId === null || principal.tenantBound) throw unknownTenant([principal.tenant.slug])
   const found = await tenants.membership(userId, slug)

@@ -6,8 +6,8 @@ import type { Call } from './call.ts'
 const FOR_PROGRAMS = /^\/(?:api|oauth|mcp|assets|\.well-known|health)(?:\/|$)/
 
 /** Whether a person is looking: a browser asks for a page by name, and for one of our pages. */
-export function wantsPage({ request, url }: Call): boolean {
-  return !FOR_PROGRAMS.test(url.pathname) && (request.headers.get('accept') ?? '').includes('text/html')
+export function wantsPage({ request, path }: Call): boolean {
+  return !FOR_PROGRAMS.test(path) && (request.headers.get('accept') ?? '').includes('text/html')
 }
 
 const TITLES: Readonly<Record<number, string>> = {

@@ -1,7 +1,8 @@
 import type { ProfileAnswer } from '../../contract/api.ts'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
+import { derived } from '../auth/derived.ts'
 import type { Principal } from '../rbac/principal.ts'
-import { HttpError, json } from './answer.ts'
+import { HttpError, json, jsonText } from './answer.ts'
 import type { Handler } from './call.ts'
 
 /** `GET /health` */
@@ -9,7 +10,10 @@ export const health: Handler = (_call, { settings }) =>
   json({ status: 'ok', version: settings.version, strategy: settings.strategy })
 
 /** `GET /api/v1/profile`: who the presented credential belongs to. */
-export const profile: Handler = ({ principal }) => json(profileOf(principal))
+export const profile: Handler = ({ principal }) => jsonText(profileText(principal))
+
+/** Written once for each principal, which is one object for as long as nothing about it changes. */
+const profileText = derived((principal: Principal) => JSON.stringify(profileOf(principal)))
 
 export function profileOf(principal: Principal): ProfileAnswer {
   return {

@@ -23,7 +23,7 @@ export function guardOrigin(call: Call, settings: Services['settings']): void {
   }
   if (method === 'GET' || method === 'HEAD') return
   // The protocol's own endpoints may be called from anywhere: they take no cookie for a credential.
-  if (PROTOCOL.has(call.url.pathname)) return
+  if (PROTOCOL.has(call.path)) return
   const origin = headers.get('origin')
   const site = headers.get('sec-fetch-site')
   const foreign =

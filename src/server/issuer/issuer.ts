@@ -37,7 +37,7 @@ export interface Issuer {
   /** Takes the person's decision; undefined as above, or when it is not what the interaction is about. */
   finish: Interactions['finish']
   /** Undefined for whatever is not, or no longer, a good access token of this server. Never throws for one. */
-  verifyAccessToken(token: string): Promise<VerifiedToken | undefined>
+  verifyAccessToken(token: string): VerifiedToken | undefined
   /** The browser's session, if somebody is logged in. */
   sessionOf: Sessions['of']
   sessions: Sessions
@@ -89,7 +89,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     throw new Fault('config', `the session secret has fewer than ${MIN_SECRET_BYTES} bytes`)
   }
   const clients = deps.clients ?? [FOB_CLI]
-  const tokens = openTokens({ db, url: base.origin, sessionSecret, accounts, clock })
+  const tokens = openTokens({ db, url: base.origin, sessionSecret, clock })
   const seal = openSeal(sessionSecret, 'server keys')
   const signingKey = await loadSigningKey({ db, seal, now: clock.now(), log })
   const cookies = cookieNames(base.protocol === 'https:')
@@ -169,7 +169,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
       endGrant: (grantId) => endGrant(db, grantId, clock.now()),
     }),
     endTokenOf: async (token) => {
-      const verified = await tokens.verify(token)
+      const verified = tokens.verify(token)
       if (verified) await endLoginOf(db, verified.jti, clock.now())
       return verified !== undefined
     },

@@ -15,7 +15,7 @@ import { pipelines as table } from '../db/schema.ts'
 import { isAdministrator, type Principal, reaches } from '../rbac/principal.ts'
 import type { Rbac } from '../rbac/rbac.ts'
 import type { Vault } from '../vault/vault.ts'
-import { hiddenFrom, outside, ruleOf, setRule } from './visibility.ts'
+import { hiddenFrom, openTenantRules, outside, ruleOf, setRule } from './visibility.ts'
 
 export type Pipeline = typeof table.$inferSelect
 /** As lists have it: a page of 200 sources could be 200 MiB. */
@@ -71,8 +71,9 @@ export interface Pipelines {
 }
 
 export function openPipelines(deps: { db: Db; clock: Clock; vault: Vault; rbac: Rbac }): Pipelines {
-  const { db, clock, vault } = deps
-  const hidden = (caller: Principal) => hiddenFrom(deps, caller)
+  const { db, clock, vault, rbac } = deps
+  const rulesOf = openTenantRules(db)
+  const hidden = async (caller: Principal) => hiddenFrom({ rulesOf, rbac }, caller)
   const find = async (tenantId: string, name: string): Promise<Pipeline | undefined> => {
     const [row] = await db
       .select()

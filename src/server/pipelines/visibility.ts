@@ -1,9 +1,13 @@
 import { type AnyColumn, eq, type SQL, sql } from 'drizzle-orm'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../db/open.ts'
+import { remember } from '../db/remember.ts'
 import { pipelineRules } from '../db/schema.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { Rbac } from '../rbac/rbac.ts'
+
+/** Tenants whose rules are kept in memory. */
+const MAX_TENANTS = 200
 
 /** Who sees which pipelines. A rule stays when its pipeline goes: the runs that remain are still behind it. */
 
@@ -32,16 +36,30 @@ export async function setRule(
     .onConflictDoUpdate({ target: pipelineRules.pipelineId, set })
 }
 
-/** The pipelines of the caller's tenant whose rule says no. */
-export async function hiddenFrom(
-  { db, rbac }: { db: Db; rbac: Rbac },
-  caller: Principal,
-): Promise<ReadonlySet<string>> {
-  const rows = await db
+/** All rules of a tenant, read again when one of them has changed. */
+export function openTenantRules(db: Db) {
+  const rows = db
     .select({ id: pipelineRules.pipelineId, expression: pipelineRules.expression })
     .from(pipelineRules)
-    .where(eq(pipelineRules.tenantId, caller.tenant.id))
-  return new Set(rows.filter(({ expression }) => !rbac.allowed(caller, expression)).map(({ id }) => id))
+    .where(eq(pipelineRules.tenantId, sql.placeholder('tenantId')))
+    .prepare()
+  return remember(
+    db,
+    (tenantId) => {
+      const rules = rows.all({ tenantId })
+      return rules
+    },
+    MAX_TENANTS,
+  )
+}
+
+/** The pipelines of the caller's tenant whose rule says no. */
+export function hiddenFrom(
+  { rulesOf, rbac }: { rulesOf: ReturnType<typeof openTenantRules>; rbac: Rbac },
+  caller: Principal,
+): ReadonlySet<string> {
+  const rules = rulesOf(caller.tenant.id) ?? []
+  return new Set(rules.filter(({ expression }) => !rbac.allowed(caller, expression)).map(({ id }) => id))
 }
 
 /** As a condition: the column's pipeline is not hidden, and within what the caller's credential reaches. */

@@ -16,8 +16,8 @@ export interface Rbac {
   admits(principal: Principal): boolean
 }
 
-/** Compiled rules that are kept; a server with more compiles again. */
-const MAX_COMPILED = 500
+/** Compiled rules that are kept, a few kilobytes each; a server with more compiles again. */
+const MAX_COMPILED = 5000
 
 /**
  * @param serverRule what every caller has to pass; undefined: no rule

@@ -29,8 +29,10 @@ export interface World {
   url: string
   issuer: Issuer
   ada: User
-  /** Added to real time: the provider itself reads the system's clock. */
-  time: { ahead: number }
+  /**
+   * Added to real time: the provider itself reads the system's clock. With `at` our own clock stands still there.
+   */
+  time: { ahead: number; at?: number | undefined }
   logs: string[]
   dataDir: string
   accounts: Awaited<ReturnType<typeof openAccounts>>
@@ -52,8 +54,8 @@ export async function startWorld(options: { publicUrl?: string } = {}): Promise<
   const dataDir = mkdtempSync(join(tmpdir(), 'fob-issuer-'))
   const database = openDatabase(join(dataDir, 'fob.db'))
   const { db } = database
-  const time = { ahead: 0 }
-  const clock = { now: () => Date.now() + time.ahead, sleep: () => Promise.resolve() }
+  const time: World['time'] = { ahead: 0 }
+  const clock = { now: () => time.at ?? Date.now() + time.ahead, sleep: () => Promise.resolve() }
   const logs: string[] = []
   const log = jsonLog((line) => logs.push(line), clock.now)
   const accounts = await openAccounts({
@@ -116,6 +118,7 @@ async function answer(request: Request, services: Services, address: string): Pr
   const call: Partial<Call> = {
     request,
     url,
+    path: url.pathname,
     params: { uid },
     principal: anonymous({ id: 'ten_1', slug: 'default' }),
     requestId: 'req-1',

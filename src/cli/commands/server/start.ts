@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { VERSION } from '../../../platform/build.ts'
 import { hideFromSameUser } from '../../../platform/harden.ts'
 import { selfCommand } from '../../../platform/process.ts'
-import { jsonLog } from '../../../server/log.ts'
+import { gatherLines, jsonLog, type Log } from '../../../server/log.ts'
 import { type RunningServer, serve } from '../../../server/serve.ts'
 import { readSettings, type ServerSettings } from '../../../server/settings.ts'
 import { defineCommand } from '../../command.ts'
@@ -46,10 +46,19 @@ export const command = defineCommand({
 
 /** Serves until the signal is aborted, then shuts down gracefully. */
 export async function runServer(settings: ServerSettings, deps: Deps): Promise<void> {
-  const log = jsonLog(
-    (line) => deps.io.stderr.write(`${line}\n`),
-    () => deps.clock.now(),
-  )
+  const lines = gatherLines((text) => deps.io.stderr.write(text))
+  const log = jsonLog(lines.write, () => deps.clock.now())
+  // Also of a server that ends by a defect.
+  process.once('exit', lines.flush)
+  try {
+    await serveUntilStopped(settings, log, deps)
+  } finally {
+    process.off('exit', lines.flush)
+    lines.flush()
+  }
+}
+
+async function serveUntilStopped(settings: ServerSettings, log: Log, deps: Deps): Promise<void> {
   if (!hideFromSameUser()) log.warn('other processes of this user can read the memory of this server')
   const running = await serve({
     settings,

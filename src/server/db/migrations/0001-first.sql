@@ -318,3 +318,50 @@ CREATE TABLE webhook_deliveries (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX webhook_deliveries_by_expiry ON webhook_deliveries (expires_at);
+
+CREATE TABLE credential_epoch (
+  id integer PRIMARY KEY NOT NULL CHECK (id = 1),
+  value integer NOT NULL
+) STRICT;
+
+INSERT INTO credential_epoch (id, value) VALUES (1, 0);
+
+CREATE TRIGGER users_changed AFTER UPDATE ON users
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER users_ended AFTER DELETE ON users
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER memberships_changed AFTER UPDATE ON memberships
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER memberships_ended AFTER DELETE ON memberships
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER tenants_changed AFTER UPDATE ON tenants
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER tenants_ended AFTER DELETE ON tenants
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER access_tokens_changed AFTER UPDATE ON access_tokens
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER access_tokens_ended AFTER DELETE ON access_tokens
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+-- Not last_used_at: that changes every minute, and changes nothing.
+CREATE TRIGGER cli_tokens_changed AFTER UPDATE OF id, hash, tenant_id, user_id, scopes, pipelines, signature_required, expires_at ON cli_tokens
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER cli_tokens_ended AFTER DELETE ON cli_tokens
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER pipeline_rules_made AFTER INSERT ON pipeline_rules
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER pipeline_rules_changed AFTER UPDATE ON pipeline_rules
+BEGIN UPDATE credential_epoch SET value = value + 1; END;
+
+CREATE TRIGGER pipeline_rules_ended AFTER DELETE ON pipeline_rules
+BEGIN UPDATE credential_epoch SET value = value + 1; END;

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto'
+import { and, count, eq } from 'drizzle-orm'
+import { Fault } from '../../contract/fault.ts'
+import { newId } from '../db/ids.ts'
+import type { Db } from '../db/open.ts'
+import { memberships, users } from '../db/schema.ts'
+import type { NewLocalAccount, Tenant, User } from './accounts.ts'
+import { checkEmail, checkPassword } from './credentials.ts'
+import { hashPassword } from './password.ts'
+
+/** The provider's name for the server's own accounts (ruling R16). */
+export const LOCAL = 'local'
+
+/** @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail */
+export async function addLocal(db: Db, now: number, tenant: Tenant, account: NewLocalAccount): Promise<User> {
+  const email = checkEmail(account.email)
+  checkPassword(account.password)
+  const passwordHash = await hashPassword(account.password)
+  const nickName = email.slice(0, email.indexOf('@'))
+  const row = {
+    id: newId('usr'),
+    provider: LOCAL,
+    subject: randomBytes(16).toString('hex'),
+    email,
+    name: account.name?.trim() || nickName,
+    nickName,
+    avatarUrl: null,
+    tenantId: tenant.id,
+    organizations: [],
+    groups: [],
+    createdAt: now,
+    updatedAt: now,
+  }
+  // Looked up and inserted in one transaction: `server user add` may run beside the server.
+  const role = db.transaction(
+    (tx) => {
+      const mine = and(eq(users.provider, LOCAL), eq(users.email, email))
+      if (tx.select({ id: users.id }).from(users).where(mine).get()) {
+        throw new Fault('conflict', `the e-mail ${email} already has an account`, {
+          hint: `fob server user passwd ${email} sets its password`,
+        })
+      }
+      const first = (tx.select({ n: count() }).from(users).get()?.n ?? 0) === 0
+      const chosen = account.role ?? (first ? 'admin' : 'member')
+      tx.insert(users)
+        .values({ ...row, passwordHash })
+        .run()
+      tx.insert(memberships)
+        .values({ userId: row.id, tenantId: tenant.id, role: chosen, createdAt: now })
+        .run()
+      return chosen
+    },
+    { behavior: 'immediate' },
+  )
+  const { updatedAt: _, tenantId: __, ...user } = row
+  return { ...user, tenant, role }
+}
+
+/** In PHC form; undefined for who has none. */
+export async function passwordHash(db: Db, userId: string): Promise<string | undefined> {
+  const [row] = await db.select({ hash: users.passwordHash }).from(users).where(eq(users.id, userId)).limit(1)
+  return row?.hash ?? undefined
+}

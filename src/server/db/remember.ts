@@ -1,0 +1,46 @@
+import { openEpoch } from './epoch.ts'
+import type { Db } from './open.ts'
+
+/** Entries; the oldest one makes room. */
+const MAX_ENTRIES = 10_000
+
+/**
+ * Remembers what was found for a key, so that the next request with it need not look again: whom a credential
+ * belongs to, which rules a tenant has.
+ *
+ * Nothing outlives a change: triggers of the database count whatever ends or changes a person, a membership, a
+ * tenant, a token or a rule (`credential_epoch`), in this process or in another one, and that number is read
+ * before every answer. What changes by time alone (expiry) and what every request has to prove anew (a
+ * signature, its nonce) is not for `look` to decide, but for whoever asks. That nothing was found is not
+ * remembered.
+ *
+ * @param look what the database says of a key; of nothing that the triggers do not count
+ * @param maxEntries more than these are looked up again
+ */
+export function remember<T extends object>(
+  db: Db,
+  look: (key: string) => T | undefined,
+  maxEntries = MAX_ENTRIES,
+): (key: string) => T | undefined {
+  const currentEpoch = openEpoch(db)
+  /** By SHA-256: keys are credentials, and memory need not hold what could be presented. */
+  const known = new Map<string, T>()
+  let epoch = Number.NaN
+  return (key) => {
+    // Read first: a change that comes between this and the look makes the next request look again.
+    const now = currentEpoch()
+    if (now !== epoch) {
+      known.clear()
+      epoch = now
+    }
+    const hash = Bun.SHA256.hash(key, 'base64')
+    const before = known.get(hash)
+    if (before !== undefined) return before
+    const found = look(key)
+    if (found === undefined) return undefined
+    const [oldest] = known.keys()
+    if (known.size >= maxEntries && oldest !== undefined) known.delete(oldest)
+    known.set(hash, found)
+    return found
+  }
+}

@@ -1,0 +1,72 @@
+import type { Route } from './routes.ts'
+
+export interface Router {
+  /** The row that answers, and the values of `:name` in its path, decoded. A HEAD is answered as a GET. */
+  find(
+    method: string,
+    pathname: string,
+  ): { route: Route; params: Readonly<Record<string, string>> } | undefined
+  /** The methods of all rows with that path: for the `Allow` of a 405. */
+  methods(pathname: string): string[]
+}
+
+/**
+ * Looks a path up as it stands; a path that has parts to be named, or an escape in it, is compared with the
+ * rows one after the other, segment by segment, and the first that fits answers.
+ */
+export function openRouter(routes: readonly Route[]): Router {
+  const rows = routes.map((route) => ({ route, segments: route.path.split('/') }))
+  const literal = new Map<string, Route>()
+  for (const route of routes.toReversed()) {
+    if (!route.path.includes('/:')) literal.set(`${route.method} ${route.path}`, route)
+  }
+  return {
+    find(method, pathname) {
+      const wanted = method === 'HEAD' ? 'GET' : method
+      const known = literal.get(`${wanted} ${pathname}`)
+      if (known !== undefined) return { route: known, params: NONE }
+      const segments = decode(pathname)
+      for (const { route, segments: pattern } of rows) {
+        const params = route.method === wanted ? match(pattern, segments) : undefined
+        if (params !== undefined) return { route, params }
+      }
+      return undefined
+    },
+    methods(pathname) {
+      const segments = decode(pathname)
+      const fitting = rows.filter(({ segments: pattern }) => match(pattern, segments) !== undefined)
+      return [...new Set(fitting.map(({ route }) => route.method))]
+    },
+  }
+}
+
+const NONE: Readonly<Record<string, string>> = {}
+
+/** A segment whose escapes are broken stands for itself. */
+function decode(pathname: string): string[] {
+  return pathname.split('/').map((segment) => {
+    if (!segment.includes('%')) return segment
+    try {
+      return decodeURIComponent(segment)
+    } catch {
+      return segment
+    }
+  })
+}
+
+/** The values of `:name`, none of which is empty; undefined when the path is another one. */
+function match(pattern: readonly string[], segments: readonly string[]): Record<string, string> | undefined {
+  if (pattern.length !== segments.length) return undefined
+  const params: Record<string, string> = {}
+  for (const [index, part] of pattern.entries()) {
+    const segment = segments[index] ?? ''
+    if (!part.startsWith(':')) {
+      if (part !== segment) return undefined
+    } else if (segment === '') {
+      return undefined
+    } else {
+      params[part.slice(1)] = segment
+    }
+  }
+  return params
+}
