@@ -48,6 +48,8 @@ export interface ServeDeps {
   sandboxCommand: readonly string[]
   /** For what runs start on this machine themselves, such as git. */
   env?: Env
+  /** Starts it as the supervisor of native tasks, which outlives us. */
+  tasksCommand?: readonly string[]
 }
 
 /** How often expired codes, sessions and tokens are swept out. */
@@ -104,8 +106,10 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
             fetch: deps.fetch ?? globalThis.fetch,
           })
         : undefined
-    const { sandboxCommand } = deps
-    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand, env: deps.env ?? {} })
+    const { sandboxCommand, tasksCommand } = deps
+    const { tasksWaitMs } = settings
+    const machine = { sandboxCommand, tasksCommand, tasksWaitMs, env: deps.env ?? {} }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...machine })
     closers.push(() => runs.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })

@@ -34,6 +34,7 @@ export interface Engine {
   limits: SandboxLimits
   scratchDir: string
   env: Env
+  fetch: typeof globalThis.fetch
 }
 
 /**
@@ -54,8 +55,13 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     failing.abort()
   }
   const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
+  const working = new Set<Promise<void>>()
   const calls = createHostCalls({
     runId: context.runID,
+    pipeline: pipeline.name,
+    fetch: engine.fetch,
+    warn: (data) => journal.log({ stream: 'stderr', data }),
+    background: (work) => void working.add(work),
     driver,
     journal,
     redactor,
@@ -90,6 +96,7 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     .catch(fail)
   if (outcome?.kind !== 'done') failing.abort()
   await answers.settled()
+  await Promise.all(working)
   await printed.stdout.end()
   await printed.stderr.end()
   return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: engine.log })

@@ -5,6 +5,7 @@ import type { HostCalls } from './calls.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
+import { createNotifyCalls } from './notify/notify.ts'
 import { createResourceCalls } from './resources/resources.ts'
 import { createSandboxCalls } from './sandboxes.ts'
 import { createTaskCalls } from './tasks.ts'
@@ -18,6 +19,13 @@ export interface HostOptions {
   redactor: Redactor
   clock: Clock
   limiter: Limiter
+  /** The name of what runs. */
+  pipeline: string
+  fetch: typeof globalThis.fetch
+  /** Takes a line for the run's log, redacted. */
+  warn(line: string): Promise<void>
+  /** Work that goes on while the script does; the run's end waits for it. It never rejects. */
+  background(work: Promise<void>): void
   /** Private folders of calls, of all runs. */
   scratchDir: string
   /** The server's own: where its programs are, and how it reaches the network. */
@@ -39,5 +47,6 @@ export function createHostCalls(options: HostOptions): HostCalls {
     ...createSandboxCalls(options),
     ...createTimerCalls(options.clock),
     ...createResourceCalls(options),
+    ...createNotifyCalls(options),
   }
 }

@@ -20,7 +20,7 @@ import type { Driver } from './drivers/driver.ts'
 import { removeFolder } from './drivers/folder.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
-import { execute, type Execution } from './execute.ts'
+import { type Engine, execute, type Execution } from './execute.ts'
 import { redactHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
@@ -86,7 +86,13 @@ export interface RunsOptions {
   sandboxCommand: readonly string[]
   /** The server's own: where its programs are, and how it reaches the network. */
   env?: Env
+  /** For notifications; without it, the real one. */
+  fetch?: typeof globalThis.fetch
   limits?: Partial<SandboxLimits>
+  /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
+  tasksCommand?: readonly string[] | undefined
+  /** How long native tasks go on when this server is killed. */
+  tasksWaitMs?: number | undefined
   /** Between TERM and KILL. */
   graceMs?: number
   /** Runs that go at once; the others stay queued. */
@@ -113,11 +119,19 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
   const scratchDir = join(dataDir, 'scratch')
+  const { env = {}, fetch = globalThis.fetch } = options
+  const engine: Engine = { ...options, limits, scratchDir, env, fetch }
   // What a server that died has left.
   await removeFolder(scratchDir)
   const journal = createJournal({ db, clock })
   const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
-  const native = createNativeDriver({ dataDir, clock, ...graceMs })
+  const native = createNativeDriver({
+    dataDir,
+    clock,
+    ...graceMs,
+    command: options.tasksCommand,
+    waitMs: options.tasksWaitMs,
+  })
   const drivers = new Map<string, Driver>([[native.name, native]])
   const running = createLimiter(options.runsAtOnce ?? 16)
   const checking = createLimiter(CHECKS_AT_ONCE)
@@ -199,7 +213,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const runId = run.context.runID
     const work = () => {
       leave()
-      return execute(run, { ...options, limits, scratchDir, env: options.env ?? {} }, stop)
+      return execute(run, engine, stop)
     }
     const end = await running
       .run(work, stop)
@@ -264,6 +278,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     await Promise.allSettled(starting)
     for (const run of live.values()) run.stop.abort(reason)
     await Promise.all([...live.values()].map((run) => run.done))
+    for (const driver of drivers.values()) await driver.close()
   }
 
   return {

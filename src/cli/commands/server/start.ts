@@ -58,6 +58,7 @@ export async function runServer(settings: ServerSettings, deps: Deps): Promise<v
     version: VERSION,
     sandboxCommand: [...selfCommand(), '__sandbox'],
     env: deps.env,
+    tasksCommand: [...selfCommand(), '__tasks'],
   })
   log.info('listening', { url: running.url, strategy: settings.strategy.kind, data: settings.dataDir })
   if (deps.io.stderr.isTerminal) deps.io.stderr.write(welcome(running, settings))

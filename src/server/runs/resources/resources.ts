@@ -15,6 +15,7 @@ import type { Driver } from '../drivers/driver.ts'
 import { removeFolder } from '../drivers/folder.ts'
 import { createGitResource } from './git.ts'
 import { parse } from '../fields.ts'
+import { shown } from '../shown.ts'
 import { createS3Resource } from './s3.ts'
 import { volumePath } from './volume-path.ts'
 
@@ -110,19 +111,10 @@ export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
       if (deadline.aborted && !signal.aborted) {
         throw new Fault('failed', `${type}: it took more than ${ms / 60_000} minutes`, { cause: error })
       }
-      throw shown(type, error)
+      throw shown(type, error, redactor)
     } finally {
       await removeFolder(place)
     }
-  }
-
-  function shown(type: string, error: unknown): unknown {
-    if (!(error instanceof Fault)) return error
-    const { code, message, hint } = error
-    // Without its cause: what that says, nobody has looked at.
-    return new Fault(code, redactor.text(`${type}: ${message}`), {
-      hint: hint === undefined ? undefined : redactor.text(hint),
-    })
   }
 
   async function check(input: unknown, { signal }: CallContext): Promise<{ versions: Version[] }> {
