@@ -6,6 +6,7 @@ import type { Driver } from './drivers/driver.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
 import { createNotifyCalls } from './notify/notify.ts'
+import type { TaskRow } from './records.ts'
 import { createResourceCalls } from './resources/resources.ts'
 import { createSandboxCalls } from './sandboxes.ts'
 import { createTaskCalls } from './tasks.ts'
@@ -14,26 +15,32 @@ import { createTimerCalls } from './timers.ts'
 /** What the calls of one run are made of. */
 export interface HostOptions {
   runId: string
+  /** The name of what runs. */
+  pipeline: string
   driver: Driver
   journal: RunJournal
   redactor: Redactor
   clock: Clock
   limiter: Limiter
-  /** The name of what runs. */
-  pipeline: string
   fetch: typeof globalThis.fetch
-  /** Takes a line for the run's log, redacted. */
-  warn(line: string): Promise<void>
-  /** Work that goes on while the script does; the run's end waits for it. It never rejects. */
-  background(work: Promise<void>): void
-  /** Private folders of calls, of all runs. */
-  scratchDir: string
   /** The server's own: where its programs are, and how it reaches the network. */
   env: Env
+  /** Private folders of calls, of all runs. */
+  scratchDir: string
   /** Added to a call's number, it is the number of the task or sandbox that the call begins. */
   firstNumber: number
+  /** Tasks that were begun before, by a server that has died since. */
+  begun: ReadonlyMap<number, TaskRow>
+  /** The last of what the log has of such a task. */
+  readTail(task: { number: number; stream: 'stdout' | 'stderr' }): string
   /** Ends all that goes on. */
   signal: AbortSignal
+  /** Fires then, and when the run is left to the next server: what that one does again is of no more use. */
+  quiet: AbortSignal
+  /** Takes a line for the run's log, redacted. */
+  warn(line: string): Promise<void>
+  /** Work that goes on beside the script; the run's end waits for it. It never rejects. */
+  background(work: (signal: AbortSignal) => Promise<void>): void
   /** Turns `secret:` references into values, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
   /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */

@@ -193,8 +193,9 @@ describe('notify in a run', () => {
     const { slack } = await withSlack()
     const asked: string[] = []
     const toStandIn = (async (input: string | URL | Request, init?: RequestInit) => {
-      asked.push(String(input))
-      return await fetch(String(input).replace('https://slack.com/api', slack.url), init)
+      const address = input instanceof Request ? input.url : input.toString()
+      asked.push(address)
+      return await fetch(address.replace('https://slack.com/api', slack.url), init)
     }) as typeof fetch
     const opened = await openHarness({ fetch: toStandIn })
     closing.push(() => opened[Symbol.asyncDispose]())
@@ -228,6 +229,19 @@ describe('notify in a run', () => {
     expect(record.status).toBe('success')
     expect(text('stdout')).toBe('notify "ops": #nope: channel_not_found\nwent on\n')
     expect(text('stderr')).toBe('notify "ops": #nope: channel_not_found\n')
+  })
+
+  test('an async message is sent also where the script fails right after', async () => {
+    const { slack, opened, config } = await withSlack()
+    const { record } = await opened.run(
+      pipeline(`
+        notify.setConfigs({ s: ${config} })
+        await notify.send({ name: 's', message: 'it broke', async: true })
+        throw new Error('broken')
+      `),
+    )
+    expect(record.status).toBe('failed')
+    expect(slack.posted).toHaveLength(1)
   })
 
   test('an async message is sent before the run ends', async () => {

@@ -41,8 +41,8 @@ export interface NotifyCallsOptions {
   fetch: typeof globalThis.fetch
   /** Takes a line for the run's log, redacted. */
   warn(line: string): Promise<void>
-  /** Work that the run's end waits for. It never rejects. */
-  background(work: Promise<void>): void
+  /** Work that goes on beside the script; the run's end waits for it. It never rejects. */
+  background(work: (signal: AbortSignal) => Promise<void>): void
 }
 
 const TYPES: Readonly<Record<string, (config: unknown) => Notifier>> = {
@@ -96,7 +96,7 @@ export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
   return {
     'notify.send': async (input: unknown, { signal }: CallContext) => {
       const asked = parse(request, input, 'notify.send')
-      if (asked.async) options.background(detached(asked, signal))
+      if (asked.async) options.background((signal) => detached(asked, signal))
       else {
         await send(asked, signal).catch((error: unknown) => {
           throw shown(titleOf(asked), error, redactor)

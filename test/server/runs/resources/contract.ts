@@ -64,6 +64,7 @@ export async function openDesk(
     redactor,
     driver: folderDriver(volumes),
     scratchDir: scratch,
+    quiet: signal,
     env,
   })
   const call = (method: string) => async (request: Record<string, unknown>) =>
