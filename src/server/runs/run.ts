@@ -304,8 +304,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function close(): Promise<void> {
     closing.abort(new Fault('interrupted', 'the server was shut down'))
     await Promise.allSettled(starting)
-    for (const run of live.values()) if (!run.stop.signal.aborted) run.journal.detach()
+    const left = [...live.values()].filter((run) => !run.stop.signal.aborted)
+    for (const run of left) run.journal.detach()
     await Promise.all([...live.values()].map((run) => run.done))
+    if (left.length > 0) return log.info('runs are left to the next server', { runs: left.length })
     for (const driver of drivers.values()) await driver.close()
   }
 

@@ -30,6 +30,8 @@ export interface ClientOptions {
 
 /** How often is looked for what has been stored since output was taken. */
 const SYNC_MS = 250
+/** How long any answer may take. */
+const ANSWER_MS = 30_000
 /** How long a supervisor may take to notice that the server before us is gone, in steps. */
 const BUSY_MS = 5000
 const STEP_MS = 20
@@ -44,7 +46,7 @@ interface Session {
   closed: PromiseWithResolvers<void>
 }
 
-const LOST = new Fault('failed', 'the process that runs tasks ended unexpectedly')
+const lost = () => new Fault('failed', 'the process that runs tasks ended unexpectedly')
 
 export function createClient({ supervision, clock, version }: ClientOptions): SupervisorClient {
   let attempt: { mayStart: boolean; session: Promise<Session | undefined> } | undefined
@@ -79,12 +81,12 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
       const session = await connect()
       if (!session) return undefined
       session.link.send({ type: 'hello', protocol: PROTOCOL })
-      const welcome = await session.welcome.promise
+      const welcome = await inTime(session.welcome.promise)
       if (welcome?.version === version || (welcome?.held ?? 0) > 0) return session
       if (welcome) {
         // Of another version, and with nothing that would be lost.
         session.link.send({ type: 'bye' })
-        await session.closed.promise
+        await inTime(session.closed.promise)
       } else if (clock.now() > deadline) {
         throw new Fault('failed', 'the process that runs tasks is in use')
       }
@@ -112,8 +114,8 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
       session.isOpen = false
       clearInterval(timer)
       welcome.resolve(undefined)
-      for (const question of questions.values()) question.reject(LOST)
-      for (const follower of followers.values()) follower.lost(LOST)
+      for (const question of questions.values()) question.reject(lost())
+      for (const follower of followers.values()) follower.lost(lost())
       closed.resolve()
     }
     const link = await supervision.find({ receive, closed: onClosed })
@@ -122,14 +124,27 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     return undefined
   }
 
+  /** A process can also be stopped, or swapped out. @throws Fault `failed` */
+  async function inTime<T>(answer: Promise<T>): Promise<T> {
+    const isHere = new AbortController()
+    const late = clock.sleep(ANSWER_MS, isHere.signal).then(() => {
+      throw new Fault('failed', 'the process that runs tasks does not answer')
+    })
+    try {
+      return await Promise.race([answer, late])
+    } finally {
+      isHere.abort(new Error('answered'))
+    }
+  }
+
   async function put(session: Session, question: Question): Promise<boolean> {
-    if (!session.isOpen) throw LOST
+    if (!session.isOpen) throw lost()
     const ask = ++asked
     const answer = Promise.withResolvers<boolean>()
     session.questions.set(ask, answer)
     try {
       session.link.send({ type: 'ask', ask, question })
-      return await answer.promise
+      return await inTime(answer.promise)
     } finally {
       session.questions.delete(ask)
     }
@@ -168,7 +183,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
 
   async function run(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
     const session = await reach(true)
-    if (!session) throw LOST
+    if (!session) throw lost()
     const from = { stdout: 0, stderr: 0 }
     const question: Question = { type: 'start', spec }
     const end = await follow(session, { task: spec.task, from, sinks, signal, question })
@@ -188,7 +203,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     takeUp,
     ask: async (question) => {
       const session = await reach(true)
-      if (!session) throw LOST
+      if (!session) throw lost()
       return await put(session, question)
     },
     askIfThere: async (question) => {
@@ -198,7 +213,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     close: async () => {
       const session = await reach(false)
       session?.link.send({ type: 'bye' })
-      await session?.closed.promise
+      if (session) await inTime(session.closed.promise)
     },
   }
 }
