@@ -104,7 +104,8 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
         : undefined
     const { sandboxCommand } = deps
     const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns } = settings.runs
-    const bounds = { runsAtOnce, runsPerTenant, waitingRuns }
+    const { allowNetwork } = settings
+    const bounds = { runsAtOnce, runsPerTenant, waitingRuns, allowNetwork }
     const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand, ...bounds })
     closers.push(() => runs.close())
     const audit = openAudit({ db, clock })

@@ -20,6 +20,8 @@ export interface ServerSettings {
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
   runs: RunSettings
+  /** What scripts may `fetch` beside the internet. */
+  allowNetwork: readonly string[]
 }
 
 /** How many runs; undefined: what `runs/` takes as its own. */
@@ -63,13 +65,18 @@ export function readSettings(sources: SettingSources): ServerSettings {
     vault: vaultSettings(values),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
-    trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
+    trustedProxies: list(values['trusted-proxy']),
+    allowNetwork: list(values['allow-network']),
     runs: {
       atOnce: count(values, 'runs-at-once'),
       perTenant: count(values, 'runs-per-tenant'),
       waiting: count(values, 'runs-waiting'),
     },
   }
+}
+
+function list(text = ''): string[] {
+  return text.split(/[\s,]+/).filter((entry) => entry !== '')
 }
 
 /** @throws Fault `config` for what is no number from 1 to 10,000 */

@@ -37,6 +37,7 @@ export async function startServer(
     fetch?: typeof globalThis.fetch
     trustedProxies?: readonly string[]
     runs?: Partial<RunSettings>
+    allowNetwork?: readonly string[]
     /** Settings of the vault, by flag name. */
     secrets?: Record<string, string | undefined>
   } = {},
@@ -53,6 +54,7 @@ export async function startServer(
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],
+      allowNetwork: options.allowNetwork ?? [],
       runs: { atOnce: undefined, perTenant: undefined, waiting: undefined, ...options.runs },
       vault: readVaultSettings({
         flags: { ...(passphrase === '' ? {} : { 'secrets-sqlite-passphrase': passphrase }), ...secrets },

@@ -1,10 +1,13 @@
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
+import type { Db } from '../db/open.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { RunEnd, RunJournal } from './journal.ts'
+import type { GuardedFetch } from './fetch/guarded.ts'
+import type { Network } from './fetch/network.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import { createHostCalls } from './host.ts'
 import { createLimiter } from './limiter.ts'
@@ -29,6 +32,9 @@ export interface Execution {
 }
 
 export interface Engine {
+  db: Db
+  network: Network
+  guardedFetch: GuardedFetch
   vault: Vault
   clock: Clock
   log: Log
@@ -66,6 +72,10 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     resolve: resolver.resolve,
     fail,
     http: run.http,
+    db: engine.db,
+    pipelineId: pipeline.id,
+    network: engine.network,
+    guardedFetch: engine.guardedFetch,
   })
   const printed = createConsole(run)
   const answers = createAnswers({ calls, clock: engine.clock, redactor, signal })

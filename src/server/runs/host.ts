@@ -1,11 +1,16 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
+import type { Db } from '../db/open.ts'
 import type { HostCalls } from './calls.ts'
 import type { Driver } from './drivers/driver.ts'
+import { createFetchCalls } from './fetch/fetch.ts'
+import type { GuardedFetch } from './fetch/guarded.ts'
+import type { Network } from './fetch/network.ts'
 import { createHttpCalls, type HttpExchange } from './http-exchange.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
 import { createSandboxCalls } from './sandboxes.ts'
+import { createStorageCalls } from './storage.ts'
 import { createTaskCalls } from './tasks.ts'
 import { createTimerCalls } from './timers.ts'
 
@@ -27,6 +32,10 @@ export interface HostOptions {
   fail(error: unknown): void
   /** Of the webhook that began the run. */
   http: HttpExchange | undefined
+  db: Db
+  pipelineId: string
+  network: Network
+  guardedFetch: GuardedFetch
 }
 
 /** All that a script can ask for, by the name of the method. */
@@ -36,5 +45,7 @@ export function createHostCalls(options: HostOptions): HostCalls {
     ...createSandboxCalls(options),
     ...createTimerCalls(options.clock),
     ...createHttpCalls(options.http, options.redactor),
+    ...createStorageCalls(options),
+    ...createFetchCalls(options),
   }
 }

@@ -21,6 +21,8 @@ import { followEvents } from './events.ts'
 import { execute, type Execution } from './execute.ts'
 import { redactHandedIn } from './handed-in.ts'
 import type { HttpExchange } from './http-exchange.ts'
+import { createGuardedFetch } from './fetch/guarded.ts'
+import { openNetwork } from './fetch/network.ts'
 import { createJournal, type RunEnd } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { capLog } from './log-cap.ts'
@@ -109,6 +111,8 @@ export interface RunsOptions {
   waitingRuns?: number | undefined
   /** Output that is kept of one run. */
   maxLogBytes?: number
+  /** What scripts may reach beside the internet: addresses, networks, names. */
+  allowNetwork?: readonly string[]
 }
 
 const RUNS_AT_ONCE = 16
@@ -117,6 +121,8 @@ const CHECKS_AT_ONCE = 4
 const MAX_WAITING = 100
 /** What who is turned away is told to wait: nobody knows how long runs take. */
 const RETRY_AFTER_S = 10
+/** Of one answer to `fetch`. */
+const MAX_FETCH_BYTES = 5 * 1024 * 1024
 const MAX_LOG_BYTES = 256 * 1024 * 1024
 
 /** @param stop ends it where a newer run of its pipeline takes its place */
@@ -145,6 +151,8 @@ interface LiveRun {
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
+  const network = openNetwork(options.allowNetwork ?? [])
+  const guardedFetch = createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
   const journal = createJournal({ db, clock })
   const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
   const native = createNativeDriver({ dataDir, clock, ...graceMs })
@@ -244,7 +252,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const runId = run.context.runID
     const work = () => {
       leave()
-      return execute(run, { ...options, limits }, stop)
+      return execute(run, { ...options, limits, network, guardedFetch }, stop)
     }
     const end = await running
       .run(place, work, stop)
