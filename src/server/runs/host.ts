@@ -9,6 +9,7 @@ import type { Network } from './fetch/network.ts'
 import { createHttpCalls, type HttpExchange } from './http-exchange.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
+import type { TaskRow } from './records.ts'
 import { createSandboxCalls } from './sandboxes.ts'
 import { createStorageCalls } from './storage.ts'
 import { createTaskCalls } from './tasks.ts'
@@ -24,14 +25,19 @@ export interface HostOptions {
   limiter: Limiter
   /** Added to a call's number, it is the number of the task or sandbox that the call begins. */
   firstNumber: number
+  /** Tasks that were begun before, by a server that has died since. */
+  begun: ReadonlyMap<number, TaskRow>
+  /** The last of what the log has of such a task. */
+  readTail(task: { number: number; stream: 'stdout' | 'stderr' }): string
   /** Ends all that goes on. */
   signal: AbortSignal
   /** Turns `secret:` references into values, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
   /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */
   fail(error: unknown): void
-  /** Of the webhook that began the run. */
-  http: HttpExchange | undefined
+  /** Of the webhook that began the run; and where it waits for an answer, if it still does. */
+  request: unknown
+  exchange: HttpExchange | undefined
   db: Db
   pipelineId: string
   network: Network
@@ -44,7 +50,7 @@ export function createHostCalls(options: HostOptions): HostCalls {
     ...createTaskCalls(options),
     ...createSandboxCalls(options),
     ...createTimerCalls(options.clock),
-    ...createHttpCalls(options.http, options.redactor),
+    ...createHttpCalls(options),
     ...createStorageCalls(options),
     ...createFetchCalls(options),
   }

@@ -22,9 +22,8 @@ export interface HttpAnswer {
   body: string
 }
 
-/** The two ends of a webhook's request: what the script reads, and who waits for what it says. */
+/** Who waits for what a script says to a webhook. */
 export interface HttpExchange {
-  request: HttpRequest
   /** Nobody may be waiting any more. */
   respond(answer: HttpAnswer): void
   /** The run has ended. */
@@ -66,17 +65,27 @@ const answer = v.strictObject({
   ),
 })
 
-/** `http.respond`: once a run, and only where a webhook began it. */
-export function createHttpCalls(exchange: HttpExchange | undefined, redactor: Redactor): HostCalls {
+export interface HttpCallsOptions {
+  /** Undefined where no webhook began the run. */
+  request: unknown
+  /** Undefined where nobody waits: the run was taken up or resumed since. */
+  exchange: HttpExchange | undefined
+  redactor: Redactor
+}
+
+/** `http.respond`: once, and only where a webhook began the run. */
+export function createHttpCalls({ request, exchange, redactor }: HttpCallsOptions): HostCalls {
   let isAnswered = false
   return {
     'http.respond': async (params) => {
-      if (!exchange) throw new Fault('usage', 'http.respond: this run was not begun by a webhook')
+      if (request === undefined) {
+        throw new Fault('usage', 'http.respond: this run was not begun by a webhook')
+      }
       if (isAnswered) throw new Fault('usage', 'http.respond: the request was answered already')
       const { status, headers, body } = parseAnswer(params)
       isAnswered = true
       const shown = Object.entries(headers).map(([name, value]) => [name, redactor.text(value)] as const)
-      exchange.respond({ status, headers: Object.fromEntries(shown), body: redactor.text(body) })
+      exchange?.respond({ status, headers: Object.fromEntries(shown), body: redactor.text(body) })
       return null
     },
   }

@@ -83,8 +83,8 @@ async function runIn(
 
 const messageOf = ({ outcome }: Ran) => (outcome.kind === 'failed' ? outcome.error.message : 'done')
 
-/** From the start of the child; the limits themselves allow 500 ms. */
-const WITHIN_MS = CPU_MS + 500 + 1500
+/** From the start of the child, on a machine that does other things too; the limits themselves allow 500 ms. */
+const WITHIN_MS = CPU_MS + 500 + 4000
 
 describe('what a script may try', () => {
   const TIME = /more than 0\.4 s of processor time/

@@ -1,8 +1,14 @@
-/** Adds up the time inside the VM and nothing else. */
+/**
+ * Adds up the time inside the VM and nothing else. On a busy machine the script is not blamed for the time that
+ * others had the processor: what it has had of it itself is over the limit too, before the limit counts.
+ */
 export function createMeter(limitMs: number) {
   let used = 0
   let since: number | undefined
-  const isSpent = () => used + (since === undefined ? 0 : performance.now() - since) > limitMs
+  const started = processorMs()
+  const isSpent = () =>
+    used + (since === undefined ? 0 : performance.now() - since) > limitMs &&
+    processorMs() - started > limitMs
   const stop = () => {
     if (since !== undefined) used += performance.now() - since
     since = undefined
@@ -23,4 +29,9 @@ export function createMeter(limitMs: number) {
     run: <T>(act: () => T): T => within(true, act),
     pause: <T>(act: () => T): T => within(false, act),
   }
+}
+
+function processorMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
 }
