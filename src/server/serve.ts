@@ -46,6 +46,8 @@ export interface ServeDeps {
   fetch?: typeof globalThis.fetch
   /** Starts this program as the sandbox of one script. */
   sandboxCommand: readonly string[]
+  /** Starts it as the supervisor of native tasks, which outlives us. */
+  tasksCommand?: readonly string[]
 }
 
 /** How often expired codes, sessions and tokens are swept out. */
@@ -102,11 +104,10 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
             fetch: deps.fetch ?? globalThis.fetch,
           })
         : undefined
-    const { sandboxCommand } = deps
-    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns } = settings.runs
-    const { allowNetwork } = settings
-    const bounds = { runsAtOnce, runsPerTenant, waitingRuns, allowNetwork }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand, ...bounds })
+    const { sandboxCommand, tasksCommand } = deps
+    const { tasksWaitMs } = settings
+    const commands = { sandboxCommand, tasksCommand, tasksWaitMs }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...commands, ...settings.runs })
     closers.push(() => runs.close())
     const audit = openAudit({ db, clock })
     const triggers = openTriggers({ db, clock, log, audit, vault, runs, defaultTenant })

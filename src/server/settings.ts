@@ -4,7 +4,7 @@ import { Secret } from '../redact/secret.ts'
 import { parseDotenv } from '../platform/dotenv.ts'
 import { gatherSettings, readSecretFile, type SettingSources, type SettingValues } from './setting-values.ts'
 import type { BackendChoice, Unlock } from './vault/backend.ts'
-import type { SettingName } from './setting-names.ts'
+import { readRunSettings, type RunSettings } from './run-settings.ts'
 import { chooseBackend } from './vault/registry.ts'
 import { chooseStrategy, type Strategy } from './strategy.ts'
 
@@ -20,16 +20,8 @@ export interface ServerSettings {
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
   runs: RunSettings
-  /** What scripts may `fetch` beside the internet. */
-  allowNetwork: readonly string[]
-}
-
-/** How many runs; undefined: what `runs/` takes as its own. */
-export interface RunSettings {
-  atOnce: number | undefined
-  perTenant: number | undefined
-  /** Of one tenant. */
-  waiting: number | undefined
+  /** How long native tasks go on without a server; absent: 10 minutes. */
+  tasksWaitMs?: number | undefined
 }
 
 /** Where secrets are kept, and what opens them; without that, nothing can be stored. */
@@ -65,26 +57,22 @@ export function readSettings(sources: SettingSources): ServerSettings {
     vault: vaultSettings(values),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
-    trustedProxies: list(values['trusted-proxy']),
-    allowNetwork: list(values['allow-network']),
-    runs: {
-      atOnce: count(values, 'runs-at-once'),
-      perTenant: count(values, 'runs-per-tenant'),
-      waiting: count(values, 'runs-waiting'),
-    },
+    trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
+    runs: readRunSettings(values),
+    tasksWaitMs: parseWait(values['tasks-wait']),
   }
 }
 
-function list(text = ''): string[] {
-  return text.split(/[\s,]+/).filter((entry) => entry !== '')
-}
+const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000 }
+const MAX_WAIT_MS = 7 * 24 * 60 * 60 * 1000
 
-/** @throws Fault `config` for what is no number from 1 to 10,000 */
-function count(values: SettingValues, name: SettingName): number | undefined {
-  const text = values[name]
+/** @throws Fault `config` for what is no time, or a longer one than a task may take. */
+function parseWait(text: string | undefined): number | undefined {
   if (text === undefined) return undefined
-  if (/^[1-9]\d{0,3}$|^10000$/.test(text)) return Number(text)
-  throw new Fault('config', `--${name} is a number from 1 to 10000`)
+  const [, count, unit] = /^(\d+)([smh])$/.exec(text) ?? []
+  const waitMs = Number(count) * (UNITS_MS[unit as keyof typeof UNITS_MS] ?? NaN)
+  if (waitMs <= MAX_WAIT_MS) return waitMs
+  throw new Fault('config', `--tasks-wait is a time such as 90s, 10m or 2h, at most 7 days, not ${text}`)
 }
 
 /** The part that is about secrets alone: what `fob server rotate-passphrase` needs. */

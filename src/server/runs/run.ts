@@ -87,6 +87,10 @@ export interface RunsOptions {
   /** What starts this program as a sandbox child: `runSandboxChild`. No relative paths: it starts in `/`. */
   sandboxCommand: readonly string[]
   limits?: Partial<SandboxLimits>
+  /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
+  tasksCommand?: readonly string[] | undefined
+  /** How long native tasks go on when this server is killed. */
+  tasksWaitMs?: number | undefined
   /** Between TERM and KILL. */
   graceMs?: number
   /** Beside the native one. */
@@ -128,7 +132,13 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const guardedFetch = createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
   const journal = createJournal({ db, clock })
   const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
-  const native = createNativeDriver({ dataDir, clock, ...graceMs })
+  const native = createNativeDriver({
+    dataDir,
+    clock,
+    ...graceMs,
+    command: options.tasksCommand,
+    waitMs: options.tasksWaitMs,
+  })
   const drivers = new Map([native, ...(options.drivers ?? [])].map((driver) => [driver.name, driver]))
   const atOnce = options.runsAtOnce ?? RUNS_AT_ONCE
   const running = createRunQueue({ atOnce, perTenant: options.runsPerTenant ?? atOnce })
@@ -319,8 +329,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function close(): Promise<void> {
     closing.abort(new Fault('interrupted', 'the server was shut down'))
     await Promise.allSettled(starting)
-    for (const run of live.values()) if (!run.stop.signal.aborted) run.journal.detach()
+    const left = [...live.values()].filter((run) => !run.stop.signal.aborted)
+    for (const run of left) run.journal.detach()
     await Promise.all([...live.values()].map((run) => run.done))
+    if (left.length > 0) return log.info('runs are left to the next server', { runs: left.length })
     for (const driver of drivers.values()) await driver.close()
   }
 
