@@ -1,14 +1,20 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Env } from '../../platform/process.ts'
 import type { Redactor } from '../../redact/redactor.ts'
+import type { Db } from '../db/open.ts'
 import type { HostCalls } from './calls.ts'
 import type { Driver } from './drivers/driver.ts'
+import { createFetchCalls } from './fetch/fetch.ts'
+import type { GuardedFetch } from './fetch/guarded.ts'
+import type { Network } from './fetch/network.ts'
+import { createHttpCalls, type HttpExchange } from './http-exchange.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
 import { createNotifyCalls } from './notify/notify.ts'
 import type { TaskRow } from './records.ts'
 import { createResourceCalls } from './resources/resources.ts'
 import { createSandboxCalls } from './sandboxes.ts'
+import { createStorageCalls } from './storage.ts'
 import { createTaskCalls } from './tasks.ts'
 import { createTimerCalls } from './timers.ts'
 
@@ -45,6 +51,13 @@ export interface HostOptions {
   resolve(value: unknown): Promise<unknown>
   /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */
   fail(error: unknown): void
+  /** Of the webhook that began the run; and where it waits for an answer, if it still does. */
+  request: unknown
+  exchange: HttpExchange | undefined
+  db: Db
+  pipelineId: string
+  network: Network
+  guardedFetch: GuardedFetch
 }
 
 /** All that a script can ask for, by the name of the method. */
@@ -55,5 +68,8 @@ export function createHostCalls(options: HostOptions): HostCalls {
     ...createTimerCalls(options.clock),
     ...createResourceCalls(options),
     ...createNotifyCalls(options),
+    ...createHttpCalls(options),
+    ...createStorageCalls(options),
+    ...createFetchCalls(options),
   }
 }
