@@ -71,7 +71,7 @@ export const concurrency = v.variant(
 export type Concurrency = v.InferOutput<typeof concurrency>
 
 /** When a pipeline runs by itself; the server says more exactly what a schedule is. */
-export const schedule = v.strictObject({
+const schedule = v.strictObject({
   cron: v.pipe(v.string(), v.trim(), v.maxLength(200, 'a schedule has at most 200 characters')),
   timeZone: v.optional(v.pipe(v.string(), v.maxLength(64)), 'UTC'),
   /** Whether what was missed is made up for, by one run. */

@@ -116,10 +116,8 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
           })
         : undefined
     const { sandboxCommand, tasksCommand, env = {} } = deps
-    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns, tasksWaitMs } = settings.runs
-    const bounds = { runsAtOnce, runsPerTenant, waitingRuns, tasksWaitMs }
-    const outside = { sandboxCommand, tasksCommand, env }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, ...outside, ...bounds })
+    const machine = { sandboxCommand, tasksCommand, tasksWaitMs: settings.tasksWaitMs, env }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...machine, ...settings.runs })
     closers.push(() => runs.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())

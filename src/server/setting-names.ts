@@ -55,6 +55,11 @@ const table = {
     value: 'ADDRESSES',
     description: 'addresses or networks whose X-Forwarded-For is believed (default none)',
   },
+  'allow-network': {
+    value: 'PLACES',
+    description:
+      'what pipelines may fetch beside the internet: addresses, networks and names, such as 10.1.0.0/16,*.corp.example (default none)',
+  },
   'runs-at-once': { value: 'N', description: 'runs that go at once; others wait (default 16)' },
   'runs-per-tenant': {
     value: 'N',

@@ -349,23 +349,26 @@ describe('settings that fail closed', () => {
 
 describe('how many runs', () => {
   test('is what the server takes for itself, unless it is told', () => {
-    const own = { atOnce: undefined, perTenant: undefined, waiting: undefined, tasksWaitMs: undefined }
-    expect(read().runs).toEqual(own)
-    const flags = {
-      'runs-at-once': '4',
-      'runs-per-tenant': '2',
-      'runs-waiting': '10000',
-      'tasks-wait': '90s',
-    }
-    expect(read(flags).runs).toEqual({ atOnce: 4, perTenant: 2, waiting: 10_000, tasksWaitMs: 90_000 })
-    expect(read({}, { FOB_RUNS_AT_ONCE: '4' }).runs.atOnce).toBe(4)
+    expect(read().runs).toMatchObject({
+      runsAtOnce: undefined,
+      runsPerTenant: undefined,
+      waitingRuns: undefined,
+      allowNetwork: [],
+    })
+    const flags = { 'runs-at-once': '4', 'runs-per-tenant': '2', 'runs-waiting': '10000' }
+    expect(read(flags).runs).toMatchObject({ runsAtOnce: 4, runsPerTenant: 2, waitingRuns: 10_000 })
+    expect(read({}, { FOB_RUNS_AT_ONCE: '4' }).runs.runsAtOnce).toBe(4)
+  })
+
+  test('and what they may fetch is a list, by commas or spaces', () => {
+    expect(read({ 'allow-network': '10.0.0.0/8, a.example b.example,' }).runs.allowNetwork).toEqual([
+      '10.0.0.0/8',
+      'a.example',
+      'b.example',
+    ])
   })
 
   test.each(['0', '-1', '1.5', 'many', '10001', '1e3'])('%s is refused', (value) => {
     expect(() => read({ 'runs-at-once': value })).toThrow('--runs-at-once is a number from 1 to 10000')
-  })
-
-  test.each(['0', '90', '1d', '169h', '-1s'])('%s is no time for tasks to wait', (value) => {
-    expect(() => read({ 'tasks-wait': value })).toThrow('--tasks-wait is a time such as')
   })
 })

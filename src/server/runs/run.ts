@@ -16,7 +16,9 @@ import type { Driver } from './drivers/driver.ts'
 import { removeFolder } from './drivers/folder.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
-import { execute, type Execution } from './execute.ts'
+import { type Engine, execute, type Execution } from './execute.ts'
+import { createGuardedFetch } from './fetch/guarded.ts'
+import { openNetwork } from './fetch/network.ts'
 import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
@@ -38,7 +40,12 @@ import {
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 
-export type StartRun = RunRequest
+export interface StartRun extends RunRequest {
+  pipeline: RunRequest['pipeline'] & {
+    /** Absent: it is not. */
+    paused?: boolean
+  }
+}
 
 export interface Runs {
   /**
@@ -90,6 +97,8 @@ export interface RunsOptions {
   sandboxCommand: readonly string[]
   /** The server's own: where its programs are, and how it reaches the network. */
   env?: Env
+  /** For notifications; without it, the real one. */
+  fetch?: typeof globalThis.fetch
   limits?: Partial<SandboxLimits>
   /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
   tasksCommand?: readonly string[] | undefined
@@ -107,6 +116,8 @@ export interface RunsOptions {
   waitingRuns?: number | undefined
   /** Output that is kept of one run. */
   maxLogBytes?: number
+  /** What scripts may reach beside the internet: addresses, networks, names. */
+  allowNetwork?: readonly string[]
 }
 
 const RUNS_AT_ONCE = 16
@@ -115,6 +126,8 @@ const CHECKS_AT_ONCE = 4
 const MAX_WAITING = 100
 /** What who is turned away is told to wait: nobody knows how long runs take. */
 const RETRY_AFTER_S = 10
+/** Of one answer to `fetch`. */
+const MAX_FETCH_BYTES = 5 * 1024 * 1024
 const MAX_LOG_BYTES = 256 * 1024 * 1024
 
 interface LiveRun {
@@ -124,23 +137,15 @@ interface LiveRun {
   done: Promise<void>
 }
 
-/** @param stop ends it where a newer run of its pipeline takes its place */
-function queued({ context, tenantId, pipeline, concurrency }: Execution, stop: AbortController): QueuedRun {
-  return {
-    runId: context.runID,
-    tenantId,
-    pipelineId: pipeline.id,
-    concurrency: concurrency ?? { mode: 'queue' },
-    supersede: (newer) =>
-      stop.abort(new Fault('interrupted', `cancelled by ${newer}, a newer run of this pipeline`)),
-  }
-}
-
 /** Also takes up the runs that the server before left behind, before anything new begins. */
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
+  const network = openNetwork(options.allowNetwork ?? [])
+  const guardedFetch = createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
   const scratchDir = join(dataDir, 'scratch')
+  const { env = {}, fetch = globalThis.fetch } = options
+  const engine: Engine = { ...options, limits, scratchDir, env, fetch, network, guardedFetch }
   // What a server that died has left.
   await removeFolder(scratchDir)
   const journal = createJournal({ db, clock })
@@ -171,8 +176,8 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   })
 
   async function start(request: StartRun): Promise<{ runId: string }> {
-    if (request.pipeline.paused === true) {
-      const { name } = request.pipeline
+    const { name, paused } = request.pipeline
+    if (paused === true) {
       throw new Fault('conflict', `pipeline ${name} is paused`, { hint: `fob pipeline unpause ${name}` })
     }
     const run = await admit(request.tenantId, () => prepare.create(request))
@@ -222,12 +227,16 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   /** @param leave gives up the run's place among those that wait. */
   function launch(run: Execution, leave: () => void): void {
     const runId = run.context.runID
+    const { tenantId, journal, pipeline, concurrency } = run
     const stop = new AbortController()
-    const done = toEnd(run, queued(run, stop), stop.signal, leave)
-    live.set(runId, { tenantId: run.tenantId, stop, journal: run.journal, done })
+    const supersede = (newer: string) =>
+      end({ journal, stop }, `cancelled by ${newer}, a newer run of this pipeline`)
+    const place = { runId, tenantId, pipelineId: pipeline.id, concurrency, supersede }
+    const done = toEnd(run, place, stop.signal, leave)
+    live.set(runId, { tenantId, stop, journal, done })
     void done.finally(() => {
       live.delete(runId)
-      run.http?.ended()
+      run.exchange?.ended()
     })
   }
 
@@ -268,10 +277,9 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const runId = run.context.runID
     const work = () => {
       leave()
-      const engine = { ...options, limits, scratchDir, env: options.env ?? {} }
       return execute(run, engine, { stop, detach: closing.signal })
     }
-    const end = await running
+    const ended = await running
       .run(place, work, AbortSignal.any([stop, closing.signal]))
       .finally(leave)
       .catch((error: unknown): RunEnd | undefined => {
@@ -281,12 +289,12 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
         log.error('run broke', { run: runId, error: run.redactor.text(String(error)) })
         return { status: 'failed', message: 'the server could not go on with this run' }
       })
-    if (!end) return
+    if (!ended) return
     await cleanUp(run.driver, runId)
     try {
-      await run.journal.finish({ ...end, redactions: run.redactor.report() })
-      if (end.status === 'success') await forgetHandedIn({ vault, tenantId: run.tenantId, runId })
-      log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: end.status })
+      await run.journal.finish({ ...ended, redactions: run.redactor.report() })
+      if (ended.status === 'success') await forgetHandedIn({ vault, tenantId: run.tenantId, runId })
+      log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: ended.status })
     } catch (error) {
       log.error('the end of a run could not be recorded', {
         run: runId,
@@ -311,8 +319,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function stop(tenantId: string, id: string, reason: string): Promise<boolean> {
     const run = live.get(id)
     if (run && run.tenantId === tenantId) {
-      noteStop(run, reason)
-      run.stop.abort(new Fault('interrupted', reason))
+      end(run, reason)
       return true
     }
     const row = await findRun(db, tenantId, id)
@@ -320,13 +327,14 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     return await journal.endLeftBehind(id, { status: 'stopped', message: reason })
   }
 
-  /** So that a server that dies before the run has ended does not go on with it. */
-  function noteStop(run: LiveRun, reason: string): void {
+  /** Begins to stop a run. It is noted first, so that a server that dies meanwhile does not go on with it. */
+  function end({ journal, stop }: Pick<LiveRun, 'journal' | 'stop'>, reason: string): void {
     try {
-      run.journal.stopping(reason)
+      journal.stopping(reason)
     } catch {
       // It is stopped all the same, as long as this server lives.
     }
+    stop.abort(new Fault('interrupted', reason))
   }
 
   async function check(source: string, filename: string): Promise<void> {

@@ -15,6 +15,7 @@ import type { Driver } from '../drivers/driver.ts'
 import { removeFolder } from '../drivers/folder.ts'
 import { createGitResource } from './git.ts'
 import { parse } from '../fields.ts'
+import { shown } from '../shown.ts'
 import { createS3Resource } from './s3.ts'
 import { volumePath } from './volume-path.ts'
 
@@ -58,6 +59,8 @@ export interface ResourceCallsOptions {
   driver: Driver
   /** Where calls have their private folders. Made when it is not there. */
   scratchDir: string
+  /** Fires when nobody waits for the answer any more: the run has ended, or is left to the next server. */
+  quiet: AbortSignal
   /** Of the server; what each type of resource takes of it, its own file says. */
   env: Env
 }
@@ -80,7 +83,7 @@ const pushRequest = v.strictObject({ ...asked, params, srcDir: v.string() })
 
 /** `nativeResources.check`, `.fetch` and `.push`. */
 export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
-  const { runId, resolve, redactor, driver, scratchDir, env } = options
+  const { runId, resolve, redactor, driver, scratchDir, env, quiet } = options
   const types: Readonly<Record<string, Resource>> = {
     git: createGitResource({ env }),
     s3: createS3Resource({ env }),
@@ -103,26 +106,18 @@ export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
     const place = await mkdtemp(join(scratchDir, 'resource-'))
     const [scratch, folder] = [join(place, 'work'), join(place, 'content')]
     const deadline = AbortSignal.timeout(ms)
+    const ended = AbortSignal.any([signal, quiet])
     try {
       await Promise.all([mkdir(scratch), mkdir(folder)])
-      return await work(resource, { scratch, signal: AbortSignal.any([signal, deadline]) }, folder)
+      return await work(resource, { scratch, signal: AbortSignal.any([ended, deadline]) }, folder)
     } catch (error) {
-      if (deadline.aborted && !signal.aborted) {
+      if (deadline.aborted && !ended.aborted) {
         throw new Fault('failed', `${type}: it took more than ${ms / 60_000} minutes`, { cause: error })
       }
-      throw shown(type, error)
+      throw shown(type, error, redactor)
     } finally {
       await removeFolder(place)
     }
-  }
-
-  function shown(type: string, error: unknown): unknown {
-    if (!(error instanceof Fault)) return error
-    const { code, message, hint } = error
-    // Without its cause: what that says, nobody has looked at.
-    return new Fault(code, redactor.text(`${type}: ${message}`), {
-      hint: hint === undefined ? undefined : redactor.text(hint),
-    })
   }
 
   async function check(input: unknown, { signal }: CallContext): Promise<{ versions: Version[] }> {

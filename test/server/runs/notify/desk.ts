@@ -44,7 +44,7 @@ export async function openDesk(secrets: Record<string, string> = {}, send = glob
     clock,
     fetch: send,
     warn: async (line) => void lines.push(line),
-    background: (work) => void working.push(work),
+    background: (work) => void working.push(work(stop.signal)),
   })
   return {
     send: (request) =>

@@ -64,6 +64,7 @@ export async function openDesk(
     redactor,
     driver: folderDriver(volumes),
     scratchDir: scratch,
+    quiet: signal,
     env,
   })
   const call = (method: string) => async (request: Record<string, unknown>) =>
@@ -174,8 +175,7 @@ export function describeResource(name: string, open: () => Promise<World>): void
           const error = await failure(asked())
           expect(error).toBeInstanceOf(Fault)
           expect(String(error)).toMatch(/let us in|not accept|not know|may not/)
-          for (const value of secretWords(wrong.secrets))
-            expect(`${String(error)}${(error as Fault).hint}`).not.toContain(value)
+          for (const value of secretWords(wrong.secrets)) expect(String(error)).not.toContain(value)
         }
       }))
 

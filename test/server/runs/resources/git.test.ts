@@ -439,7 +439,7 @@ describe('git over ssh', () => {
     )
     const unknown = { uri, private_key: 'secret:KEY' }
     const error = await failure(desk.check({ type: 'git', source: unknown }))
-    expect(error).toMatchObject({ hint: expect.stringContaining('ssh-keyscan -p') as unknown })
+    expect(String(error)).toContain('ssh-keyscan -p')
     await sshd.stop()
   })
 
