@@ -157,6 +157,13 @@ const scheduleAnswer = v.looseObject({
 })
 export type ScheduleAnswer = v.InferOutput<typeof scheduleAnswer>
 
+/** A secret that a script names, and where a run finds it; null where it is not set. */
+const neededSecret = v.looseObject({
+  key: v.string(),
+  scope: v.nullable(v.picklist(['pipeline', 'global', 'server'])),
+})
+export type NeededSecret = { key: string; scope: 'pipeline' | 'global' | 'server' | null }
+
 export const pipelineAnswer = v.looseObject({
   id: v.string(),
   name: v.string(),
@@ -172,6 +179,8 @@ export const pipelineAnswer = v.looseObject({
   secrets: v.optional(v.array(v.string())),
   webhook: v.optional(v.nullable(webhookAnswer)),
   schedules: v.optional(v.array(scheduleAnswer)),
+  /** Only in the answer for one pipeline, and when one is set. */
+  needs: v.optional(v.array(neededSecret)),
 })
 export type PipelineAnswer = v.InferOutput<typeof pipelineAnswer>
 

@@ -35,6 +35,7 @@ export const getPipeline: Handler = async (call, services) => {
     secrets: entries.map((entry) => entry.key).filter((key) => !isReservedSecret(key)),
     webhook: webhookOf(pipeline, call.principal.tenant, services),
     schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),
+    needs: await services.runs.needs(pipeline),
   })
 }
 
@@ -73,7 +74,8 @@ export const putPipeline: Handler = async (call, services) => {
   }
   services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
   const schedules = (await services.schedules.of(pipeline.id)).map(scheduleAnswer)
-  return json({ ...toAnswer(pipeline), schedules }, { status: created ? 201 : 200 })
+  const needs = await services.runs.needs(pipeline)
+  return json({ ...toAnswer(pipeline), schedules, needs }, { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */

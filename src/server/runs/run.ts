@@ -5,6 +5,7 @@
  * secret to anything but the environment of a task that asked for it by name.
  */
 import { join } from 'node:path'
+import type { NeededSecret } from '../../contract/api.ts'
 import { isFinal, type NumberedEvent } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -23,6 +24,7 @@ import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { type LogPiece, readLogPage } from './log-page.ts'
+import { neededSecrets, refuseReservedSecrets } from './needs.ts'
 import { createPrepare, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
 import {
@@ -81,8 +83,13 @@ export interface Runs {
    * @throws Fault `not_found`, `conflict` when it goes on or has succeeded, and as `start` does.
    */
   resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
-  /** @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret. */
+  /**
+   * @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret; and for a secret that
+   * no run is given.
+   */
   check(source: string, filename: string): Promise<void>
+  /** The secrets that a pipeline will ask for, as far as its source tells. */
+  needs(pipeline: { id: string; tenantId: string; source: string }): Promise<NeededSecret[]>
   /** Leaves all runs to the next server on this data: their tasks go on where their driver can do that. */
   close(): Promise<void>
 }
@@ -338,6 +345,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   }
 
   async function check(source: string, filename: string): Promise<void> {
+    refuseReservedSecrets(source, filename)
     const { signal } = closing
     const onCrash = () => log.error('sandbox broke', { filename })
     const sandbox = { command: options.sandboxCommand, limits, signal, onCrash }
@@ -365,6 +373,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     stop,
     resume,
     check,
+    needs: ({ id: pipelineId, tenantId, source }) => neededSecrets(source, { vault, tenantId, pipelineId }),
     close,
   }
 }

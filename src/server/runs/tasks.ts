@@ -110,8 +110,10 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     const end = await driver.takeUp({ runId, number }, outputs.sinks, signal)
     if (end) return await conclude(known, outputs, end)
     signal.throwIfAborted()
-    const data = 'the server was started anew while this task ran: it is run again from its beginning\n'
-    await journal.log([{ task: name, number, stream: 'stderr', data }])
+    if (known.stdoutBytes + known.stderrBytes > 0) {
+      const data = 'the server was started anew while this task ran: it is run again from its beginning\n'
+      await journal.log([{ task: name, number, stream: 'stderr', data }])
+    }
     return await perform(spec, name)
   }
 
