@@ -17,7 +17,7 @@ import type { RunEnd, RunJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
 import { MAX_RESULT_BYTES } from './output.ts'
 import { type Past, readAnswer, readTail } from './past.ts'
-import { createResolver } from './resolve.ts'
+import { createResolver, type Resolver } from './resolve.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
 import {
   errorText,
@@ -100,7 +100,7 @@ export async function execute(
   const answers = connect(run, engine, {
     stop: signal,
     quiet,
-    resolve: resolver.resolve,
+    resolver,
     fail,
     background: work.add,
   })
@@ -150,7 +150,7 @@ interface Ways {
   stop: AbortSignal
   /** Nothing is recorded or answered any more. */
   quiet: AbortSignal
-  resolve(value: unknown): Promise<unknown>
+  resolver: Resolver
   fail(error: unknown): void
   background(work: (signal: AbortSignal) => Promise<void>): void
 }
@@ -158,7 +158,7 @@ interface Ways {
 /** What the script asks for, and who does it. */
 function connect(run: Execution, engine: Engine, ways: Ways): Answers {
   const { context, journal, past, redactor, driver, pipeline } = run
-  const { stop, quiet, resolve, fail, background } = ways
+  const { stop, quiet, resolver, fail, background } = ways
   const { clock, db, fetch, env, scratchDir } = engine
   const runId = context.runID
   const calls = createHostCalls({
@@ -172,7 +172,8 @@ function connect(run: Execution, engine: Engine, ways: Ways): Answers {
     begun: past.tasks,
     readTail: (task) => readTail(db, runId, task, MAX_RESULT_BYTES),
     signal: stop,
-    resolve,
+    resolve: resolver.resolve,
+    changedSince: resolver.changedSince,
     fail,
     pipeline: pipeline.name,
     fetch,

@@ -49,6 +49,8 @@ export interface HostOptions {
   background(work: (signal: AbortSignal) => Promise<void>): void
   /** Turns `secret:` references into values, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
+  /** The keys of secrets that were set anew since. */
+  changedSince(at: number): Promise<string[]>
   /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */
   fail(error: unknown): void
   /** Of the webhook that began the run; and where it waits for an answer, if it still does. */

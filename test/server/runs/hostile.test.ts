@@ -27,6 +27,14 @@ async function lagDuring<T>(act: () => Promise<T>): Promise<{ lag: number; value
   }
 }
 
+/** Processes that this one has begun and that still go. */
+function children(): number {
+  return Bun.spawnSync(['pgrep', '-P', String(process.pid)])
+    .stdout.toString()
+    .split('\n')
+    .filter(Boolean).length
+}
+
 const TIME = /more than 1\.5 s of processor time/
 const MEMORY = /out of memory|too large|1\.5 s of processor time/
 
@@ -135,11 +143,6 @@ describe('a hostile script', () => {
   })
 
   test.skipIf(process.platform !== 'linux')('leaves no memory and no process behind', async () => {
-    const children = () =>
-      Bun.spawnSync(['pgrep', '-P', String(process.pid)])
-        .stdout.toString()
-        .split('\n')
-        .filter(Boolean).length
     await fob.run(pipeline(`console.log('warm')`))
     Bun.gc(true)
     const before = process.memoryUsage().rss
