@@ -154,7 +154,8 @@ function pick({ ca, cert, key }: NonNullable<Endpoint['tls']>) {
 function unreachable({ name, socket }: Endpoint, error: unknown): Fault {
   const fault = (why: string, hint: string) =>
     new Fault('unreachable', `cannot reach the Docker Engine at ${name}: ${why}`, { hint, cause: error })
-  if (socket === undefined) return fault(codeOf(error), 'check DOCKER_HOST, and that the engine listens there')
+  if (socket === undefined)
+    return fault(codeOf(error), 'check DOCKER_HOST, and that the engine listens there')
   const reason = socketProblem(socket)
   if (reason === 'ENOENT') {
     return fault('there is no such socket', 'start the engine, or set DOCKER_HOST or --docker-host')
@@ -212,11 +213,16 @@ function reasonIn(text: string): string {
   return parsed.success ? parsed.output.message.trim() : 'the engine gave no reason'
 }
 
+/** What an answer holds, as it comes. */
+export async function* contentOf({ body }: Response): AsyncGenerator<Uint8Array, void> {
+  if (body !== null) yield* body
+}
+
 /** @throws Error for one that is larger than any that means well */
 async function readText(answer: Response): Promise<string> {
   const pieces: Uint8Array[] = []
   let length = 0
-  for await (const piece of answer.body ?? []) {
+  for await (const piece of contentOf(answer)) {
     length += piece.length
     if (length > MAX_ANSWER_BYTES) throw new EngineError(answer.status, "the engine's answer is too long")
     pieces.push(piece)

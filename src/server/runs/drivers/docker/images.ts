@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Clock } from '../../../../platform/clock.ts'
 import { orAborted } from '../../../../platform/lines.ts'
 import { CannotStart } from './cannot-start.ts'
-import { type Engine, EngineError } from './engine.ts'
+import { contentOf, type Engine, EngineError } from './engine.ts'
 import { createProgress } from './pull-progress.ts'
 
 /** When an image is asked of its registry: if the engine has none of that name, at every task, or not at all. */
@@ -11,8 +11,8 @@ export type PullPolicy = (typeof PULL_POLICIES)[number]
 
 export interface Image {
   id: string
-  /** Where its own tasks begin: absolute. */
-  workingDir: string
+  /** Whom its tasks run as, if nobody says otherwise. Empty: root. */
+  user: string
 }
 
 export interface Images {
@@ -43,7 +43,7 @@ const REFERENCE = new RegExp(
 )
 const imageAnswer = v.looseObject({
   Id: v.string(),
-  Config: v.nullish(v.looseObject({ WorkingDir: v.nullish(v.string()) })),
+  Config: v.nullish(v.looseObject({ User: v.nullish(v.string()) })),
 })
 const pullLine = v.looseObject({
   status: v.optional(v.string(), ''),
@@ -70,7 +70,7 @@ export function createImages({ engine, clock, policy }: ImagesOptions): Images {
         { method: 'GET', path: `/images/${name}/json`, signal },
         imageAnswer,
       )
-      return { id: Id, workingDir: Config?.WorkingDir || '/' }
+      return { id: Id, user: Config?.User ?? '' }
     } catch (error) {
       if (error instanceof EngineError && error.status === 404) return undefined
       throw error
@@ -104,7 +104,7 @@ export function createImages({ engine, clock, policy }: ImagesOptions): Images {
     const progress = createProgress(name, clock, tell)
     const query = { fromImage, tag: digest ?? tag ?? 'latest' }
     const answer = await engine.open({ method: 'POST', path: '/images/create', query, signal })
-    for await (const line of readLines(answer.body ?? [])) {
+    for await (const line of readLines(contentOf(answer))) {
       const parsed = v.safeParse(pullLine, line)
       if (!parsed.success) continue
       if (parsed.output.error !== undefined) throw new EngineError(answer.status, parsed.output.error)
@@ -128,7 +128,10 @@ export function createImages({ engine, clock, policy }: ImagesOptions): Images {
         throw new CannotStart(ENGINE_FAILED, `cannot pull ${name}: ${error.message}`)
       }
       if (error instanceof DOMException && error.name === 'TimeoutError') {
-        throw new CannotStart(ENGINE_FAILED, `cannot pull ${name}: not done after ${PULL_MS / 60_000} minutes`)
+        throw new CannotStart(
+          ENGINE_FAILED,
+          `cannot pull ${name}: not done after ${PULL_MS / 60_000} minutes`,
+        )
       }
       throw error
     }
