@@ -11,6 +11,9 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
 } else if (argv[0] === '__sandbox') {
   const { runSandboxChild } = await import('./server/runs/sandbox/child.ts')
   await runSandboxChild()
+} else if (argv[0] === '__tasks') {
+  const { runTasksProcess } = await import('./server/runs/supervisor/process.ts')
+  await runTasksProcess()
 } else {
   const { runProcess } = await import('./cli/run-process.ts')
   process.exit(await runProcess(argv))

@@ -1,8 +1,7 @@
-import { dlopen } from 'bun:ffi'
+import { openLibc } from './libc.ts'
 
 /** `prctl(2)`: with PR_SET_DUMPABLE at 0, `/proc/<pid>/environ`, `mem` and core dumps are root's alone. */
 const PR_SET_DUMPABLE = 4
-const C_LIBRARIES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1']
 
 /**
  * Closes this process to other processes of the same user: tasks of the native driver are such processes,
@@ -11,15 +10,6 @@ const C_LIBRARIES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so
  */
 export function hideFromSameUser(): boolean {
   if (process.platform !== 'linux') return false
-  for (const name of C_LIBRARIES) {
-    try {
-      const { symbols } = dlopen(name, {
-        prctl: { args: ['i32', 'u64', 'u64', 'u64', 'u64'], returns: 'i32' },
-      })
-      return symbols.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) === 0
-    } catch {
-      // Another C library, then.
-    }
-  }
-  return false
+  const libc = openLibc({ prctl: { args: ['i32', 'u64', 'u64', 'u64', 'u64'], returns: 'i32' } })
+  return libc?.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) === 0
 }

@@ -5,12 +5,13 @@ import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { RunEnd, RunJournal } from './journal.ts'
+import { createHostCalls } from './host.ts'
 import { createLimiter } from './limiter.ts'
+import { createAnswers } from './answers.ts'
 import { createOutput } from './output.ts'
 import { createResolver } from './resolve.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
 import { errorText, type Outcome, runScript, type ScriptHost } from './sandbox/sandbox.ts'
-import { createTasks } from './tasks.ts'
 
 /** Tasks of one run that are let run at once; the others wait their turn. */
 const TASKS_AT_ONCE = 64
@@ -50,24 +51,25 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     failing.abort()
   }
   const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
-  const tasks = createTasks({
+  const calls = createHostCalls({
     runId: context.runID,
     driver,
     journal,
     redactor,
     clock: engine.clock,
     limiter: createLimiter(TASKS_AT_ONCE),
+    firstNumber: 0,
     signal,
     resolve: resolver.resolve,
     fail,
   })
   const printed = createConsole(run)
+  const answers = createAnswers({ calls, clock: engine.clock, redactor, signal })
   const host: ScriptHost = {
     log: (stream, data) => printed[stream].write(new TextEncoder().encode(data)),
-    call: (method, params) => {
-      if (method === 'runtime.run') return tasks.run(params)
-      throw new Fault('usage', `there is no ${method}`)
-    },
+    call: answers.call,
+    drop: answers.drop,
+    idle: () => {},
   }
   const options = {
     command: engine.sandboxCommand,
@@ -79,13 +81,18 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
   await journal.started()
   const outcome = await resolver
     .prepare(pipeline.source)
-    .then(() => runScript(options, { ...pipeline, context }, host))
+    .then(() => runScript(options, { ...pipeline, context, seed: newSeed(), now: engine.clock.now() }, host))
     .catch(fail)
   if (outcome?.kind !== 'done') failing.abort()
-  await tasks.settled()
+  await answers.settled()
   await printed.stdout.end()
   await printed.stderr.end()
   return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: engine.log })
+}
+
+/** 128 bits, as hexadecimal digits. */
+function newSeed(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex')
 }
 
 function createConsole({ redactor, journal }: Execution) {

@@ -1,13 +1,14 @@
-import * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
-import { Secret } from '../../redact/secret.ts'
+import type { HostCalls } from './calls.ts'
 import type { Driver, TaskSpec } from './drivers/driver.ts'
+import { resolveEnvironment } from './environment.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
 import { createOutput, type Output } from './output.ts'
-import { parseTaskRequest, type TaskRequest } from './request.ts'
+import { parseExec, parseTaskRequest, type TaskRequest } from './request.ts'
+import { makeVolumes, requireSandbox } from './sandboxes.ts'
 
 /** Each is a record, a folder and a process: a script in a loop must not fill the server with them. */
 const MAX_TASKS = 1000
@@ -32,6 +33,8 @@ export interface TasksOptions {
   redactor: Redactor
   clock: Clock
   limiter: Limiter
+  /** Added to a call's number, it is the task's. */
+  firstNumber: number
   /** Ends all tasks. */
   signal: AbortSignal
   /** Turns `secret:` references into values, which the redactor then knows. */
@@ -40,59 +43,38 @@ export interface TasksOptions {
   fail(error: unknown): void
 }
 
-export interface Tasks {
-  /** `runtime.run`: rejects for a wrong request, never for how the task ends. */
-  run(params: unknown): Promise<TaskResult>
-  /** Resolves when no task is left. */
-  settled(): Promise<void>
+/** A task as asked for, before its secrets are known. */
+interface Asked {
+  name: string
+  env: unknown
+  /** All else. */
+  spec: Omit<TaskSpec, 'runId' | 'number' | 'env'>
 }
 
-const environment = v.record(v.string(), v.union([v.instance(Secret), v.string(), v.number(), v.boolean()]))
-
-/** The environment of a process is text, and a NUL ends it. */
-function printable(variable: string, value: Secret): Secret {
-  if (value.bytes().includes(0)) throw new Fault('failed', `the value of env.${variable} contains a NUL`)
-  if (!value.isText) throw new Fault('failed', `the value of env.${variable} is not text`)
-  return value
-}
-
-/** The tasks of one run. */
-export function createTasks(options: TasksOptions): Tasks {
+/** `runtime.run` and `sandbox.exec`: they reject for a wrong request, never for how the task ends. */
+export function createTaskCalls(options: TasksOptions): HostCalls {
   const { runId, driver, journal, redactor, clock, limiter, signal } = options
-  const running = new Set<Promise<unknown>>()
   let count = 0
 
-  async function run(params: unknown): Promise<TaskResult> {
-    const request = parseTaskRequest(params)
-    driver.refuse(request)
+  async function run(asked: Asked, call: number): Promise<TaskResult> {
+    driver.refuse(asked.spec)
     if (count >= MAX_TASKS) throw new Fault('usage', `a run has at most ${MAX_TASKS} tasks`)
-    const number = ++count
-    const work = begin(number, request)
-    running.add(work)
+    count += 1
     try {
-      return await work
+      return await begin(asked, options.firstNumber + call)
     } catch (error) {
       options.fail(error)
       throw error
-    } finally {
-      running.delete(work)
     }
   }
 
-  async function begin(number: number, request: TaskRequest): Promise<TaskResult> {
-    const spec = await toSpec(number, request)
+  async function begin(asked: Asked, number: number): Promise<TaskResult> {
+    await makeVolumes(driver, runId, asked.spec.mounts)
+    const env = await resolveEnvironment(asked.env, options.resolve)
+    const spec = { ...asked.spec, runId, number, env }
     // After the secrets are known, and once: all events of a task carry the same name.
-    const name = redactor.text(request.name)
+    const name = redactor.text(asked.name)
     return await limiter.run(() => perform(spec, name), signal)
-  }
-
-  async function toSpec(number: number, request: TaskRequest): Promise<TaskSpec> {
-    const env: Record<string, string | Secret> = {}
-    for (const [key, value] of Object.entries(v.parse(environment, await options.resolve(request.env)))) {
-      env[key] = value instanceof Secret ? printable(key, value) : String(value)
-    }
-    const { image, command, workDir, stdin, timeout: timeoutMs, mounts, limits } = request
-    return { runId, number, image, command, env, workDir, stdin, timeoutMs, mounts, limits }
   }
 
   async function perform(spec: TaskSpec, name: string): Promise<TaskResult> {
@@ -103,7 +85,8 @@ export function createTasks(options: TasksOptions): Tasks {
       createOutput(redactor.stream(name), (data) => journal.log({ task: name, stream, data }))
     const stdout = output('stdout')
     const stderr = output('stderr')
-    const end = await driver.run(spec, { stdout: stdout.write, stderr: stderr.write }, signal)
+    const sinks = { stdout: stdout.write, stderr: stderr.write, stored: () => ({ stdout: 0, stderr: 0 }) }
+    const end = await driver.run(spec, sinks, signal)
     await stdout.end()
     await stderr.end()
     await journal.taskEnded({ number, name, ...end })
@@ -119,9 +102,22 @@ export function createTasks(options: TasksOptions): Tasks {
     }
   }
 
-  async function settled(): Promise<void> {
-    while (running.size > 0) await Promise.allSettled(running)
+  async function exec(params: unknown, call: number): Promise<TaskResult> {
+    const { id, name, env, ...request } = parseExec(params)
+    await requireSandbox(driver, runId, id)
+    const spec = { ...toSpec(request), mounts: [], limits: {}, sandbox: id }
+    return await run({ name, env, spec }, call)
   }
 
-  return { run, settled }
+  return {
+    'runtime.run': (params, { number }) => {
+      const { name, env, image, mounts, limits, ...request } = parseTaskRequest(params)
+      return run({ name, env, spec: { ...toSpec(request), image, mounts, limits } }, number)
+    },
+    'sandbox.exec': (params, { number }) => exec(params, number),
+  }
+}
+
+function toSpec({ timeout, ...request }: Pick<TaskRequest, 'command' | 'workDir' | 'stdin' | 'timeout'>) {
+  return { ...request, timeoutMs: timeout }
 }

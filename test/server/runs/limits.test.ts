@@ -168,8 +168,12 @@ describe.skipIf(process.platform !== 'linux')('tasks that a killed server left b
     const command = { path: 'sh', args: ['-c', `trap '' TERM; sleep 60 & echo $!; wait`] }
     const started = Promise.withResolvers<number>()
     const stdout = async (chunk: Uint8Array) => started.resolve(Number(Buffer.from(chunk).toString()))
-    const spec = { runId: 'run_dead', number: 1, command, env: {} }
-    const ended = driver.run(spec, { stdout, stderr: async () => {} }, NEVER)
+    const spec = { runId: 'run_dead', number: 1, command, env: {}, mounts: [], limits: {} }
+    const ended = driver.run(
+      spec,
+      { stdout, stderr: async () => {}, stored: () => ({ stdout: 0, stderr: 0 }) },
+      NEVER,
+    )
     const child = await started.promise
     const file = join(dataDir, 'runs', 'run_dead', '1.pid')
     expect(readFileSync(file, 'utf8')).toMatch(/^\d+ \d+ [\da-f-]+\n$/)

@@ -18,10 +18,20 @@ interface Ran extends TaskEnd {
   ms: number
 }
 
+const stored = () => ({ stdout: 0, stderr: 0 })
+
 async function run(command: string[] | string, more: Partial<TaskSpec> = {}, signal = NEVER): Promise<Ran> {
   count += 1
   const [path = '', ...args] = typeof command === 'string' ? ['sh', '-c', command] : command
-  const spec = { runId: 'run_1', number: count, command: { path, args }, env: {}, ...more }
+  const spec = {
+    runId: 'run_1',
+    number: count,
+    command: { path, args },
+    env: {},
+    mounts: [],
+    limits: {},
+    ...more,
+  }
   const output = { stdout: '', stderr: '' }
   const started = performance.now()
   const end = await driver.run(
@@ -29,6 +39,7 @@ async function run(command: string[] | string, more: Partial<TaskSpec> = {}, sig
     {
       stdout: async (chunk) => void (output.stdout += Buffer.from(chunk).toString()),
       stderr: async (chunk) => void (output.stderr += Buffer.from(chunk).toString()),
+      stored,
     },
     signal,
   )
@@ -131,15 +142,22 @@ describe('a task on the native driver', () => {
       if (bytes < 4_000_000) await systemClock.sleep(15)
     }
     const command = { path: 'sh', args: ['-c', 'head -c 8000000 /dev/zero'] }
-    const spec = { runId: 'run_1', number: count, command, env: {} }
-    const end = await driver.run(spec, { stdout: sink, stderr: sink }, NEVER)
+    const spec = { runId: 'run_1', number: count, command, env: {}, mounts: [], limits: {} }
+    const end = await driver.run(spec, { stdout: sink, stderr: sink, stored }, NEVER)
     expect([end.status, bytes]).toEqual(['success', 8_000_000])
   })
 
   test('output that cannot be kept ends the task, and the error is handed on', async () => {
     count += 1
-    const spec = { runId: 'run_1', number: count, command: { path: 'yes', args: [] }, env: {} }
-    expect(await failure(driver.run(spec, { stdout: full, stderr: full }, NEVER))).toEqual(
+    const spec = {
+      runId: 'run_1',
+      number: count,
+      command: { path: 'yes', args: [] },
+      env: {},
+      mounts: [],
+      limits: {},
+    }
+    expect(await failure(driver.run(spec, { stdout: full, stderr: full, stored }, NEVER))).toEqual(
       new Error('disk full'),
     )
   })

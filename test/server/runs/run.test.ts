@@ -141,9 +141,9 @@ describe('a run', () => {
       /the native driver has no command\.user/,
     ],
     [
-      'mounts, which native has not',
-      pipeline(`await runtime.run({ name: 'x', command: { path: 'true' }, mounts: {} })`),
-      /the native driver has no mounts/,
+      'absolute mounts, which native has not',
+      pipeline(`await runtime.run({ name: 'x', command: { path: 'true' }, mounts: { '/data': 'v' } })`),
+      /the native driver cannot mount at \/data/,
     ],
   ])('fails by %s, and says so', async (_, source, message) => {
     const { record, events } = await fob.run(source)

@@ -1,14 +1,20 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Fault } from '../../../src/contract/fault.ts'
 import { SANDBOX_LIMITS } from '../../../src/server/runs/sandbox/protocol.ts'
 import { sourcePosition } from '../../../src/server/runs/sandbox/positions.ts'
-import { type Outcome, runScript, type ScriptHost } from '../../../src/server/runs/sandbox/sandbox.ts'
+import {
+  type Outcome,
+  type Reply,
+  runScript,
+  type ScriptHost,
+} from '../../../src/server/runs/sandbox/sandbox.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { NEVER, pipeline, SANDBOX } from './harness.ts'
 
 const CPU_MS = 400
+const SEED = '0123456789abcdef0123456789abcdef'
+const START = Date.UTC(2026, 0, 2, 3, 4, 5)
 const CONTEXT = {
   runID: 'run_1',
   pipelineID: 'pip_1',
@@ -37,21 +43,28 @@ async function runIn(
     filename?: string
     /** Calls stay without an answer until the run has ended. */
     isSilent?: boolean
+    answerAfterMs?: number
+    answer?: unknown
   } = {},
 ): Promise<Ran> {
-  const { command = SANDBOX, filename = 'deploy.ts', isSilent = false, ...limits } = more
+  const { command = SANDBOX, filename = 'deploy.ts', isSilent = false, ...rest } = more
+  const { answerAfterMs = 0, answer: value = { code: 0 }, ...limits } = rest
   let logged = ''
   const calls: unknown[] = []
-  const silence = Promise.withResolvers<void>()
+  const answerOf = (params: unknown): Pick<Reply, 'ok' | 'json'> => {
+    if (params === 'refuse') return { ok: false, json: '{"message":"not that"}' }
+    return { ok: true, json: JSON.stringify(value) }
+  }
   const host: ScriptHost = {
     log: async (_, data) => void (logged += data),
-    call: async (_, params) => {
-      if (isSilent) await silence.promise
+    call: ({ json }, answer) => {
+      const params: unknown = JSON.parse(json)
       calls.push(params)
-      if (params === 'refuse') throw new Fault('usage', 'not that')
-      if (params === 'break') throw new Error('internals')
-      return { code: 0 }
+      if (!isSilent)
+        setTimeout(() => answer({ ...answerOf(params), now: START + calls.length * 1000 }), answerAfterMs)
     },
+    drop: () => {},
+    idle: () => {},
   }
   const options = {
     command,
@@ -60,15 +73,18 @@ async function runIn(
     onCrash: () => {},
   }
   const started = performance.now()
-  const outcome = await runScript(options, { source, filename, context: CONTEXT }, host)
-  silence.resolve()
+  const outcome = await runScript(
+    options,
+    { source, filename, context: CONTEXT, seed: SEED, now: START },
+    host,
+  )
   return { outcome, logged, calls, ms: performance.now() - started }
 }
 
 const messageOf = ({ outcome }: Ran) => (outcome.kind === 'failed' ? outcome.error.message : 'done')
 
-/** From the start of the child; the limits themselves allow 500 ms. */
-const WITHIN_MS = CPU_MS + 500 + 1500
+/** From the start of the child, on a machine that does other things too; the limits themselves allow 500 ms. */
+const WITHIN_MS = CPU_MS + 500 + 4000
 
 describe('what a script may try', () => {
   const TIME = /more than 0\.4 s of processor time/
@@ -102,7 +118,7 @@ describe('what a script may try', () => {
     ['require', `require('node:fs')`, /require is not defined/],
     ['process', `process.exit(0)`, /process is not defined/],
     ['Bun', `Bun.spawn(['true'])`, /Bun is not defined/],
-    ['fetch', `await fetch('http://127.0.0.1')`, /fetch is not defined/],
+    ['XMLHttpRequest', `new XMLHttpRequest()`, /XMLHttpRequest is not defined/],
     [
       'the constructor of a host function',
       `console.log.constructor('return process')()`,
@@ -132,7 +148,10 @@ describe('what a script may try', () => {
       pipeline(`console.log(Object.keys(globalThis).join())
       try { await import(pipelineContext.pipeline) } catch (error) { console.log(JSON.stringify(error.stack)) }`),
     )
-    expect(logged).toBe('console,runtime,assert,pipelineContext\n""\n')
+    expect(logged).toBe(
+      'console,assert,runtime,volumes,nativeResources,notify,storage,http,fetch,setTimeout,clearTimeout,' +
+        'sleep,pipelineContext\n""\n',
+    )
   })
 
   test('tampering with the built-in objects harms nobody but the script', async () => {
@@ -173,14 +192,106 @@ describe('what a script may try', () => {
   })
 })
 
-describe('calls', () => {
-  test("a refusal reaches the script in the server's words, a defect does not", async () => {
+describe('the world of a script', () => {
+  const TELL = pipeline(`
+    const tell = () => console.log(Date.now(), new Date().toISOString(), Math.random())
+    tell(); tell(); await runtime.run('a'); tell(); volumes.create(); tell()
+    console.log(new Date(0).toString(), typeof WeakRef)`)
+
+  test('its clock stands still but for its answers, and its chance comes from its seed', async () => {
+    const [one, other] = await Promise.all([runIn(TELL), runIn(TELL)])
+    const lines = one.logged.split('\n').map((line) => line.split(' '))
+    const [iso, later, latest] = [START, START + 1000, START + 2000].map((at) => new Date(at).toISOString())
+    expect(lines.slice(0, 4).map((line) => line[1])).toEqual([iso, iso, later, latest])
+    expect(new Set(lines.slice(0, 4).map((line) => line[2])).size).toBe(4)
+    expect(lines[4]?.join(' ')).toBe('Thu Jan 01 1970 00:00:00 GMT+0000 undefined')
+    expect(one.logged).toBe(other.logged)
+  })
+
+  test('chance is spread evenly and stays within 0 and 1', async () => {
     const { logged } = await runIn(
-      pipeline(`for (const what of ['refuse', 'break', 'fine']) {
+      pipeline(`
+        const counts = Array(8).fill(0)
+        for (let i = 0; i < 8000; i++) counts[Math.floor(Math.random() * 8)]++
+        console.log(counts.length, counts.every((count) => count > 850 && count < 1150))`),
+    )
+    expect(logged).toBe('8 true\n')
+  })
+
+  test('a synchronous call stands before answers that came meanwhile, and those keep their order', async () => {
+    const { logged } = await runIn(
+      pipeline(`
+        const later = [1, 2, 3].map((n) => runtime.run(n).then(() => console.log('async', n)))
+        console.log('sync', volumes.create({ name: 'v' }).code)
+        await Promise.all(later)`),
+    )
+    expect(logged).toBe('sync 0\nasync 1\nasync 2\nasync 3\n')
+  })
+
+  test('a timer that was cleared is not waited for', async () => {
+    const { outcome, logged } = await runIn(
+      pipeline(`
+        clearTimeout(setTimeout(() => console.log('never'), 1e9))
+        setTimeout((...values) => console.log(...values), 1, 'a', 'b')
+        await sleep(1)`),
+    )
+    expect([outcome.kind, logged]).toEqual(['done', 'a b\n'])
+  })
+
+  test('time that it stands still for an answer is not its own', async () => {
+    const { outcome } = await runIn(pipeline(`for (let i = 0; i < 3; i++) volumes.create()`), {
+      cpuMs: 300,
+      answerAfterMs: 500,
+    })
+    expect(outcome.kind).toBe('done')
+  })
+
+  test('what came over the network reads as a Response does', async () => {
+    const bytes = Buffer.from([0xef, 0xbb, 0xbf, ...Buffer.from('{"a":"ü€😀"}'), 0xff, 0xe2, 0x82])
+    const { logged } = await runIn(
+      pipeline(`
+        const response = await fetch('https://a.example', { headers: { A: 'b' } })
+        console.log(response.ok, response.status, response.headers.get('content-type'), (await response.bytes()).length)
+        console.log(await response.text())`),
+      {
+        answer: {
+          status: 201,
+          statusText: 'Created',
+          headers: { 'Content-Type': 'text/plain' },
+          body: bytes.toString('base64'),
+          url: 'https://a.example',
+        },
+      },
+    )
+    expect(logged).toBe(`true 201 text/plain ${bytes.length}\n{"a":"ü€😀"}\ufffd\ufffd\ufffd\n`)
+  })
+
+  test('notifications keep their placeholders and are sent by name', async () => {
+    const { calls, logged } = await runIn(
+      pipeline(`
+        notify.setConfigs({ ops: { type: 'slack', token: 'secret:SLACK' } })
+        notify.setContext({ build: 1 })
+        await notify.send({ name: 'ops', message: 'done' })
+        await notify.sendMultiple(['ops'], 'twice')
+        await notify.send({ name: 'dev', message: '' }).catch((error) => console.log(error.message))`),
+    )
+    const config = { type: 'slack', token: 'secret:SLACK' }
+    expect(calls).toEqual([
+      { config, name: 'ops', context: { build: 1 }, message: 'done', async: false },
+      { config, name: 'ops', context: { build: 1 }, message: 'twice', async: false },
+    ])
+    expect(logged).toBe('notify.send: there is no config "dev"; set are: ops\n')
+  })
+})
+
+describe('calls', () => {
+  test("a refusal reaches the script in the server's words", async () => {
+    const { logged } = await runIn(
+      pipeline(`for (const what of ['refuse', 'fine']) {
         try { console.log(JSON.stringify(await runtime.run(what))) } catch (error) { console.log(error.message) }
       }`),
     )
-    expect(logged).toBe('not that\nthe server could not do that\n{"code":0}\n')
+    expect(logged).toBe('not that\n{"code":0}\n')
   })
 
   test('3,000 calls with 10 KiB each, more than a pipe can hold, are all answered', async () => {

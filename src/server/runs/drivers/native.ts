@@ -2,199 +2,199 @@
  * Tasks as plain processes of this machine, each in its own folder and process group, with no environment but
  * the declared one. This keeps honest pipelines apart. It is no wall against hostile ones: a task runs as the
  * server's user and can read what that user can.
- * `image` is ignored here, so that a pipeline for containers can be tried; `user`, `mounts` and `limits` would
- * promise something that is not kept, and are refused.
+ * A volume is a folder of the run, and a mount is a symbolic link to it; a sandbox is a folder that tasks share.
+ * `image` is ignored here, so that a pipeline for containers can be tried; `user`, `limits` and absolute paths
+ * would promise something that is not kept, and are refused.
+ * The processes are those of the supervisor, which goes on when this server is killed.
  */
-import { constants } from 'node:os'
-import { isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
+import { VERSION } from '../../../platform/build.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { killGroup } from '../group.ts'
-import { pump } from '../pump.ts'
-import type { Driver, TaskEnd, TaskSinks, TaskSpec } from './driver.ts'
+import { createClient } from '../supervisor/client.ts'
+import { superviseApart, superviseHere } from '../supervisor/connect.ts'
+import { killRecorded } from '../supervisor/pid-file.ts'
+import { copyFolder } from './copy.ts'
+import type { Driver, PlaceSpec, TaskEnd, TaskId, TaskSinks, TaskSpec, VolumePath } from './driver.ts'
 import { removeFolder } from './folder.ts'
-import { killRecorded, recordProcess } from './pid-file.ts'
+import {
+  hasFolder,
+  innerPath,
+  linkVolumes,
+  listFolders,
+  makeFolder,
+  readVolume,
+  writeVolume,
+} from './places.ts'
 
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+/** Without a server, tasks go on for so long. */
+const WAIT_MS = 10 * 60_000
 
 export interface NativeDriverOptions {
   dataDir: string
   clock: Clock
   /** Between TERM and KILL. */
   graceMs?: number
+  /**
+   * Starts this program as the supervisor of its tasks: `runTasksProcess`. Without it, tasks are children of this
+   * process, and end with it.
+   */
+  command?: readonly string[] | undefined
+  /** How long tasks go on without a server. */
+  waitMs?: number | undefined
 }
 
-/** What a task is started with. */
-interface Prepared {
-  program: string
-  cwd: string
-  env: Record<string, string>
-}
-
-export function createNativeDriver({ dataDir, clock, graceMs = 10_000 }: NativeDriverOptions): Driver {
-  const runFolder = (runId: string) => resolve(dataDir, 'runs', runId)
+export function createNativeDriver(options: NativeDriverOptions): Driver {
+  const { clock, graceMs = 10_000, waitMs = WAIT_MS, command } = options
+  const dataDir = resolve(options.dataDir)
+  // Named pipes of Windows are for everyone, and it has no other socket with a place in the file system.
+  const isApart = command !== undefined && process.platform !== 'win32'
+  const supervision = isApart
+    ? superviseApart({ command, folder: join(dataDir, 'tasks'), version: VERSION, waitMs })
+    : superviseHere({ clock, version: VERSION })
+  const client = createClient({ supervision, clock, version: VERSION })
+  const runFolder = (runId: string) => join(dataDir, 'runs', runId)
+  const taskHome = ({ runId, number }: TaskId) => join(runFolder(runId), String(number))
+  const sandboxHome = ({ runId, number }: TaskId) => join(runFolder(runId), `sandbox-${number}`)
+  const volumeFolder = (runId: string, volume: string) =>
+    join(runFolder(runId), 'volumes', volumeName(volume))
 
   async function run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
-    const home = join(runFolder(spec.runId), String(spec.number))
-    try {
-      return await start(spec, await prepare(spec, home), sinks, signal)
-    } catch (error) {
-      if (!(error instanceof CannotStart)) throw error
-      await sinks.stderr(new TextEncoder().encode(`${error.message}\n`))
-      return { status: 'error', code: error.code }
+    if (signal.aborted) return { status: 'abort', code: 143 }
+    const { runId, number, stdin, timeoutMs } = spec
+    const sandbox = spec.sandbox === undefined ? undefined : { runId, number: spec.sandbox }
+    const home = sandbox ? sandboxHome(sandbox) : taskHome(spec)
+    const cwd = innerPath(home, spec.workDir ?? '.')
+    if (cwd === undefined) {
+      const text = `workDir ${spec.workDir} is outside the task's folder\n`
+      await sinks.stderr(new TextEncoder().encode(text))
+      return { status: 'error', code: 126 }
     }
-  }
-
-  async function start(
-    spec: TaskSpec,
-    { program, cwd, env }: Prepared,
-    sinks: TaskSinks,
-    signal: AbortSignal,
-  ): Promise<TaskEnd> {
+    if (!sandbox) await furnish(home, spec)
+    await makeFolder(cwd)
     const { path, args } = spec.command
-    const child = spawn([program, ...args], {
-      argv0: path,
+    const supervised = {
+      task: keyOf(spec),
+      runFolder: runFolder(runId),
+      number,
+      home,
       cwd,
-      env,
-      stdin: spec.stdin === undefined ? 'ignore' : new TextEncoder().encode(spec.stdin),
-      stdout: 'pipe',
-      stderr: 'pipe',
-      // A session, so a process group, of its own: what ends it ends its children too.
-      detached: true,
-    })
-    const pidFile = recordOrKill(runFolder(spec.runId), spec.number, child.pid)
-    const ending = new AbortController()
-    const end = () => ending.abort()
-    const aborted = endGroup(child.pid, ending.signal, child.exited)
-    const timer = spec.timeoutMs === undefined ? undefined : sleepUntil(spec.timeoutMs, end, child.exited)
-    signal.addEventListener('abort', end, { once: true })
-    if (signal.aborted) end()
-    try {
-      const pumps = [
-        pump(child.stdout, sinks.stdout, child.exited),
-        pump(child.stderr, sinks.stderr, child.exited),
-      ]
-      // Output that cannot be stored ends the task: nobody would see what it does.
-      for (const one of pumps) one.catch(end)
-      await child.exited
-      killGroup(child.pid, 'SIGKILL')
-      await Promise.all(pumps)
-    } finally {
-      signal.removeEventListener('abort', end)
-      await Promise.all([aborted, timer])
-      await rm(pidFile, { force: true })
+      path,
+      args: [...args],
+      env: reveal(spec.env),
+      stdin,
+      timeoutMs,
+      graceMs,
+      sandbox: sandbox && keyOf(sandbox),
     }
-    const code = exitCode(child)
-    if (ending.signal.aborted) return { status: 'abort', code }
-    return { status: code === 0 ? 'success' : 'failure', code }
+    return await client.run(supervised, sinks, signal)
   }
 
-  /** TERM when `signal` fires, KILL after the grace. Resolves when the process is gone. */
-  async function endGroup(pid: number, signal: AbortSignal, exited: Promise<number>): Promise<void> {
-    const fired = Promise.withResolvers<void>()
-    signal.addEventListener('abort', () => fired.resolve(), { once: true })
-    await Promise.race([fired.promise, exited])
-    if (!signal.aborted) return
-    killGroup(pid, 'SIGTERM')
-    await sleepUntil(graceMs, () => killGroup(pid, 'SIGKILL'), exited)
+  async function furnish(
+    home: string,
+    { runId, mounts }: Pick<PlaceSpec, 'runId' | 'mounts'>,
+  ): Promise<void> {
+    await makeFolder(home)
+    const links = mounts.map(({ path, volume }) => ({ path, volume, folder: volumeFolder(runId, volume) }))
+    await linkVolumes(home, links)
   }
 
-  /** Does `act` after `ms`, unless `before` comes first. */
-  async function sleepUntil(ms: number, act: () => void, before: Promise<unknown>): Promise<void> {
-    const controller = new AbortController()
-    void before.then(() => controller.abort(new Error('over')))
-    await clock.sleep(ms, controller.signal).then(act, () => {})
+  async function takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
+    const end = await client.takeUp(keyOf(task), sinks, signal)
+    if (end) return end
+    await killRecorded(runFolder(task.runId), clock, task.number)
+    await removeFolder(taskHome(task))
+    return undefined
+  }
+
+  async function openSandbox(spec: PlaceSpec): Promise<void> {
+    const home = sandboxHome(spec)
+    await furnish(home, spec)
+    await client.ask({ type: 'openSandbox', sandbox: keyOf(spec), home, env: reveal(spec.env) })
+  }
+
+  async function hasSandbox(sandbox: TaskId): Promise<boolean> {
+    const isOpen = await client.askIfThere({ type: 'hasSandbox', sandbox: keyOf(sandbox) })
+    return isOpen === true && (await hasFolder(sandboxHome(sandbox)))
+  }
+
+  async function closeSandbox(sandbox: TaskId): Promise<void> {
+    await client.askIfThere({ type: 'closeSandbox', sandbox: keyOf(sandbox) })
+    await removeFolder(sandboxHome(sandbox))
+  }
+
+  async function importFolder(to: VolumePath, folder: string, signal: AbortSignal): Promise<void> {
+    const target = await writeVolume(volumeFolder(to.runId, to.volume), to)
+    await copyFolder(folder, target, signal)
+  }
+
+  async function exportFolder(from: VolumePath, folder: string, signal: AbortSignal): Promise<void> {
+    const source = await readVolume(volumeFolder(from.runId, from.volume), from)
+    await copyFolder(source, folder, signal)
   }
 
   async function cleanUp(runId: string): Promise<void> {
+    await client.askIfThere({ type: 'endRun', runId })
+    await removeRun(runId)
+  }
+
+  async function removeRun(runId: string): Promise<void> {
+    // What a supervisor began that is no more.
     await killRecorded(runFolder(runId), clock)
     await removeFolder(runFolder(runId))
+  }
+
+  async function sweep(kept: ReadonlySet<string>): Promise<void> {
+    await client.askIfThere({ type: 'endOthers', runIds: [...kept] })
+    for (const runId of await listFolders(join(dataDir, 'runs'))) {
+      if (!kept.has(runId)) await removeRun(runId)
+    }
   }
 
   return {
     name: 'native',
     refuse,
     run,
+    takeUp,
+    openSandbox,
+    hasSandbox,
+    closeSandbox,
+    createVolume: async (runId, volume) => await makeFolder(volumeFolder(runId, volume)),
+    importFolder,
+    exportFolder,
     cleanUp,
+    sweep,
+    close: client.close,
   }
 }
 
-/** Why a task did not begin, in words for its log. */
-class CannotStart extends Error {
-  readonly code: number
-
-  constructor(code: number, message: string) {
-    super(message)
-    this.code = code
-  }
+function refuse({ command, mounts = [], limits = {} }: Parameters<Driver['refuse']>[0]): void {
+  const limit = Object.entries(limits).find(([, value]) => value !== undefined)?.[0]
+  const absolute = mounts.find(({ path }) => path.startsWith('/'))
+  if (command?.user !== undefined) throw cannot('command.user')
+  if (limit !== undefined) throw cannot(`limits (${limit})`)
+  if (absolute) throw cannot(`mounts at absolute paths (${absolute.path})`)
 }
 
-function refuse({ command, mounts, limits }: Pick<TaskSpec, 'command' | 'mounts' | 'limits'>): void {
-  const asked = { 'command.user': command.user, mounts, limits }
-  for (const [name, value] of Object.entries(asked)) {
-    if (value !== undefined) throw new Fault('failed', `the native driver has no ${name}`)
-  }
+function cannot(what: string): Fault {
+  return new Fault('failed', `the native driver has no ${what}`)
 }
 
-/** A task that the next server could not find is not let run. */
-function recordOrKill(folder: string, number: number, pid: number): string {
-  try {
-    return recordProcess(folder, number, pid)
-  } catch (error) {
-    killGroup(pid, 'SIGKILL')
-    throw error
-  }
+function keyOf({ runId, number }: TaskId): string {
+  return `${runId}/${number}`
 }
 
-async function prepare(spec: TaskSpec, home: string): Promise<Prepared> {
-  const cwd = resolve(home, spec.workDir ?? '.')
-  const inside = relative(home, cwd)
-  if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) {
-    throw new CannotStart(126, `workDir ${spec.workDir} is outside the task's folder`)
-  }
-  await mkdir(home, { recursive: true, mode: 0o700 })
-  await mkdir(cwd, { recursive: true, mode: 0o700 })
-  const env: Record<string, string> = { PATH: DEFAULT_PATH, HOME: home, TMPDIR: home, PWD: cwd }
-  const { path } = spec.command
-  const search = spec.env.PATH
-  const program = findProgram(
-    path,
-    cwd,
-    search instanceof Secret ? search.reveal() : (search ?? DEFAULT_PATH),
-  )
-  for (const [name, value] of Object.entries(spec.env)) {
-    env[name] = value instanceof Secret ? value.reveal() : value
-  }
-  return { program, cwd, env }
+/** @throws Fault `usage`: it is the name of a folder. */
+function volumeName(volume: string): string {
+  if (/^[\w.-]+$/.test(volume) && volume !== '.' && volume !== '..') return volume
+  throw new Fault('usage', `"${volume}" is no name for a volume`)
 }
 
-function findProgram(path: string, cwd: string, search: string): string {
-  if (path.includes('/')) return resolve(cwd, path)
-  const found = Bun.which(path, { PATH: search, cwd })
-  if (found === null) throw new CannotStart(127, `${path}: command not found`)
-  return found
-}
-
-type SpawnOptions = Bun.SpawnOptions.OptionsObject<'ignore' | Uint8Array<ArrayBuffer>, 'pipe', 'pipe'>
-
-function spawn(command: string[], options: SpawnOptions) {
-  try {
-    return Bun.spawn(command, options)
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    const name = options.argv0 ?? ''
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw new CannotStart(127, `${name}: no such file`)
-    if (code === 'EACCES') throw new CannotStart(126, `${name}: permission denied`)
-    if (code === 'E2BIG') throw new CannotStart(126, `${name}: arguments and environment are too long`)
-    if (code === 'ENOEXEC') throw new CannotStart(126, `${name}: not a program`)
-    throw new CannotStart(126, `${name}: cannot be started`)
+function reveal(env: PlaceSpec['env']): Record<string, string> {
+  const plain: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    plain[name] = value instanceof Secret ? value.reveal() : value
   }
-}
-
-function exitCode(child: Pick<Bun.Subprocess, 'exitCode' | 'signalCode'>): number {
-  const signal = child.signalCode
-  if (typeof signal === 'string') return 128 + constants.signals[signal]
-  return child.exitCode ?? 128 + (signal ?? 0)
+  return plain
 }

@@ -1,8 +1,8 @@
-import { LOG_PIECE_LENGTH, type PipelineContext, type ScriptError } from './protocol.ts'
+import { LOG_PIECE_LENGTH, type ParentMessage, type PipelineContext, type ScriptError } from './protocol.ts'
 import { openPort, type Port } from './port.ts'
 import { sourcePosition } from './positions.ts'
 import { position, prepare } from './source.ts'
-import type { Vm, VmFailure, VmLimits } from './vm.ts'
+import type { Vm, VmFailure, VmLimits, World } from './vm.ts'
 
 interface Script {
   source: string
@@ -20,6 +20,10 @@ const NOBODY: PipelineContext = {
   task: null,
   tenant: '',
 }
+const NOWHERE: World = { context: NOBODY, request: undefined, seed: '0'.repeat(32), now: 0 }
+
+type Start = ParentMessage & { type: 'run' }
+type Answer = ParentMessage & { type: 'answer' }
 
 /**
  * The whole life of a sandbox process, started by the server as the hidden command `__sandbox`: takes one
@@ -37,36 +41,79 @@ export async function runSandboxChild(): Promise<void> {
       ? prepared.error
       : first.type === 'check'
         ? await compile(first, prepared.code)
-        : await run(port, first, prepared.code, first.context)
+        : await run(port, first, prepared.code)
   port.write(error ? { type: 'failed', error } : { type: 'done' })
 }
 
 async function compile(script: Script, code: string): Promise<ScriptError | undefined> {
   const { createVm } = await import('./vm.ts')
-  const vm = await createVm({ log: () => {}, call: () => {} }, script.limits, NOBODY)
+  const host = { log: () => {}, call: () => {}, callSync: () => undefined, drop: () => {} }
+  const vm = await createVm(host, script.limits, NOWHERE)
   const failure = vm.compile(code, script.filename)
   return failure && locate(script, code, failure)
 }
 
-async function run(
-  port: Port,
-  script: Script,
-  code: string,
-  context: PipelineContext,
-): Promise<ScriptError | undefined> {
+async function run(port: Port, script: Start, code: string): Promise<ScriptError | undefined> {
   const { createVm } = await import('./vm.ts')
+  const inbox = createInbox(port)
   const log = (stream: 'stdout' | 'stderr', text: string) => {
     for (const data of pieces(text)) port.write({ type: 'log', stream, data })
   }
-  const call = (id: number, method: string, json: string) => port.write({ type: 'call', id, method, json })
-  const vm = await createVm({ log, call }, script.limits, context)
+  const call = (id: number, method: string, json: string) =>
+    port.write({ type: 'call', id, method, json, sync: false })
+  const callSync = (id: number, method: string, json: string) => {
+    port.write({ type: 'call', id, method, json, sync: true })
+    return inbox.waitFor(id)
+  }
+  const drop = (id: number) => port.write({ type: 'drop', id })
+  const vm = await createVm({ log, call, callSync, drop }, script.limits, script)
   vm.start(code, script.filename)
-  return serve(port, script, code, vm)
+  return serve({ port, inbox, script, code, vm })
+}
+
+/** Answers in the order in which they came, but for those that the script stands still for. */
+interface Inbox {
+  next(): Answer | undefined
+  waitFor(id: number): Answer | undefined
+  /** How many messages have been handled, when nothing waits; else undefined. */
+  handled(): number | undefined
+}
+
+function createInbox(port: Port): Inbox {
+  const early: Answer[] = []
+  // The script itself came first.
+  let taken = 1
+
+  function read(): Answer | undefined {
+    const message = port.read()
+    if (message?.type !== 'answer') return undefined
+    taken += 1
+    return message
+  }
+
+  function waitFor(id: number): Answer | undefined {
+    for (let answer = read(); answer; answer = read()) {
+      if (answer.id === id) return answer
+      early.push(answer)
+    }
+    return undefined
+  }
+
+  const handled = () => (early.length === 0 ? taken : undefined)
+  return { next: () => early.shift() ?? read(), waitFor, handled }
+}
+
+interface Serving {
+  port: Port
+  inbox: Inbox
+  script: Start
+  code: string
+  vm: Vm
 }
 
 /** Takes answers until the script has ended. */
-function serve(port: Port, script: Script, code: string, vm: Vm): ScriptError | undefined {
-  for (let handled = 1; ; handled++) {
+function serve({ port, inbox, script, code, vm }: Serving): ScriptError | undefined {
+  for (;;) {
     const state = vm.state()
     if (typeof state === 'object') return locate(script, code, state)
     if (vm.outstanding() === 0) {
@@ -74,11 +121,12 @@ function serve(port: Port, script: Script, code: string, vm: Vm): ScriptError | 
         ? undefined
         : { message: 'the script waits for something that can never happen: nothing is running' }
     }
-    port.write({ type: 'idle', handled })
-    const message = port.read()
+    const handled = inbox.handled()
+    if (handled !== undefined) port.write({ type: 'idle', handled })
+    const answer = inbox.next()
     // Without a server there is nobody left to tell.
-    if (!message) return { message: 'the server is gone' }
-    if (message.type === 'answer') vm.settle(message.id, message.ok, message.json)
+    if (!answer) return { message: 'the server is gone' }
+    vm.settle(answer)
   }
 }
 

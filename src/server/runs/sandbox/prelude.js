@@ -1,13 +1,16 @@
 /* oxlint-disable no-unused-expressions -- evaluated for its value, a function */
 /*
- * Runs inside the VM before the script and gives it its whole world: console, runtime, assert, pipelineContext.
- * `host` are the only ways out: log(stream, text), call(method, json) → id, done(), failed(json).
+ * Runs inside the VM before the script and gives it its whole world: console, assert, and what world.js makes.
+ * `host` are the only ways out: log(stream, text), call(method, json) → id, callSync(method, json) → its answer,
+ * drop(id), done(), failed(json).
  * Whatever the script does to these objects it does to itself: the server believes nothing of it.
  */
-;(function (host, contextJson) {
+;(function (host, makeWorld, setup) {
   'use strict'
   const { parse, stringify } = JSON
   const waiting = new Map()
+  /** Calls and timers at once: more is a script in a loop. */
+  const MAX_WAITING = 10_000
 
   const show = (value) => {
     if (typeof value === 'string') return value
@@ -28,12 +31,29 @@
     (...values) =>
       host.log(stream, `${values.map(show).join(' ')}\n`)
 
+  const ask = (method, params, then) => {
+    if (waiting.size >= MAX_WAITING)
+      throw new RangeError(`over ${MAX_WAITING} calls wait for an answer already`)
+    const id = host.call(method, stringify(params) ?? 'null')
+    waiting.set(id, then)
+    return id
+  }
   const call = (method, params) =>
     new Promise((resolve, reject) => {
       // Made here, so that its stack points to the caller and not to the arrival of the answer.
       const error = new Error()
-      waiting.set(host.call(method, stringify(params) ?? 'null'), { resolve, reject, error })
+      ask(method, params, { resolve, reject: ({ message }) => reject(Object.assign(error, { message })) })
     })
+  const callSync = (method, params) => {
+    const answer = host.callSync(method, stringify(params) ?? 'null')
+    const value = parse(answer.slice(1))
+    if (answer[0] === '+') return value
+    throw new Error(value.message)
+  }
+  const timer = (ms, then) => ask('timer', { ms }, { resolve: then, reject: () => {} })
+  const drop = (id) => {
+    if (waiting.delete(id)) host.drop(id)
+  }
 
   class AssertionError extends Error {
     name = 'AssertionError'
@@ -74,8 +94,9 @@
     if (typeof value === 'object' && value !== null) Object.values(value).forEach(freeze)
     return Object.freeze(value)
   }
-  // A clock finer than `Date` is of use to nobody here but who measures others.
-  delete globalThis.performance
+  // The script sees what it is given and nothing of the machine: no clock but `Date`, which stands still between
+  // answers, and nothing that tells when garbage is collected.
+  for (const name of ['performance', 'WeakRef', 'FinalizationRegistry']) delete globalThis[name]
   const world = {
     console: {
       log: print('stdout'),
@@ -84,9 +105,8 @@
       warn: print('stderr'),
       error: print('stderr'),
     },
-    runtime: { run: (task) => call('runtime.run', task) },
     assert,
-    pipelineContext: parse(contextJson),
+    ...makeWorld({ call, callSync, timer, drop }, parse(setup)),
   }
   for (const [name, value] of Object.entries(world)) {
     Object.defineProperty(globalThis, name, { value: freeze(value), enumerable: true })
@@ -121,11 +141,11 @@
     },
     /** The answer to call `id`. */
     settle: (id, ok, json) => {
-      const { resolve, reject, error } = waiting.get(id)
+      const { resolve, reject } = waiting.get(id)
       waiting.delete(id)
       const value = parse(json)
       if (ok) resolve(value)
-      else reject(Object.assign(error, { message: value.message }))
+      else reject(value)
     },
   }
 })

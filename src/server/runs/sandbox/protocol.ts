@@ -51,11 +51,17 @@ export const parentMessage = v.variant('type', [
     source: v.string(),
     filename: v.string(),
     context: pipelineContext,
+    /** The request of a webhook that began the run. */
+    request: v.optional(v.unknown()),
     limits,
+    /** 32 hexadecimal digits, from which all randomness of the script comes. */
+    seed: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
+    /** Milliseconds since 1970, for the script: its clock stands still but for what comes with answers. */
+    now: v.number(),
   }),
   v.object({ type: v.literal('check'), source: v.string(), filename: v.string(), limits }),
-  /** `json` is the value of the call, or `{message}` where it failed. */
-  v.object({ type: v.literal('answer'), id: v.number(), ok: v.boolean(), json: v.string() }),
+  /** `json` is the value of the call, or `{message}` where it failed; `now` as above. */
+  v.object({ type: v.literal('answer'), id: v.number(), ok: v.boolean(), json: v.string(), now: v.number() }),
 ])
 export type ParentMessage = v.InferOutput<typeof parentMessage>
 
@@ -84,10 +90,15 @@ export const childMessage = v.variant('type', [
   }),
   v.object({
     type: v.literal('call'),
+    /** 1, 2, 3 … */
     id: v.pipe(v.number(), v.integer(), v.minValue(1)),
     method: v.pipe(v.string(), v.maxLength(64)),
     json: v.string(),
+    /** Whether the script stands still until the answer comes. */
+    sync: v.boolean(),
   }),
+  /** The script no longer cares for the answer to this call. */
+  v.object({ type: v.literal('drop'), id: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
   v.object({ type: v.literal('done') }),
   v.object({ type: v.literal('failed'), error: scriptError }),
 ])

@@ -26,8 +26,42 @@ export type Outcome = { kind: 'done' } | { kind: 'failed'; error: ScriptError }
 export interface ScriptHost {
   /** Nothing more is read from the script until this resolves. */
   log(stream: 'stdout' | 'stderr', data: string): Promise<void>
-  /** The answer, as something JSON can say. A `Fault`'s message reaches the script; no other error's does. */
-  call(method: string, params: unknown): Promise<unknown>
+  /** Answers are handed over in the order in which `answer` is called, once for each call. */
+  call(call: ScriptCall, answer: (reply: Reply) => void): void
+  /** The script no longer waits for this call. */
+  drop(number: number): void
+  /** It has taken all answers so far and can do nothing without another one. */
+  idle(): void
+}
+
+export interface ScriptCall {
+  /** 1, 2, 3 … */
+  number: number
+  method: string
+  /** The parameters. */
+  json: string
+  /** The script stands still until it is answered. */
+  sync: boolean
+}
+
+export interface Reply {
+  ok: boolean
+  /** The value, or `{message}` where the call failed. */
+  json: string
+  /** Milliseconds since 1970: when the script's clock says that it was answered. */
+  now: number
+}
+
+export interface Script {
+  source: string
+  filename: string
+  context: PipelineContext
+  /** The request of the webhook that began the run. */
+  request?: unknown
+  /** 32 hexadecimal digits. */
+  seed: string
+  /** Milliseconds since 1970: where the script's clock begins. */
+  now: number
 }
 
 export interface SandboxOptions {
@@ -44,11 +78,7 @@ const MAX_ASKED_BYTES = 64 * 1024 * 1024
 const MAX_UNTAKEN_BYTES = 128 * 1024 * 1024
 
 /** Runs a script to its end, which can be hours away. Never throws for what the script does. */
-export async function runScript(
-  options: SandboxOptions,
-  script: { source: string; filename: string; context: PipelineContext },
-  host: ScriptHost,
-): Promise<Outcome> {
+export async function runScript(options: SandboxOptions, script: Script, host: ScriptHost): Promise<Outcome> {
   return await converse(options, { type: 'run', ...script, limits: options.limits }, host)
 }
 
@@ -60,7 +90,7 @@ export async function checkScript(
   options: SandboxOptions,
   script: { source: string; filename: string },
 ): Promise<void> {
-  const host: ScriptHost = { log: async () => {}, call: async () => null }
+  const host: ScriptHost = { log: async () => {}, call: () => {}, drop: () => {}, idle: () => {} }
   const outcome = await converse(options, { type: 'check', ...script, limits: options.limits }, host)
   if (outcome.kind === 'done') return
   throw new Fault('usage', errorText(script.filename, outcome.error), {
@@ -130,9 +160,12 @@ async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outco
   let isHandling = false
   let askedBytes = 0
   let untakenBytes = 0
+  let asked = 0
+  /** The call that the script stands still for. */
+  let blockedBy: number | undefined
 
   /** The child's time runs while it has something of ours to do and we are there to listen. */
-  const account = () => watchdog.busy(!isHandling && sent > handled)
+  const account = () => watchdog.busy(!isHandling && blockedBy === undefined && sent > handled)
 
   async function send(message: ParentMessage): Promise<void> {
     sent += 1
@@ -145,11 +178,18 @@ async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outco
     untakenBytes -= line.length
   }
 
-  async function answer(call: ChildMessage & { type: 'call' }): Promise<void> {
-    const reply = await ask(host, call)
-    askedBytes -= call.json.length
-    // A child that is gone cannot be told, and its end is seen elsewhere.
-    await send({ type: 'answer', id: call.id, ...reply }).catch(() => {})
+  function call({ id, method, json, sync }: ChildMessage & { type: 'call' }): void {
+    if (id !== asked + 1 || blockedBy !== undefined) throw new Error(NONSENSE)
+    asked = id
+    askedBytes += json.length
+    if (askedBytes > MAX_ASKED_BYTES) throw new Error('it asks for too much at once')
+    if (sync) blockedBy = id
+    host.call({ number: id, method, json, sync }, (reply) => {
+      askedBytes -= json.length
+      if (sync) blockedBy = undefined
+      // A child that is gone cannot be told, and its end is seen elsewhere.
+      send({ type: 'answer', id, ...reply }).catch(() => {})
+    })
   }
 
   async function handle(message: ChildMessage): Promise<void> {
@@ -161,14 +201,16 @@ async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outco
       case 'idle':
         if (message.handled > sent) throw new Error(NONSENSE)
         handled = message.handled
+        if (handled === sent) host.idle()
         break
       case 'log':
         await host.log(message.stream, message.data)
         break
       case 'call':
-        askedBytes += message.json.length
-        if (askedBytes > MAX_ASKED_BYTES) throw new Error('it asks for too much at once')
-        void answer(message)
+        call(message)
+        break
+      case 'drop':
+        host.drop(message.id)
         break
       case 'done':
         outcome = { kind: 'done' }
@@ -201,20 +243,6 @@ function parseMessage(line: string): ChildMessage {
     return v.parse(childMessage, JSON.parse(line))
   } catch (error) {
     throw new Error(NONSENSE, { cause: error })
-  }
-}
-
-/** Never rejects. */
-async function ask(
-  host: ScriptHost,
-  call: { method: string; json: string },
-): Promise<{ ok: boolean; json: string }> {
-  try {
-    const value = await host.call(call.method, JSON.parse(call.json))
-    return { ok: true, json: JSON.stringify(value) ?? 'null' }
-  } catch (error) {
-    const message = error instanceof Fault ? error.message : 'the server could not do that'
-    return { ok: false, json: JSON.stringify({ message }) }
   }
 }
 

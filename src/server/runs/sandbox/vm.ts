@@ -1,13 +1,39 @@
 import { EvalFlags, JSException, type JSValueHandle, QuickJS } from 'quickjs-wasi'
 import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
 import * as v from 'valibot'
+import { createMeter } from './meter.ts'
 import prelude from './prelude.js' with { type: 'text' }
 import type { PipelineContext } from './protocol.ts'
+import { wasiOf } from './wasi.ts'
+import world from './world.js' with { type: 'text' }
 
 export interface VmHost {
   log(stream: 'stdout' | 'stderr', text: string): void
   /** Sends a call off; its answer comes back through `settle`. */
   call(id: number, method: string, json: string): void
+  /** Sends a call off and waits; undefined when no answer can come any more. */
+  callSync(id: number, method: string, json: string): Answer | undefined
+  /** The answer to this call is of no use any more. */
+  drop(id: number): void
+}
+
+/** What the server says to call `id`. */
+export interface Answer {
+  id: number
+  ok: boolean
+  json: string
+  /** Milliseconds since 1970. */
+  now: number
+}
+
+/** What one run's script is given beside its limits: with the answers, all that decides what it does. */
+export interface World {
+  context: PipelineContext
+  request?: unknown
+  /** 32 hexadecimal digits. */
+  seed: string
+  /** Milliseconds since 1970. */
+  now: number
 }
 
 export interface VmLimits {
@@ -26,7 +52,7 @@ export interface Vm {
   /** Compiles without running anything. */
   compile(code: string, filename: string): VmFailure | undefined
   start(code: string, filename: string): void
-  settle(id: number, ok: boolean, json: string): void
+  settle(answer: Answer): void
   /** Calls without an answer. While there is none and the script is not done, nothing can wake it again. */
   outstanding(): number
   state(): 'running' | 'done' | VmFailure
@@ -38,14 +64,15 @@ const FULL = 0.75
 const described = v.object({ message: v.string(), stack: v.string() })
 
 /** A fresh VM in which nothing but the prelude's calls leads out. */
-export async function createVm(host: VmHost, limits: VmLimits, context: PipelineContext): Promise<Vm> {
+export async function createVm(host: VmHost, limits: VmLimits, given: World): Promise<Vm> {
   const meter = createMeter(limits.cpuMs)
+  let { now } = given
   let memory: WebAssembly.Memory | undefined
   const vm = await QuickJS.create({
     wasm: await Bun.file(wasmPath).bytes(),
     wasi: (itsMemory: WebAssembly.Memory) => {
       memory = itsMemory
-      return {}
+      return wasiOf(itsMemory, () => now, given.seed)
     },
     memoryLimit: limits.memoryBytes,
     maxStackSize: limits.stackBytes,
@@ -61,11 +88,12 @@ export async function createVm(host: VmHost, limits: VmLimits, context: Pipeline
 
   const tools = vm.evalCode(prelude, 'fob').consume((make) => {
     const bridge = vm.newObject()
-    bridge.setProp('log', vm.newFunction('log', outside(log)))
-    bridge.setProp('call', vm.newFunction('call', outside(call)))
-    bridge.setProp('done', vm.newFunction('done', outside(done)))
-    bridge.setProp('failed', vm.newFunction('failed', outside(failed)))
-    const made = vm.callFunction(make, vm.undefined, bridge, vm.newString(JSON.stringify(context)))
+    for (const [name, act] of Object.entries({ log, call, callSync, drop, done, failed })) {
+      bridge.setProp(name, vm.newFunction(name, outside(act)))
+    }
+    const { context, request, seed } = given
+    const setup = vm.newString(JSON.stringify({ context, request, seed }))
+    const made = vm.callFunction(make, vm.undefined, bridge, vm.evalCode(world, 'fob'), setup)
     return {
       describe: made.getProp('describe'),
       start: made.getProp('start'),
@@ -82,6 +110,25 @@ export async function createVm(host: VmHost, limits: VmLimits, context: Pipeline
     calls.add(lastCall)
     host.call(lastCall, method.toString(), json.toString())
     return vm.newNumber(lastCall)
+  }
+  function callSync(method: JSValueHandle, json: JSValueHandle): JSValueHandle {
+    lastCall += 1
+    const answer = host.callSync(lastCall, method.toString(), json.toString())
+    if (!answer) {
+      state = { message: 'the server is gone', stack: '' }
+      return vm.newString('-{"message":"the server is gone"}')
+    }
+    moveClock(answer.now)
+    return vm.newString(`${answer.ok ? '+' : '-'}${answer.json}`)
+  }
+  function drop(id: JSValueHandle): JSValueHandle {
+    const number = id.toNumber()
+    if (calls.delete(number)) host.drop(number)
+    return vm.undefined
+  }
+  /** An answer that waited while the script stood still for another one does not turn it back. */
+  function moveClock(to: number): void {
+    now = Math.max(now, to)
   }
   function done(): JSValueHandle {
     if (state === 'running') state = 'done'
@@ -162,8 +209,9 @@ export async function createVm(host: VmHost, limits: VmLimits, context: Pipeline
         const module = vm.evalCode(code, filename, EvalFlags.TYPE_MODULE)
         vm.callFunction(tools.start, vm.undefined, module).dispose()
       }),
-    settle: (id, ok, json) => {
+    settle: ({ id, ok, json, now: at }) => {
       if (!calls.delete(id)) return
+      moveClock(at)
       turn(() => {
         using number = vm.newNumber(id)
         using value = vm.newString(json)
@@ -180,31 +228,4 @@ function refuseImport(name: string): never {
   // The script could read the stack, and with it where fob is installed.
   error.stack = ''
   throw error
-}
-
-/** Adds up the time inside the VM and nothing else. */
-function createMeter(limitMs: number) {
-  let used = 0
-  let since: number | undefined
-  const isSpent = () => used + (since === undefined ? 0 : performance.now() - since) > limitMs
-  const stop = () => {
-    if (since !== undefined) used += performance.now() - since
-    since = undefined
-  }
-  const within = <T>(inside: boolean, act: () => T): T => {
-    const before = since !== undefined
-    stop()
-    if (inside) since = performance.now()
-    try {
-      return act()
-    } finally {
-      stop()
-      if (before) since = performance.now()
-    }
-  }
-  return {
-    isSpent,
-    run: <T>(act: () => T): T => within(true, act),
-    pause: <T>(act: () => T): T => within(false, act),
-  }
 }

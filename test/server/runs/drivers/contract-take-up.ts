@@ -62,6 +62,7 @@ export function describeTakeUp(world: DriverWorld): void {
 
     test('may have ended before the server died, which did not write that down', async () => {
       const { folder, victim, task } = await killedServer(
+        world,
         {},
         'echo all; exit 6',
         (at) => at.ended() !== undefined,
@@ -83,6 +84,7 @@ export function describeTakeUp(world: DriverWorld): void {
     test('has its time-out from its own start', async () => {
       const timeoutMs = world.startMs + 1500
       const { folder, victim, task } = await killedServer(
+        world,
         { timeoutMs },
         `echo go; sleep 60`,
         (at) => at.said('stdout') !== '',

@@ -1,5 +1,5 @@
 /**
- * What is running, on disk, for the server that comes after one that was killed. A process is named by its number
+ * What is running, on disk, for the server that comes after a supervisor that was killed. A process is named by its number
  * and by when it began, in which boot of the machine, so that another with the same number is never taken for it.
  * Linux only: elsewhere nothing tells when a process began, so nothing is written down and nothing is killed.
  */
@@ -21,9 +21,12 @@ export function recordProcess(runFolder: string, number: number, pid: number): s
   return path
 }
 
-/** Kills the groups of the processes that are written down in `runFolder`, and waits for their leaders' end. */
-export async function killRecorded(runFolder: string, clock: Clock): Promise<void> {
-  const left = readRecords(runFolder).filter(isRunning)
+/**
+ * Kills the groups of the processes that are written down in `runFolder`, or only that of one task, and waits for
+ * their leaders' end.
+ */
+export async function killRecorded(runFolder: string, clock: Clock, number?: number): Promise<void> {
+  const left = readRecords(runFolder, number).filter(isRunning)
   for (const { pid } of left) killGroup(pid, 'SIGKILL')
   for (let step = 0; step < STEPS && left.some(isRunning); step++) await clock.sleep(STEP_MS)
 }
@@ -37,8 +40,9 @@ function isRunning({ pid, identity }: ProcessRecord): boolean {
   return identify(pid) === identity
 }
 
-function readRecords(runFolder: string): ProcessRecord[] {
-  return listFolder(runFolder).flatMap((name) => {
+function readRecords(runFolder: string, number: number | undefined): ProcessRecord[] {
+  const names = number === undefined ? listFolder(runFolder) : [`${number}${SUFFIX}`]
+  return names.flatMap((name) => {
     const match = /^(\d+) (\d+ [\da-f-]+)\n$/.exec(name.endsWith(SUFFIX) ? read(join(runFolder, name)) : '')
     const pid = Number(match?.[1])
     // A number of 0 or 1 would name ourselves or everything.

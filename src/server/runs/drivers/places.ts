@@ -1,0 +1,96 @@
+import type { Stats } from 'node:fs'
+import { lstat, mkdir, readdir, symlink } from 'node:fs/promises'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { Fault } from '../../../contract/fault.ts'
+
+/** What of a path is below `folder`, absolute; undefined for a path that leaves it. */
+export function innerPath(folder: string, path: string): string | undefined {
+  const whole = resolve(folder, path)
+  const inside = relative(folder, whole)
+  const leaves = inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)
+  return leaves ? undefined : whole
+}
+
+/** With all that leads to it; closed to other users. */
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 })
+}
+
+export async function hasFolder(path: string): Promise<boolean> {
+  return (await find(path))?.isDirectory() ?? false
+}
+
+/** The names of the folders in a folder; none where there is no such. */
+export async function listFolders(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+}
+
+interface VolumeLink {
+  /** Below the task's folder. */
+  path: string
+  volume: string
+  folder: string
+}
+
+/** @throws Fault `usage` for a path outside of `home`, or a volume that is not there. */
+export async function linkVolumes(home: string, links: readonly VolumeLink[]): Promise<void> {
+  for (const { path, volume, folder } of links) {
+    const at = innerPath(home, path)
+    if (at === undefined || at === home) {
+      throw new Fault('usage', `"${path}" is no place for a volume in the task's folder`)
+    }
+    if (!(await hasFolder(folder))) throw new Fault('usage', `there is no volume "${volume}"`)
+    await makeFolder(dirname(at))
+    try {
+      await symlink(folder, at)
+    } catch (error) {
+      throw new Fault('usage', `"${path}" is taken already in the task's folder`, { cause: error })
+    }
+  }
+}
+
+interface Wanted {
+  volume: string
+  path: string
+}
+
+/**
+ * The folder in a volume that is to be read.
+ * @throws Fault `usage` when it is not there, is none, or would be reached by a symbolic link.
+ */
+export async function readVolume(folder: string, wanted: Wanted): Promise<string> {
+  return await walk(folder, wanted, async (path) => {
+    throw new Fault('usage', `there is no folder "${path}" in the volume "${wanted.volume}"`)
+  })
+}
+
+/** The folder in a volume that is to be written to; it is made. @throws Fault as `readVolume` does. */
+export async function writeVolume(folder: string, wanted: Wanted): Promise<string> {
+  return await walk(folder, wanted, async (_, whole) => await makeFolder(whole))
+}
+
+/** Segment by segment: a task may have left a link anywhere. */
+async function walk(
+  folder: string,
+  { volume, path }: Wanted,
+  missing: (path: string, whole: string) => Promise<void>,
+): Promise<string> {
+  if (!(await hasFolder(folder))) throw new Fault('usage', `there is no volume "${volume}"`)
+  const whole = isAbsolute(path) ? undefined : innerPath(folder, path)
+  if (whole === undefined) throw new Fault('usage', `"${path}" is outside the volume "${volume}"`)
+  let at = folder
+  for (const segment of relative(folder, whole).split(sep).filter(Boolean)) {
+    at = join(at, segment)
+    const stats = await find(at)
+    if (!stats) await missing(path, at)
+    else if (!stats.isDirectory()) {
+      throw new Fault('usage', `"${path}" in the volume "${volume}" does not lead to a folder`)
+    }
+  }
+  return at
+}
+
+async function find(path: string): Promise<Stats | undefined> {
+  return await lstat(path).catch(() => undefined)
+}

@@ -1,0 +1,36 @@
+import type { Clock } from '../../platform/clock.ts'
+import type { Redactor } from '../../redact/redactor.ts'
+import type { HostCalls } from './calls.ts'
+import type { Driver } from './drivers/driver.ts'
+import type { RunJournal } from './journal.ts'
+import type { Limiter } from './limiter.ts'
+import { createSandboxCalls } from './sandboxes.ts'
+import { createTaskCalls } from './tasks.ts'
+import { createTimerCalls } from './timers.ts'
+
+/** What the calls of one run are made of. */
+export interface HostOptions {
+  runId: string
+  driver: Driver
+  journal: RunJournal
+  redactor: Redactor
+  clock: Clock
+  limiter: Limiter
+  /** Added to a call's number, it is the number of the task or sandbox that the call begins. */
+  firstNumber: number
+  /** Ends all that goes on. */
+  signal: AbortSignal
+  /** Turns `secret:` references into values, which the redactor then knows. */
+  resolve(value: unknown): Promise<unknown>
+  /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */
+  fail(error: unknown): void
+}
+
+/** All that a script can ask for, by the name of the method. */
+export function createHostCalls(options: HostOptions): HostCalls {
+  return {
+    ...createTaskCalls(options),
+    ...createSandboxCalls(options),
+    ...createTimerCalls(options.clock),
+  }
+}

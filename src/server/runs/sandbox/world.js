@@ -1,0 +1,154 @@
+/* oxlint-disable no-unused-expressions -- evaluated for its value, a function */
+/*
+ * Runs inside the VM, called by prelude.js: what a script finds beside the language itself, as far as the server
+ * does the work. Parameters are handed on as they are: the server checks them.
+ * `link`: call(method, params) → promise, callSync(method, params) → value, timer(ms, then) → id, drop(id).
+ */
+;(function (link, given) {
+  'use strict'
+  const { call, callSync } = link
+  const { context, request, seed } = given
+  const NATIVE = ['git', 's3']
+  const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000
+
+  const startSandbox = async (place) => {
+    const { id } = await call('sandbox.open', place)
+    return Object.freeze({
+      exec: (task) => call('sandbox.exec', { name: place.name, ...task, id }),
+      close: async () => void (await call('sandbox.close', { id })),
+    })
+  }
+
+  /** What was set stays as it was written, placeholders and all, until something is sent. */
+  const notify = () => {
+    const configs = new Map()
+    let shared = {}
+    const send = async ({ name, message, context: own, async: detached } = {}) => {
+      const config = configs.get(name)
+      if (!config) {
+        const known = [...configs.keys()].join(', ')
+        throw new Error(
+          `notify.send: there is no config "${name}"; ${known ? `set are: ${known}` : 'none is set'}`,
+        )
+      }
+      const params = { config, name, context: { ...shared, ...own }, message, async: detached === true }
+      return void (await call('notify.send', params))
+    }
+    return {
+      setConfigs: (map) => {
+        for (const [name, config] of Object.entries(map)) configs.set(name, copy(config))
+      },
+      setContext: (values) => void (shared = { ...shared, ...copy(values) }),
+      send,
+      /** Of several names one message, or of several whole messages each. */
+      sendMultiple: async (messages, message, detached) => {
+        const sent = messages.map((one) =>
+          send(typeof one === 'string' ? { name: one, message, async: detached } : one),
+        )
+        await Promise.all(sent)
+      },
+    }
+  }
+
+  const copy = (value) => JSON.parse(JSON.stringify(value))
+
+  /** As much of a `Response` as can be had of an answer that is all there. */
+  const respond = ({ status, statusText, headers, body, url }) => {
+    const fields = new Map(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
+    const bytes = () => Uint8Array.from(atob(body), (character) => character.charCodeAt(0))
+    const text = () => decodeUtf8(bytes())
+    return Object.freeze({
+      status,
+      statusText,
+      url,
+      ok: status >= 200 && status < 300,
+      headers: Object.freeze({
+        get: (name) => fields.get(String(name).toLowerCase()) ?? null,
+        has: (name) => fields.has(String(name).toLowerCase()),
+        entries: () => fields.entries(),
+      }),
+      bytes: async () => bytes(),
+      arrayBuffer: async () => bytes().buffer,
+      text: async () => text(),
+      json: async () => JSON.parse(text()),
+    })
+  }
+
+  const fetch = async (input, options = {}) => {
+    const { method, headers, body, timeout } = options
+    const fields = typeof headers?.entries === 'function' ? Object.fromEntries(headers.entries()) : headers
+    return respond(await call('fetch', { url: String(input), method, headers: fields, body, timeout }))
+  }
+
+  const milliseconds = (ms) => Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.trunc(Number(ms)) || 0))
+  const setTimeout = (then, ms, ...values) => {
+    if (typeof then !== 'function') throw new TypeError('setTimeout takes a function')
+    return link.timer(milliseconds(ms), () => then(...values))
+  }
+
+  Math.random = createRandom(seed)
+
+  return {
+    runtime: { run: (task) => call('runtime.run', task), startSandbox },
+    volumes: { create: (options) => Object.freeze(callSync('volumes.create', options ?? {})) },
+    nativeResources: {
+      check: (resource) => callSync('nativeResources.check', resource),
+      fetch: (resource) => call('nativeResources.fetch', resource),
+      push: (resource) => call('nativeResources.push', resource),
+      isNative: (type) => NATIVE.includes(type),
+      listNativeResources: () => [...NATIVE],
+    },
+    notify: notify(),
+    storage: {
+      get: (key) => call('storage.get', { key }),
+      set: async (key, value) => void (await call('storage.set', { key, value })),
+    },
+    http: { request, respond: async (response) => void (await call('http.respond', response ?? {})) },
+    fetch,
+    setTimeout,
+    clearTimeout: (id) => link.drop(id),
+    sleep: (ms) => new Promise((resolve) => void setTimeout(resolve, ms)),
+    pipelineContext: context,
+  }
+
+  /** xoshiro128** (Blackman and Vigna), 53 bits a number. @param seed 32 hexadecimal digits */
+  function createRandom(seed) {
+    const state = Uint32Array.from([0, 8, 16, 24], (at) => parseInt(seed.slice(at, at + 8), 16))
+    // All zero is the one state that it never leaves.
+    if (state.every((word) => word === 0)) state[0] = 1
+    const rotate = (word, by) => ((word << by) | (word >>> (32 - by))) >>> 0
+    const next = () => {
+      const result = Math.imul(rotate(Math.imul(state[1], 5), 7), 9) >>> 0
+      const shifted = state[1] << 9
+      state[2] ^= state[0]
+      state[3] ^= state[1]
+      state[1] ^= state[2]
+      state[0] ^= state[3]
+      state[2] ^= shifted
+      state[3] = rotate(state[3], 11)
+      return result
+    }
+    const random = () => ((next() >>> 5) * 0x4000000 + (next() >>> 6)) / 0x20000000000000
+    return random
+  }
+
+  /** What is no UTF-8 becomes U+FFFD, one for each byte. */
+  function decodeUtf8(bytes) {
+    const least = [0, 0, 0x80, 0x800, 0x10000]
+    let text = ''
+    for (let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0; at < bytes.length;) {
+      const first = bytes[at]
+      const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2
+      let point = length === 1 ? first : first & (0x7f >> length)
+      let more = 1
+      while (more < length && (bytes[at + more] & 0xc0) === 0x80)
+        point = (point << 6) | (bytes[at + more++] & 0x3f)
+      const isWhole =
+        more === length && point >= least[length] && point <= 0x10ffff && (point & 0x1ff800) !== 0xd800
+      const isValid = length === 1 || (first >= 0xc2 && first <= 0xf4 && isWhole)
+      text += isValid ? String.fromCodePoint(point) : '\ufffd'
+      at += isValid ? length : 1
+    }
+    return text
+  }
+})

@@ -1,0 +1,209 @@
+/**
+ * Owns: the tasks of one data folder as processes: their output until a server has stored it, how they ended
+ * until a server has taken that, their time-outs and their ends, and what they leave behind. It outlives the
+ * server, in a process of its own, and waits some time for the next one.
+ * Refuses: to write anything of a task to disk but its process number: output and environments can hold
+ * secrets, and stay in memory. To serve two servers at once, or one that speaks another protocol.
+ */
+import type { Clock } from '../../../platform/clock.ts'
+import { createSandboxes } from './sandboxes.ts'
+import { type FromServer, type FromSupervisor, PROTOCOL } from './protocol.ts'
+import type { Strays } from './strays.ts'
+import { startTask, type SupervisedTask } from './task.ts'
+
+export interface SupervisorOptions {
+  clock: Clock
+  version: string
+  strays: Strays
+  /** How long tasks go on without a server. */
+  waitMs: number
+  /** Called once, when there is nothing left to do here. */
+  onOver(): void
+}
+
+/** The way back to a server. */
+export interface Link {
+  send(message: FromSupervisor): void
+  close(): void
+}
+
+/** What a server says, and that it is gone. */
+export interface Connection {
+  receive(message: FromServer): void
+  closed(): void
+}
+
+export interface Supervisor {
+  connect(link: Link): Connection
+  /** Asked by the system to end: the tasks are, unless a server is there, which will say so itself. */
+  terminate(): void
+}
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { clock, strays } = options
+  const tasks = new Map<string, SupervisedTask>()
+  const sandboxes = createSandboxes(strays)
+  let current: Link | undefined
+  let waiting: AbortController | undefined
+  let isOver = false
+
+  function over(): void {
+    if (isOver) return
+    isOver = true
+    current?.close()
+    options.onOver()
+  }
+
+  /** Ends all there is, and itself. */
+  async function finish(how: 'politely' | 'now'): Promise<void> {
+    for (const task of tasks.values()) {
+      if (how === 'now') task.kill()
+      else task.end()
+    }
+    await Promise.all([...tasks.values()].map((task) => task.done))
+    for (const key of sandboxes.keys()) await sandboxes.close(key)
+    over()
+  }
+
+  async function waitForServer(): Promise<void> {
+    if (tasks.size === 0 && sandboxes.count() === 0) return over()
+    const controller = new AbortController()
+    waiting = controller
+    const isAlone = await clock.sleep(options.waitMs, controller.signal).then(
+      () => true,
+      () => false,
+    )
+    if (isAlone) await finish('politely')
+  }
+
+  function connect(link: Link): Connection {
+    let isServer = false
+    return {
+      receive: (message) => {
+        if (isServer) return handle(link, message)
+        // Whoever comes while a server is here is not it.
+        if (message.type !== 'hello' || current !== undefined || isOver) return link.close()
+        isServer = true
+        current = link
+        waiting?.abort()
+        // The answer to another protocol is the end of what it could not steer.
+        if (message.protocol !== PROTOCOL) return void finish('now')
+        link.send({
+          type: 'welcome',
+          protocol: PROTOCOL,
+          version: options.version,
+          held: tasks.size + sandboxes.count(),
+        })
+      },
+      closed: () => {
+        if (current !== link) return
+        current = undefined
+        for (const task of tasks.values()) task.detach()
+        if (!isOver) void waitForServer()
+      },
+    }
+  }
+
+  function handle(link: Link, message: FromServer): void {
+    switch (message.type) {
+      case 'taken':
+        tasks.get(message.task)?.taken(message.taken, message.stored)
+        break
+      case 'end':
+        tasks.get(message.task)?.end()
+        break
+      case 'bye':
+        void finish('now')
+        break
+      case 'ask':
+        void answer(message.question).then((value) => {
+          if (current === link) link.send({ type: 'answer', ask: message.ask, value })
+          // Output follows its answer.
+          if (message.question.type === 'attach' && value) attach(link, message.question)
+        })
+        break
+      case 'hello':
+        link.close()
+    }
+  }
+
+  type Question = Extract<FromServer, { type: 'ask' }>['question']
+
+  function attach(link: Link, { task, from }: Extract<Question, { type: 'attach' }>): void {
+    if (current === link) tasks.get(task)?.attach(link.send, from)
+  }
+
+  async function answer(question: Question): Promise<boolean> {
+    switch (question.type) {
+      case 'start':
+        return start(question.spec)
+      case 'attach': {
+        const task = tasks.get(question.task)
+        if (task?.hasFrom(question.from)) return true
+        await drop([question.task])
+        return false
+      }
+      case 'endRun':
+        await endRun(question.runId)
+        return true
+      case 'endOthers': {
+        const kept = new Set(question.runIds)
+        const others = new Set(
+          [...tasks.keys(), ...sandboxes.keys()].map(runOf).filter((id) => !kept.has(id)),
+        )
+        for (const runId of others) await endRun(runId)
+        return true
+      }
+      case 'openSandbox':
+        sandboxes.open(question.sandbox, question)
+        return true
+      case 'hasSandbox':
+        return sandboxes.get(question.sandbox) !== undefined
+      case 'closeSandbox':
+        await closeSandbox(question.sandbox)
+        return true
+    }
+  }
+
+  function start(spec: Parameters<typeof startTask>[0]): boolean {
+    if (tasks.has(spec.task) || isOver) return false
+    const sandbox = spec.sandbox === undefined ? undefined : sandboxes.get(spec.sandbox)
+    if (spec.sandbox !== undefined && sandbox === undefined) return false
+    tasks.set(spec.task, startTask(spec, { clock, strays, sandbox }))
+    const link = current
+    if (link) tasks.get(spec.task)?.attach(link.send, { stdout: 0, stderr: 0 })
+    return true
+  }
+
+  /** Ends the tasks that run in it too; how they ended can still be taken. */
+  async function closeSandbox(key: string): Promise<void> {
+    const inside = [...tasks.values()].filter((task) => task.sandbox === key)
+    for (const task of inside) task.kill()
+    await Promise.all(inside.map((task) => task.done))
+    await sandboxes.close(key)
+  }
+
+  async function endRun(runId: string): Promise<void> {
+    await drop([...tasks.keys()].filter((key) => runOf(key) === runId))
+    for (const key of sandboxes.keys()) if (runOf(key) === runId) await sandboxes.close(key)
+  }
+
+  async function drop(keys: readonly string[]): Promise<void> {
+    const gone = keys.flatMap((key) => tasks.get(key) ?? [])
+    for (const task of gone) task.kill()
+    await Promise.all(gone.map((task) => task.done))
+    for (const key of keys) tasks.delete(key)
+  }
+
+  return {
+    connect,
+    terminate: () => {
+      if (current === undefined) void finish('politely')
+    },
+  }
+}
+
+/** The run of a task's or sandbox's key: `RUN/NUMBER`. */
+function runOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('/'))
+}
