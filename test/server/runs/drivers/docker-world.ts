@@ -38,18 +38,26 @@ export function dockerWorld(engine: DockerEngine): DriverWorld {
       endsSessions: true,
       slowsTasksDown: true,
       takeUp: true,
-      takeUpInSandbox: false,
+      endsTasksInSandboxes: true,
     },
     startMs: 3000,
     open: async (folder) => openDockerDriver(folder, engine.host),
     processEntry: 'docker-process.ts',
     leftOf: async (folder, runId) => {
-      const filters = ['--filter', `label=fob.run=${runId}`, '--filter', `label=fob.server=${knownServerId(folder)}`]
+      const filters = [
+        '--filter',
+        `label=fob.run=${runId}`,
+        '--filter',
+        `label=fob.server=${knownServerId(folder)}`,
+      ]
       const all = await Promise.all([
         engine.docker('ps', '--all', '--format', '{{.Names}}', ...filters),
         engine.docker('volume', 'ls', '--format', '{{.Name}}', ...filters),
       ])
-      return all.join('\n').split('\n').filter((name) => name !== '')
+      return all
+        .join('\n')
+        .split('\n')
+        .filter((name) => name !== '')
     },
   }
 }
