@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { openLibc } from './libc.ts'
 
 /** `prctl(2)`: what descendants leave becomes our child, and not the first process's of the machine. */
@@ -20,9 +20,7 @@ export function adoptOrphans(): Orphans | undefined {
     waitpid: { args: ['i32', 'ptr', 'i32'], returns: 'i32' },
   })
   if (libc?.prctl(PR_SET_CHILD_SUBREAPER, 1n, 0n, 0n, 0n) !== 0) return undefined
-  try {
-    readChildren()
-  } catch {
+  if (!existsSync(childrenOf(String(process.pid)))) {
     // A kernel without CONFIG_PROC_CHILDREN: nobody would find them.
     libc.prctl(PR_SET_CHILD_SUBREAPER, 0n, 0n, 0n, 0n)
     return undefined
@@ -32,7 +30,16 @@ export function adoptOrphans(): Orphans | undefined {
 
 /** proc(5): per thread; what is adopted goes to the first one that is alive. */
 function readChildren(): number[] {
-  return readdirSync('/proc/self/task').flatMap((thread) =>
-    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  )
+  return readdirSync('/proc/self/task').flatMap((thread) => {
+    try {
+      return readFileSync(childrenOf(thread), 'utf8').split(' ').filter(Boolean).map(Number)
+    } catch {
+      // That thread has just ended.
+      return []
+    }
+  })
+}
+
+function childrenOf(thread: string): string {
+  return `/proc/self/task/${thread}/children`
 }

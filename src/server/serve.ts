@@ -45,6 +45,8 @@ export interface ServeDeps {
   fetch?: typeof globalThis.fetch
   /** Starts this program as the sandbox of one script. */
   sandboxCommand: readonly string[]
+  /** Starts it as the supervisor of native tasks, which outlives us. */
+  tasksCommand?: readonly string[]
 }
 
 /** How often expired codes, sessions and tokens are swept out. */
@@ -101,8 +103,10 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
             fetch: deps.fetch ?? globalThis.fetch,
           })
         : undefined
-    const { sandboxCommand } = deps
-    const runs = await openRuns({ db, dataDir, vault, clock, log, sandboxCommand })
+    const { sandboxCommand, tasksCommand } = deps
+    const { tasksWaitMs } = settings
+    const commands = { sandboxCommand, tasksCommand, tasksWaitMs }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...commands })
     closers.push(() => runs.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })

@@ -59,6 +59,10 @@ const table = {
     value: 'PATH',
     description: 'instead of a passphrase: a file of 32 random bytes, or their hex or base64',
   },
+  'tasks-wait': {
+    value: 'TIME',
+    description: 'how long tasks go on when the server was killed: 90s, 10m, 2h (default 10m)',
+  },
   'secret-file': {
     value: 'PATH',
     description: 'secrets for the pipelines of all tenants, as KEY=VALUE lines; kept from then on',

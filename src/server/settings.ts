@@ -18,6 +18,8 @@ export interface ServerSettings {
   rbac: string | undefined
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
+  /** How long native tasks go on without a server; absent: 10 minutes. */
+  tasksWaitMs?: number | undefined
 }
 
 /** Where secrets are kept, and what opens them; without that, nothing can be stored. */
@@ -54,7 +56,20 @@ export function readSettings(sources: SettingSources): ServerSettings {
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
+    tasksWaitMs: parseWait(values['tasks-wait']),
   }
+}
+
+const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000 }
+const MAX_WAIT_MS = 7 * 24 * 60 * 60 * 1000
+
+/** @throws Fault `config` for what is no time, or a longer one than a task may take. */
+function parseWait(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const [, count, unit] = /^(\d+)([smh])$/.exec(text) ?? []
+  const waitMs = Number(count) * (UNITS_MS[unit as keyof typeof UNITS_MS] ?? NaN)
+  if (waitMs <= MAX_WAIT_MS) return waitMs
+  throw new Fault('config', `--tasks-wait is a time such as 90s, 10m or 2h, at most 7 days, not ${text}`)
 }
 
 /** The part that is about secrets alone: what `fob server rotate-passphrase` needs. */

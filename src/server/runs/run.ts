@@ -82,6 +82,10 @@ export interface RunsOptions {
   /** What starts this program as a sandbox child: `runSandboxChild`. No relative paths: it starts in `/`. */
   sandboxCommand: readonly string[]
   limits?: Partial<SandboxLimits>
+  /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
+  tasksCommand?: readonly string[] | undefined
+  /** How long native tasks go on when this server is killed. */
+  tasksWaitMs?: number | undefined
   /** Between TERM and KILL. */
   graceMs?: number
   /** Runs that go at once; the others stay queued. */
@@ -109,7 +113,13 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
   const journal = createJournal({ db, clock })
   const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
-  const native = createNativeDriver({ dataDir, clock, ...graceMs })
+  const native = createNativeDriver({
+    dataDir,
+    clock,
+    ...graceMs,
+    command: options.tasksCommand,
+    waitMs: options.tasksWaitMs,
+  })
   const drivers = new Map<string, Driver>([[native.name, native]])
   const running = createLimiter(options.runsAtOnce ?? 16)
   const checking = createLimiter(CHECKS_AT_ONCE)
@@ -256,6 +266,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     await Promise.allSettled(starting)
     for (const run of live.values()) run.stop.abort(reason)
     await Promise.all([...live.values()].map((run) => run.done))
+    for (const driver of drivers.values()) await driver.close()
   }
 
   return {

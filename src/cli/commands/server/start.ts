@@ -57,6 +57,7 @@ export async function runServer(settings: ServerSettings, deps: Deps): Promise<v
     clock: deps.clock,
     version: VERSION,
     sandboxCommand: [...selfCommand(), '__sandbox'],
+    tasksCommand: [...selfCommand(), '__tasks'],
   })
   log.info('listening', { url: running.url, strategy: settings.strategy.kind, data: settings.dataDir })
   if (deps.io.stderr.isTerminal) deps.io.stderr.write(welcome(running, settings))

@@ -172,13 +172,13 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
 function refuse({ command, mounts = [], limits = {} }: Parameters<Driver['refuse']>[0]): void {
   const limit = Object.entries(limits).find(([, value]) => value !== undefined)?.[0]
   const absolute = mounts.find(({ path }) => path.startsWith('/'))
-  if (command?.user !== undefined) throw cannot('command.user')
-  if (limit !== undefined) throw cannot(`limits (${limit})`)
-  if (absolute) throw cannot(`mounts at absolute paths (${absolute.path})`)
+  if (command?.user !== undefined) throw cannot('has no command.user')
+  if (limit !== undefined) throw cannot(`has no limits (${limit})`)
+  if (absolute) throw cannot(`cannot mount at ${absolute.path}`)
 }
 
 function cannot(what: string): Fault {
-  return new Fault('failed', `the native driver has no ${what}`)
+  return new Fault('failed', `the native driver ${what}`)
 }
 
 function keyOf({ runId, number }: TaskId): string {

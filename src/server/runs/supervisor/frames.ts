@@ -9,7 +9,7 @@ const KIND = { json: 0, output: 1 }
 const HEAD_BYTES = 5
 
 /** More than the largest environment and input of a task. */
-export const MAX_FRAME_BYTES = 64 * 1024 * 1024
+const MAX_FRAME_BYTES = 64 * 1024 * 1024
 
 export type Frame = { kind: 'json'; value: unknown } | { kind: 'output'; message: OutputMessage }
 

@@ -12,8 +12,6 @@ const UNSTORED_BYTES = 4 * 1024 * 1024
 
 /** The output of one stream of a task, from what a server has stored of it to its end. */
 export interface Kept {
-  /** Bytes from the very beginning. */
-  length(): number
   add(chunk: Uint8Array): void
   /** Resolves when more may be added. */
   room(): Promise<void>
@@ -77,7 +75,6 @@ export function createKept(limits = { untaken: UNTAKEN_BYTES, unstored: UNSTORED
   }
 
   return {
-    length: () => length,
     add,
     room,
     from,

@@ -14,7 +14,7 @@ import { createSupervisor, type Supervisor } from './supervisor.ts'
 export const processSettings = v.object({ socket: v.string(), version: v.string(), waitMs: v.number() })
 
 /** What is said on standard output once a server can connect. */
-export const READY = 'ready\n'
+const READY = 'ready\n'
 
 /** How long the server that started this process may take to connect. */
 const FIRST_MS = 30_000

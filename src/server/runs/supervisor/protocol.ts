@@ -65,13 +65,12 @@ export const controlMessage = v.variant('type', [
   /** `held`: how many tasks and sandboxes there are to be taken up. */
   v.object({ type: v.literal('welcome'), protocol: v.number(), version: v.string(), held: v.number() }),
   v.object({ type: v.literal('answer'), ask: v.number(), value: v.boolean() }),
-  /** After all of the output, whose lengths it repeats. */
+  /** After all of the output. */
   v.object({
     type: v.literal('ended'),
     task: key,
     status: v.picklist(['success', 'failure', 'abort', 'error']),
     code: v.number(),
-    output: offsets,
   }),
 ])
 

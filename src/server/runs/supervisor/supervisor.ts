@@ -7,7 +7,13 @@
  */
 import type { Clock } from '../../../platform/clock.ts'
 import { createSandboxes } from './sandboxes.ts'
-import { type FromServer, type FromSupervisor, PROTOCOL } from './protocol.ts'
+import {
+  type FromServer,
+  type FromSupervisor,
+  PROTOCOL,
+  type Question,
+  type SupervisedSpec,
+} from './protocol.ts'
 import type { Strays } from './strays.ts'
 import { startTask, type SupervisedTask } from './task.ts'
 
@@ -116,56 +122,44 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         void finish('now')
         break
       case 'ask':
-        void answer(message.question).then((value) => {
-          if (current === link) link.send({ type: 'answer', ask: message.ask, value })
-          // Output follows its answer.
-          if (message.question.type === 'attach' && value) attach(link, message.question)
-        })
+        void reply(link, message.ask, message.question)
         break
       case 'hello':
         link.close()
     }
   }
 
-  type Question = Extract<FromServer, { type: 'ask' }>['question']
-
-  function attach(link: Link, { task, from }: Extract<Question, { type: 'attach' }>): void {
-    if (current === link) tasks.get(task)?.attach(link.send, from)
+  async function reply(link: Link, ask: number, question: Question): Promise<void> {
+    const value = await answer(question)
+    if (current !== link) return
+    link.send({ type: 'answer', ask, value })
+    if (question.type === 'attach' && value) tasks.get(question.task)?.attach(link.send, question.from)
   }
 
   async function answer(question: Question): Promise<boolean> {
-    switch (question.type) {
-      case 'start':
-        return start(question.spec)
-      case 'attach': {
-        const task = tasks.get(question.task)
-        if (task?.hasFrom(question.from)) return true
-        await drop([question.task])
-        return false
-      }
-      case 'endRun':
-        await endRun(question.runId)
-        return true
-      case 'endOthers': {
-        const kept = new Set(question.runIds)
-        const others = new Set(
-          [...tasks.keys(), ...sandboxes.keys()].map(runOf).filter((id) => !kept.has(id)),
-        )
-        for (const runId of others) await endRun(runId)
-        return true
-      }
-      case 'openSandbox':
-        sandboxes.open(question.sandbox, question)
-        return true
-      case 'hasSandbox':
-        return sandboxes.get(question.sandbox) !== undefined
-      case 'closeSandbox':
-        await closeSandbox(question.sandbox)
-        return true
+    if (question.type === 'start') return start(question.spec)
+    if (question.type === 'hasSandbox') return sandboxes.get(question.sandbox) !== undefined
+    if (question.type === 'attach') {
+      if (tasks.get(question.task)?.hasFrom(question.from)) return true
+      await drop([question.task])
+      return false
+    }
+    await obey(question)
+    return true
+  }
+
+  async function obey(order: Exclude<Question, { type: 'start' | 'attach' | 'hasSandbox' }>): Promise<void> {
+    if (order.type === 'openSandbox') sandboxes.open(order.sandbox, order)
+    else if (order.type === 'closeSandbox') await closeSandbox(order.sandbox)
+    else if (order.type === 'endRun') await endRun(order.runId)
+    else {
+      const kept = new Set(order.runIds)
+      const runIds = new Set([...tasks.keys(), ...sandboxes.keys()].map(runOf))
+      for (const runId of runIds) if (!kept.has(runId)) await endRun(runId)
     }
   }
 
-  function start(spec: Parameters<typeof startTask>[0]): boolean {
+  function start(spec: SupervisedSpec): boolean {
     if (tasks.has(spec.task) || isOver) return false
     const sandbox = spec.sandbox === undefined ? undefined : sandboxes.get(spec.sandbox)
     if (spec.sandbox !== undefined && sandbox === undefined) return false

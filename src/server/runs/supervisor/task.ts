@@ -64,9 +64,9 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
 
   async function supervise(child: ReturnType<typeof begin>): Promise<TaskEnd> {
     const { pid, exited } = child
+    const pidFile = recordOrKill(spec, pid)
     const owner = sandbox?.owner ?? strays.add(spec.home)
     strays.spawned(pid, owner)
-    const pidFile = recordOrKill(spec, pid)
     const over = new AbortController()
     const ends = endGroup(pid, over.signal)
     const pumps = [pump(child.stdout, keep('stdout'), exited), pump(child.stderr, keep('stderr'), exited)]
@@ -99,9 +99,7 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
   }
 
   function tellEnd(): void {
-    if (!ended) return
-    const output = { stdout: kept.stdout.length(), stderr: kept.stderr.length() }
-    send?.({ type: 'ended', task: spec.task, ...ended, output })
+    if (ended) send?.({ type: 'ended', task: spec.task, ...ended })
   }
 
   async function toEnd(): Promise<TaskEnd> {
