@@ -52,6 +52,10 @@ const secretValue = v.union(
 )
 export type SecretValue = v.InferOutput<typeof secretValue>
 
+/** What tasks can run on. */
+export const DRIVERS = ['native', 'docker'] as const
+export type DriverName = (typeof DRIVERS)[number]
+
 export const putPipelineBody = v.strictObject({
   source: v.pipe(
     v.string(),
@@ -60,7 +64,7 @@ export const putPipelineBody = v.strictObject({
   ),
   /** What the author called the file; errors name it. */
   filename: v.pipe(v.string(), v.regex(/\.(ts|js)$/, 'a pipeline is a .ts or .js file'), v.maxLength(255)),
-  driver: v.optional(v.picklist(['native'])),
+  driver: v.optional(v.picklist(DRIVERS)),
   /** Who may see the pipeline; empty: no rule any more; absent: as before. */
   rbac: v.optional(v.string()),
   secrets: v.optional(namedRecord(secretKey, secretValue)),

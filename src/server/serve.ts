@@ -24,6 +24,7 @@ import { openPipelines } from './pipelines/pipelines.ts'
 import { openRbac, type Rbac } from './rbac/rbac.ts'
 import { publicVendors } from './strategy.ts'
 import { revokeEverything } from './revoke.ts'
+import { createDockerDriver } from './runs/drivers/docker.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
 import { devicePages } from './web/device.ts'
@@ -106,7 +107,9 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const { sandboxCommand, tasksCommand } = deps
     const { tasksWaitMs } = settings
     const commands = { sandboxCommand, tasksCommand, tasksWaitMs }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, ...commands })
+    const docker = createDockerDriver({ settings: settings.tasks.docker, dataDir, clock, log })
+    const allowed = settings.tasks.drivers
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...commands, drivers: [docker], allowed })
     closers.push(() => runs.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })
@@ -116,6 +119,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
         strategy: settings.strategy.kind,
         version: deps.version,
         passwords: settings.strategy.kind === 'oauth' && settings.strategy.localAccounts,
+        driver: settings.tasks.drivers[0],
         hosts: settings.strategy.kind === 'open' ? openHosts(settings) : undefined,
       },
       defaultTenant,

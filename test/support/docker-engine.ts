@@ -23,8 +23,6 @@ export interface DockerEngine {
   docker(...args: string[]): Promise<string>
   /** As the machine's own service would be: containers end with it. */
   stop(): Promise<void>
-  /** SIGKILL: containers go on until it is started again. */
-  kill(): Promise<void>
   start(): Promise<void>
 }
 
@@ -81,12 +79,12 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   async function stop(): Promise<void> {
     child?.kill('SIGTERM')
     const isGone = await Promise.race([child?.exited.then(() => true), Bun.sleep(STOP_MS).then(() => false)])
-    if (isGone === false) await kill()
-  }
-
-  async function kill(): Promise<void> {
-    child?.kill('SIGKILL')
+    if (isGone === false) child?.kill('SIGKILL')
     await child?.exited
+    // What one leaves that had to be killed.
+    for (const [, path = ''] of readFileSync('/proc/mounts', 'utf8').matchAll(/^\S+ (\S+)/gm)) {
+      if (path.startsWith(`${folder}/`)) await run(['umount', '--lazy', path])
+    }
   }
 
   const docker = async (...args: string[]) => await run(['docker', '-H', host, ...args])
@@ -95,7 +93,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   // A test run that is cut short leaves nothing running.
   process.on('exit', () => void child?.kill('SIGTERM'))
   await importBusybox(folder, docker)
-  return { host, socket, docker, stop, kill, start }
+  return { host, socket, docker, stop, start }
 }
 
 function environment(): Record<string, string> {

@@ -3,6 +3,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
+import { driverSettings } from '../../src/server/driver-settings.ts'
 import { readVaultSettings } from '../../src/server/settings.ts'
 import type { Strategy } from '../../src/server/strategy.ts'
 import { temporaryFolder } from './temporary.ts'
@@ -38,6 +39,8 @@ export async function startServer(
     trustedProxies?: readonly string[]
     /** Settings of the vault, by flag name. */
     secrets?: Record<string, string | undefined>
+    /** Settings of the drivers, by flag name. */
+    drivers?: Record<string, string>
   } = {},
 ): Promise<TestServer> {
   const port = options.port ?? freePort()
@@ -57,6 +60,7 @@ export async function startServer(
         env: {},
         file: undefined,
       }),
+      tasks: driverSettings(options.drivers ?? {}, {}),
       secrets: new Map(),
     },
     clock: systemClock,

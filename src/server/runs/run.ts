@@ -69,6 +69,8 @@ export interface Runs {
   stop(tenantId: string, id: string, reason: string): Promise<boolean>
   /** @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret. */
   check(source: string, filename: string): Promise<void>
+  /** @throws Fault `usage` for a driver that this server does not have; what its `ready` throws. */
+  checkDriver(name: string, signal: AbortSignal): Promise<void>
   /** Stops all runs, records them, and waits for their end. */
   close(): Promise<void>
 }
@@ -81,6 +83,10 @@ export interface RunsOptions {
   log: Log
   /** What starts this program as a sandbox child: `runSandboxChild`. No relative paths: it starts in `/`. */
   sandboxCommand: readonly string[]
+  /** Beside the native one. */
+  drivers?: readonly Driver[]
+  /** Names of those on which anything is run; undefined: all. */
+  allowed?: readonly string[]
   limits?: Partial<SandboxLimits>
   /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
   tasksCommand?: readonly string[] | undefined
@@ -120,7 +126,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     command: options.tasksCommand,
     waitMs: options.tasksWaitMs,
   })
-  const drivers = new Map<string, Driver>([[native.name, native]])
+  const drivers = new Map([native, ...(options.drivers ?? [])].map((driver) => [driver.name, driver]))
   const running = createLimiter(options.runsAtOnce ?? 16)
   const checking = createLimiter(CHECKS_AT_ONCE)
   const live = new Map<string, LiveRun>()
@@ -134,6 +140,15 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const message = 'the server stopped while this run was going on'
     await journal.endLeftBehind(id, { status: 'failed', message })
     log.warn('run left behind by a dead server', { run: id })
+  }
+
+  function driverOf(name: string): Driver {
+    const driver = drivers.get(name)
+    if (driver === undefined) throw new Fault('usage', `there is no driver "${name}"`)
+    if (options.allowed?.includes(name) ?? true) return driver
+    throw new Fault('usage', `this server runs nothing on the driver "${name}"`, {
+      hint: `choose another one: ${options.allowed?.join(', ')}`,
+    })
   }
 
   async function start(request: StartRun): Promise<{ runId: string }> {
@@ -159,8 +174,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   /** @param leave gives up the run's place among those that wait. */
   async function begin(request: StartRun, leave: () => void): Promise<{ runId: string }> {
     const { tenantId, pipeline, triggeredBy } = request
-    const driver = drivers.get(pipeline.driver)
-    if (!driver) throw new Fault('usage', `there is no driver "${pipeline.driver}"`)
+    const driver = driverOf(pipeline.driver)
     const runId = newId('run')
     const redactor = createRedactor(pipeline.name)
     const shown = await redactHandedIn(
@@ -277,6 +291,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     log: (id) => readLog(db, id),
     stop,
     check,
+    checkDriver: async (name, signal) => await driverOf(name).ready?.(signal),
     close,
   }
 }

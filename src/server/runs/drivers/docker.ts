@@ -11,13 +11,15 @@ import type { Log } from '../../log.ts'
 import { createLimiter } from '../limiter.ts'
 import { listContainers, removeContainer } from './docker/containers.ts'
 import { createEngine } from './docker/engine.ts'
-import { createImages, type PullPolicy } from './docker/images.ts'
+import { createImages, PULL_POLICIES, type PullPolicy } from './docker/images.ts'
 import { createLabels, knownServerId, LABEL, type Labels, serverId } from './docker/labels.ts'
 import { mountTarget } from './docker/paths.ts'
 import { createSandboxes, type Sandboxes } from './docker/sandboxes.ts'
 import { createTasks, type Tasks } from './docker/tasks.ts'
 import { createVolumes, type Volumes } from './docker/volumes.ts'
 import type { Driver } from './driver.ts'
+
+export { PULL_POLICIES }
 
 export interface DockerSettings {
   /** `unix:///PATH` or `tcp://HOST:PORT`; undefined: as Docker's own command line finds it. */

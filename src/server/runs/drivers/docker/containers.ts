@@ -143,9 +143,15 @@ export async function inspectContainer(engine: Engine, id: string): Promise<Insp
 }
 
 /** Resolves when it does not run any more. Undefined when there is none. */
-export async function waitForContainer(engine: Engine, id: string): Promise<number | undefined> {
+export async function waitForContainer(
+  engine: Engine,
+  id: string,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
   const path = `/containers/${id}/wait`
-  const answer = await unlessGone(engine.open({ method: 'POST', path, query: { condition: 'not-running' } }))
+  const answer = await unlessGone(
+    engine.open({ method: 'POST', path, query: { condition: 'not-running' }, signal }),
+  )
   if (answer === undefined) return undefined
   const parsed = v.safeParse(waited, await answer.json())
   // The engine that is shutting down ends the answer without a word.

@@ -16,6 +16,8 @@ export interface FollowOptions {
 
 /** Between two questions whether the engine is back. */
 const STEP_MS = 500
+/** A container's output ends a moment before the container does. */
+const END_MS = 2000
 /** An engine that is there and breaks off every answer is as good as none. */
 const MOST_BREAKS = 100
 
@@ -35,9 +37,13 @@ export async function follow(
   let live = attached
   for (let breaks = 0; ; breaks++) {
     try {
-      await drain(live ?? (await record(engine, id, true)), output)
-      await waitForContainer(engine, id)
-      if (live === undefined) {
+      if (live !== undefined) await drain(live, output)
+      if (live === undefined || !(await endsSoon(engine, id))) {
+        // The end of the live output was none: the task has closed its own, or something on the way has.
+        live = undefined
+        output.again()
+        await drain(await record(engine, id, true), output)
+        await waitForContainer(engine, id)
         // Who follows a record can miss its last lines in the moment of the end.
         output.again()
         await drain(await record(engine, id, false), output)
@@ -51,6 +57,17 @@ export async function follow(
     await untilBack(options)
     live = undefined
     output.again()
+  }
+}
+
+async function endsSoon(engine: Engine, id: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(END_MS)
+  try {
+    await waitForContainer(engine, id, signal)
+    return true
+  } catch (error) {
+    if (signal.aborted) return false
+    throw error
   }
 }
 

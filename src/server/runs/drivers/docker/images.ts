@@ -38,7 +38,7 @@ const ENGINE_FAILED = 125
 
 const COMPONENT = '[a-z0-9]+(?:[._-]+[a-z0-9]+)*'
 const REFERENCE = new RegExp(
-  `^(?<name>(?:[a-z0-9.-]+(?::\\d{1,5})?/)?${COMPONENT}(?:/${COMPONENT})*)(?::(?<tag>\\w[\\w.-]{0,127}))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$`,
+  `^(?<name>(?:[a-z0-9][a-z0-9.-]*(?::\\d{1,5})?/)?${COMPONENT}(?:/${COMPONENT})*)(?::(?<tag>\\w[\\w.-]{0,127}))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$`,
   'i',
 )
 const imageAnswer = v.looseObject({

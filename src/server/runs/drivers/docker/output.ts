@@ -83,7 +83,11 @@ export function createOutput(sinks: Omit<TaskSinks, 'stored'>, skip: Offsets): O
       await release('stderr')
       return { hasBegun: true, code }
     }
-    await give('stderr', Buffer.from(`${program}: ${why.replace(/^stat .*?: /, '').toLowerCase()}\n`))
+    const reason = why
+      .replace(/^stat .*?: /, '')
+      .replace(/^No /, 'no ')
+      .replace(/^Permission /, 'permission ')
+    await give('stderr', Buffer.from(`${program}: ${reason}\n`))
     return { hasBegun: false, code: /not found|no such file/i.test(why) ? 127 : 126 }
   }
 
