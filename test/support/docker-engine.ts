@@ -60,9 +60,14 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   async function start(): Promise<void> {
     const cmd = [
       'dockerd',
-      ...['--iptables=false', '--bridge=none', '--storage-driver=vfs', '--shutdown-timeout=2'],
-      ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
-      ...['--pidfile', join(folder, 'dockerd.pid'), '-H', host],
+      '--iptables=false',
+      '--bridge=none',
+      '--storage-driver=vfs',
+      '--shutdown-timeout=2',
+      `--data-root=${join(folder, 'data')}`,
+      `--exec-root=${join(folder, 'exec')}`,
+      `--pidfile=${join(folder, 'dockerd.pid')}`,
+      `--host=${host}`,
     ]
     const file = Bun.file(log)
     child = Bun.spawn({ cmd, env: environment(), stdio: ['ignore', file, file] })
@@ -91,7 +96,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   await start()
   beforeRemoval(stop)
   // A test run that is cut short leaves nothing running.
-  process.on('exit', () => void child?.kill('SIGTERM'))
+  process.on('exit', () => child?.kill('SIGTERM'))
   await importBusybox(folder, docker)
   return { host, socket, docker, stop, start }
 }

@@ -8,11 +8,10 @@
 import type { Clock } from '../../../platform/clock.ts'
 import type { Env } from '../../../platform/process.ts'
 import type { Log } from '../../log.ts'
-import { createLimiter } from '../limiter.ts'
-import { listContainers, removeContainer } from './docker/containers.ts'
 import { createEngine } from './docker/engine.ts'
 import { createImages, PULL_POLICIES, type PullPolicy } from './docker/images.ts'
-import { createLabels, knownServerId, LABEL, type Labels, serverId } from './docker/labels.ts'
+import { createLabels, knownServerId, type Labels, serverId } from './docker/labels.ts'
+import { createLeftovers, type Leftovers } from './docker/leftovers.ts'
 import { mountTarget } from './docker/paths.ts'
 import { createSandboxes, type Sandboxes } from './docker/sandboxes.ts'
 import { createTasks, type Tasks } from './docker/tasks.ts'
@@ -42,16 +41,9 @@ export interface DockerDriverOptions {
   patienceMs?: number
 }
 
-/**
- * For how long a container is kept whose task has ended: the server that comes after one that dies before it has
- * recorded the end finds it there, and does not run the task again.
- */
-const KEEP_MS = 10_000
-/** Removals at once. */
-const REMOVALS = 8
-
 interface Parts {
   labels: Labels
+  leftovers: Leftovers
   volumes: Volumes
   sandboxes: Sandboxes
   tasks: Tasks
@@ -62,7 +54,6 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   const { settings, dataDir, clock, log, graceMs = 10_000, patienceMs = 60_000 } = options
   const engine = createEngine(settings)
   const closing = new AbortController()
-  const removals = createLimiter(REMOVALS)
   let made: Parts | undefined
 
   /** Made when first used: until then there is no file with an ID. */
@@ -75,44 +66,19 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     const images = createImages({ engine, clock, policy: settings.pull })
     const volumes = createVolumes(engine, labels)
     const shared = { engine, clock, images, volumes, labels, network: settings.network, graceMs, patienceMs }
-    return {
-      labels,
-      volumes,
-      sandboxes: createSandboxes(shared),
-      tasks: createTasks({ ...shared, removeLater }),
-    }
-  }
-
-  function removeLater(id: string): void {
-    clock.sleep(KEEP_MS, closing.signal).then(
-      () => removeContainer(engine, id).catch(() => log.warn('a container could not be removed', { id })),
-      () => {},
-    )
-  }
-
-  async function remove(filters: string, isKept: (runId: string | undefined) => boolean): Promise<void> {
-    const { volumes, sandboxes } = parts()
-    const each = async <T>(items: readonly T[], act: (item: T) => Promise<void>) =>
-      void (await Promise.all(items.map((item) => removals.run(() => act(item), closing.signal))))
-    const containers = await listContainers(engine, filters)
-    await each(
-      containers.filter(({ labels }) => !isKept(labels[LABEL.run])),
-      async ({ id }) => {
-        sandboxes.forget(id)
-        await removeContainer(engine, id)
-      },
-    )
-    const all = [...(await volumes.list(filters))]
-    await each(
-      all.filter(([, runId]) => !isKept(runId)),
-      async ([name]) => await volumes.remove(name),
-    )
+    const sandboxes = createSandboxes(shared)
+    const { signal } = closing
+    const onRemoved = sandboxes.forget
+    const leftovers = createLeftovers({ engine, clock, log, volumes, closing: signal, onRemoved })
+    const tasks = createTasks({ ...shared, removeLater: leftovers.removeLater })
+    return { labels, leftovers, volumes, sandboxes, tasks }
   }
 
   async function sweep(kept: ReadonlySet<string>): Promise<void> {
     if (knownServerId(dataDir) === undefined) return
     try {
-      await remove(parts().labels.filters(), (runId) => runId !== undefined && kept.has(runId))
+      const { labels, leftovers } = parts()
+      await leftovers.remove(labels.filters(), (runId) => runId !== undefined && kept.has(runId))
     } catch (error) {
       // A server starts without its engine; who needs that hears of it.
       log.warn('what is left on the Docker Engine could not be removed', { error: messageOf(error) })
@@ -142,7 +108,8 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     exportFolder: (from, folder, signal) => parts().volumes.exportFolder(from, folder, signal),
     cleanUp: async (runId) => {
       if (knownServerId(dataDir) === undefined) return
-      await remove(parts().labels.filters(undefined, { runId }), () => false)
+      const { labels, leftovers } = parts()
+      await leftovers.remove(labels.filters(undefined, { runId }), () => false)
     },
     sweep,
     close: async () => closing.abort(new Error('closed')),

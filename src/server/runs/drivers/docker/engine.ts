@@ -201,7 +201,7 @@ function pathOf({ path, query = {} }: EngineRequest): string {
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) search.set(name, String(value))
   }
-  return search.size === 0 ? path : `${path}?${search}`
+  return search.size === 0 ? path : `${path}?${search.toString()}`
 }
 
 async function reasonOf(answer: Response): Promise<string> {

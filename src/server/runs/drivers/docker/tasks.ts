@@ -106,8 +106,13 @@ export function createTasks(options: TasksOptions): Tasks {
         }
       },
     }
-    const id = await createPlace(options, place, say, signal).finally(() => said.catch(() => {}))
-    return { id, deadline }
+    try {
+      const id = await createPlace(options, place, say, signal)
+      return { id, deadline }
+    } finally {
+      // What comes next on stderr comes after it.
+      await said.catch(nothing)
+    }
   }
 
   async function takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {

@@ -156,15 +156,16 @@ describe('a task in a container', () => {
   })
 })
 
-describe('an image', () => {
-  const layer = async (engine: DockerEngine) => {
-    const folder = temporaryFolder()
-    const id = (await engine.docker('create', '--network', 'none', IMAGE)).trim()
-    await engine.docker('export', '-o', join(folder, 'layer.tar'), id)
-    await engine.docker('rm', id)
-    return new Uint8Array(readFileSync(join(folder, 'layer.tar')))
-  }
+/** The file system of the engine's own image, as a tar archive. */
+async function layer(engine: DockerEngine): Promise<Uint8Array<ArrayBuffer>> {
+  const folder = temporaryFolder()
+  const id = (await engine.docker('create', '--network', 'none', IMAGE)).trim()
+  await engine.docker('export', '-o', join(folder, 'layer.tar'), id)
+  await engine.docker('rm', id)
+  return new Uint8Array(readFileSync(join(folder, 'layer.tar')))
+}
 
+describe('an image', () => {
   it('is pulled once for all that wait for it, its log says so, and its own user counts', async (engine) => {
     const registry = startImageRegistry(await layer(engine))
     const driver = openDockerDriver(temporaryFolder(), engine.host)
@@ -256,10 +257,10 @@ describe('what is left on the engine', () => {
   })
 })
 
-describe('an engine that goes away', () => {
-  const COUNT = 'i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo $i; sleep 0.05; done; exit 4'
-  const counted = (to: number) => Array.from({ length: to }, (_, index) => `${index + 1}\n`).join('')
+const COUNT = 'i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo $i; sleep 0.05; done; exit 4'
+const counted = (to: number) => Array.from({ length: to }, (_, index) => `${index + 1}\n`).join('')
 
+describe('an engine that goes away', () => {
   it('and comes back while its tasks go on: none is lost, and no line lost or doubled', async (engine) => {
     const socket = join(temporaryFolder(), 'cut.sock')
     const proxy = await startCutProxy(socket, engine.socket)

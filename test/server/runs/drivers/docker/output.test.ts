@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import { type Piece, readFrames } from '../../../../../src/server/runs/drivers/docker/frames.ts'
-import { createOutput, SinkFailed } from '../../../../../src/server/runs/drivers/docker/output.ts'
+import {
+  createOutput,
+  type Output,
+  SinkFailed,
+} from '../../../../../src/server/runs/drivers/docker/output.ts'
 import { collect, failure } from '../fixture.ts'
 
 const TINI = '[FATAL tini (7)] exec no-such failed: No such file or directory\n'
@@ -50,10 +54,10 @@ describe("the engine's stream", () => {
   })
 })
 
-describe("a task's output", () => {
-  const say = (output: ReturnType<typeof createOutput>, stream: Piece['stream'], text: string) =>
-    output.take({ stream, bytes: Buffer.from(text) })
+const say = (output: Output, stream: Piece['stream'], text: string) =>
+  output.take({ stream, bytes: Buffer.from(text) })
 
+describe("a task's output", () => {
   test.each<[string, Piece['stream'], string, number, object, string]>([
     [
       'of Docker’s init',
@@ -82,7 +86,7 @@ describe("a task's output", () => {
     ['like it', 'stderr', `${TINI}more`, 127, { hasBegun: true, code: 127 }, `${TINI}more`],
     ['that begins like it', 'stderr', '[FATAL tini', 0, { hasBegun: true, code: 0 }, '[FATAL tini'],
   ])('a word %s', async (_, stream, text, code, end, stderr) => {
-    for (const pieces of [[text], [...text]]) {
+    for (const pieces of [[text], Array.from(text)]) {
       const { sinks, text: got } = collect()
       const output = createOutput(sinks, { stdout: 0, stderr: 0 })
       for (const piece of pieces) await say(output, stream, piece)
