@@ -49,8 +49,8 @@ export function sharedDockerEngine(): Promise<DockerEngine> {
   return shared
 }
 
-/** One of a test's own. It, too, goes when the tests end. */
-export async function startDockerEngine(): Promise<DockerEngine> {
+/** One of a test's own. It, too, goes when the tests end. @param flags for dockerd, beside what it always has */
+export async function startDockerEngine(flags: readonly string[] = []): Promise<DockerEngine> {
   const folder = temporaryFolder()
   const socket = join(folder, 'docker.sock')
   const host = `unix://${socket}`
@@ -68,6 +68,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
       `--exec-root=${join(folder, 'exec')}`,
       `--pidfile=${join(folder, 'dockerd.pid')}`,
       `--host=${host}`,
+      ...flags,
     ]
     const file = Bun.file(log)
     child = Bun.spawn({ cmd, env: environment(), stdio: ['ignore', file, file] })
@@ -92,6 +93,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
     }
   }
 
+  // Past what the environment and contexts of this machine say.
   const docker = async (...args: string[]) => await run(['docker', '-H', host, ...args])
   await start()
   beforeRemoval(stop)

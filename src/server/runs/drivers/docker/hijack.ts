@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import type { Endpoint } from './endpoint.ts'
 
 /** A connection that has become a task's input and output. */
@@ -77,7 +77,9 @@ async function dial({ socket: path, origin, tls }: Endpoint, signal?: AbortSigna
   else if (tls === undefined) socket = connect(address)
   else {
     const { connect: connectTls } = await import('node:tls')
-    socket = connectTls({ ...address, ...tls, servername: address.host })
+    // An address is no name, and is compared with the certificate all the same.
+    const name = isIP(address.host) === 0 ? { servername: address.host } : {}
+    socket = connectTls({ ...address, ...tls, ...name })
   }
   const opened = Promise.withResolvers<void>()
   const stop = () => opened.reject(signal?.reason)
