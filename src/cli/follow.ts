@@ -14,12 +14,13 @@ const RECONNECT_BASE_MS = 500
 /**
  * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A broken connection
  * is taken up again after the last event seen, so no line is lost or doubled.
+ * @param after begins behind the event of this number
  * @returns the run's exit code, 0 or 1
  * @throws Fault `unreachable` when the stream stays broken, `interrupted` on Ctrl-C; the run itself goes on
  */
-export async function followRun(client: Client, deps: Deps, runId: string): Promise<number> {
+export async function followRun(client: Client, deps: Deps, runId: string, after = 0): Promise<number> {
   const show = presenter(client, deps)
-  let lastId = '0'
+  let lastId = String(after)
   let failures = 0
   while (true) {
     try {

@@ -71,6 +71,7 @@ export const TREE: Group = group('Every way a credential can reach a command lin
     list: leaf('List runs, newest first', () => import('./commands/runs/list.ts')),
     show: leaf('Show one run and its tasks', () => import('./commands/runs/show.ts')),
     logs: leaf('Print the log of a run', () => import('./commands/runs/logs.ts')),
+    resume: leaf('Run a failed run again from where it failed', () => import('./commands/runs/resume.ts')),
     stop: leaf('Stop a run', () => import('./commands/runs/stop.ts')),
   }),
   server: {

@@ -121,6 +121,10 @@ export type RewrapAnswer = v.InferOutput<typeof rewrapAnswer>
 
 const taskAnswer = v.looseObject({
   name: v.string(),
+  /** In the order in which the script asked for them. */
+  number: v.optional(v.number()),
+  /** The attempt of the run that it was part of. */
+  attempt: v.optional(v.number()),
   status: taskStatus,
   code: v.nullable(v.number()),
   startedAt: v.string(),
@@ -139,12 +143,18 @@ export const runAnswer = v.looseObject({
   startedAt: v.nullable(v.string()),
   endedAt: v.nullable(v.string()),
   message: v.nullable(v.string()),
+  /** 1, and one more each time that it was resumed. */
+  attempt: v.optional(v.number()),
   args: v.optional(v.array(v.string())),
   tasks: v.optional(v.array(taskAnswer)),
   /** Known when the run has ended. */
   redactions: v.optional(v.array(redactionAnswer)),
 })
 export type RunAnswer = v.InferOutput<typeof runAnswer>
+
+/** The answer to `POST /api/runs/:id/resume`: what comes of it has event numbers over `lastEventId`. */
+export const runResumed = v.looseObject({ run_id: v.string(), attempt: v.number(), lastEventId: v.number() })
+export type RunResumed = v.InferOutput<typeof runResumed>
 
 export const runStarted = v.looseObject({ run_id: v.string() })
 

@@ -15,6 +15,8 @@ const logEvent = v.object({
   data: v.object({
     /** The task's name; absent where the script itself spoke (`console.log`). */
     task: v.optional(v.string()),
+    /** The task's number in the run: names may repeat. */
+    number: v.optional(v.number()),
     stream: v.picklist(['stdout', 'stderr']),
     /** A piece of output, not a line: join the pieces of one task and stream in order. */
     data: v.string(),
@@ -22,9 +24,18 @@ const logEvent = v.object({
 })
 const taskEvent = v.object({
   type: v.literal('task'),
-  data: v.object({ name: v.string(), status: taskStatus, code: v.optional(v.number()) }),
+  data: v.object({
+    name: v.string(),
+    number: v.optional(v.number()),
+    status: taskStatus,
+    code: v.optional(v.number()),
+  }),
 })
-const runEvent = v.object({ type: v.literal('run'), data: v.object({ status: runStatus }) })
+const runEvent = v.object({
+  type: v.literal('run'),
+  /** `attempt` where it is not the first. */
+  data: v.object({ status: runStatus, attempt: v.optional(v.number()) }),
+})
 const exitEvent = v.object({
   type: v.literal('exit'),
   /** Always the last. `code` is 0 for success, else 1. */

@@ -9,6 +9,8 @@ export interface RedactingStream {
   push(chunk: Uint8Array): Uint8Array[]
   /** The rest. The stream then begins anew. */
   end(): Uint8Array[]
+  /** How many of the last bytes that were pushed may still turn out to be part of a value. */
+  held(): number
 }
 
 /** What streams match against: replaced as a whole when a value is added. */
@@ -129,7 +131,7 @@ export function createStream(
     return out
   }
 
-  return { push, end }
+  return { push, end, held: () => seen - settled }
 }
 
 /**

@@ -144,7 +144,7 @@ describe('a server whose driver is docker', () => {
       const native = await client(['pipeline', 'set', file, '--driver', 'native'])
       expect([native.code, native.err]).toEqual([
         2,
-        expect.stringContaining('runs nothing on the driver "native"'),
+        expect.stringContaining('this server has no driver "native"'),
       ])
       running.child.kill('SIGINT')
       await running.ended

@@ -289,6 +289,10 @@ export const runs = sqliteTable(
     args: text('args', { mode: 'json' }).$type<string[]>().notNull(),
     task: text('task'),
     message: text('message'),
+    /** 1, and one more each time that it is resumed. */
+    attempt: integer('attempt').notNull().default(1),
+    /** Why it is being stopped, from then on. */
+    stopReason: text('stop_reason'),
     /** What was kept out of its output, by name; null until it has ended. */
     redactions: text('redactions', { mode: 'json' }).$type<{ secret: string; in: string; hits: number }[]>(),
     createdAt: at('created_at').notNull(),
@@ -313,6 +317,10 @@ export const runTasks = sqliteTable(
     name: text('name').notNull(),
     status: text('status', { enum: ['running', 'success', 'failure', 'abort', 'error'] }).notNull(),
     code: integer('code'),
+    attempt: integer('attempt').notNull().default(1),
+    /** How much of its output, before redaction, is in the log. */
+    stdoutBytes: integer('stdout_bytes').notNull().default(0),
+    stderrBytes: integer('stderr_bytes').notNull().default(0),
     startedAt: at('started_at').notNull(),
     endedAt: at('ended_at'),
   },

@@ -23,7 +23,7 @@ import {
   renameRunner,
   runnerInstallScript,
 } from './runners.ts'
-import { getRun, listRuns, runEvents, runLog, stopRun } from './runs.ts'
+import { getRun, listRuns, runEvents, runLog, resumeRun, stopRun } from './runs.ts'
 import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './secrets.ts'
 import { endSessions, sessionsPage, signedIn, signIn, signOut, signOutPage } from './session-pages.ts'
 import { createServiceToken } from './service.ts'
@@ -172,6 +172,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/api/runs/:id/events', 'runs:read', runEvents),
   route('GET', '/api/runs/:id/log', 'runs:read', runLog),
   route('POST', '/api/runs/:id/stop', 'runs:trigger', stopRun),
+  route('POST', '/api/runs/:id/resume', 'runs:trigger', resumeRun),
 
   route('GET', '/api/secrets', 'secrets:read', listSecrets),
   route('POST', '/api/secrets/rewrap', 'secrets:write', rewrapSecrets),

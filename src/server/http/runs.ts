@@ -1,4 +1,4 @@
-import type { RunAnswer } from '../../contract/api.ts'
+import type { RunAnswer, RunResumed } from '../../contract/api.ts'
 import type { RunRecord, RunRow } from '../runs/records.ts'
 import { HttpError, json, notFound } from './answer.ts'
 import { by } from './audit.ts'
@@ -28,6 +28,8 @@ export const getRun: Handler = async (call, services) => {
     ...(run.redactions === null ? {} : { redactions: run.redactions }),
     tasks: run.tasks.map((task) => ({
       name: task.name,
+      number: task.number,
+      attempt: task.attempt,
       status: task.status,
       code: task.code,
       startedAt: new Date(task.startedAt).toISOString(),
@@ -78,6 +80,15 @@ export const stopRun: Handler = async (call, services) => {
   return json({ id: run.id }, { status: 202 })
 }
 
+/** `POST /api/runs/:id/resume` */
+export const resumeRun: Handler = async (call, services) => {
+  const run = await findRun(call, services)
+  const { attempt, lastEventId } = await services.runs.resume(run.tenantId, run.id)
+  const details = { pipeline: run.pipelineName, attempt }
+  services.audit.record({ ...by(call), action: 'run.resume', target: run.id, details })
+  return json({ run_id: run.id, attempt, lastEventId } satisfies RunResumed, { status: 202 })
+}
+
 /** A run of a pipeline that is hidden from the caller is hidden as well. */
 async function findRun(call: Call, { runs, pipelines }: Services): Promise<RunRecord> {
   const run = await runs.get(call.principal.tenant.id, call.params.id ?? '')
@@ -95,6 +106,7 @@ function toAnswer(run: RunRow): RunAnswer {
     startedAt: instant(run.startedAt),
     endedAt: instant(run.endedAt),
     message: run.message,
+    attempt: run.attempt,
   }
 }
 

@@ -1,31 +1,46 @@
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
+import type { Db } from '../db/open.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
+import { type Answers, createAnswers } from './answers.ts'
+import { type Console, createConsole } from './console.ts'
 import type { Driver } from './drivers/driver.ts'
-import type { RunEnd, RunJournal } from './journal.ts'
 import { createHostCalls } from './host.ts'
+import type { RunEnd, RunJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
-import { createAnswers } from './answers.ts'
-import { createOutput } from './output.ts'
+import { MAX_RESULT_BYTES } from './output.ts'
+import { type Past, readAnswer, readTail } from './past.ts'
 import { createResolver } from './resolve.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
-import { errorText, type Outcome, runScript, type ScriptHost } from './sandbox/sandbox.ts'
+import {
+  errorText,
+  type Outcome,
+  runScript,
+  type SandboxOptions,
+  type ScriptHost,
+} from './sandbox/sandbox.ts'
 
 /** Tasks of one run that are let run at once; the others wait their turn. */
 const TASKS_AT_ONCE = 64
+/** How often a script's process is started again after something outside has killed it. */
+const MAX_RESTARTS = 3
 
 export interface Execution {
   tenantId: string
   pipeline: { id: string; name: string; filename: string; source: string }
   context: PipelineContext
+  /** The request of the webhook that began the run. */
+  request?: unknown
   journal: RunJournal
+  past: Past
   redactor: Redactor
   driver: Driver
 }
 
 export interface Engine {
+  db: Db
   vault: Vault
   clock: Clock
   log: Log
@@ -33,14 +48,24 @@ export interface Engine {
   limits: SandboxLimits
 }
 
+export interface Signals {
+  /** Fires with a `Fault` whose message is the reason. */
+  stop: AbortSignal
+  /** Fires when the run is left to the next server, as it is: its tasks go on. */
+  detach: AbortSignal
+}
+
 /**
  * Runs a pipeline's script and its tasks to their end; when it returns, the sandbox and the tasks have ended,
  * and with them what was in their process groups. What a task put in a group of its own (`setsid`) may go on.
- * @returns how it ended; the message is redacted.
- * @param stop fires with a `Fault` whose message is the reason.
+ * @returns how it ended; the message is redacted. Undefined when it was left to the next server.
  */
-export async function execute(run: Execution, engine: Engine, stop: AbortSignal): Promise<RunEnd> {
-  const { context, journal, redactor, driver, pipeline } = run
+export async function execute(
+  run: Execution,
+  engine: Engine,
+  { stop, detach }: Signals,
+): Promise<RunEnd | undefined> {
+  const { context, journal, redactor, pipeline } = run
   const failing = new AbortController()
   const signal = AbortSignal.any([stop, failing.signal])
   let failure: unknown
@@ -51,54 +76,92 @@ export async function execute(run: Execution, engine: Engine, stop: AbortSignal)
     failing.abort()
   }
   const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
-  const calls = createHostCalls({
-    runId: context.runID,
-    driver,
-    journal,
-    redactor,
-    clock: engine.clock,
-    limiter: createLimiter(TASKS_AT_ONCE),
-    firstNumber: 0,
-    signal,
-    resolve: resolver.resolve,
-    fail,
-  })
-  const printed = createConsole(run)
-  const answers = createAnswers({ calls, clock: engine.clock, redactor, signal })
-  const host: ScriptHost = {
-    log: (stream, data) => printed[stream].write(new TextEncoder().encode(data)),
-    call: answers.call,
-    drop: answers.drop,
-    idle: () => {},
-  }
+  const printed = createConsole(redactor, journal, journal.stored(0))
+  const quiet = AbortSignal.any([signal, detach])
+  const answers = connect(run, engine, { stop: signal, quiet, resolve: resolver.resolve, fail })
   const options = {
     command: engine.sandboxCommand,
     limits: engine.limits,
-    signal,
+    signal: quiet,
     onCrash: (stderr: string) =>
       engine.log.error('sandbox broke', { run: context.runID, stderr: redactor.text(stderr) }),
   }
-  await journal.started()
-  const outcome = await resolver
-    .prepare(pipeline.source)
-    .then(() => runScript(options, { ...pipeline, context, seed: newSeed(), now: engine.clock.now() }, host))
-    .catch(fail)
+  const begin = async () => {
+    await journal.started()
+    await resolver.prepare(pipeline.source)
+    return await runAgain(run, options, answers, printed)
+  }
+  const outcome = await Promise.race([begin().catch(fail), whenFired(detach)])
+  if (detach.aborted && !signal.aborted) return undefined
   if (outcome?.kind !== 'done') failing.abort()
   await answers.settled()
-  await printed.stdout.end()
-  await printed.stderr.end()
+  await printed.end()
   return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: engine.log })
 }
 
-/** 128 bits, as hexadecimal digits. */
-function newSeed(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex')
+/** Runs the script; from its beginning again, a few times, when something outside has killed its process. */
+async function runAgain(
+  { context, pipeline, request, past }: Execution,
+  options: SandboxOptions,
+  answers: Answers,
+  printed: Console,
+): Promise<Outcome> {
+  const host: ScriptHost = { log: printed.write, call: answers.call, drop: answers.drop, idle: answers.idle }
+  const script = { ...pipeline, context, request, seed: past.seed, now: past.clock }
+  for (let restarts = 0; ; restarts++) {
+    const outcome = await runScript(options, script, host)
+    if (outcome.kind !== 'killed' || restarts === MAX_RESTARTS) return outcome
+    answers.restart()
+    printed.restart()
+  }
 }
 
-function createConsole({ redactor, journal }: Execution) {
-  const output = (stream: 'stdout' | 'stderr') =>
-    createOutput(redactor.stream(), (data) => journal.log({ stream, data }))
-  return { stdout: output('stdout'), stderr: output('stderr') }
+interface Ways {
+  /** Ends what goes on. */
+  stop: AbortSignal
+  /** Nothing is recorded or answered any more. */
+  quiet: AbortSignal
+  resolve(value: unknown): Promise<unknown>
+  fail(error: unknown): void
+}
+
+/** What the script asks for, and who does it. */
+function connect(run: Execution, engine: Engine, { stop, quiet, resolve, fail }: Ways): Answers {
+  const { context, journal, past, redactor, driver } = run
+  const { clock, db } = engine
+  const runId = context.runID
+  const calls = createHostCalls({
+    runId,
+    driver,
+    journal,
+    redactor,
+    clock,
+    limiter: createLimiter(TASKS_AT_ONCE),
+    firstNumber: past.firstNumber,
+    begun: past.tasks,
+    readTail: (task) => readTail(db, runId, task, MAX_RESULT_BYTES),
+    signal: stop,
+    resolve,
+    fail,
+  })
+  return createAnswers({
+    calls,
+    clock,
+    redactor,
+    recorded: past.answers,
+    earlier: past.earlier,
+    salt: past.seed,
+    read: (answer) => readAnswer(db, runId, answer),
+    record: journal.answered,
+    signal: quiet,
+    stop,
+    fail,
+  })
+}
+
+async function whenFired(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** A run has one message, so the next step is in it too. */
@@ -125,6 +188,9 @@ function conclude({ run, stop, failure, outcome, log }: Conclusion): RunEnd {
     return { status: 'stopped', message: redactor.text(message) }
   }
   if (failure instanceof Fault) return { status: 'failed', message: redactor.text(faultText(failure)) }
+  if (failure === undefined && outcome?.kind === 'killed') {
+    return { status: 'failed', message: `the script's process was killed ${MAX_RESTARTS + 1} times` }
+  }
   if (failure === undefined && outcome?.kind === 'failed') {
     return { status: 'failed', message: redactor.text(errorText(pipeline.filename, outcome.error)) }
   }

@@ -4,6 +4,7 @@ import type { HostCalls } from './calls.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
+import type { TaskRow } from './records.ts'
 import { createSandboxCalls } from './sandboxes.ts'
 import { createTaskCalls } from './tasks.ts'
 import { createTimerCalls } from './timers.ts'
@@ -18,6 +19,10 @@ export interface HostOptions {
   limiter: Limiter
   /** Added to a call's number, it is the number of the task or sandbox that the call begins. */
   firstNumber: number
+  /** Tasks that were begun before, by a server that has died since. */
+  begun: ReadonlyMap<number, TaskRow>
+  /** The last of what the log has of such a task. */
+  readTail(task: { number: number; stream: 'stdout' | 'stderr' }): string
   /** Ends all that goes on. */
   signal: AbortSignal
   /** Turns `secret:` references into values, which the redactor then knows. */

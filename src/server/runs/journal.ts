@@ -1,14 +1,14 @@
-import { and, asc, eq, inArray, max } from 'drizzle-orm'
-import type { NumberedEvent, RunEvent, RunStatus, TaskStatus } from '../../contract/events.ts'
+import { and, eq, inArray, max } from 'drizzle-orm'
+import type { RunEvent, TaskStatus } from '../../contract/events.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../db/open.ts'
-import { runEvents, runs, runTasks } from '../db/schema.ts'
+import { runEvents, runs } from '../db/schema.ts'
+import { runAnswers } from '../db/schema-journal.ts'
+import type { Offsets } from './drivers/driver.ts'
+import * as rows from './journal-rows.ts'
+import type { RecordedAnswer } from './past.ts'
+import type { Mark, NewAnswer, NewRun, NewScript, RunEnd, Write } from './journal-rows.ts'
 
-type NewRun = Pick<
-  typeof runs.$inferInsert,
-  'id' | 'tenantId' | 'pipelineId' | 'pipelineName' | 'triggeredBy' | 'args' | 'task'
->
-type Write = Parameters<Parameters<Db['transaction']>[0]>[0]
 /** What changes with the events, at this instant. */
 type Change = (tx: Write, at: number) => void
 
@@ -26,205 +26,312 @@ const END_RETRIES_MS = [100, 500, 2000]
  */
 export interface Journal {
   /** Records a run as queued. */
-  create(run: NewRun): Promise<RunJournal>
+  create(run: NewRun, script: NewScript): Promise<RunJournal>
+  /** Goes on with a run that is recorded as going on and that nobody here runs. */
+  takeUp(runId: string): RunJournal
+  /** The same for one that has ended: it is queued again. */
+  resume(runId: string): Promise<RunJournal>
   /** Resolves at the run's next event; undefined when no further event can come. */
   next(runId: string): Promise<void> | undefined
-  /** The runs that are recorded as going on and that nobody here runs. */
+  /** Those that were running come first. */
   leftBehind(): Promise<string[]>
   /** Ends such a run. @returns false when it goes on here. */
   endLeftBehind(runId: string, end: RunEnd): Promise<boolean>
 }
 
-export interface RunEnd {
-  status: 'success' | 'failed' | 'stopped'
-  message: string | undefined
-  /** How often each secret was hidden, and where; unknown for a run whose server died. */
-  redactions?: { secret: string; in: string; hits: number }[]
-}
-
 /** Writes of one run happen in the order of the calls. Every text given has been through the run's redactor. */
 export interface RunJournal {
+  /** 1, and one more each time that the run is resumed. */
+  readonly attempt: number
   started(): Promise<void>
-  taskStarted(task: { number: number; name: string }): Promise<void>
+  /** Also of one that is run again from its beginning. @returns when, as it is recorded */
+  taskStarted(task: { number: number; name: string }): Promise<number>
+  /** @returns when, as it is recorded */
   taskEnded(task: {
     number: number
     name: string
     status: TaskStatus
     code: number | undefined
-  }): Promise<void>
+  }): Promise<number>
   /**
    * Stored in a moment, and before anything that is written later; at once where much is waiting. What could not
    * be stored is kept, and tried again with whatever is written next, whose caller gets the error.
+   * @param mark stored with the entries, all or nothing.
    */
-  log(entry: LogEntry): Promise<void>
+  log(entries: readonly LogEntry[], mark?: Mark): Promise<void>
+  /** The bytes of the last marks that are stored. @param number the task's, 0 for the script */
+  stored(number: number): Offsets
+  /** Stored when this returns, with all that was written before. */
+  answered(answer: NewAnswer): RecordedAnswer
+  /** It is to end, for this reason, whatever becomes of this server. */
+  stopping(reason: string): void
   /**
    * The run's last word, and the end of tasks that are still recorded as running. Nothing can be written after
    * it, and nobody waits for more, also where it could not be recorded.
    * @throws when that was tried several times.
    */
   finish(end: RunEnd): Promise<void>
+  /** Leaves the run to the next server: stores what waits. What is written from then on waits for ever. */
+  detach(): void
 }
+
+export type { NewAnswer, RunEnd } from './journal-rows.ts'
 
 export interface LogEntry {
   task?: string
+  number?: number
   stream: 'stdout' | 'stderr'
   data: string
 }
 
 interface Live {
+  runId: string
+  attempt: number
   lastId: number
+  lastAnswer: number
   /** Output that is not stored yet, and its length. */
   pending: LogEntry[]
   pendingLength: number
+  /** By task and stream, what is stored once the output is. */
+  marks: Map<string, Mark>
+  stored: Map<number, Offsets>
   /** Set while output waits. */
   timer: ReturnType<typeof setTimeout> | undefined
   /** Whether it waits because it could not be stored. */
   isStuck: boolean
+  isDetached: boolean
   changed: PromiseWithResolvers<void>
 }
 
 export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal {
   const live = new Map<string, Live>()
 
-  function open(runId: string, lastId: number): void {
-    const changed = Promise.withResolvers<void>()
-    live.set(runId, { lastId, pending: [], pendingLength: 0, timer: undefined, isStuck: false, changed })
+  function open(runId: string, from: Pick<Live, 'attempt' | 'lastId' | 'lastAnswer'>): Live {
+    const run: Live = {
+      ...from,
+      runId,
+      pending: [],
+      pendingLength: 0,
+      marks: new Map(),
+      stored: new Map(),
+      timer: undefined,
+      isStuck: false,
+      isDetached: false,
+      changed: Promise.withResolvers<void>(),
+    }
+    live.set(runId, run)
+    return run
   }
 
-  function close(runId: string): void {
-    const run = live.get(runId)
-    clearTimeout(run?.timer)
-    live.delete(runId)
-    run?.changed.resolve()
+  function openRecorded(runId: string): Live {
+    const [row] = db.select({ attempt: runs.attempt }).from(runs).where(eq(runs.id, runId)).all()
+    const [event] = db
+      .select({ id: max(runEvents.id) })
+      .from(runEvents)
+      .where(eq(runEvents.runId, runId))
+      .all()
+    const attempt = row?.attempt ?? 1
+    const [answer] = db
+      .select({ seq: max(runAnswers.seq) })
+      .from(runAnswers)
+      .where(and(eq(runAnswers.runId, runId), eq(runAnswers.attempt, attempt)))
+      .all()
+    const run = open(runId, { attempt, lastId: event?.id ?? 0, lastAnswer: answer?.seq ?? 0 })
+    for (const { number, ...bytes } of rows.storedMarks(db, runId)) run.stored.set(number, bytes)
+    return run
+  }
+
+  function close(run: Live): void {
+    clearTimeout(run.timer)
+    if (live.get(run.runId) === run) live.delete(run.runId)
+    run.changed.resolve()
   }
 
   /** What waits to be stored, then `events`: all of it or nothing. An ID that was not stored is not used up. */
-  async function write(runId: string, events: RunEvent[], change?: Change): Promise<void> {
-    const run = live.get(runId)
-    if (!run) throw new Error(`run ${runId} has ended`)
+  function write(run: Live, events: RunEvent[], change?: Change): number {
+    if (live.get(run.runId) !== run) throw new Error(`run ${run.runId} has ended`)
     const all = [...run.pending.map((data): RunEvent => ({ type: 'log', data })), ...events]
     const at = clock.now()
     db.transaction(
       (tx) => {
+        for (const mark of run.marks.values()) rows.storeMark(tx, run.runId, mark)
         change?.(tx, at)
-        insertEvents(tx, runId, number(all, run.lastId), at)
+        rows.insertEvents(
+          tx,
+          run.runId,
+          all.map((event, index) => ({ ...event, id: run.lastId + 1 + index })),
+          at,
+        )
       },
       { behavior: 'immediate' },
     )
+    for (const mark of run.marks.values()) remember(run, mark)
     forget(run)
     run.lastId += all.length
     run.changed.resolve()
     run.changed = Promise.withResolvers()
+    return at
   }
 
-  async function log(runId: string, entry: LogEntry): Promise<void> {
-    const run = live.get(runId)
-    if (!run) throw new Error(`run ${runId} has ended`)
-    run.pending.push(entry)
-    run.pendingLength += entry.data.length
-    if (run.isStuck || run.pendingLength >= BATCH_LENGTH) return await write(runId, [])
+  /** Who is left to the next server waits, and finds out nothing. */
+  async function attempt<T>(run: Live, act: () => T | Promise<T>): Promise<T> {
+    if (run.isDetached) return await new Promise<never>(() => {})
+    return await act()
+  }
+
+  function log(run: Live, entries: readonly LogEntry[], mark?: Mark): void {
+    if (live.get(run.runId) !== run) throw new Error(`run ${run.runId} has ended`)
+    run.pending.push(...entries)
+    for (const entry of entries) run.pendingLength += entry.data.length
+    if (mark) run.marks.set(`${mark.number} ${mark.stream}`, mark)
+    if (run.isStuck || run.pendingLength >= BATCH_LENGTH) return void write(run, [])
     // The system's timer, not the clock: this is about the disk, and no time that anybody sees.
-    run.timer ??= setTimeout(() => void write(runId, []).catch(() => (run.isStuck = true)), BATCH_MS)
+    run.timer ??= setTimeout(() => {
+      try {
+        write(run, [])
+      } catch {
+        run.isStuck = true
+      }
+    }, BATCH_MS)
   }
 
-  async function create(run: NewRun): Promise<RunJournal> {
-    open(run.id, 0)
+  async function create(run: NewRun, script: NewScript): Promise<RunJournal> {
+    const made = open(run.id, { attempt: 1, lastId: 0, lastAnswer: 0 })
+    return begin(made, (tx, at) => rows.insertRun(tx, run, script, at))
+  }
+
+  async function resume(runId: string): Promise<RunJournal> {
+    const run = openRecorded(runId)
+    run.attempt += 1
+    run.lastAnswer = 0
+    run.stored.delete(0)
+    return begin(run, (tx) => rows.resumeRun(tx, runId))
+  }
+
+  function begin(run: Live, change: Change): RunJournal {
     try {
-      await write(run.id, [runStatusEvent('queued')], (tx, at) =>
-        tx
-          .insert(runs)
-          .values({ ...run, status: 'queued', createdAt: at })
-          .run(),
-      )
+      write(run, [rows.runStatusEvent('queued', run.attempt)], change)
     } catch (error) {
-      close(run.id)
+      close(run)
       throw error
     }
-    return forRun(run.id)
+    return forRun(run)
   }
 
-  function forRun(runId: string): RunJournal {
+  function forRun(run: Live): RunJournal {
+    const { runId } = run
+    const guarded = <T>(act: () => T | Promise<T>) => attempt(run, act)
     return {
+      attempt: run.attempt,
       started: () =>
-        write(runId, [runStatusEvent('running')], (tx, startedAt) =>
-          tx.update(runs).set({ status: 'running', startedAt }).where(eq(runs.id, runId)).run(),
+        guarded(
+          () =>
+            void write(run, [rows.runStatusEvent('running', run.attempt)], (tx, at) =>
+              rows.startRun(tx, runId, at),
+            ),
         ),
-      taskStarted: ({ number, name }) =>
-        write(runId, [{ type: 'task', data: { name, status: 'running' } }], (tx, startedAt) =>
-          tx.insert(runTasks).values({ runId, number, name, status: 'running', startedAt }).run(),
+      taskStarted: (task) =>
+        guarded(() => {
+          for (const stream of ['stdout', 'stderr']) run.marks.delete(`${task.number} ${stream}`)
+          run.stored.delete(task.number)
+          return write(run, [rows.taskEvent(task, 'running')], (tx, startedAt) =>
+            rows.startTask(tx, { ...task, runId, attempt: run.attempt, startedAt }),
+          )
+        }),
+      taskEnded: ({ status, code, ...task }) =>
+        guarded(() =>
+          write(run, [rows.taskEvent(task, status, code)], (tx, endedAt) =>
+            rows.endTask(tx, { runId, number: task.number }, { status, code: code ?? null, endedAt }),
+          ),
         ),
-      taskEnded: ({ number, name, status, code }) =>
-        write(runId, [taskEvent(name, status, code)], (tx, endedAt) =>
+      log: (entries, mark) => guarded(() => log(run, entries, mark)),
+      stored: (number) => run.stored.get(number) ?? { stdout: 0, stderr: 0 },
+      answered: (answer) => {
+        const seq = run.lastAnswer + 1
+        write(run, [], (tx) =>
           tx
-            .update(runTasks)
-            .set({ status, code: code ?? null, endedAt })
-            .where(and(eq(runTasks.runId, runId), eq(runTasks.number, number)))
+            .insert(runAnswers)
+            .values({ ...answer, runId, attempt: run.attempt, seq })
             .run(),
-        ),
-      log: (entry) => log(runId, entry),
-      finish: (end) => finish(runId, end),
+        )
+        run.lastAnswer = seq
+        const { json: _, ...recorded } = answer
+        return { ...recorded, attempt: run.attempt, seq }
+      },
+      stopping: (stopReason) =>
+        void write(run, [], (tx) => tx.update(runs).set({ stopReason }).where(eq(runs.id, runId)).run()),
+      finish: (end) => guarded(() => finish(run, end)),
+      detach: () => {
+        try {
+          write(run, [])
+        } catch {
+          // Then the next server hears it again.
+        }
+        run.isDetached = true
+        close(run)
+      },
     }
   }
 
-  async function finish(runId: string, end: RunEnd): Promise<void> {
+  async function finish(run: Live, end: RunEnd): Promise<void> {
     try {
       for (const wait of END_RETRIES_MS) {
         try {
-          return await recordEnd(runId, end)
+          return recordEnd(run, end)
         } catch {
           await clock.sleep(wait)
         }
         // Where there is no room for both, the end matters more than the last of the output.
-        const run = live.get(runId)
-        if (run) forget(run)
+        forget(run)
       }
-      await recordEnd(runId, end)
+      recordEnd(run, end)
     } finally {
-      close(runId)
+      close(run)
     }
   }
 
-  async function recordEnd(runId: string, { status, message, redactions = [] }: RunEnd): Promise<void> {
-    const open = await runningTasks(runId)
-    const events = open.map(({ name }) => taskEvent(name, 'abort', undefined))
-    await write(runId, [...events, ...endEvents(runId, status, message)], (tx, endedAt) => {
-      const isOpen = and(eq(runTasks.runId, runId), eq(runTasks.status, 'running'))
-      tx.update(runTasks).set({ status: 'abort', endedAt }).where(isOpen).run()
-      tx.update(runs)
-        .set({ status, message: message ?? null, redactions, endedAt })
-        .where(eq(runs.id, runId))
-        .run()
-    })
+  function recordEnd(run: Live, end: RunEnd): void {
+    const events = rows.openTasks(db, run.runId).map((task) => rows.taskEvent(task, 'abort'))
+    const last = [rows.runStatusEvent(end.status, run.attempt), rows.exitEvent(run.runId, end)]
+    write(run, [...events, ...last], (tx, endedAt) => rows.endRun(tx, run.runId, end, endedAt))
   }
 
   async function leftBehind(): Promise<string[]> {
-    const rows = await db
-      .select({ id: runs.id })
+    const found = await db
+      .select({ id: runs.id, status: runs.status })
       .from(runs)
       .where(inArray(runs.status, ['queued', 'running']))
-    return rows.map(({ id }) => id).filter((id) => !live.has(id))
+    return found
+      .filter(({ id }) => !live.has(id))
+      .toSorted(
+        (a, b) => Number(a.status === 'queued') - Number(b.status === 'queued') || compare(a.id, b.id),
+      )
+      .map(({ id }) => id)
   }
 
   async function endLeftBehind(runId: string, end: RunEnd): Promise<boolean> {
-    const [last] = await db
-      .select({ id: max(runEvents.id) })
-      .from(runEvents)
-      .where(eq(runEvents.runId, runId))
     if (live.has(runId)) return false
-    open(runId, last?.id ?? 0)
-    await finish(runId, end)
+    await finish(openRecorded(runId), end)
     return true
   }
 
-  async function runningTasks(runId: string): Promise<{ name: string }[]> {
-    return await db
-      .select({ name: runTasks.name })
-      .from(runTasks)
-      .where(and(eq(runTasks.runId, runId), eq(runTasks.status, 'running')))
-      .orderBy(asc(runTasks.number))
+  return {
+    create,
+    takeUp: (runId) => forRun(openRecorded(runId)),
+    resume,
+    next: (runId) => live.get(runId)?.changed.promise,
+    leftBehind,
+    endLeftBehind,
   }
+}
 
-  return { create, next: (runId) => live.get(runId)?.changed.promise, leftBehind, endLeftBehind }
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b)
+}
+
+function remember(run: Live, { number, stream, bytes }: Mark): void {
+  const known = run.stored.get(number) ?? { stdout: 0, stderr: 0 }
+  run.stored.set(number, { ...known, [stream]: bytes })
 }
 
 function forget(run: Live): void {
@@ -233,27 +340,5 @@ function forget(run: Live): void {
   run.isStuck = false
   run.pending = []
   run.pendingLength = 0
-}
-
-function runStatusEvent(status: RunStatus): RunEvent {
-  return { type: 'run', data: { status } }
-}
-
-function taskEvent(name: string, status: TaskStatus, code: number | undefined): RunEvent {
-  return { type: 'task', data: code === undefined ? { name, status } : { name, status, code } }
-}
-
-function endEvents(runId: string, status: RunStatus, message: string | undefined): RunEvent[] {
-  const code = status === 'success' ? 0 : 1
-  const exit = message === undefined ? { code, run_id: runId } : { code, run_id: runId, message }
-  return [runStatusEvent(status), { type: 'exit', data: exit }]
-}
-
-function number(events: RunEvent[], lastId: number): NumberedEvent[] {
-  return events.map((event, index) => ({ ...event, id: lastId + 1 + index }))
-}
-
-function insertEvents(tx: Write, runId: string, events: NumberedEvent[], at: number): void {
-  const rows = events.map(({ id, type, data }) => ({ runId, id, type, data: JSON.stringify(data), at }))
-  if (rows.length > 0) tx.insert(runEvents).values(rows).run()
+  run.marks.clear()
 }

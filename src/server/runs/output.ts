@@ -1,7 +1,7 @@
 import type { RedactingStream } from '../../redact/stream.ts'
 
 /** A script is given at most this much of a task's output, its end. */
-const MAX_RESULT_BYTES = 1024 * 1024
+export const MAX_RESULT_BYTES = 1024 * 1024
 /** One log event holds at most this many UTF-16 units. */
 const MAX_PIECE_LENGTH = 32 * 1024
 
@@ -11,33 +11,78 @@ export interface Output {
   write: (chunk: Uint8Array) => Promise<void>
   end(): Promise<void>
   /** The end of all that was written, redacted; `truncated` when there was more before it. */
-  tail(): { text: string; truncated: boolean }
+  tail(): Tail
+}
+
+export interface Tail {
+  text: string
+  truncated: boolean
+}
+
+/** The last of a text, as much as a script is given. */
+export function tailOf(text: string): Tail {
+  const kept = createTail(MAX_RESULT_BYTES)
+  kept.add(new TextEncoder().encode(text))
+  return kept.read()
+}
+
+/** Where an earlier server has left off. */
+export interface Before {
+  /** Bytes, before redaction, that are stored. */
+  bytes: number
+  /** The end of what they became. */
+  tail: string
 }
 
 /**
  * @param redacting the stream's own; nothing of it is shared with another stream.
- * @param store takes a piece of redacted text; no character is split over two pieces.
+ * @param store takes pieces of redacted text, and how many bytes of the stream, from its very beginning and
+ * before redaction, have come to rest with them. No character is split over two pieces.
  */
-export function createOutput(redacting: RedactingStream, store: (text: string) => Promise<void>): Output {
+export function createOutput(
+  redacting: RedactingStream,
+  store: (pieces: string[], bytes: number) => Promise<void>,
+  before: Before = { bytes: 0, tail: '' },
+): Output {
   // Bytes that are no UTF-8 become U+FFFD; a byte order mark stays, as it is output like any other.
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   const kept = createTail(MAX_RESULT_BYTES)
+  kept.add(new TextEncoder().encode(before.tail))
+  let taken = before.bytes
+  /** The beginning of a character whose end has not come yet. */
+  let half: Uint8Array = new Uint8Array(0)
 
   async function emit(redacted: readonly Uint8Array[], last: boolean): Promise<void> {
-    let text = ''
-    for (const bytes of redacted) {
-      kept.add(bytes)
-      text += decoder.decode(bytes, { stream: true })
-    }
-    if (last) text += decoder.decode()
-    for (const piece of pieces(text)) await store(piece)
+    for (const bytes of redacted) kept.add(bytes)
+    const all = redacted.length === 1 && half.length === 0 ? redacted[0] : Buffer.concat([half, ...redacted])
+    const whole = all === undefined ? new Uint8Array(0) : all
+    const end = last ? whole.length : wholeCharacters(whole)
+    const text = decoder.decode(whole.subarray(0, end))
+    half = whole.slice(end)
+    // What is half a character is not part of a mark, so it counts as it came.
+    await store([...pieces(text)], taken - (last ? 0 : redacting.held() + half.length))
   }
 
   return {
-    write: (chunk) => emit(redacting.push(chunk), false),
+    write: (chunk) => {
+      taken += chunk.length
+      return emit(redacting.push(chunk), false)
+    },
     end: () => emit(redacting.end(), true),
     tail: kept.read,
   }
+}
+
+/** How many bytes there are before a character that is not all there (RFC 3629). */
+function wholeCharacters(bytes: Uint8Array): number {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back] ?? 0
+    // A continuation: the character's first byte is further ahead.
+    if ((byte & 0xc0) === 0x80) continue
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+    return length > back ? bytes.length - back : bytes.length
+  }
+  return bytes.length
 }
 
 function* pieces(text: string): Generator<string> {
@@ -72,7 +117,7 @@ function createTail(most: number) {
     length = rest.length
   }
 
-  function read(): { text: string; truncated: boolean } {
+  function read(): Tail {
     compact()
     return { text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(chunks[0]), truncated }
   }

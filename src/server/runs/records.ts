@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, lt, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, lt, max, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../contract/events.ts'
 import type { Db } from '../db/open.ts'
@@ -27,6 +27,21 @@ export async function findRun(db: Db, tenantId: string, id: string): Promise<Run
     .from(runs)
     .where(and(eq(runs.tenantId, tenantId), eq(runs.id, id)))
   return row
+}
+
+/** Whosever it is: for the server itself. */
+export async function findAnyRun(db: Db, id: string): Promise<RunRow | undefined> {
+  const [row] = await db.select().from(runs).where(eq(runs.id, id))
+  return row
+}
+
+/** The number of a run's last event. */
+export async function lastEvent(db: Db, runId: string): Promise<number> {
+  const [row] = await db
+    .select({ id: max(runEvents.id) })
+    .from(runEvents)
+    .where(eq(runEvents.runId, runId))
+  return row?.id ?? 0
 }
 
 export async function findRecord(db: Db, tenantId: string, id: string): Promise<RunRecord | undefined> {

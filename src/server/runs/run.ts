@@ -4,27 +4,25 @@
  * Refuses: to store, return or show a byte of output that has not been through the run's redactor; to hand a
  * secret to anything but the environment of a task that asked for it by name.
  */
-import { eq } from 'drizzle-orm'
 import { isFinal, type NumberedEvent } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { createRedactor } from '../../redact/redactor.ts'
-import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
-import { tenants } from '../db/schema.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
 import { execute, type Execution } from './execute.ts'
-import { redactHandedIn } from './handed-in.ts'
-import { createJournal, type RunEnd } from './journal.ts'
+import { forgetHandedIn } from './handed-in.ts'
+import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
-import { capLog } from './log-cap.ts'
+import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import {
+  findAnyRun,
   findRecord,
   findRun,
+  lastEvent,
   listRuns,
   readEvents,
   readLog,
@@ -35,14 +33,7 @@ import {
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 
-export interface StartRun {
-  tenantId: string
-  pipeline: { id: string; name: string; filename: string; source: string; driver: string }
-  args: string[]
-  task: string | undefined
-  /** The caller, as records show it. */
-  triggeredBy: string
-}
+export type StartRun = RunRequest
 
 export interface Runs {
   /**
@@ -67,11 +58,17 @@ export interface Runs {
    * run or it has ended.
    */
   stop(tenantId: string, id: string, reason: string): Promise<boolean>
+  /**
+   * Runs a failed or stopped run again, in the place and with the source that it had: answers that were good are
+   * given to the script again, all else is done anew, and its events go on. Returns once it is queued.
+   * @throws Fault `not_found`, `conflict` when it goes on or has succeeded, and as `start` does.
+   */
+  resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
   /** @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret. */
   check(source: string, filename: string): Promise<void>
   /** @throws Fault `usage` for a driver that this server does not have; what its `ready` throws. */
   checkDriver(name: string, signal: AbortSignal): Promise<void>
-  /** Stops all runs, records them, and waits for their end. */
+  /** Leaves all runs to the next server on this data: their tasks go on where their driver can do that. */
   close(): Promise<void>
 }
 
@@ -83,10 +80,6 @@ export interface RunsOptions {
   log: Log
   /** What starts this program as a sandbox child: `runSandboxChild`. No relative paths: it starts in `/`. */
   sandboxCommand: readonly string[]
-  /** Beside the native one. */
-  drivers?: readonly Driver[]
-  /** Names of those on which anything is run; undefined: all. */
-  allowed?: readonly string[]
   limits?: Partial<SandboxLimits>
   /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
   tasksCommand?: readonly string[] | undefined
@@ -94,6 +87,10 @@ export interface RunsOptions {
   tasksWaitMs?: number | undefined
   /** Between TERM and KILL. */
   graceMs?: number
+  /** Beside the native one. */
+  drivers?: readonly Driver[]
+  /** Names of those on which anything is run; undefined: all. */
+  allowed?: readonly string[]
   /** Runs that go at once; the others stay queued. */
   runsAtOnce?: number
   /** Runs of one tenant that may wait for their turn. */
@@ -110,10 +107,11 @@ const MAX_LOG_BYTES = 256 * 1024 * 1024
 interface LiveRun {
   tenantId: string
   stop: AbortController
+  journal: RunJournal
   done: Promise<void>
 }
 
-/** Also ends the runs that a dead server left behind, before anything new begins. */
+/** Also takes up the runs that the server before left behind, before anything new begins. */
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
@@ -131,83 +129,98 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const checking = createLimiter(CHECKS_AT_ONCE)
   const live = new Map<string, LiveRun>()
   const starting = new Set<Promise<unknown>>()
+  const resuming = new Set<string>()
   const closing = new AbortController()
 
   const waiting = createPlaces(options.waitingRuns ?? MAX_WAITING)
 
-  for (const id of await journal.leftBehind()) {
-    for (const driver of drivers.values()) await cleanUp(driver, id)
-    const message = 'the server stopped while this run was going on'
-    await journal.endLeftBehind(id, { status: 'failed', message })
-    log.warn('run left behind by a dead server', { run: id })
-  }
-
-  function driverOf(name: string): Driver {
-    const driver = drivers.get(name)
-    if (driver === undefined) throw new Fault('usage', `there is no driver "${name}"`)
-    if (options.allowed?.includes(name) ?? true) return driver
-    throw new Fault('usage', `this server runs nothing on the driver "${name}"`, {
-      hint: `choose another one: ${options.allowed?.join(', ')}`,
-    })
-  }
+  // What the others have left is still removed.
+  const usable = new Map([...drivers].filter(([name]) => options.allowed?.includes(name) ?? true))
+  const prepare = createPrepare({
+    ...options,
+    journal,
+    drivers: usable,
+    maxLogBytes: options.maxLogBytes ?? MAX_LOG_BYTES,
+  })
 
   async function start(request: StartRun): Promise<{ runId: string }> {
+    const run = await admit(request.tenantId, () => prepare.create(request))
+    return { runId: run.context.runID }
+  }
+
+  async function resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }> {
+    const row = await findRun(db, tenantId, id)
+    if (!row) throw new Fault('not_found', `there is no run ${id}`)
+    if (row.status === 'success') throw new Fault('conflict', 'the run has succeeded')
+    if (live.has(id) || !isFinal(row.status)) throw new Fault('conflict', `the run goes on (${row.status})`)
+    if (resuming.has(id)) throw new Fault('conflict', 'the run is being resumed')
+    resuming.add(id)
+    try {
+      const lastEventId = await lastEvent(db, id)
+      const run = await admit(tenantId, () => prepare.resume(row))
+      return { attempt: run.journal.attempt, lastEventId }
+    } finally {
+      resuming.delete(id)
+    }
+  }
+
+  /** Lets a run begin, or wait for its turn. */
+  async function admit(tenantId: string, make: () => Promise<Execution>): Promise<Execution> {
     if (closing.signal.aborted) throw new Fault('conflict', 'the server is shutting down')
-    const leave = waiting.take(request.tenantId)
+    const leave = waiting.take(tenantId)
     if (!leave) {
       throw new Fault('conflict', `${waiting.most} runs are waiting for their turn already`, {
         hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
       })
     }
-    const begun = begin(request, leave)
-    starting.add(begun)
+    const made = make()
+    starting.add(made)
     try {
-      return await begun
+      const run = await made
+      launch(run, leave)
+      return run
     } catch (error) {
       leave()
       throw error
     } finally {
-      starting.delete(begun)
+      starting.delete(made)
     }
   }
 
   /** @param leave gives up the run's place among those that wait. */
-  async function begin(request: StartRun, leave: () => void): Promise<{ runId: string }> {
-    const { tenantId, pipeline, triggeredBy } = request
-    const driver = driverOf(pipeline.driver)
-    const runId = newId('run')
-    const redactor = createRedactor(pipeline.name)
-    const shown = await redactHandedIn(
-      request.task === undefined ? request.args : [...request.args, request.task],
-      redactor,
-      { vault, tenantId, pipelineId: pipeline.id, log },
-    )
-    const row = {
-      id: runId,
-      tenantId,
-      pipelineId: pipeline.id,
-      pipelineName: pipeline.name,
-      triggeredBy,
-      args: shown.slice(0, request.args.length),
-      task: shown[request.args.length] ?? null,
-    }
-    const context = {
-      runID: runId,
-      pipelineID: pipeline.id,
-      pipeline: pipeline.name,
-      driver: driver.name,
-      triggeredBy,
-      args: request.args,
-      task: request.task ?? null,
-      tenant: await slugOf(tenantId),
-    }
-    const record = capLog(await journal.create(row), options.maxLogBytes ?? MAX_LOG_BYTES)
+  function launch(run: Execution, leave: () => void): void {
+    const runId = run.context.runID
     const stop = new AbortController()
-    const run = { tenantId, pipeline, context, journal: record, redactor, driver }
     const done = toEnd(run, stop.signal, leave)
-    live.set(runId, { tenantId, stop, done })
+    live.set(runId, { tenantId: run.tenantId, stop, journal: run.journal, done })
     void done.finally(() => live.delete(runId))
-    return { runId }
+  }
+
+  /** Goes on with what the server before has left. */
+  async function takeUpAll(): Promise<void> {
+    const left = await journal.leftBehind()
+    for (const driver of drivers.values()) await driver.sweep(new Set(left))
+    for (const id of left) await takeUp(id)
+  }
+
+  async function takeUp(id: string): Promise<void> {
+    const row = await findAnyRun(db, id)
+    if (!row) return
+    if (row.stopReason !== null) return await endLeft(id, { status: 'stopped', message: row.stopReason })
+    try {
+      launch(await prepare.takeUp(row), waiting.take(row.tenantId) ?? (() => {}))
+      log.info('run taken up', { run: id })
+    } catch (error) {
+      log.warn('a run could not be taken up', { run: id })
+      const why = error instanceof Fault ? `: ${error.message}` : ''
+      const message = `the server stopped while this run was going on, and it cannot be taken up${why}`
+      await endLeft(id, { status: 'failed', message })
+    }
+  }
+
+  async function endLeft(id: string, end: RunEnd): Promise<void> {
+    for (const driver of drivers.values()) await cleanUp(driver, id)
+    await journal.endLeftBehind(id, end)
   }
 
   /** Never rejects: whatever happens, the run is recorded as ended, as far as anything can be recorded. */
@@ -215,20 +228,23 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const runId = run.context.runID
     const work = () => {
       leave()
-      return execute(run, { ...options, limits }, stop)
+      return execute(run, { ...options, limits }, { stop, detach: closing.signal })
     }
     const end = await running
-      .run(work, stop)
+      .run(work, AbortSignal.any([stop, closing.signal]))
       .finally(leave)
-      .catch((error: unknown): RunEnd => {
+      .catch((error: unknown): RunEnd | undefined => {
+        if (closing.signal.aborted && !stop.aborted) return undefined
         if (stop.aborted)
           return { status: 'stopped', message: error instanceof Fault ? error.message : 'stopped' }
         log.error('run broke', { run: runId, error: run.redactor.text(String(error)) })
         return { status: 'failed', message: 'the server could not go on with this run' }
       })
+    if (!end) return
     await cleanUp(run.driver, runId)
     try {
       await run.journal.finish({ ...end, redactions: run.redactor.report() })
+      if (end.status === 'success') await forgetHandedIn({ vault, tenantId: run.tenantId, runId })
       log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: end.status })
     } catch (error) {
       log.error('the end of a run could not be recorded', {
@@ -240,11 +256,6 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
 
   async function cleanUp(driver: Driver, runId: string): Promise<void> {
     await driver.cleanUp(runId).catch(() => log.warn('a run left files behind', { run: runId }))
-  }
-
-  async function slugOf(tenantId: string): Promise<string> {
-    const [tenant] = await db.select({ slug: tenants.slug }).from(tenants).where(eq(tenants.id, tenantId))
-    return tenant?.slug ?? tenantId
   }
 
   async function* events(tenantId: string, id: string, after: number, signal: AbortSignal) {
@@ -259,12 +270,22 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function stop(tenantId: string, id: string, reason: string): Promise<boolean> {
     const run = live.get(id)
     if (run && run.tenantId === tenantId) {
+      noteStop(run, reason)
       run.stop.abort(new Fault('interrupted', reason))
       return true
     }
     const row = await findRun(db, tenantId, id)
     if (!row || isFinal(row.status)) return false
     return await journal.endLeftBehind(id, { status: 'stopped', message: reason })
+  }
+
+  /** So that a server that dies before the run has ended does not go on with it. */
+  function noteStop(run: LiveRun, reason: string): void {
+    try {
+      run.journal.stopping(reason)
+    } catch {
+      // It is stopped all the same, as long as this server lives.
+    }
   }
 
   async function check(source: string, filename: string): Promise<void> {
@@ -275,14 +296,14 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   }
 
   async function close(): Promise<void> {
-    const reason = new Fault('interrupted', 'the server was shut down')
-    closing.abort(reason)
+    closing.abort(new Fault('interrupted', 'the server was shut down'))
     await Promise.allSettled(starting)
-    for (const run of live.values()) run.stop.abort(reason)
+    for (const run of live.values()) if (!run.stop.signal.aborted) run.journal.detach()
     await Promise.all([...live.values()].map((run) => run.done))
     for (const driver of drivers.values()) await driver.close()
   }
 
+  await takeUpAll()
   return {
     start,
     get: (tenantId, id) => findRecord(db, tenantId, id),
@@ -290,8 +311,9 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     events,
     log: (id) => readLog(db, id),
     stop,
+    resume,
     check,
-    checkDriver: async (name, signal) => await driverOf(name).ready?.(signal),
+    checkDriver: async (name, signal) => await driverOf(usable, name).ready?.(signal),
     close,
   }
 }

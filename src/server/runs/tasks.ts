@@ -1,12 +1,12 @@
 import { Fault } from '../../contract/fault.ts'
-import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import type { HostCalls } from './calls.ts'
-import type { Driver, TaskSpec } from './drivers/driver.ts'
+import type { Driver, TaskEnd, TaskSinks, TaskSpec } from './drivers/driver.ts'
 import { resolveEnvironment } from './environment.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
-import { createOutput, type Output } from './output.ts'
+import { type Before, createOutput, type Output, type Tail, tailOf } from './output.ts'
+import type { TaskRow } from './records.ts'
 import { parseExec, parseTaskRequest, type TaskRequest } from './request.ts'
 import { makeVolumes, requireSandbox } from './sandboxes.ts'
 
@@ -31,16 +31,27 @@ export interface TasksOptions {
   driver: Driver
   journal: RunJournal
   redactor: Redactor
-  clock: Clock
   limiter: Limiter
   /** Added to a call's number, it is the task's. */
   firstNumber: number
+  /** Tasks that were begun before, by a server that has died since. */
+  begun: ReadonlyMap<number, TaskRow>
+  /** The last of what the log has of such a task. */
+  readTail(task: { number: number; stream: 'stdout' | 'stderr' }): string
   /** Ends all tasks. */
   signal: AbortSignal
   /** Turns `secret:` references into values, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
   /** Ends the run: a task that cannot be had as asked, or whose output cannot be kept. */
   fail(error: unknown): void
+}
+
+type TaskName = Pick<TaskRow, 'number' | 'name'>
+
+interface Outputs {
+  stdout: Output
+  stderr: Output
+  sinks: TaskSinks
 }
 
 /** A task as asked for, before its secrets are known. */
@@ -53,53 +64,90 @@ interface Asked {
 
 /** `runtime.run` and `sandbox.exec`: they reject for a wrong request, never for how the task ends. */
 export function createTaskCalls(options: TasksOptions): HostCalls {
-  const { runId, driver, journal, redactor, clock, limiter, signal } = options
-  let count = 0
+  const { runId, driver, journal, redactor, limiter, signal } = options
+  let count = options.begun.size
 
   async function run(asked: Asked, call: number): Promise<TaskResult> {
     driver.refuse(asked.spec)
-    if (count >= MAX_TASKS) throw new Fault('usage', `a run has at most ${MAX_TASKS} tasks`)
-    count += 1
+    const number = options.firstNumber + call
+    const known = options.begun.get(number)
+    if (!known && count >= MAX_TASKS) throw new Fault('usage', `a run has at most ${MAX_TASKS} tasks`)
+    if (!known) count += 1
     try {
-      return await begin(asked, options.firstNumber + call)
+      return await begin(asked, number, known)
     } catch (error) {
       options.fail(error)
       throw error
     }
   }
 
-  async function begin(asked: Asked, number: number): Promise<TaskResult> {
+  async function begin(asked: Asked, number: number, known: TaskRow | undefined): Promise<TaskResult> {
+    // Its end was recorded, and only its answer was not.
+    if (known && known.status !== 'running') return resultOf(known)
     await makeVolumes(driver, runId, asked.spec.mounts)
     const env = await resolveEnvironment(asked.env, options.resolve)
     const spec = { ...asked.spec, runId, number, env }
     // After the secrets are known, and once: all events of a task carry the same name.
-    const name = redactor.text(asked.name)
-    return await limiter.run(() => perform(spec, name), signal)
+    const name = known?.name ?? redactor.text(asked.name)
+    return await limiter.run(() => (known ? takeUp(spec, known) : perform(spec, name)), signal)
   }
 
   async function perform(spec: TaskSpec, name: string): Promise<TaskResult> {
     const { number } = spec
-    await journal.taskStarted({ number, name })
-    const startedAt = new Date(clock.now()).toISOString()
-    const output = (stream: 'stdout' | 'stderr'): Output =>
-      createOutput(redactor.stream(name), (data) => journal.log({ task: name, stream, data }))
-    const stdout = output('stdout')
-    const stderr = output('stderr')
-    const sinks = { stdout: stdout.write, stderr: stderr.write, stored: () => ({ stdout: 0, stderr: 0 }) }
-    const end = await driver.run(spec, sinks, signal)
+    const startedAt = await journal.taskStarted({ number, name })
+    const outputs = openOutputs({ number, name })
+    const end = await driver.run(spec, outputs.sinks, signal)
+    return await conclude({ number, name, startedAt }, outputs, end)
+  }
+
+  /** Goes on with a task where the server before has left it; where nothing is left of it, it is run again. */
+  async function takeUp(spec: TaskSpec, known: TaskRow): Promise<TaskResult> {
+    const { number, name } = known
+    const outputs = openOutputs(known, {
+      stdout: { bytes: known.stdoutBytes, tail: options.readTail({ number, stream: 'stdout' }) },
+      stderr: { bytes: known.stderrBytes, tail: options.readTail({ number, stream: 'stderr' }) },
+    })
+    const end = await driver.takeUp({ runId, number }, outputs.sinks, signal)
+    if (end) return await conclude(known, outputs, end)
+    signal.throwIfAborted()
+    const data = 'the server was started anew while this task ran: it is run again from its beginning\n'
+    await journal.log([{ task: name, number, stream: 'stderr', data }])
+    return await perform(spec, name)
+  }
+
+  function openOutputs({ number, name }: TaskName, before?: { stdout: Before; stderr: Before }): Outputs {
+    const open = (stream: 'stdout' | 'stderr') =>
+      createOutput(
+        redactor.stream(name),
+        (pieces, bytes) =>
+          journal.log(
+            pieces.map((data) => ({ task: name, number, stream, data })),
+            { number, stream, bytes },
+          ),
+        before?.[stream],
+      )
+    const [stdout, stderr] = [open('stdout'), open('stderr')]
+    const sinks = { stdout: stdout.write, stderr: stderr.write, stored: () => journal.stored(number) }
+    return { stdout, stderr, sinks }
+  }
+
+  async function conclude(
+    { number, name, startedAt }: TaskName & { startedAt: number },
+    { stdout, stderr }: Outputs,
+    end: TaskEnd,
+  ): Promise<TaskResult> {
     await stdout.end()
     await stderr.end()
-    await journal.taskEnded({ number, name, ...end })
-    const out = stdout.tail()
-    const err = stderr.tail()
-    return {
-      ...end,
-      stdout: out.text,
-      stderr: err.text,
-      startedAt,
-      endedAt: new Date(clock.now()).toISOString(),
-      truncated: out.truncated || err.truncated,
-    }
+    const endedAt = await journal.taskEnded({ number, name, ...end })
+    return toResult({ ...end, startedAt, endedAt }, stdout.tail(), stderr.tail())
+  }
+
+  /** Of a task that has ended, from the record. */
+  function resultOf(task: TaskRow): TaskResult {
+    const read = (stream: 'stdout' | 'stderr') => tailOf(options.readTail({ number: task.number, stream }))
+    const { status, code, startedAt, endedAt } = task
+    const end = { status: status === 'running' ? 'abort' : status, code: code ?? 1, startedAt }
+    return toResult({ ...end, endedAt: endedAt ?? startedAt }, read('stdout'), read('stderr'))
   }
 
   async function exec(params: unknown, call: number): Promise<TaskResult> {
@@ -120,4 +168,25 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
 
 function toSpec({ timeout, ...request }: Pick<TaskRequest, 'command' | 'workDir' | 'stdin' | 'timeout'>) {
   return { ...request, timeoutMs: timeout }
+}
+
+interface Instants {
+  startedAt: number
+  endedAt: number
+}
+
+function toResult(
+  { status, code, startedAt, endedAt }: TaskEnd & Instants,
+  out: Tail,
+  err: Tail,
+): TaskResult {
+  return {
+    status,
+    code,
+    stdout: out.text,
+    stderr: err.text,
+    startedAt: new Date(startedAt).toISOString(),
+    endedAt: new Date(endedAt).toISOString(),
+    truncated: out.truncated || err.truncated,
+  }
 }

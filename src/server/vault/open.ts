@@ -55,6 +55,7 @@ export async function openVault(deps: VaultDeps): Promise<Vault> {
         const tenant = scope === 'server' ? '' : tenantId
         const [entries, used] = await Promise.all([backend.list(tenant, scope), uses.of(tenant)])
         return entries
+          .filter((entry) => scope !== undefined || !entry.scope.startsWith('run/'))
           .map((entry) => Object.assign(entry, { lastUsed: used.get(`${entry.scope} ${entry.key}`) }))
           .toSorted((a, b) => order(a.scope, b.scope) || order(a.key, b.key))
       },

@@ -173,14 +173,16 @@ function nameOf(root: string, { tenantId, scope, key }: SecretPlace): string {
 
 /** Undefined for objects that somebody else put there. */
 function parseName(name: string): SecretPlace | undefined {
-  const match = /^([^/]+)\/(?:(server|global)|pipeline\/([^/]+))\/([A-Za-z_]\w*)$/.exec(name)
-  const [, tenant, scope, pipeline, key] = match ?? []
+  const match = /^([^/]+)\/(?:(server|global)|(pipeline|run)\/([^/]+))\/([A-Za-z_]\w*)$/.exec(name)
+  const [, tenant, scope, kind, id, key] = match ?? []
   if (tenant === undefined || key === undefined) return undefined
   try {
     return {
       tenantId: tenant === NO_TENANT ? '' : decodeURIComponent(tenant),
       scope:
-        scope === 'server' || scope === 'global' ? scope : `pipeline/${decodeURIComponent(pipeline ?? '')}`,
+        scope === 'server' || scope === 'global'
+          ? scope
+          : `${kind === 'run' ? 'run' : 'pipeline'}/${decodeURIComponent(id ?? '')}`,
       key,
     }
   } catch {

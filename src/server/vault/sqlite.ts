@@ -102,5 +102,6 @@ function at({ tenantId, scope, key }: SecretPlace) {
 
 function parseScope(text: string): SecretScope {
   if (text.startsWith('pipeline/')) return `pipeline/${text.slice('pipeline/'.length)}`
+  if (text.startsWith('run/')) return `run/${text.slice('run/'.length)}`
   return text === 'server' ? 'server' : 'global'
 }

@@ -7,8 +7,11 @@
  */
 import type { Secret } from '../../redact/secret.ts'
 
-/** `server`: every tenant's pipelines. `global`: one tenant's. Or one pipeline's own. */
-export type SecretScope = 'server' | 'global' | `pipeline/${string}`
+/**
+ * `server`: every tenant's pipelines. `global`: one tenant's. Or one pipeline's own. `run/`: what was handed to one
+ * run, which is on no list and which nothing refers to by name.
+ */
+export type SecretScope = 'server' | 'global' | `pipeline/${string}` | `run/${string}`
 
 /** A secret's place. All of it is bound to the ciphertext, so a row moved elsewhere does not open. */
 export interface SecretPlace {
@@ -44,7 +47,7 @@ export interface Vault {
   get(place: SecretPlace): Promise<Secret | undefined>
   /** Notes that a run was given the value. */
   touch(place: SecretPlace, runId: string): Promise<void>
-  /** Names only, sorted by scope, then key; without `scope`, those of the whole tenant. */
+  /** Names only, sorted by scope, then key; without `scope`, those of the whole tenant but of its runs. */
   list(tenantId: string, scope?: SecretScope): Promise<SecretEntry[]>
   /** False when there was none. */
   remove(place: SecretPlace): Promise<boolean>

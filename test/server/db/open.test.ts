@@ -9,6 +9,7 @@ import { claimFolder } from '../../../src/server/db/exclusive.ts'
 import { prepareFile } from '../../../src/server/db/files.ts'
 import { MIGRATIONS } from '../../../src/server/db/migrations.ts'
 import { openDatabase } from '../../../src/server/db/open.ts'
+import * as journal from '../../../src/server/db/schema-journal.ts'
 import * as schema from '../../../src/server/db/schema.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
@@ -149,7 +150,7 @@ describe('the migrations make what the schema says', () => {
   const sqlite = new Database(':memory:')
   for (const sql of MIGRATIONS) sqlite.run(sql)
 
-  const tables = Object.values(schema).filter((table) => is(table, SQLiteTable))
+  const tables = Object.values({ ...schema, ...journal }).filter((table) => is(table, SQLiteTable))
 
   test('the same tables', () => {
     const made = sqlite.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all()

@@ -85,6 +85,7 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/api/runs/:id/events', 'runs:read'],
   ['GET', '/api/runs/:id/log', 'runs:read'],
   ['POST', '/api/runs/:id/stop', 'runs:trigger'],
+  ['POST', '/api/runs/:id/resume', 'runs:trigger'],
   ['GET', '/api/secrets', 'secrets:read'],
   ['PUT', '/api/secrets/:key', 'secrets:write'],
   ['DELETE', '/api/secrets/:key', 'secrets:write'],

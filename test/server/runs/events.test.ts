@@ -72,7 +72,7 @@ describe('following a run', () => {
 })
 
 describe('a server that died', () => {
-  test('left runs behind: the next one records them as failed, with a last event', async () => {
+  test('left runs behind without their scripts: the next one records them as failed, with a last event', async () => {
     await using first = await openHarness()
     const { db } = first.database
     const base = {
@@ -95,7 +95,8 @@ describe('a server that died', () => {
     await db.insert(runEvents).values([queued('run_a', 1), queued('run_a', 2), queued('run_b', 1)])
 
     await using second = await openHarness({ dataDir: first.dataDir })
-    const message = 'the server stopped while this run was going on'
+    const message =
+      'the server stopped while this run was going on, and it cannot be taken up: its script was not kept'
     const a = await second.ended('run_a')
     expect(a.record).toMatchObject({
       status: 'failed',
@@ -103,7 +104,7 @@ describe('a server that died', () => {
       tasks: [{ status: 'success' }, { status: 'abort' }],
     })
     expect(a.events.slice(2) as unknown[]).toEqual([
-      { id: 3, type: 'task', data: { name: 'open', status: 'abort' } },
+      { id: 3, type: 'task', data: { name: 'open', number: 2, status: 'abort' } },
       { id: 4, type: 'run', data: { status: 'failed' } },
       { id: 5, type: 'exit', data: { code: 1, run_id: 'run_a', message } },
     ])

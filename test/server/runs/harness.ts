@@ -96,6 +96,10 @@ export async function openHarness(options: Partial<RunsOptions> = {}): Promise<H
     run: async (source, more) => ended(await start(source, more)),
     ended,
     [Symbol.asyncDispose]: async () => {
+      // No run is left to a server that does not come.
+      for (const { id } of (await engine.list(TENANT, { limit: 1000 })).items) {
+        if (await engine.stop(TENANT, id, 'the test is over')) await ended(id)
+      }
       await engine.close()
       database.close()
     },

@@ -98,12 +98,12 @@ describe('the log of a run', () => {
     })
     const journal = createJournal({ db: counting, clock: systemClock })
     const run = await createRun(journal, 'run_batch')
-    for (let i = 0; i < 500; i++) await run.log({ stream: 'stdout', data: `${i}\n` })
+    for (let i = 0; i < 500; i++) await run.log([{ stream: 'stdout', data: `${i}\n` }])
     await run.taskStarted({ number: 1, name: 'next' })
     expect(writes.length).toBeLessThan(5)
-    for (let i = 0; i < 4; i++) await run.log({ stream: 'stdout', data: 'x'.repeat(32 * 1024) })
+    for (let i = 0; i < 4; i++) await run.log([{ stream: 'stdout', data: 'x'.repeat(32 * 1024) }])
     expect(writes.length).toBeLessThan(7)
-    await run.log({ stream: 'stdout', data: 'last' })
+    await run.log([{ stream: 'stdout', data: 'last' }])
     await run.finish({ status: 'success', message: undefined })
     const { events, text } = await fob.ended('run_batch')
     const numbers = Array.from({ length: 500 }, (_, i) => `${i}\n`).join('')
@@ -116,7 +116,7 @@ describe('the log of a run', () => {
     const journal = createJournal({ db: fob.database.db, clock: systemClock })
     const run = await createRun(journal, 'run_tick')
     const next = journal.next('run_tick')
-    await run.log({ stream: 'stdout', data: 'x' })
+    await run.log([{ stream: 'stdout', data: 'x' }])
     await next
     await run.finish({ status: 'success', message: undefined })
     expect(journal.next('run_tick')).toBeUndefined()
@@ -216,7 +216,7 @@ function isGone(pid: number): boolean {
 }
 
 async function createRun(journal: ReturnType<typeof createJournal>, id: string): Promise<RunJournal> {
-  return await journal.create({ ...ROW, id })
+  return await journal.create({ ...ROW, id }, SCRIPT)
 }
 
 const ROW = {
@@ -228,9 +228,20 @@ const ROW = {
   task: null,
 }
 
+const SCRIPT = {
+  driver: 'native',
+  filename: 'p.ts',
+  source: Buffer.alloc(0),
+  seed: '0'.repeat(32),
+  clock: 0,
+  handedIn: '{}',
+}
+
 /** A data folder in which a run is recorded as going on. */
 async function leaveBehind(id: string): Promise<string> {
-  await using first = await openHarness()
+  const first = await openHarness()
   await first.database.db.insert(runs).values({ ...ROW, id, status: 'running', createdAt: 1 })
+  await first.runs.close()
+  first.database.close()
   return first.dataDir
 }

@@ -40,8 +40,8 @@ describe('a run', () => {
     expect(shape as unknown[]).toEqual([
       { type: 'run', data: { status: 'queued' } },
       { type: 'run', data: { status: 'running' } },
-      { type: 'task', data: { name: 'hello', status: 'running' } },
-      { type: 'task', data: { name: 'hello', status: 'failure', code: 3 } },
+      { type: 'task', data: { name: 'hello', number: 1, status: 'running' } },
+      { type: 'task', data: { name: 'hello', number: 1, status: 'failure', code: 3 } },
       { type: 'run', data: { status: 'success' } },
       { type: 'exit', data: { code: 0, run_id: record.id } },
     ])
@@ -256,28 +256,37 @@ describe('stop', () => {
 })
 
 describe('shutting down', () => {
-  test('stops all runs, the queued ones too, records them, and takes no more', async () => {
+  test('leaves all runs to the next server, the queued ones too, and takes no more', async () => {
     const own = await openHarness({ runsAtOnce: 1 })
-    const first = await own.start(pipeline(sh('echo ready; sleep 60')))
-    const second = await own.start(pipeline(`console.log('never')`))
+    const first = await own.start(pipeline(`${sh('echo ready; sleep 0.5')}; console.log('end')`))
+    const second = await own.start(pipeline(`console.log('end')`))
     for await (const event of own.runs.events(TENANT, first, 0, NEVER)) if (event.type === 'log') break
-    // One that is just being recorded is stopped like the others.
+    // One that is just being recorded is left like the others.
     const atOnce = own.runs.start({
       tenantId: TENANT,
-      pipeline: { id: 'p', name: 'p', filename: 'p.js', source: pipeline(''), driver: 'native' },
+      pipeline: {
+        id: 'p',
+        name: 'p',
+        filename: 'p.js',
+        source: pipeline(`console.log('end')`),
+        driver: 'native',
+      },
       args: ['a'],
       task: undefined,
       triggeredBy: 'test',
     })
     await own.runs.close()
     const { runId: third } = await atOnce
-    for (const id of [first, second, third]) {
-      const { record, events } = await own.ended(id)
-      expect(record).toMatchObject({ status: 'stopped', message: 'the server was shut down' })
-      expect(events.at(-1)?.type).toBe('exit')
-    }
+    expect((await own.runs.get(TENANT, first))?.status).toBe('running')
+    expect((await own.runs.get(TENANT, second))?.status).toBe('queued')
     expect(await failure(own.start(pipeline('')))).toMatchObject({ code: 'conflict' })
     own.database.close()
+
+    await using next = await openHarness({ dataDir: own.dataDir })
+    for (const id of [first, second, third]) {
+      const { record, text } = await next.ended(id)
+      expect([record.status, record.message, text('stdout')]).toEqual(['success', null, 'end\n'])
+    }
   })
 })
 

@@ -18,6 +18,7 @@ export const command = defineCommand({
       ['pipeline', run.pipeline],
       ['status', run.status],
       ...(run.message === null ? [] : [['message', run.message] as const]),
+      ...(run.attempt === undefined || run.attempt === 1 ? [] : [['attempt', String(run.attempt)] as const]),
       ['by', run.triggeredBy],
       ['created', run.createdAt],
       ['started', run.startedAt ?? ''],

@@ -125,6 +125,20 @@ CREATE TABLE request_nonces (
 
 CREATE INDEX request_nonces_by_expiry ON request_nonces (expires_at);
 
+CREATE TABLE run_answers (
+  run_id text NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  attempt integer NOT NULL,
+  seq integer NOT NULL,
+  call integer NOT NULL,
+  method text NOT NULL,
+  hash text NOT NULL,
+  ok integer NOT NULL,
+  reusable integer NOT NULL,
+  json text NOT NULL,
+  at integer NOT NULL,
+  PRIMARY KEY (run_id, attempt, seq)
+) STRICT;
+
 CREATE TABLE run_events (
   run_id text NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
   id integer NOT NULL,
@@ -134,12 +148,28 @@ CREATE TABLE run_events (
   PRIMARY KEY (run_id, id)
 ) STRICT;
 
+CREATE TABLE run_scripts (
+  run_id text PRIMARY KEY NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  driver text NOT NULL,
+  filename text NOT NULL,
+  source blob NOT NULL,
+  seed text NOT NULL,
+  clock integer NOT NULL,
+  handed_in text,
+  first_number integer NOT NULL DEFAULT 0,
+  stdout_bytes integer NOT NULL DEFAULT 0,
+  stderr_bytes integer NOT NULL DEFAULT 0
+) STRICT;
+
 CREATE TABLE run_tasks (
   run_id text NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
   number integer NOT NULL,
   name text NOT NULL,
   status text NOT NULL CHECK (status IN ('running', 'success', 'failure', 'abort', 'error')),
   code integer,
+  attempt integer NOT NULL DEFAULT 1,
+  stdout_bytes integer NOT NULL DEFAULT 0,
+  stderr_bytes integer NOT NULL DEFAULT 0,
   started_at integer NOT NULL,
   ended_at integer,
   PRIMARY KEY (run_id, number)
@@ -168,6 +198,8 @@ CREATE TABLE runs (
   args text NOT NULL,
   task text,
   message text,
+  attempt integer NOT NULL DEFAULT 1,
+  stop_reason text,
   redactions text,
   created_at integer NOT NULL,
   started_at integer,

@@ -19,8 +19,8 @@ import {
 } from './protocol.ts'
 import { watchChild } from './watchdog.ts'
 
-/** How the script ended. An aborted one counts as failed. */
-export type Outcome = { kind: 'done' } | { kind: 'failed'; error: ScriptError }
+/** How the script ended. An aborted one counts as failed. `killed`: its process was, and not by us. */
+export type Outcome = { kind: 'done' } | { kind: 'failed'; error: ScriptError } | { kind: 'killed' }
 
 /** What the script can ask of the server. */
 export interface ScriptHost {
@@ -93,6 +93,8 @@ export async function checkScript(
   const host: ScriptHost = { log: async () => {}, call: () => {}, drop: () => {}, idle: () => {} }
   const outcome = await converse(options, { type: 'check', ...script, limits: options.limits }, host)
   if (outcome.kind === 'done') return
+  if (outcome.kind === 'killed')
+    throw new Fault('failed', 'the script could not be checked: its process was killed')
   throw new Fault('usage', errorText(script.filename, outcome.error), {
     hint: outcome.error.hint ?? excerpt(outcome.error),
   })
@@ -132,7 +134,11 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
   try {
     const outcome = await talk({ child, watchdog, host, first, kill })
     if (outcome) return outcome
-    if (broken === undefined) options.onCrash(await noise)
+    if (broken === undefined) {
+      await child.exited
+      if (child.signalCode === 'SIGKILL') return { kind: 'killed' }
+      options.onCrash(await noise)
+    }
   } catch (error) {
     kill(error instanceof Error ? `the sandbox was stopped: ${error.message}` : 'the sandbox was stopped')
   } finally {

@@ -1,4 +1,4 @@
-/* oxlint-disable no-unused-expressions -- evaluated for its value, a function */
+/* oxlint-disable no-unused-expressions, consistent-function-scoping -- evaluated for its value, a function */
 /*
  * Runs inside the VM, called by prelude.js: what a script finds beside the language itself, as far as the server
  * does the work. Parameters are handed on as they are: the server checks them.

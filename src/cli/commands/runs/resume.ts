@@ -1,0 +1,31 @@
+import { runResumed } from '../../../contract/api.ts'
+import { Fault } from '../../../contract/fault.ts'
+import { openClient } from '../../client.ts'
+import { defineCommand } from '../../command.ts'
+import { followRun } from '../../follow.ts'
+import { printRecord } from '../../output.ts'
+import { runPath } from '../../run-path.ts'
+
+export const command = defineCommand({
+  summary: 'Run a failed run again from where it failed',
+  description:
+    'Tasks that passed keep their results; what failed or was stopped runs again, with the pipeline as it was when the ' +
+    'run began. A task that uses a volume or a sandbox runs again too. Exits as "fob pipeline run" does.',
+  examples: ['fob runs resume run_019a…', 'fob runs resume run_019a… --detach'],
+  flags: { detach: { type: 'boolean', short: 'd', description: 'do not follow its log' } },
+  positionals: { id: { arity: 'required', description: 'the run, failed or stopped' } },
+  async run({ flags, positionals: { id }, globals }, deps) {
+    const client = await openClient(deps, globals)
+    const path = `${runPath(id)}/resume`
+    const { attempt, lastEventId } = await client.api.request({ method: 'POST', path, schema: runResumed })
+    if (flags.detach) {
+      return printRecord(deps.io, client.format, { id, attempt }, [
+        ['run', id],
+        ['attempt', String(attempt)],
+      ])
+    }
+    client.say(`Run ${id}, attempt ${attempt}`)
+    if ((await followRun(client, deps, id, lastEventId)) === 0) return
+    throw new Fault('run_failed', `the run ${id} failed again`, { hint: `see "fob runs show ${id}"` })
+  },
+})

@@ -1,0 +1,49 @@
+import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
+import { runs } from './schema.ts'
+
+/** The tables, beside those of `schema.ts`, that a run is taken up with by a server that is started anew. */
+
+/** What a run needs to be taken up, or begun again: gone once it has succeeded. */
+export const runScripts = sqliteTable('run_scripts', {
+  runId: text('run_id')
+    .primaryKey()
+    .references(() => runs.id, { onDelete: 'cascade' }),
+  driver: text('driver').notNull(),
+  filename: text('filename').notNull(),
+  /** As it was when the run began; zstd. */
+  source: blob('source', { mode: 'buffer' }).notNull(),
+  seed: text('seed').notNull(),
+  /** Where the script's clock begins. */
+  clock: integer('clock').notNull(),
+  /** `{args, task, request}` as handed in; null where that holds a secret, and rests in the vault. */
+  handedIn: text('handed_in'),
+  /** Added to a call's number, it is the number of the task that the call begins, in this attempt. */
+  firstNumber: integer('first_number').notNull().default(0),
+  /** How much of what the script itself printed, before redaction, is in the log. */
+  stdoutBytes: integer('stdout_bytes').notNull().default(0),
+  stderrBytes: integer('stderr_bytes').notNull().default(0),
+})
+
+/** What the server answered to a run's script, in the order in which it did. Redacted like the log. */
+export const runAnswers = sqliteTable(
+  'run_answers',
+  {
+    runId: text('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    attempt: integer('attempt').notNull(),
+    seq: integer('seq').notNull(),
+    /** 1, 2, 3 … in the order in which the script asked. */
+    call: integer('call').notNull(),
+    method: text('method').notNull(),
+    /** Of the parameters. */
+    hash: text('hash').notNull(),
+    ok: integer('ok', { mode: 'boolean' }).notNull(),
+    /** Whether it is good enough for the next attempt. */
+    reusable: integer('reusable', { mode: 'boolean' }).notNull(),
+    json: text('json').notNull(),
+    /** What the script's clock says. */
+    at: integer('at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.attempt, t.seq] })],
+)

@@ -1,0 +1,150 @@
+import { eq } from 'drizzle-orm'
+import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { createRedactor } from '../../redact/redactor.ts'
+import { newId } from '../db/ids.ts'
+import type { Db } from '../db/open.ts'
+import { tenants } from '../db/schema.ts'
+import { runScripts } from '../db/schema-journal.ts'
+import type { Log } from '../log.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { Driver } from './drivers/driver.ts'
+import type { Execution } from './execute.ts'
+import { forgetHandedIn, type HandedIn, keepHandedIn, readHandedIn, redactHandedIn } from './handed-in.ts'
+import type { Journal } from './journal.ts'
+import { capLog } from './log-cap.ts'
+import { noPast, type Past, readPast } from './past.ts'
+import type { RunRow } from './records.ts'
+
+/** What a run is to be. */
+export interface RunRequest extends HandedIn {
+  tenantId: string
+  pipeline: { id: string; name: string; filename: string; source: string; driver: string }
+  /** The caller, as records show it. */
+  triggeredBy: string
+}
+
+export interface PrepareOptions {
+  db: Db
+  vault: Vault
+  clock: Clock
+  log: Log
+  journal: Journal
+  drivers: ReadonlyMap<string, Driver>
+  /** Output that is kept of one run. */
+  maxLogBytes: number
+}
+
+/** How runs come to be executed: recorded as new, or found in the record. */
+export interface Prepare {
+  /** @throws Fault `usage` for an unknown driver */
+  create(request: RunRequest): Promise<Execution>
+  /** Goes on with a run that a dead server left. @throws Fault `failed` for one that cannot be gone on with */
+  takeUp(row: RunRow): Promise<Execution>
+  /** Queues a run that has ended. @throws Fault `conflict` for one that cannot be begun again */
+  resume(row: RunRow): Promise<Execution>
+}
+
+export function createPrepare(options: PrepareOptions): Prepare {
+  const { db, vault, clock, log, journal, drivers } = options
+
+  /** All but what a run has behind it. */
+  async function describe(runId: string, request: RunRequest) {
+    const { tenantId, pipeline, triggeredBy, args, task } = request
+    const driver = driverOf(drivers, pipeline.driver)
+    const redactor = createRedactor(pipeline.name)
+    const from = { vault, tenantId, pipelineId: pipeline.id, log }
+    const shown = await redactHandedIn(request, redactor, from)
+    const context = {
+      runID: runId,
+      pipelineID: pipeline.id,
+      pipeline: pipeline.name,
+      driver: driver.name,
+      triggeredBy,
+      args,
+      task: task ?? null,
+      tenant: await slugOf(tenantId),
+    }
+    const { request: webhook } = request
+    return { shown, execution: { tenantId, pipeline, context, request: webhook, redactor, driver } }
+  }
+
+  async function create(request: RunRequest): Promise<Execution> {
+    const runId = newId('run')
+    const { tenantId, pipeline, triggeredBy, args, task, request: webhook } = request
+    const { shown, execution } = await describe(runId, request)
+    const past = noPast(clock)
+    const owner = { vault, tenantId, runId }
+    const handedIn = await keepHandedIn({ args, task, request: webhook }, shown.isSecret, owner)
+    const row = {
+      id: runId,
+      tenantId,
+      pipelineId: pipeline.id,
+      pipelineName: pipeline.name,
+      triggeredBy,
+      args: shown.args,
+      task: shown.task,
+    }
+    const { seed, clock: start } = past
+    const script = { driver: pipeline.driver, filename: pipeline.filename, seed, clock: start, handedIn }
+    try {
+      const record = await journal.create(row, { ...script, source: Bun.zstdCompressSync(pipeline.source) })
+      return { ...execution, past, journal: capLog(record, options.maxLogBytes) }
+    } catch (error) {
+      if (handedIn === null) await forgetHandedIn(owner)
+      throw error
+    }
+  }
+
+  async function scriptOf(runId: string) {
+    const [script] = await db.select().from(runScripts).where(eq(runScripts.runId, runId))
+    return script
+  }
+
+  /** A run as it was when it began. */
+  async function recall(row: RunRow, script: typeof runScripts.$inferSelect) {
+    const { id: runId, tenantId, triggeredBy } = row
+    const handedIn = await readHandedIn(script.handedIn, { vault, tenantId, runId })
+    const { driver, filename } = script
+    const source = new TextDecoder().decode(Bun.zstdDecompressSync(script.source))
+    const pipeline = { id: row.pipelineId, name: row.pipelineName, filename, source, driver }
+    return (await describe(runId, { ...handedIn, tenantId, triggeredBy, pipeline })).execution
+  }
+
+  async function takeUp(row: RunRow): Promise<Execution> {
+    const script = await scriptOf(row.id)
+    if (!script) throw new Fault('failed', 'its script was not kept')
+    const execution = await recall(row, script)
+    const past = readPast(db, row.id, row.attempt, script)
+    return { ...execution, past, journal: cap(journal.takeUp(row.id), past) }
+  }
+
+  async function resume(row: RunRow): Promise<Execution> {
+    const { id: runId } = row
+    const kept = await scriptOf(runId)
+    if (!kept) throw new Fault('conflict', 'the run cannot be resumed: its script was not kept')
+    const execution = await recall(row, kept)
+    const record = await journal.resume(runId)
+    const past = readPast(db, runId, record.attempt, (await scriptOf(runId)) ?? kept)
+    return { ...execution, past, journal: cap(record, past) }
+  }
+
+  const cap = (record: Execution['journal'], { logBytes }: Past) =>
+    capLog(record, options.maxLogBytes, logBytes)
+
+  async function slugOf(tenantId: string): Promise<string> {
+    const [tenant] = await db.select({ slug: tenants.slug }).from(tenants).where(eq(tenants.id, tenantId))
+    return tenant?.slug ?? tenantId
+  }
+
+  return { create, takeUp, resume }
+}
+
+/** @throws Fault `usage` for one that this server does not have */
+export function driverOf(drivers: ReadonlyMap<string, Driver>, name: string): Driver {
+  const driver = drivers.get(name)
+  if (driver) return driver
+  throw new Fault('usage', `this server has no driver "${name}"`, {
+    hint: `it has ${[...drivers.keys()].join(', ')}`,
+  })
+}
