@@ -19,6 +19,7 @@ const it = (title: string, body: () => Promise<void>) => testWith(missing, title
 const SECRET = 'canary-5b1f-token'
 
 const folder = temporaryFolder()
+mkdirSync(join(folder, 'scripts'))
 let engine: DockerEngine
 let server: Running
 let url = ''
@@ -43,13 +44,15 @@ const client = (args: string[], stdin?: string) =>
 
 /** Uploads a pipeline whose body is `body` for the docker driver, and runs it. */
 async function run(name: string, body: string, more: string[] = []) {
-  mkdirSync(join(folder, 'scripts'), { recursive: true })
   const file = join(folder, 'scripts', `${name}.ts`)
   writeFileSync(file, `const pipeline = async () => {\n${body}\n}\nexport { pipeline }\n`)
   const set = await client(['pipeline', 'set', file, '--driver', 'docker', ...more])
   expect([set.code, set.err]).toEqual([0, expect.stringContaining(`Set pipeline ${name}`)])
   return await client(['pipeline', 'run', name])
 }
+
+const containerOf = async (runId: string) =>
+  (await engine.docker('ps', '-q', '--filter', `label=fob.run=${runId}`)).trim()
 
 const sh = (script: string) => `{ path: 'sh', args: ['-c', ${JSON.stringify(script)}] }`
 
@@ -117,6 +120,34 @@ describe('a pipeline on the docker driver, by the binary', () => {
     expect(ended.out).toContain('failure 137 abort error 125\n')
     expect(ended.out + ended.err).toContain('the task ran out of memory: its limit is 16 MiB')
     expect(ended.out + ended.err).toContain('cannot pull 127.0.0.1:9/none:1')
+  })
+
+  it('a killed server’s task goes on, and the next one loses and repeats no line of it', async () => {
+    const count = 'i=0; while [ $i -lt 80 ]; do i=$((i+1)); echo "line $i"; sleep 0.05; done; exit 3'
+    const body = `
+      const result = await runtime.run({ name: 'count', image: '${IMAGE}', command: ${sh(count)} })
+      console.log('ended', result.status, result.code)`
+    const file = join(folder, 'scripts', 'count.ts')
+    writeFileSync(file, `const pipeline = async () => {\n${body}\n}\nexport { pipeline }\n`)
+    expect((await client(['pipeline', 'set', file, '--driver', 'docker'])).code).toBe(0)
+    const answer = await fetch(`${url}/api/pipelines/count/run`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    })
+    const { run_id: id } = (await answer.json()) as { run_id: string }
+    const log = async () => (await client(['runs', 'logs', id])).out
+    const deadline = Date.now() + 30_000
+    while (!(await engine.docker('logs', await containerOf(id)).catch(() => '')).includes('line 10\n')) {
+      expect(Date.now()).toBeLessThan(deadline)
+    }
+    server.child.kill('SIGKILL')
+    await server.ended
+    server = await startServer('--docker-network', NETWORK)
+    while (!(await log()).includes('ended')) expect(Date.now()).toBeLessThan(deadline)
+    const lines = Array.from({ length: 80 }, (_, index) => `line ${index + 1}\n`).join('')
+    expect(await log()).toBe(`${lines}ended failure 3\n`)
+    expect(await engine.docker('ps', '-aq', '--filter', 'label=fob.run')).toBe('')
   })
 
   it('without an image, the run fails with a word of why', async () => {
