@@ -9,6 +9,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Env } from '../../../platform/process.ts'
 import type { Log } from '../../log.ts'
 import { createEngine } from './docker/engine.ts'
+import { reachPatiently } from './docker/follow.ts'
 import { createImages, PULL_POLICIES, type PullPolicy } from './docker/images.ts'
 import { createLabels, knownServerId, type Labels, serverId } from './docker/labels.ts'
 import { createLeftovers, type Leftovers } from './docker/leftovers.ts'
@@ -95,13 +96,18 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return await parts().sandboxes.exec({ ...spec, sandbox }, sinks, signal)
     },
     takeUp: async (task, sinks, signal) => {
+      // The machine has just started, maybe, and its engine comes after us.
+      await reachPatiently({ engine, clock, graceMs, patienceMs })
       const { tasks, sandboxes } = parts()
       const end = await tasks.takeUp(task, sinks, signal)
       if (end === undefined) await sandboxes.endOrphans(task.runId)
       return end
     },
     openSandbox: (spec, signal) => parts().sandboxes.open(spec, signal),
-    hasSandbox: (sandbox) => parts().sandboxes.has(sandbox),
+    hasSandbox: async (sandbox) => {
+      await reachPatiently({ engine, clock, graceMs, patienceMs })
+      return await parts().sandboxes.has(sandbox)
+    },
     closeSandbox: (sandbox) => parts().sandboxes.close(sandbox),
     createVolume: (runId, volume) => parts().volumes.create(runId, volume),
     importFolder: (to, folder, signal) => parts().volumes.importFolder(to, folder, signal),

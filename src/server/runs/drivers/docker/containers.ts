@@ -49,6 +49,7 @@ const inspected = v.looseObject({
     Running: v.boolean(),
     OOMKilled: v.boolean(),
     ExitCode: v.number(),
+    StartedAt: v.string(),
     FinishedAt: v.string(),
   }),
   Config: v.looseObject({ Labels: v.nullish(v.record(v.string(), v.string())) }),

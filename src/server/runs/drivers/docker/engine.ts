@@ -107,7 +107,7 @@ export function createEngine(sources: EndpointSources): Engine {
       const answer = await hijack(endpoint, {
         target: `/v${version}${pathOf(request)}`,
         body: request.body === undefined ? '' : JSON.stringify(request.body),
-        signal: request.signal,
+        signal: within(ANSWER_MS, request.signal),
       }).catch((error: unknown) => {
         throw request.signal?.aborted === true ? error : unreachable(endpoint, error)
       })

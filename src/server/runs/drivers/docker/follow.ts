@@ -87,6 +87,16 @@ async function record(engine: Engine, id: string, live: boolean): Promise<AsyncI
   return contentOf(answer)
 }
 
+/** @throws Fault `unreachable` for an engine that stays away; what is not for waiting at once */
+export async function reachPatiently(options: FollowOptions): Promise<void> {
+  try {
+    await options.engine.reach()
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'unreachable') throw error
+    await untilBack(options)
+  }
+}
+
 async function untilBack({ engine, clock, patienceMs }: FollowOptions): Promise<void> {
   const deadline = clock.now() + patienceMs
   for (;;) {

@@ -84,7 +84,7 @@ export function createImages({ engine, clock, policy }: ImagesOptions): Images {
       const stop = new AbortController()
       const tell = (line: string) => listeners.forEach((listener) => listener(line))
       const begun = { done: perform(name, tell, stop.signal), listeners, stop }
-      begun.done.catch(() => {}).finally(() => pulls.delete(name))
+      begun.done.catch(() => {}).finally(() => forget(name, begun))
       pulls.set(name, begun)
       shared = begun
     }
@@ -94,8 +94,16 @@ export function createImages({ engine, clock, policy }: ImagesOptions): Images {
       await orAborted(shared.done, signal)
     } finally {
       shared.listeners.delete(say)
-      if (shared.listeners.size === 0) shared.stop.abort()
+      if (shared.listeners.size === 0) {
+        // Who comes now begins one anew.
+        forget(name, shared)
+        shared.stop.abort()
+      }
     }
+  }
+
+  function forget(name: string, pull: Pull): void {
+    if (pulls.get(name) === pull) pulls.delete(name)
   }
 
   async function perform(name: string, tell: (line: string) => void, stop: AbortSignal): Promise<void> {

@@ -16,6 +16,8 @@ export const LABEL = {
   kind: 'fob.kind',
   /** When the task's time is up: milliseconds since 1970. */
   deadline: 'fob.deadline',
+  /** How long the task may take, in milliseconds. */
+  timeout: 'fob.timeout',
   /** What was written on the task's stderr before it began, so that its output can be counted from there. */
   preface: 'fob.preface',
 } as const

@@ -101,7 +101,9 @@ export function createTasks(options: TasksOptions): Tasks {
         if (spec.timeoutMs !== undefined) deadline = clock.now() + spec.timeoutMs
         return {
           ...labels.of('task', spec.runId, spec.number),
-          ...(deadline === undefined ? {} : { [LABEL.deadline]: String(deadline) }),
+          ...(deadline === undefined
+            ? {}
+            : { [LABEL.deadline]: String(deadline), [LABEL.timeout]: String(spec.timeoutMs) }),
           ...(preface === '' ? {} : { [LABEL.preface]: preface }),
         }
       },
@@ -127,10 +129,8 @@ export function createTasks(options: TasksOptions): Tasks {
     const output = createOutput(sinks, sinks.stored())
     const { [LABEL.preface]: preface, [LABEL.deadline]: deadline } = state.Config.Labels ?? {}
     if (preface !== undefined) await output.say(preface)
-    return await toEnd(
-      { id, output, deadline: deadline === undefined ? undefined : Number(deadline), attached: undefined },
-      signal,
-    )
+    const until = deadline === undefined ? undefined : Number(deadline)
+    return await toEnd({ id, output, deadline: until, attached: undefined }, signal)
   }
 
   /** To the end of a task that has been started, by this server or by one before it. */
@@ -153,8 +153,7 @@ export function createTasks(options: TasksOptions): Tasks {
         deadline === undefined ? undefined : sleepUntil(clock, deadline - clock.now(), end, ended),
       ])
       const state = await following
-      const isLate = deadline !== undefined && Date.parse(state.State.FinishedAt) >= deadline
-      return await conclude(state, output, ending.signal.aborted || isLate)
+      return await conclude(state, output, ending.signal.aborted || wasLate(state))
     } catch (error) {
       throw error instanceof SinkFailed ? error.cause : error
     } finally {
@@ -165,6 +164,12 @@ export function createTasks(options: TasksOptions): Tasks {
   }
 
   return { run, takeUp }
+}
+
+/** Whether it took longer than it might, while no server was there to end it. By the engine's clock alone. */
+function wasLate({ State, Config }: Inspected): boolean {
+  const timeoutMs = Number(Config.Labels?.[LABEL.timeout] ?? Infinity)
+  return Date.parse(State.FinishedAt) - Date.parse(State.StartedAt) >= timeoutMs
 }
 
 async function conclude(state: Inspected, output: Output, isAborted: boolean): Promise<TaskEnd> {

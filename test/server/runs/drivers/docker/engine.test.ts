@@ -224,6 +224,39 @@ describe('an image', () => {
   }
 })
 
+test('a task that took longer than it might while no server was there has not succeeded', async () => {
+  // The engine's clock, which is not ours, an hour ahead.
+  const at = (seconds: number) => new Date(Date.now() + 3_600_000 + seconds * 1000).toISOString()
+  const folder = temporaryFolder()
+  for (const [took, status] of [
+    [4, 'success'],
+    [6, 'abort'],
+  ] as const) {
+    const State = { Status: 'exited', Running: false, OOMKilled: false, ExitCode: 0 }
+    const container = {
+      Id: 'abc',
+      State: { ...State, StartedAt: at(0), FinishedAt: at(took) },
+      Config: { Labels: { 'fob.timeout': '5000', 'fob.deadline': String(Date.now() + 60_000) } },
+      HostConfig: { Memory: 0 },
+    }
+    const socket = join(temporaryFolder(), 'engine.sock')
+    const server = Bun.serve({
+      unix: socket,
+      fetch: ({ url }) => {
+        if (url.endsWith('/_ping')) return new Response('OK', { headers: { 'api-version': '1.41' } })
+        if (url.includes('/containers/json')) return Response.json([{ ...container, State: 'exited' }])
+        if (url.includes('/abc/json')) return Response.json(container)
+        return url.includes('/wait') ? Response.json({ StatusCode: 0 }) : new Response('')
+      },
+    })
+    const { sinks } = collect()
+    const driver = openDockerDriver(folder, `unix://${socket}`)
+    expect(await driver.takeUp({ runId: 'run_1', number: 1 }, sinks, NEVER)).toEqual({ status, code: 0 })
+    await driver.close()
+    await server.stop(true)
+  }
+})
+
 describe('what is left on the engine', () => {
   it('is removed by the server whose it is, and by no other', async (engine) => {
     const [mine, other] = [temporaryFolder(), temporaryFolder()]
@@ -298,6 +331,30 @@ describe('an engine that goes away', () => {
     expect(await failure(run(driver, 'true'))).toMatchObject({ code: 'unreachable' })
     await openDockerDriver(folder, engine.host).cleanUp(spec.runId)
     expect(await engine.docker('ps', '-aq', '--filter', `label=fob.run=${spec.runId}`)).toBe('')
+  })
+
+  it('and is not yet there when the next server takes up its tasks is waited for', async (engine) => {
+    const folder = temporaryFolder()
+    const socket = join(folder, 'cut.sock')
+    const proxy = await startCutProxy(socket, engine.socket)
+    const before = openDockerDriver(folder, `unix://${socket}`)
+    const { sinks, text } = collect()
+    const spec = taskOf('echo up; sleep 1; echo done; exit 6', { timeoutMs: 60_000 })
+    void before.run(spec, { ...sinks, stdout: async () => await new Promise(() => {}) }, NEVER)
+    await until(
+      async () => (await engine.docker('ps', '-q', '--filter', `label=fob.run=${spec.runId}`)) !== '',
+    )
+    await proxy.cut()
+    const lines: string[] = []
+    const next = openDockerDriver(folder, `unix://${socket}`, { log: (line) => void lines.push(line) })
+    await next.sweep(new Set([spec.runId]))
+    expect(lines.join()).toContain('cannot reach the Docker Engine')
+    const taking = next.takeUp(spec, sinks, NEVER)
+    await proxy.mend()
+    expect(await taking).toEqual({ status: 'failure', code: 6 })
+    expect(text().stdout).toBe('up\ndone\n')
+    await next.cleanUp(spec.runId)
+    await proxy.cut()
   })
 
   it('while a task is to be ended ends it when it is back', async (engine) => {
