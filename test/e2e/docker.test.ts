@@ -30,8 +30,11 @@ async function startServer(...flags: string[]): Promise<Running> {
   writeFileSync(join(folder, 'passphrase'), 'correct horse', { mode: 0o600 })
   const running = start(
     [
-      ...['server', '--listen', `127.0.0.1:${port}`, '--data', join(folder, 'data')],
-      ...['--secrets-sqlite-passphrase-file', join(folder, 'passphrase'), ...flags],
+      'server',
+      `--listen=127.0.0.1:${port}`,
+      `--data=${join(folder, 'data')}`,
+      `--secrets-sqlite-passphrase-file=${join(folder, 'passphrase')}`,
+      ...flags,
     ],
     { cwd: folder, env: isHere && engine !== undefined ? { DOCKER_HOST: engine.host } : {} },
   )
@@ -172,6 +175,8 @@ describe('a server whose driver is docker', () => {
       expect(set.err).toContain(
         'cannot reach the Docker Engine at unix:///nowhere/docker.sock: there is no such socket',
       )
+      const other = await client(['pipeline', 'set', file, '--driver', 'podman'])
+      expect([other.code, other.err]).toEqual([2, 'fob: driver: is one of native, docker\n'])
       const native = await client(['pipeline', 'set', file, '--driver', 'native'])
       expect([native.code, native.err]).toEqual([
         2,

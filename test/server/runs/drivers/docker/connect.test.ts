@@ -160,14 +160,14 @@ describe('an engine', () => {
   )
 })
 
-test('the progress of a pull is a few lines, whatever the engine sends', () => {
+test('the progress of a pull is a few lines, whatever the engine sends', async () => {
   const clock = manualClock()
   const lines: string[] = []
   const progress = createProgress('tool:1', clock, (line) => void lines.push(line))
   progress.add({ status: 'Pulling from things/tool', id: '1' })
   progress.add({ status: 'Already exists', id: 'a' })
   for (let second = 0; second < 1800; second++) {
-    clock.advance(1000)
+    await clock.advance(1000)
     const current = second * 1024 * 1024
     for (let of = 0; of < 10; of++) {
       progress.add({ status: 'Downloading', id: 'b', progressDetail: { current, total: 1800 * 1024 * 1024 } })
