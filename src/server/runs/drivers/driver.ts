@@ -107,7 +107,7 @@ export interface Driver {
   cleanUp(runId: string): Promise<void>
   /** At a server's start: removes what is left of all runs but `kept`. */
   sweep(kept: ReadonlySet<string>): Promise<void>
-  /** Lets go of what the driver holds itself. No task is running any more. */
+  /** Lets go of what the driver holds itself. What still runs is left to the next server, where it can be. */
   close(): Promise<void>
 }
 

@@ -3,7 +3,13 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver.ts'
 import type { ServerLink, Supervision } from './connect.ts'
 import { createFollower, type Follower } from './follower.ts'
-import { type FromSupervisor, PROTOCOL, type Question, type SupervisedSpec } from './protocol.ts'
+import {
+  type FromServer,
+  type FromSupervisor,
+  PROTOCOL,
+  type Question,
+  type SupervisedSpec,
+} from './protocol.ts'
 
 /** How the server reaches its supervisor, whether that runs already or not. */
 export interface SupervisorClient {
@@ -18,7 +24,7 @@ export interface SupervisorClient {
   ask(question: Question): Promise<boolean>
   /** Undefined where there is no supervisor. */
   askIfThere(question: Question): Promise<boolean | undefined>
-  /** The supervisor ends, and with it what it still has. */
+  /** Lets go of the supervisor, which ends when it has nothing to keep. */
   close(): Promise<void>
 }
 
@@ -30,6 +36,8 @@ export interface ClientOptions {
 
 /** How often is looked for what has been stored since output was taken. */
 const SYNC_MS = 250
+/** How long any answer may take. */
+const ANSWER_MS = 30_000
 /** How long a supervisor may take to notice that the server before us is gone, in steps. */
 const BUSY_MS = 5000
 const STEP_MS = 20
@@ -44,7 +52,8 @@ interface Session {
   closed: PromiseWithResolvers<void>
 }
 
-const LOST = new Fault('failed', 'the process that runs tasks ended unexpectedly')
+const END_IT = 'end it, and with it what it runs: it is a process of this user called `fob __tasks`'
+const lost = () => new Fault('failed', 'the process that runs tasks ended unexpectedly')
 
 export function createClient({ supervision, clock, version }: ClientOptions): SupervisorClient {
   let attempt: { mayStart: boolean; session: Promise<Session | undefined> } | undefined
@@ -79,14 +88,14 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
       const session = await connect()
       if (!session) return undefined
       session.link.send({ type: 'hello', protocol: PROTOCOL })
-      const welcome = await session.welcome.promise
+      const welcome = await inTime(session.welcome.promise)
       if (welcome?.version === version || (welcome?.held ?? 0) > 0) return session
       if (welcome) {
         // Of another version, and with nothing that would be lost.
         session.link.send({ type: 'bye' })
-        await session.closed.promise
+        await inTime(session.closed.promise)
       } else if (clock.now() > deadline) {
-        throw new Fault('failed', 'the process that runs tasks is in use')
+        throw new Fault('failed', 'the process that runs tasks is in use', { hint: END_IT })
       }
       await clock.sleep(STEP_MS)
     }
@@ -112,8 +121,8 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
       session.isOpen = false
       clearInterval(timer)
       welcome.resolve(undefined)
-      for (const question of questions.values()) question.reject(LOST)
-      for (const follower of followers.values()) follower.lost(LOST)
+      for (const question of questions.values()) question.reject(lost())
+      for (const follower of followers.values()) follower.lost(lost())
       closed.resolve()
     }
     const link = await supervision.find({ receive, closed: onClosed })
@@ -122,14 +131,27 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     return undefined
   }
 
+  /** A process can also be stopped, or swapped out. @throws Fault `failed` */
+  async function inTime<T>(answer: Promise<T>): Promise<T> {
+    const isHere = new AbortController()
+    const late = clock.sleep(ANSWER_MS, isHere.signal).then(() => {
+      throw new Fault('failed', 'the process that runs tasks does not answer', { hint: END_IT })
+    })
+    try {
+      return await Promise.race([answer, late])
+    } finally {
+      isHere.abort(new Error('answered'))
+    }
+  }
+
   async function put(session: Session, question: Question): Promise<boolean> {
-    if (!session.isOpen) throw LOST
+    if (!session.isOpen) throw lost()
     const ask = ++asked
     const answer = Promise.withResolvers<boolean>()
     session.questions.set(ask, answer)
     try {
       session.link.send({ type: 'ask', ask, question })
-      return await answer.promise
+      return await inTime(answer.promise)
     } finally {
       session.questions.delete(ask)
     }
@@ -147,7 +169,9 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
   /** @returns undefined when the question is answered by no. */
   async function follow(session: Session, following: Following): Promise<TaskEnd | undefined> {
     const { task, from, sinks, signal, question } = following
-    const tell = session.link.send
+    const tell = (message: FromServer) => {
+      if (session.isOpen) session.link.send(message)
+    }
     const follower = createFollower({ task, from, sinks, tell })
     // It is only awaited once the question is answered.
     follower.result.catch(() => {})
@@ -168,7 +192,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
 
   async function run(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
     const session = await reach(true)
-    if (!session) throw LOST
+    if (!session) throw lost()
     const from = { stdout: 0, stderr: 0 }
     const question: Question = { type: 'start', spec }
     const end = await follow(session, { task: spec.task, from, sinks, signal, question })
@@ -188,7 +212,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     takeUp,
     ask: async (question) => {
       const session = await reach(true)
-      if (!session) throw LOST
+      if (!session) throw lost()
       return await put(session, question)
     },
     askIfThere: async (question) => {
@@ -196,9 +220,12 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
       return session && (await put(session, question))
     },
     close: async () => {
-      const session = await reach(false)
-      session?.link.send({ type: 'bye' })
-      await session?.closed.promise
+      const session = await attempt?.session.catch(() => undefined)
+      if (!session?.isOpen) return
+      // Not a word more: what fails for this is not to end the tasks.
+      session.isOpen = false
+      session.link.close()
+      await inTime(session.closed.promise)
     },
   }
 }

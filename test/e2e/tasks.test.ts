@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fob, FOB } from '../support/fob.ts'
+import { testWith } from '../support/parts.ts'
+import { freePort } from '../support/server.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const NOBODY = 65_534
+const root = process.getuid?.() === 0
+const missing =
+  process.platform !== 'linux' ? 'Linux' : root && Bun.which('setpriv') === null ? 'setpriv' : undefined
+/** Root can look into everything, so as root the server becomes somebody else. */
+const asUser = (command: string[]): string[] =>
+  root ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...command] : command
+
+const folder = temporaryFolder()
+/** Longer than the path of a socket may be. */
+const data = join(folder, 'd'.repeat(100), 'data')
+const url = `http://127.0.0.1:${freePort()}`
+let server: Bun.Subprocess<'ignore', 'ignore', 'pipe'>
+
+async function startServer(): Promise<void> {
+  const listen = new URL(url).host
+  const command = [FOB, 'server', '--listen', listen, '--data', data, '--tasks-wait', '20s']
+  server = Bun.spawn(asUser(command), {
+    cwd: '/',
+    env: {
+      PATH: process.env.PATH ?? '',
+      FOB_HOME: folder,
+      FOB_SECRETS_SQLITE_PASSPHRASE: 'canary-passphrase',
+    },
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'pipe',
+  })
+  for await (const chunk of server.stderr) if (Buffer.from(chunk).includes('"listening"')) return
+  throw new Error('the server did not start')
+}
+
+async function runPipeline(name: string, script: string): Promise<string> {
+  const path = join(folder, `${name}.ts`)
+  const task = { name: 'task', image: 'busybox', command: { path: 'sh', args: ['-c', script] } }
+  writeFileSync(
+    path,
+    `const pipeline = async () => { await runtime.run(${JSON.stringify(task)}) }\nexport { pipeline }\n`,
+  )
+  const set = await fob(['pipeline', 'set', path, '-s', url])
+  expect([set.code, set.err]).toEqual([0, expect.any(String)])
+  const ran = await fob(['pipeline', 'run', name, '-s', url])
+  expect([ran.code, ran.err]).toEqual([0, expect.any(String)])
+  return ran.out
+}
+
+describe('native tasks of the compiled binary', () => {
+  beforeAll(async () => {
+    if (missing !== undefined) return
+    mkdirSync(data, { recursive: true })
+    for (const path of [folder, join(data, '..'), data]) {
+      chmodSync(path, 0o700)
+      if (root) chownSync(path, NOBODY, NOBODY)
+    }
+    await startServer()
+  })
+  afterAll(async () => {
+    server?.kill()
+    await server?.exited
+  })
+
+  testWith(missing, 'cannot look into the process that started them', async () => {
+    const out = await runPipeline(
+      'look',
+      `tr '\\0' ' ' < /proc/$PPID/cmdline; echo
+       for file in environ mem maps; do head -c 100 /proc/$PPID/$file 2> /dev/null && echo read $file; done
+       ls /proc/$PPID/fd 2> /dev/null && echo read fd; true`,
+    )
+    expect(out).toContain('__tasks')
+    expect(out).not.toContain('read ')
+  })
+
+  testWith(missing, 'end with all that they have left', async () => {
+    const file = join(data, 'left')
+    const out = await runPipeline(
+      'leave',
+      `(cd / && env -i /usr/bin/setsid sh -c 'echo $$ > ${file}; exec sleep 60' &)
+       while [ ! -s ${file} ]; do sleep 0.02; done; cat ${file}`,
+    )
+    const pid = /^\D*(\d+)\s*$/m.exec(out)?.[1]
+    expect(pid).toBeDefined()
+    expect(existsSync(`/proc/${pid}/cmdline`)).toBe(false)
+  })
+
+  testWith(missing, 'leave no process behind when the server is stopped', async () => {
+    const socket = join(data, 'tasks', 'socket')
+    expect(existsSync(socket)).toBe(true)
+    server.kill('SIGINT')
+    await server.exited
+    expect(existsSync(socket)).toBe(false)
+  })
+
+  test.each(['10', '10 m', 'soon', '9999h'])('refuse to wait for %p', async (time) => {
+    const { code, err } = await fob(['server', '--tasks-wait', time, '--data', temporaryFolder()])
+    expect([code, err]).toEqual([2, expect.stringContaining('--tasks-wait is a time such as 90s, 10m or 2h')])
+  })
+})
