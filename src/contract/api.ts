@@ -81,6 +81,13 @@ export type RunPipelineBody = v.InferOutput<typeof runPipelineBody>
 
 export const putSecretBody = v.strictObject({ value: secretValue, allowShort: v.optional(v.boolean()) })
 
+/** A secret that a script names, and where a run finds it; null where it is not set. */
+const neededSecret = v.looseObject({
+  key: v.string(),
+  scope: v.nullable(v.picklist(['pipeline', 'global', 'server'])),
+})
+export type NeededSecret = { key: string; scope: 'pipeline' | 'global' | 'server' | null }
+
 export const pipelineAnswer = v.looseObject({
   id: v.string(),
   name: v.string(),
@@ -93,6 +100,8 @@ export const pipelineAnswer = v.looseObject({
   source: v.optional(v.string()),
   rbac: v.optional(v.nullable(v.string())),
   secrets: v.optional(v.array(v.string())),
+  /** Only in the answer for one pipeline, and when one is set. */
+  needs: v.optional(v.array(neededSecret)),
 })
 export type PipelineAnswer = v.InferOutput<typeof pipelineAnswer>
 

@@ -30,6 +30,7 @@ export const getPipeline: Handler = async (call, services) => {
     source: pipeline.source,
     rbac: (await services.pipelines.rule(pipeline)) ?? null,
     secrets: entries.map((entry) => entry.key),
+    needs: await services.runs.needs(pipeline),
   })
 }
 
@@ -64,7 +65,8 @@ export const putPipeline: Handler = async (call, services) => {
     ...(body.unsetSecrets === undefined ? {} : { unset: body.unsetSecrets.join(' ') }),
   }
   services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
-  return json(toAnswer(pipeline), { status: created ? 201 : 200 })
+  const needs = await services.runs.needs(pipeline)
+  return json({ ...toAnswer(pipeline), needs }, { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */

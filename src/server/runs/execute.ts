@@ -12,7 +12,7 @@ import type { RunEnd, RunJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
 import { MAX_RESULT_BYTES } from './output.ts'
 import { type Past, readAnswer, readTail } from './past.ts'
-import { createResolver } from './resolve.ts'
+import { createResolver, type Resolver } from './resolve.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
 import {
   errorText,
@@ -78,7 +78,7 @@ export async function execute(
   const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
   const printed = createConsole(redactor, journal, journal.stored(0))
   const quiet = AbortSignal.any([signal, detach])
-  const answers = connect(run, engine, { stop: signal, quiet, resolve: resolver.resolve, fail })
+  const answers = connect(run, engine, { stop: signal, quiet, resolver, fail })
   const options = {
     command: engine.sandboxCommand,
     limits: engine.limits,
@@ -121,12 +121,12 @@ interface Ways {
   stop: AbortSignal
   /** Nothing is recorded or answered any more. */
   quiet: AbortSignal
-  resolve(value: unknown): Promise<unknown>
+  resolver: Resolver
   fail(error: unknown): void
 }
 
 /** What the script asks for, and who does it. */
-function connect(run: Execution, engine: Engine, { stop, quiet, resolve, fail }: Ways): Answers {
+function connect(run: Execution, engine: Engine, { stop, quiet, resolver, fail }: Ways): Answers {
   const { context, journal, past, redactor, driver } = run
   const { clock, db } = engine
   const runId = context.runID
@@ -141,7 +141,8 @@ function connect(run: Execution, engine: Engine, { stop, quiet, resolve, fail }:
     begun: past.tasks,
     readTail: (task) => readTail(db, runId, task, MAX_RESULT_BYTES),
     signal: stop,
-    resolve,
+    resolve: resolver.resolve,
+    changedSince: resolver.changedSince,
     fail,
   })
   return createAnswers({

@@ -27,6 +27,8 @@ export interface HostOptions {
   signal: AbortSignal
   /** Turns `secret:` references into values, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
+  /** The keys of secrets that were set anew since. */
+  changedSince(at: number): Promise<string[]>
   /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */
   fail(error: unknown): void
 }

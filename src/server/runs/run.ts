@@ -4,6 +4,7 @@
  * Refuses: to store, return or show a byte of output that has not been through the run's redactor; to hand a
  * secret to anything but the environment of a task that asked for it by name.
  */
+import type { NeededSecret } from '../../contract/api.ts'
 import { isFinal, type NumberedEvent } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -17,6 +18,7 @@ import { execute, type Execution } from './execute.ts'
 import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
+import { neededSecrets, refuseReservedSecrets } from './needs.ts'
 import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import {
   findAnyRun,
@@ -64,10 +66,13 @@ export interface Runs {
    * @throws Fault `not_found`, `conflict` when it goes on or has succeeded, and as `start` does.
    */
   resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
-  /** @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret. */
+  /**
+   * @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret; and for a secret that
+   * no run is given.
+   */
   check(source: string, filename: string): Promise<void>
-  /** @throws Fault `usage` for a driver that this server does not have; what its `ready` throws. */
-  checkDriver(name: string, signal: AbortSignal): Promise<void>
+  /** The secrets that a pipeline will ask for, as far as its source tells. */
+  needs(pipeline: { id: string; tenantId: string; source: string }): Promise<NeededSecret[]>
   /** Leaves all runs to the next server on this data: their tasks go on where their driver can do that. */
   close(): Promise<void>
 }
@@ -289,6 +294,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   }
 
   async function check(source: string, filename: string): Promise<void> {
+    refuseReservedSecrets(source, filename)
     const { signal } = closing
     const onCrash = () => log.error('sandbox broke', { filename })
     const sandbox = { command: options.sandboxCommand, limits, signal, onCrash }
@@ -298,8 +304,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function close(): Promise<void> {
     closing.abort(new Fault('interrupted', 'the server was shut down'))
     await Promise.allSettled(starting)
-    for (const run of live.values()) if (!run.stop.signal.aborted) run.journal.detach()
+    const left = [...live.values()].filter((run) => !run.stop.signal.aborted)
+    for (const run of left) run.journal.detach()
     await Promise.all([...live.values()].map((run) => run.done))
+    if (left.length > 0) return log.info('runs are left to the next server', { runs: left.length })
     for (const driver of drivers.values()) await driver.close()
   }
 
@@ -313,7 +321,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     stop,
     resume,
     check,
-    checkDriver: async (name, signal) => await driverOf(usable, name).ready?.(signal),
+    needs: ({ id: pipelineId, tenantId, source }) => neededSecrets(source, { vault, tenantId, pipelineId }),
     close,
   }
 }

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import * as v from 'valibot'
-import { MAX_SOURCE_BYTES, pipelineAnswer, pipelineName } from '../../../contract/api.ts'
+import { MAX_SOURCE_BYTES, pipelineAnswer, type PipelineAnswer, pipelineName } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { parseDotenv } from '../../../platform/dotenv.ts'
 import { Secret } from '../../../redact/secret.ts'
@@ -121,5 +121,17 @@ export async function setPipeline(
   })
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
+  for (const line of describeNeeds(pipeline)) client.say(line)
   if (client.format === 'json') printRecord(io, 'json', pipeline, [])
 }
+
+/** What its runs will ask for, and how to set what is missing. */
+function describeNeeds({ name, needs = [] }: PipelineAnswer): string[] {
+  return needs.map(({ key, scope }) =>
+    scope === null
+      ? `✗ needs ${key}, which is not set: fob secrets set ${key} --pipeline ${name}`
+      : `✓ needs ${key}, set ${PLACES[scope]}`,
+  )
+}
+
+const PLACES = { pipeline: 'for this pipeline', global: 'for all pipelines', server: 'by the server' }

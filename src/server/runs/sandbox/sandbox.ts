@@ -3,6 +3,7 @@
  * Refuses: to believe it. What it sends is checked and bounded, its time and memory are watched from outside,
  * and it inherits nothing: no environment, no terminal, no open file but its three pipes.
  */
+import { constants, setPriority } from 'node:os'
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { killGroup } from '../group.ts'
@@ -121,6 +122,7 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
     // Its own process group: Ctrl-C on the server's terminal is the server's to handle.
     detached: true,
   })
+  yieldToOthers(child.pid)
   let broken: string | undefined
   const kill = (reason: string) => {
     broken ??= reason
@@ -148,6 +150,15 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
     await child.exited
   }
   return { kind: 'failed', error: { message: broken ?? 'the sandbox ended unexpectedly' } }
+}
+
+/** A script that is busy with itself takes only the time that the server and the tasks leave. */
+function yieldToOthers(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // It is gone already, or the system has no such thing.
+  }
 }
 
 interface Talk {
@@ -230,16 +241,38 @@ async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outco
   async function take(lines: string[]): Promise<void> {
     isHandling = true
     account()
-    for (const line of lines) if (!outcome) await handle(parseMessage(line))
+    for (const line of lines) {
+      if (outcome) break
+      await handle(parseMessage(line))
+      await letOthers()
+    }
     isHandling = false
     account()
     // Nothing of what comes after its last word counts.
     if (outcome) killGroup(child.pid, 'SIGKILL')
   }
 
+  const letOthers = createTurns()
   const cut = createLines(MAX_LINE_BYTES)
   await pump(child.stdout, (chunk) => take(cut(chunk)), child.exited)
   return outcome
+}
+
+/** A script that talks without end is listened to for so long in one go. */
+const MOST_MS = 10
+const MOST_MESSAGES = 32
+
+/** @returns waits now and then until all else that the server has to do has had its turn. */
+function createTurns(): () => Promise<void> {
+  let since = performance.now()
+  let messages = 0
+  return async () => {
+    messages += 1
+    if (messages < MOST_MESSAGES && performance.now() - since < MOST_MS) return
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    since = performance.now()
+    messages = 0
+  }
 }
 
 const NONSENSE = 'it sent what no sandbox sends'

@@ -31,7 +31,7 @@ export interface DriverWorld {
   can: Capabilities
   /** How long the driver may take to begin a task, at worst. */
   startMs: number
-  /** As a server would have it, with 300 ms between TERM and KILL. Each call is a server of the same `folder`. */
+  /** As a server would have it, with a second between TERM and KILL. Each call is a server of the same `folder`. */
   open(folder: string): Promise<Driver>
   /** A program that calls `actAsServer(open)`: it is killed, to see what the next one finds. */
   processEntry: string
