@@ -80,6 +80,10 @@ const schedule = v.strictObject({
 export type Schedule = v.InferOutput<typeof schedule>
 const MAX_SCHEDULES = 20
 
+/** What tasks can run on. */
+export const DRIVERS = ['native', 'docker'] as const
+export type DriverName = (typeof DRIVERS)[number]
+
 export const putPipelineBody = v.strictObject({
   source: v.pipe(
     v.string(),
@@ -88,7 +92,7 @@ export const putPipelineBody = v.strictObject({
   ),
   /** What the author called the file; errors name it. */
   filename: v.pipe(v.string(), v.regex(/\.(ts|js)$/, 'a pipeline is a .ts or .js file'), v.maxLength(255)),
-  driver: v.optional(v.picklist(['native'])),
+  driver: v.optional(v.picklist(DRIVERS, `is one of ${DRIVERS.join(', ')}`)),
   /** Who may see the pipeline; empty: no rule any more; absent: as before. */
   rbac: v.optional(v.string()),
   /** Absent: as before, at first `queue` without a limit. */

@@ -69,6 +69,22 @@ const table = {
     value: 'N',
     description: 'runs of one tenant that may wait; more are refused with 429 (default 100)',
   },
+  drivers: {
+    value: 'NAMES',
+    description: 'what tasks may run on; the first where a pipeline names none (default native,docker)',
+  },
+  'docker-host': {
+    value: 'URL',
+    description: 'unix:///PATH or tcp://HOST:PORT (default: as docker finds it: DOCKER_HOST, its context)',
+  },
+  'docker-network': {
+    value: 'NAME',
+    description: "the engine's network for tasks (default bridge; none: no network)",
+  },
+  'docker-pull': {
+    value: 'WHEN',
+    description: 'when images are pulled: missing, always or never (default missing)',
+  },
   'secrets-key-file': {
     value: 'PATH',
     description: 'instead of a passphrase: a file of 32 random bytes, or their hex or base64',

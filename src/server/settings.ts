@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Fault } from '../contract/fault.ts'
 import { Secret } from '../redact/secret.ts'
 import { parseDotenv } from '../platform/dotenv.ts'
+import { type DriverSettings, driverSettings } from './driver-settings.ts'
 import { gatherSettings, readSecretFile, type SettingSources, type SettingValues } from './setting-values.ts'
 import type { BackendChoice, Unlock } from './vault/backend.ts'
 import { readRunSettings, type RunSettings } from './run-settings.ts'
@@ -13,6 +14,7 @@ export interface ServerSettings {
   dataDir: string
   strategy: Strategy
   vault: VaultSettings
+  tasks: DriverSettings
   /** Set at start for the pipelines of all tenants (S69). */
   secrets: ReadonlyMap<string, Secret>
   /** The rule that every caller has to pass; undefined: none. */
@@ -55,6 +57,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     strategy,
     dataDir: dataDirOf(values),
     vault: vaultSettings(values),
+    tasks: driverSettings(values, sources.env),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),

@@ -372,3 +372,39 @@ describe('how many runs', () => {
     expect(() => read({ 'runs-at-once': value })).toThrow('--runs-at-once is a number from 1 to 10000')
   })
 })
+
+describe('what tasks run on', () => {
+  test('is either driver unless told otherwise, native first', () => {
+    expect(read().tasks).toMatchObject({
+      drivers: ['native', 'docker'],
+      docker: { host: undefined, network: 'bridge', pull: 'missing' },
+    })
+    expect(read({ drivers: 'docker' }).tasks.drivers).toEqual(['docker'])
+    expect(read({}, { FOB_DRIVERS: 'docker, native' }).tasks.drivers).toEqual(['docker', 'native'])
+  })
+
+  test('is told to docker as its own command line reads it, and nothing else of the environment', () => {
+    const env = { DOCKER_HOST: 'unix:///x', HOME: '/home/ada', AWS_SECRET_ACCESS_KEY: 'x' }
+    const { docker } = read(
+      { 'docker-host': 'unix:///y', 'docker-network': 'ci', 'docker-pull': 'never' },
+      env,
+    ).tasks
+    expect(docker).toMatchObject({
+      host: 'unix:///y',
+      network: 'ci',
+      pull: 'never',
+      env: { DOCKER_HOST: 'unix:///x' },
+    })
+    expect(JSON.stringify(docker)).not.toContain('AWS')
+  })
+
+  test.each([
+    [{ drivers: 'podman' }, '--drivers takes native and docker, not "podman"'],
+    [{ drivers: 'docker,docker' }, '--drivers takes'],
+    [{ drivers: ',' }, '--drivers takes'],
+    [{ 'docker-network': 'container:other' }, '--docker-network takes the name of a network'],
+    [{ 'docker-pull': 'sometimes' }, '--docker-pull is missing, always, never'],
+  ])('is refused where it is none: %p', (flags, says) => {
+    expect(() => read(flags)).toThrow(says)
+  })
+})

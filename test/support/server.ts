@@ -4,6 +4,7 @@ import { Secret } from '../../src/redact/secret.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
 import type { RunSettings } from '../../src/server/run-settings.ts'
+import { driverSettings } from '../../src/server/driver-settings.ts'
 import { readVaultSettings } from '../../src/server/settings.ts'
 import type { Strategy } from '../../src/server/strategy.ts'
 import { temporaryFolder } from './temporary.ts'
@@ -48,6 +49,8 @@ export async function startServer(
     clock?: Clock
     /** Settings of the vault, by flag name. */
     secrets?: Record<string, string | undefined>
+    /** Settings of the drivers, by flag name. */
+    drivers?: Record<string, string>
   } = {},
 ): Promise<TestServer> {
   const port = options.port ?? freePort()
@@ -68,6 +71,7 @@ export async function startServer(
         env: {},
         file: undefined,
       }),
+      tasks: driverSettings(options.drivers ?? {}, {}),
       secrets: new Map(),
     },
     clock: options.clock ?? systemClock,

@@ -53,11 +53,13 @@ export const putPipeline: Handler = async (call, services) => {
     ]),
   )
   await services.runs.check(body.source, body.filename)
+  const driver = body.driver ?? services.settings.driver
+  await services.runs.checkDriver(driver, call.request.signal)
   const { pipeline, created } = await services.pipelines.put(call.principal, {
     name,
     filename: body.filename,
     source: body.source,
-    driver: body.driver ?? 'native',
+    driver,
     secrets,
     unsetSecrets: body.unsetSecrets ?? [],
     rbac: body.rbac,

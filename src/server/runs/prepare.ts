@@ -54,16 +54,10 @@ export interface Prepare {
 export function createPrepare(options: PrepareOptions): Prepare {
   const { db, vault, clock, log, journal, drivers } = options
 
-  function driverOf(name: string): Driver {
-    const driver = drivers.get(name)
-    if (!driver) throw new Fault('usage', `there is no driver "${name}"`)
-    return driver
-  }
-
   /** All but what a run has behind it. */
   async function describe(runId: string, request: RunRequest) {
     const { tenantId, pipeline, triggeredBy, args, task } = request
-    const driver = driverOf(pipeline.driver)
+    const driver = driverOf(drivers, pipeline.driver)
     const redactor = createRedactor(pipeline.name)
     const from = { vault, tenantId, pipelineId: pipeline.id, log }
     const shown = await redactHandedIn(request, redactor, from)
@@ -161,4 +155,13 @@ export function createPrepare(options: PrepareOptions): Prepare {
   }
 
   return { create, takeUp, resume }
+}
+
+/** @throws Fault `usage` for one that this server does not have */
+export function driverOf(drivers: ReadonlyMap<string, Driver>, name: string): Driver {
+  const driver = drivers.get(name)
+  if (driver) return driver
+  throw new Fault('usage', `this server has no driver "${name}"`, {
+    hint: `it has ${[...drivers.keys()].join(', ')}`,
+  })
 }

@@ -25,7 +25,7 @@ import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { type LogPiece, readLogPage } from './log-page.ts'
 import { neededSecrets, refuseReservedSecrets } from './needs.ts'
-import { createPrepare, type RunRequest } from './prepare.ts'
+import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
 import {
   findAnyRun,
@@ -88,6 +88,8 @@ export interface Runs {
    * no run is given.
    */
   check(source: string, filename: string): Promise<void>
+  /** @throws Fault `usage` for a driver that this server does not have; what its `ready` throws. */
+  checkDriver(name: string, signal: AbortSignal): Promise<void>
   /** The secrets that a pipeline will ask for, as far as its source tells. */
   needs(pipeline: { id: string; tenantId: string; source: string }): Promise<NeededSecret[]>
   /** Leaves all runs to the next server on this data: their tasks go on where their driver can do that. */
@@ -115,6 +117,8 @@ export interface RunsOptions {
   graceMs?: number
   /** Beside the native one. */
   drivers?: readonly Driver[]
+  /** Names of those on which anything is run; undefined: all. */
+  allowed?: readonly string[]
   /** Runs that go at once; the others stay queued. */
   runsAtOnce?: number | undefined
   /** Runs of one tenant that go at once; without it, as many as of all. */
@@ -175,10 +179,12 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
 
   const waiting = createPlaces(options.waitingRuns ?? MAX_WAITING)
 
+  // What the others have left is still removed.
+  const usable = new Map([...drivers].filter(([name]) => options.allowed?.includes(name) ?? true))
   const prepare = createPrepare({
     ...options,
     journal,
-    drivers,
+    drivers: usable,
     maxLogBytes: options.maxLogBytes ?? MAX_LOG_BYTES,
   })
 
@@ -373,6 +379,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     stop,
     resume,
     check,
+    checkDriver: async (name, signal) => await driverOf(usable, name).ready?.(signal),
     needs: ({ id: pipelineId, tenantId, source }) => neededSecrets(source, { vault, tenantId, pipelineId }),
     close,
   }

@@ -43,7 +43,11 @@ export const command = defineCommand({
       description: 'secrets for this pipeline as KEY=VALUE lines (dotenv); quoted values may have many lines',
     },
     'unset-secret': { type: 'strings', value: 'KEY', description: 'remove a secret of this pipeline' },
-    driver: { type: 'string', value: 'DRIVER', description: 'what tasks run on: native' },
+    driver: {
+      type: 'string',
+      value: 'DRIVER',
+      description: 'what tasks run on: native or docker (default: the server decides)',
+    },
     rbac: {
       type: 'string',
       value: 'RULE',

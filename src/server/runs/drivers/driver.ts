@@ -73,6 +73,8 @@ export interface Driver {
   name: string
   /** @throws Fault `failed` naming the driver, for what it cannot do: asked before anything is resolved. */
   refuse(asked: Partial<Omit<TaskSpec, 'env'>>): void
+  /** @throws Fault with a hint, where no task could run now. Absent: there is nothing that could be missing. */
+  ready?(signal: AbortSignal): Promise<void>
   /**
    * Runs a task to its end. When `signal` fires, the task is ended: politely, then after a grace by force.
    * @throws what a sink throws, once the task has been ended for it.

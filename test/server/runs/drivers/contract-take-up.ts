@@ -147,11 +147,10 @@ export function describeTakeUp(world: DriverWorld): void {
       await victim.kill()
       const driver = await nextServer(folder)
       expect(await driver.hasSandbox({ runId, number: 1 })).toBe(true)
-      expect(await takeUp(driver, task, victim)).toEqual({
-        end: { status: 'failure', code: 3 },
-        stdout: LINES,
-        stderr: LINES,
-      })
+      const taken = await takeUp(driver, task, victim)
+      if (!world.can.endsTasksInSandboxes) {
+        expect(taken).toEqual({ end: { status: 'failure', code: 3 }, stdout: LINES, stderr: LINES })
+      } else expect(taken.end).toBeUndefined()
       const { sinks, text } = collect()
       await driver.run(
         { ...plainSpec(world, 'cat file; echo $KIND'), runId, number: 8, sandbox: 1 },

@@ -19,6 +19,8 @@ export interface Capabilities {
   /** A task whose output nobody takes waits with it. */
   slowsTasksDown: boolean
   takeUp: boolean
+  /** A task in a sandbox is not taken up, but ended: of its output nothing is kept. */
+  endsTasksInSandboxes?: true
 }
 
 /** One implementation of `Driver`, and how a test gets at it. */
