@@ -17,8 +17,12 @@ beforeAll(async () => {
   server = start(
     [
       'server',
-      ...['--listen', new URL(url).host, '--data', join(temporaryFolder(), 'data')],
-      ...['--secret', 'REGISTRY_TOKEN=ghp-abc123'],
+      '--listen',
+      new URL(url).host,
+      '--data',
+      join(temporaryFolder(), 'data'),
+      '--secret',
+      'REGISTRY_TOKEN=ghp-abc123',
     ],
     { env: { FOB_SECRETS_SQLITE_PASSPHRASE: 'correct horse battery' } },
   )
