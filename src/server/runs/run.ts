@@ -71,6 +71,8 @@ export interface Runs {
    * no run is given.
    */
   check(source: string, filename: string): Promise<void>
+  /** @throws Fault `usage` for a driver that this server does not have; what its `ready` throws. */
+  checkDriver(name: string, signal: AbortSignal): Promise<void>
   /** The secrets that a pipeline will ask for, as far as its source tells. */
   needs(pipeline: { id: string; tenantId: string; source: string }): Promise<NeededSecret[]>
   /** Leaves all runs to the next server on this data: their tasks go on where their driver can do that. */
@@ -321,6 +323,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     stop,
     resume,
     check,
+    checkDriver: async (name, signal) => await driverOf(usable, name).ready?.(signal),
     needs: ({ id: pipelineId, tenantId, source }) => neededSecrets(source, { vault, tenantId, pipelineId }),
     close,
   }
