@@ -22,7 +22,7 @@ let server: Running
 beforeAll(async () => {
   const port = freePort()
   url = `http://127.0.0.1:${port}`
-  const settings = [`listen = "127.0.0.1:${port}"`, `data = "${data}"`]
+  const settings = [`listen = "127.0.0.1:${port}"`, `data = "${data}"`, 'allow_network = "127.0.0.0/8"']
   settings.push('[secrets.sqlite]', `passphrase_file = "${join(folder, 'passphrase')}"`)
   writeFileSync(join(folder, 'passphrase'), 'correct horse', { mode: 0o600 })
   writeFileSync(join(folder, 'fob.toml'), settings.join('\n'))

@@ -60,7 +60,6 @@ export interface Engine {
   log: Log
   sandboxCommand: readonly string[]
   limits: SandboxLimits
-  fetch: typeof globalThis.fetch
   env: Env
   /** Where calls work, of all runs. */
   scratchDir: string
@@ -159,7 +158,7 @@ interface Ways {
 function connect(run: Execution, engine: Engine, ways: Ways): Answers {
   const { context, journal, past, redactor, driver, pipeline } = run
   const { stop, quiet, resolver, fail, background } = ways
-  const { clock, db, fetch, env, scratchDir } = engine
+  const { clock, db, env, scratchDir } = engine
   const runId = context.runID
   const calls = createHostCalls({
     runId,
@@ -176,7 +175,6 @@ function connect(run: Execution, engine: Engine, ways: Ways): Answers {
     changedSince: resolver.changedSince,
     fail,
     pipeline: pipeline.name,
-    fetch,
     env,
     scratchDir,
     quiet,

@@ -28,7 +28,6 @@ export interface HostOptions {
   redactor: Redactor
   clock: Clock
   limiter: Limiter
-  fetch: typeof globalThis.fetch
   /** The server's own: where its programs are, and how it reaches the network. */
   env: Env
   /** Private folders of calls, of all runs. */

@@ -18,7 +18,7 @@ import { removeFolder } from './drivers/folder.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
 import { type Engine, execute, type Execution } from './execute.ts'
-import { createGuardedFetch } from './fetch/guarded.ts'
+import { createGuardedFetch, type GuardedFetch } from './fetch/guarded.ts'
 import { openNetwork } from './fetch/network.ts'
 import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
@@ -106,8 +106,8 @@ export interface RunsOptions {
   sandboxCommand: readonly string[]
   /** The server's own: where its programs are, and how it reaches the network. */
   env?: Env
-  /** For notifications; without it, the real one. */
-  fetch?: typeof globalThis.fetch
+  /** Without it, one that keeps to `allowNetwork`. */
+  guardedFetch?: GuardedFetch
   limits?: Partial<SandboxLimits>
   /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
   tasksCommand?: readonly string[] | undefined
@@ -153,10 +153,11 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
   const network = openNetwork(options.allowNetwork ?? [])
-  const guardedFetch = createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
+  const guardedFetch =
+    options.guardedFetch ?? createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
   const scratchDir = join(dataDir, 'scratch')
-  const { env = {}, fetch = globalThis.fetch } = options
-  const engine: Engine = { ...options, limits, scratchDir, env, fetch, network, guardedFetch }
+  const { env = {} } = options
+  const engine: Engine = { ...options, limits, scratchDir, env, network, guardedFetch }
   // What a server that died has left.
   await removeFolder(scratchDir)
   const journal = createJournal({ db, clock })

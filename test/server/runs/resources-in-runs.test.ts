@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { createGuardedFetch, type GuardedFetch } from '../../../src/server/runs/fetch/guarded.ts'
+import { openNetwork } from '../../../src/server/runs/fetch/network.ts'
 import { createRepository, startGitHttp } from '../../support/git-server.ts'
 import { testWith } from '../../support/parts.ts'
 import { missingS3Part, type S3Server, startS3Server } from '../../support/s3-server.ts'
@@ -15,7 +17,7 @@ afterEach(async () => {
 })
 
 async function harness(): Promise<Harness> {
-  const opened = await openHarness({ env: { PATH: process.env.PATH } })
+  const opened = await openHarness({ env: { PATH: process.env.PATH }, allowNetwork: ['127.0.0.0/8'] })
   closing.push(() => opened[Symbol.asyncDispose]())
   return opened
 }
@@ -84,7 +86,7 @@ describe('nativeResources in a run', () => {
       pipeline(`
         for (const source of [
           { uri: 'git@git.example.com:a/b.git', private_key: 'secret:GIT_DEPLOY_KEY' },
-          { uri: 'https://github.com/my-org/private-repo.git', private_key: 'secret:GIT_DEPLOY_KEY' },
+          { uri: 'git@127.0.0.1:a/b.git', private_key: 'secret:GIT_DEPLOY_KEY', known_hosts: 'ssh-ed25519 AAAA' },
         ]) {
           try {
             nativeResources.check({ type: 'git', source })
@@ -120,7 +122,7 @@ describe('nativeResources in a run', () => {
         Bun.spawnSync({ cmd: ['tar', '-czf', 'app.tgz', 'app'], cwd: folder })
         await server.put('my-bucket', 'app.tgz', await Bun.file(join(folder, 'app.tgz')).bytes())
         const env = { PATH: process.env.PATH, AWS_ENDPOINT_URL: server.endpoint }
-        const opened = await openHarness({ env })
+        const opened = await openHarness({ env, allowNetwork: ['127.0.0.0/8'] })
         closing.push(() => opened[Symbol.asyncDispose]())
         await opened.secret('AWS_ACCESS_KEY', server.accessKeyId)
         await opened.secret('AWS_SECRET_KEY', server.secretAccessKey)
@@ -192,12 +194,13 @@ describe('notify in a run', () => {
   test("S94 to S97: the documents' own snippet, word for word", async () => {
     const { slack } = await withSlack()
     const asked: string[] = []
-    const toStandIn = (async (input: string | URL | Request, init?: RequestInit) => {
-      const address = input instanceof Request ? input.url : input.toString()
-      asked.push(address)
-      return await fetch(address.replace('https://slack.com/api', slack.url), init)
-    }) as typeof fetch
-    const opened = await openHarness({ fetch: toStandIn })
+    const network = openNetwork(['127.0.0.0/8'])
+    const real = createGuardedFetch({ network, maxAnswerBytes: 1024 * 1024 })
+    const guardedFetch: GuardedFetch = ({ url, ...request }) => {
+      asked.push(url.href)
+      return real({ ...request, url: new URL(url.href.replace('https://slack.com/api', slack.url)) })
+    }
+    const opened = await openHarness({ guardedFetch })
     closing.push(() => opened[Symbol.asyncDispose]())
     const secrets = {
       SLACK_BOT_TOKEN: SLACK_TOKEN,

@@ -1,12 +1,11 @@
-import { lookup as resolveName } from 'node:dns/promises'
 import { type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
-import { callbackify } from 'node:util'
+import { isIP } from 'node:net'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { Fault } from '../../../contract/fault.ts'
 import { fetchFailure } from '../../../platform/network.ts'
 import type { Network } from './network.ts'
+import { createReach } from './reach.ts'
 
 /** One request to one place: no redirect is followed, no proxy asked, and nothing of the server's own is sent. */
 export interface GuardedRequest {
@@ -46,24 +45,14 @@ export interface GuardedFetchOptions {
  * proxy of the server's environment.
  */
 export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
-  const { network, maxAnswerBytes, resolve = resolveBySystem, ca } = options
+  const { network, maxAnswerBytes, resolve, ca } = options
 
-  const lookUp = callbackify(async (host: string) =>
-    (await checkedAddresses(host)).map((address) => ({ address, family: isIP(address) })),
-  )
-  const lookup: LookupFunction = (host, _options, callback) => lookUp(host, callback)
-
-  async function checkedAddresses(host: string): Promise<string[]> {
-    const addresses = await resolve(host)
-    if (addresses.length === 0) throw new Fault('unreachable', `there is no host ${host}`)
-    // All of them: one that also leads inside is not one of the internet.
-    for (const address of addresses) if (!network.allows(host, address)) throw refused(host)
-    return addresses
-  }
+  const { addresses, lookup } = createReach(network, resolve)
 
   return async ({ url, method, headers, body, signal }) => {
     const host = hostOf(url)
-    if (isIP(host) !== 0 && !network.allows(host, host)) throw refused(host)
+    // Nobody looks up what is an address.
+    if (isIP(host) !== 0) await addresses(host)
     const { promise, resolve: answered, reject } = Promise.withResolvers<IncomingMessage>()
     const sent: RequestOptions & { ca?: string } = { method, headers, signal, lookup, agent: false }
     const send = url.protocol === 'https:' ? requestHttps : requestHttp
@@ -89,17 +78,6 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
 /** An IPv6 address without its brackets. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
-}
-
-async function resolveBySystem(host: string): Promise<string[]> {
-  return (await resolveName(host, { all: true })).map(({ address }) => address)
-}
-
-/** Without the address: what a name of the inside stands for is not for a script to know. */
-function refused(host: string): Fault {
-  return new Fault('forbidden', `${host} is not a place on the internet, and this server allows no other`, {
-    hint: `its operator can: fob server --allow-network ${host}`,
-  })
 }
 
 function unreachable({ host }: URL, error: unknown, { aborted }: AbortSignal): Fault {

@@ -1,7 +1,7 @@
 /**
  * Owns: `notify.send`: a message, made of its template, to a service that people read. Secrets are resolved when
  * it is sent, and no earlier; what was set in the script keeps the placeholders.
- * Refuses: to send over plain http, but to this machine; to follow a redirect with a credential; to name an address
+ * Refuses: to send to another place than the internet or those that the operator has named; to follow a redirect with a credential; to name an address
  * in an error, as those of webhooks are secrets themselves.
  */
 import * as v from 'valibot'
@@ -9,6 +9,8 @@ import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { CallContext, HostCalls } from '../calls.ts'
+import type { GuardedFetch } from '../fetch/guarded.ts'
+import type { Network } from '../fetch/network.ts'
 import { parse } from '../fields.ts'
 import { shown } from '../shown.ts'
 import { createDelivery, type Deliver } from './delivery.ts'
@@ -38,7 +40,8 @@ export interface NotifyCallsOptions {
   resolve(value: unknown): Promise<unknown>
   redactor: Redactor
   clock: Clock
-  fetch: typeof globalThis.fetch
+  network: Network
+  guardedFetch: GuardedFetch
   /** Takes a line for the run's log, redacted. */
   warn(line: string): Promise<void>
   /** Work that goes on beside the script; the run's end waits for it. It never rejects. */

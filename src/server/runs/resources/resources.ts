@@ -13,6 +13,8 @@ import type { Redactor } from '../../../redact/redactor.ts'
 import type { CallContext, HostCalls } from '../calls.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { removeFolder } from '../drivers/folder.ts'
+import type { Network } from '../fetch/network.ts'
+import { createReach, type Reach } from '../fetch/reach.ts'
 import { createGitResource } from './git.ts'
 import { parse } from '../fields.ts'
 import { shown } from '../shown.ts'
@@ -51,7 +53,16 @@ export interface Resource {
   push(asked: Asked, folder: string, at: Workplace): Promise<Outcome>
 }
 
-export interface ResourceCallsOptions {
+/** What lies beyond the call itself. */
+export interface Outside {
+  /** Of the server; what each type of resource takes of it, its own file says. */
+  env: Env
+  /** What may be reached. */
+  network: Network
+  reach: Reach
+}
+
+export interface ResourceCallsOptions extends Omit<Outside, 'reach'> {
   runId: string
   /** Turns `secret:` references into `Secret`s, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
@@ -61,8 +72,8 @@ export interface ResourceCallsOptions {
   scratchDir: string
   /** Fires when nobody waits for the answer any more: the run has ended, or is left to the next server. */
   quiet: AbortSignal
-  /** Of the server; what each type of resource takes of it, its own file says. */
-  env: Env
+  /** All addresses of a name; without it, those that the system knows. */
+  resolveName?: (host: string) => Promise<string[]>
 }
 
 /** A script waits for this one: it is synchronous. */
@@ -83,10 +94,11 @@ const pushRequest = v.strictObject({ ...asked, params, srcDir: v.string() })
 
 /** `nativeResources.check`, `.fetch` and `.push`. */
 export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
-  const { runId, resolve, redactor, driver, scratchDir, env, quiet } = options
+  const { runId, resolve, redactor, driver, scratchDir, env, network, quiet } = options
+  const outside = { env, network, reach: createReach(network, options.resolveName) }
   const types: Readonly<Record<string, Resource>> = {
-    git: createGitResource({ env }),
-    s3: createS3Resource({ env }),
+    git: createGitResource(outside),
+    s3: createS3Resource(outside),
   }
 
   /** A place to work in, which goes whatever happens, and errors that may be shown. */
