@@ -5,6 +5,7 @@ export const EXIT = {
   failed: 1,
   run_failed: 1,
   conflict: 1,
+  busy: 1,
   usage: 2,
   config: 2,
   prompt_needed: 2,

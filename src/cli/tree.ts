@@ -54,6 +54,10 @@ export const TREE: Group = group('Every way a credential can reach a command lin
     list: leaf('List pipelines', () => import('./commands/pipeline/list.ts')),
     show: leaf('Show one pipeline', () => import('./commands/pipeline/show.ts')),
     run: pipelineRun,
+    pause: leaf('Let no run of a pipeline begin', () => import('./commands/pipeline/pause.ts')),
+    unpause: leaf('Let a pipeline run again', () => import('./commands/pipeline/unpause.ts')),
+    webhook: leaf('Let a webhook begin runs', () => import('./commands/pipeline/webhook.ts')),
+    types: leaf('Print what a pipeline can call', () => import('./commands/pipeline/types.ts')),
     rm: leaf('Delete a pipeline', () => import('./commands/pipeline/rm.ts')),
   }),
   tokens: group('Scoped tokens for programs (ci_…)', {

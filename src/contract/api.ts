@@ -52,6 +52,34 @@ const secretValue = v.union(
 )
 export type SecretValue = v.InferOutput<typeof secretValue>
 
+/**
+ * What happens where a pipeline is to run while it runs: `queue`, the runs go side by side, or `max` of them and
+ * the others wait; `serial`, one after the other; `cancel-previous`, a new run stops those before it.
+ */
+export const concurrency = v.variant(
+  'mode',
+  [
+    v.strictObject({
+      mode: v.literal('queue'),
+      max: v.optional(v.pipe(v.number(), v.integer('not a whole number'), v.minValue(1), v.maxValue(1000))),
+    }),
+    v.strictObject({ mode: v.literal('serial') }),
+    v.strictObject({ mode: v.literal('cancel-previous') }),
+  ],
+  'concurrency is {"mode": "queue", "max": N}, {"mode": "serial"} or {"mode": "cancel-previous"}',
+)
+export type Concurrency = v.InferOutput<typeof concurrency>
+
+/** When a pipeline runs by itself; the server says more exactly what a schedule is. */
+const schedule = v.strictObject({
+  cron: v.pipe(v.string(), v.trim(), v.maxLength(200, 'a schedule has at most 200 characters')),
+  timeZone: v.optional(v.pipe(v.string(), v.maxLength(64)), 'UTC'),
+  /** Whether what was missed is made up for, by one run. */
+  catchUp: v.optional(v.boolean(), false),
+})
+export type Schedule = v.InferOutput<typeof schedule>
+const MAX_SCHEDULES = 20
+
 export const putPipelineBody = v.strictObject({
   source: v.pipe(
     v.string(),
@@ -63,11 +91,48 @@ export const putPipelineBody = v.strictObject({
   driver: v.optional(v.picklist(['native'])),
   /** Who may see the pipeline; empty: no rule any more; absent: as before. */
   rbac: v.optional(v.string()),
+  /** Absent: as before, at first `queue` without a limit. */
+  concurrency: v.optional(concurrency),
+  /** Absent: as before. */
+  schedules: v.optional(
+    v.pipe(v.array(schedule), v.maxLength(MAX_SCHEDULES, `at most ${MAX_SCHEDULES} schedules`)),
+  ),
   secrets: v.optional(namedRecord(secretKey, secretValue)),
   unsetSecrets: v.optional(v.array(secretKey)),
   allowShort: v.optional(v.boolean()),
 })
 export type PutPipelineBody = v.InferOutput<typeof putPipelineBody>
+
+/** Whose way of proving who sends a webhook: the vendor's, or requests signed as in docs/signing.md. */
+export const WEBHOOK_PROVIDERS = ['github', 'gitlab', 'generic'] as const
+export type WebhookProvider = (typeof WEBHOOK_PROVIDERS)[number]
+/** With fewer bytes it could be found out from a single signed request. */
+const MIN_WEBHOOK_SECRET_BYTES = 16
+
+/** `PUT /api/pipelines/:name/webhook`; without a secret, the server makes one. */
+export const putWebhookBody = v.strictObject({
+  provider: v.picklist(WEBHOOK_PROVIDERS),
+  secret: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[!-~]*$/, 'the secret of a webhook is printable ASCII without spaces'),
+      v.minLength(
+        MIN_WEBHOOK_SECRET_BYTES,
+        `the secret of a webhook has ${MIN_WEBHOOK_SECRET_BYTES} characters or more`,
+      ),
+      v.maxLength(1024, 'the secret of a webhook has at most 1024 characters'),
+    ),
+  ),
+})
+
+export const webhookAnswer = v.looseObject({
+  provider: v.string(),
+  /** Where the sender sends to. */
+  url: v.string(),
+  /** Only in the answer that made it. */
+  secret: v.optional(v.string()),
+})
+export type WebhookAnswer = v.InferOutput<typeof webhookAnswer>
 
 export const runPipelineBody = v.strictObject({
   args: v.optional(v.array(v.string()), []),
@@ -84,6 +149,21 @@ const neededSecret = v.looseObject({
 })
 export type NeededSecret = { key: string; scope: 'pipeline' | 'global' | 'server' | null }
 
+/** Times are those of occurrences, but for `missedAt`, when it was noticed. */
+const scheduleAnswer = v.looseObject({
+  cron: v.string(),
+  timeZone: v.string(),
+  catchUp: v.boolean(),
+  nextAt: v.nullable(v.string()),
+  lastAt: v.nullable(v.string()),
+  lastRun: v.nullable(v.string()),
+  /** The last time that occurrences were missed, how many (100 are 100 or more), and why. */
+  missedAt: v.nullable(v.string()),
+  missed: v.number(),
+  missedBecause: v.nullable(v.string()),
+})
+export type ScheduleAnswer = v.InferOutput<typeof scheduleAnswer>
+
 export const pipelineAnswer = v.looseObject({
   id: v.string(),
   name: v.string(),
@@ -92,12 +172,15 @@ export const pipelineAnswer = v.looseObject({
   paused: v.boolean(),
   createdAt: v.string(),
   updatedAt: v.string(),
+  concurrency: v.optional(v.looseObject({ mode: v.string(), max: v.optional(v.number()) })),
   /** Only in the answer for one pipeline. */
   source: v.optional(v.string()),
   rbac: v.optional(v.nullable(v.string())),
   secrets: v.optional(v.array(v.string())),
   /** Only in the answer for one pipeline, and when one is set. */
   needs: v.optional(v.array(neededSecret)),
+  webhook: v.optional(v.nullable(webhookAnswer)),
+  schedules: v.optional(v.array(scheduleAnswer)),
 })
 export type PipelineAnswer = v.InferOutput<typeof pipelineAnswer>
 

@@ -6,6 +6,8 @@ export type FaultCode =
   | 'failed'
   | 'run_failed'
   | 'conflict'
+  /** Too much at once: the same may work in a while. */
+  | 'busy'
   | 'usage'
   | 'config'
   | 'prompt_needed'
@@ -27,15 +29,18 @@ export class Fault extends Error {
   readonly code: FaultCode
   /** The next step, where there is one. */
   readonly hint: string | undefined
+  /** Seconds until trying again could help, where that is known. */
+  readonly retryAfter: number | undefined
 
   constructor(
     code: FaultCode,
     message: string,
-    options: { hint?: string | undefined; cause?: unknown } = {},
+    options: { hint?: string | undefined; retryAfter?: number; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause })
     this.name = 'Fault'
     this.code = code
     this.hint = options.hint
+    this.retryAfter = options.retryAfter
   }
 }

@@ -26,6 +26,7 @@ import { publicVendors } from './strategy.ts'
 import { revokeEverything } from './revoke.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
+import { openTriggers } from './triggers/triggers.ts'
 import { devicePages } from './web/device.ts'
 import { renderProtocolError } from './web/web.ts'
 
@@ -106,8 +107,11 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const { sandboxCommand, tasksCommand } = deps
     const { tasksWaitMs } = settings
     const commands = { sandboxCommand, tasksCommand, tasksWaitMs }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, ...commands })
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...commands, ...settings.runs })
     closers.push(() => runs.close())
+    const audit = openAudit({ db, clock })
+    const triggers = openTriggers({ db, clock, log, audit, vault, runs, defaultTenant })
+    closers.push(() => triggers.close())
     const issued = openIssued({ db, clock })
     const bearers = tokenBearers({ ...issued, now: () => clock.now() })
     const services: Services = {
@@ -130,9 +134,11 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
       runners: issued.runners,
       serviceKeys: issued.serviceKeys,
       downloads: issued.downloads,
-      audit: openAudit({ db, clock }),
+      audit,
       vault,
       runs,
+      webhooks: triggers.webhooks,
+      schedules: triggers.schedules,
       clock,
       log,
       pipelines: openPipelines({ db, clock, vault, rbac }),
@@ -140,7 +146,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     recordSettings(services, settings)
     warnOfStrangers(settings, listener.url, log)
     listener.attach(createApp(services))
-    closers.push(sweep([issued, ...(issuer === undefined ? [] : [issuer])], log))
+    closers.push(sweep([issued, triggers, ...(issuer === undefined ? [] : [issuer])], log))
     return { url: listener.url, stop: closeAll }
   } catch (error) {
     await closeAll()

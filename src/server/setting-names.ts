@@ -55,6 +55,20 @@ const table = {
     value: 'ADDRESSES',
     description: 'addresses or networks whose X-Forwarded-For is believed (default none)',
   },
+  'allow-network': {
+    value: 'PLACES',
+    description:
+      'what pipelines may fetch beside the internet: addresses, networks and names, such as 10.1.0.0/16,*.corp.example (default none)',
+  },
+  'runs-at-once': { value: 'N', description: 'runs that go at once; others wait (default 16)' },
+  'runs-per-tenant': {
+    value: 'N',
+    description: 'and of these, runs of one tenant (default: as many as of all)',
+  },
+  'runs-waiting': {
+    value: 'N',
+    description: 'runs of one tenant that may wait; more are refused with 429 (default 100)',
+  },
   'secrets-key-file': {
     value: 'PATH',
     description: 'instead of a passphrase: a file of 32 random bytes, or their hex or base64',

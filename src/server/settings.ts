@@ -4,6 +4,7 @@ import { Secret } from '../redact/secret.ts'
 import { parseDotenv } from '../platform/dotenv.ts'
 import { gatherSettings, readSecretFile, type SettingSources, type SettingValues } from './setting-values.ts'
 import type { BackendChoice, Unlock } from './vault/backend.ts'
+import { readRunSettings, type RunSettings } from './run-settings.ts'
 import { chooseBackend } from './vault/registry.ts'
 import { chooseStrategy, type Strategy } from './strategy.ts'
 
@@ -18,6 +19,7 @@ export interface ServerSettings {
   rbac: string | undefined
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
+  runs: RunSettings
   /** How long native tasks go on without a server; absent: 10 minutes. */
   tasksWaitMs?: number | undefined
 }
@@ -56,6 +58,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
+    runs: readRunSettings(values),
     tasksWaitMs: parseWait(values['tasks-wait']),
   }
 }

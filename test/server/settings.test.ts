@@ -346,3 +346,29 @@ describe('settings that fail closed', () => {
     }
   })
 })
+
+describe('how many runs', () => {
+  test('is what the server takes for itself, unless it is told', () => {
+    expect(read().runs).toMatchObject({
+      runsAtOnce: undefined,
+      runsPerTenant: undefined,
+      waitingRuns: undefined,
+      allowNetwork: [],
+    })
+    const flags = { 'runs-at-once': '4', 'runs-per-tenant': '2', 'runs-waiting': '10000' }
+    expect(read(flags).runs).toMatchObject({ runsAtOnce: 4, runsPerTenant: 2, waitingRuns: 10_000 })
+    expect(read({}, { FOB_RUNS_AT_ONCE: '4' }).runs.runsAtOnce).toBe(4)
+  })
+
+  test('and what they may fetch is a list, by commas or spaces', () => {
+    expect(read({ 'allow-network': '10.0.0.0/8, a.example b.example,' }).runs.allowNetwork).toEqual([
+      '10.0.0.0/8',
+      'a.example',
+      'b.example',
+    ])
+  })
+
+  test.each(['0', '-1', '1.5', 'many', '10001', '1e3'])('%s is refused', (value) => {
+    expect(() => read({ 'runs-at-once': value })).toThrow('--runs-at-once is a number from 1 to 10000')
+  })
+})

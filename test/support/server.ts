@@ -3,6 +3,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
+import type { RunSettings } from '../../src/server/run-settings.ts'
 import { readVaultSettings } from '../../src/server/settings.ts'
 import type { Strategy } from '../../src/server/strategy.ts'
 import { temporaryFolder } from './temporary.ts'
@@ -15,6 +16,13 @@ export interface TestServer extends RunningServer {
 
 /** What starts the sandbox from the source. */
 const SANDBOX_COMMAND = [process.execPath, join(import.meta.dir, '../../src/main.ts'), '__sandbox']
+
+const NO_BOUNDS: RunSettings = {
+  runsAtOnce: undefined,
+  runsPerTenant: undefined,
+  waitingRuns: undefined,
+  allowNetwork: [],
+}
 
 /** A port that was free a moment ago. */
 export function freePort(): number {
@@ -36,6 +44,7 @@ export async function startServer(
     /** For the vendors that people log in with. */
     fetch?: typeof globalThis.fetch
     trustedProxies?: readonly string[]
+    runs?: Partial<RunSettings>
     /** Settings of the vault, by flag name. */
     secrets?: Record<string, string | undefined>
   } = {},
@@ -52,6 +61,7 @@ export async function startServer(
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],
+      runs: { ...NO_BOUNDS, ...options.runs },
       vault: readVaultSettings({
         flags: { ...(passphrase === '' ? {} : { 'secrets-sqlite-passphrase': passphrase }), ...secrets },
         env: {},

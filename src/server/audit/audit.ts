@@ -32,6 +32,9 @@ export type AuditAction =
   | 'pipeline.rm'
   | 'pipeline.pause'
   | 'pipeline.unpause'
+  | 'webhook.set'
+  | 'webhook.rm'
+  | 'schedule.missed'
   | 'run.start'
   | 'run.stop'
   | 'run.resume'
@@ -51,7 +54,10 @@ export type AuditAction =
 export interface NewEntry {
   /** Whose it is. What belongs to the server as a whole is recorded with the default tenant. */
   tenantId: string
-  /** `Principal.id`; `anonymous` where nobody was believed; `console` for the command line on the server. */
+  /**
+   * `Principal.id`; `anonymous` where nobody was believed; `console` for the command line on the server, `schedule`
+   * for what runs by itself.
+   */
   actor: string
   action: AuditAction
   /** On what: a name, a key, an ID. For a refused login, the account only if there is one: people mistype. */

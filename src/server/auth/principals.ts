@@ -39,7 +39,7 @@ export function userPrincipal(
 
 /** A caller that is no person: it has the scopes it was given, and no role that could add to them. */
 export function machine(
-  kind: 'service' | 'runner',
+  kind: 'service' | 'runner' | 'webhook',
   about: {
     id: string
     name: string

@@ -1,3 +1,4 @@
+import { type Concurrency, WEBHOOK_PROVIDERS } from '../../contract/api.ts'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 /**
@@ -254,6 +255,10 @@ export const pipelines = sqliteTable(
     source: text('source').notNull(),
     driver: text('driver').notNull(),
     paused: integer('paused', { mode: 'boolean' }).notNull(),
+    /** Null: runs go side by side, without a limit of their own. */
+    concurrency: text('concurrency', { mode: 'json' }).$type<Concurrency>(),
+    /** Whose webhooks begin runs; its secret is in the vault, in the pipeline's scope. Null: nobody's. */
+    webhook: text('webhook', { enum: WEBHOOK_PROVIDERS }),
     createdAt: at('created_at').notNull(),
     updatedAt: at('updated_at').notNull(),
   },
@@ -366,4 +371,65 @@ export const auditEntries = sqliteTable(
     hash: text('hash').notNull(),
   },
   (t) => [index('audit_entries_by_tenant').on(t.tenantId, t.seq)],
+)
+
+/** Webhooks that have begun a run, until their signatures or their senders have forgotten them. */
+export const webhookDeliveries = sqliteTable(
+  'webhook_deliveries',
+  {
+    pipelineId: text('pipeline_id')
+      .notNull()
+      .references(() => pipelines.id, { onDelete: 'cascade' }),
+    /** SHA-256 of what the sender calls it. */
+    delivery: text('delivery').notNull(),
+    /** Given before the run is recorded: if the server dies in between, the next delivery begins it. */
+    runId: text('run_id').notNull(),
+    expiresAt: at('expires_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.pipelineId, t.delivery] }),
+    index('webhook_deliveries_by_expiry').on(t.expiresAt),
+  ],
+)
+
+/** When pipelines run by themselves, in the order in which they were given. */
+export const pipelineSchedules = sqliteTable(
+  'pipeline_schedules',
+  {
+    pipelineId: text('pipeline_id')
+      .notNull()
+      .references(() => pipelines.id, { onDelete: 'cascade' }),
+    cron: text('cron').notNull(),
+    timeZone: text('time_zone').notNull(),
+    number: integer('number').notNull(),
+    catchUp: integer('catch_up', { mode: 'boolean' }).notNull(),
+    nextAt: at('next_at'),
+    lastAt: at('last_at'),
+    lastRunId: text('last_run_id'),
+    /** The run of `lastAt`, until it is known to have begun. */
+    pendingRunId: text('pending_run_id'),
+    missedAt: at('missed_at'),
+    missed: integer('missed'),
+    missedBecause: text('missed_because'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.pipelineId, t.cron, t.timeZone] }),
+    index('pipeline_schedules_by_next').on(t.nextAt),
+  ],
+)
+
+/** What pipelines keep from run to run. `value` is JSON that has been through the redactor of the run that set it. */
+export const pipelineStorage = sqliteTable(
+  'pipeline_storage',
+  {
+    pipelineId: text('pipeline_id')
+      .notNull()
+      .references(() => pipelines.id, { onDelete: 'cascade' }),
+    key: text('key').notNull(),
+    value: text('value').notNull(),
+    /** Of key and value. */
+    bytes: integer('bytes').notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.pipelineId, t.key] })],
 )

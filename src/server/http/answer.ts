@@ -46,6 +46,7 @@ const STATUS = {
   failed: 500,
   run_failed: 500,
   conflict: 409,
+  busy: 429,
   usage: 400,
   config: 409,
   prompt_needed: 500,
@@ -64,8 +65,14 @@ const STATUS = {
 export function errorResponse(error: unknown): Response | undefined {
   if (error instanceof HttpError) return error.toResponse()
   if (!(error instanceof Fault)) return undefined
-  const details = error.hint === undefined ? {} : { hint: error.hint }
-  return new HttpError(STATUS[error.code], error.code, error.message, { details }).toResponse()
+  const { code, message, hint, retryAfter } = error
+  const details = {
+    ...(hint === undefined ? {} : { hint }),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  }
+  const headers: Record<string, string> =
+    retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
+  return new HttpError(STATUS[code], code, message, { details, headers }).toResponse()
 }
 
 export function notFound(what: string): HttpError {
@@ -86,14 +93,14 @@ export async function readBody<T>(request: Request, schema: v.GenericSchema<unkn
 }
 
 /** @throws HttpError 413 */
-export async function readBytes(request: Request): Promise<Buffer<ArrayBuffer>> {
+export async function readBytes(request: Request, most = MAX_BODY_BYTES): Promise<Buffer<ArrayBuffer>> {
   const declared = Number(request.headers.get('content-length') ?? 0)
-  if (declared > MAX_BODY_BYTES) throw tooLarge()
+  if (declared > most) throw tooLarge(most)
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {
     size += chunk.length
-    if (size > MAX_BODY_BYTES) throw tooLarge()
+    if (size > most) throw tooLarge(most)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
@@ -119,6 +126,6 @@ function plain(issue: v.BaseIssue<unknown>): string {
   return issue.message
 }
 
-function tooLarge(): HttpError {
-  return new HttpError(413, 'too_large', 'the body is larger than 10 MiB')
+function tooLarge(most: number): HttpError {
+  return new HttpError(413, 'too_large', `the body is larger than ${most / 1024 / 1024} MiB`)
 }

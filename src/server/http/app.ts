@@ -13,6 +13,7 @@ import { guardOrigin } from './origin.ts'
 import { type Route, ROUTES } from './routes.ts'
 import type { Services } from './services.ts'
 import { inSession } from './session-guard.ts'
+import { bySignature } from './webhook-guard.ts'
 
 /** What `Bun.serve` knows of a request and Hono does not. */
 export interface Connection {
@@ -76,6 +77,7 @@ async function answer(
     return route.handler(admitted, services)
   }
   if (route.guard === 'session') return inSession(handler, call, services)
+  if (route.guard === 'signature') return bySignature(handler, call, services)
   const body = holdBody(call.request)
   const principal = await admit(route, call, body, services)
   return handler({ ...call, principal, request: body.request() }, services)

@@ -3,6 +3,7 @@
  */
 import type { User } from '../accounts/accounts.ts'
 import type { Principal } from '../rbac/principal.ts'
+import type { Delivered } from '../triggers/webhooks.ts'
 import type { Services } from './services.ts'
 
 export interface Call {
@@ -14,6 +15,8 @@ export interface Call {
   principal: Principal
   /** On routes guarded by `session`: whose it is, what its forms have to carry, and the form that was sent. */
   session?: { uid: string; csrf: string; user: User; form: URLSearchParams }
+  /** On routes guarded by `signature`: whose webhook it is, and what was sent. */
+  webhook?: Delivered & { body: Uint8Array }
   /** In every log line and in the answer's `X-Request-Id`. */
   requestId: string
   /** The peer's address, as the socket has it. */

@@ -19,6 +19,8 @@ const POLICIES = {
   token: { requests: 600, seconds: 60, perAccount: 600 },
   device: { requests: 60, seconds: 60, perAccount: 60 },
   registration: { requests: 60, seconds: 600, perAccount: 60 },
+  // The senders' own addresses are few, and everybody's.
+  webhook: { requests: 1200, seconds: 60, perAccount: 300 },
   'token-creation': { requests: 120, seconds: 600, perAccount: 60 },
 } as const satisfies Record<string, Policy>
 

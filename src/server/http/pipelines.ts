@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import {
+  isReservedSecret,
   type PipelineAnswer,
   pipelineName,
   putPipelineBody,
@@ -12,8 +13,10 @@ import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { eventStream } from './event-stream.ts'
 import { readPage } from './paging.ts'
+import { scheduleAnswer } from './schedule-answer.ts'
 import { readSecretValue, refuseReserved } from './secret-length.ts'
 import type { Services } from './services.ts'
+import { webhookOf } from './webhook-address.ts'
 
 /** `GET /api/pipelines` */
 export const listPipelines: Handler = async (call, { pipelines }) => {
@@ -29,8 +32,10 @@ export const getPipeline: Handler = async (call, services) => {
     ...toAnswer(pipeline),
     source: pipeline.source,
     rbac: (await services.pipelines.rule(pipeline)) ?? null,
-    secrets: entries.map((entry) => entry.key),
+    secrets: entries.map((entry) => entry.key).filter((key) => !isReservedSecret(key)),
     needs: await services.runs.needs(pipeline),
+    webhook: webhookOf(pipeline, call.principal.tenant, services),
+    schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),
   })
 }
 
@@ -39,7 +44,8 @@ export const putPipeline: Handler = async (call, services) => {
   const name = readName(call)
   const body = await readBody(call.request, putPipelineBody)
   if (body.rbac !== undefined) checkRule(body.rbac, services)
-  for (const key of Object.keys(body.secrets ?? {})) refuseReserved(key)
+  services.schedules.check(body.schedules ?? [])
+  for (const key of [...Object.keys(body.secrets ?? {}), ...(body.unsetSecrets ?? [])]) refuseReserved(key)
   const secrets = new Map(
     Object.entries(body.secrets ?? {}).map(([key, sent]) => [
       key,
@@ -55,16 +61,21 @@ export const putPipeline: Handler = async (call, services) => {
     secrets,
     unsetSecrets: body.unsetSecrets ?? [],
     rbac: body.rbac,
+    concurrency: body.concurrency,
   })
+  if (body.schedules !== undefined) services.schedules.set(pipeline.id, body.schedules)
   const details = {
     created,
+    ...(body.schedules === undefined ? {} : { schedules: body.schedules.length }),
+    ...(body.concurrency === undefined ? {} : { concurrency: body.concurrency.mode }),
     ...(body.rbac === undefined ? {} : { rule: body.rbac }),
     ...(secrets.size === 0 ? {} : { secrets: [...secrets.keys()].join(' ') }),
     ...(body.unsetSecrets === undefined ? {} : { unset: body.unsetSecrets.join(' ') }),
   }
   services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
   const needs = await services.runs.needs(pipeline)
-  return json({ ...toAnswer(pipeline), needs }, { status: created ? 201 : 200 })
+  const schedules = (await services.schedules.of(pipeline.id)).map(scheduleAnswer)
+  return json({ ...toAnswer(pipeline), needs, schedules }, { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */
@@ -73,6 +84,19 @@ export const deletePipeline: Handler = async (call, services) => {
   if (pipeline === undefined) throw notFound('pipeline')
   services.audit.record({ ...by(call), action: 'pipeline.rm', target: pipeline.name })
   return new Response(null, { status: 204 })
+}
+
+/** `POST /api/pipelines/:name/pause`: no run begins until it is unpaused; those that go on go on. */
+export const pausePipeline: Handler = (call, services) => setPaused(call, services, true)
+/** `POST /api/pipelines/:name/unpause`: what its schedules missed meanwhile is not made up for. */
+export const unpausePipeline: Handler = (call, services) => setPaused(call, services, false)
+
+async function setPaused(call: Call, services: Services, paused: boolean): Promise<Response> {
+  const pipeline = await services.pipelines.setPaused(call.principal, call.params.name ?? '', paused)
+  if (pipeline === undefined) throw notFound('pipeline')
+  const action = paused ? 'pipeline.pause' : 'pipeline.unpause'
+  services.audit.record({ ...by(call), action, target: pipeline.name })
+  return json(toAnswer(pipeline))
 }
 
 /** `POST /api/pipelines/:name/run`: answers `{run_id}`, or the run's events where the caller asks for a stream. */
@@ -100,7 +124,8 @@ function readName({ params }: Call): string {
   return name.output
 }
 
-async function findPipeline(call: Call, { pipelines }: Services): Promise<Pipeline> {
+/** @throws HttpError 404 for one that the caller does not see */
+export async function findPipeline(call: Call, { pipelines }: Services): Promise<Pipeline> {
   const pipeline = await pipelines.get(call.principal, call.params.name ?? '')
   if (pipeline === undefined) throw notFound('pipeline')
   return pipeline
@@ -132,6 +157,7 @@ function toAnswer(pipeline: PipelineEntry): PipelineAnswer {
     filename: pipeline.filename,
     driver: pipeline.driver,
     paused: pipeline.paused,
+    concurrency: pipeline.concurrency ?? { mode: 'queue' },
     createdAt: new Date(pipeline.createdAt).toISOString(),
     updatedAt: new Date(pipeline.updatedAt).toISOString(),
   }

@@ -12,7 +12,15 @@ import { githubLogin } from './auth-api-github.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './interactions.ts'
 import { upstreamBegin, upstreamCallback } from './login-upstream.ts'
 import { oauth } from './oauth.ts'
-import { deletePipeline, getPipeline, listPipelines, putPipeline, triggerPipeline } from './pipelines.ts'
+import {
+  deletePipeline,
+  getPipeline,
+  listPipelines,
+  pausePipeline,
+  putPipeline,
+  triggerPipeline,
+  unpausePipeline,
+} from './pipelines.ts'
 import {
   createRunner,
   deleteRunner,
@@ -33,13 +41,14 @@ import { createDownloadToken, createToken, listTokens, revokeCurrentToken, revok
 import { auditPage } from './settings-audit.ts'
 import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './settings-members.ts'
 import { listTenants } from './tenants.ts'
+import { deleteWebhook, putWebhook, receiveWebhook } from './webhooks.ts'
 
 /**
  * Who may call a route. `none`: anyone. `protocol`: the OAuth protocol authenticates. `interaction`: a page of
  * a login under way, bound to its cookie. `session`: a page of somebody who is logged in in this browser; its
  * forms carry the session's `csrf` value, which the guard checks. `any`: any valid credential. `person`: a login of
- * somebody's own, not a token. `administrator`: one of the tenant, by a credential that was not narrowed. `runner` and `service-key`: the header of that name and nothing else. A scope: a
- * credential that carries it.
+ * somebody's own, not a token. `administrator`: one of the tenant, by a credential that was not narrowed. `runner` and `service-key`: the header of that name and nothing else. `signature`:
+ * a webhook, proved to come from who holds its secret. A scope: a credential that carries it.
  */
 export type Guard =
   | 'none'
@@ -51,6 +60,7 @@ export type Guard =
   | 'administrator'
   | 'runner'
   | 'service-key'
+  | 'signature'
   | Scope
 
 export interface Route {
@@ -166,6 +176,12 @@ export const ROUTES: readonly Route[] = [
   route('PUT', '/api/pipelines/:name', 'pipelines:write', putPipeline),
   route('DELETE', '/api/pipelines/:name', 'pipelines:write', deletePipeline),
   route('POST', '/api/pipelines/:name/run', 'runs:trigger', triggerPipeline),
+  route('POST', '/api/pipelines/:name/pause', 'pipelines:write', pausePipeline),
+  route('POST', '/api/pipelines/:name/unpause', 'pipelines:write', unpausePipeline),
+
+  route('PUT', '/api/pipelines/:name/webhook', 'pipelines:write', putWebhook),
+  route('DELETE', '/api/pipelines/:name/webhook', 'pipelines:write', deleteWebhook),
+  route('POST', '/api/webhooks/:pipeline', 'signature', receiveWebhook, 'webhook'),
 
   route('GET', '/api/runs', 'runs:read', listRuns),
   route('GET', '/api/runs/:id', 'runs:read', getRun),

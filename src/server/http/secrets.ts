@@ -1,4 +1,4 @@
-import { putSecretBody, type RewrapAnswer, type SecretAnswer } from '../../contract/api.ts'
+import { isReservedSecret, putSecretBody, type RewrapAnswer, type SecretAnswer } from '../../contract/api.ts'
 import { isAdministrator } from '../rbac/principal.ts'
 import type { SecretEntry, SecretPlace } from '../vault/vault.ts'
 import { HttpError, json, notFound, readBody } from './answer.ts'
@@ -23,7 +23,9 @@ export const listSecrets: Handler = async (call, services) => {
       : await vault.list(principal.tenant.id, `pipeline/${pipeline.id}`)
   // What belongs to a pipeline that the caller does not see is not there either.
   const entries = all.filter((entry) =>
-    entry.scope.startsWith('pipeline/') ? names.has(entry.scope) : principal.pipelines === null,
+    entry.scope.startsWith('pipeline/')
+      ? names.has(entry.scope) && !isReservedSecret(entry.key)
+      : principal.pipelines === null,
   )
   return json({ items: entries.map((entry) => toAnswer(entry, names.get(entry.scope))), next: null })
 }
@@ -46,6 +48,7 @@ export const putSecret: Handler = async (call, services) => {
 /** `DELETE /api/secrets/:key[?pipeline=|?scope=server]` */
 export const deleteSecret: Handler = async (call, services) => {
   const place = await placeOf(call, services)
+  if (place.scope !== 'server') refuseReserved(place.key)
   if (!(await services.vault.remove(place))) throw notFound('secret')
   services.audit.record({
     ...by(call),

@@ -12,6 +12,8 @@ import type { Log } from '../log.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
 import type { Rbac } from '../rbac/rbac.ts'
 import type { Runs } from '../runs/run.ts'
+import type { Schedules } from '../triggers/schedules.ts'
+import type { Webhooks } from '../triggers/webhooks.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Forwarded } from './forwarded.ts'
 import type { Limits } from './limits.ts'
@@ -48,6 +50,8 @@ export interface Services {
   pipelines: Pipelines
   vault: Vault
   runs: Runs
+  webhooks: Webhooks
+  schedules: Schedules
   clock: Clock
   log: Log
 }

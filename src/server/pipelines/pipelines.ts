@@ -5,6 +5,7 @@
  * credential that does not reach it: every function takes the caller, so none can be asked without one.
  */
 import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm'
+import type { Concurrency } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
@@ -33,6 +34,8 @@ export interface PutPipeline {
   unsetSecrets: readonly string[]
   /** Who may see it: an expression that was checked. Empty: everybody of the tenant. Undefined: as before. */
   rbac?: string | undefined
+  /** Undefined: as before. */
+  concurrency?: Concurrency | undefined
 }
 
 /** What belongs to a tenant and a pipeline: a run, a secret, a pipeline itself. */
@@ -57,6 +60,8 @@ export interface Pipelines {
     page: { limit: number; cursor?: string },
   ): Promise<{ items: PipelineEntry[]; next: string | null }>
   names(caller: Principal): Promise<{ id: string; name: string }[]>
+  /** One that is paused refuses to run, whoever or whatever asks. Undefined where the caller sees none of that name. */
+  setPaused(caller: Principal, name: string, paused: boolean): Promise<Pipeline | undefined>
   /** With its secrets; as with `put`, an administrator can remove a hidden one. Its runs stay on record. */
   remove(caller: Principal, name: string): Promise<Pipeline | undefined>
   /** The IDs of the tenant's pipelines, also of deleted ones, that do not exist for this caller. */
@@ -136,6 +141,17 @@ export function openPipelines(deps: { db: Db; clock: Clock; vault: Vault; rbac: 
         .where(and(eq(table.tenantId, caller.tenant.id), outside(caller, await hidden(caller), table.id)))
     },
 
+    async setPaused(caller, name, paused) {
+      const pipeline = await get(caller, name)
+      if (pipeline === undefined) return undefined
+      const [after] = await db
+        .update(table)
+        .set({ paused })
+        .where(and(eq(table.tenantId, pipeline.tenantId), eq(table.id, pipeline.id)))
+        .returning()
+      return after
+    },
+
     async remove(caller, name) {
       const pipeline = isAdministrator(caller) ? await find(caller.tenant.id, name) : await get(caller, name)
       if (pipeline === undefined) return undefined
@@ -150,15 +166,22 @@ export function openPipelines(deps: { db: Db; clock: Clock; vault: Vault; rbac: 
 async function upsert(
   db: Db,
   now: number,
-  { tenantId, id, name, filename, source, driver }: PutPipeline & { tenantId: string; id: string },
+  {
+    tenantId,
+    id,
+    name,
+    filename,
+    source,
+    driver,
+    concurrency,
+  }: PutPipeline & { tenantId: string; id: string },
 ): Promise<Pipeline> {
+  // Drizzle leaves a column that is undefined as it is.
+  const set = { filename, source, driver, concurrency, updatedAt: now }
   const [pipeline] = await db
     .insert(table)
-    .values({ id, tenantId, name, filename, source, driver, paused: false, createdAt: now, updatedAt: now })
-    .onConflictDoUpdate({
-      target: [table.tenantId, table.name],
-      set: { filename, source, driver, updatedAt: now },
-    })
+    .values({ ...set, id, tenantId, name, paused: false, createdAt: now })
+    .onConflictDoUpdate({ target: [table.tenantId, table.name], set })
     .returning()
   if (pipeline === undefined) throw new Error('an upsert returns its row')
   return pipeline

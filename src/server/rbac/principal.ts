@@ -4,10 +4,10 @@ export type Role = 'admin' | 'member' | 'viewer'
 
 /** Who is calling, once `auth` has believed it. */
 export interface Principal {
-  kind: 'anonymous' | 'open' | 'basic' | 'user' | 'token' | 'service' | 'runner'
+  kind: 'anonymous' | 'open' | 'basic' | 'user' | 'token' | 'service' | 'runner' | 'webhook'
   /**
    * Stable and unique: `open`, `basic:<user>`, `<provider>:<subject>` (of a token, its owner's),
-   * `service:<key's ID>`, `runner:<ID>`. What the records show.
+   * `service:<key's ID>`, `runner:<ID>`, `webhook:<pipeline's ID>`. What the records show.
    */
   id: string
   email: string | null
@@ -44,6 +44,7 @@ export type CredentialKind =
   | 'service-token'
   | 'runner'
   | 'download'
+  | 'webhook'
 
 /** What of `granted` a role leaves: a viewer only reads. */
 export function narrowed(granted: Iterable<Scope>, role: Role): ReadonlySet<Scope> {

@@ -1,3 +1,4 @@
+import type { Concurrency } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
@@ -7,7 +8,10 @@ import type { Vault } from '../vault/vault.ts'
 import { type Answers, createAnswers } from './answers.ts'
 import { type Console, createConsole } from './console.ts'
 import type { Driver } from './drivers/driver.ts'
+import type { GuardedFetch } from './fetch/guarded.ts'
+import type { Network } from './fetch/network.ts'
 import { createHostCalls } from './host.ts'
+import type { HttpExchange } from './http-exchange.ts'
 import type { RunEnd, RunJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
 import { MAX_RESULT_BYTES } from './output.ts'
@@ -37,10 +41,15 @@ export interface Execution {
   past: Past
   redactor: Redactor
   driver: Driver
+  /** Where that webhook waits for an answer. */
+  exchange?: HttpExchange | undefined
+  concurrency: Concurrency
 }
 
 export interface Engine {
   db: Db
+  network: Network
+  guardedFetch: GuardedFetch
   vault: Vault
   clock: Clock
   log: Log
@@ -144,6 +153,12 @@ function connect(run: Execution, engine: Engine, { stop, quiet, resolver, fail }
     resolve: resolver.resolve,
     changedSince: resolver.changedSince,
     fail,
+    request: run.request,
+    exchange: run.exchange,
+    db,
+    pipelineId: run.pipeline.id,
+    network: engine.network,
+    guardedFetch: engine.guardedFetch,
   })
   return createAnswers({
     calls,

@@ -1,11 +1,17 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
+import type { Db } from '../db/open.ts'
 import type { HostCalls } from './calls.ts'
 import type { Driver } from './drivers/driver.ts'
+import { createFetchCalls } from './fetch/fetch.ts'
+import type { GuardedFetch } from './fetch/guarded.ts'
+import type { Network } from './fetch/network.ts'
+import { createHttpCalls, type HttpExchange } from './http-exchange.ts'
 import type { RunJournal } from './journal.ts'
 import type { Limiter } from './limiter.ts'
 import type { TaskRow } from './records.ts'
 import { createSandboxCalls } from './sandboxes.ts'
+import { createStorageCalls } from './storage.ts'
 import { createTaskCalls } from './tasks.ts'
 import { createTimerCalls } from './timers.ts'
 
@@ -31,6 +37,13 @@ export interface HostOptions {
   changedSince(at: number): Promise<string[]>
   /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */
   fail(error: unknown): void
+  /** Of the webhook that began the run; and where it waits for an answer, if it still does. */
+  request: unknown
+  exchange: HttpExchange | undefined
+  db: Db
+  pipelineId: string
+  network: Network
+  guardedFetch: GuardedFetch
 }
 
 /** All that a script can ask for, by the name of the method. */
@@ -39,5 +52,8 @@ export function createHostCalls(options: HostOptions): HostCalls {
     ...createTaskCalls(options),
     ...createSandboxCalls(options),
     ...createTimerCalls(options.clock),
+    ...createHttpCalls(options),
+    ...createStorageCalls(options),
+    ...createFetchCalls(options),
   }
 }

@@ -1,16 +1,18 @@
 import { eq } from 'drizzle-orm'
+import type { Concurrency } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { createRedactor } from '../../redact/redactor.ts'
 import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
-import { tenants } from '../db/schema.ts'
+import { pipelines, tenants } from '../db/schema.ts'
 import { runScripts } from '../db/schema-journal.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { Execution } from './execute.ts'
 import { forgetHandedIn, type HandedIn, keepHandedIn, readHandedIn, redactHandedIn } from './handed-in.ts'
+import type { HttpExchange } from './http-exchange.ts'
 import type { Journal } from './journal.ts'
 import { capLog } from './log-cap.ts'
 import { noPast, type Past, readPast } from './past.ts'
@@ -22,6 +24,10 @@ export interface RunRequest extends HandedIn {
   pipeline: { id: string; name: string; filename: string; source: string; driver: string }
   /** The caller, as records show it. */
   triggeredBy: string
+  /** Made by `newId`; without it, one is made. */
+  runId?: string
+  /** Where the webhook that begins it waits for an answer. */
+  exchange?: HttpExchange
 }
 
 export interface PrepareOptions {
@@ -71,12 +77,14 @@ export function createPrepare(options: PrepareOptions): Prepare {
       task: task ?? null,
       tenant: await slugOf(tenantId),
     }
-    const { request: webhook } = request
-    return { shown, execution: { tenantId, pipeline, context, request: webhook, redactor, driver } }
+    const { request: webhook, exchange } = request
+    const concurrency = await concurrencyOf(pipeline.id)
+    const asked = { tenantId, pipeline, concurrency, request: webhook, exchange }
+    return { shown, execution: { ...asked, context, redactor, driver } }
   }
 
   async function create(request: RunRequest): Promise<Execution> {
-    const runId = newId('run')
+    const runId = request.runId ?? newId('run')
     const { tenantId, pipeline, triggeredBy, args, task, request: webhook } = request
     const { shown, execution } = await describe(runId, request)
     const past = noPast(clock)
@@ -137,6 +145,15 @@ export function createPrepare(options: PrepareOptions): Prepare {
 
   const cap = (record: Execution['journal'], { logBytes }: Past) =>
     capLog(record, options.maxLogBytes, logBytes)
+
+  /** As it is now, also for a run that was begun when it was another. */
+  async function concurrencyOf(pipelineId: string): Promise<Concurrency> {
+    const [pipeline] = await db
+      .select({ concurrency: pipelines.concurrency })
+      .from(pipelines)
+      .where(eq(pipelines.id, pipelineId))
+    return pipeline?.concurrency ?? { mode: 'queue' }
+  }
 
   async function slugOf(tenantId: string): Promise<string> {
     const [tenant] = await db.select({ slug: tenants.slug }).from(tenants).where(eq(tenants.id, tenantId))

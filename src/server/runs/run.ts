@@ -15,11 +15,14 @@ import type { Driver } from './drivers/driver.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
 import { execute, type Execution } from './execute.ts'
+import { createGuardedFetch } from './fetch/guarded.ts'
+import { openNetwork } from './fetch/network.ts'
 import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { neededSecrets, refuseReservedSecrets } from './needs.ts'
 import { createPrepare, type RunRequest } from './prepare.ts'
+import { createRunQueue, type QueuedRun } from './queue.ts'
 import {
   findAnyRun,
   findRecord,
@@ -35,13 +38,18 @@ import {
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 
-export type StartRun = RunRequest
+export interface StartRun extends RunRequest {
+  pipeline: RunRequest['pipeline'] & {
+    /** Absent: it is not. */
+    paused?: boolean
+  }
+}
 
 export interface Runs {
   /**
    * Returns once the run is recorded; it goes on in the background.
-   * @throws Fault `usage` for an unknown driver, `conflict` when the server is shutting down or the tenant has
-   * too many runs waiting for their turn.
+   * @throws Fault `usage` for an unknown driver, `conflict` when the pipeline is paused or the server is
+   * shutting down, `busy` when the tenant has too many runs waiting for their turn.
    */
   start(request: StartRun): Promise<{ runId: string }>
   get(tenantId: string, id: string): Promise<RunRecord | undefined>
@@ -95,16 +103,25 @@ export interface RunsOptions {
   /** Beside the native one. */
   drivers?: readonly Driver[]
   /** Runs that go at once; the others stay queued. */
-  runsAtOnce?: number
+  runsAtOnce?: number | undefined
+  /** Runs of one tenant that go at once; without it, as many as of all. */
+  runsPerTenant?: number | undefined
   /** Runs of one tenant that may wait for their turn. */
-  waitingRuns?: number
+  waitingRuns?: number | undefined
   /** Output that is kept of one run. */
   maxLogBytes?: number
+  /** What scripts may reach beside the internet: addresses, networks, names. */
+  allowNetwork?: readonly string[]
 }
 
+const RUNS_AT_ONCE = 16
 /** Scripts that are parsed at once. */
 const CHECKS_AT_ONCE = 4
 const MAX_WAITING = 100
+/** What who is turned away is told to wait: nobody knows how long runs take. */
+const RETRY_AFTER_S = 10
+/** Of one answer to `fetch`. */
+const MAX_FETCH_BYTES = 5 * 1024 * 1024
 const MAX_LOG_BYTES = 256 * 1024 * 1024
 
 interface LiveRun {
@@ -118,6 +135,8 @@ interface LiveRun {
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
+  const network = openNetwork(options.allowNetwork ?? [])
+  const guardedFetch = createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
   const journal = createJournal({ db, clock })
   const graceMs = options.graceMs === undefined ? {} : { graceMs: options.graceMs }
   const native = createNativeDriver({
@@ -128,7 +147,8 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     waitMs: options.tasksWaitMs,
   })
   const drivers = new Map([native, ...(options.drivers ?? [])].map((driver) => [driver.name, driver]))
-  const running = createLimiter(options.runsAtOnce ?? 16)
+  const atOnce = options.runsAtOnce ?? RUNS_AT_ONCE
+  const running = createRunQueue({ atOnce, perTenant: options.runsPerTenant ?? atOnce })
   const checking = createLimiter(CHECKS_AT_ONCE)
   const live = new Map<string, LiveRun>()
   const starting = new Set<Promise<unknown>>()
@@ -145,6 +165,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   })
 
   async function start(request: StartRun): Promise<{ runId: string }> {
+    const { name, paused } = request.pipeline
+    if (paused === true) {
+      throw new Fault('conflict', `pipeline ${name} is paused`, { hint: `fob pipeline unpause ${name}` })
+    }
     const run = await admit(request.tenantId, () => prepare.create(request))
     return { runId: run.context.runID }
   }
@@ -170,8 +194,9 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     if (closing.signal.aborted) throw new Fault('conflict', 'the server is shutting down')
     const leave = waiting.take(tenantId)
     if (!leave) {
-      throw new Fault('conflict', `${waiting.most} runs are waiting for their turn already`, {
+      throw new Fault('busy', `too many runs are waiting for their turn (at most ${waiting.most})`, {
         hint: 'wait until some have begun, or stop some with: fob runs stop RUN',
+        retryAfter: RETRY_AFTER_S,
       })
     }
     const made = make()
@@ -191,10 +216,17 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   /** @param leave gives up the run's place among those that wait. */
   function launch(run: Execution, leave: () => void): void {
     const runId = run.context.runID
+    const { tenantId, journal, pipeline, concurrency } = run
     const stop = new AbortController()
-    const done = toEnd(run, stop.signal, leave)
-    live.set(runId, { tenantId: run.tenantId, stop, journal: run.journal, done })
-    void done.finally(() => live.delete(runId))
+    const supersede = (newer: string) =>
+      end({ journal, stop }, `cancelled by ${newer}, a newer run of this pipeline`)
+    const place = { runId, tenantId, pipelineId: pipeline.id, concurrency, supersede }
+    const done = toEnd(run, place, stop.signal, leave)
+    live.set(runId, { tenantId, stop, journal, done })
+    void done.finally(() => {
+      live.delete(runId)
+      run.exchange?.ended()
+    })
   }
 
   /** Goes on with what the server before has left. */
@@ -225,14 +257,19 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   }
 
   /** Never rejects: whatever happens, the run is recorded as ended, as far as anything can be recorded. */
-  async function toEnd(run: Execution, stop: AbortSignal, leave: () => void): Promise<void> {
+  async function toEnd(
+    run: Execution,
+    place: QueuedRun,
+    stop: AbortSignal,
+    leave: () => void,
+  ): Promise<void> {
     const runId = run.context.runID
     const work = () => {
       leave()
-      return execute(run, { ...options, limits }, { stop, detach: closing.signal })
+      return execute(run, { ...options, limits, network, guardedFetch }, { stop, detach: closing.signal })
     }
-    const end = await running
-      .run(work, AbortSignal.any([stop, closing.signal]))
+    const ended = await running
+      .run(place, work, AbortSignal.any([stop, closing.signal]))
       .finally(leave)
       .catch((error: unknown): RunEnd | undefined => {
         if (closing.signal.aborted && !stop.aborted) return undefined
@@ -241,12 +278,12 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
         log.error('run broke', { run: runId, error: run.redactor.text(String(error)) })
         return { status: 'failed', message: 'the server could not go on with this run' }
       })
-    if (!end) return
+    if (!ended) return
     await cleanUp(run.driver, runId)
     try {
-      await run.journal.finish({ ...end, redactions: run.redactor.report() })
-      if (end.status === 'success') await forgetHandedIn({ vault, tenantId: run.tenantId, runId })
-      log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: end.status })
+      await run.journal.finish({ ...ended, redactions: run.redactor.report() })
+      if (ended.status === 'success') await forgetHandedIn({ vault, tenantId: run.tenantId, runId })
+      log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: ended.status })
     } catch (error) {
       log.error('the end of a run could not be recorded', {
         run: runId,
@@ -271,8 +308,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function stop(tenantId: string, id: string, reason: string): Promise<boolean> {
     const run = live.get(id)
     if (run && run.tenantId === tenantId) {
-      noteStop(run, reason)
-      run.stop.abort(new Fault('interrupted', reason))
+      end(run, reason)
       return true
     }
     const row = await findRun(db, tenantId, id)
@@ -280,13 +316,14 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     return await journal.endLeftBehind(id, { status: 'stopped', message: reason })
   }
 
-  /** So that a server that dies before the run has ended does not go on with it. */
-  function noteStop(run: LiveRun, reason: string): void {
+  /** Begins to stop a run. It is noted first, so that a server that dies meanwhile does not go on with it. */
+  function end({ journal, stop }: Pick<LiveRun, 'journal' | 'stop'>, reason: string): void {
     try {
-      run.journal.stopping(reason)
+      journal.stopping(reason)
     } catch {
       // It is stopped all the same, as long as this server lives.
     }
+    stop.abort(new Fault('interrupted', reason))
   }
 
   async function check(source: string, filename: string): Promise<void> {

@@ -54,6 +54,7 @@ function pathOf(path: string): string {
       : marks.token
   return path
     .replace(':name', 'deploy')
+    .replace(':pipeline', 'deploy')
     .replace(':key', 'OF_DEFAULT')
     .replace(':id', id ?? '')
     .replace(':uid', 'x')
@@ -76,9 +77,15 @@ describe('a stranger of another tenant', () => {
     expectNothingOfDefault(own.text)
     const [above, below] = [await company.ask(who, method, target, { ...body, tenant: 'default' }), own]
     expectNothingOfDefault(above.text)
-    const byCredential = !['none', 'protocol', 'interaction', 'session', 'runner', 'service-key'].includes(
-      guard,
-    )
+    const byCredential = ![
+      'none',
+      'protocol',
+      'interaction',
+      'session',
+      'runner',
+      'service-key',
+      'signature',
+    ].includes(guard)
     if (byCredential) {
       expect(above.status).toBe(403)
       expect(above.text).toContain('"tenants":["acme"]')
@@ -106,6 +113,7 @@ describe('a stranger of another tenant', () => {
 
 function bodyFor(path: string): unknown {
   if (path === '/api/pipelines/:name') return { source: SCRIPT('words of acme'), filename: 'deploy.ts' }
+  if (path.endsWith('/webhook')) return { provider: 'github' }
   if (path.startsWith('/api/secrets')) return { value: 'another-value' }
   if (path.startsWith('/api/runners')) return { name: path.replaceAll('/', ' ').trim() }
   return {}

@@ -151,8 +151,8 @@ describe('too much at once', () => {
     const second = await own.start(pipeline(''))
     await own.start(pipeline(''))
     expect(await failure(own.start(pipeline('')))).toMatchObject({
-      code: 'conflict',
-      message: '2 runs are waiting for their turn already',
+      code: 'busy',
+      message: 'too many runs are waiting for their turn (at most 2)',
       hint: expect.stringContaining('fob runs stop') as string,
     })
     await own.runs.stop(TENANT, second, 'enough')

@@ -1,6 +1,14 @@
 import { basename } from 'node:path'
 import * as v from 'valibot'
-import { MAX_SOURCE_BYTES, pipelineAnswer, type PipelineAnswer, pipelineName } from '../../../contract/api.ts'
+import {
+  type Concurrency,
+  concurrency,
+  MAX_SOURCE_BYTES,
+  pipelineAnswer,
+  type PipelineAnswer,
+  pipelineName,
+  type Schedule,
+} from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { parseDotenv } from '../../../platform/dotenv.ts'
 import { Secret } from '../../../redact/secret.ts'
@@ -18,6 +26,7 @@ export const command = defineCommand({
     'fob pipeline set deploy.ts',
     'fob pipeline set deploy.ts -n deploy-staging -e API_KEY=…',
     'fob pipeline set deploy.ts --secret-file deploy.env --unset-secret OLD_KEY',
+    'fob pipeline set report.ts --schedule "0 6 * * 1-5" --time-zone Europe/Paris --concurrency serial',
   ],
   flags: {
     name: { type: 'string', short: 'n', value: 'NAME', description: 'its name (default: of the file)' },
@@ -40,6 +49,24 @@ export const command = defineCommand({
       value: 'RULE',
       description: 'who may see and run it (needs a server with OAuth)',
     },
+    concurrency: {
+      type: 'string',
+      value: 'MODE',
+      description:
+        'when it is to run while it runs: queue (side by side), serial (one after the other), cancel-previous',
+    },
+    'max-runs': { type: 'string', value: 'N', description: 'with queue: so many at once, the others wait' },
+    schedule: {
+      type: 'strings',
+      value: 'CRON',
+      description: 'run it by itself: minute, hour, day, month, day of the week',
+    },
+    'time-zone': { type: 'string', value: 'ZONE', description: 'of the schedules (default UTC)' },
+    'catch-up': {
+      type: 'boolean',
+      description: 'run once for all that was missed because the server was not running',
+    },
+    'no-schedule': { type: 'boolean', description: 'it no longer runs by itself' },
     'allow-short': { type: 'boolean', description: 'accept secrets of fewer than 4 bytes' },
   },
   positionals: { file: { arity: 'required', description: 'a .ts or .js file' } },
@@ -54,6 +81,8 @@ export const command = defineCommand({
       unsetSecrets: flags['unset-secret'],
       driver: flags.driver,
       rbac: flags.rbac,
+      concurrency: readConcurrency(flags.concurrency, flags['max-runs']),
+      schedules: readSchedules(flags),
       allowShort: flags['allow-short'],
     }
     const source = await readSource(options)
@@ -75,6 +104,41 @@ async function readSecretFile(path: string | undefined): Promise<Map<string, str
   })
 }
 
+/**
+ * Undefined where nothing is said of it.
+ * @throws Fault `usage`
+ */
+function readConcurrency(mode: string | undefined, max: string | undefined): Concurrency | undefined {
+  if (mode === undefined && max === undefined) return undefined
+  const asked = { mode: mode ?? 'queue', ...(max === undefined ? {} : { max: Number(max) }) }
+  const parsed = v.safeParse(concurrency, asked)
+  if (parsed.success) return parsed.output
+  throw max === undefined
+    ? new Fault('usage', '--concurrency is queue, serial or cancel-previous')
+    : new Fault('usage', '--max-runs is a number from 1 to 1000, and goes with --concurrency queue alone')
+}
+
+/**
+ * Undefined where nothing is said of them.
+ * @throws Fault `usage`
+ */
+function readSchedules(flags: {
+  schedule: string[]
+  'time-zone': string | undefined
+  'catch-up': boolean
+  'no-schedule': boolean
+}): Schedule[] | undefined {
+  const { schedule, 'time-zone': timeZone = 'UTC', 'catch-up': catchUp } = flags
+  if (flags['no-schedule'] && schedule.length > 0) {
+    throw new Fault('usage', '--schedule and --no-schedule are opposites')
+  }
+  if (schedule.length === 0 && (flags['time-zone'] !== undefined || catchUp)) {
+    throw new Fault('usage', '--time-zone and --catch-up go with --schedule')
+  }
+  if (schedule.length === 0) return flags['no-schedule'] ? [] : undefined
+  return schedule.map((cron) => ({ cron, timeZone, catchUp }))
+}
+
 export interface SetPipeline {
   file: string
   name: string
@@ -82,6 +146,8 @@ export interface SetPipeline {
   unsetSecrets: readonly string[]
   driver: string | undefined
   rbac: string | undefined
+  concurrency: Concurrency | undefined
+  schedules: Schedule[] | undefined
   allowShort: boolean
 }
 
@@ -109,6 +175,8 @@ export async function setPipeline(
       filename: basename(options.file),
       ...(options.driver === undefined ? {} : { driver: options.driver }),
       ...(options.rbac === undefined ? {} : { rbac: options.rbac }),
+      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+      ...(options.schedules === undefined ? {} : { schedules: options.schedules }),
       ...(options.allowShort ? { allowShort: true } : {}),
       secrets: Object.fromEntries(options.secrets),
       unsetSecrets: options.unsetSecrets,
@@ -118,6 +186,11 @@ export async function setPipeline(
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
   for (const line of describeNeeds(pipeline)) client.say(line)
+  for (const { cron, timeZone, nextAt } of options.schedules === undefined
+    ? []
+    : (pipeline.schedules ?? [])) {
+    client.say(`It runs at ${cron} (${timeZone}), next at ${nextAt ?? 'no time'}`)
+  }
   if (client.format === 'json') printRecord(io, 'json', pipeline, [])
 }
 

@@ -1,4 +1,4 @@
-import { pipelineAnswer } from '../../../contract/api.ts'
+import { type PipelineAnswer, pipelineAnswer } from '../../../contract/api.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { printForeign, printRecord } from '../../output.ts'
@@ -19,9 +19,25 @@ export const command = defineCommand({
       ['file', pipeline.filename],
       ['driver', pipeline.driver],
       ['state', pipeline.paused ? 'paused' : 'active'],
+      ['concurrency', concurrencyText(pipeline)],
       ['secrets', (pipeline.secrets ?? []).join(', ') || 'none of its own'],
+      ['webhook', pipeline.webhook ? `${pipeline.webhook.provider}, ${pipeline.webhook.url}` : 'none'],
+      ...(pipeline.schedules ?? []).map((schedule) => ['schedule', scheduleText(schedule)] as const),
       ['created', pipeline.createdAt],
       ['updated', pipeline.updatedAt],
     ])
   },
 })
+
+function concurrencyText({ concurrency }: PipelineAnswer): string {
+  const { mode = 'queue', max } = concurrency ?? {}
+  return max === undefined ? mode : `${mode}, ${max} at once`
+}
+
+function scheduleText(schedule: NonNullable<PipelineAnswer['schedules']>[number]): string {
+  const { cron, timeZone, catchUp, nextAt, missed, missedAt, missedBecause } = schedule
+  const about = [timeZone, ...(catchUp ? ['catches up'] : [])].join(', ')
+  const next = nextAt === null ? 'never again' : `next ${nextAt}`
+  const gone = missedAt === null ? '' : `; missed ${missed}, seen ${missedAt}: ${missedBecause ?? ''}`
+  return `${cron} (${about}), ${next}${gone}`
+}

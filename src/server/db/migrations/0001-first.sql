@@ -102,6 +102,33 @@ CREATE TABLE pipeline_rules (
 
 CREATE INDEX pipeline_rules_by_tenant ON pipeline_rules (tenant_id);
 
+CREATE TABLE pipeline_schedules (
+  pipeline_id text NOT NULL REFERENCES pipelines (id) ON DELETE CASCADE,
+  cron text NOT NULL,
+  time_zone text NOT NULL,
+  number integer NOT NULL,
+  catch_up integer NOT NULL,
+  next_at integer,
+  last_at integer,
+  last_run_id text,
+  pending_run_id text,
+  missed_at integer,
+  missed integer,
+  missed_because text,
+  PRIMARY KEY (pipeline_id, cron, time_zone)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pipeline_schedules_by_next ON pipeline_schedules (next_at);
+
+CREATE TABLE pipeline_storage (
+  pipeline_id text NOT NULL REFERENCES pipelines (id) ON DELETE CASCADE,
+  key text NOT NULL,
+  value text NOT NULL,
+  bytes integer NOT NULL,
+  updated_at integer NOT NULL,
+  PRIMARY KEY (pipeline_id, key)
+) STRICT;
+
 CREATE TABLE pipelines (
   id text PRIMARY KEY NOT NULL,
   tenant_id text NOT NULL REFERENCES tenants (id),
@@ -110,6 +137,8 @@ CREATE TABLE pipelines (
   source text NOT NULL,
   driver text NOT NULL,
   paused integer NOT NULL,
+  concurrency text,
+  webhook text CHECK (webhook IN ('github', 'gitlab', 'generic')),
   created_at integer NOT NULL,
   updated_at integer NOT NULL
 ) STRICT;
@@ -288,3 +317,13 @@ CREATE TABLE vault_headers (
   header text NOT NULL,
   created_at integer NOT NULL
 ) STRICT;
+
+CREATE TABLE webhook_deliveries (
+  pipeline_id text NOT NULL REFERENCES pipelines (id) ON DELETE CASCADE,
+  delivery text NOT NULL,
+  run_id text NOT NULL,
+  expires_at integer NOT NULL,
+  PRIMARY KEY (pipeline_id, delivery)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_deliveries_by_expiry ON webhook_deliveries (expires_at);

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { jsonClient } from '../../support/json-client.ts'
+import { startServer, type TestServer } from '../../support/server.ts'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startServer()
+  const body = { source: 'export const pipeline = () => console.log("ran")', filename: 'p.ts' }
+  expect((await send('PUT', '/api/pipelines/p', body)).status).toBe(201)
+})
+afterAll(() => server.stop())
+
+const send = jsonClient(() => server.url)
+
+test('a paused pipeline refuses to run, and says how it runs again', async () => {
+  const paused = await send('POST', '/api/pipelines/p/pause')
+  expect(paused).toMatchObject({ status: 200, text: expect.stringContaining('"paused":true') })
+  const run = await send('POST', '/api/pipelines/p/run', {})
+  expect(run.status).toBe(409)
+  expect(run.text).toContain('pipeline p is paused')
+  expect(run.text).toContain('fob pipeline unpause p')
+  expect((await send('GET', '/api/runs')).text).toContain('"items":[]')
+})
+
+test('a new source leaves it paused', async () => {
+  const body = { source: 'export const pipeline = () => console.log("other")', filename: 'p.ts' }
+  expect((await send('PUT', '/api/pipelines/p', body)).text).toContain('"paused":true')
+  expect((await send('POST', '/api/pipelines/p/run', {})).status).toBe(409)
+})
+
+test('unpaused, it runs again; twice is no error', async () => {
+  for (let i = 0; i < 2; i++) {
+    expect((await send('POST', '/api/pipelines/p/unpause')).text).toContain('"paused":false')
+  }
+  expect((await send('POST', '/api/pipelines/p/run', {})).status).toBe(202)
+})
+
+test('both are on record', async () => {
+  const { text } = await send('GET', '/api/audit')
+  expect(text).toContain('"action":"pipeline.pause","target":"p"')
+  expect(text).toContain('"action":"pipeline.unpause","target":"p"')
+})
+
+test.each(['pause', 'unpause'])('%s of what is not there is 404', async (word) => {
+  expect((await send('POST', `/api/pipelines/nope/${word}`)).status).toBe(404)
+})
