@@ -57,6 +57,16 @@ describe('runs of the compiled binary', () => {
     expect((await run('runs', 'resume', 'run_none')).code).not.toBe(0)
   })
 
+  test('resume runs nothing of a pipeline that is paused or gone', async () => {
+    await set('gone', `throw new Error('no')`)
+    const failed = await run('pipeline', 'run', 'gone')
+    const id = /Run (run_\w+)/.exec(failed.err)?.[1] ?? ''
+    await run('pipeline', 'pause', 'gone')
+    expect((await run('runs', 'resume', id)).err).toContain('pipeline gone is paused')
+    await run('pipeline', 'rm', 'gone')
+    expect((await run('runs', 'resume', id)).err).toContain('the pipeline of this run is gone')
+  })
+
   test('a server that is told to stop leaves its runs to the next one', async () => {
     await set('long', sh('wait', `echo begun; while [ ! -e ${file('go')} ]; do sleep 0.05; done; echo over`))
     const ran = await run('pipeline', 'run', 'long', '--detach', '-o', 'json')

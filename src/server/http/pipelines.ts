@@ -33,6 +33,7 @@ export const getPipeline: Handler = async (call, services) => {
     source: pipeline.source,
     rbac: (await services.pipelines.rule(pipeline)) ?? null,
     secrets: entries.map((entry) => entry.key).filter((key) => !isReservedSecret(key)),
+    needs: await services.runs.needs(pipeline),
     webhook: webhookOf(pipeline, call.principal.tenant, services),
     schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),
     needs: await services.runs.needs(pipeline),
