@@ -36,7 +36,6 @@ export const getPipeline: Handler = async (call, services) => {
     needs: await services.runs.needs(pipeline),
     webhook: webhookOf(pipeline, call.principal.tenant, services),
     schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),
-    needs: await services.runs.needs(pipeline),
   })
 }
 
