@@ -23,6 +23,9 @@ beforeAll(async () => {
       join(temporaryFolder(), 'data'),
       '--secret',
       'REGISTRY_TOKEN=ghp-abc123',
+      // The services that stand in here are on this machine.
+      '--allow-network',
+      '127.0.0.1',
     ],
     { env: { FOB_SECRETS_SQLITE_PASSPHRASE: 'correct horse battery' } },
   )
