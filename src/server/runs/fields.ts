@@ -9,11 +9,17 @@ export function parse<T>(schema: v.GenericSchema<unknown, T>, input: unknown, wh
   const [issue] = parsed.issues
   const path = v.getDotPath(issue)
   const at = path === null ? what : `${what}${what.endsWith('.') ? '' : ': '}${path.slice(0, 100)}`
-  if (issue.type === 'strict_object' && issue.expected === 'never')
-    throw new Fault('usage', `${at} is not known`)
-  const isMissing = issue.received === 'undefined'
-  const reason = issue.message.startsWith('Invalid ') ? 'has the wrong type' : issue.message
-  throw new Fault('usage', `${at} ${isMissing ? 'is missing' : reason}`)
+  throw new Fault('usage', `${at} ${reasonOf(issue)}`)
+}
+
+/** What is wrong with a field, in our own words: valibot's repeat the value. */
+export function reasonOf(issue: v.BaseIssue<unknown>): string {
+  if (issue.type === 'strict_object' && issue.expected === 'never') return 'is not known'
+  if (issue.received === 'undefined') return 'is missing'
+  if (!issue.message.startsWith('Invalid ')) return issue.message
+  // Where one of several shapes would do, the words of the one that came nearest.
+  const nearest = issue.issues?.find(({ message }) => !message.startsWith('Invalid '))
+  return nearest?.message ?? 'has the wrong type'
 }
 
 /** A text that may come from a secret, and stays one until it is used. */

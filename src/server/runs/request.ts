@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
 import { namedRecord } from '../../contract/names.ts'
+import { reasonOf } from './fields.ts'
 
 /** No task is let run for longer; also what a timer can count. */
 const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000
@@ -141,10 +142,6 @@ function parse<S extends v.GenericSchema>(method: string, schema: S, params: unk
   const parsed = v.safeParse(schema, params)
   if (parsed.success) return parsed.output
   const [issue] = parsed.issues
-  const field = v.getDotPath(issue) ?? 'its argument'
-  // Our own words do not repeat the value, and valibot's are cut before they could.
-  throw new Fault(
-    'usage',
-    `${method}: ${field} ${issue.message.replace(/^Invalid .*$/s, 'has the wrong type')}`,
-  )
+  const field = v.getDotPath(issue)?.slice(0, 100) ?? 'its argument'
+  throw new Fault('usage', `${method}: ${field} ${reasonOf(issue)}`)
 }

@@ -124,7 +124,17 @@ describe('a run', () => {
       pipeline(`await new Promise(() => {})`),
       'deploy.ts: the script waits for something that can never happen: nothing is running',
     ],
-    ['a misspelt field', pipeline(`await runtime.run({ name: 'x', comand: {} })`), /command/],
+    [
+      'a misspelt field',
+      pipeline(`await runtime.run({ name: 'x', command: { path: 'true', arg: ['a'] } })`),
+      /runtime\.run: command\.arg is not known/,
+    ],
+    ['a missing field', pipeline(`await runtime.run({ name: 'x' })`), /runtime\.run: command is missing/],
+    [
+      'a duration that is none',
+      pipeline(`await runtime.run({ name: 'x', command: { path: 'true' }, timeout: 'soon' })`),
+      /runtime\.run: timeout is not a duration such as 500ms, 30s, 5m or 1h/,
+    ],
     [
       'a wrong type',
       pipeline(`await runtime.run({ name: 'x', command: { path: 'true' }, env: { A: {} } })`),
@@ -139,6 +149,11 @@ describe('a run', () => {
       'a user, which native has not',
       pipeline(`await runtime.run({ name: 'x', command: { path: 'true', user: 'root' } })`),
       /the native driver has no command\.user/,
+    ],
+    [
+      'limits, which native has not',
+      pipeline(`await runtime.run({ name: 'x', command: { path: 'true' }, limits: { memory: '64m' } })`),
+      /the native driver has no limits\.memory; that needs --driver docker/,
     ],
     [
       'absolute mounts, which native has not',

@@ -169,16 +169,23 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
   }
 }
 
+/** As a script calls them. */
+const LIMITS = [
+  { key: 'memoryBytes', name: 'memory' },
+  { key: 'cpus', name: 'cpus' },
+  { key: 'processes', name: 'processes' },
+] as const
+
 function refuse({ command, mounts = [], limits = {} }: Parameters<Driver['refuse']>[0]): void {
-  const limit = Object.entries(limits).find(([, value]) => value !== undefined)?.[0]
+  const limit = LIMITS.find(({ key }) => limits[key] !== undefined)
   const absolute = mounts.find(({ path }) => path.startsWith('/'))
   if (command?.user !== undefined) throw cannot('has no command.user')
-  if (limit !== undefined) throw cannot(`has no limits (${limit})`)
+  if (limit !== undefined) throw cannot(`has no limits.${limit.name}`)
   if (absolute) throw cannot(`cannot mount at ${absolute.path}`)
 }
 
 function cannot(what: string): Fault {
-  return new Fault('failed', `the native driver ${what}`)
+  return new Fault('failed', `the native driver ${what}; that needs --driver docker`)
 }
 
 function keyOf({ runId, number }: TaskId): string {

@@ -4,7 +4,7 @@ import type { ScriptError } from './protocol.ts'
 export type Prepared = { code: string } | { error: ScriptError }
 
 const NO_IMPORT_HINT =
-  'what a pipeline may call is there without an import: runtime, console, assert, pipelineContext'
+  'what a pipeline may call is there without an import: "fob pipeline types" prints all of it'
 
 /**
  * Strips the types and refuses what cannot run.
