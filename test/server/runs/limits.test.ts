@@ -203,7 +203,8 @@ describe.skipIf(process.platform !== 'linux')('tasks that a killed server left b
 
   test('a task that has ended is not written down any more', async () => {
     const { text } = await fob.run(pipeline(`${sh('exit 0')}\n${sh('ls ..')}`))
-    expect(text('stdout', 'task')).toBe('1\n2\n2.pid\n')
+    // Its own may be written a moment after it has begun.
+    expect(text('stdout', 'task').replace('2.pid\n', '')).toBe('1\n2\n')
   })
 })
 
