@@ -93,7 +93,7 @@ function presenter(
         return say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
       }
       case 'run':
-        return
+        return progress.run(event.data.status)
       case 'exit': {
         const { message, code } = event.data
         progress.end()
@@ -102,6 +102,11 @@ function presenter(
       }
     }
   }
+}
+
+/** The next step where a run has failed. */
+export function failedHint(runId: string): string {
+  return `see "fob runs show ${runId}"; run again what failed with "fob runs resume ${runId}"`
 }
 
 /** What ended the following did not end the run: says so, and how to go on or to end it. */

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../contract/events.ts'
+import type { RunStatus, TaskStatus } from '../contract/events.ts'
 import type { Deps } from './deps.ts'
 import { isCi } from './read-secret.ts'
 
@@ -6,6 +6,8 @@ import { isCi } from './read-secret.ts'
 export interface Progress {
   /** Counts a task, by what became of it. */
   task(status: TaskStatus): void
+  /** Says whether the run waits for its turn, or has begun. */
+  run(status: RunStatus): void
   /** Writes what is to stay on the screen: the line makes way for it, and comes back once a line has ended. */
   around(text: string, write: (text: string) => void): void
   /** Takes the line away for good. */
@@ -16,7 +18,7 @@ const REDRAW_MS = 1000
 /** Back to the first column, and erase what stands there (ECMA-48 §8.3.41). */
 const ERASE = '\r\u001b[2K'
 
-const NONE: Progress = { task: () => {}, around: (text, write) => write(text), end: () => {} }
+const NONE: Progress = { task: () => {}, run: () => {}, around: (text, write) => write(text), end: () => {} }
 
 /**
  * Draws on stderr, where it is a terminal and somebody sits at it; elsewhere it does nothing.
@@ -27,6 +29,7 @@ export function startProgress({ io, env, clock, signal }: Deps, wanted: boolean)
   const began = clock.now()
   const ended = new AbortController()
   let [running, done, failed] = [0, 0, 0]
+  let waits = false
   /** Whether the cursor is where a line begins. */
   let atStart = true
   let drawn = false
@@ -38,7 +41,8 @@ export function startProgress({ io, env, clock, signal }: Deps, wanted: boolean)
   const draw = () => {
     if (!atStart || ended.signal.aborted) return
     const counts = [`${done} done`, `${running} running`, ...(failed === 0 ? [] : [`${failed} failed`])]
-    const line = `${elapsed(clock.now() - began)}  tasks: ${counts.join(', ')}`
+    const about = waits ? 'waiting for its turn' : `tasks: ${counts.join(', ')}`
+    const line = `${elapsed(clock.now() - began)}  ${about}`
     io.stderr.write(`${ERASE}${line.slice(0, Math.max(0, io.stderr.columns - 1))}`)
     drawn = true
   }
@@ -60,6 +64,9 @@ export function startProgress({ io, env, clock, signal }: Deps, wanted: boolean)
         if (status === 'success') done += 1
         else failed += 1
       }
+    },
+    run(status) {
+      waits = status === 'queued'
     },
     around(text, write) {
       if (text === '') return

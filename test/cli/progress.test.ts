@@ -40,6 +40,16 @@ describe('the line that says how a run is going', () => {
     expect(screen()).toBe('▶ build\n✗ test\n')
   })
 
+  test('says that the run waits for its turn, until it has begun', async () => {
+    const { progress, screen, clock } = start()
+    progress.run('queued')
+    await clock.advance(3000)
+    expect(screen()).toBe('0:03  waiting for its turn')
+    progress.run('running')
+    await clock.advance(1000)
+    expect(screen()).toBe('0:04  tasks: 0 done, 0 running')
+  })
+
   test('waits while a line is not at its end', async () => {
     const { write, screen, clock } = start()
     write('50 %')

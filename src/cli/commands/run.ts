@@ -12,7 +12,10 @@ import { RUN_FLAGS, runPipeline } from './pipeline/run.ts'
 export const command = defineCommand({
   summary: 'Run a pipeline without a login or a prompt',
   description:
-    'For CI: with a token in --jwt-token, --auth-token or a variable, nothing is written on this machine, and nothing but config.toml read. NAME can be left out where config.toml has it (pipeline under [run]); text that is no name is then the task. A single ARG is the task as well, where --task gives none. Exits 0 or 1 by the run, 4 for the token, 7 for the network.',
+    'For CI: with a token in --jwt-token, --auth-token or a variable, nothing is written on this machine, and\n' +
+    'nothing but config.toml read. NAME can be left out where config.toml has it (pipeline under [run]); text that\n' +
+    'is no name is then the task. A single ARG is the task as well, where --task gives none.\n' +
+    'Exits 0 or 1 by the run, 4 for the token, 7 for the network.',
   examples: [
     'fob run deploy --task "roll back" --jwt-token "$TOKEN" -s https://ci.example.com --silent',
     'git log -1 | fob run review --task -',

@@ -4,7 +4,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { type Client, openClient } from '../../client.ts'
 import { defineCommand, type Flags } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { followRun } from '../../follow.ts'
+import { failedHint, followRun } from '../../follow.ts'
 import { parseKeyValues } from '../../key-values.ts'
 import { printRecord } from '../../output.ts'
 import { readTask } from '../../read-task.ts'
@@ -73,8 +73,6 @@ export async function runPipeline(options: RunPipeline, client: Client, deps: De
   if (options.detach) return printRecord(deps.io, client.format, { id: runId }, [['run', runId]])
   client.say(`Run ${runId}`)
   if ((await followRun(client, deps, runId)) !== 0) {
-    throw new Fault('run_failed', `the run of ${options.name} failed`, {
-      hint: `see "fob runs show ${runId}"`,
-    })
+    throw new Fault('run_failed', `the run of ${options.name} failed`, { hint: failedHint(runId) })
   }
 }

@@ -2,15 +2,15 @@ import { runResumed } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
-import { followRun } from '../../follow.ts'
+import { failedHint, followRun } from '../../follow.ts'
 import { printRecord } from '../../output.ts'
 import { runPath } from '../../run-path.ts'
 
 export const command = defineCommand({
   summary: 'Run a failed run again from where it failed',
   description:
-    'Tasks that passed keep their results; what failed or was stopped runs again, with the pipeline as it was when the ' +
-    'run began. A task that uses a volume or a sandbox runs again too. Exits as "fob pipeline run" does.',
+    'Tasks that passed keep their results; what failed or was stopped runs again, with the pipeline as it was\n' +
+    'when the run began. A task that uses a volume or a sandbox runs again too. Exits as "fob pipeline run" does.',
   examples: ['fob runs resume run_019a…', 'fob runs resume run_019a… --detach'],
   flags: { detach: { type: 'boolean', short: 'd', description: 'do not follow its log' } },
   positionals: { id: { arity: 'required', description: 'the run, failed or stopped' } },
@@ -26,6 +26,6 @@ export const command = defineCommand({
     }
     client.say(`Run ${id}, attempt ${attempt}`)
     if ((await followRun(client, deps, id, lastEventId)) === 0) return
-    throw new Fault('run_failed', `the run ${id} failed again`, { hint: `see "fob runs show ${id}"` })
+    throw new Fault('run_failed', `the run ${id} failed again`, { hint: failedHint(id) })
   },
 })

@@ -33,6 +33,7 @@ function count({ secret, hits, in: place }: NonNullable<RunAnswer['redactions']>
   return `${hits} ${hits === 1 ? 'hit' : 'hits'} of ${secret} in ${place}`
 }
 
-function describe({ status, code }: NonNullable<RunAnswer['tasks']>[number]): string {
-  return code === null || code === 0 ? status : `${status} (exit code ${code})`
+function describe({ status, code, attempt = 1 }: NonNullable<RunAnswer['tasks']>[number]): string {
+  const ended = code === null || code === 0 ? status : `${status} (exit code ${code})`
+  return attempt === 1 ? ended : `${ended}, attempt ${attempt}`
 }
