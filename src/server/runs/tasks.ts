@@ -99,7 +99,7 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     const startedAt = await journal.taskStarted({ number, name })
     const outputs = openOutputs({ number, name })
     const end = await driver.run(spec, outputs.sinks, signal)
-    return await conclude({ number, name, startedAt }, outputs, end)
+    return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, outputs, end)
   }
 
   /** Goes on with a task where the server before has left it; where nothing is left of it, it is run again. */
@@ -111,7 +111,12 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     })
     const sinks = await withheld(known, outputs.sinks)
     const end = await driver.takeUp({ runId, number }, sinks, signal)
-    if (end) return await conclude(known, outputs, end)
+    if (end)
+      return await conclude(
+        { number, name, startedAt: known.startedAt, timeoutMs: spec.timeoutMs },
+        outputs,
+        end,
+      )
     signal.throwIfAborted()
     if (known.stdoutBytes + known.stderrBytes > 0) {
       const data = 'the server was started anew while this task ran: it is run again from its beginning\n'
@@ -149,13 +154,18 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   }
 
   async function conclude(
-    { number, name, startedAt }: TaskName & { startedAt: number },
+    { number, name, startedAt, timeoutMs }: TaskName & { startedAt: number; timeoutMs: number | undefined },
     { stdout, stderr }: Outputs,
     end: TaskEnd,
   ): Promise<TaskResult> {
     await stdout.end()
     await stderr.end()
     const endedAt = await journal.taskEnded({ number, name, ...end })
+    // Nothing else tells it from one that was stopped.
+    if (end.status === 'abort' && timeoutMs !== undefined && endedAt - startedAt >= timeoutMs) {
+      const data = `the task ran out of time: its timeout is ${timeoutMs / 1000} s\n`
+      await journal.log([{ task: name, number, stream: 'stderr', data }])
+    }
     return toResult({ ...end, startedAt, endedAt }, stdout.tail(), stderr.tail())
   }
 

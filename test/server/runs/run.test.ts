@@ -90,6 +90,22 @@ describe('a run', () => {
     expect([record.status, text('stdout'), record.tasks.length]).toEqual(['success', '200\n', 200])
   })
 
+  test('a task that ran out of time says so, and one that was closed with its sandbox does not', async () => {
+    const sleep = `command: { path: 'sleep', args: ['60'] }`
+    const { record, text } = await fob.run(
+      pipeline(`
+        const late = await runtime.run({ name: 'late', ${sleep}, timeout: '300ms' })
+        const box = await runtime.startSandbox({ name: 'box' })
+        const closed = box.exec({ name: 'closed', ${sleep}, timeout: '1h' })
+        await box.exec({ command: { path: 'true' } })
+        await box.close()
+        console.log(late.status, (await closed).status)`),
+    )
+    expect([record.status, text('stdout')]).toEqual(['success', 'abort abort\n'])
+    expect(text('stderr', 'late')).toBe('the task ran out of time: its timeout is 0.3 s\n')
+    expect(text('stderr', 'closed')).toBe('')
+  })
+
   test('a task that nobody awaits is waited for', async () => {
     const { record } = await fob.run(pipeline(sh('sleep 0.2; exit 0').replace('await ', '')))
     expect([record.status, record.tasks[0]?.status]).toEqual(['success', 'success'])
