@@ -87,7 +87,7 @@ export type DriverName = (typeof DRIVERS)[number]
 export const putPipelineBody = v.strictObject({
   source: v.pipe(
     v.string(),
-    v.nonEmpty('the source is empty'),
+    v.nonEmpty('is empty'),
     v.check((s) => Buffer.byteLength(s) <= MAX_SOURCE_BYTES, 'the source is larger than 1 MiB'),
   ),
   /** What the author called the file; errors name it. */

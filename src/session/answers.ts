@@ -35,7 +35,7 @@ export function refusedBy(server: string, status: number, body: string): Fault {
       hint: scopes === undefined || scopes === '' ? undefined : `this needs the scope ${scopes}`,
     })
   }
-  if (status === 404) return new Fault('not_found', words ?? `${server} answered 404 not found`)
+  if (status === 404) return new Fault('not_found', words ?? `${server} answered 404 not found`, { hint })
   if (status === 409) return new Fault('conflict', words ?? `${server} answered 409 conflict`, { hint })
   if (status === 429) {
     const wait = said?.retryAfter

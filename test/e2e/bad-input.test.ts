@@ -141,10 +141,45 @@ describe('a pipeline that must not run', () => {
     expect((await fob(['pipeline', 'show', 'broken'], { home })).code).toBe(6)
   })
 
+  const FINE = 'export const pipeline = async () => {}\n'
+  test.each<[string, string, string[], string]>([
+    ['a file with nothing in it', '', [], 'it.ts is empty'],
+    [
+      'no export',
+      'const x = 1\n',
+      [],
+      'it.ts: no function named pipeline is exported\nhint: end the file with',
+    ],
+    [
+      'an import',
+      `import fs from 'node:fs'\n${FINE}`,
+      [],
+      'it.ts:1:16: a pipeline cannot import "node:fs"\nhint: what a pipeline may call is there without an import: "fob pipeline types"',
+    ],
+    ['a driver that is none', FINE, ['--driver', 'podman'], '--driver is native or docker\n'],
+    ['a name that is none', FINE, ['-n', 'a/b'], 'a pipeline name has up to 100 letters'],
+    ['a minute that is none', FINE, ['--schedule', '61 * * * *'], '"61 * * * *" is not a schedule'],
+    ['a day that never comes', FINE, ['--schedule', '0 0 30 2 *'], '"0 0 30 2 *" never happens'],
+    [
+      'a time zone that is none',
+      FINE,
+      ['--schedule', '@daily', '--time-zone', 'Mars/Base'],
+      'there is no time zone "Mars/Base"\nhint: for example Europe/Paris',
+    ],
+    ['a time zone of nothing', FINE, ['--time-zone', 'Europe/Paris'], '--time-zone and --catch-up go with'],
+    ['a mode that is none', FINE, ['--concurrency', 'parallel'], '--concurrency is queue, serial or'],
+    ['a secret without a value', FINE, ['-e', 'KEY'], '--secret takes KEY=VALUE'],
+  ])('set with %s: exit 2, and the next step', async (_, source, flags, message) => {
+    writeFileSync(join(home, 'it.ts'), source)
+    const { code, err } = await fob(['pipeline', 'set', 'it.ts', ...flags], { home, cwd: home })
+    expect([code, err]).toEqual([2, expect.stringContaining(`fob: ${message}`)])
+    expect((await fob(['pipeline', 'show', 'it'], { home })).code).toBe(6)
+  })
+
   test('a pipeline that does not exist: exit 6', async () => {
     const { code, err } = await fob(['pipeline', 'run', 'nope'], { home })
     expect(code).toBe(6)
-    expect(err).toContain('pipeline not found')
+    expect(err).toBe('fob: pipeline not found\nhint: "fob pipeline list" shows those that you may see\n')
   })
 
   test('a task whose program does not exist: the run fails and names it', async () => {

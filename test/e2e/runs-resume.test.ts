@@ -50,7 +50,10 @@ describe('runs of the compiled binary', () => {
     expect([ended.code, ended.out]).toEqual([0, 'second\n'])
     expect(ended.err).toContain(`Run ${id}, attempt 3`)
     expect(readFileSync(file('done'), 'utf8')).toBe('first\nsecond\nsecond\nsecond\n')
-    expect((await run('runs', 'show', id)).out).toMatch(/attempt\t3\n/)
+    expect(failed.err).toContain(`run again what failed with "fob runs resume ${id}"`)
+    const shown = await run('runs', 'show', id)
+    expect(shown.out).toMatch(/attempt\t3\n/)
+    expect(shown.out).toContain('task second\tsuccess, attempt 3\n')
     const late = await run('runs', 'resume', id)
     expect([late.code, late.err]).toEqual([expect.any(Number) as number, 'fob: the run has succeeded\n'])
     expect(late.code).not.toBe(0)
@@ -95,6 +98,8 @@ describe('runs of the compiled binary', () => {
         '✗ needs MISSING, which is not set: fob secrets set MISSING --pipeline needy',
       ) as string,
     ])
+    const shown = await run('pipeline', 'show', 'needy')
+    expect(shown.out).toContain('needs MISSING\tnot set: fob secrets set MISSING --pipeline needy\n')
     const refused = await set(
       'greedy',
       `await runtime.run({ name: 'x', command: { path: 'true' }, env: { A: 'secret:FOB_X' } })`,

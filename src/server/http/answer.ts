@@ -80,8 +80,19 @@ export function toHttpError(error: unknown): HttpError | undefined {
   return new HttpError(STATUS[code], code, message, { details, headers })
 }
 
+/** What shows those that there are. */
+const LISTS: Readonly<Record<string, string>> = {
+  pipeline: 'fob pipeline list',
+  run: 'fob runs list',
+  secret: 'fob secrets list',
+  runner: 'fob runners list',
+  token: 'fob tokens list',
+}
+
 export function notFound(what: string): HttpError {
-  return new HttpError(404, 'not_found', `${what} not found`)
+  const list = LISTS[what]
+  const hint = list === undefined ? {} : { details: { hint: `"${list}" shows those that you may see` } }
+  return new HttpError(404, 'not_found', `${what} not found`, hint)
 }
 
 /**

@@ -3,6 +3,8 @@ import * as v from 'valibot'
 import {
   type Concurrency,
   concurrency,
+  type DriverName,
+  DRIVERS,
   MAX_SOURCE_BYTES,
   pipelineAnswer,
   type PipelineAnswer,
@@ -16,6 +18,7 @@ import { openClient, type Client } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { parseKeyValues } from '../../key-values.ts'
+import { describeNeeds } from '../../needs.ts'
 import { printRecord } from '../../output.ts'
 
 export const command = defineCommand({
@@ -83,7 +86,7 @@ export const command = defineCommand({
         ...parseKeyValues(flags.secret, '--secret'),
       ]),
       unsetSecrets: flags['unset-secret'],
-      driver: flags.driver,
+      driver: readDriver(flags.driver),
       rbac: flags.rbac,
       concurrency: readConcurrency(flags.concurrency, flags['max-runs']),
       schedules: readSchedules(flags),
@@ -106,6 +109,15 @@ async function readSecretFile(path: string | undefined): Promise<Map<string, str
   throw new Fault('usage', `${path}:${parsed.line}: ${parsed.problem}`, {
     hint: 'a value of more than one line stands in quotes',
   })
+}
+
+/** @throws Fault `usage` */
+function readDriver(name: string | undefined): DriverName | undefined {
+  const driver = DRIVERS.find((known) => known === name)
+  if (driver === undefined && name !== undefined) {
+    throw new Fault('usage', `--driver is ${DRIVERS.join(' or ')}`)
+  }
+  return driver
 }
 
 /**
@@ -148,7 +160,7 @@ export interface SetPipeline {
   name: string
   secrets: ReadonlyMap<string, string>
   unsetSecrets: readonly string[]
-  driver: string | undefined
+  driver: DriverName | undefined
   rbac: string | undefined
   concurrency: Concurrency | undefined
   schedules: Schedule[] | undefined
@@ -161,6 +173,7 @@ async function readSource({ file, name }: SetPipeline): Promise<string> {
   if (!/\.(ts|js)$/.test(file)) throw new Fault('usage', `${file} is not a .ts or .js file`)
   const source = Bun.file(file)
   if (!(await source.exists())) throw new Fault('usage', `there is no file ${file}`)
+  if (source.size === 0) throw new Fault('usage', `${file} is empty`)
   if (source.size > MAX_SOURCE_BYTES) throw new Fault('usage', `${file} is larger than 1 MiB`)
   return source.text()
 }
@@ -190,7 +203,9 @@ export async function setPipeline(
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
   if (options.schedules !== undefined) for (const line of describeSchedules(pipeline)) client.say(line)
-  for (const line of describeNeeds(pipeline)) client.say(line)
+  for (const { key, isSet, text } of describeNeeds(pipeline)) {
+    client.say(isSet ? `✓ needs ${key}, ${text}` : `✗ needs ${key}, which is ${text}`)
+  }
   if (client.format === 'json') printRecord(io, 'json', pipeline, [])
 }
 
@@ -199,14 +214,3 @@ function describeSchedules({ schedules = [] }: PipelineAnswer): string[] {
     ({ cron, timeZone, nextAt }) => `It runs at ${cron} (${timeZone}), next at ${nextAt ?? 'no time'}`,
   )
 }
-
-/** What its runs will ask for, and how to set what is missing. */
-function describeNeeds({ name, needs = [] }: PipelineAnswer): string[] {
-  return needs.map(({ key, scope }) =>
-    scope === null
-      ? `✗ needs ${key}, which is not set: fob secrets set ${key} --pipeline ${name}`
-      : `✓ needs ${key}, set ${PLACES[scope]}`,
-  )
-}
-
-const PLACES = { pipeline: 'for this pipeline', global: 'for all pipelines', server: 'by the server' }

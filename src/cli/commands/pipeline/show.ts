@@ -1,6 +1,7 @@
 import { type PipelineAnswer, pipelineAnswer } from '../../../contract/api.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
+import { describeNeeds } from '../../needs.ts'
 import { printForeign, printRecord } from '../../output.ts'
 
 export const command = defineCommand({
@@ -21,6 +22,7 @@ export const command = defineCommand({
       ['state', pipeline.paused ? 'paused' : 'active'],
       ['concurrency', concurrencyText(pipeline)],
       ['secrets', (pipeline.secrets ?? []).join(', ') || 'none of its own'],
+      ...describeNeeds(pipeline).map(({ key, text }) => [`needs ${key}`, text] as const),
       ['webhook', pipeline.webhook ? `${pipeline.webhook.provider}, ${pipeline.webhook.url}` : 'none'],
       ...(pipeline.schedules ?? []).map((schedule) => ['schedule', scheduleText(schedule)] as const),
       ['created', pipeline.createdAt],
