@@ -94,6 +94,68 @@ describe('fob run on a machine with nothing configured', () => {
     expect([code, err]).toEqual([1, expect.stringContaining('as it was told')])
   })
 
+  test.each([
+    ['S126: --base-url', () => ['--jwt-token', token, '--base-url', server.url], {}],
+    [
+      'S126: --base-url with /api/v1 behind it',
+      () => ['--jwt-token', token, '--base-url', `${server.url}/api/v1/`],
+      {},
+    ],
+    ['S125: the flag alone, the address from FOB_SERVER', () => ['--jwt-token', token], { server: true }],
+  ])('%s', async (_, args, from: { server?: boolean }) => {
+    const env = from.server ? { FOB_SERVER: server.url } : {}
+    const ended = await bare(['run', 'echo', '--task', 'x', '-q', ...args()], { env })
+    expect(ended).toEqual({ code: 0, out: 'task: x key: ***REDACTED***\n', err: '' })
+  })
+
+  test.each([
+    ['a word', 'not-a-token'],
+    ['two parts', 'e30.e30'],
+    ['four parts', 'e30.e30.e30.e30'],
+    ['a part that is no JSON', 'abc.abc.abc'],
+    ['null, as jq prints it', 'null'],
+  ])('S127: %s is no JWT: exit 4, and nothing is sent', async (_, text) => {
+    const ended = await bare(['run', 'echo', '--task', 'x', '--jwt-token', text, '-s', 'http://127.0.0.1:1'])
+    const err = expect.stringContaining('is not a JWT (header.payload.signature)') as string
+    expect(ended).toEqual({ code: 4, out: '', err })
+    expect(ended.err).not.toContain(text)
+  })
+
+  test('S129: without a token: exit 4, and where one is looked for', async () => {
+    const ended = await bare(['run', 'echo', '--task', 'x', '-s', server.url])
+    expect([ended.code, ended.out]).toEqual([4, ''])
+    for (const place of [
+      '--jwt-token',
+      'FOB_TOKEN',
+      'FOB_JWT_TOKEN',
+      'the stored logins',
+      'hint: give one',
+    ]) {
+      expect(ended.err).toContain(place)
+    }
+  })
+
+  test('S128, S130: one that ends within 7 days is warned of, one that has ended needs a new one', async () => {
+    const soon = await bare(['run', 'echo', '--task', 'x', '--jwt-token', token, '-s', server.url])
+    expect([soon.code, soon.err]).toEqual([
+      0,
+      expect.stringContaining('warning: this token ends in less than an hour'),
+    ])
+    const expired = `e30.${Buffer.from('{"exp":1}').toString('base64url')}.x`
+    const late = await bare(['run', 'echo', '--task', 'x', '--jwt-token', expired, '-s', server.url])
+    expect([late.code, late.err]).toEqual([4, expect.stringContaining('hint: ')])
+  })
+
+  test('S133: the text alone, where config.toml names the pipeline; and behind the flags', async () => {
+    const home = temporaryFolder()
+    mkdirSync(join(home, '.fob'), { mode: 0o700 })
+    writeFileSync(join(home, '.fob', 'config.toml'), '[run]\npipeline = "echo"\n', { mode: 0o600 })
+    const alone = await bare(['run', 'fix the failing test', ...given()], { home })
+    expect(alone.out).toBe('task: fix the failing test key: ***REDACTED***\n')
+    const behind = await bare(['run', ...given(), 'echo', 'fix the test'])
+    expect(behind.out).toBe('task: fix the test key: ***REDACTED***\n')
+  })
+
   test('--task - takes the text from standard input, an argument as well', async () => {
     const piped = await bare(['run', 'echo', '--task', '-', ...given()], { stdin: 'from\na pipe\n' })
     expect(piped.out).toBe('task: from\na pipe key: ***REDACTED***\n')

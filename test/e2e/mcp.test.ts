@@ -66,7 +66,7 @@ async function connectAs(settings: Settings, answers: Record<string, string>) {
 }
 
 describe('S52: what `.vscode/mcp.json` says', () => {
-  test('with a token', async () => {
+  test('S50: with the token of a login', async () => {
     const server = await startBinaryServer()
     const { access_token: token } = await logIn(server.url, ADA)
     const file = settings(server.url, 'ci-token', 'Bearer ${input:ci-token}')
@@ -78,7 +78,7 @@ describe('S52: what `.vscode/mcp.json` says', () => {
     expect(server.running.err()).not.toContain(token)
   })
 
-  test('with a user and a password', async () => {
+  test('S51: with a user and a password', async () => {
     const server = await startPlain('--basic-auth-username', 'admin', '--basic-auth-password', 's3cret-word')
     const file = settings(server.url, 'ci-basic', 'Basic ${input:ci-basic}')
     const host = await connectAs(file, { 'ci-basic': Buffer.from('admin:s3cret-word').toString('base64') })
@@ -86,6 +86,35 @@ describe('S52: what `.vscode/mcp.json` says', () => {
     await host.close()
     await server.stop()
   })
+})
+
+test('S49: /mcp is guarded as the API is, by each strategy', async () => {
+  const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} })
+  const ask = async (url: string, authorization?: string) => {
+    const headers = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
+    const auth = authorization === undefined ? {} : { authorization }
+    const [mcp, api] = await Promise.all([
+      fetch(`${url}/mcp`, { method: 'POST', headers: { ...headers, ...auth }, body: list }),
+      fetch(`${url}/api/pipelines`, { headers: auth }),
+    ])
+    return [mcp.status, api.status]
+  }
+  const accounts = await startBinaryServer()
+  const { access_token: token } = await logIn(accounts.url, ADA)
+  expect(await ask(accounts.url)).toEqual([401, 401])
+  expect(await ask(accounts.url, 'Bearer wrong')).toEqual([401, 401])
+  expect(await ask(accounts.url, `Bearer ${token}`)).toEqual([200, 200])
+  await accounts.stop()
+
+  const basic = await startPlain('--basic-auth-username', 'admin', '--basic-auth-password', 's3cret-word')
+  expect(await ask(basic.url)).toEqual([401, 401])
+  expect(await ask(basic.url, `Basic ${btoa('admin:wrong')}`)).toEqual([401, 401])
+  expect(await ask(basic.url, `Basic ${btoa('admin:s3cret-word')}`)).toEqual([200, 200])
+  await basic.stop()
+
+  const open = await startPlain()
+  expect(await ask(open.url)).toEqual([200, 200])
+  await open.stop()
 })
 
 describe('a host that logs in by itself', () => {
