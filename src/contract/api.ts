@@ -92,6 +92,7 @@ export const putPipelineBody = v.strictObject({
   ),
   /** What the author called the file; errors name it. */
   filename: v.pipe(v.string(), v.regex(/\.(ts|js)$/, 'a pipeline is a .ts or .js file'), v.maxLength(255)),
+  /** Absent: as before, at first the server's own choice. */
   driver: v.optional(v.picklist(DRIVERS, `is one of ${DRIVERS.join(', ')}`)),
   /** Who may see the pipeline; empty: no rule any more; absent: as before. */
   rbac: v.optional(v.string()),

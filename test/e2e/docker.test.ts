@@ -153,6 +153,16 @@ describe('a pipeline on the docker driver, by the binary', () => {
     expect(await engine.docker('ps', '-aq', '--filter', 'label=fob.run')).toBe('')
   })
 
+  it('is what a pipeline that is set again stays on', async () => {
+    const file = join(folder, 'again.ts')
+    writeFileSync(file, 'const pipeline = async () => {}\nexport { pipeline }\n')
+    await client(['pipeline', 'set', file, '--driver', 'docker'])
+    await client(['pipeline', 'set', file])
+    expect((await client(['pipeline', 'show', 'again'])).out).toContain('driver\tdocker\n')
+    await client(['pipeline', 'set', file, '--driver', 'native'])
+    expect((await client(['pipeline', 'show', 'again'])).out).toContain('driver\tnative\n')
+  })
+
   it('without an image, the run fails with a word of why', async () => {
     const ended = await run('bare', `await runtime.run({ name: 'x', command: ${sh('true')} })`)
     expect([ended.code, ended.err]).toEqual([

@@ -53,7 +53,9 @@ export const putPipeline: Handler = async (call, services) => {
     ]),
   )
   await services.runs.check(body.source, body.filename)
-  const driver = body.driver ?? services.settings.driver
+  // As before: what was set for containers does not become a process of the server's user by being set again.
+  const before = await services.pipelines.get(call.principal, name)
+  const driver = body.driver ?? before?.driver ?? services.settings.driver
   await services.runs.checkDriver(driver, call.request.signal)
   const { pipeline, created } = await services.pipelines.put(call.principal, {
     name,

@@ -49,7 +49,7 @@ export const command = defineCommand({
     driver: {
       type: 'string',
       value: 'DRIVER',
-      description: 'what tasks run on: native or docker (default: the server decides)',
+      description: 'what tasks run on: native or docker (default: as before, at first the server decides)',
     },
     rbac: {
       type: 'string',
