@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { isReservedSecret } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Pipeline } from '../pipelines/pipelines.ts'
 import type { RunRow } from '../runs/records.ts'
@@ -11,6 +12,7 @@ import { formOf } from './page-guard.ts'
 import { redirect } from './redirect.ts'
 import type { Services } from './services.ts'
 import { readFields } from './session-guard.ts'
+import { webhookOf } from './webhook-address.ts'
 
 const PAGE = 50
 
@@ -112,13 +114,15 @@ async function show(
 ): Promise<Response> {
   const pipeline = await find(call, services)
   const { principal, url } = call
-  const [{ items, next }, entries] = await Promise.all([
+  const [{ items, next }, entries, needs, schedules] = await Promise.all([
     runsOf(call, services, {
       pipelineName: pipeline.name,
       cursor: url.searchParams.get('before') ?? undefined,
       limit: 20,
     }),
     services.vault.list(pipeline.tenantId, `pipeline/${pipeline.id}`),
+    services.runs.needs(pipeline),
+    services.schedules.of(pipeline.id),
   ])
   const { name, filename, source, driver, paused, updatedAt } = pipeline
   const page = await renderPipeline({
@@ -130,7 +134,10 @@ async function show(
     driver,
     paused,
     updatedAt,
-    secrets: entries.map(({ key }) => key),
+    secrets: entries.map(({ key }) => key).filter((key) => !isReservedSecret(key)),
+    missing: needs.filter(({ scope }) => scope === null).map(({ key }) => key),
+    webhook: webhookOf(pipeline, principal.tenant, services)?.provider,
+    schedules,
     runs: items.map(toLine),
     olderHref: nextHref(call, 'before', next),
     mayRun: principal.scopes.has('runs:trigger'),

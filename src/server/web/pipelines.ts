@@ -67,6 +67,11 @@ export interface PipelineView extends AppView {
   paused: boolean
   updatedAt: number
   secrets: readonly string[]
+  /** The names of secrets that its source asks for and that are set nowhere. */
+  missing: readonly string[]
+  /** Who sends its webhook; undefined where it has none. */
+  webhook: string | undefined
+  schedules: readonly { cron: string; timeZone: string; nextAt: number | null }[]
   runs: readonly RunLine[]
   olderHref: string | undefined
   /** Whether the caller may start one. */
@@ -100,6 +105,7 @@ export function renderPipeline(view: PipelineView): Promise<Page> {
             </div>`
           : ''
       }
+      ${beginnings(view)}
       <h2>Runs</h2>
       ${runList(view.runs, view, 'It has not run yet.')} ${older(view.olderHref, 'Older runs')}
       <h2>Secrets</h2>
@@ -110,9 +116,31 @@ export function renderPipeline(view: PipelineView): Promise<Page> {
               ${view.secrets.map((key) => html`<li><code>${key}</code></li>`)}
             </ul>`
       }
+      ${view.missing.map(
+        (key) =>
+          html`<p class="alert">
+            It needs <code>${key}</code>, which is not set:
+            <code>fob secrets set ${key} --pipeline ${view.name}</code>
+          </p>`,
+      )}
       <h2 id="source">Source</h2>
       ${sourceListing(view.source)}`,
   })
+}
+
+/** What begins its runs beside people. */
+function beginnings({ webhook, schedules }: PipelineView): Markup | '' {
+  if (webhook === undefined && schedules.length === 0) return ''
+  return html`<h2>Begins by itself</h2>
+    <ul class="names">
+      ${webhook === undefined ? '' : html`<li>by a webhook (${webhook})</li>`}
+      ${schedules.map(
+        ({ cron, timeZone, nextAt }) =>
+          html`<li>
+            at <code>${cron}</code> (${timeZone})${nextAt === null ? '' : html`, next ${instant(nextAt)}`}
+          </li>`,
+      )}
+    </ul>`
 }
 
 function runForm(view: PipelineView, path: string): Markup {
