@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import { isReservedSecret } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Pipeline } from '../pipelines/pipelines.ts'
+import { secretNamesOf } from '../pipelines/secrets-seen.ts'
 import type { RunRow } from '../runs/records.ts'
 import { renderPipeline, renderPipelines, renderRuns } from '../web/pipelines.ts'
 import { HttpError, notFound } from './answer.ts'
@@ -114,13 +114,13 @@ async function show(
 ): Promise<Response> {
   const pipeline = await find(call, services)
   const { principal, url } = call
-  const [{ items, next }, entries, needs, schedules] = await Promise.all([
+  const [{ items, next }, secrets, needs, schedules] = await Promise.all([
     runsOf(call, services, {
       pipelineName: pipeline.name,
       cursor: url.searchParams.get('before') ?? undefined,
       limit: 20,
     }),
-    services.vault.list(pipeline.tenantId, `pipeline/${pipeline.id}`),
+    secretNamesOf(pipeline, services.vault),
     services.runs.needs(pipeline),
     services.schedules.of(pipeline.id),
   ])
@@ -134,7 +134,7 @@ async function show(
     driver,
     paused,
     updatedAt,
-    secrets: entries.map(({ key }) => key).filter((key) => !isReservedSecret(key)),
+    secrets,
     missing: needs.filter(({ scope }) => scope === null).map(({ key }) => key),
     webhook: webhookOf(pipeline, principal.tenant, services)?.provider,
     schedules,

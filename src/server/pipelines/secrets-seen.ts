@@ -3,6 +3,15 @@ import type { Principal } from '../rbac/principal.ts'
 import type { SecretEntry, Vault } from '../vault/vault.ts'
 import type { Pipeline, Pipelines } from './pipelines.ts'
 
+/** The names of a pipeline's own secrets, without the entries that the server itself keeps in that scope. */
+export async function secretNamesOf(
+  pipeline: Pick<Pipeline, 'id' | 'tenantId'>,
+  vault: Vault,
+): Promise<string[]> {
+  const entries = await vault.list(pipeline.tenantId, `pipeline/${pipeline.id}`)
+  return entries.map(({ key }) => key).filter((key) => !isReservedSecret(key))
+}
+
 /**
  * The secrets that a caller may know the names of: of one pipeline that they see, or of everything. What belongs
  * to a pipeline that they do not see is not there either, and what is for all pipelines is not for a credential

@@ -67,6 +67,13 @@ describe('S49: /mcp, Streamable HTTP', () => {
   })
 
   test('shows pipelines and the names of secrets, and no value', async () => {
+    // Its secret is in the pipeline's scope, and none of its own.
+    const webhook = await fetch(`${server.url}/api/pipelines/deploy/webhook`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ provider: 'github' }),
+    })
+    expect(webhook.status).toBeLessThan(300)
     const list = await host.call('list_pipelines')
     expect(list.data).toMatchObject({ pipelines: [{ name: 'deploy' }, { name: 'sleep' }], next: null })
     const one = await host.call('get_pipeline', { name: 'deploy' })
