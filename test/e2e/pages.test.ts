@@ -101,7 +101,7 @@ async function findings(page: Page): Promise<string[]> {
 
 const CONTROLS = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]'
 const FOCUSABLE = `[...document.querySelectorAll('${CONTROLS}')]
-  .filter((e) => !e.disabled && e.tabIndex >= 0 && e.getClientRects().length > 0)`
+  .filter((e) => !e.disabled && e.tabIndex >= 0 && e.getClientRects().length > 0 && e.checkVisibility())`
 
 /** Tab reaches every control, in the order of the document (radio buttons as one), and each shows where it is. */
 async function tabThrough(page: Page): Promise<void> {

@@ -16,6 +16,11 @@ const DEPLOY = `const pipeline = async () => {
 export { pipeline }
 `
 
+const REPORT = `export const pipeline = async () => {
+  await runtime.run({ name: 'mail', command: { path: 'true' }, env: { PASSWORD: 'secret:MAIL_PASSWORD' } })
+}
+`
+
 /** As Ada, through the API. */
 async function ask(url: string, method: string, path: string, body: unknown): Promise<void> {
   const send = (target: string, verb: string, sent: unknown, headers: Record<string, string> = {}) =>
@@ -94,6 +99,21 @@ export const PIPELINE_PAGES: PageVisit[] = [
       await button(page, 'Run')
       await button(page, 'Stop')
       await lastRun(page, world)
+    },
+  },
+  {
+    name: 'pipeline-needs',
+    about: 'A pipeline that begins by itself, and needs a secret that is not set',
+    who: 'ada',
+    heading: 'report',
+    async show(page, { local }) {
+      await ask(local.url, 'PUT', '/api/pipelines/report', {
+        source: REPORT,
+        filename: 'report.ts',
+        schedules: [{ cron: '0 6 * * 1-5', timeZone: 'Europe/Paris' }],
+      })
+      await ask(local.url, 'PUT', '/api/pipelines/report/webhook', { provider: 'github' })
+      await page.goto(`${local.url}/pipelines/report`)
     },
   },
   {
