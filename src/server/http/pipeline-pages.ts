@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
 import type { Pipeline } from '../pipelines/pipelines.ts'
+import { secretNames } from '../pipelines/secrets-seen.ts'
 import type { RunRow } from '../runs/records.ts'
 import { renderPipeline, renderPipelines, renderRuns } from '../web/pipelines.ts'
 import { HttpError, notFound } from './answer.ts'
@@ -112,13 +113,13 @@ async function show(
 ): Promise<Response> {
   const pipeline = await find(call, services)
   const { principal, url } = call
-  const [{ items, next }, entries] = await Promise.all([
+  const [{ items, next }, secrets] = await Promise.all([
     runsOf(call, services, {
       pipelineName: pipeline.name,
       cursor: url.searchParams.get('before') ?? undefined,
       limit: 20,
     }),
-    services.vault.list(pipeline.tenantId, `pipeline/${pipeline.id}`),
+    secretNames(services.vault, pipeline),
   ])
   const { name, filename, source, driver, paused, updatedAt } = pipeline
   const page = await renderPipeline({
@@ -130,7 +131,7 @@ async function show(
     driver,
     paused,
     updatedAt,
-    secrets: entries.map(({ key }) => key),
+    secrets,
     runs: items.map(toLine),
     olderHref: nextHref(call, 'before', next),
     mayRun: principal.scopes.has('runs:trigger'),

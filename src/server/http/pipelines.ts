@@ -1,6 +1,5 @@
 import * as v from 'valibot'
 import {
-  isReservedSecret,
   type PipelineAnswer,
   pipelineName,
   putPipelineBody,
@@ -8,6 +7,7 @@ import {
   secretKey,
 } from '../../contract/api.ts'
 import type { Pipeline, PipelineEntry } from '../pipelines/pipelines.ts'
+import { secretNames } from '../pipelines/secrets-seen.ts'
 import { HttpError, json, notFound, readBody } from './answer.ts'
 import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
@@ -27,12 +27,11 @@ export const listPipelines: Handler = async (call, { pipelines }) => {
 /** `GET /api/pipelines/:name`: with its source, its rule and the names of its secrets. */
 export const getPipeline: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
-  const entries = await services.vault.list(pipeline.tenantId, `pipeline/${pipeline.id}`)
   return json({
     ...toAnswer(pipeline),
     source: pipeline.source,
     rbac: (await services.pipelines.rule(pipeline)) ?? null,
-    secrets: entries.map((entry) => entry.key).filter((key) => !isReservedSecret(key)),
+    secrets: await secretNames(services.vault, pipeline),
     needs: await services.runs.needs(pipeline),
     webhook: webhookOf(pipeline, call.principal.tenant, services),
     schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),

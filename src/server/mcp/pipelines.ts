@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { pipelineName } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Pipeline, PipelineEntry } from '../pipelines/pipelines.ts'
+import { secretNames } from '../pipelines/secrets-seen.ts'
 import { findRun, runOutput, toRunOutput } from './runs.ts'
 import { clip, defineTool, instant, PAGE, pageOf, READS, type Tool, type ToolCall } from './tool.ts'
 
@@ -53,12 +54,12 @@ const getPipeline = defineTool({
   }),
   async run({ name }, call) {
     const pipeline = await findPipeline(name, call)
-    const secrets = await call.parts.vault.list(pipeline.tenantId, `pipeline/${pipeline.id}`)
+    const secrets = await secretNames(call.parts.vault, pipeline)
     return {
       ...toEntry(pipeline),
       source: clip(pipeline.source, MAX_SOURCE_CHARS),
       sourceTruncated: pipeline.source.length > MAX_SOURCE_CHARS,
-      secrets: secrets.slice(0, MAX_SECRET_NAMES).map(({ key }) => key),
+      secrets: secrets.slice(0, MAX_SECRET_NAMES),
     }
   },
 })

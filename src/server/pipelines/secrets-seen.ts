@@ -27,3 +27,9 @@ export async function secretsSeenBy(
     )
     .map((entry) => ({ entry, pipelineName: names.get(entry.scope) }))
 }
+
+/** The names of a pipeline's own secrets, without those that are the server's: the key of its webhook. */
+export async function secretNames(vault: Vault, { tenantId, id }: Pick<Pipeline, 'tenantId' | 'id'>) {
+  const entries = await vault.list(tenantId, `pipeline/${id}`)
+  return entries.map(({ key }) => key).filter((key) => !isReservedSecret(key))
+}

@@ -218,9 +218,20 @@ describe('the secret', () => {
       '/api/secrets',
       '/api/secrets?pipeline=own',
       '/api/audit',
+      '/pipelines/own',
+      '/pipelines',
     ]
-    for (const path of shown) {
-      const { text } = await send('GET', path)
+    const tool = { name: 'get_pipeline', arguments: { name: 'own' } }
+    const asked = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: tool }
+    const host = await fetch(`${server.url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      body: JSON.stringify(asked),
+    })
+    const answers = [{ status: host.status, text: await host.text() }]
+    for (const path of shown) answers.push(await send('GET', path))
+    for (const { status, text } of answers) {
+      expect(status).toBe(200)
       expect(text).not.toContain('canary-brought')
       expect(text).not.toContain('FOB_WEBHOOK')
     }
