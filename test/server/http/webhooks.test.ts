@@ -115,6 +115,13 @@ describe('what the script does not answer', () => {
       `{ headers: { 'X-Frame-Options': 'ALLOW' } }`,
       'is not a header that an answer can have',
     ],
+    ...['X-Accel-Redirect', 'X-Sendfile', 'X-LIGHTTPD-send-file', 'X-Reproxy-URL'].map(
+      (name): [string, string, string] => [
+        `with ${name} for a proxy`,
+        `{ headers: { '${name}': '/etc/passwd' } }`,
+        'is not a header that an answer can have',
+      ],
+    ),
     ['with a cookie', `{ headers: { 'set-cookie': 'a=b' } }`, 'is not a header that an answer can have'],
     ['with a line end in a header', `{ headers: { 'x-a': 'b\\r\\nset-cookie: a=b' } }`, 'has a character'],
     ['with a status that is none', `{ status: 99 }`, 'status is under 200'],
