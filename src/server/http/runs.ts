@@ -1,6 +1,6 @@
 import type { RunAnswer, RunResumed } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
-import type { RunRecord, RunRow } from '../runs/records.ts'
+import type { RunEntry, RunRecord } from '../runs/records.ts'
 import { HttpError, json, notFound } from './answer.ts'
 import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
@@ -95,7 +95,7 @@ export const resumeRun: Handler = async (call, services) => {
  * @throws Fault `conflict`, and as `Runs.resume`
  */
 export async function resume(
-  run: RunRow,
+  run: RunEntry,
   { principal }: Call,
   { runs, pipelines }: Services,
 ): Promise<{ attempt: number; lastEventId: number }> {
@@ -112,7 +112,7 @@ async function findRun(call: Call, { runs, pipelines }: Services): Promise<RunRe
   return run
 }
 
-function toAnswer(run: RunRow): RunAnswer {
+function toAnswer(run: RunEntry): RunAnswer {
   return {
     id: run.id,
     pipeline: run.pipelineName,

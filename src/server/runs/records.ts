@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, lt, max, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gt, lt, max, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../contract/events.ts'
 import type { Db } from '../db/open.ts'
@@ -6,9 +6,13 @@ import { runEvents, runs, runTasks } from '../db/schema.ts'
 
 /** Instants are milliseconds since 1970. `args`, `task` and `message` have been through the redactor. */
 export type RunRow = typeof runs.$inferSelect
+/** As lists have it: what was handed in can be long. */
+export type RunEntry = Omit<RunRow, 'args' | 'task' | 'redactions'>
 export type TaskRow = typeof runTasks.$inferSelect
 /** A run with its tasks, in the order in which the script asked for them. */
 export type RunRecord = RunRow & { tasks: TaskRow[] }
+
+const { args: _args, task: _task, redactions: _redactions, ...ENTRY_COLUMNS } = getTableColumns(runs)
 
 export interface RunQuery {
   pipelineName?: string | undefined
@@ -56,9 +60,9 @@ export async function listRuns(
   db: Db,
   tenantId: string,
   { pipelineName, limit, cursor, only, except }: RunQuery,
-): Promise<{ items: RunRow[]; next: string | null }> {
+): Promise<{ items: RunEntry[]; next: string | null }> {
   const rows = await db
-    .select()
+    .select(ENTRY_COLUMNS)
     .from(runs)
     .where(
       and(

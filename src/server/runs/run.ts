@@ -35,9 +35,9 @@ import {
   listRuns,
   readEvents,
   readLog,
+  type RunEntry,
   type RunQuery,
   type RunRecord,
-  type RunRow,
 } from './records.ts'
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
@@ -58,7 +58,7 @@ export interface Runs {
   start(request: StartRun): Promise<{ runId: string }>
   get(tenantId: string, id: string): Promise<RunRecord | undefined>
   /** Newest first. */
-  list(tenantId: string, query: RunQuery): Promise<{ items: RunRow[]; next: string | null }>
+  list(tenantId: string, query: RunQuery): Promise<{ items: RunEntry[]; next: string | null }>
   /**
    * Events numbered over `after`: stored ones, then live ones; ends after `exit` or when `signal` fires.
    * @throws Fault `not_found`, when it is first read from.
