@@ -6,6 +6,8 @@ import { runStorm } from '../support/run-storm.ts'
 import { freePort } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
+const hasTask = ({ tasks }: Record<string, unknown>) => JSON.stringify(tasks).includes('running')
+
 // `scripts/fuzz runs` does the same 100 times.
 describe.skipIf(process.platform === 'win32')('a server that is killed amid runs', () => {
   test('each run ends, no task that was done is done again, no line is lost or doubled', async () => {
@@ -29,7 +31,6 @@ describe.skipIf(process.platform === 'win32')('a server that is killed amid runs
     await send('PUT', '/api/pipelines/stuck', { source, filename: 'stuck.ts' })
     const { run_id: id } = (await send('POST', '/api/pipelines/stuck/run', {})).json() as { run_id: string }
     const run = async () => (await send('GET', `/api/runs/${id}`)).json()
-    const hasTask = ({ tasks }: Record<string, unknown>) => JSON.stringify(tasks).includes('running')
     try {
       for (let kills = 0; kills < 6; kills++) {
         expect(await until(run, hasTask)).toMatchObject({ status: 'running' })

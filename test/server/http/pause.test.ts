@@ -45,25 +45,25 @@ test.each(['pause', 'unpause'])('%s of what is not there is 404', async (word) =
   expect((await send('POST', `/api/pipelines/nope/${word}`)).status).toBe(404)
 })
 
-describe('a run that has failed', () => {
-  const form = (path: string, fields: Record<string, string>) =>
-    fetch(server.url + path, {
-      method: 'POST',
-      redirect: 'manual',
-      headers: { origin: server.url },
-      body: new URLSearchParams({ csrf: '', ...fields }),
-    })
-  const failed = async (name: string) => {
-    const source = 'export const pipeline = () => { throw new Error("on purpose") }'
-    await send('PUT', `/api/pipelines/${name}`, { source, filename: 'p.ts' })
-    const { run_id: id } = (await send('POST', `/api/pipelines/${name}/run`, {})).json() as { run_id: string }
-    await until(
-      () => send('GET', `/api/runs/${id}`),
-      ({ text }) => text.includes('"status":"failed"'),
-    )
-    return id
-  }
+const form = (path: string, fields: Record<string, string>) =>
+  fetch(server.url + path, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { origin: server.url },
+    body: new URLSearchParams({ csrf: '', ...fields }),
+  })
+const failed = async (name: string) => {
+  const source = 'export const pipeline = () => { throw new Error("on purpose") }'
+  await send('PUT', `/api/pipelines/${name}`, { source, filename: 'p.ts' })
+  const { run_id: id } = (await send('POST', `/api/pipelines/${name}/run`, {})).json() as { run_id: string }
+  await until(
+    () => send('GET', `/api/runs/${id}`),
+    ({ text }) => text.includes('"status":"failed"'),
+  )
+  return id
+}
 
+describe('a run that has failed', () => {
   test.each([
     ['paused', 'POST', '/pause', 'pipeline paused is paused'],
     ['deleted', 'DELETE', '', 'the pipeline of this run is gone'],
