@@ -22,6 +22,10 @@ export const runScripts = sqliteTable('run_scripts', {
   /** How much of what the script itself printed, before redaction, is in the log. */
   stdoutBytes: integer('stdout_bytes').notNull().default(0),
   stderrBytes: integer('stderr_bytes').notNull().default(0),
+  /** How often in a row it was taken up after a server that was killed, when, and what it had got to by then. */
+  takeUps: integer('take_ups').notNull().default(0),
+  takenUpAt: integer('taken_up_at'),
+  takenUpWith: integer('taken_up_with'),
 })
 
 /** What the server answered to a run's script, in the order in which it did. Redacted like the log. */

@@ -1,4 +1,4 @@
-import type { RunRow } from '../runs/records.ts'
+import type { RunEntry } from '../runs/records.ts'
 import type { AppView } from '../web/app-frame.ts'
 import type { RunLine } from '../web/pipelines.ts'
 import type { Call } from './call.ts'
@@ -28,7 +28,7 @@ export function nextHref(
   return `${call.url.pathname}?${query.toString()}`
 }
 
-export function toLine(run: RunRow): RunLine {
+export function toLine(run: RunEntry): RunLine {
   const { id, pipelineName: pipeline, status, triggeredBy, createdAt, startedAt, endedAt } = run
   return { id, pipeline, status, triggeredBy, createdAt, startedAt, endedAt }
 }

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
 import type { Pipeline } from '../pipelines/pipelines.ts'
 import { secretNamesOf } from '../pipelines/secrets-seen.ts'
-import type { RunRow } from '../runs/records.ts'
+import type { RunEntry } from '../runs/records.ts'
 import { renderPipeline, renderPipelines, renderRuns } from '../web/pipelines.ts'
 import { HttpError, notFound } from './answer.ts'
 import { appView, nextHref, toLine } from './app-view.ts'
@@ -157,7 +157,7 @@ async function runsOf(
   { principal }: Call,
   { runs, pipelines }: Services,
   query: { pipelineName?: string; cursor?: string | undefined; limit: number },
-): Promise<{ items: RunRow[]; next: string | null }> {
+): Promise<{ items: RunEntry[]; next: string | null }> {
   if (!principal.scopes.has('runs:read')) return { items: [], next: null }
   return await runs.list(principal.tenant.id, {
     ...query,

@@ -11,6 +11,7 @@ import { toLines } from './log-lines.ts'
 import { formOf } from './page-guard.ts'
 import { redirect } from './redirect.ts'
 import type { Services } from './services.ts'
+import { resume } from './runs.ts'
 import { readFields } from './session-guard.ts'
 
 /** `GET /runs/:id[?before=EVENT]` */
@@ -25,7 +26,7 @@ export const runSubmit: Handler = async (call, services) => {
   if (!asked) return await show(call, services, 'That form could not be read. Nothing was changed.', 400)
   try {
     if (asked.do === 'stop') await stop(run, call, services)
-    else await services.runs.resume(run.tenantId, run.id)
+    else await resume(run, call, services)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     return await show(call, services, `That was not done: ${error.message}.`, 409)

@@ -1,5 +1,6 @@
 import type { RunAnswer, RunResumed } from '../../contract/api.ts'
-import type { RunRecord, RunRow } from '../runs/records.ts'
+import { Fault } from '../../contract/fault.ts'
+import type { RunEntry, RunRecord } from '../runs/records.ts'
 import { HttpError, json, notFound } from './answer.ts'
 import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
@@ -83,15 +84,25 @@ export const stopRun: Handler = async (call, services) => {
 /** `POST /api/runs/:id/resume` */
 export const resumeRun: Handler = async (call, services) => {
   const run = await findRun(call, services)
-  const pipeline = await services.pipelines.get(call.principal, run.pipelineName)
-  // What was taken away, or is held back, does not run by this door either.
-  if (pipeline?.id !== run.pipelineId)
-    throw new HttpError(409, 'conflict', 'the pipeline of this run is gone')
-  if (pipeline.paused) throw new HttpError(409, 'conflict', `pipeline ${pipeline.name} is paused`)
-  const { attempt, lastEventId } = await services.runs.resume(run.tenantId, run.id)
+  const { attempt, lastEventId } = await resume(run, call, services)
   const details = { pipeline: run.pipelineName, attempt }
   services.audit.record({ ...by(call), action: 'run.resume', target: run.id, details })
   return json({ run_id: run.id, attempt, lastEventId } satisfies RunResumed, { status: 202 })
+}
+
+/**
+ * What was taken away, or is held back, does not run by this door either.
+ * @throws Fault `conflict`, and as `Runs.resume`
+ */
+export async function resume(
+  run: RunEntry,
+  { principal }: Call,
+  { runs, pipelines }: Services,
+): Promise<{ attempt: number; lastEventId: number }> {
+  const pipeline = await pipelines.get(principal, run.pipelineName)
+  if (pipeline?.id !== run.pipelineId) throw new Fault('conflict', 'the pipeline of this run is gone')
+  if (pipeline.paused) throw new Fault('conflict', `pipeline ${pipeline.name} is paused`)
+  return await runs.resume(run.tenantId, run.id)
 }
 
 /** A run of a pipeline that is hidden from the caller is hidden as well. */
@@ -101,7 +112,7 @@ async function findRun(call: Call, { runs, pipelines }: Services): Promise<RunRe
   return run
 }
 
-function toAnswer(run: RunRow): RunAnswer {
+function toAnswer(run: RunEntry): RunAnswer {
   return {
     id: run.id,
     pipeline: run.pipelineName,

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { pipelineName } from '../../contract/api.ts'
 import { isFinal, runStatus, taskStatus } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
-import type { RunRecord, RunRow } from '../runs/records.ts'
+import type { RunEntry, RunRecord } from '../runs/records.ts'
 import { clip, defineTool, instant, PAGE, pageOf, READS, type Tool, type ToolCall } from './tool.ts'
 
 const MAX_TASKS = 200
@@ -157,7 +157,7 @@ export async function findRun(id: string, { principal, parts }: ToolCall): Promi
   return run
 }
 
-export function toRunOutput(run: RunRow): v.InferOutput<typeof runOutput> {
+export function toRunOutput(run: RunEntry): v.InferOutput<typeof runOutput> {
   return {
     id: run.id,
     pipeline: run.pipelineName,

@@ -17,6 +17,20 @@ const handedIn = v.object({
 /** What whoever began a run gave it. */
 export type HandedIn = v.InferOutput<typeof handedIn>
 
+/** 1 MiB, of the arguments and the task together, and so many of them: each run keeps them, and shows them. */
+const MAX_BYTES = 1024 * 1024
+const MAX_ARGS = 1000
+
+/** @throws Fault `usage` for more than a run is to be begun with */
+export function requireShort({ args, task = '' }: Pick<HandedIn, 'args' | 'task'>): void {
+  if (args.length > MAX_ARGS) throw new Fault('usage', `a run has at most ${MAX_ARGS} arguments`)
+  const bytes = [...args, task].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+  if (bytes <= MAX_BYTES) return
+  throw new Fault('usage', 'the arguments and the task of a run have at most 1 MiB together', {
+    hint: 'put what is larger where the pipeline can fetch it',
+  })
+}
+
 export interface HandedInOptions {
   vault: Vault
   tenantId: string

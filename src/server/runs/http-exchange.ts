@@ -38,12 +38,17 @@ const MAX_BODY_BYTES = 1024 * 1024
  * a script to give.
  */
 const HEADER = /^(?:content-type|content-language|retry-after|location|link|etag|x-[a-z0-9-]{1,60})$/
-const OURS = /^x-(?:content-type-options|frame-options|request-id|fob-.*|accel-.*)$/
+const OURS = /^x-(?:content-type-options|frame-options|request-id|fob-.*)$/
+/** What a proxy before us would do: send a file of its machine (nginx, Apache, lighttpd, Caddy), ask another place. */
+const FOR_PROXIES = /^x-(?:accel-.*|sendfile.*|lighttpd-.*|litespeed-.*|reproxy-.*)$/
 
 const headerName = v.pipe(
   v.string(),
   v.toLowerCase(),
-  v.check((name) => HEADER.test(name) && !OURS.test(name), 'is not a header that an answer can have'),
+  v.check(
+    (name) => HEADER.test(name) && !OURS.test(name) && !FOR_PROXIES.test(name),
+    'is not a header that an answer can have',
+  ),
 )
 const headerValue = v.pipe(
   v.string(),

@@ -1,4 +1,4 @@
-import { and, asc, eq, max, sql } from 'drizzle-orm'
+import { and, asc, count, eq, isNotNull, max, sql } from 'drizzle-orm'
 import type { NumberedEvent, RunEvent, RunStatus, TaskStatus } from '../../contract/events.ts'
 import type { Db } from '../db/open.ts'
 import { runEvents, runs, runTasks } from '../db/schema.ts'
@@ -11,7 +11,10 @@ export type NewRun = Pick<
   typeof runs.$inferInsert,
   'id' | 'tenantId' | 'pipelineId' | 'pipelineName' | 'triggeredBy' | 'args' | 'task'
 >
-export type NewScript = Omit<typeof runScripts.$inferInsert, 'runId' | 'firstNumber'>
+export type NewScript = Pick<
+  typeof runScripts.$inferInsert,
+  'driver' | 'filename' | 'source' | 'seed' | 'clock' | 'handedIn'
+>
 export type NewAnswer = Omit<typeof runAnswers.$inferInsert, 'runId' | 'attempt' | 'seq'>
 
 /** How much of one stream, before redaction, is in the log: of a task, or of the script itself. */
@@ -56,13 +59,39 @@ export function resumeRun(tx: Write, runId: string): void {
     .where(eq(runTasks.runId, runId))
     .all()
   tx.update(runScripts)
-    .set({ firstNumber: last?.number ?? 0, stdoutBytes: 0, stderrBytes: 0 })
+    .set({ firstNumber: last?.number ?? 0, stdoutBytes: 0, stderrBytes: 0, takeUps: 0 })
     .where(eq(runScripts.runId, runId))
     .run()
   // The exit is the last event of a run, and this one goes on.
   tx.delete(runEvents)
     .where(and(eq(runEvents.runId, runId), eq(runEvents.type, 'exit')))
     .run()
+}
+
+/** Servers that are killed less often than this are not killed by the run. */
+const IN_A_ROW_MS = 60 * 60_000
+
+/**
+ * Notes that a run is about to be taken up, before anything of it is.
+ * @returns how often in a row that happened without an answer, or the end of a task, in between
+ */
+export function noteTakeUp(tx: Write, runId: string, at: number): number {
+  const isIts = eq(runScripts.runId, runId)
+  const [script] = tx.select().from(runScripts).where(isIts).all()
+  if (!script) return 0
+  const [answers] = tx.select({ n: count() }).from(runAnswers).where(eq(runAnswers.runId, runId)).all()
+  const isEnded = and(eq(runTasks.runId, runId), isNotNull(runTasks.endedAt))
+  const [tasks] = tx.select({ n: count() }).from(runTasks).where(isEnded).all()
+  const takenUpWith = (answers?.n ?? 0) + (tasks?.n ?? 0)
+  const inARow = script.takenUpWith === takenUpWith && at - (script.takenUpAt ?? 0) < IN_A_ROW_MS
+  const takeUps = (inARow ? script.takeUps : 0) + 1
+  tx.update(runScripts).set({ takeUps, takenUpAt: at, takenUpWith }).where(isIts).run()
+  return takeUps
+}
+
+/** The server left it in good order: being started anew often is no fault of the run's. */
+export function forgetTakeUps(tx: Write, runId: string): void {
+  tx.update(runScripts).set({ takeUps: 0 }).where(eq(runScripts.runId, runId)).run()
 }
 
 /** A task that is run again after its server died begins anew: none of its output counts as logged. */

@@ -35,6 +35,11 @@ export interface Journal {
   next(runId: string): Promise<void> | undefined
   /** Those that were running come first. */
   leftBehind(): Promise<string[]>
+  /**
+   * Notes, before anything of it is done, that such a run is about to be taken up.
+   * @returns how often in a row that happened after servers that were killed, and it got no further
+   */
+  noteTakeUp(runId: string): number
   /** Ends such a run. @returns false when it goes on here. */
   endLeftBehind(runId: string, end: RunEnd): Promise<boolean>
 }
@@ -263,7 +268,7 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
       finish: (end) => guarded(() => finish(run, end)),
       detach: () => {
         try {
-          write(run, [])
+          write(run, [], (tx) => rows.forgetTakeUps(tx, runId))
         } catch {
           // Then the next server hears it again.
         }
@@ -321,6 +326,8 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
     resume,
     next: (runId) => live.get(runId)?.changed.promise,
     leftBehind,
+    noteTakeUp: (runId) =>
+      db.transaction((tx) => rows.noteTakeUp(tx, runId, clock.now()), { behavior: 'immediate' }),
     endLeftBehind,
   }
 }

@@ -11,7 +11,14 @@ import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { Execution } from './execute.ts'
-import { forgetHandedIn, type HandedIn, keepHandedIn, readHandedIn, redactHandedIn } from './handed-in.ts'
+import {
+  forgetHandedIn,
+  type HandedIn,
+  keepHandedIn,
+  readHandedIn,
+  redactHandedIn,
+  requireShort,
+} from './handed-in.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import type { Journal } from './journal.ts'
 import { capLog } from './log-cap.ts'
@@ -43,7 +50,7 @@ export interface PrepareOptions {
 
 /** How runs come to be executed: recorded as new, or found in the record. */
 export interface Prepare {
-  /** @throws Fault `usage` for an unknown driver */
+  /** @throws Fault `usage` for an unknown driver, and for too much that is handed in */
   create(request: RunRequest): Promise<Execution>
   /** Goes on with a run that a dead server left. @throws Fault `failed` for one that cannot be gone on with */
   takeUp(row: RunRow): Promise<Execution>
@@ -78,6 +85,7 @@ export function createPrepare(options: PrepareOptions): Prepare {
   }
 
   async function create(request: RunRequest): Promise<Execution> {
+    requireShort(request)
     const runId = request.runId ?? newId('run')
     const { tenantId, pipeline, triggeredBy, args, task, request: webhook } = request
     const { shown, execution } = await describe(runId, request)

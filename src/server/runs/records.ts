@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, lt, max, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, getTableColumns, gt, lt, max, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../contract/events.ts'
 import type { Db } from '../db/open.ts'
@@ -6,9 +6,13 @@ import { runEvents, runs, runTasks } from '../db/schema.ts'
 
 /** Instants are milliseconds since 1970. `args`, `task` and `message` have been through the redactor. */
 export type RunRow = typeof runs.$inferSelect
+/** As lists have it: what was handed in can be long. */
+export type RunEntry = Omit<RunRow, 'args' | 'task' | 'redactions'>
 export type TaskRow = typeof runTasks.$inferSelect
 /** A run with its tasks, in the order in which the script asked for them. */
 export type RunRecord = RunRow & { tasks: TaskRow[] }
+
+const { args: _args, task: _task, redactions: _redactions, ...ENTRY_COLUMNS } = getTableColumns(runs)
 
 export interface RunQuery {
   pipelineName?: string | undefined
@@ -56,9 +60,9 @@ export async function listRuns(
   db: Db,
   tenantId: string,
   { pipelineName, limit, cursor, only, except }: RunQuery,
-): Promise<{ items: RunRow[]; next: string | null }> {
+): Promise<{ items: RunEntry[]; next: string | null }> {
   const rows = await db
-    .select()
+    .select(ENTRY_COLUMNS)
     .from(runs)
     .where(
       and(
@@ -98,16 +102,33 @@ export async function readEvents(
   })
 }
 
-const LOG_PAGE = 500
+/** Events read in one go, at first; and between which sizes of their text, in UTF-16 units, that changes. */
+const LOG_PAGE = 16
+const MAX_LOG_PAGE = 512
+const SMALL_PAGE = 64 * 1024
+const LARGE_PAGE = 256 * 1024
 
-/** What a run has printed so far, in pieces of a page of events. */
+/**
+ * What a run has printed so far, in pieces of a page of events. A piece is small, and others have their turn after
+ * each: many can read long logs side by side, and the server neither stands still nor holds those logs.
+ */
 export async function* readLog(db: Db, runId: string): AsyncGenerator<string> {
+  let limit = LOG_PAGE
   for (let after = 0; ;) {
-    const events = await readEvents(db, runId, after, LOG_PAGE)
-    const text = events.map((event) => (event.type === 'log' ? event.data.data : '')).join('')
-    if (text !== '') yield text
-    const last = events.at(-1)
-    if (last === undefined || events.length < LOG_PAGE) return
+    const rows = await db
+      .select({ id: runEvents.id, text: sql<string>`${runEvents.data} ->> 'data'` })
+      .from(runEvents)
+      .where(and(eq(runEvents.runId, runId), eq(runEvents.type, 'log'), gt(runEvents.id, after)))
+      .orderBy(asc(runEvents.id))
+      .limit(limit)
+    const piece = rows.map(({ text }) => text).join('')
+    if (piece !== '') yield piece
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < limit) return
     after = last.id
+    if (piece.length < SMALL_PAGE) limit = Math.min(MAX_LOG_PAGE, limit * 2)
+    else if (piece.length > LARGE_PAGE) limit = Math.max(1, limit >> 1)
+    // The database answers at once, so that nothing else would let go of the event loop.
+    await new Promise<void>((resolve) => setImmediate(resolve))
   }
 }

@@ -35,9 +35,9 @@ import {
   listRuns,
   readEvents,
   readLog,
+  type RunEntry,
   type RunQuery,
   type RunRecord,
-  type RunRow,
 } from './records.ts'
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
@@ -58,7 +58,7 @@ export interface Runs {
   start(request: StartRun): Promise<{ runId: string }>
   get(tenantId: string, id: string): Promise<RunRecord | undefined>
   /** Newest first. */
-  list(tenantId: string, query: RunQuery): Promise<{ items: RunRow[]; next: string | null }>
+  list(tenantId: string, query: RunQuery): Promise<{ items: RunEntry[]; next: string | null }>
   /**
    * Events numbered over `after`: stored ones, then live ones; ends after `exit` or when `signal` fires.
    * @throws Fault `not_found`, when it is first read from.
@@ -140,6 +140,9 @@ const RETRY_AFTER_S = 10
 /** Of one answer to `fetch`. */
 const MAX_FETCH_BYTES = 5 * 1024 * 1024
 const MAX_LOG_BYTES = 256 * 1024 * 1024
+
+/** In a row, without getting further: a run that kills its server does not do so for ever. */
+const MAX_TAKE_UPS = 5
 
 interface LiveRun {
   tenantId: string
@@ -265,6 +268,12 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const row = await findAnyRun(db, id)
     if (!row) return
     if (row.stopReason !== null) return await endLeft(id, { status: 'stopped', message: row.stopReason })
+    // One that waits has done nothing yet, and so no harm.
+    if (row.status === 'running' && journal.noteTakeUp(id) > MAX_TAKE_UPS) {
+      log.warn('a run is not taken up again', { run: id })
+      const message = `the server was killed ${MAX_TAKE_UPS + 1} times while this run was going on and got no further`
+      return await endLeft(id, { status: 'failed', message })
+    }
     try {
       launch(await prepare.takeUp(row), waiting.take(row.tenantId) ?? (() => {}))
       log.info('run taken up', { run: id })

@@ -38,6 +38,8 @@ export interface SchedulesOptions {
 const MISSED_AFTER_MS = 60_000
 /** So that a clock that jumps is noticed soon, whatever timers make of it. */
 const LOOK_EVERY_MS = 15_000
+/** One that is refused every second is only counted: what is on record stays there for ever. */
+const REPORT_EVERY_MS = 60_000
 /** More are not counted. */
 const MOST_COUNTED = 100
 
@@ -197,7 +199,12 @@ async function report(
   { count, because }: { count: number; because: string },
   { db, clock, log, audit }: SchedulesOptions,
 ): Promise<void> {
-  const { cron } = schedule
+  const { cron, missedAt, missedBecause } = schedule
+  if (missedAt !== null && missedBecause === because && clock.now() - missedAt < REPORT_EVERY_MS) {
+    const missed = Math.min(MOST_COUNTED, (schedule.missed ?? 0) + count)
+    await db.update(table).set({ missed }).where(isThis(schedule))
+    return
+  }
   await db
     .update(table)
     .set({ missedAt: clock.now(), missed: count, missedBecause: because })

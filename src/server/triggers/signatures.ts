@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { WebhookProvider } from '../../contract/api.ts'
+import { Fault } from '../../contract/fault.ts'
 import { SIGNATURE_WINDOW_MS, TIMESTAMP_HEADER, NONCE_HEADER } from '../../contract/signing.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { sameSecret } from '../auth/same-secret.ts'
@@ -61,14 +62,33 @@ function gitlab({ headers, body }: WebhookCall, secret: Secret, now: number): De
   return remembered(headers.get('idempotency-key') ?? `body ${event} ${digestOf(body)}`, now)
 }
 
-/** What GitLab's signing tokens begin with. */
+/** What GitLab's signing tokens begin with; a key in base64 follows. */
 const SIGNING_PREFIX = 'whsec_'
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+/** A shorter key could be found out from a single delivery; without one, anybody could sign. */
+const MIN_KEY_BYTES = 16
+
+/** @throws Fault `usage` for a secret of a webhook whose signatures would prove nothing */
+export function requireKey(provider: WebhookProvider, secret: Secret): void {
+  const text = secret.reveal()
+  if (provider !== 'gitlab' || !text.startsWith(SIGNING_PREFIX) || signingKey(secret)) return
+  throw new Fault('usage', `what follows ${SIGNING_PREFIX} is not base64 of ${MIN_KEY_BYTES} bytes or more`, {
+    hint: 'copy the signing token as GitLab shows it, or choose a secret that begins with something else',
+  })
+}
+
+function signingKey(secret: Secret): Buffer | undefined {
+  const text = secret.reveal().slice(SIGNING_PREFIX.length)
+  const key = Buffer.from(BASE64.test(text) ? text : '', 'base64')
+  return key.length < MIN_KEY_BYTES ? undefined : key
+}
 
 /** Standard Webhooks, which GitLab signs by: HMAC over `id.timestamp.body`. https://www.standardwebhooks.com */
 function standard({ headers, body }: WebhookCall, secret: Secret, now: number): DeliveryId | undefined {
   const id = headers.get('webhook-id') ?? ''
   const timestamp = headers.get('webhook-timestamp') ?? ''
-  const key = Buffer.from(secret.reveal().slice(SIGNING_PREFIX.length), 'base64')
+  const key = signingKey(secret)
+  if (key === undefined) return undefined
   const mac = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64')
   const sent = (headers.get('webhook-signature') ?? '').split(' ').slice(0, MAX_SIGNATURES)
   const isSigned = sent.filter((one) => sameSecret(one, `v1,${mac}`)).length > 0

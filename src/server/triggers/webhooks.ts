@@ -9,7 +9,7 @@ import type { HttpAnswer, HttpRequest } from '../runs/http-exchange.ts'
 import type { Runs } from '../runs/run.ts'
 import type { SecretPlace, Vault } from '../vault/vault.ts'
 import { openDeliveries } from './deliveries.ts'
-import { checkDelivery, type DeliveryId, type WebhookCall } from './signatures.ts'
+import { checkDelivery, type DeliveryId, requireKey, type WebhookCall } from './signatures.ts'
 
 type Pipeline = typeof pipelines.$inferSelect
 
@@ -23,7 +23,7 @@ export interface Delivered {
 export interface Webhooks {
   /**
    * Gives a pipeline a webhook, or replaces it.
-   * @throws Fault `config` when the server has no passphrase for its secrets
+   * @throws Fault `config` when the server has no passphrase for its secrets, `usage` for a secret that is no key
    */
   set(pipeline: Pipeline, provider: WebhookProvider, secret: Secret): Promise<void>
   /** False when there was none. */
@@ -120,6 +120,7 @@ export function openWebhooks({ db, clock, vault, runs, defaultTenant }: Webhooks
     deliver,
     purgeExpired: () => deliveries.purgeExpired(),
     async set(pipeline, webhook, secret) {
+      requireKey(webhook, secret)
       await vault.set(secretPlace(pipeline), secret)
       await db.update(pipelines).set({ webhook }).where(eq(pipelines.id, pipeline.id))
     },

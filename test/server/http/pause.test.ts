@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { jsonClient } from '../../support/json-client.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { jsonClient, until } from '../../support/json-client.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 
 let server: TestServer
@@ -43,4 +43,44 @@ test('both are on record', async () => {
 
 test.each(['pause', 'unpause'])('%s of what is not there is 404', async (word) => {
   expect((await send('POST', `/api/pipelines/nope/${word}`)).status).toBe(404)
+})
+
+const form = (path: string, fields: Record<string, string>) =>
+  fetch(server.url + path, {
+    method: 'POST',
+    redirect: 'manual',
+    headers: { origin: server.url },
+    body: new URLSearchParams({ csrf: '', ...fields }),
+  })
+const failed = async (name: string) => {
+  const source = 'export const pipeline = () => { throw new Error("on purpose") }'
+  await send('PUT', `/api/pipelines/${name}`, { source, filename: 'p.ts' })
+  const { run_id: id } = (await send('POST', `/api/pipelines/${name}/run`, {})).json() as { run_id: string }
+  await until(
+    () => send('GET', `/api/runs/${id}`),
+    ({ text }) => text.includes('"status":"failed"'),
+  )
+  return id
+}
+
+describe('a run that has failed', () => {
+  test.each([
+    ['paused', 'POST', '/pause', 'pipeline paused is paused'],
+    ['deleted', 'DELETE', '', 'the pipeline of this run is gone'],
+  ])('is not resumed by its page either while its pipeline is %s', async (name, method, word, because) => {
+    const id = await failed(name)
+    expect((await send(method, `/api/pipelines/${name}${word}`)).status).toBeLessThan(300)
+    const byApi = await send('POST', `/api/runs/${id}/resume`)
+    expect(byApi.status).toBe(409)
+    expect(byApi.text).toContain(because)
+    const byPage = await form(`/runs/${id}`, { do: 'resume' })
+    expect(byPage.status).toBe(409)
+    expect(await byPage.text()).toContain(because)
+    expect((await send('GET', `/api/runs/${id}`)).text).toContain('"attempt":1')
+  })
+
+  test('is resumed by its page else', async () => {
+    const id = await failed('again')
+    expect((await form(`/runs/${id}`, { do: 'resume' })).status).toBe(303)
+  })
 })

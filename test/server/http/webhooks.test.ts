@@ -115,6 +115,13 @@ describe('what the script does not answer', () => {
       `{ headers: { 'X-Frame-Options': 'ALLOW' } }`,
       'is not a header that an answer can have',
     ],
+    ...['X-Accel-Redirect', 'X-Sendfile', 'X-LIGHTTPD-send-file', 'X-Reproxy-URL'].map(
+      (name): [string, string, string] => [
+        `with ${name} for a proxy`,
+        `{ headers: { '${name}': '/etc/passwd' } }`,
+        'is not a header that an answer can have',
+      ],
+    ),
     ['with a cookie', `{ headers: { 'set-cookie': 'a=b' } }`, 'is not a header that an answer can have'],
     ['with a line end in a header', `{ headers: { 'x-a': 'b\\r\\nset-cookie: a=b' } }`, 'has a character'],
     ['with a status that is none', `{ status: 99 }`, 'status is under 200'],
@@ -218,9 +225,20 @@ describe('the secret', () => {
       '/api/secrets',
       '/api/secrets?pipeline=own',
       '/api/audit',
+      '/pipelines/own',
+      '/pipelines',
     ]
-    for (const path of shown) {
-      const { text } = await send('GET', path)
+    const tool = { name: 'get_pipeline', arguments: { name: 'own' } }
+    const asked = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: tool }
+    const host = await fetch(`${server.url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      body: JSON.stringify(asked),
+    })
+    const answers = [{ status: host.status, text: await host.text() }]
+    for (const path of shown) answers.push(await send('GET', path))
+    for (const { status, text } of answers) {
+      expect(status).toBe(200)
       expect(text).not.toContain('canary-brought')
       expect(text).not.toContain('FOB_WEBHOOK')
     }

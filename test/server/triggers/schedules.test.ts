@@ -260,6 +260,18 @@ describe('what cannot begin', () => {
     expect(missed()).toEqual([])
   })
 
+  test('every second, for the same reason, is on record once a minute', async () => {
+    refusal = new Fault('busy', 'too many runs are waiting')
+    schedules.set('p', [every('* * * * * *')])
+    await pass(90_000, 1000)
+    expect(missed()).toHaveLength(2)
+    const { db } = database
+    expect(await openAudit({ db, clock }).list('t', { limit: 10 })).toMatchObject({
+      items: [{ action: 'schedule.missed' }, { action: 'schedule.missed' }],
+    })
+    expect((await first()).missed).toBeGreaterThan(25)
+  })
+
   test('because too much is waiting, is reported with the reason', async () => {
     schedules.set('p', [every('0 * * * *')])
     refusal = new Fault('busy', '100 runs are waiting for their turn already')

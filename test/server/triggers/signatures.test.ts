@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { WebhookProvider } from '../../../src/contract/api.ts'
 import { Secret } from '../../../src/redact/secret.ts'
-import { checkDelivery } from '../../../src/server/triggers/signatures.ts'
+import { checkDelivery, requireKey } from '../../../src/server/triggers/signatures.ts'
 import { genericHeaders, githubHeaders, standardHeaders } from '../../support/webhook-signer.ts'
 
 const NOW = Date.parse('2026-03-01T12:00:00Z')
@@ -149,5 +149,25 @@ describe('what a delivery is known by', () => {
   test('a generic one is forgotten when its timestamp is too old anyway', async () => {
     const sent = await check({ provider: 'generic', headers: generic({ at: NOW - 60_000 }) })
     expect(sent?.until).toBe(NOW + 240_000)
+  })
+})
+
+describe("a signing token of GitLab's that is no key", () => {
+  const weak = [
+    ['nothing but other characters', `whsec_${'!'.repeat(20)}`, ''],
+    ['what is base64 only here and there', 'whsec_AAAA!!!!!!!!!!!!', 'AAAA'],
+    ['few bytes', 'whsec_MDEyMzQ1Njc4', 'MDEyMzQ1Njc4'],
+  ] as const
+  test.each(weak)('cannot be set: %s', (_, secret) => {
+    expect(() => requireKey('gitlab', new Secret(secret))).toThrow('not base64 of 16 bytes or more')
+  })
+  test.each(weak)('lets nobody in who signs with what is left of it: %s', async (_, secret, left) => {
+    const headers = standardHeaders(BODY, `whsec_${left}`, { id: 'msg_1', at: NOW })
+    expect(await check({ provider: 'gitlab', secret, headers })).toBeUndefined()
+  })
+  test('is none for the other ways, and a whole one can be set', () => {
+    requireKey('github', new Secret(weak[0][1]))
+    requireKey('gitlab', new Secret(SIGNING))
+    requireKey('gitlab', new Secret(SECRET))
   })
 })

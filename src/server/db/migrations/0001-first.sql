@@ -187,7 +187,10 @@ CREATE TABLE run_scripts (
   handed_in text,
   first_number integer NOT NULL DEFAULT 0,
   stdout_bytes integer NOT NULL DEFAULT 0,
-  stderr_bytes integer NOT NULL DEFAULT 0
+  stderr_bytes integer NOT NULL DEFAULT 0,
+  take_ups integer NOT NULL DEFAULT 0,
+  taken_up_at integer,
+  taken_up_with integer
 ) STRICT;
 
 CREATE TABLE run_tasks (

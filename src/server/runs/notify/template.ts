@@ -1,3 +1,4 @@
+import type { Liquid } from 'liquidjs'
 import { Fault } from '../../../contract/fault.ts'
 import { safeLine } from '../../../platform/text.ts'
 
@@ -6,7 +7,23 @@ const MAX_TEMPLATE = 64 * 1024
 /** Of processor time, in which nothing else happens in the server. */
 const MAX_MS = 50
 /** In LiquidJS's own count: characters and elements that filters make. */
-const MAX_MEMORY = 1024 * 1024
+const MAX_MEMORY = 128 * 1024
+/** Filters that evaluate an expression for each element: no limit is looked at before the last of them. */
+const EVALUATING = /_exp$/
+/** Filters that follow a path in each element, with no limit either; and how long a path may be. */
+const FOLLOWING = [
+  'map',
+  'sum',
+  'sort',
+  'sort_natural',
+  'where',
+  'reject',
+  'group_by',
+  'has',
+  'find',
+  'find_index',
+]
+const MAX_PATH = 5
 
 /**
  * A message of its template: Liquid, without files, code or anything that the values did not have themselves. A
@@ -39,11 +56,27 @@ export async function render(
     timezoneOffset: 0,
     ...(escape && { outputEscape: (value: unknown) => escape(textOf(value)) }),
   })
+  tame(engine)
   try {
     return String(engine.parseAndRenderSync(template, scope))
   } catch (error) {
     const reason = error instanceof Error ? error.message : ''
     throw new Fault('usage', `the message: ${safeLine(reason, 200)}`)
+  }
+}
+
+/** Takes from a filter what would keep the server from all else for long. */
+function tame(engine: Liquid): void {
+  for (const name of Object.keys(engine.filters)) if (EVALUATING.test(name)) delete engine.filters[name]
+  for (const name of FOLLOWING) {
+    const filter = engine.filters[name]
+    if (typeof filter !== 'function') throw new Error(`there is no filter ${name}`)
+    engine.registerFilter(name, function (value: unknown, path: unknown, ...more: unknown[]) {
+      if (String(path).split('.', MAX_PATH + 1).length > MAX_PATH) {
+        throw new Error(`${name}: its path has over ${MAX_PATH} names`)
+      }
+      return filter.call(this, value, path, ...more) as unknown
+    })
   }
 }
 

@@ -13,6 +13,8 @@ describe('templates of messages', () => {
     ['{{ nothing | default: "none" }}', 'none'],
     ['{% if nothing %}x{% endif %}ok', 'ok'],
     ['a { b } c', 'a { b } c'],
+    ['{{ tasks | where: "name", "b" | map: "name" | first }}', 'b'],
+    ['{{ tasks | sort: "name" | map: "name" | join }}', 'a b'],
   ])('%p gives %p', async (template, text) => expect(await render(template, scope, undefined)).toBe(text))
 
   test.each([
@@ -32,6 +34,7 @@ describe('templates of messages', () => {
     expect(String(error)).not.toContain('root:')
   })
 
+  const many = Array.from({ length: 100_000 }, () => 'x')
   test.each([
     ['a loop in a loop', '{% for i in (1..9999) %}{% for j in (1..9999) %}x{% endfor %}{% endfor %}'],
     [
@@ -55,9 +58,13 @@ describe('templates of messages', () => {
       'markup to strip',
       `{% assign a = "<<<<<<<<<<<<<<<<" %}${'{% assign a = a | append: a %}'.repeat(14)}{{ a | strip_html }}`,
     ],
+    ['an expression for each element', `{{ many ${'| where_exp: "x", "x != 1 and x != 2" '.repeat(20)}}}`],
+    ['a long path in each element', `{{ many | map: "${'size.'.repeat(12_000)}size" }}`],
+    ['order by a long path', `{{ many | sort: "${'size.'.repeat(12_000)}size" }}`],
+    ['order again and again', `{{ many ${'| sort: "a.b.c.d.e" '.repeat(900)}}}`],
   ])('%s ends soon, whatever it gives', async (_name, template) => {
     const started = performance.now()
-    await failure(render(template, scope, undefined))
+    await failure(render(template, { ...scope, many }, undefined))
     expect(performance.now() - started).toBeLessThan(1500)
   })
 })
