@@ -26,6 +26,7 @@ import { openPipelines } from './pipelines/pipelines.ts'
 import { openRbac, type Rbac } from './rbac/rbac.ts'
 import { publicVendors } from './strategy.ts'
 import { revokeEverything } from './revoke.ts'
+import { openRetention } from './runs/retention.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
 import { openTriggers } from './triggers/triggers.ts'
@@ -116,11 +117,13 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
           })
         : undefined
     const { sandboxCommand, tasksCommand, env = {} } = deps
-    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns, tasksWaitMs } = settings.runs
-    const bounds = { runsAtOnce, runsPerTenant, waitingRuns, tasksWaitMs }
+    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns, ...bounds } = settings.runs
     const outside = { sandboxCommand, tasksCommand, env }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, ...outside, ...bounds })
+    const atOnce = { runsAtOnce, runsPerTenant, waitingRuns }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...outside, ...atOnce, ...bounds })
     closers.push(() => runs.close())
+    const retention = openRetention({ db, vault, clock, log, ...bounds })
+    closers.push(() => retention.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())
     const triggers = openTriggers({ db, clock, log, audit, vault, runs, defaultTenant })
@@ -160,7 +163,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     recordSettings(services, settings)
     warnOfStrangers(settings, listener.url, log)
     listener.attach(createApp(services))
-    closers.push(sweep([issued, triggers, ...(issuer === undefined ? [] : [issuer])], log))
+    closers.push(sweep([issued, triggers, retention, ...(issuer === undefined ? [] : [issuer])], log))
     return { url: listener.url, stop: closeAll }
   } catch (error) {
     await closeAll()

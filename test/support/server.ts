@@ -59,6 +59,10 @@ export async function startServer(
         perTenant: undefined,
         waiting: undefined,
         tasksWaitMs: undefined,
+        keepLogsMs: undefined,
+        keepRunsMs: undefined,
+        keepLogsBytes: undefined,
+        maxLogBytes: undefined,
         ...options.runs,
       },
       vault: readVaultSettings({

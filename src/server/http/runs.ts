@@ -49,6 +49,9 @@ export const runEvents: Handler = async (call, services) => {
 /** `GET /api/runs/:id/log`: what the run printed so far, as text for a file. It does not wait for more. */
 export const runLog: Handler = async (call, services) => {
   const run = await findRun(call, services)
+  if (run.logRemovedAt !== null) {
+    throw new HttpError(410, 'log_removed', `the log of this run was removed on ${instant(run.logRemovedAt)}`)
+  }
   const pieces = services.runs.log(run.id)[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
   // Pulled page by page: a log can be larger than the memory that one download should cost.
@@ -107,6 +110,7 @@ function toAnswer(run: RunRow): RunAnswer {
     endedAt: instant(run.endedAt),
     message: run.message,
     attempt: run.attempt,
+    logRemovedAt: instant(run.logRemovedAt),
   }
 }
 

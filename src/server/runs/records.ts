@@ -98,7 +98,8 @@ export async function readEvents(
   })
 }
 
-const LOG_PAGE = 500
+/** A piece is up to 32 Ki characters, and of a download no more than a page is held. */
+const LOG_PAGE = 64
 
 /** What a run has printed so far, in pieces of a page of events. */
 export async function* readLog(db: Db, runId: string): AsyncGenerator<string> {
