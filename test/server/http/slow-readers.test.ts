@@ -73,12 +73,6 @@ describe('a reader who takes nothing', () => {
     await ended(runId)
     expect(cuts()).toBe(0)
     expect(await beatUntilCut(1)).toBeGreaterThanOrEqual(4)
-    console.log(
-      server
-        .log()
-        .split('\n')
-        .filter((l) => l.includes('nothing was cut')),
-    )
     const first = await reader.readOn()
     expect(first.length).toBeLessThan(PRINTED / 2)
     const whole = first.slice(0, first.lastIndexOf('\n\n'))
@@ -107,12 +101,6 @@ describe('a reader who takes nothing', () => {
     expect(most).toBeLessThan(160 * MB)
     await beatUntilCut(readers.length)
     for (const reader of readers) reader.destroy()
-    console.log(
-      server
-        .log()
-        .split('\n')
-        .filter((l) => l.includes('nothing was cut')),
-    )
   }, 90_000)
 
   test('is not one who takes some now and then', async () => {
