@@ -138,8 +138,7 @@ describe('a task that prints without end', () => {
       const response = await fetch(`${server.url}/api/runs/${runId}/log`)
       for await (const chunk of response.body ?? []) bytes += chunk.length
       expect(bytes).toBe(300_000_000)
-      console.log(idle, megabytes(server.child, "VmHWM"))
-expect(megabytes(server.child, 'VmHWM') - idle).toBeLessThan(250)
+      expect(megabytes(server.child, 'VmHWM') - idle).toBeLessThan(250)
     },
     180_000,
   )

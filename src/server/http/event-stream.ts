@@ -24,6 +24,7 @@ export function eventStream(call: Call, services: Services, runId: string, after
   const events = runs.events(call.principal.tenant.id, runId, after, abort.signal)[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
   let pulls = 0
+  let last = after
 
   async function beat(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     for (let missed = 0, seen = 0; missed < MOST_MISSED; seen = pulls) {
@@ -38,6 +39,13 @@ export function eventStream(call: Call, services: Services, runId: string, after
     end()
   }
 
+  /** A log that is removed while it is read must not look as if it were whole. */
+  async function isCutShort(id: number): Promise<boolean> {
+    const hasGap = last > 0 && id !== last + 1
+    last = id
+    return hasGap && (await runs.get(call.principal.tenant.id, runId))?.logRemovedAt !== null
+  }
+
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(encoder.encode(': the events of one run\n\n'))
@@ -48,8 +56,9 @@ export function eventStream(call: Call, services: Services, runId: string, after
       try {
         const next = await events.next()
         if (abort.signal.aborted) return
-        if (next.done !== true) return controller.enqueue(encoder.encode(format(next.value)))
-        controller.close()
+        if (next.done === true) controller.close()
+        else if (await isCutShort(next.value.id)) controller.error()
+        else return controller.enqueue(encoder.encode(format(next.value)))
       } catch (error) {
         controller.error(error)
       }

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../src/platform/clock.ts'
+import { openDatabase } from '../../../src/server/db/open.ts'
+import { jsonLog } from '../../../src/server/log.ts'
+import { openRetention } from '../../../src/server/runs/retention.ts'
+import { databasePath } from '../../../src/server/serve.ts'
+import { memoryVault } from '../../support/memory-vault.ts'
 import { jsonClient, until } from '../../support/json-client.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 import { type StalledReader, stalledReader } from '../../support/stalled-reader.ts'
@@ -114,5 +119,24 @@ describe('a reader who takes nothing', () => {
     }
     expect(cuts()).toBe(before)
     reader.destroy()
+  }, 90_000)
+
+  test('does not take what it has for the whole when the log is removed meanwhile', async () => {
+    const runId = await startRun()
+    await ended(runId)
+    const path = `/api/runs/${runId}/events`
+    const reader = await stalledReader(server.url, path)
+    await reader.take(MB)
+    const { db, close } = openDatabase(databasePath(server.dataDir))
+    const future = { ...systemClock, now: () => Date.parse('2100-01-31T12:00:00Z') }
+    const log = jsonLog(() => {}, Date.now)
+    await openRetention({ db, vault: memoryVault(), clock: future, log }).purgeExpired()
+    close()
+    const text = await reader.readOn()
+    expect(text).toContain('event: log')
+    expect(text).not.toContain('event: exit')
+    const headers = { 'last-event-id': String(idsOf(text).at(-1)) }
+    const rest = await fetch(server.url + path, { headers })
+    expect([rest.status, await rest.text()]).toEqual([410, expect.stringContaining('was removed on 2100')])
   }, 90_000)
 })
