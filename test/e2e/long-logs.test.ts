@@ -81,6 +81,12 @@ const statusOf = async ({ url }: Server, runId: string) => {
   return answer.status
 }
 
+/** A figure of its memory, in MB. */
+function megabytes(child: Bun.Subprocess, field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1000
+}
+
 describe('following a log', () => {
   test('goes on over servers that are killed, and neither loses a line nor repeats one', async () => {
     const lines = Array.from({ length: 500 }, (_, index) => `line ${index + 1}\n`)
@@ -115,10 +121,6 @@ describe('following a log', () => {
 })
 
 describe('a task that prints without end', () => {
-  const megabytes = (child: Bun.Subprocess, field: string) => {
-    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
-    return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1000
-  }
   const missing = process.platform === 'linux' ? undefined : 'Linux'
   const LINE = 64
 

@@ -186,19 +186,21 @@ export function eventBytes(events: readonly EventRow[]): number {
 
 /** Of a run that is taken up. SQLite knows the length of a text without reading it. */
 export function storedBytes(db: Pick<Db, 'select'>, runId: string): StoredBytes {
-  const sum = (column: typeof runEvents.data | typeof runAnswers.json) =>
-    sql<number>`coalesce(sum(octet_length(${column}) + ${entryBytes('')}), 0)`
   const [events] = db
-    .select({ bytes: sum(runEvents.data) })
+    .select({ bytes: sumOf(runEvents.data) })
     .from(runEvents)
     .where(eq(runEvents.runId, runId))
     .all()
   const [answers] = db
-    .select({ bytes: sum(runAnswers.json) })
+    .select({ bytes: sumOf(runAnswers.json) })
     .from(runAnswers)
     .where(eq(runAnswers.runId, runId))
     .all()
   return { events: events?.bytes ?? 0, answers: answers?.bytes ?? 0 }
+}
+
+function sumOf(column: typeof runEvents.data | typeof runAnswers.json) {
+  return sql<number>`coalesce(sum(octet_length(${column}) + ${entryBytes('')}), 0)`
 }
 
 export function runStatusEvent(status: RunStatus, attempt: number): RunEvent {

@@ -50,10 +50,9 @@ function retention(
 
 /** What is in the database, added up. */
 function storedOf({ database: { db } }: Harness, runId: string): number {
-  const add = (rows: { text: string }[]) => rows.reduce((sum, { text }) => sum + entryBytes(text), 0)
-  const events = db.select({ text: runEvents.data }).from(runEvents).where(eq(runEvents.runId, runId)).all()
-  const answers = db.select({ text: runAnswers.json }).from(runAnswers)
-  return add(events) + add(answers.where(eq(runAnswers.runId, runId)).all())
+  const events = db.select({ text: runEvents.data }).from(runEvents).where(eq(runEvents.runId, runId))
+  const answers = db.select({ text: runAnswers.json }).from(runAnswers).where(eq(runAnswers.runId, runId))
+  return [...events.all(), ...answers.all()].reduce((sum, { text }) => sum + entryBytes(text), 0)
 }
 
 describe('the log of a run that has ended', () => {
