@@ -15,9 +15,9 @@ const KEEP_LOGS_BYTES = 10 * 1024 ** 3
 /** Whoever follows a run sees its end, however little room there is. */
 const RECENT_MS = 10 * 60_000
 
-/** What is deleted in one transaction: a few milliseconds, in which no request is answered. */
+/** What is deleted in one transaction: a millisecond, in which no request is answered. */
 const MAX_ROWS = 500
-const MAX_BYTES = 512 * 1024
+const MAX_BYTES = 128 * 1024
 
 export interface RetentionOptions {
   db: Db
