@@ -55,8 +55,9 @@ export interface ServeDeps {
   env?: Env
 }
 
-/** How often expired codes, sessions and tokens are swept out. */
+/** How often expired codes, sessions, tokens and logs are swept out, and when for the first time. */
 const PURGE_EVERY_MS = 10 * 60_000
+const FIRST_PURGE_MS = 5000
 
 /** How long a shutdown waits for open answers. */
 const DRAIN_MS = 2000
@@ -290,10 +291,15 @@ function authenticator(
 }
 
 function sweep(parts: readonly { purgeExpired(): Promise<void> }[], log: Log): () => void {
-  const timer = setInterval(() => {
+  const purge = () => {
     for (const part of parts) {
       part.purgeExpired().catch(() => log.warn('expired records could not be swept out'))
     }
-  }, PURGE_EVERY_MS)
-  return () => clearInterval(timer)
+  }
+  const first = setTimeout(purge, FIRST_PURGE_MS)
+  const timer = setInterval(purge, PURGE_EVERY_MS)
+  return () => {
+    clearTimeout(first)
+    clearInterval(timer)
+  }
 }

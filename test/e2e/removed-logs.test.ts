@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { eq } from 'drizzle-orm'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openDatabase } from '../../src/server/db/open.ts'
+import { runs } from '../../src/server/db/schema.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { openRetention } from '../../src/server/runs/retention.ts'
 import { databasePath } from '../../src/server/serve.ts'
-import { fob } from '../support/fob.ts'
+import { fob, type Running, start } from '../support/fob.ts'
 import { jsonClient, until } from '../support/json-client.ts'
 import { connectHost } from '../support/mcp-client.ts'
 import { memoryVault } from '../support/memory-vault.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { freePort, startServer, type TestServer } from '../support/server.ts'
+import { temporaryFolder } from '../support/temporary.ts'
 
 /** What a person sees of a run whose log was removed. The server is in this process, so that its time can pass. */
 
@@ -85,3 +88,40 @@ describe('a run whose log was removed', () => {
     await host.close()
   })
 })
+
+test('a server removes what is too old by itself, soon after its start', async () => {
+  const old = temporaryFolder()
+  const flags = ['server', '--listen', `127.0.0.1:${freePort()}`, '--data', old]
+  const url = `http://${flags[2]}`
+  const begin = async (...more: string[]) => {
+    const running = start([...flags, ...more])
+    await running.saw('"listening"')
+    return running
+  }
+  const end = async ({ child, ended }: Running) => {
+    child.kill('SIGINT')
+    await ended
+  }
+  const first = await begin()
+  const ask = jsonClient(() => url)
+  await ask('PUT', '/api/pipelines/p', {
+    source: 'export const pipeline = () => console.log("hi")',
+    filename: 'p.ts',
+  })
+  const ids = [1, 2].map(async () => String((await ask('POST', '/api/pipelines/p/run', {})).json().run_id))
+  const [aged = '', fresh = ''] = await Promise.all(ids)
+  const isOver = ({ text }: { text: string }) => text.includes('"status":"success"')
+  for (const id of [aged, fresh]) await until(() => ask('GET', `/api/runs/${id}`), isOver)
+  await end(first)
+
+  const { db, close } = openDatabase(databasePath(old))
+  const endedAt = Date.now() - 31 * 24 * 60 * 60_000
+  db.update(runs).set({ endedAt }).where(eq(runs.id, aged)).run()
+  close()
+  const second = await begin('--keep-logs', '30d')
+  const removed = ({ text }: { text: string }) => text.includes('"logRemovedAt":"2')
+  await until(() => ask('GET', `/api/runs/${aged}`), removed)
+  expect((await ask('GET', `/api/runs/${fresh}/log`)).text).toBe('hi\n')
+  expect((await ask('GET', `/api/runs/${aged}/log`)).status).toBe(410)
+  await end(second)
+}, 60_000)
