@@ -89,6 +89,13 @@ describe('a run whose log was removed', () => {
   })
 })
 
+async function end({ child, ended }: Running): Promise<void> {
+  child.kill('SIGINT')
+  await ended
+}
+const isOver = ({ text }: { text: string }) => text.includes('"status":"success"')
+const isRemoved = ({ text }: { text: string }) => text.includes('"logRemovedAt":"2')
+
 test('a server removes what is too old by itself, soon after its start', async () => {
   const old = temporaryFolder()
   const flags = ['server', '--listen', `127.0.0.1:${freePort()}`, '--data', old]
@@ -98,10 +105,6 @@ test('a server removes what is too old by itself, soon after its start', async (
     await running.saw('"listening"')
     return running
   }
-  const end = async ({ child, ended }: Running) => {
-    child.kill('SIGINT')
-    await ended
-  }
   const first = await begin()
   const ask = jsonClient(() => url)
   await ask('PUT', '/api/pipelines/p', {
@@ -110,7 +113,6 @@ test('a server removes what is too old by itself, soon after its start', async (
   })
   const ids = [1, 2].map(async () => String((await ask('POST', '/api/pipelines/p/run', {})).json().run_id))
   const [aged = '', fresh = ''] = await Promise.all(ids)
-  const isOver = ({ text }: { text: string }) => text.includes('"status":"success"')
   for (const id of [aged, fresh]) await until(() => ask('GET', `/api/runs/${id}`), isOver)
   await end(first)
 
@@ -119,8 +121,7 @@ test('a server removes what is too old by itself, soon after its start', async (
   db.update(runs).set({ endedAt }).where(eq(runs.id, aged)).run()
   close()
   const second = await begin('--keep-logs', '30d')
-  const removed = ({ text }: { text: string }) => text.includes('"logRemovedAt":"2')
-  await until(() => ask('GET', `/api/runs/${aged}`), removed)
+  await until(() => ask('GET', `/api/runs/${aged}`), isRemoved)
   expect((await ask('GET', `/api/runs/${fresh}/log`)).text).toBe('hi\n')
   expect((await ask('GET', `/api/runs/${aged}/log`)).status).toBe(410)
   await end(second)
