@@ -118,12 +118,13 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
           })
         : undefined
     const { sandboxCommand, tasksCommand, env = {} } = deps
-    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns, ...bounds } = settings.runs
+    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns, tasksWaitMs } = settings.runs
+    const { maxLogBytes, ...keep } = settings.keep
+    const bounds = { runsAtOnce, runsPerTenant, waitingRuns, tasksWaitMs, maxLogBytes }
     const outside = { sandboxCommand, tasksCommand, env }
-    const atOnce = { runsAtOnce, runsPerTenant, waitingRuns }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, ...outside, ...atOnce, ...bounds })
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...outside, ...bounds })
     closers.push(() => runs.close())
-    const retention = openRetention({ db, vault, clock, log, ...bounds })
+    const retention = openRetention({ db, vault, clock, log, ...keep })
     closers.push(() => retention.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())

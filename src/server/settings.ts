@@ -3,7 +3,7 @@ import { Fault } from '../contract/fault.ts'
 import { Secret } from '../redact/secret.ts'
 import { parseDotenv } from '../platform/dotenv.ts'
 import { gatherSettings, readSecretFile, type SettingSources, type SettingValues } from './setting-values.ts'
-import { parseAge, parseSize } from './setting-units.ts'
+import { type KeepSettings, readKeepSettings } from './keep-settings.ts'
 import type { BackendChoice, Unlock } from './vault/backend.ts'
 import type { SettingName } from './setting-names.ts'
 import { chooseBackend } from './vault/registry.ts'
@@ -12,6 +12,7 @@ import { chooseStrategy, type Strategy } from './strategy.ts'
 export interface ServerSettings {
   listen: { hostname: string; port: number }
   dataDir: string
+  keep: KeepSettings
   strategy: Strategy
   vault: VaultSettings
   /** Set at start for the pipelines of all tenants (S69). */
@@ -31,12 +32,6 @@ export interface RunSettings {
   waiting: number | undefined
   /** How long native tasks go on without a server. */
   tasksWaitMs: number | undefined
-  /** How long after a run's end its log is kept, and the run on record; `Infinity`: for ever. */
-  keepLogsMs: number | undefined
-  keepRunsMs: number | undefined
-  /** What the logs of all runs may take, and that of one. */
-  keepLogsBytes: number | undefined
-  maxLogBytes: number | undefined
 }
 
 /** Where secrets are kept, and what opens them; without that, nothing can be stored. */
@@ -69,6 +64,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     listen,
     strategy,
     dataDir: dataDirOf(values),
+    keep: readKeepSettings(values),
     vault: vaultSettings(values),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
@@ -78,10 +74,6 @@ export function readSettings(sources: SettingSources): ServerSettings {
       perTenant: count(values, 'runs-per-tenant'),
       waiting: count(values, 'runs-waiting'),
       tasksWaitMs: parseWait(values['tasks-wait']),
-      keepLogsMs: age(values, 'keep-logs', '1h'),
-      keepRunsMs: age(values, 'keep-runs', '7d'),
-      keepLogsBytes: size(values, 'keep-logs-size'),
-      maxLogBytes: size(values, 'max-log-size'),
     },
   }
 }
@@ -95,7 +87,6 @@ function count(values: SettingValues, name: SettingName): number | undefined {
 }
 
 const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000 }
-const MIN_SIZE = 1_000_000
 const MAX_WAIT_MS = 7 * 24 * 60 * 60 * 1000
 
 /** @throws Fault `config` for what is no time, or a longer one than a task may take. */
@@ -105,32 +96,6 @@ function parseWait(text: string | undefined): number | undefined {
   const waitMs = Number(count) * (UNITS_MS[unit as keyof typeof UNITS_MS] ?? NaN)
   if (waitMs <= MAX_WAIT_MS) return waitMs
   throw new Fault('config', `--tasks-wait is a time such as 90s, 10m or 2h, at most 7 days, not ${text}`)
-}
-
-/**
- * @param least who follows a run gets to see its end; and a run stays on record for as long as its webhook might be
- * delivered once more.
- * @throws Fault `config`, for 0 too: some mean "not at all" by it, and others "for ever"
- */
-function age(values: SettingValues, name: SettingName, least: '1h' | '7d'): number | undefined {
-  const text = values[name]
-  if (text === undefined) return undefined
-  if (text === 'forever') return Infinity
-  const ms = parseAge(text)
-  if (ms !== undefined && ms >= (parseAge(least) ?? 0)) return ms
-  throw new Fault(
-    'config',
-    `--${name} is a time such as 36h or 90d, at least ${least}, or forever, not ${text}`,
-  )
-}
-
-/** @throws Fault `config` for what is no size, or less than 1 MB */
-function size(values: SettingValues, name: SettingName): number | undefined {
-  const text = values[name]
-  if (text === undefined) return undefined
-  const bytes = parseSize(text)
-  if (bytes !== undefined && bytes >= MIN_SIZE) return bytes
-  throw new Fault('config', `--${name} is a size such as 500MB or 10GiB, at least 1MB, not ${text}`)
 }
 
 /** The part that is about secrets alone: what `fob server rotate-passphrase` needs. */

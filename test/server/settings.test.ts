@@ -349,14 +349,15 @@ describe('settings that fail closed', () => {
 
 describe('how many runs', () => {
   test('is what the server takes for itself, unless it is told', () => {
-    expect(Object.values(read().runs)).toEqual(Array(8).fill(undefined))
+    const own = { atOnce: undefined, perTenant: undefined, waiting: undefined, tasksWaitMs: undefined }
+    expect(read().runs).toEqual(own)
     const flags = {
       'runs-at-once': '4',
       'runs-per-tenant': '2',
       'runs-waiting': '10000',
       'tasks-wait': '90s',
     }
-    expect(read(flags).runs).toMatchObject({ atOnce: 4, perTenant: 2, waiting: 10_000, tasksWaitMs: 90_000 })
+    expect(read(flags).runs).toEqual({ atOnce: 4, perTenant: 2, waiting: 10_000, tasksWaitMs: 90_000 })
     expect(read({}, { FOB_RUNS_AT_ONCE: '4' }).runs.atOnce).toBe(4)
   })
 
@@ -367,56 +368,4 @@ describe('how many runs', () => {
   test.each(['0', '90', '1d', '169h', '-1s'])('%s is no time for tasks to wait', (value) => {
     expect(() => read({ 'tasks-wait': value })).toThrow('--tasks-wait is a time such as')
   })
-})
-
-describe('how long what runs leave is kept', () => {
-  const DAY_MS = 24 * 60 * 60_000
-
-  test.each<[string, string, number]>([
-    ['keep-logs', '90d', 90 * DAY_MS],
-    ['keep-logs', '1h', DAY_MS / 24],
-    ['keep-logs', '90m', DAY_MS / 16],
-    ['keep-logs', 'forever', Infinity],
-    ['keep-runs', '7d', 7 * DAY_MS],
-    ['keep-runs', 'forever', Infinity],
-    ['keep-logs-size', '10GiB', 10 * 1024 ** 3],
-    ['keep-logs-size', '500MB', 500_000_000],
-    ['max-log-size', '1mib', 1024 ** 2],
-    ['max-log-size', '2TB', 2 * 1000 ** 4],
-  ])('--%s %s', (name, text, value) => {
-    const key = {
-      'keep-logs': 'keepLogsMs',
-      'keep-runs': 'keepRunsMs',
-      'keep-logs-size': 'keepLogsBytes',
-      'max-log-size': 'maxLogBytes',
-    }[name]
-    for (const { runs } of [read({ [name]: text }), read({}, {}, { [name.replaceAll('-', '_')]: text })]) {
-      expect(Object.entries(runs).filter(([, given]) => given !== undefined)).toEqual([[key ?? '', value]])
-    }
-  })
-
-  test.each([
-    ['keep-logs', '0'],
-    ['keep-logs', '0d'],
-    ['keep-logs', '59m'],
-    ['keep-logs', '30s'],
-    ['keep-logs', '90'],
-    ['keep-logs', '-1d'],
-    ['keep-logs', '1.5d'],
-    ['keep-logs', 'never'],
-    ['keep-logs', '999999999d'],
-    ['keep-runs', '6d'],
-    ['keep-runs', '0'],
-  ])('--%s %s is refused', (name, value) => {
-    expect(() => read({ [name]: value })).toThrow(`--${name} is a time such as`)
-  })
-
-  test.each(['0', '10', '999KB', '-1GB', 'forever', '1e9MB', '1PB', '999999999TB'])(
-    '%s is no size for logs',
-    (value) => {
-      for (const name of ['keep-logs-size', 'max-log-size']) {
-        expect(() => read({ [name]: value })).toThrow(`--${name} is a size such as`)
-      }
-    },
-  )
 })

@@ -51,6 +51,7 @@ export async function startServer(
     settings: {
       listen: { hostname: '127.0.0.1', port },
       dataDir,
+      keep: {},
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],
@@ -59,10 +60,6 @@ export async function startServer(
         perTenant: undefined,
         waiting: undefined,
         tasksWaitMs: undefined,
-        keepLogsMs: undefined,
-        keepRunsMs: undefined,
-        keepLogsBytes: undefined,
-        maxLogBytes: undefined,
         ...options.runs,
       },
       vault: readVaultSettings({
