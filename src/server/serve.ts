@@ -27,6 +27,7 @@ import { openRbac, type Rbac } from './rbac/rbac.ts'
 import { publicVendors } from './strategy.ts'
 import { revokeEverything } from './revoke.ts'
 import { createDockerDriver } from './runs/drivers/docker.ts'
+import { openRetention } from './runs/retention.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
 import { openTriggers } from './triggers/triggers.ts'
@@ -55,8 +56,9 @@ export interface ServeDeps {
   env?: Env
 }
 
-/** How often expired codes, sessions and tokens are swept out. */
+/** How often expired codes, sessions, tokens and logs are swept out, and when for the first time. */
 const PURGE_EVERY_MS = 10 * 60_000
+const FIRST_PURGE_MS = 5000
 
 /** How long a shutdown waits for open answers. */
 const DRAIN_MS = 2000
@@ -118,10 +120,14 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
         : undefined
     const { sandboxCommand, tasksCommand, env = {} } = deps
     const docker = createDockerDriver({ settings: settings.tasks.docker, dataDir, clock, log })
+    const { maxLogBytes, ...keep } = settings.keep
     const machine = { sandboxCommand, tasksCommand, tasksWaitMs: settings.tasksWaitMs, env }
     const drivers = { drivers: [docker], allowed: settings.tasks.drivers }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, ...machine, ...drivers, ...settings.runs })
+    const bounds = { ...settings.runs, maxLogBytes }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...machine, ...drivers, ...bounds })
     closers.push(() => runs.close())
+    const retention = openRetention({ db, vault, clock, log, ...keep })
+    closers.push(() => retention.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())
     const triggers = openTriggers({ db, clock, log, audit, vault, runs, defaultTenant })
@@ -162,7 +168,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     recordSettings(services, settings)
     warnOfStrangers(settings, listener.url, log)
     listener.attach(createApp(services))
-    closers.push(sweep([issued, triggers, ...(issuer === undefined ? [] : [issuer])], log))
+    closers.push(sweep([issued, triggers, retention, ...(issuer === undefined ? [] : [issuer])], log))
     return { url: listener.url, stop: closeAll }
   } catch (error) {
     await closeAll()
@@ -289,10 +295,15 @@ function authenticator(
 }
 
 function sweep(parts: readonly { purgeExpired(): Promise<void> }[], log: Log): () => void {
-  const timer = setInterval(() => {
+  const purge = () => {
     for (const part of parts) {
       part.purgeExpired().catch(() => log.warn('expired records could not be swept out'))
     }
-  }, PURGE_EVERY_MS)
-  return () => clearInterval(timer)
+  }
+  const first = setTimeout(purge, FIRST_PURGE_MS)
+  const timer = setInterval(purge, PURGE_EVERY_MS)
+  return () => {
+    clearTimeout(first)
+    clearInterval(timer)
+  }
 }

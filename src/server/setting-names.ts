@@ -93,6 +93,22 @@ const table = {
     value: 'TIME',
     description: 'how long tasks go on when the server was killed: 90s, 10m, 2h (default 10m)',
   },
+  'keep-logs': {
+    value: 'TIME',
+    description: 'how long the log of a run is kept after its end: 12h, 90d, or forever (default 90d)',
+  },
+  'keep-logs-size': {
+    value: 'SIZE',
+    description: 'what the logs of all runs may take; then the oldest go: 500MB, 10GiB (default 10GiB)',
+  },
+  'keep-runs': {
+    value: 'TIME',
+    description: 'how long a run stays on record: 365d, at least 7d (default forever)',
+  },
+  'max-log-size': {
+    value: 'SIZE',
+    description: 'what is kept of the output of one run; the rest is dropped (default 256MiB)',
+  },
   'secret-file': {
     value: 'PATH',
     description: 'secrets for the pipelines of all tenants, as KEY=VALUE lines; kept from then on',

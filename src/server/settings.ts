@@ -4,6 +4,7 @@ import { Secret } from '../redact/secret.ts'
 import { parseDotenv } from '../platform/dotenv.ts'
 import { type DriverSettings, driverSettings } from './driver-settings.ts'
 import { gatherSettings, readSecretFile, type SettingSources, type SettingValues } from './setting-values.ts'
+import { type KeepSettings, readKeepSettings } from './keep-settings.ts'
 import type { BackendChoice, Unlock } from './vault/backend.ts'
 import { readRunSettings, type RunSettings } from './run-settings.ts'
 import { chooseBackend } from './vault/registry.ts'
@@ -12,6 +13,7 @@ import { chooseStrategy, type Strategy } from './strategy.ts'
 export interface ServerSettings {
   listen: { hostname: string; port: number }
   dataDir: string
+  keep: KeepSettings
   strategy: Strategy
   vault: VaultSettings
   tasks: DriverSettings
@@ -56,6 +58,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     listen,
     strategy,
     dataDir: dataDirOf(values),
+    keep: readKeepSettings(values),
     vault: vaultSettings(values),
     tasks: driverSettings(values, sources.env),
     secrets: readServerSecrets(values, sources.secrets),

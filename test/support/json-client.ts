@@ -23,9 +23,13 @@ export function jsonClient(url: () => string) {
   }
 }
 
-/** Asks again until `holds`, for some seconds. */
-export async function until<T>(ask: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const deadline = Date.now() + 15_000
+/** Asks again until `holds`, for some seconds or as long as it may take. */
+export async function until<T>(
+  ask: () => Promise<T>,
+  holds: (value: T) => boolean,
+  waitMs = 15_000,
+): Promise<T> {
+  const deadline = Date.now() + waitMs
   for (;;) {
     const value = await ask()
     if (holds(value)) return value

@@ -62,6 +62,7 @@ export async function startServer(
     settings: {
       listen: { hostname: '127.0.0.1', port },
       dataDir,
+      keep: {},
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],

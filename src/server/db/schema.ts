@@ -1,4 +1,5 @@
 import { type Concurrency, WEBHOOK_PROVIDERS } from '../../contract/api.ts'
+import { sql } from 'drizzle-orm'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 
 /**
@@ -309,6 +310,10 @@ export const runs = sqliteTable(
     stopReason: text('stop_reason'),
     /** What was kept out of its output, by name; null until it has ended. */
     redactions: text('redactions', { mode: 'json' }).$type<{ secret: string; in: string; hits: number }[]>(),
+    /** What its events take, and the answers that it can be resumed with; null while it goes on, and without a log. */
+    logBytes: integer('log_bytes'),
+    /** Since when its log is not kept any more; some of it may still be there. */
+    logRemovedAt: at('log_removed_at'),
     createdAt: at('created_at').notNull(),
     startedAt: at('started_at'),
     endedAt: at('ended_at'),
@@ -317,8 +322,17 @@ export const runs = sqliteTable(
     index('runs_by_tenant').on(t.tenantId, t.id),
     index('runs_by_pipeline').on(t.pipelineId, t.id),
     index('runs_by_status').on(t.status),
+    index('runs_with_log')
+      .on(t.endedAt, t.id)
+      .where(sql`log_bytes IS NOT NULL`),
   ],
 )
+
+/** One row: what the logs of all runs that have ended take. Triggers keep it, so that nobody has to add it up. */
+export const storedLogs = sqliteTable('stored_logs', {
+  id: integer('id').primaryKey(),
+  bytes: integer('bytes').notNull(),
+})
 
 export const runTasks = sqliteTable(
   'run_tasks',

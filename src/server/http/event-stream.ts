@@ -1,44 +1,70 @@
 import type { NumberedEvent } from '../../contract/events.ts'
+import { Fault } from '../../contract/fault.ts'
 import type { Call } from './call.ts'
 import type { Services } from './services.ts'
 
 /** A comment line at this pace keeps proxies from cutting a quiet stream. */
 const HEARTBEAT_MS = 15_000
+/** A reader who takes nothing from so many in a row, a minute in all, is not waited for any longer. */
+const MOST_MISSED = 4
 
 /**
  * A run's events as server-sent events: those after `after`, then the live ones, until `exit`.
- * Pull-driven: a slow reader holds back its own stream and nothing else.
+ * Pull-driven: a slow reader holds back its own stream and nothing else, and what it costs is what the system
+ * buffers for its socket. One that takes nothing at all is cut off; it can come back with `Last-Event-ID`.
  */
-export function eventStream(call: Call, { runs }: Services, runId: string, after: number): Response {
+export function eventStream(call: Call, services: Services, runId: string, after: number): Response {
   // A HEAD gets the headers alone: its body would be dropped unread, and with it the way to end the stream.
   if (call.request.method === 'HEAD') return new Response(null, { headers: HEADERS })
   call.keepOpen()
+  const { runs, clock, log } = services
   const abort = new AbortController()
-  call.request.signal.addEventListener('abort', () => abort.abort(), { once: true })
+  const end = () => abort.abort(new Fault('interrupted', 'the stream has ended'))
+  call.request.signal.addEventListener('abort', end, { once: true })
   const events = runs.events(call.principal.tenant.id, runId, after, abort.signal)[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
-  let heartbeat: ReturnType<typeof setInterval> | undefined
+  let pulls = 0
+  let last = after
+
+  async function beat(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    for (let missed = 0, seen = 0; missed < MOST_MISSED; seen = pulls) {
+      await clock.sleep(HEARTBEAT_MS, abort.signal)
+      const hasRoom = (controller.desiredSize ?? 0) > 0
+      if (hasRoom) controller.enqueue(encoder.encode(': \n\n'))
+      missed = hasRoom || pulls > seen ? 0 : missed + 1
+    }
+    log.info('a reader who took nothing was cut off', { run: runId, request: call.requestId })
+    // Closed, it would wait for the reader to take the rest. Without a reason, as Bun prints that.
+    controller.error()
+    end()
+  }
+
+  /** A log that is removed while it is read must not look as if it were whole. */
+  async function isCutShort(id: number): Promise<boolean> {
+    const hasGap = last > 0 && id !== last + 1
+    last = id
+    return hasGap && (await runs.get(call.principal.tenant.id, runId))?.logRemovedAt !== null
+  }
+
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(encoder.encode(': the events of one run\n\n'))
-      heartbeat = setInterval(() => {
-        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(': \n\n'))
-      }, HEARTBEAT_MS)
+      void beat(controller).catch(() => {})
     },
     async pull(controller) {
+      pulls += 1
       try {
         const next = await events.next()
-        if (next.done !== true) return controller.enqueue(encoder.encode(format(next.value)))
-        controller.close()
+        if (abort.signal.aborted) return
+        if (next.done === true) controller.close()
+        else if (await isCutShort(next.value.id)) controller.error()
+        else return controller.enqueue(encoder.encode(format(next.value)))
       } catch (error) {
         controller.error(error)
       }
-      clearInterval(heartbeat)
+      end()
     },
-    cancel() {
-      clearInterval(heartbeat)
-      abort.abort()
-    },
+    cancel: end,
   })
   return new Response(body, { headers: HEADERS })
 }

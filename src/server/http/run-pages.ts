@@ -43,9 +43,10 @@ async function stop(run: RunRecord, { principal }: Call, { runs }: Services): Pr
 }
 
 /** What the caller can press now. */
-function actionFor({ status }: RunRecord, { principal }: Call): 'stop' | 'resume' | undefined {
+function actionFor({ status, logRemovedAt }: RunRecord, { principal }: Call): 'stop' | 'resume' | undefined {
   if (!principal.scopes.has('runs:trigger') || status === 'success') return undefined
-  return isFinal(status) ? 'resume' : 'stop'
+  if (!isFinal(status)) return 'stop'
+  return logRemovedAt === null ? 'resume' : undefined
 }
 
 async function show(call: Call, services: Services, problem?: string, status = 200): Promise<Response> {
@@ -74,6 +75,7 @@ async function show(call: Call, services: Services, problem?: string, status = 2
     tasks: run.tasks,
     lines: toLines(pieces),
     earlierHref: nextHref(call, 'before', earlier),
+    logRemovedAt: run.logRemovedAt,
     action: actionFor(run, call),
     problem,
   })

@@ -44,12 +44,19 @@ export const runEvents: Handler = async (call, services) => {
   const run = await findRun(call, services)
   const last = call.request.headers.get('last-event-id') ?? '0'
   if (!/^\d{1,15}$/.test(last)) throw new HttpError(400, 'invalid_request', 'Last-Event-ID is a number')
+  // Its last event is all there is; who has read a part of the rest must not take that for the whole.
+  if (run.logRemovedAt !== null && Number(last) > 0) throw logRemoved(run.logRemovedAt)
   return eventStream(call, services, run.id, Number(last))
+}
+
+function logRemoved(at: number): HttpError {
+  return new HttpError(410, 'log_removed', `the log of this run was removed on ${instant(at)}`)
 }
 
 /** `GET /api/runs/:id/log`: what the run printed so far, as text for a file. It does not wait for more. */
 export const runLog: Handler = async (call, services) => {
   const run = await findRun(call, services)
+  if (run.logRemovedAt !== null) throw logRemoved(run.logRemovedAt)
   const pieces = services.runs.log(run.id)[Symbol.asyncIterator]()
   const encoder = new TextEncoder()
   // Pulled page by page: a log can be larger than the memory that one download should cost.
@@ -123,6 +130,7 @@ function toAnswer(run: RunEntry): RunAnswer {
     endedAt: instant(run.endedAt),
     message: run.message,
     attempt: run.attempt,
+    logRemovedAt: instant(run.logRemovedAt),
   }
 }
 

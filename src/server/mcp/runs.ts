@@ -119,7 +119,10 @@ const getRunLog = defineTool({
     more: v.pipe(v.boolean(), v.description('there is more after this already')),
   }),
   async run({ run: id, offset, maxChars }, call) {
-    const { status } = await findRun(id, call)
+    const { status, logRemovedAt } = await findRun(id, call)
+    if (logRemovedAt !== null) {
+      throw new Fault('not_found', `the log of this run was removed on ${instant(logRemovedAt)}`)
+    }
     const page = await readPage(call.parts.runs.log(id), { offset, maxChars, signal: call.signal })
     const nextOffset = page.offset + page.text.length
     return { run: id, status, ...page, nextOffset }

@@ -1,8 +1,10 @@
-import { and, asc, count, eq, isNotNull, max, sql } from 'drizzle-orm'
+import { and, asc, count, eq, isNotNull, isNull, max, sql } from 'drizzle-orm'
 import type { NumberedEvent, RunEvent, RunStatus, TaskStatus } from '../../contract/events.ts'
+import { Fault } from '../../contract/fault.ts'
 import type { Db } from '../db/open.ts'
 import { runEvents, runs, runTasks } from '../db/schema.ts'
 import { runAnswers, runScripts } from '../db/schema-journal.ts'
+import { entryBytes } from './log-cap.ts'
 
 /** The rows that the journal writes, each function within a transaction of its caller. */
 export type Write = Parameters<Parameters<Db['transaction']>[0]>[0]
@@ -46,13 +48,19 @@ export function startRun(tx: Write, runId: string, startedAt: number): void {
   tx.update(runs).set(set).where(eq(runs.id, runId)).run()
 }
 
-/** A run that has ended goes on: as if it had not, but for what it has logged and answered. */
+/**
+ * A run that has ended goes on: as if it had not, but for what it has logged and answered.
+ * @throws Fault `conflict` when that is not kept any more
+ */
 export function resumeRun(tx: Write, runId: string): void {
   const open = { status: 'queued' as const, message: null, endedAt: null, startedAt: null, stopReason: null }
-  tx.update(runs)
-    .set({ ...open, redactions: null, attempt: sql`${runs.attempt} + 1` })
-    .where(eq(runs.id, runId))
-    .run()
+  const resumed = tx
+    .update(runs)
+    .set({ ...open, redactions: null, logBytes: null, attempt: sql`${runs.attempt} + 1` })
+    .where(and(eq(runs.id, runId), isNull(runs.logRemovedAt)))
+    .returning({ id: runs.id })
+    .all()
+  if (resumed.length === 0) throw logRemoved()
   const [last] = tx
     .select({ number: max(runTasks.number) })
     .from(runTasks)
@@ -92,6 +100,17 @@ export function noteTakeUp(tx: Write, runId: string, at: number): number {
 /** The server left it in good order: being started anew often is no fault of the run's. */
 export function forgetTakeUps(tx: Write, runId: string): void {
   tx.update(runScripts).set({ takeUps: 0 }).where(eq(runScripts.runId, runId)).run()
+}
+
+/** Why a run whose log was removed cannot go on. */
+export function logRemoved(): Fault {
+  return new Fault(
+    'conflict',
+    'the run cannot be resumed: its log was removed, and with it what it had done',
+    {
+      hint: 'run the pipeline anew; how long logs are kept is a setting of the server (--keep-logs)',
+    },
+  )
 }
 
 /** A task that is run again after its server died begins anew: none of its output counts as logged. */
@@ -144,12 +163,19 @@ export function storedMarks(
   return [...script, ...tasks]
 }
 
-export function endRun(tx: Write, runId: string, end: RunEnd, endedAt: number): void {
+/** @param stored bytes of its events, the last ones too, and of its answers */
+export function endRun(
+  tx: Write,
+  runId: string,
+  end: RunEnd,
+  { endedAt, stored }: { endedAt: number; stored: StoredBytes },
+): void {
   const { status, message, redactions = [] } = end
+  const logBytes = stored.events + (status === 'success' ? 0 : stored.answers)
   const isOpen = and(eq(runTasks.runId, runId), eq(runTasks.status, 'running'))
   tx.update(runTasks).set({ status: 'abort', endedAt }).where(isOpen).run()
   tx.update(runs)
-    .set({ status, message: message ?? null, redactions, endedAt, stopReason: null })
+    .set({ status, message: message ?? null, redactions, logBytes, endedAt, stopReason: null })
     .where(eq(runs.id, runId))
     .run()
   if (status !== 'success') return
@@ -167,9 +193,43 @@ export function openTasks(db: Pick<Db, 'select'>, runId: string): { name: string
     .all()
 }
 
-export function insertEvents(tx: Write, runId: string, events: NumberedEvent[], at: number): void {
-  const rows = events.map(({ id, type, data }) => ({ runId, id, type, data: JSON.stringify(data), at }))
-  if (rows.length > 0) tx.insert(runEvents).values(rows).run()
+export type EventRow = typeof runEvents.$inferInsert
+
+export function toEventRows(runId: string, events: NumberedEvent[], at: number): EventRow[] {
+  return events.map(({ id, type, data }) => ({ runId, id, type, data: JSON.stringify(data), at }))
+}
+
+export function insertEvents(tx: Write, events: EventRow[]): void {
+  if (events.length > 0) tx.insert(runEvents).values(events).run()
+}
+
+/** What a run has in the database, with what a row costs. */
+export interface StoredBytes {
+  events: number
+  answers: number
+}
+
+export function eventBytes(events: readonly EventRow[]): number {
+  return events.reduce((sum, { data }) => sum + entryBytes(data), 0)
+}
+
+/** Of a run that is taken up. SQLite knows the length of a text without reading it. */
+export function storedBytes(db: Pick<Db, 'select'>, runId: string): StoredBytes {
+  const [events] = db
+    .select({ bytes: sumOf(runEvents.data) })
+    .from(runEvents)
+    .where(eq(runEvents.runId, runId))
+    .all()
+  const [answers] = db
+    .select({ bytes: sumOf(runAnswers.json) })
+    .from(runAnswers)
+    .where(eq(runAnswers.runId, runId))
+    .all()
+  return { events: events?.bytes ?? 0, answers: answers?.bytes ?? 0 }
+}
+
+function sumOf(column: typeof runEvents.data | typeof runAnswers.json) {
+  return sql<number>`coalesce(sum(octet_length(${column}) + ${entryBytes('')}), 0)`
 }
 
 export function runStatusEvent(status: RunStatus, attempt: number): RunEvent {

@@ -7,10 +7,11 @@ import { runAnswers } from '../db/schema-journal.ts'
 import type { Offsets } from './drivers/driver.ts'
 import * as rows from './journal-rows.ts'
 import type { RecordedAnswer } from './past.ts'
-import type { Mark, NewAnswer, NewRun, NewScript, RunEnd, Write } from './journal-rows.ts'
+import { entryBytes } from './log-cap.ts'
+import type { Mark, NewAnswer, NewRun, NewScript, RunEnd, StoredBytes, Write } from './journal-rows.ts'
 
-/** What changes with the events, at this instant. */
-type Change = (tx: Write, at: number) => void
+/** What changes with the events, at this instant; with them, so much of the run is stored. */
+type Change = (tx: Write, at: number, stored: StoredBytes) => void
 
 /** How long output may wait to be stored together with what comes after it. */
 const BATCH_MS = 20
@@ -100,6 +101,7 @@ interface Live {
   /** By task and stream, what is stored once the output is. */
   marks: Map<string, Mark>
   stored: Map<number, Offsets>
+  bytes: StoredBytes
   /** Set while output waits. */
   timer: ReturnType<typeof setTimeout> | undefined
   /** Whether it waits because it could not be stored. */
@@ -119,6 +121,7 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
       pendingLength: 0,
       marks: new Map(),
       stored: new Map(),
+      bytes: { events: 0, answers: 0 },
       timer: undefined,
       isStuck: false,
       isDetached: false,
@@ -128,6 +131,7 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
     return run
   }
 
+  /** All but what it has stored, which is to be counted once nothing of that is taken away any more. */
   function openRecorded(runId: string): Live {
     const [row] = db.select({ attempt: runs.attempt }).from(runs).where(eq(runs.id, runId)).all()
     const [event] = db
@@ -146,6 +150,10 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
     return run
   }
 
+  function openCounted(runId: string): Live {
+    return Object.assign(openRecorded(runId), { bytes: rows.storedBytes(db, runId) })
+  }
+
   function close(run: Live): void {
     clearTimeout(run.timer)
     if (live.get(run.runId) === run) live.delete(run.runId)
@@ -157,19 +165,18 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
     if (live.get(run.runId) !== run) throw new Error(`run ${run.runId} has ended`)
     const all = [...run.pending.map((data): RunEvent => ({ type: 'log', data })), ...events]
     const at = clock.now()
+    const numbered = all.map((event, index) => ({ ...event, id: run.lastId + 1 + index }))
+    const eventRows = rows.toEventRows(run.runId, numbered, at)
+    const stored = { ...run.bytes, events: run.bytes.events + rows.eventBytes(eventRows) }
     db.transaction(
       (tx) => {
         for (const mark of run.marks.values()) rows.storeMark(tx, run.runId, mark)
-        change?.(tx, at)
-        rows.insertEvents(
-          tx,
-          run.runId,
-          all.map((event, index) => ({ ...event, id: run.lastId + 1 + index })),
-          at,
-        )
+        change?.(tx, at, stored)
+        rows.insertEvents(tx, eventRows)
       },
       { behavior: 'immediate' },
     )
+    run.bytes = stored
     for (const mark of run.marks.values()) remember(run, mark)
     forget(run)
     run.lastId += all.length
@@ -210,7 +217,9 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
     run.attempt += 1
     run.lastAnswer = 0
     run.stored.delete(0)
-    return begin(run, (tx) => rows.resumeRun(tx, runId))
+    const journal = begin(run, (tx) => rows.resumeRun(tx, runId))
+    run.bytes = rows.storedBytes(db, runId)
+    return journal
   }
 
   function begin(run: Live, change: Change): RunJournal {
@@ -260,6 +269,7 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
             .run(),
         )
         run.lastAnswer = seq
+        run.bytes.answers += entryBytes(answer.json)
         const { json: _, ...recorded } = answer
         return { ...recorded, attempt: run.attempt, seq }
       },
@@ -298,7 +308,9 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
   function recordEnd(run: Live, end: RunEnd): void {
     const events = rows.openTasks(db, run.runId).map((task) => rows.taskEvent(task, 'abort'))
     const last = [rows.runStatusEvent(end.status, run.attempt), rows.exitEvent(run.runId, end)]
-    write(run, [...events, ...last], (tx, endedAt) => rows.endRun(tx, run.runId, end, endedAt))
+    write(run, [...events, ...last], (tx, endedAt, stored) =>
+      rows.endRun(tx, run.runId, end, { endedAt, stored }),
+    )
   }
 
   async function leftBehind(): Promise<string[]> {
@@ -316,13 +328,13 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
 
   async function endLeftBehind(runId: string, end: RunEnd): Promise<boolean> {
     if (live.has(runId)) return false
-    await finish(openRecorded(runId), end)
+    await finish(openCounted(runId), end)
     return true
   }
 
   return {
     create,
-    takeUp: (runId) => forRun(openRecorded(runId)),
+    takeUp: (runId) => forRun(openCounted(runId)),
     resume,
     next: (runId) => live.get(runId)?.changed.promise,
     leftBehind,

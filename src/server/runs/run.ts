@@ -22,6 +22,7 @@ import { createGuardedFetch, type GuardedFetch } from './fetch/guarded.ts'
 import { openNetwork } from './fetch/network.ts'
 import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
+import { logRemoved } from './journal-rows.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { type LogPiece, readLogPage } from './log-page.ts'
 import { neededSecrets, refuseReservedSecrets } from './needs.ts'
@@ -80,7 +81,8 @@ export interface Runs {
   /**
    * Runs a failed or stopped run again, in the place and with the source that it had: answers that were good are
    * given to the script again, all else is done anew, and its events go on. Returns once it is queued.
-   * @throws Fault `not_found`, `conflict` when it goes on or has succeeded, and as `start` does.
+   * @throws Fault `not_found`, `conflict` when it goes on, has succeeded or its log was removed, and as `start`
+   * does.
    */
   resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
   /**
@@ -126,7 +128,7 @@ export interface RunsOptions {
   /** Runs of one tenant that may wait for their turn. */
   waitingRuns?: number | undefined
   /** Output that is kept of one run. */
-  maxLogBytes?: number
+  maxLogBytes?: number | undefined
   /** What scripts may reach beside the internet: addresses, networks, names. */
   allowNetwork?: readonly string[]
 }
@@ -205,6 +207,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const row = await findRun(db, tenantId, id)
     if (!row) throw new Fault('not_found', `there is no run ${id}`)
     if (row.status === 'success') throw new Fault('conflict', 'the run has succeeded')
+    if (row.logRemovedAt !== null) throw logRemoved()
     if (live.has(id) || !isFinal(row.status)) throw new Fault('conflict', `the run goes on (${row.status})`)
     if (resuming.has(id)) throw new Fault('conflict', 'the run is being resumed')
     resuming.add(id)

@@ -31,6 +31,8 @@ export interface RunView extends AppView {
   lines: readonly { task: string | undefined; stream: 'stdout' | 'stderr'; text: string }[]
   /** What came before those lines. */
   earlierHref: string | undefined
+  /** Since when the log is not kept any more. */
+  logRemovedAt: number | null
   /** Which of stop and resume the caller can press now. */
   action: 'stop' | 'resume' | undefined
   problem?: string | undefined
@@ -42,7 +44,7 @@ export function renderRun(view: RunView): Promise<Page> {
     title: `${view.pipeline} · ${view.id}`,
     current: '/runs',
     wide: 'full',
-    script: '/assets/run.js',
+    ...(view.logRemovedAt === null ? { script: '/assets/run.js' } : {}),
     main: html`<h1>${pipelineName(view)} <span id="run-status">${statusBadge(view.status)}</span></h1>
       <p class="lead"><code>${view.id}</code></p>
       ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
@@ -65,7 +67,7 @@ export function renderRun(view: RunView): Promise<Page> {
         ${view.tasks.map(taskRow)}
       </ol>
       <h2 id="log-title">Log</h2>
-      ${log(view)}`,
+      ${view.logRemovedAt === null ? log(view) : removedLog(view.logRemovedAt)}`,
   })
 }
 
@@ -107,6 +109,13 @@ function taskRow(task: RunView['tasks'][number]): Markup {
       >${task.code === null || task.code === 0 ? '' : html`exit code ${task.code},`} ${took}</span
     >
   </li>`
+}
+
+function removedLog(at: number): Markup {
+  return html`<p>
+    The log was removed ${instant(at)}: this server keeps logs for some time only. The run cannot be resumed
+    any more.
+  </p>`
 }
 
 /** The script takes the place of what is inside `#log`, from the events on. */

@@ -1,5 +1,6 @@
 import { runAnswer } from '../../../contract/api.ts'
 import { isFinal } from '../../../contract/events.ts'
+import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { runPath } from '../../run-path.ts'
@@ -16,6 +17,11 @@ export const command = defineCommand({
     const client = await openClient(deps, globals)
     const path = runPath(id)
     const run = await client.api.request({ method: 'GET', path, schema: runAnswer })
+    if (typeof run.logRemovedAt === 'string') {
+      throw new Fault('not_found', `the log of ${id} was removed on ${run.logRemovedAt}`, {
+        hint: `what became of the run: fob runs show ${id}`,
+      })
+    }
     if (flags.follow || isFinal(run.status)) {
       await followRun(client, deps, id)
       return

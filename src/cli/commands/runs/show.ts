@@ -23,6 +23,7 @@ export const command = defineCommand({
       ['created', run.createdAt],
       ['started', run.startedAt ?? ''],
       ['ended', run.endedAt ?? ''],
+      ...(typeof run.logRemovedAt === 'string' ? [['log', `removed ${run.logRemovedAt}`] as const] : []),
       ...(run.tasks ?? []).map((task) => [`task ${task.name}`, describe(task)] as const),
       ...(run.redactions ?? []).map((redaction) => ['redacted', count(redaction)] as const),
     ])

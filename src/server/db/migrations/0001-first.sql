@@ -233,6 +233,8 @@ CREATE TABLE runs (
   attempt integer NOT NULL DEFAULT 1,
   stop_reason text,
   redactions text,
+  log_bytes integer,
+  log_removed_at integer,
   created_at integer NOT NULL,
   started_at integer,
   ended_at integer
@@ -241,6 +243,23 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_tenant ON runs (tenant_id, id);
 CREATE INDEX runs_by_pipeline ON runs (pipeline_id, id);
 CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_with_log ON runs (ended_at, id) WHERE log_bytes IS NOT NULL;
+
+CREATE TABLE stored_logs (
+  id integer PRIMARY KEY NOT NULL CHECK (id = 1),
+  bytes integer NOT NULL
+) STRICT;
+
+INSERT INTO stored_logs (id, bytes) VALUES (1, 0);
+
+CREATE TRIGGER run_with_log_made AFTER INSERT ON runs WHEN new.log_bytes IS NOT NULL
+BEGIN UPDATE stored_logs SET bytes = bytes + new.log_bytes; END;
+
+CREATE TRIGGER run_log_changed AFTER UPDATE OF log_bytes ON runs WHEN new.log_bytes IS NOT old.log_bytes
+BEGIN UPDATE stored_logs SET bytes = bytes + coalesce(new.log_bytes, 0) - coalesce(old.log_bytes, 0); END;
+
+CREATE TRIGGER run_with_log_deleted AFTER DELETE ON runs WHEN old.log_bytes IS NOT NULL
+BEGIN UPDATE stored_logs SET bytes = bytes - old.log_bytes; END;
 
 CREATE TABLE secret_uses (
   tenant_id text NOT NULL,
