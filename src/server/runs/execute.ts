@@ -16,6 +16,7 @@ import { createLimiter } from './limiter.ts'
 import { MAX_RESULT_BYTES } from './output.ts'
 import { type Past, readAnswer, readTail } from './past.ts'
 import { createResolver } from './resolve.ts'
+import type { SandboxProcesses } from './sandbox/processes.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
 import {
   errorText,
@@ -51,7 +52,7 @@ export interface Engine {
   vault: Vault
   clock: Clock
   log: Log
-  sandboxCommand: readonly string[]
+  processes: SandboxProcesses
   limits: SandboxLimits
   scratchDir: string
   env: Env
@@ -89,7 +90,7 @@ export async function execute(
   const quiet = AbortSignal.any([signal, detach])
   const answers = connect(run, engine, { stop: signal, quiet, resolve: resolver.resolve, fail })
   const options = {
-    command: engine.sandboxCommand,
+    start: engine.processes.take,
     limits: engine.limits,
     signal: quiet,
     onCrash: (stderr: string) =>

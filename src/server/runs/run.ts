@@ -35,6 +35,7 @@ import {
   type RunRecord,
   type RunRow,
 } from './records.ts'
+import { createProcesses } from './sandbox/processes.ts'
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 
@@ -140,6 +141,7 @@ function queued({ context, tenantId, pipeline, concurrency }: Execution, stop: A
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
+  const processes = createProcesses(options.sandboxCommand, limits)
   const scratchDir = join(dataDir, 'scratch')
   // What a server that died has left.
   await removeFolder(scratchDir)
@@ -268,7 +270,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const runId = run.context.runID
     const work = () => {
       leave()
-      const engine = { ...options, limits, scratchDir, env: options.env ?? {} }
+      const engine = { ...options, limits, processes, scratchDir, env: options.env ?? {} }
       return execute(run, engine, { stop, detach: closing.signal })
     }
     const end = await running
@@ -332,7 +334,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function check(source: string, filename: string): Promise<void> {
     const { signal } = closing
     const onCrash = () => log.error('sandbox broke', { filename })
-    const sandbox = { command: options.sandboxCommand, limits, signal, onCrash }
+    const sandbox = { start: processes.take, limits, signal, onCrash }
     await checking.run(() => checkScript(sandbox, { source, filename }), signal)
   }
 
@@ -342,6 +344,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const left = [...live.values()].filter((run) => !run.stop.signal.aborted)
     for (const run of left) run.journal.detach()
     await Promise.all([...live.values()].map((run) => run.done))
+    await processes.close()
     if (left.length > 0) return log.info('runs are left to the next server', { runs: left.length })
     for (const driver of drivers.values()) await driver.close()
   }

@@ -8,6 +8,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { killGroup } from '../group.ts'
 import { pump } from '../pump.ts'
 import { createLines } from './lines.ts'
+import type { SandboxProcess } from './processes.ts'
 import {
   childMessage,
   type ChildMessage,
@@ -65,7 +66,8 @@ export interface Script {
 }
 
 export interface SandboxOptions {
-  command: readonly string[]
+  /** A process that no script was in. */
+  start(): SandboxProcess
   limits: SandboxLimits
   signal: AbortSignal
   /** Told what a child said on its standard error before it broke. */
@@ -79,7 +81,7 @@ const MAX_UNTAKEN_BYTES = 128 * 1024 * 1024
 
 /** Runs a script to its end, which can be hours away. Never throws for what the script does. */
 export async function runScript(options: SandboxOptions, script: Script, host: ScriptHost): Promise<Outcome> {
-  return await converse(options, { type: 'run', ...script, limits: options.limits }, host)
+  return await converse(options, { type: 'run', ...script }, host)
 }
 
 /**
@@ -91,7 +93,7 @@ export async function checkScript(
   script: { source: string; filename: string },
 ): Promise<void> {
   const host: ScriptHost = { log: async () => {}, call: () => {}, drop: () => {}, idle: () => {} }
-  const outcome = await converse(options, { type: 'check', ...script, limits: options.limits }, host)
+  const outcome = await converse(options, { type: 'check', ...script }, host)
   if (outcome.kind === 'done') return
   if (outcome.kind === 'killed')
     throw new Fault('failed', 'the script could not be checked: its process was killed')
@@ -112,15 +114,7 @@ function excerpt({ text, column }: ScriptError): string | undefined {
 }
 
 async function converse(options: SandboxOptions, first: ParentMessage, host: ScriptHost): Promise<Outcome> {
-  const child = Bun.spawn([...options.command], {
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    env: {},
-    cwd: '/',
-    // Its own process group: Ctrl-C on the server's terminal is the server's to handle.
-    detached: true,
-  })
+  const child = options.start()
   let broken: string | undefined
   const kill = (reason: string) => {
     broken ??= reason
@@ -151,7 +145,7 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
 }
 
 interface Talk {
-  child: Bun.Subprocess<'pipe', 'pipe', 'pipe'>
+  child: SandboxProcess
   watchdog: ReturnType<typeof watchChild>
   host: ScriptHost
   first: ParentMessage
@@ -253,7 +247,7 @@ function parseMessage(line: string): ChildMessage {
 }
 
 /** The first 4 KiB of what the child says on its standard error; the rest is read and dropped. */
-async function readNoise(child: Bun.Subprocess<'pipe', 'pipe', 'pipe'>): Promise<string> {
+async function readNoise(child: SandboxProcess): Promise<string> {
   let text = ''
   const keep = async (chunk: Uint8Array) => {
     if (text.length < 4096) text += new TextDecoder().decode(chunk)
