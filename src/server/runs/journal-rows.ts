@@ -7,6 +7,9 @@ import { runAnswers, runScripts } from '../db/schema-journal.ts'
 /** The rows that the journal writes, each function within a transaction of its caller. */
 export type Write = Parameters<Parameters<Db['transaction']>[0]>[0]
 
+/** The connection itself, for what is written so often that drizzle's part of it would count. */
+type Client = Db['$client']
+
 export type NewRun = Pick<
   typeof runs.$inferInsert,
   'id' | 'tenantId' | 'pipelineId' | 'pipelineName' | 'triggeredBy' | 'args' | 'task'
@@ -88,12 +91,14 @@ export function endTask(
     .run()
 }
 
-export function storeMark(tx: Write, runId: string, { number, stream, bytes }: Mark): void {
-  const set = stream === 'stdout' ? { stdoutBytes: bytes } : { stderrBytes: bytes }
-  if (number === 0) tx.update(runScripts).set(set).where(eq(runScripts.runId, runId)).run()
-  else {
-    const task = and(eq(runTasks.runId, runId), eq(runTasks.number, number))
-    tx.update(runTasks).set(set).where(task).run()
+export function storeMark(client: Client, runId: string, { number, stream, bytes }: Mark): void {
+  const column = stream === 'stdout' ? 'stdout_bytes' : 'stderr_bytes'
+  if (number === 0) {
+    client.query(`UPDATE run_scripts SET ${column} = ? WHERE run_id = ?`).run(bytes, runId)
+  } else {
+    client
+      .query(`UPDATE run_tasks SET ${column} = ? WHERE run_id = ? AND number = ?`)
+      .run(bytes, runId, number)
   }
 }
 
@@ -138,9 +143,10 @@ export function openTasks(db: Pick<Db, 'select'>, runId: string): { name: string
     .all()
 }
 
-export function insertEvents(tx: Write, runId: string, events: NumberedEvent[], at: number): void {
-  const rows = events.map(({ id, type, data }) => ({ runId, id, type, data: JSON.stringify(data), at }))
-  if (rows.length > 0) tx.insert(runEvents).values(rows).run()
+/** @param client the connection of the caller's transaction: all output passes here */
+export function insertEvents(client: Client, runId: string, events: NumberedEvent[], at: number): void {
+  const insert = client.query('INSERT INTO run_events (run_id, id, type, data, at) VALUES (?, ?, ?, ?, ?)')
+  for (const { id, type, data } of events) insert.run(runId, id, type, JSON.stringify(data), at)
 }
 
 export function runStatusEvent(status: RunStatus, attempt: number): RunEvent {

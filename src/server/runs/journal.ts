@@ -15,7 +15,7 @@ type Change = (tx: Write, at: number) => void
 /** How long output may wait to be stored together with what comes after it. */
 const BATCH_MS = 20
 /** How much of it, in UTF-16 units; with more, it is stored at once. */
-const BATCH_LENGTH = 64 * 1024
+const BATCH_LENGTH = 256 * 1024
 /** The waits before the end of a run is tried to be recorded again. */
 const END_RETRIES_MS = [100, 500, 2000]
 
@@ -154,10 +154,10 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
     const at = clock.now()
     db.transaction(
       (tx) => {
-        for (const mark of run.marks.values()) rows.storeMark(tx, run.runId, mark)
+        for (const mark of run.marks.values()) rows.storeMark(db.$client, run.runId, mark)
         change?.(tx, at)
         rows.insertEvents(
-          tx,
+          db.$client,
           run.runId,
           all.map((event, index) => ({ ...event, id: run.lastId + 1 + index })),
           at,
