@@ -315,7 +315,7 @@ export const runs = sqliteTable(
   },
   (t) => [
     index('runs_by_tenant').on(t.tenantId, t.id),
-    index('runs_by_pipeline').on(t.pipelineId, t.id),
+    index('runs_by_pipeline').on(t.tenantId, t.pipelineName, t.pipelineId, t.id),
     index('runs_by_status').on(t.status),
   ],
 )

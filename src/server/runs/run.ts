@@ -20,6 +20,7 @@ import { execute, type Execution } from './execute.ts'
 import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
+import { listRuns, type RunQuery } from './list.ts'
 import { type LogPiece, readLogPage } from './log-page.ts'
 import { createPrepare, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
@@ -28,10 +29,8 @@ import {
   findRecord,
   findRun,
   lastEvent,
-  listRuns,
   readEvents,
   readLog,
-  type RunQuery,
   type RunRecord,
   type RunRow,
 } from './records.ts'

@@ -227,7 +227,7 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE INDEX runs_by_tenant ON runs (tenant_id, id);
-CREATE INDEX runs_by_pipeline ON runs (pipeline_id, id);
+CREATE INDEX runs_by_pipeline ON runs (tenant_id, pipeline_name, pipeline_id, id);
 CREATE INDEX runs_by_status ON runs (status);
 
 CREATE TABLE secret_uses (
