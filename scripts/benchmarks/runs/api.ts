@@ -19,7 +19,10 @@ export interface Api {
 }
 
 export function apiOf({ port, jwt }: Pick<FobServer, 'port' | 'jwt'>): Api {
-  async function ask(path: string, init: RequestInit & { headers?: Record<string, string> } = {}) {
+  async function ask(
+    path: string,
+    init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
+  ) {
     const headers = { authorization: `Bearer ${jwt}`, 'content-type': 'application/json', ...init.headers }
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, { ...init, headers })
     if (!answer.ok) throw new Error(`${path} was answered with ${answer.status}: ${await answer.text()}`)

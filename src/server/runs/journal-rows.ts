@@ -145,8 +145,17 @@ export function openTasks(db: Pick<Db, 'select'>, runId: string): { name: string
 
 /** @param client the connection of the caller's transaction: all output passes here */
 export function insertEvents(client: Client, runId: string, events: NumberedEvent[], at: number): void {
-  const insert = client.query('INSERT INTO run_events (run_id, id, type, data, at) VALUES (?, ?, ?, ?, ?)')
-  for (const { id, type, data } of events) insert.run(runId, id, type, JSON.stringify(data), at)
+  const insert = client.query('INSERT INTO run_events (run_id, id, at, type, data) VALUES (?, ?, ?, ?, ?)')
+  // SQLite escapes the text while it encodes it, which takes half the time.
+  const insertLog = client.query(`INSERT INTO run_events (run_id, id, at, type, data) VALUES (?, ?, ?, 'log',
+    json_object('task', ?, 'number', ?, 'stream', ?, 'data', ?))`)
+  for (const { id, type, data } of events) {
+    if (type === 'log' && data.task !== undefined && data.number !== undefined) {
+      insertLog.run(runId, id, at, data.task, data.number, data.stream, data.data)
+    } else {
+      insert.run(runId, id, at, type, JSON.stringify(data))
+    }
+  }
 }
 
 export function runStatusEvent(status: RunStatus, attempt: number): RunEvent {

@@ -42,7 +42,7 @@ test('each process is given out once', async () => {
 test.skipIf(process.platform !== 'linux')('one that has ended meanwhile is not given out', async () => {
   const before = await childrenOf(process.pid)
   await end(processes.take())
-  const [held] = (await childrenOf(process.pid)).filter((pid) => !before.includes(pid))
+  const held = (await childrenOf(process.pid)).find((pid) => !before.includes(pid))
   if (held === undefined) throw new Error('none is held ready')
   process.kill(held, 'SIGKILL')
   while (isAlive(held)) await Bun.sleep(5)
