@@ -71,7 +71,7 @@ export const concurrency = v.variant(
 export type Concurrency = v.InferOutput<typeof concurrency>
 
 /** When a pipeline runs by itself; the server says more exactly what a schedule is. */
-export const schedule = v.strictObject({
+const schedule = v.strictObject({
   cron: v.pipe(v.string(), v.trim(), v.maxLength(200, 'a schedule has at most 200 characters')),
   timeZone: v.optional(v.pipe(v.string(), v.maxLength(64)), 'UTC'),
   /** Whether what was missed is made up for, by one run. */
@@ -79,6 +79,10 @@ export const schedule = v.strictObject({
 })
 export type Schedule = v.InferOutput<typeof schedule>
 const MAX_SCHEDULES = 20
+
+/** What tasks can run on. */
+export const DRIVERS = ['native', 'docker'] as const
+export type DriverName = (typeof DRIVERS)[number]
 
 export const putPipelineBody = v.strictObject({
   source: v.pipe(
@@ -88,7 +92,7 @@ export const putPipelineBody = v.strictObject({
   ),
   /** What the author called the file; errors name it. */
   filename: v.pipe(v.string(), v.regex(/\.(ts|js)$/, 'a pipeline is a .ts or .js file'), v.maxLength(255)),
-  driver: v.optional(v.picklist(['native'])),
+  driver: v.optional(v.picklist(DRIVERS, `is one of ${DRIVERS.join(', ')}`)),
   /** Who may see the pipeline; empty: no rule any more; absent: as before. */
   rbac: v.optional(v.string()),
   /** Absent: as before, at first `queue` without a limit. */
@@ -157,6 +161,13 @@ const scheduleAnswer = v.looseObject({
 })
 export type ScheduleAnswer = v.InferOutput<typeof scheduleAnswer>
 
+/** A secret that a script names, and where a run finds it; null where it is not set. */
+const neededSecret = v.looseObject({
+  key: v.string(),
+  scope: v.nullable(v.picklist(['pipeline', 'global', 'server'])),
+})
+export type NeededSecret = { key: string; scope: 'pipeline' | 'global' | 'server' | null }
+
 export const pipelineAnswer = v.looseObject({
   id: v.string(),
   name: v.string(),
@@ -172,6 +183,8 @@ export const pipelineAnswer = v.looseObject({
   secrets: v.optional(v.array(v.string())),
   webhook: v.optional(v.nullable(webhookAnswer)),
   schedules: v.optional(v.array(scheduleAnswer)),
+  /** Only in the answer for one pipeline, and when one is set. */
+  needs: v.optional(v.array(neededSecret)),
 })
 export type PipelineAnswer = v.InferOutput<typeof pipelineAnswer>
 

@@ -10,9 +10,10 @@ export interface ArchiveLimits {
   maxEntries: number
   /**
    * What becomes of links that lead out of the folder, and of devices, pipes and sockets. An archive from
-   * somebody else is refused for one; of a container's file system they are left out.
+   * somebody else is refused for one; of a container's file system they are left out, or just those that are no
+   * links: who reads the folder then must not follow a link.
    */
-  strays: 'refuse' | 'leave out'
+  strays: 'refuse' | 'leave out' | 'keep links'
 }
 
 /**
@@ -88,7 +89,8 @@ export function createTarget(folder: string, limits: ArchiveLimits): ArchiveTarg
 
   function addLink(path: string, target: string): void {
     const parts = enter(path)
-    if (staysInside(parts.length - 1, target)) links.set(parts.join('/'), target)
+    if (limits.strays === 'keep links' || staysInside(parts.length - 1, target))
+      links.set(parts.join('/'), target)
     else if (limits.strays === 'refuse') {
       throw new ArchiveError(`the link ${quoted(path)} leads out of the archive`)
     }

@@ -199,6 +199,12 @@ export async function* packTar(folder: string, under = ''): AsyncGenerator<Uint8
   yield new Uint8Array(2 * BLOCK)
 }
 
+/** An archive of nothing but folders. @param paths relative, each after those that it is in */
+export async function* packFolders(paths: readonly string[], mode: number): AsyncGenerator<Uint8Array> {
+  for (const path of paths) yield* header({ path: `${path}/`, mode, size: 0, type: '5', target: '' })
+  yield new Uint8Array(2 * BLOCK)
+}
+
 async function* packFolder(folder: string, under: string): AsyncGenerator<Uint8Array> {
   for (const name of (await readdir(folder)).toSorted()) {
     const place = join(folder, name)

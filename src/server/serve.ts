@@ -26,6 +26,7 @@ import { openPipelines } from './pipelines/pipelines.ts'
 import { openRbac, type Rbac } from './rbac/rbac.ts'
 import { publicVendors } from './strategy.ts'
 import { revokeEverything } from './revoke.ts'
+import { createDockerDriver } from './runs/drivers/docker.ts'
 import { openRuns } from './runs/run.ts'
 import type { ServerSettings } from './settings.ts'
 import { openTriggers } from './triggers/triggers.ts'
@@ -116,10 +117,10 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
           })
         : undefined
     const { sandboxCommand, tasksCommand, env = {} } = deps
-    const { atOnce: runsAtOnce, perTenant: runsPerTenant, waiting: waitingRuns, tasksWaitMs } = settings.runs
-    const bounds = { runsAtOnce, runsPerTenant, waitingRuns, tasksWaitMs }
-    const outside = { sandboxCommand, tasksCommand, env }
-    const runs = await openRuns({ db, dataDir, vault, clock, log, ...outside, ...bounds })
+    const docker = createDockerDriver({ settings: settings.tasks.docker, dataDir, clock, log })
+    const machine = { sandboxCommand, tasksCommand, tasksWaitMs: settings.tasksWaitMs, env }
+    const drivers = { drivers: [docker], allowed: settings.tasks.drivers }
+    const runs = await openRuns({ db, dataDir, vault, clock, log, ...machine, ...drivers, ...settings.runs })
     closers.push(() => runs.close())
     const mcp = openMcp({ version: deps.version })
     closers.push(() => mcp.close())
@@ -133,6 +134,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
         strategy: settings.strategy.kind,
         version: deps.version,
         passwords: settings.strategy.kind === 'oauth' && settings.strategy.localAccounts,
+        driver: settings.tasks.drivers[0],
         hosts: settings.strategy.kind === 'open' ? openHosts(settings) : undefined,
       },
       defaultTenant,

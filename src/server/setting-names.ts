@@ -55,6 +55,11 @@ const table = {
     value: 'ADDRESSES',
     description: 'addresses or networks whose X-Forwarded-For is believed (default none)',
   },
+  'allow-network': {
+    value: 'PLACES',
+    description:
+      'what pipelines may fetch beside the internet: addresses, networks and names, such as 10.1.0.0/16,*.corp.example (default none)',
+  },
   'runs-at-once': { value: 'N', description: 'runs that go at once; others wait (default 16)' },
   'runs-per-tenant': {
     value: 'N',
@@ -63,6 +68,22 @@ const table = {
   'runs-waiting': {
     value: 'N',
     description: 'runs of one tenant that may wait; more are refused with 429 (default 100)',
+  },
+  drivers: {
+    value: 'NAMES',
+    description: 'what tasks may run on; the first where a pipeline names none (default native,docker)',
+  },
+  'docker-host': {
+    value: 'URL',
+    description: 'unix:///PATH or tcp://HOST:PORT (default: as docker finds it: DOCKER_HOST, its context)',
+  },
+  'docker-network': {
+    value: 'NAME',
+    description: "the engine's network for tasks (default bridge; none: no network)",
+  },
+  'docker-pull': {
+    value: 'WHEN',
+    description: 'when images are pulled: missing, always or never (default missing)',
   },
   'secrets-key-file': {
     value: 'PATH',

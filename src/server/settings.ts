@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { Fault } from '../contract/fault.ts'
 import { Secret } from '../redact/secret.ts'
 import { parseDotenv } from '../platform/dotenv.ts'
+import { type DriverSettings, driverSettings } from './driver-settings.ts'
 import { gatherSettings, readSecretFile, type SettingSources, type SettingValues } from './setting-values.ts'
 import type { BackendChoice, Unlock } from './vault/backend.ts'
-import type { SettingName } from './setting-names.ts'
+import { readRunSettings, type RunSettings } from './run-settings.ts'
 import { chooseBackend } from './vault/registry.ts'
 import { chooseStrategy, type Strategy } from './strategy.ts'
 
@@ -13,6 +14,7 @@ export interface ServerSettings {
   dataDir: string
   strategy: Strategy
   vault: VaultSettings
+  tasks: DriverSettings
   /** Set at start for the pipelines of all tenants (S69). */
   secrets: ReadonlyMap<string, Secret>
   /** The rule that every caller has to pass; undefined: none. */
@@ -20,16 +22,8 @@ export interface ServerSettings {
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
   runs: RunSettings
-}
-
-/** How much at once, and for how long; undefined: what `runs/` takes as its own. */
-export interface RunSettings {
-  atOnce: number | undefined
-  perTenant: number | undefined
-  /** Of one tenant. */
-  waiting: number | undefined
-  /** How long native tasks go on without a server. */
-  tasksWaitMs: number | undefined
+  /** How long native tasks go on without a server; absent: 10 minutes. */
+  tasksWaitMs?: number | undefined
 }
 
 /** Where secrets are kept, and what opens them; without that, nothing can be stored. */
@@ -63,24 +57,13 @@ export function readSettings(sources: SettingSources): ServerSettings {
     strategy,
     dataDir: dataDirOf(values),
     vault: vaultSettings(values),
+    tasks: driverSettings(values, sources.env),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
-    runs: {
-      atOnce: count(values, 'runs-at-once'),
-      perTenant: count(values, 'runs-per-tenant'),
-      waiting: count(values, 'runs-waiting'),
-      tasksWaitMs: parseWait(values['tasks-wait']),
-    },
+    runs: readRunSettings(values),
+    tasksWaitMs: parseWait(values['tasks-wait']),
   }
-}
-
-/** @throws Fault `config` for what is no number from 1 to 10,000 */
-function count(values: SettingValues, name: SettingName): number | undefined {
-  const text = values[name]
-  if (text === undefined) return undefined
-  if (/^[1-9]\d{0,3}$|^10000$/.test(text)) return Number(text)
-  throw new Fault('config', `--${name} is a number from 1 to 10000`)
 }
 
 const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000 }

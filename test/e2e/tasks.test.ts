@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fob, FOB } from '../support/fob.ts'
 import { testWith } from '../support/parts.ts'
 import { freePort } from '../support/server.ts'
+import { until } from '../server/runs/drivers/fixture.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const NOBODY = 65_534
@@ -34,11 +35,15 @@ async function startServer(): Promise<void> {
     stdout: 'ignore',
     stderr: 'pipe',
   })
-  for await (const chunk of server.stderr) if (Buffer.from(chunk).includes('"listening"')) return
-  throw new Error('the server did not start')
+  let log = ''
+  // To its end: a server whose log is closed shuts down.
+  void server.stderr.pipeTo(
+    new WritableStream({ write: (chunk) => void (log += Buffer.from(chunk).toString()) }),
+  )
+  await until(() => log.includes('"listening"'))
 }
 
-async function runPipeline(name: string, script: string): Promise<string> {
+async function setPipeline(name: string, script: string): Promise<void> {
   const path = join(folder, `${name}.ts`)
   const task = { name: 'task', image: 'busybox', command: { path: 'sh', args: ['-c', script] } }
   writeFileSync(
@@ -47,6 +52,25 @@ async function runPipeline(name: string, script: string): Promise<string> {
   )
   const set = await fob(['pipeline', 'set', path, '-s', url])
   expect([set.code, set.err]).toEqual([0, expect.any(String)])
+}
+
+/** @returns the run's ID. */
+async function beginPipeline(name: string, script: string): Promise<string> {
+  await setPipeline(name, script)
+  const ran = await fob(['pipeline', 'run', name, '--detach', '-s', url])
+  const id = /run_[\w-]+/.exec(ran.out + ran.err)?.[0]
+  if (id === undefined) throw new Error(`no run: ${ran.err}`)
+  return id
+}
+
+/** Both streams: the command keeps them apart. */
+async function logOf(id: string): Promise<string> {
+  const { out, err } = await fob(['runs', 'logs', id, '-s', url])
+  return out + err
+}
+
+async function runPipeline(name: string, script: string): Promise<string> {
+  await setPipeline(name, script)
   const ran = await fob(['pipeline', 'run', name, '-s', url])
   expect([ran.code, ran.err]).toEqual([0, expect.any(String)])
   return ran.out
@@ -90,12 +114,42 @@ describe('native tasks of the compiled binary', () => {
     expect(existsSync(`/proc/${pid}/cmdline`)).toBe(false)
   })
 
+  testWith(
+    missing,
+    'go on through SIGKILL of the server, and no line is lost or doubled',
+    async () => {
+      const sides = join(data, 'sides')
+      const id = await beginPipeline(
+        'count',
+        `echo $$ >> ${sides}; for i in $(seq 60); do echo "out $i $$"; echo "err $i" >&2; sleep 0.1; done`,
+      )
+      const soFar = async () => await (await fetch(`${url}/api/runs/${id}/log`)).text()
+      for (const line of ['out 15 ', 'out 30 ']) {
+        await until(async () => (await soFar()).includes(line))
+        server.kill('SIGKILL')
+        await server.exited
+        await startServer()
+        expect(await soFar()).not.toContain('out 60 ')
+      }
+      await until(async () => (await fob(['runs', 'show', id, '-s', url])).out.includes('success'))
+      const pid = readFileSync(sides, 'utf8').trim()
+      expect(pid).toMatch(/^\d+$/)
+      const lines = (await logOf(id)).split('\n')
+      const numbers = Array.from({ length: 60 }, (_, index) => index + 1)
+      expect(lines.flatMap((line) => /out .*/.exec(line) ?? [])).toEqual(
+        numbers.map((at) => `out ${at} ${pid}`),
+      )
+      expect(lines.flatMap((line) => /err .*/.exec(line) ?? [])).toEqual(numbers.map((at) => `err ${at}`))
+    },
+    60_000,
+  )
+
   testWith(missing, 'leave no process behind when the server is stopped', async () => {
     const socket = join(data, 'tasks', 'socket')
     expect(existsSync(socket)).toBe(true)
     server.kill('SIGINT')
     await server.exited
-    expect(existsSync(socket)).toBe(false)
+    await until(() => !existsSync(socket))
   })
 
   test.each(['10', '10 m', 'soon', '9999h'])('refuse to wait for %p', async (time) => {

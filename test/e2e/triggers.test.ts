@@ -87,6 +87,32 @@ describe('a webhook', () => {
     expect(JSON.parse(again.text)).toEqual({ run_id: first.runId, redelivered: true })
   })
 
+  test('whose server is killed while its run goes on: the run has its request again, and ends', async () => {
+    await set(
+      'long',
+      `export const pipeline = async () => {
+        await runtime.run({ name: 'wait', command: { path: 'sleep', args: ['1'] } })
+        await http.respond({ body: 'nobody waits' })
+        console.log('was sent', http.request.body, http.request.headers['x-github-event'])
+      }`,
+    )
+    const made = await client('pipeline', 'webhook', 'long', '--provider', 'github')
+    const headers = githubHeaders(body, made.out.trim().split('\t').at(-1) ?? '', 'guid-long')
+    const lost = fetch(`${url}/api/webhooks/long`, { method: 'POST', headers, body }).catch(() => undefined)
+    await until(runs, (out) => /\tlong\trunning\twebhook/.test(out))
+    await down('SIGKILL')
+    await lost
+    await up()
+    const out = await until(runs, (text) => /\tlong\t(?:success|failed)\t/.test(text))
+    const [id = '', , status] =
+      out
+        .split('\n')
+        .find((line) => line.includes('\tlong\t'))
+        ?.split('\t') ?? []
+    expect(status).toBe('success')
+    expect((await client('runs', 'logs', id)).out).toContain(`was sent ${body} push`)
+  })
+
   test('is gone with --off', async () => {
     expect(await client('pipeline', 'webhook', 'hook', '--off')).toMatchObject({ code: 0 })
     expect(await deliver(secret, 'guid-4')).toMatchObject({ status: 404 })

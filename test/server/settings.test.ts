@@ -349,23 +349,62 @@ describe('settings that fail closed', () => {
 
 describe('how many runs', () => {
   test('is what the server takes for itself, unless it is told', () => {
-    const own = { atOnce: undefined, perTenant: undefined, waiting: undefined, tasksWaitMs: undefined }
-    expect(read().runs).toEqual(own)
-    const flags = {
-      'runs-at-once': '4',
-      'runs-per-tenant': '2',
-      'runs-waiting': '10000',
-      'tasks-wait': '90s',
-    }
-    expect(read(flags).runs).toEqual({ atOnce: 4, perTenant: 2, waiting: 10_000, tasksWaitMs: 90_000 })
-    expect(read({}, { FOB_RUNS_AT_ONCE: '4' }).runs.atOnce).toBe(4)
+    expect(read().runs).toMatchObject({
+      runsAtOnce: undefined,
+      runsPerTenant: undefined,
+      waitingRuns: undefined,
+      allowNetwork: [],
+    })
+    const flags = { 'runs-at-once': '4', 'runs-per-tenant': '2', 'runs-waiting': '10000' }
+    expect(read(flags).runs).toMatchObject({ runsAtOnce: 4, runsPerTenant: 2, waitingRuns: 10_000 })
+    expect(read({}, { FOB_RUNS_AT_ONCE: '4' }).runs.runsAtOnce).toBe(4)
+  })
+
+  test('and what they may fetch is a list, by commas or spaces', () => {
+    expect(read({ 'allow-network': '10.0.0.0/8, a.example b.example,' }).runs.allowNetwork).toEqual([
+      '10.0.0.0/8',
+      'a.example',
+      'b.example',
+    ])
   })
 
   test.each(['0', '-1', '1.5', 'many', '10001', '1e3'])('%s is refused', (value) => {
     expect(() => read({ 'runs-at-once': value })).toThrow('--runs-at-once is a number from 1 to 10000')
   })
+})
 
-  test.each(['0', '90', '1d', '169h', '-1s'])('%s is no time for tasks to wait', (value) => {
-    expect(() => read({ 'tasks-wait': value })).toThrow('--tasks-wait is a time such as')
+describe('what tasks run on', () => {
+  test('is either driver unless told otherwise, native first', () => {
+    expect(read().tasks).toMatchObject({
+      drivers: ['native', 'docker'],
+      docker: { host: undefined, network: 'bridge', pull: 'missing' },
+    })
+    expect(read({ drivers: 'docker' }).tasks.drivers).toEqual(['docker'])
+    expect(read({}, { FOB_DRIVERS: 'docker, native' }).tasks.drivers).toEqual(['docker', 'native'])
+  })
+
+  test('is told to docker as its own command line reads it, and nothing else of the environment', () => {
+    const env = { DOCKER_HOST: 'unix:///x', HOME: '/home/ada', AWS_SECRET_ACCESS_KEY: 'x' }
+    const { docker } = read(
+      { 'docker-host': 'unix:///y', 'docker-network': 'ci', 'docker-pull': 'never' },
+      env,
+    ).tasks
+    expect(docker).toMatchObject({
+      host: 'unix:///y',
+      network: 'ci',
+      pull: 'never',
+      env: { DOCKER_HOST: 'unix:///x' },
+    })
+    expect(JSON.stringify(docker)).not.toContain('AWS')
+  })
+
+  test.each([
+    [{ drivers: 'podman' }, '--drivers takes native and docker, not "podman"'],
+    [{ drivers: 'docker,docker' }, '--drivers takes'],
+    [{ drivers: ',' }, '--drivers takes'],
+    [{ 'docker-network': 'container:other' }, '--docker-network takes the name of a network'],
+    [{ 'docker-pull': 'sometimes' }, '--docker-pull is missing, always, never'],
+  ])('is refused where it is none: %p', (flags, says) => {
+    expect(() => read(flags)).toThrow(says)
   })
 })

@@ -6,7 +6,7 @@ export function memoryVault(): Vault {
   const rows = new Map<string, { entry: SecretEntry; value: Secret }>()
   return {
     set: async (place, value) =>
-      void rows.set(idOf(place), { entry: { ...place, updatedAt: 0, lastUsed: undefined }, value }),
+      void rows.set(idOf(place), { entry: { ...place, updatedAt: Date.now(), lastUsed: undefined }, value }),
     get: async (place) => rows.get(idOf(place))?.value,
     list: async (tenantId, scope) =>
       [...rows.values()]

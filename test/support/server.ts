@@ -3,7 +3,9 @@ import { type Clock, systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
-import { readVaultSettings, type RunSettings } from '../../src/server/settings.ts'
+import type { RunSettings } from '../../src/server/run-settings.ts'
+import { driverSettings } from '../../src/server/driver-settings.ts'
+import { readVaultSettings } from '../../src/server/settings.ts'
 import type { Strategy } from '../../src/server/strategy.ts'
 import { temporaryFolder } from './temporary.ts'
 
@@ -15,6 +17,13 @@ export interface TestServer extends RunningServer {
 
 /** What starts the sandbox from the source. */
 const SANDBOX_COMMAND = [process.execPath, join(import.meta.dir, '../../src/main.ts'), '__sandbox']
+
+const NO_BOUNDS: RunSettings = {
+  runsAtOnce: undefined,
+  runsPerTenant: undefined,
+  waitingRuns: undefined,
+  allowNetwork: [],
+}
 
 /** A port that was free a moment ago. */
 export function freePort(): number {
@@ -40,6 +49,8 @@ export async function startServer(
     clock?: Clock
     /** Settings of the vault, by flag name. */
     secrets?: Record<string, string | undefined>
+    /** Settings of the drivers, by flag name. */
+    drivers?: Record<string, string>
   } = {},
 ): Promise<TestServer> {
   const port = options.port ?? freePort()
@@ -54,18 +65,13 @@ export async function startServer(
       strategy: typeof strategy === 'function' ? strategy(url) : strategy,
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],
-      runs: {
-        atOnce: undefined,
-        perTenant: undefined,
-        waiting: undefined,
-        tasksWaitMs: undefined,
-        ...options.runs,
-      },
+      runs: { ...NO_BOUNDS, ...options.runs },
       vault: readVaultSettings({
         flags: { ...(passphrase === '' ? {} : { 'secrets-sqlite-passphrase': passphrase }), ...secrets },
         env: {},
         file: undefined,
       }),
+      tasks: driverSettings(options.drivers ?? {}, {}),
       secrets: new Map(),
     },
     clock: options.clock ?? systemClock,

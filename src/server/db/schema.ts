@@ -426,3 +426,19 @@ export const pipelineSchedules = sqliteTable(
     index('pipeline_schedules_by_next').on(t.nextAt),
   ],
 )
+
+/** What pipelines keep from run to run. `value` is JSON that has been through the redactor of the run that set it. */
+export const pipelineStorage = sqliteTable(
+  'pipeline_storage',
+  {
+    pipelineId: text('pipeline_id')
+      .notNull()
+      .references(() => pipelines.id, { onDelete: 'cascade' }),
+    key: text('key').notNull(),
+    value: text('value').notNull(),
+    /** Of key and value. */
+    bytes: integer('bytes').notNull(),
+    updatedAt: at('updated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.pipelineId, t.key] })],
+)

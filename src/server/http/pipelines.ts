@@ -33,6 +33,7 @@ export const getPipeline: Handler = async (call, services) => {
     source: pipeline.source,
     rbac: (await services.pipelines.rule(pipeline)) ?? null,
     secrets: entries.map((entry) => entry.key).filter((key) => !isReservedSecret(key)),
+    needs: await services.runs.needs(pipeline),
     webhook: webhookOf(pipeline, call.principal.tenant, services),
     schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),
   })
@@ -52,11 +53,13 @@ export const putPipeline: Handler = async (call, services) => {
     ]),
   )
   await services.runs.check(body.source, body.filename)
+  const driver = body.driver ?? services.settings.driver
+  await services.runs.checkDriver(driver, call.request.signal)
   const { pipeline, created } = await services.pipelines.put(call.principal, {
     name,
     filename: body.filename,
     source: body.source,
-    driver: body.driver ?? 'native',
+    driver,
     secrets,
     unsetSecrets: body.unsetSecrets ?? [],
     rbac: body.rbac,
@@ -73,7 +76,8 @@ export const putPipeline: Handler = async (call, services) => {
   }
   services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
   const schedules = (await services.schedules.of(pipeline.id)).map(scheduleAnswer)
-  return json({ ...toAnswer(pipeline), schedules }, { status: created ? 201 : 200 })
+  const needs = await services.runs.needs(pipeline)
+  return json({ ...toAnswer(pipeline), schedules, needs }, { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */

@@ -83,6 +83,11 @@ export const stopRun: Handler = async (call, services) => {
 /** `POST /api/runs/:id/resume` */
 export const resumeRun: Handler = async (call, services) => {
   const run = await findRun(call, services)
+  const pipeline = await services.pipelines.get(call.principal, run.pipelineName)
+  // What was taken away, or is held back, does not run by this door either.
+  if (pipeline?.id !== run.pipelineId)
+    throw new HttpError(409, 'conflict', 'the pipeline of this run is gone')
+  if (pipeline.paused) throw new HttpError(409, 'conflict', `pipeline ${pipeline.name} is paused`)
   const { attempt, lastEventId } = await services.runs.resume(run.tenantId, run.id)
   const details = { pipeline: run.pipelineName, attempt }
   services.audit.record({ ...by(call), action: 'run.resume', target: run.id, details })

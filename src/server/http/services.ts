@@ -28,6 +28,8 @@ export interface Services {
     version: string
     /** Whether people can log in with an e-mail and a password (`--local-accounts`). */
     passwords: boolean
+    /** That of a pipeline which names none. */
+    driver: string
     /** Hosts that a request may name; undefined: any. See `guardOrigin`. */
     hosts: ReadonlySet<string> | undefined
   }

@@ -1,5 +1,5 @@
-import { Fault } from '../../contract/fault.ts'
 import type { Concurrency } from '../../contract/api.ts'
+import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Env } from '../../platform/process.ts'
 import type { Redactor } from '../../redact/redactor.ts'
@@ -9,13 +9,15 @@ import type { Vault } from '../vault/vault.ts'
 import { type Answers, createAnswers } from './answers.ts'
 import { type Console, createConsole } from './console.ts'
 import type { Driver } from './drivers/driver.ts'
+import type { GuardedFetch } from './fetch/guarded.ts'
+import type { Network } from './fetch/network.ts'
 import { createHostCalls } from './host.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import type { RunEnd, RunJournal } from './journal.ts'
 import { createLimiter } from './limiter.ts'
 import { MAX_RESULT_BYTES } from './output.ts'
 import { type Past, readAnswer, readTail } from './past.ts'
-import { createResolver } from './resolve.ts'
+import { createResolver, type Resolver } from './resolve.ts'
 import type { SandboxProcesses } from './sandbox/processes.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
 import {
@@ -28,6 +30,10 @@ import {
 
 /** Tasks of one run that are let run at once; the others wait their turn. */
 const TASKS_AT_ONCE = 64
+/** How long a server that is told to end waits for what is on its way. */
+const LEAVE_MS = 5000
+/** And a run that has come to its end. */
+const END_MS = 60_000
 /** How often a script's process is started again after something outside has killed it. */
 const MAX_RESTARTS = 3
 
@@ -41,21 +47,23 @@ export interface Execution {
   past: Past
   redactor: Redactor
   driver: Driver
-  /** How many runs of the pipeline go at once; null: any number. */
-  concurrency: Concurrency | null
-  /** Of the webhook that began the run. */
-  http?: HttpExchange | undefined
+  /** Where that webhook waits for an answer. */
+  exchange?: HttpExchange | undefined
+  concurrency: Concurrency
 }
 
 export interface Engine {
   db: Db
+  network: Network
+  guardedFetch: GuardedFetch
   vault: Vault
   clock: Clock
   log: Log
   processes: SandboxProcesses
   limits: SandboxLimits
-  scratchDir: string
   env: Env
+  /** Where calls work, of all runs. */
+  scratchDir: string
 }
 
 export interface Signals {
@@ -88,7 +96,14 @@ export async function execute(
   const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
   const printed = createConsole(redactor, journal, journal.stored(0))
   const quiet = AbortSignal.any([signal, detach])
-  const answers = connect(run, engine, { stop: signal, quiet, resolve: resolver.resolve, fail })
+  const work = createBackground(stop)
+  const answers = connect(run, engine, {
+    stop: signal,
+    quiet,
+    resolver,
+    fail,
+    background: work.add,
+  })
   const options = {
     start: engine.processes.take,
     limits: engine.limits,
@@ -102,9 +117,13 @@ export async function execute(
     return await runAgain(run, options, answers, printed)
   }
   const outcome = await Promise.race([begin().catch(fail), whenFired(detach)])
-  if (detach.aborted && !signal.aborted) return undefined
+  if (detach.aborted && !signal.aborted) {
+    await work.settled(LEAVE_MS)
+    return undefined
+  }
   if (outcome?.kind !== 'done') failing.abort()
   await answers.settled()
+  await work.settled(END_MS)
   await printed.end()
   return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: engine.log })
 }
@@ -131,14 +150,16 @@ interface Ways {
   stop: AbortSignal
   /** Nothing is recorded or answered any more. */
   quiet: AbortSignal
-  resolve(value: unknown): Promise<unknown>
+  resolver: Resolver
   fail(error: unknown): void
+  background(work: (signal: AbortSignal) => Promise<void>): void
 }
 
 /** What the script asks for, and who does it. */
-function connect(run: Execution, engine: Engine, { stop, quiet, resolve, fail }: Ways): Answers {
-  const { context, journal, past, redactor, driver } = run
-  const { clock, db } = engine
+function connect(run: Execution, engine: Engine, ways: Ways): Answers {
+  const { context, journal, past, redactor, driver, pipeline } = run
+  const { stop, quiet, resolver, fail, background } = ways
+  const { clock, db, env, scratchDir } = engine
   const runId = context.runID
   const calls = createHostCalls({
     runId,
@@ -147,15 +168,25 @@ function connect(run: Execution, engine: Engine, { stop, quiet, resolve, fail }:
     redactor,
     clock,
     limiter: createLimiter(TASKS_AT_ONCE),
-    scratchDir: engine.scratchDir,
-    env: engine.env,
     firstNumber: past.firstNumber,
     begun: past.tasks,
     readTail: (task) => readTail(db, runId, task, MAX_RESULT_BYTES),
     signal: stop,
-    resolve,
+    resolve: resolver.resolve,
+    changedSince: resolver.changedSince,
     fail,
-    http: run.http,
+    pipeline: pipeline.name,
+    env,
+    scratchDir,
+    quiet,
+    warn: (data) => journal.log([{ stream: 'stderr', data }]),
+    background,
+    request: run.request,
+    exchange: run.exchange,
+    db,
+    pipelineId: run.pipeline.id,
+    network: engine.network,
+    guardedFetch: engine.guardedFetch,
   })
   return createAnswers({
     calls,
@@ -170,6 +201,27 @@ function connect(run: Execution, engine: Engine, { stop, quiet, resolve, fail }:
     stop,
     fail,
   })
+}
+
+/** What a call has left going on, such as a message on its way. It goes on also where the script has failed. */
+function createBackground(stop: AbortSignal) {
+  const over = new AbortController()
+  const going = new Set<Promise<void>>()
+  return {
+    add: (work: (signal: AbortSignal) => Promise<void>) => {
+      const done = work(AbortSignal.any([stop, over.signal]))
+      going.add(done)
+      void done.finally(() => going.delete(done))
+    },
+    /** Resolves when none is left; what takes longer is ended. */
+    settled: async (ms: number) => {
+      if (going.size === 0) return
+      const all = Promise.all(going)
+      await Promise.race([all, whenFired(AbortSignal.timeout(ms))])
+      over.abort(new Fault('interrupted', 'the run has ended'))
+      await all
+    },
+  }
 }
 
 async function whenFired(signal: AbortSignal): Promise<undefined> {

@@ -3,18 +3,17 @@ import { Fault } from '../../contract/fault.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import type { HostCalls } from './calls.ts'
 
-const httpRequest = v.object({
-  method: v.string(),
-  path: v.string(),
-  /** Of a name that stands there twice, the last value. */
-  query: v.record(v.string(), v.string()),
-  /** Names in lower case. Nothing in them proves who sent it. */
-  headers: v.record(v.string(), v.string()),
-  /** As text. */
-  body: v.string(),
-})
 /** What a script sees as `http.request`: the request of the webhook that began its run. */
-export type HttpRequest = v.InferOutput<typeof httpRequest>
+export interface HttpRequest {
+  method: string
+  path: string
+  /** Of a name that stands there twice, the last value. */
+  query: Record<string, string>
+  /** Names in lower case. Nothing in them proves who sent it. */
+  headers: Record<string, string>
+  /** As text. */
+  body: string
+}
 
 /** What a script gave to `http.respond`, without secrets. */
 export interface HttpAnswer {
@@ -23,19 +22,12 @@ export interface HttpAnswer {
   body: string
 }
 
-/** The two ends of a webhook's request: what the script reads, and who waits for what it says. */
+/** Who waits for what a script says to a webhook. */
 export interface HttpExchange {
-  request: HttpRequest
   /** Nobody may be waiting any more. */
   respond(answer: HttpAnswer): void
   /** The run has ended. */
   ended(): void
-}
-
-/** The exchange of a run that goes on after its server was started anew: who waited is gone. */
-export function nobodyWaits(request: unknown): HttpExchange | undefined {
-  const parsed = v.safeParse(httpRequest, request)
-  return parsed.success ? { request: parsed.output, respond: () => {}, ended: () => {} } : undefined
 }
 
 /** 1 MiB; as much as a whole pipeline. */
@@ -73,17 +65,27 @@ const answer = v.strictObject({
   ),
 })
 
-/** `http.respond`: once a run, and only where a webhook began it. */
-export function createHttpCalls(exchange: HttpExchange | undefined, redactor: Redactor): HostCalls {
+export interface HttpCallsOptions {
+  /** Undefined where no webhook began the run. */
+  request: unknown
+  /** Undefined where nobody waits: the run was taken up or resumed since. */
+  exchange: HttpExchange | undefined
+  redactor: Redactor
+}
+
+/** `http.respond`: once, and only where a webhook began the run. */
+export function createHttpCalls({ request, exchange, redactor }: HttpCallsOptions): HostCalls {
   let isAnswered = false
   return {
     'http.respond': async (params) => {
-      if (!exchange) throw new Fault('usage', 'http.respond: this run was not begun by a webhook')
+      if (request === undefined) {
+        throw new Fault('usage', 'http.respond: this run was not begun by a webhook')
+      }
       if (isAnswered) throw new Fault('usage', 'http.respond: the request was answered already')
       const { status, headers, body } = parseAnswer(params)
       isAnswered = true
       const shown = Object.entries(headers).map(([name, value]) => [name, redactor.text(value)] as const)
-      exchange.respond({ status, headers: Object.fromEntries(shown), body: redactor.text(body) })
+      exchange?.respond({ status, headers: Object.fromEntries(shown), body: redactor.text(body) })
       return null
     },
   }

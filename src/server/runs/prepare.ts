@@ -12,34 +12,22 @@ import type { Vault } from '../vault/vault.ts'
 import type { Driver } from './drivers/driver.ts'
 import type { Execution } from './execute.ts'
 import { forgetHandedIn, type HandedIn, keepHandedIn, readHandedIn, redactHandedIn } from './handed-in.ts'
-import { type HttpExchange, nobodyWaits } from './http-exchange.ts'
+import type { HttpExchange } from './http-exchange.ts'
 import type { Journal } from './journal.ts'
 import { capLog } from './log-cap.ts'
 import { noPast, type Past, readPast } from './past.ts'
 import type { RunRow } from './records.ts'
 
 /** What a run is to be. */
-export interface RunRequest {
+export interface RunRequest extends HandedIn {
   tenantId: string
-  pipeline: {
-    id: string
-    name: string
-    filename: string
-    source: string
-    driver: string
-    /** Absent: it is not. */
-    paused?: boolean
-    /** Null or absent: side by side, without a limit. */
-    concurrency?: Concurrency | null
-  }
-  args: string[]
-  task: string | undefined
+  pipeline: { id: string; name: string; filename: string; source: string; driver: string }
   /** The caller, as records show it. */
   triggeredBy: string
   /** Made by `newId`; without it, one is made. */
   runId?: string
-  /** Of the webhook that begins it. */
-  http?: HttpExchange | undefined
+  /** Where the webhook that begins it waits for an answer. */
+  exchange?: HttpExchange
 }
 
 export interface PrepareOptions {
@@ -66,20 +54,13 @@ export interface Prepare {
 export function createPrepare(options: PrepareOptions): Prepare {
   const { db, vault, clock, log, journal, drivers } = options
 
-  function driverOf(name: string): Driver {
-    const driver = drivers.get(name)
-    if (!driver) throw new Fault('usage', `there is no driver "${name}"`)
-    return driver
-  }
-
   /** All but what a run has behind it. */
-  async function describe(runId: string, request: RunRequest, handed: HandedIn) {
-    const { tenantId, pipeline, triggeredBy, http } = request
-    const { args, task } = handed
-    const driver = driverOf(pipeline.driver)
+  async function describe(runId: string, request: RunRequest) {
+    const { tenantId, pipeline, triggeredBy, args, task } = request
+    const driver = driverOf(drivers, pipeline.driver)
     const redactor = createRedactor(pipeline.name)
     const from = { vault, tenantId, pipelineId: pipeline.id, log }
-    const shown = await redactHandedIn(handed, redactor, from)
+    const shown = await redactHandedIn(request, redactor, from)
     const context = {
       runID: runId,
       pipelineID: pipeline.id,
@@ -90,18 +71,19 @@ export function createPrepare(options: PrepareOptions): Prepare {
       task: task ?? null,
       tenant: await slugOf(tenantId),
     }
-    const concurrency = pipeline.concurrency ?? null
-    const given = { context, request: handed.request, http, concurrency }
-    return { shown, execution: { tenantId, pipeline, ...given, redactor, driver } }
+    const { request: webhook, exchange } = request
+    const concurrency = await concurrencyOf(pipeline.id)
+    const asked = { tenantId, pipeline, concurrency, request: webhook, exchange }
+    return { shown, execution: { ...asked, context, redactor, driver } }
   }
 
   async function create(request: RunRequest): Promise<Execution> {
-    const { runId = newId('run'), tenantId, pipeline, triggeredBy, args, task, http } = request
-    const handed = { args, task, request: http?.request }
-    const { shown, execution } = await describe(runId, request, handed)
+    const runId = request.runId ?? newId('run')
+    const { tenantId, pipeline, triggeredBy, args, task, request: webhook } = request
+    const { shown, execution } = await describe(runId, request)
     const past = noPast(clock)
     const owner = { vault, tenantId, runId }
-    const handedIn = await keepHandedIn(handed, shown.isSecret, owner)
+    const handedIn = await keepHandedIn({ args, task, request: webhook }, shown.isSecret, owner)
     const row = {
       id: runId,
       tenantId,
@@ -130,23 +112,11 @@ export function createPrepare(options: PrepareOptions): Prepare {
   /** A run as it was when it began. */
   async function recall(row: RunRow, script: typeof runScripts.$inferSelect) {
     const { id: runId, tenantId, triggeredBy } = row
-    const handed = await readHandedIn(script.handedIn, { vault, tenantId, runId })
+    const handedIn = await readHandedIn(script.handedIn, { vault, tenantId, runId })
     const { driver, filename } = script
     const source = new TextDecoder().decode(Bun.zstdDecompressSync(script.source))
-    const { pipelineId: id, pipelineName: name } = row
-    const pipeline = { id, name, filename, source, driver, concurrency: await concurrencyOf(id) }
-    const { args, task } = handed
-    const request = { tenantId, triggeredBy, pipeline, args, task, http: nobodyWaits(handed.request) }
-    return (await describe(runId, request, handed)).execution
-  }
-
-  /** As it is now: that of a pipeline that is gone is none. */
-  async function concurrencyOf(pipelineId: string): Promise<Concurrency | null> {
-    const [row] = await db
-      .select({ concurrency: pipelines.concurrency })
-      .from(pipelines)
-      .where(eq(pipelines.id, pipelineId))
-    return row?.concurrency ?? null
+    const pipeline = { id: row.pipelineId, name: row.pipelineName, filename, source, driver }
+    return (await describe(runId, { ...handedIn, tenantId, triggeredBy, pipeline })).execution
   }
 
   async function takeUp(row: RunRow): Promise<Execution> {
@@ -170,10 +140,28 @@ export function createPrepare(options: PrepareOptions): Prepare {
   const cap = (record: Execution['journal'], { logBytes }: Past) =>
     capLog(record, options.maxLogBytes, logBytes)
 
+  /** As it is now, also for a run that was begun when it was another. */
+  async function concurrencyOf(pipelineId: string): Promise<Concurrency> {
+    const [pipeline] = await db
+      .select({ concurrency: pipelines.concurrency })
+      .from(pipelines)
+      .where(eq(pipelines.id, pipelineId))
+    return pipeline?.concurrency ?? { mode: 'queue' }
+  }
+
   async function slugOf(tenantId: string): Promise<string> {
     const [tenant] = await db.select({ slug: tenants.slug }).from(tenants).where(eq(tenants.id, tenantId))
     return tenant?.slug ?? tenantId
   }
 
   return { create, takeUp, resume }
+}
+
+/** @throws Fault `usage` for one that this server does not have */
+export function driverOf(drivers: ReadonlyMap<string, Driver>, name: string): Driver {
+  const driver = drivers.get(name)
+  if (driver) return driver
+  throw new Fault('usage', `this server has no driver "${name}"`, {
+    hint: `it has ${[...drivers.keys()].join(', ')}`,
+  })
 }

@@ -34,6 +34,8 @@ export interface Resolver {
    * @throws Fault `failed` naming the key, where it was looked for and the nearest name (S64).
    */
   resolve(value: unknown): Promise<unknown>
+  /** Of the secrets that were resolved, the keys of those that were set anew at or after this instant. */
+  changedSince(at: number): Promise<string[]>
 }
 
 export function createResolver(options: ResolverOptions): Resolver {
@@ -123,6 +125,14 @@ export function createResolver(options: ResolverOptions): Resolver {
       for (const key of referencedSecrets(source)) await lookUp(key)
     },
     resolve: (value) => walk(value, 0),
+    changedSince: async (at) => {
+      const scopes = new Set([...found.values()].map(({ scope }) => scope))
+      const entries = await Promise.all([...scopes].map((scope) => vault.list(tenantId, scope)))
+      return entries
+        .flat()
+        .filter(({ key, scope, updatedAt }) => found.get(key)?.scope === scope && updatedAt >= at)
+        .map(({ key }) => key)
+    },
   }
 }
 

@@ -5,6 +5,7 @@
  * secret to anything but the environment of a task that asked for it by name.
  */
 import { join } from 'node:path'
+import type { NeededSecret } from '../../contract/api.ts'
 import { isFinal, type NumberedEvent } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -16,13 +17,16 @@ import type { Driver } from './drivers/driver.ts'
 import { removeFolder } from './drivers/folder.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
-import { execute, type Execution } from './execute.ts'
+import { type Engine, execute, type Execution } from './execute.ts'
+import { createGuardedFetch, type GuardedFetch } from './fetch/guarded.ts'
+import { openNetwork } from './fetch/network.ts'
 import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { listRuns, type RunQuery } from './list.ts'
 import { type LogPiece, readLogPage } from './log-page.ts'
-import { createPrepare, type RunRequest } from './prepare.ts'
+import { neededSecrets, refuseReservedSecrets } from './needs.ts'
+import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
 import {
   findAnyRun,
@@ -38,7 +42,12 @@ import { createProcesses } from './sandbox/processes.ts'
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 
-export type StartRun = RunRequest
+export interface StartRun extends RunRequest {
+  pipeline: RunRequest['pipeline'] & {
+    /** Absent: it is not. */
+    paused?: boolean
+  }
+}
 
 export interface Runs {
   /**
@@ -74,8 +83,15 @@ export interface Runs {
    * @throws Fault `not_found`, `conflict` when it goes on or has succeeded, and as `start` does.
    */
   resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
-  /** @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret. */
+  /**
+   * @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret; and for a secret that
+   * no run is given.
+   */
   check(source: string, filename: string): Promise<void>
+  /** @throws Fault `usage` for a driver that this server does not have; what its `ready` throws. */
+  checkDriver(name: string, signal: AbortSignal): Promise<void>
+  /** The secrets that a pipeline will ask for, as far as its source tells. */
+  needs(pipeline: { id: string; tenantId: string; source: string }): Promise<NeededSecret[]>
   /** Leaves all runs to the next server on this data: their tasks go on where their driver can do that. */
   close(): Promise<void>
 }
@@ -90,6 +106,8 @@ export interface RunsOptions {
   sandboxCommand: readonly string[]
   /** The server's own: where its programs are, and how it reaches the network. */
   env?: Env
+  /** Without it, one that keeps to `allowNetwork`. */
+  guardedFetch?: GuardedFetch
   limits?: Partial<SandboxLimits>
   /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
   tasksCommand?: readonly string[] | undefined
@@ -99,6 +117,8 @@ export interface RunsOptions {
   graceMs?: number
   /** Beside the native one. */
   drivers?: readonly Driver[]
+  /** Names of those on which anything is run; undefined: all. */
+  allowed?: readonly string[]
   /** Runs that go at once; the others stay queued. */
   runsAtOnce?: number | undefined
   /** Runs of one tenant that go at once; without it, as many as of all. */
@@ -107,6 +127,8 @@ export interface RunsOptions {
   waitingRuns?: number | undefined
   /** Output that is kept of one run. */
   maxLogBytes?: number
+  /** What scripts may reach beside the internet: addresses, networks, names. */
+  allowNetwork?: readonly string[]
 }
 
 const RUNS_AT_ONCE = 16
@@ -115,6 +137,8 @@ const CHECKS_AT_ONCE = 4
 const MAX_WAITING = 100
 /** What who is turned away is told to wait: nobody knows how long runs take. */
 const RETRY_AFTER_S = 10
+/** Of one answer to `fetch`. */
+const MAX_FETCH_BYTES = 5 * 1024 * 1024
 const MAX_LOG_BYTES = 256 * 1024 * 1024
 
 interface LiveRun {
@@ -124,24 +148,17 @@ interface LiveRun {
   done: Promise<void>
 }
 
-/** @param stop ends it where a newer run of its pipeline takes its place */
-function queued({ context, tenantId, pipeline, concurrency }: Execution, stop: AbortController): QueuedRun {
-  return {
-    runId: context.runID,
-    tenantId,
-    pipelineId: pipeline.id,
-    concurrency: concurrency ?? { mode: 'queue' },
-    supersede: (newer) =>
-      stop.abort(new Fault('interrupted', `cancelled by ${newer}, a newer run of this pipeline`)),
-  }
-}
-
 /** Also takes up the runs that the server before left behind, before anything new begins. */
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
   const processes = createProcesses(options.sandboxCommand, limits)
+  const network = openNetwork(options.allowNetwork ?? [])
+  const guardedFetch =
+    options.guardedFetch ?? createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
   const scratchDir = join(dataDir, 'scratch')
+  const { env = {} } = options
+  const engine: Engine = { ...options, limits, processes, scratchDir, env, network, guardedFetch }
   // What a server that died has left.
   await removeFolder(scratchDir)
   const journal = createJournal({ db, clock })
@@ -164,16 +181,18 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
 
   const waiting = createPlaces(options.waitingRuns ?? MAX_WAITING)
 
+  // What the others have left is still removed.
+  const usable = new Map([...drivers].filter(([name]) => options.allowed?.includes(name) ?? true))
   const prepare = createPrepare({
     ...options,
     journal,
-    drivers,
+    drivers: usable,
     maxLogBytes: options.maxLogBytes ?? MAX_LOG_BYTES,
   })
 
   async function start(request: StartRun): Promise<{ runId: string }> {
-    if (request.pipeline.paused === true) {
-      const { name } = request.pipeline
+    const { name, paused } = request.pipeline
+    if (paused === true) {
       throw new Fault('conflict', `pipeline ${name} is paused`, { hint: `fob pipeline unpause ${name}` })
     }
     const run = await admit(request.tenantId, () => prepare.create(request))
@@ -223,12 +242,16 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   /** @param leave gives up the run's place among those that wait. */
   function launch(run: Execution, leave: () => void): void {
     const runId = run.context.runID
+    const { tenantId, journal, pipeline, concurrency } = run
     const stop = new AbortController()
-    const done = toEnd(run, queued(run, stop), stop.signal, leave)
-    live.set(runId, { tenantId: run.tenantId, stop, journal: run.journal, done })
+    const supersede = (newer: string) =>
+      end({ journal, stop }, `cancelled by ${newer}, a newer run of this pipeline`)
+    const place = { runId, tenantId, pipelineId: pipeline.id, concurrency, supersede }
+    const done = toEnd(run, place, stop.signal, leave)
+    live.set(runId, { tenantId, stop, journal, done })
     void done.finally(() => {
       live.delete(runId)
-      run.http?.ended()
+      run.exchange?.ended()
     })
   }
 
@@ -269,10 +292,9 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const runId = run.context.runID
     const work = () => {
       leave()
-      const engine = { ...options, limits, processes, scratchDir, env: options.env ?? {} }
       return execute(run, engine, { stop, detach: closing.signal })
     }
-    const end = await running
+    const ended = await running
       .run(place, work, AbortSignal.any([stop, closing.signal]))
       .finally(leave)
       .catch((error: unknown): RunEnd | undefined => {
@@ -282,12 +304,12 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
         log.error('run broke', { run: runId, error: run.redactor.text(String(error)) })
         return { status: 'failed', message: 'the server could not go on with this run' }
       })
-    if (!end) return
+    if (!ended) return
     await cleanUp(run.driver, runId)
     try {
-      await run.journal.finish({ ...end, redactions: run.redactor.report() })
-      if (end.status === 'success') await forgetHandedIn({ vault, tenantId: run.tenantId, runId })
-      log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: end.status })
+      await run.journal.finish({ ...ended, redactions: run.redactor.report() })
+      if (ended.status === 'success') await forgetHandedIn({ vault, tenantId: run.tenantId, runId })
+      log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: ended.status })
     } catch (error) {
       log.error('the end of a run could not be recorded', {
         run: runId,
@@ -312,8 +334,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function stop(tenantId: string, id: string, reason: string): Promise<boolean> {
     const run = live.get(id)
     if (run && run.tenantId === tenantId) {
-      noteStop(run, reason)
-      run.stop.abort(new Fault('interrupted', reason))
+      end(run, reason)
       return true
     }
     const row = await findRun(db, tenantId, id)
@@ -321,16 +342,18 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     return await journal.endLeftBehind(id, { status: 'stopped', message: reason })
   }
 
-  /** So that a server that dies before the run has ended does not go on with it. */
-  function noteStop(run: LiveRun, reason: string): void {
+  /** Begins to stop a run. It is noted first, so that a server that dies meanwhile does not go on with it. */
+  function end({ journal, stop }: Pick<LiveRun, 'journal' | 'stop'>, reason: string): void {
     try {
-      run.journal.stopping(reason)
+      journal.stopping(reason)
     } catch {
       // It is stopped all the same, as long as this server lives.
     }
+    stop.abort(new Fault('interrupted', reason))
   }
 
   async function check(source: string, filename: string): Promise<void> {
+    refuseReservedSecrets(source, filename)
     const { signal } = closing
     const onCrash = () => log.error('sandbox broke', { filename })
     const sandbox = { start: processes.take, limits, signal, onCrash }
@@ -359,6 +382,8 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     stop,
     resume,
     check,
+    checkDriver: async (name, signal) => await driverOf(usable, name).ready?.(signal),
+    needs: ({ id: pipelineId, tenantId, source }) => neededSecrets(source, { vault, tenantId, pipelineId }),
     close,
   }
 }

@@ -42,6 +42,8 @@ export interface TasksOptions {
   signal: AbortSignal
   /** Turns `secret:` references into values, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
+  /** The keys of secrets that were set anew since: what a task was given then, the redactor does not know. */
+  changedSince(at: number): Promise<string[]>
   /** Ends the run: a task that cannot be had as asked, or whose output cannot be kept. */
   fail(error: unknown): void
 }
@@ -107,12 +109,27 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
       stdout: { bytes: known.stdoutBytes, tail: options.readTail({ number, stream: 'stdout' }) },
       stderr: { bytes: known.stderrBytes, tail: options.readTail({ number, stream: 'stderr' }) },
     })
-    const end = await driver.takeUp({ runId, number }, outputs.sinks, signal)
+    const sinks = await withheld(known, outputs.sinks)
+    const end = await driver.takeUp({ runId, number }, sinks, signal)
     if (end) return await conclude(known, outputs, end)
     signal.throwIfAborted()
-    const data = 'the server was started anew while this task ran: it is run again from its beginning\n'
-    await journal.log([{ task: name, number, stream: 'stderr', data }])
+    if (known.stdoutBytes + known.stderrBytes > 0) {
+      const data = 'the server was started anew while this task ran: it is run again from its beginning\n'
+      await journal.log([{ task: name, number, stream: 'stderr', data }])
+    }
     return await perform(spec, name)
+  }
+
+  /**
+   * A secret that was set anew while a task ran and nobody listened: the task has the old value, which nobody
+   * knows any more and which could not be kept out of the log. So the rest of its output is.
+   */
+  async function withheld({ number, name, startedAt }: TaskRow, sinks: TaskSinks): Promise<TaskSinks> {
+    const [key] = await options.changedSince(startedAt)
+    if (key === undefined) return sinks
+    const data = `the rest is not shown: the secret ${key} was set anew while the server was away\n`
+    await journal.log([{ task: name, number, stream: 'stderr', data }])
+    return { ...sinks, stdout: async () => {}, stderr: async () => {} }
   }
 
   function openOutputs({ number, name }: TaskName, before?: { stdout: Before; stderr: Before }): Outputs {

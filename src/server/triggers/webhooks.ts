@@ -106,7 +106,8 @@ export function openWebhooks({ db, clock, vault, runs, defaultTenant }: Webhooks
         args: [],
         task: undefined,
         triggeredBy: 'webhook',
-        http: { request, respond: answered.resolve, ended: () => answered.resolve(undefined) },
+        request,
+        exchange: { respond: answered.resolve, ended: () => answered.resolve(undefined) },
       })
     const { runId, isFirst } = await deliveries.once({ ...delivery, tenantId, pipelineId }, start)
     // What does not speak of it cannot answer, and nobody needs to wait for it.

@@ -150,7 +150,9 @@ describe('the migrations make what the schema says', () => {
   const sqlite = new Database(':memory:')
   for (const sql of MIGRATIONS) sqlite.run(sql)
 
-  const tables = Object.values({ ...schema, ...journal }).filter((table) => is(table, SQLiteTable))
+  const tables = [...Object.values(schema), ...Object.values(journal)].filter((table) =>
+    is(table, SQLiteTable),
+  )
 
   test('the same tables', () => {
     const made = sqlite.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").all()

@@ -8,7 +8,7 @@ const WAITS = `export const pipeline = async () => {
 
 let server: TestServer
 beforeAll(async () => {
-  server = await startServer({ runs: { atOnce: 2, waiting: 1 } })
+  server = await startServer({ runs: { runsAtOnce: 2, waitingRuns: 1 } })
 })
 afterAll(() => server.stop())
 

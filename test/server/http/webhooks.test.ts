@@ -230,7 +230,7 @@ describe('the secret', () => {
   test('cannot be read or removed as a secret of the pipeline', async () => {
     const secret = await put(
       'guarded',
-      `export const pipeline = () => runtime.run({ name: 't', command: { path: 'true' }, env: { A: 'secret:FOB_WEBHOOK_SECRET' } })`,
+      `export const pipeline = () => runtime.run({ name: 't', command: { path: 'true' }, env: { A: 'secret:' + 'FOB_WEBHOOK_SECRET' } })`,
     )
     const { runId } = await deliver('guarded', '{}', githubHeaders('{}', secret, 'g'))
     expect((await ended(runId ?? '')).message).toContain('cannot be read')

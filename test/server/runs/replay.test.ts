@@ -219,6 +219,34 @@ describe('a run whose server went away', () => {
     expect((await vault.list(TENANT)).map(({ key }) => key)).toEqual(['TOKEN'])
   })
 
+  test('a task that has an old value of a secret says no more', async () => {
+    const driver = fakeDriver()
+    const first = await openHarness({ drivers: [driver] })
+    await first.secret('TOKEN', 'old-old-old')
+    await Bun.sleep(2)
+    const id = await begin(
+      first,
+      pipeline(`await ${task('a', [], { T: 'secret:TOKEN' })}; console.log('end')`),
+    )
+    await seen(first, id, hasBegun('a'))
+    driver.say('a', 'begin old-old-old\n')
+    await seen(first, id, says('begin'))
+    await first.runs.close()
+    first.database.close()
+    await first.secret('TOKEN', 'new-new-new')
+    await using second = await openHarness({ dataDir: first.dataDir, vault: first.vault, drivers: [driver] })
+    driver.say('a', 'more old-old-old\n')
+    driver.end('a')
+    const { text, record } = await second.ended(id)
+    expect([record.status, text('stdout', 'a'), text('stdout')]).toEqual([
+      'success',
+      'begin ***REDACTED***\n',
+      'end\n',
+    ])
+    expect(text('stderr', 'a')).toContain('the secret TOKEN was set anew')
+    expect(driver.begun).toEqual(['a'])
+  })
+
   test('timers and synchronous calls are answered as before', async () => {
     const driver = fakeDriver()
     const first = await openHarness({ drivers: [driver] })

@@ -9,8 +9,6 @@ export interface Slack {
 }
 
 export function startSlack(options: { token: string; channels: string[] }): Slack {
-  const fail = (error: string) => Response.json({ ok: false, error })
-
   async function post(request: Request): Promise<Response> {
     const type = request.headers.get('content-type') ?? ''
     if (!/^application\/json(?:;|$)/.test(type)) return fail('invalid_post_type')
@@ -45,4 +43,8 @@ export function startSlack(options: { token: string; channels: string[] }): Slac
     stop: () => server.stop(true),
   }
   return slack
+}
+
+function fail(error: string): Response {
+  return Response.json({ ok: false, error })
 }

@@ -5,6 +5,7 @@ import {
   concurrency,
   MAX_SOURCE_BYTES,
   pipelineAnswer,
+  type PipelineAnswer,
   pipelineName,
   type Schedule,
 } from '../../../contract/api.ts'
@@ -42,7 +43,11 @@ export const command = defineCommand({
       description: 'secrets for this pipeline as KEY=VALUE lines (dotenv); quoted values may have many lines',
     },
     'unset-secret': { type: 'strings', value: 'KEY', description: 'remove a secret of this pipeline' },
-    driver: { type: 'string', value: 'DRIVER', description: 'what tasks run on: native' },
+    driver: {
+      type: 'string',
+      value: 'DRIVER',
+      description: 'what tasks run on: native or docker (default: the server decides)',
+    },
     rbac: {
       type: 'string',
       value: 'RULE',
@@ -184,10 +189,24 @@ export async function setPipeline(
   })
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
-  for (const { cron, timeZone, nextAt } of options.schedules === undefined
-    ? []
-    : (pipeline.schedules ?? [])) {
-    client.say(`It runs at ${cron} (${timeZone}), next at ${nextAt ?? 'no time'}`)
-  }
+  if (options.schedules !== undefined) for (const line of describeSchedules(pipeline)) client.say(line)
+  for (const line of describeNeeds(pipeline)) client.say(line)
   if (client.format === 'json') printRecord(io, 'json', pipeline, [])
 }
+
+function describeSchedules({ schedules = [] }: PipelineAnswer): string[] {
+  return schedules.map(
+    ({ cron, timeZone, nextAt }) => `It runs at ${cron} (${timeZone}), next at ${nextAt ?? 'no time'}`,
+  )
+}
+
+/** What its runs will ask for, and how to set what is missing. */
+function describeNeeds({ name, needs = [] }: PipelineAnswer): string[] {
+  return needs.map(({ key, scope }) =>
+    scope === null
+      ? `✗ needs ${key}, which is not set: fob secrets set ${key} --pipeline ${name}`
+      : `✓ needs ${key}, set ${PLACES[scope]}`,
+  )
+}
+
+const PLACES = { pipeline: 'for this pipeline', global: 'for all pipelines', server: 'by the server' }

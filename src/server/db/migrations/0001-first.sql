@@ -120,6 +120,15 @@ CREATE TABLE pipeline_schedules (
 
 CREATE INDEX pipeline_schedules_by_next ON pipeline_schedules (next_at);
 
+CREATE TABLE pipeline_storage (
+  pipeline_id text NOT NULL REFERENCES pipelines (id) ON DELETE CASCADE,
+  key text NOT NULL,
+  value text NOT NULL,
+  bytes integer NOT NULL,
+  updated_at integer NOT NULL,
+  PRIMARY KEY (pipeline_id, key)
+) STRICT;
+
 CREATE TABLE pipelines (
   id text PRIMARY KEY NOT NULL,
   tenant_id text NOT NULL REFERENCES tenants (id),

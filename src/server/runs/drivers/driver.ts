@@ -73,6 +73,8 @@ export interface Driver {
   name: string
   /** @throws Fault `failed` naming the driver, for what it cannot do: asked before anything is resolved. */
   refuse(asked: Partial<Omit<TaskSpec, 'env'>>): void
+  /** @throws Fault with a hint, where no task could run now. Absent: there is nothing that could be missing. */
+  ready?(signal: AbortSignal): Promise<void>
   /**
    * Runs a task to its end. When `signal` fires, the task is ended: politely, then after a grace by force.
    * @throws what a sink throws, once the task has been ended for it.
@@ -105,7 +107,7 @@ export interface Driver {
   cleanUp(runId: string): Promise<void>
   /** At a server's start: removes what is left of all runs but `kept`. */
   sweep(kept: ReadonlySet<string>): Promise<void>
-  /** Lets go of what the driver holds itself. No task is running any more. */
+  /** Lets go of what the driver holds itself. What still runs is left to the next server, where it can be. */
   close(): Promise<void>
 }
 

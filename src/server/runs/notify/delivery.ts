@@ -1,7 +1,9 @@
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { fetchFailure, isLoopbackHost } from '../../../platform/network.ts'
+import { fetchFailure } from '../../../platform/network.ts'
 import type { Secret } from '../../../redact/secret.ts'
+import { type GuardedFetch, hostOf } from '../fetch/guarded.ts'
+import type { Network } from '../fetch/network.ts'
 
 export interface Post {
   url: Secret
@@ -32,27 +34,28 @@ const MAX_ANSWER = 16 * 1024
 
 export interface DeliveryOptions {
   clock: Clock
-  fetch: typeof globalThis.fetch
+  network: Network
+  guardedFetch: GuardedFetch
   /** 0 to 1. */
   random?: () => number
 }
 
-export function createDelivery({ clock, fetch, random = Math.random }: DeliveryOptions) {
+export function createDelivery({ clock, network, guardedFetch, random = Math.random }: DeliveryOptions) {
   async function attempt(post: Post, signal: AbortSignal): Promise<Answer & { wait: number | undefined }> {
     const headers = Object.entries(post.headers).map(([name, value]) => [name, value.reveal()] as const)
-    const response = await fetch(post.url.reveal(), {
+    const answer = await guardedFetch({
+      url: new URL(post.url.reveal()),
       method: post.method,
       headers: { 'content-type': 'application/json; charset=utf-8', ...Object.fromEntries(headers) },
       body: JSON.stringify(post.body),
-      redirect: 'manual',
       signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS)]),
     })
-    const wait = retryAfter(response.headers.get('retry-after'), clock.now())
-    return { status: response.status, body: await beginning(response), wait }
+    const wait = retryAfter(answer.headers['retry-after'], clock.now())
+    return { status: answer.status, body: answer.body.toString('utf8', 0, MAX_ANSWER), wait }
   }
 
   return async (post: Post, judge: (answer: Answer) => Verdict, signal: AbortSignal): Promise<void> => {
-    checkAddress(post.url)
+    checkAddress(post.url, network)
     for (let tried = 1; ; tried++) {
       let verdict: Verdict
       let asked: number | undefined
@@ -62,8 +65,7 @@ export function createDelivery({ clock, fetch, random = Math.random }: DeliveryO
         verdict = judgeStatus(answer.status) ?? judge(answer)
       } catch (error) {
         signal.throwIfAborted()
-        // Not what `fetch` says of it: that can have the address in it.
-        verdict = { reason: `not sent: ${fetchFailure(error)}`, again: true }
+        verdict = failed(error)
       }
       if (verdict === undefined) return
       // Full jitter, so that those who were refused together do not come back together.
@@ -84,28 +86,36 @@ function judgeStatus(status: number): Verdict {
   return undefined
 }
 
+/** Not in the words of the error, which have the host in them: all of an address may be a secret. */
+function failed(error: unknown): Verdict {
+  const code = error instanceof Fault ? error.code : undefined
+  if (code === 'forbidden') {
+    const reason = 'its address is not a place on the internet, and this server allows no other'
+    return { reason: `${reason}; its operator can: fob server --allow-network`, again: false }
+  }
+  if (code === 'failed') return { reason: 'its answer was too large', again: false }
+  const cause = error instanceof Fault ? error.cause : error
+  return { reason: `not sent: ${fetchFailure(cause)}`, again: true }
+}
+
 /** @throws Fault `usage`, without the address */
-function checkAddress(url: Secret): void {
+function checkAddress(url: Secret, network: Network): void {
   const parsed = URL.canParse(url.reveal()) ? new URL(url.reveal()) : undefined
-  if (parsed?.protocol === 'https:') return
-  if (parsed?.protocol === 'http:' && isLoopbackHost(parsed.hostname)) return
-  throw new Fault('usage', 'its address is not one of https', { hint: 'http is for this machine alone' })
+  if (parsed?.username !== '' || parsed.password !== '') {
+    throw new Fault('usage', 'its address is none, or has a user in it', {
+      hint: 'put credentials into headers',
+    })
+  }
+  if (parsed.protocol === 'https:') return
+  if (parsed.protocol === 'http:' && network.trusts(hostOf(parsed))) return
+  throw new Fault('usage', 'its address is not one of https', {
+    hint: 'http is for places that the operator has named with --allow-network',
+  })
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date. @returns milliseconds */
-function retryAfter(text: string | null, now: number): number | undefined {
-  if (text === null) return undefined
+function retryAfter(text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined
   const at = /^\d{1,9}$/.test(text) ? now + Number(text) * 1000 : Date.parse(text)
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
-}
-
-async function beginning(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length >= MAX_ANSWER) break
-  }
-  return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER)
 }

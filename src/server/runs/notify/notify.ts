@@ -1,7 +1,7 @@
 /**
  * Owns: `notify.send`: a message, made of its template, to a service that people read. Secrets are resolved when
  * it is sent, and no earlier; what was set in the script keeps the placeholders.
- * Refuses: to send over plain http, but to this machine; to follow a redirect with a credential; to name an address
+ * Refuses: to send to another place than the internet or those that the operator has named; to follow a redirect with a credential; to name an address
  * in an error, as those of webhooks are secrets themselves.
  */
 import * as v from 'valibot'
@@ -9,7 +9,10 @@ import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { CallContext, HostCalls } from '../calls.ts'
+import type { GuardedFetch } from '../fetch/guarded.ts'
+import type { Network } from '../fetch/network.ts'
 import { parse } from '../fields.ts'
+import { shown } from '../shown.ts'
 import { createDelivery, type Deliver } from './delivery.ts'
 import { readHttp } from './http.ts'
 import { readSlack } from './slack.ts'
@@ -37,11 +40,12 @@ export interface NotifyCallsOptions {
   resolve(value: unknown): Promise<unknown>
   redactor: Redactor
   clock: Clock
-  fetch: typeof globalThis.fetch
+  network: Network
+  guardedFetch: GuardedFetch
   /** Takes a line for the run's log, redacted. */
   warn(line: string): Promise<void>
-  /** Work that the run's end waits for. It never rejects. */
-  background(work: Promise<void>): void
+  /** Work that goes on beside the script; the run's end waits for it. It never rejects. */
+  background(work: (signal: AbortSignal) => Promise<void>): void
 }
 
 const TYPES: Readonly<Record<string, (config: unknown) => Notifier>> = {
@@ -80,23 +84,13 @@ export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
     await notifier.send({ text, pipeline, runId }, (post, judge) => deliver(post, judge, signal))
   }
 
-  /** Its reason in words that may be shown, whatever went wrong. */
-  function shown(name: string, error: unknown): unknown {
-    if (!(error instanceof Fault)) return error
-    const { code, message, hint } = error
-    return new Fault(code, redactor.text(`notify ${JSON.stringify(name)}: ${message}`), {
-      hint: hint === undefined ? undefined : redactor.text(hint),
-    })
-  }
-
   async function detached(asked: v.InferOutput<typeof request>, signal: AbortSignal): Promise<void> {
     try {
       await send(asked, signal)
     } catch (error) {
       if (signal.aborted) return
-      const fault = shown(asked.name, error)
-      const reason =
-        fault instanceof Fault ? fault.message : `notify ${JSON.stringify(asked.name)}: it failed`
+      const fault = shown(titleOf(asked), error, redactor)
+      const reason = fault instanceof Fault ? fault.message : `${titleOf(asked)}: it failed`
       // A log that takes no more ends the run by itself.
       await options.warn(redactor.text(`${reason}\n`)).catch(() => {})
     }
@@ -105,13 +99,17 @@ export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
   return {
     'notify.send': async (input: unknown, { signal }: CallContext) => {
       const asked = parse(request, input, 'notify.send')
-      if (asked.async) options.background(detached(asked, signal))
+      if (asked.async) options.background((signal) => detached(asked, signal))
       else {
         await send(asked, signal).catch((error: unknown) => {
-          throw shown(asked.name, error)
+          throw shown(titleOf(asked), error, redactor)
         })
       }
       return {}
     },
   }
+}
+
+function titleOf({ name }: { name: string }): string {
+  return `notify ${JSON.stringify(name)}`
 }

@@ -10,6 +10,11 @@ type Explanation = readonly [mark: RegExp, fact: (at: string) => string, hint?: 
 /** By what git and ssh print, in English. The first that fits counts. */
 const EXPLANATIONS: readonly Explanation[] = [
   [
+    /transport '.*' not allowed|127\.0\.0\.1 port 1\b|UNKNOWN port 65535/,
+    () => 'a submodule leads to another host, or another protocol, than the repository',
+    'fetch it as a resource of its own',
+  ],
+  [
     /host key verification failed|no matching host key|REMOTE HOST IDENTIFICATION/i,
     (at) => `the host key of ${at} is not the one that is known`,
     'if it was changed on purpose, put the new one into source.known_hosts',
@@ -38,7 +43,6 @@ const EXPLANATIONS: readonly Explanation[] = [
     /Connection refused|Failed to connect|Connection timed out|Operation timed out|Couldn't connect/i,
     (at) => `${at} cannot be reached`,
   ],
-  [/transport '.*' not allowed/, () => 'it leads to an address that is neither https nor ssh'],
   [
     /\[rejected\]|non-fast-forward|fetch first|stale info/,
     () => 'the branch has moved on meanwhile',

@@ -1,17 +1,22 @@
 import { writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
 import type { Env } from '../../../platform/process.ts'
+import type { Reach } from '../fetch/reach.ts'
 import { killGroup } from '../group.ts'
 import { explainGit } from './git-errors.ts'
 import type { GitSource } from './git-source.ts'
+import { nameOf } from './known-hosts.ts'
 
 /** Of what a command says; a list of a hundred thousand references has some 6 MiB. */
 const MAX_OUTPUT = 32 * 1024 * 1024
 const MAX_ERRORS = 64 * 1024
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** How to reach the network from where the server is, and whom to trust there: the operator's to say. */
-const NETWORK = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY', 'SSL_CERT_FILE', 'SSL_CERT_DIR']
+/** Whom to trust, which is the operator's to say. No proxy: it would connect wherever it can. */
+const TRUST = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO', 'GIT_SSL_CAPATH']
+/** Where nobody listens. */
+const NOWHERE = 'http://127.0.0.1:1'
 
 export interface Git {
   /**
@@ -28,14 +33,16 @@ export interface GitOptions {
   scratch: string
   signal: AbortSignal
   env: Env
+  reach: Reach
 }
 
 /**
  * The system's git, with nothing of the machine's, the user's or a repository's own settings in effect that could
  * run a program or lead elsewhere. A password comes from a helper that reads it from its environment; a key goes
- * through a pipe into an agent that lives as long as the command.
+ * through a pipe into an agent that lives as long as the command. It connects to the addresses that were checked, and to
+ * no other host.
  */
-export async function openGit({ source, scratch, signal, env }: GitOptions): Promise<Git> {
+export async function openGit({ source, scratch, signal, env, reach }: GitOptions): Promise<Git> {
   const path = env.PATH ?? DEFAULT_PATH
   for (const program of source.access.kind === 'ssh' ? ['git', 'ssh', 'ssh-agent', 'ssh-add'] : ['git']) {
     if (Bun.which(program, { PATH: path }) === null) {
@@ -44,9 +51,10 @@ export async function openGit({ source, scratch, signal, env }: GitOptions): Pro
       })
     }
   }
-  const base = { ...networkOf(env), ...quietEnv(scratch), PATH: path, GIT_ALLOW_PROTOCOL: allowed(source) }
+  const addresses = await reach.addresses(source.host)
+  const base = { ...trustOf(env), ...quietEnv(scratch), PATH: path, GIT_ALLOW_PROTOCOL: source.protocol }
   const plain = { ...base, ...configuration(SAFE) }
-  const { command, stdin, more } = await prepare(source, scratch, base)
+  const { command, stdin, more } = await prepare({ source, scratch, base, addresses })
 
   async function run(folder: string, cmd: string[], environment: Env, input?: Uint8Array<ArrayBuffer>) {
     const { code, out, err } = await spawn({ cmd, cwd: folder, env: environment, input, signal })
@@ -121,14 +129,9 @@ function quietEnv(scratch: string): Record<string, string> {
   }
 }
 
-/** `http` only where the repository itself is on this machine, so that no submodule leads there otherwise. */
-function allowed({ protocol }: GitSource): string {
-  return protocol === 'http' ? 'http:https:ssh' : 'https:ssh'
-}
-
-function networkOf(env: Env): Record<string, string> {
+function trustOf(env: Env): Record<string, string> {
   const found: Record<string, string> = {}
-  for (const name of NETWORK.flatMap((name) => [name, name.toLowerCase()])) {
+  for (const name of TRUST) {
     const value = env[name]
     if (value !== undefined) found[name] = value
   }
@@ -147,17 +150,26 @@ const HELPER = `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' 
 /** The agent leaves the group of the command, and would notice its end only some seconds later. */
 const WITH_KEY = 'ssh-add -q - || exit 97; "$@" </dev/null; code=$?; kill "$SSH_AGENT_PID"; exit "$code"'
 
-async function prepare({ access }: GitSource, scratch: string, base: Env): Promise<Prepared> {
+interface Preparing {
+  source: GitSource
+  scratch: string
+  base: Env
+  addresses: readonly string[]
+}
+
+async function prepare({ source, scratch, base, addresses }: Preparing): Promise<Prepared> {
+  const { access } = source
   if (access.kind === 'http') {
-    const { login } = access
-    if (login === undefined) return { command: [], more: { ...base, ...configuration(SAFE) } }
-    const settings: Setting[] = [...SAFE, [`credential.${login.origin}.helper`, HELPER]]
+    const { login, origin } = access
+    const there = webSettings(source, origin, addresses)
+    if (login === undefined) return { command: [], more: { ...base, ...configuration(there) } }
+    const settings: Setting[] = [...there, [`credential.${origin}.helper`, HELPER]]
     const secrets = { FOB_GIT_USERNAME: login.username, FOB_GIT_PASSWORD: login.password.reveal() }
     return { command: [], more: { ...base, ...configuration(settings), ...secrets } }
   }
   const [config, hosts] = [join(scratch, 'ssh_config'), join(scratch, 'known_hosts')]
   await writeFile(hosts, access.knownHosts, { mode: 0o600 })
-  await writeFile(config, sshConfig(hosts), { mode: 0o600 })
+  await writeFile(config, sshConfig(source, hosts, addresses), { mode: 0o600 })
   const ssh = { GIT_SSH_COMMAND: `ssh -F ${shellQuoted(config)}`, GIT_SSH_VARIANT: 'ssh' }
   // ssh-add wants a line end behind the last line, which people lose when they copy.
   const key = `${access.key.reveal().replaceAll('\r\n', '\n').trim()}\n`
@@ -168,12 +180,32 @@ async function prepare({ access }: GitSource, scratch: string, base: Env): Promi
   }
 }
 
-function sshConfig(hosts: string): string {
+function webSettings({ host, port }: GitSource, origin: string, addresses: readonly string[]): Setting[] {
+  const found = addresses.map((address) => (isIP(address) === 6 ? `[${address}]` : address)).join(',')
   return [
+    ...SAFE,
+    // Any other host, of a submodule: through a proxy that is not there.
+    ['http.proxy', NOWHERE],
+    [`http.${origin}.proxy`, ''],
+    ...(isIP(host) === 0 ? ([['http.curloptResolve', `${host}:${port}:${found}`]] as const) : []),
+  ]
+}
+
+function sshConfig({ host, port }: GitSource, hosts: string, addresses: readonly string[]): string {
+  // ssh takes one address; one of IPv4 where there is one, as most machines reach those.
+  const address = addresses.find((one) => isIP(one) === 4) ?? addresses[0] ?? host
+  return [
+    `Host * !${host}`,
+    'ProxyCommand false',
+    `Host ${host}`,
+    `HostName ${address}`,
+    `HostKeyAlias ${nameOf(host, port)}`,
+    'Host *',
     'BatchMode yes',
     'StrictHostKeyChecking yes',
     `UserKnownHostsFile "${hosts.replaceAll('%', '%%')}"`,
     'GlobalKnownHostsFile /dev/null',
+    'CheckHostIP no',
     'UpdateHostKeys no',
     'VerifyHostKeyDNS no',
     'PreferredAuthentications publickey',

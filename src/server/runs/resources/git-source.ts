@@ -1,19 +1,22 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { isLoopbackHost } from '../../../platform/network.ts'
 import { Secret } from '../../../redact/secret.ts'
+import type { Network } from '../fetch/network.ts'
 import { knownHosts } from './known-hosts.ts'
 import { parse, plainText, secretText } from '../fields.ts'
 
 /** How git is let into a repository; everything but `url` stays off its command line. */
 export type Access =
-  | { kind: 'http'; login: { origin: string; username: string; password: Secret } | undefined }
+  | { kind: 'http'; origin: string; login: { username: string; password: Secret } | undefined }
   | { kind: 'ssh'; key: Secret; knownHosts: string }
 
 export interface GitSource {
   /** Without user and password. */
   url: string
   protocol: 'https' | 'http' | 'ssh'
+  /** A name or an address, IPv6 without brackets. */
+  host: string
+  port: number
   branch: string | undefined
   access: Access
 }
@@ -39,21 +42,26 @@ const schema = v.strictObject({
 type Given = v.InferOutput<typeof schema>
 
 /** @throws Fault `usage` for what is not understood, `failed` for an unknown host */
-export function readGitSource(source: unknown): GitSource {
+export function readGitSource(source: unknown, network: Network): GitSource {
   const given = parse(schema, source, 'source.')
   const { branch } = given
   const web = webAddress(given.uri)
   if (web === undefined || given.private_key !== undefined) return { ...sshSource(given, web), branch }
-  const { protocol, url } = web
-  if (protocol === 'http' && !isLoopbackHost(web.hostname)) {
-    throw new Fault('usage', 'source.uri is http', { hint: 'use https; http is for this machine alone' })
+  const { protocol, url, host, port, origin } = web
+  if (protocol === 'http' && !network.trusts(host)) {
+    throw new Fault('usage', 'source.uri is http', {
+      hint: `use https, or ask the operator for: fob server --allow-network ${host}`,
+    })
   }
-  return { url, protocol, branch, access: { kind: 'http', login: loginOf(given, web) } }
+  return { url, protocol, host, port, branch, access: { kind: 'http', origin, login: loginOf(given, web) } }
 }
 
 interface WebAddress {
   protocol: 'https' | 'http'
+  /** As it stands in an address. */
   hostname: string
+  host: string
+  port: number
   origin: string
   path: string
   url: string
@@ -74,6 +82,8 @@ function webAddress(uri: string): WebAddress | undefined {
   return {
     protocol: parsed.protocol === 'https:' ? 'https' : 'http',
     hostname,
+    host: bare(hostname),
+    port: Number(parsed.port || (parsed.protocol === 'https:' ? 443 : 80)),
     origin,
     path: pathname,
     url: `${origin}${pathname}`,
@@ -100,7 +110,7 @@ function loginOf(given: Given, web: WebAddress) {
   const [alone, named] = password === undefined ? [web.username, ''] : ['', web.username]
   if (password === undefined && alone === '') return undefined
   const username = given.username ?? (named === '' ? defaultUser(web.hostname) : named)
-  const login = { origin: web.origin, username, password: password ?? new Secret(alone) }
+  const login = { username, password: password ?? new Secret(alone) }
   if (/[\r\n]/.test(`${username}${login.password.reveal()}`)) {
     throw new Fault('usage', 'the user or the password of source has more than one line')
   }
@@ -126,7 +136,7 @@ function sshSource(given: Given, web: WebAddress | undefined): Omit<GitSource, '
   }
   // A key says that ssh is meant, also where the address was copied from the browser (S92).
   const address = web
-    ? { url: `ssh://git@${web.hostname}${web.path}`, host: web.hostname, port: 22 }
+    ? { url: `ssh://git@${web.hostname}${web.path}`, host: web.host, port: 22 }
     : sshAddress(given.uri)
   const { private_key: key } = given
   if (key === undefined) {
@@ -135,13 +145,13 @@ function sshSource(given: Given, web: WebAddress | undefined): Omit<GitSource, '
     })
   }
   const { host, port, url } = address
-  const known = knownHosts(given.known_hosts, host.replace(/^\[|\]$/g, ''), port)
+  const known = knownHosts(given.known_hosts, host, port)
   if (known === undefined) {
     throw new Fault('failed', `the host key of ${host} is not known`, {
       hint: `put what this prints into source.known_hosts, after comparing it: ssh-keyscan -p ${port} ${host}`,
     })
   }
-  return { url, protocol: 'ssh', access: { kind: 'ssh', key, knownHosts: known } }
+  return { url, protocol: 'ssh', host, port, access: { kind: 'ssh', key, knownHosts: known } }
 }
 
 const USER = String.raw`(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?`
@@ -153,10 +163,15 @@ const SCP_LIKE = new RegExp(`^${USER}${HOST}:(?![-/]{2})(?!-)${PATH}$`)
 
 function sshAddress(uri: string): SshAddress {
   const url = SSH_URL.exec(uri)
-  if (url) return { url: uri, host: url[1] ?? '', port: Number(url[2] ?? 22) }
+  if (url) return { url: uri, host: bare(url[1] ?? ''), port: Number(url[2] ?? 22) }
   const scp = uri.includes('::') && !uri.includes('[') ? null : SCP_LIKE.exec(uri)
-  if (scp) return { url: uri, host: scp[1] ?? '', port: 22 }
+  if (scp) return { url: uri, host: bare(scp[1] ?? ''), port: 22 }
   throw new Fault('usage', 'source.uri is no address of https or ssh', {
     hint: 'for example https://github.com/my-org/repo.git or git@github.com:my-org/repo.git',
   })
+}
+
+/** An IPv6 address without its brackets. */
+function bare(host: string): string {
+  return host.replace(/^\[|\]$/g, '')
 }

@@ -1,12 +1,11 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import type { Env } from '../../../platform/process.ts'
 import { type Git, openGit } from './git-process.ts'
 import { pushable } from './git-pushable.ts'
 import { type GitSource, isRefName, readGitSource, refName } from './git-source.ts'
 import { parse } from '../fields.ts'
-import type { Outcome, Resource, Version, Workplace } from './resources.ts'
+import type { Outcome, Outside, Resource, Version, Workplace } from './resources.ts'
 
 /** Of one check; older ones are left out. */
 const MAX_VERSIONS = 1000
@@ -24,10 +23,10 @@ const pushParams = v.strictObject({
 })
 
 /** A branch of a git repository; a version is `{ ref: COMMIT }`. */
-export function createGitResource({ env }: { env: Env }): Resource {
+export function createGitResource({ env, network, reach }: Outside): Resource {
   const open = (asked: { source: unknown }, { scratch, signal }: Workplace) => {
-    const source = readGitSource(asked.source)
-    return openGit({ source, scratch, signal, env }).then((git) => ({ git, source }))
+    const source = readGitSource(asked.source, network)
+    return openGit({ source, scratch, signal, env, reach }).then((git) => ({ git, source }))
   }
 
   return {

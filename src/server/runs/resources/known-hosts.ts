@@ -13,7 +13,7 @@ bitbucket.org,[altssh.bitbucket.org]:443 ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTI
 `.trimStart()
 
 /** As known_hosts names a host. */
-function nameOf(host: string, port: number): string {
+export function nameOf(host: string, port: number): string {
   return port === 22 ? host : `[${host}]:${port}`
 }
 

@@ -13,8 +13,11 @@ import type { Redactor } from '../../../redact/redactor.ts'
 import type { CallContext, HostCalls } from '../calls.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { removeFolder } from '../drivers/folder.ts'
+import type { Network } from '../fetch/network.ts'
+import { createReach, type Reach } from '../fetch/reach.ts'
 import { createGitResource } from './git.ts'
 import { parse } from '../fields.ts'
+import { shown } from '../shown.ts'
 import { createS3Resource } from './s3.ts'
 import { volumePath } from './volume-path.ts'
 
@@ -50,7 +53,16 @@ export interface Resource {
   push(asked: Asked, folder: string, at: Workplace): Promise<Outcome>
 }
 
-export interface ResourceCallsOptions {
+/** What lies beyond the call itself. */
+export interface Outside {
+  /** Of the server; what each type of resource takes of it, its own file says. */
+  env: Env
+  /** What may be reached. */
+  network: Network
+  reach: Reach
+}
+
+export interface ResourceCallsOptions extends Omit<Outside, 'reach'> {
   runId: string
   /** Turns `secret:` references into `Secret`s, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
@@ -58,8 +70,10 @@ export interface ResourceCallsOptions {
   driver: Driver
   /** Where calls have their private folders. Made when it is not there. */
   scratchDir: string
-  /** Of the server; what each type of resource takes of it, its own file says. */
-  env: Env
+  /** Fires when nobody waits for the answer any more: the run has ended, or is left to the next server. */
+  quiet: AbortSignal
+  /** All addresses of a name; without it, those that the system knows. */
+  resolveName?: (host: string) => Promise<string[]>
 }
 
 /** A script waits for this one: it is synchronous. */
@@ -80,10 +94,11 @@ const pushRequest = v.strictObject({ ...asked, params, srcDir: v.string() })
 
 /** `nativeResources.check`, `.fetch` and `.push`. */
 export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
-  const { runId, resolve, redactor, driver, scratchDir, env } = options
+  const { runId, resolve, redactor, driver, scratchDir, env, network, quiet } = options
+  const outside = { env, network, reach: createReach(network, options.resolveName) }
   const types: Readonly<Record<string, Resource>> = {
-    git: createGitResource({ env }),
-    s3: createS3Resource({ env }),
+    git: createGitResource(outside),
+    s3: createS3Resource(outside),
   }
 
   /** A place to work in, which goes whatever happens, and errors that may be shown. */
@@ -103,26 +118,18 @@ export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
     const place = await mkdtemp(join(scratchDir, 'resource-'))
     const [scratch, folder] = [join(place, 'work'), join(place, 'content')]
     const deadline = AbortSignal.timeout(ms)
+    const ended = AbortSignal.any([signal, quiet])
     try {
       await Promise.all([mkdir(scratch), mkdir(folder)])
-      return await work(resource, { scratch, signal: AbortSignal.any([signal, deadline]) }, folder)
+      return await work(resource, { scratch, signal: AbortSignal.any([ended, deadline]) }, folder)
     } catch (error) {
-      if (deadline.aborted && !signal.aborted) {
+      if (deadline.aborted && !ended.aborted) {
         throw new Fault('failed', `${type}: it took more than ${ms / 60_000} minutes`, { cause: error })
       }
-      throw shown(type, error)
+      throw shown(type, error, redactor)
     } finally {
       await removeFolder(place)
     }
-  }
-
-  function shown(type: string, error: unknown): unknown {
-    if (!(error instanceof Fault)) return error
-    const { code, message, hint } = error
-    // Without its cause: what that says, nobody has looked at.
-    return new Fault(code, redactor.text(`${type}: ${message}`), {
-      hint: hint === undefined ? undefined : redactor.text(hint),
-    })
   }
 
   async function check(input: unknown, { signal }: CallContext): Promise<{ versions: Version[] }> {

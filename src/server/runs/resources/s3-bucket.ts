@@ -1,7 +1,11 @@
 import type { S3Client } from '@aws-sdk/client-s3'
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import { Fault } from '../../../contract/fault.ts'
 import { fetchFailure } from '../../../platform/network.ts'
+import { hostOf } from '../fetch/guarded.ts'
+import type { Reach } from '../fetch/reach.ts'
 import { codeOf, statusOf } from '../../vault/s3-errors.ts'
 import type { S3Source } from './s3-source.ts'
 
@@ -35,9 +39,12 @@ export interface Bucket {
 }
 
 /** Loads the SDK, which takes a moment: only for who uses it. */
-export async function openBucket(source: S3Source, signal: AbortSignal): Promise<Bucket> {
+export async function openBucket(source: S3Source, reach: Reach, signal: AbortSignal): Promise<Bucket> {
   const sdk = await import('@aws-sdk/client-s3')
-  const client = createClient(sdk.S3Client, source)
+  // Nobody looks up what is an address.
+  if (source.endpoint !== undefined && !source.isOperators)
+    await reach.addresses(hostOf(new URL(source.endpoint)))
+  const client = createClient(sdk.S3Client, source, reach)
   const within = { abortSignal: signal }
   const Bucket = source.bucket
 
@@ -139,7 +146,12 @@ function objectOf(key: string, { ETag = '', Size = 0, LastModified, VersionId }:
   return { key, etag: ETag, size: Size, modified: LastModified?.getTime() ?? 0, versionId }
 }
 
-function createClient(Client: typeof S3Client, { endpoint, region, credentials }: S3Source): S3Client {
+function createClient(
+  Client: typeof S3Client,
+  { endpoint, region, credentials, isOperators }: S3Source,
+  { lookup }: Reach,
+): S3Client {
+  const agent = isOperators ? {} : { lookup }
   return new Client({
     region,
     // Other servers than AWS rarely have a name for every bucket.
@@ -156,7 +168,12 @@ function createClient(Client: typeof S3Client, { endpoint, region, credentials }
         }),
     retryMode: 'standard',
     maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: QUIET_MS },
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: QUIET_MS,
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent(agent),
+    },
     // Trailing checksums are not understood by most other servers.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

@@ -1,8 +1,9 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { isLoopbackHost } from '../../../platform/network.ts'
 import type { Env } from '../../../platform/process.ts'
 import type { Secret } from '../../../redact/secret.ts'
+import type { Network } from '../fetch/network.ts'
+import { hostOf } from '../fetch/guarded.ts'
 import { parse, plainText, secretText } from '../fields.ts'
 
 export interface S3Source {
@@ -10,6 +11,8 @@ export interface S3Source {
   region: string
   /** Undefined: AWS itself. */
   endpoint: string | undefined
+  /** The endpoint is the operator's choice, and so needs no leave. */
+  isOperators: boolean
   /** Undefined: requests are not signed, as for a bucket that is open to all. */
   credentials: { accessKey: Secret; secretKey: Secret; sessionToken: Secret | undefined } | undefined
   objects: Objects
@@ -45,13 +48,15 @@ const schema = v.strictObject({
 })
 
 /** @throws Fault `usage` naming the field */
-export function readS3Source(source: unknown, env: Env): S3Source {
+export function readS3Source(source: unknown, env: Env, network: Network): S3Source {
   const { bucket, region, credentials, ...given } = parse(schema, source, 'source.')
+  const endpoint = readEndpoint(given.endpoint, network)
+  const operators = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL
   return {
     bucket,
     region,
-    // What the operator has set may be plain http: a server beside this one.
-    endpoint: readEndpoint(given.endpoint) ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL,
+    endpoint: endpoint ?? operators,
+    isOperators: endpoint === undefined && operators !== undefined,
     credentials: credentials && {
       accessKey: credentials.access_key,
       secretKey: credentials.secret_key,
@@ -71,7 +76,7 @@ function readObjects({ key, pattern, prefix }: Given): Objects {
   return pattern === undefined ? { kind: 'prefix', prefix: prefix ?? '' } : { kind: 'pattern', pattern }
 }
 
-function readEndpoint(text: string | undefined): string | undefined {
+function readEndpoint(text: string | undefined, network: Network): string | undefined {
   if (text === undefined) return undefined
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isBase = url !== undefined && url.username === '' && url.search === '' && url.hash === ''
@@ -80,8 +85,10 @@ function readEndpoint(text: string | undefined): string | undefined {
       hint: 'for example https://s3.example.com',
     })
   }
-  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
-    throw new Fault('usage', 'source.endpoint is http', { hint: 'use https; http is for this machine alone' })
+  if (url.protocol === 'http:' && !network.trusts(hostOf(url))) {
+    throw new Fault('usage', 'source.endpoint is http', {
+      hint: `use https, or ask the operator for: fob server --allow-network ${hostOf(url)}`,
+    })
   }
   return text.replace(/\/+$/, '')
 }

@@ -7,10 +7,9 @@ import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { unpackArchive } from '../../../platform/archive.ts'
 import { ArchiveError, type ArchiveLimits } from '../../../platform/archive-target.ts'
-import type { Env } from '../../../platform/process.ts'
 import { compareVersions, literalPrefix, matchKey } from './key-pattern.ts'
 import { parse, plainText } from '../fields.ts'
-import type { Outcome, Resource, Version, Workplace } from './resources.ts'
+import type { Outcome, Outside, Resource, Version, Workplace } from './resources.ts'
 import { type Bucket, openBucket, type S3Object } from './s3-bucket.ts'
 import { type Objects, readS3Source, type S3Source } from './s3-source.ts'
 
@@ -46,14 +45,14 @@ const pushParams = v.strictObject({
 })
 
 /** Objects of a bucket; a version is `{ key, version_id }`, or `{ key, etag }` where no versions are kept. */
-export function createS3Resource({ env }: { env: Env }): Resource {
+export function createS3Resource({ env, network, reach }: Outside): Resource {
   async function within<T>(
     asked: { source: unknown },
     { signal }: Workplace,
     work: (bucket: Bucket, source: S3Source) => Promise<T>,
   ): Promise<T> {
-    const source = readS3Source(asked.source, env)
-    const bucket = await openBucket(source, signal)
+    const source = readS3Source(asked.source, env, network)
+    const bucket = await openBucket(source, reach, signal)
     try {
       return await work(bucket, source)
     } finally {

@@ -4,7 +4,10 @@ import { createFrames, type Frame } from './frames.ts'
 /** Whole frames over a socket. What is no frame, or none that `take` accepts, ends it. */
 export interface Channel {
   send(frame: Uint8Array): void
+  /** Once all that was sent has gone. */
   close(): void
+  /** At once. */
+  drop(): void
 }
 
 export interface ChannelEvents {
@@ -29,5 +32,6 @@ export function openChannel(socket: Socket, { take, closed }: ChannelEvents): Ch
   return {
     send: (frame) => void socket.write(frame),
     close: () => void socket.end(),
+    drop: () => void socket.destroy(),
   }
 }

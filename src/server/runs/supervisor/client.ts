@@ -3,7 +3,13 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver.ts'
 import type { ServerLink, Supervision } from './connect.ts'
 import { createFollower, type Follower } from './follower.ts'
-import { type FromSupervisor, PROTOCOL, type Question, type SupervisedSpec } from './protocol.ts'
+import {
+  type FromServer,
+  type FromSupervisor,
+  PROTOCOL,
+  type Question,
+  type SupervisedSpec,
+} from './protocol.ts'
 
 /** How the server reaches its supervisor, whether that runs already or not. */
 export interface SupervisorClient {
@@ -18,7 +24,7 @@ export interface SupervisorClient {
   ask(question: Question): Promise<boolean>
   /** Undefined where there is no supervisor. */
   askIfThere(question: Question): Promise<boolean | undefined>
-  /** The supervisor ends, and with it what it still has. */
+  /** Lets go of the supervisor, which ends when it has nothing to keep. */
   close(): Promise<void>
 }
 
@@ -46,6 +52,7 @@ interface Session {
   closed: PromiseWithResolvers<void>
 }
 
+const END_IT = 'end it, and with it what it runs: it is a process of this user called `fob __tasks`'
 const lost = () => new Fault('failed', 'the process that runs tasks ended unexpectedly')
 
 export function createClient({ supervision, clock, version }: ClientOptions): SupervisorClient {
@@ -88,7 +95,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
         session.link.send({ type: 'bye' })
         await inTime(session.closed.promise)
       } else if (clock.now() > deadline) {
-        throw new Fault('failed', 'the process that runs tasks is in use')
+        throw new Fault('failed', 'the process that runs tasks is in use', { hint: END_IT })
       }
       await clock.sleep(STEP_MS)
     }
@@ -128,7 +135,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
   async function inTime<T>(answer: Promise<T>): Promise<T> {
     const isHere = new AbortController()
     const late = clock.sleep(ANSWER_MS, isHere.signal).then(() => {
-      throw new Fault('failed', 'the process that runs tasks does not answer')
+      throw new Fault('failed', 'the process that runs tasks does not answer', { hint: END_IT })
     })
     try {
       return await Promise.race([answer, late])
@@ -162,7 +169,9 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
   /** @returns undefined when the question is answered by no. */
   async function follow(session: Session, following: Following): Promise<TaskEnd | undefined> {
     const { task, from, sinks, signal, question } = following
-    const tell = session.link.send
+    const tell = (message: FromServer) => {
+      if (session.isOpen) session.link.send(message)
+    }
     const follower = createFollower({ task, from, sinks, tell })
     // It is only awaited once the question is answered.
     follower.result.catch(() => {})
@@ -211,9 +220,12 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
       return session && (await put(session, question))
     },
     close: async () => {
-      const session = await reach(false)
-      session?.link.send({ type: 'bye' })
-      if (session) await inTime(session.closed.promise)
+      const session = await attempt?.session.catch(() => undefined)
+      if (!session?.isOpen) return
+      // Not a word more: what fails for this is not to end the tasks.
+      session.isOpen = false
+      session.link.close()
+      await inTime(session.closed.promise)
     },
   }
 }

@@ -14,6 +14,8 @@ import { createSupervisor } from './supervisor.ts'
 /** The server's way to its supervisor. */
 export interface ServerLink {
   send(message: FromServer): void
+  /** Leaves the supervisor to the next server, if it can outlive this one. */
+  close(): void
 }
 
 export interface LinkEvents {
@@ -57,7 +59,7 @@ export function superviseApart({ command, folder, ...settings }: ProcessOptions)
       take: (frame) => events.receive(parseFrame(frame)),
       closed: events.closed,
     })
-    return { send: (message) => channel.send(encodeJson(message)) }
+    return { send: (message) => channel.send(encodeJson(message)), close: channel.drop }
   }
 
   async function start(): Promise<void> {
@@ -95,7 +97,9 @@ export function superviseHere({ clock, version }: { clock: Clock; version: strin
   return {
     find: async (events) => {
       const connection = supervisor?.connect({ send: events.receive, close: events.closed })
-      return connection && { send: connection.receive }
+      // There is no next one here.
+      const close = () => connection?.receive({ type: 'bye' })
+      return connection && { send: connection.receive, close }
     },
     start: async () => {
       const onOver = () => (supervisor = undefined)

@@ -19,6 +19,8 @@ export interface Capabilities {
   /** A task whose output nobody takes waits with it. */
   slowsTasksDown: boolean
   takeUp: boolean
+  /** A task in a sandbox is not taken up, but ended: of its output nothing is kept. */
+  endsTasksInSandboxes?: true
 }
 
 /** One implementation of `Driver`, and how a test gets at it. */
@@ -29,7 +31,7 @@ export interface DriverWorld {
   can: Capabilities
   /** How long the driver may take to begin a task, at worst. */
   startMs: number
-  /** As a server would have it, with 300 ms between TERM and KILL. Each call is a server of the same `folder`. */
+  /** As a server would have it, with a second between TERM and KILL. Each call is a server of the same `folder`. */
   open(folder: string): Promise<Driver>
   /** A program that calls `actAsServer(open)`: it is killed, to see what the next one finds. */
   processEntry: string

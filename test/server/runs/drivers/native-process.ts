@@ -7,7 +7,7 @@ import { actAsServer } from './act-as-server.ts'
 const TASKS_COMMAND = [process.execPath, join(import.meta.dir, '../../../../src/main.ts'), '__tasks']
 
 export async function openNative(folder: string): Promise<Driver> {
-  return createNativeDriver({ dataDir: folder, clock: systemClock, graceMs: 300, command: TASKS_COMMAND })
+  return createNativeDriver({ dataDir: folder, clock: systemClock, graceMs: 1000, command: TASKS_COMMAND })
 }
 
 if (import.meta.main) await actAsServer(openNative)

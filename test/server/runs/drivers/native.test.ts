@@ -28,7 +28,7 @@ const world: DriverWorld = {
 const withoutProcess: DriverWorld = {
   ...world,
   can: { ...world.can, endsSessions: false, takeUp: false },
-  open: async (folder) => createNativeDriver({ dataDir: folder, clock: systemClock, graceMs: 300 }),
+  open: async (folder) => createNativeDriver({ dataDir: folder, clock: systemClock, graceMs: 1000 }),
 }
 
 describe('with a process of its own for tasks', () => describeDriver(world))

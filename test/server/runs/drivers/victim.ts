@@ -29,6 +29,8 @@ export function startVictim(
 ): Victim {
   const offsets = JSON.stringify({ stdout: before.stdout.length, stderr: before.stderr.length })
   const child = Bun.spawn([process.execPath, join(import.meta.dir, entry), folder, offsets], {
+    // As it is now: without being told, Bun hands on what it was started with.
+    env: { ...process.env },
     stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'inherit',

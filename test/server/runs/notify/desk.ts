@@ -1,6 +1,8 @@
 import { createRedactor } from '../../../../src/redact/redactor.ts'
 import { Secret } from '../../../../src/redact/secret.ts'
 import type { Clock } from '../../../../src/platform/clock.ts'
+import { createGuardedFetch, type GuardedFetch } from '../../../../src/server/runs/fetch/guarded.ts'
+import { openNetwork } from '../../../../src/server/runs/fetch/network.ts'
 import { createNotifyCalls } from '../../../../src/server/runs/notify/notify.ts'
 import { createResolver } from '../../../../src/server/runs/resolve.ts'
 import { memoryVault } from '../../../support/memory-vault.ts'
@@ -19,7 +21,11 @@ export interface Desk {
 }
 
 /** `notify.send` as a run has it; waits pass at once. */
-export async function openDesk(secrets: Record<string, string> = {}, send = globalThis.fetch): Promise<Desk> {
+export async function openDesk(
+  secrets: Record<string, string> = {},
+  { allowed = ['127.0.0.0/8'], send }: { allowed?: string[]; send?: GuardedFetch } = {},
+): Promise<Desk> {
+  const network = openNetwork(allowed)
   const vault = memoryVault()
   const set = (key: string, value: string) =>
     vault.set({ tenantId: TENANT, scope: 'global', key }, new Secret(value))
@@ -42,9 +48,10 @@ export async function openDesk(secrets: Record<string, string> = {}, send = glob
     resolve,
     redactor,
     clock,
-    fetch: send,
+    network,
+    guardedFetch: send ?? createGuardedFetch({ network, maxAnswerBytes: 1024 * 1024 }),
     warn: async (line) => void lines.push(line),
-    background: (work) => void working.push(work),
+    background: (work) => void working.push(work(stop.signal)),
   })
   return {
     send: (request) =>

@@ -275,7 +275,8 @@ describe('what is refused before anything is sent', () => {
     [{ type: 'slack', token: 't', channels: ['#a'], chanels: 1 }, /its config\.chanels is not known/],
     [{ type: 'teams' }, /its config\.webhook is missing/],
     [{ type: 'teams', webhook: 'http://example.com/x' }, /not one of https/],
-    [{ type: 'teams', webhook: 'not an address' }, /not one of https/],
+    [{ type: 'teams', webhook: 'not an address' }, /its address is none/],
+    [{ type: 'teams', webhook: 'https://a:b@example.com/x' }, /has a user in it/],
     [{ type: 'http', url: 'http://169.254.169.254/latest' }, /not one of https/],
     [{ type: 'http', url: 'file:///etc/passwd' }, /not one of https/],
     [
@@ -290,8 +291,7 @@ describe('what is refused before anything is sent', () => {
       /its config\.headers\.a has the wrong type/,
     ],
   ])('%p', async (config, reason) => {
-    const none = (() => Promise.reject(new Error('something was sent'))) as unknown as typeof fetch
-    const desk = await openDesk({}, none)
+    const desk = await openDesk({}, { send: () => Promise.reject(new Error('something was sent')) })
     expect(String(await failure(desk.send({ name: 'n', config, message: 'm' })))).toMatch(reason)
   })
 
@@ -303,6 +303,21 @@ describe('what is refused before anything is sent', () => {
     const desk = await openDesk()
     expect(String(await failure(desk.send({ name: 'n', config: { type: 'http' }, ...more })))).toMatch(reason)
   })
+})
+
+test.each([
+  'https://127.0.0.1:1/hook',
+  'https://localhost:1/hook',
+  'https://[::1]:1/hook',
+  'https://169.254.169.254/x',
+])('%p is asked only where the operator has named it, and its name is not in the error', async (url) => {
+  const desk = await openDesk({ URL: url }, { allowed: [] })
+  const error = await failure(
+    desk.send({ name: 'h', config: { type: 'http', url: 'secret:URL' }, message: 'm' }),
+  )
+  expect(String(error)).toContain('not a place on the internet')
+  expect(String(error)).not.toContain(new URL(url).hostname)
+  expect(desk.waits).toEqual([])
 })
 
 describe('async: true', () => {

@@ -5,6 +5,7 @@ import { Fault } from '../../../../src/contract/fault.ts'
 import { createRedactor } from '../../../../src/redact/redactor.ts'
 import { Secret } from '../../../../src/redact/secret.ts'
 import type { HostCalls } from '../../../../src/server/runs/calls.ts'
+import { openNetwork } from '../../../../src/server/runs/fetch/network.ts'
 import { createResolver } from '../../../../src/server/runs/resolve.ts'
 import {
   createResourceCalls,
@@ -35,6 +36,11 @@ export interface World {
   stop(): Promise<void>
 }
 
+/** Every name is this machine's: no test asks the DNS. */
+async function here(_host: string): Promise<string[]> {
+  return ['127.0.0.1']
+}
+
 export interface Desk {
   calls: HostCalls
   /** Where volumes are. */
@@ -48,7 +54,12 @@ export interface Desk {
 /** `nativeResources` as a run has it, over volumes that are folders. */
 export async function openDesk(
   secrets: Record<string, string>,
-  { env = process.env, signal = new AbortController().signal } = {},
+  {
+    env = process.env,
+    signal = new AbortController().signal,
+    allowed = ['127.0.0.0/8'],
+    resolveName = here,
+  } = {},
 ): Promise<Desk> {
   const vault = memoryVault()
   for (const [key, value] of Object.entries(secrets)) {
@@ -64,6 +75,9 @@ export async function openDesk(
     redactor,
     driver: folderDriver(volumes),
     scratchDir: scratch,
+    quiet: signal,
+    network: openNetwork(allowed),
+    resolveName,
     env,
   })
   const call = (method: string) => async (request: Record<string, unknown>) =>
@@ -174,8 +188,7 @@ export function describeResource(name: string, open: () => Promise<World>): void
           const error = await failure(asked())
           expect(error).toBeInstanceOf(Fault)
           expect(String(error)).toMatch(/let us in|not accept|not know|may not/)
-          for (const value of secretWords(wrong.secrets))
-            expect(`${String(error)}${(error as Fault).hint}`).not.toContain(value)
+          for (const value of secretWords(wrong.secrets)) expect(String(error)).not.toContain(value)
         }
       }))
 

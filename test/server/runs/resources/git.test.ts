@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { openNetwork } from '../../../../src/server/runs/fetch/network.ts'
 import { knownHosts } from '../../../../src/server/runs/resources/known-hosts.ts'
 import { isRefName, readGitSource } from '../../../../src/server/runs/resources/git-source.ts'
 import {
@@ -25,6 +26,7 @@ import { temporaryFolder } from '../../../support/temporary.ts'
 import { failure } from '../harness.ts'
 import { type Desk, openDesk, write } from './contract.ts'
 
+const NETWORK = openNetwork(['127.0.0.0/8', 'localhost'])
 const TOKEN = 'ghp_k3epThisToYourself'
 const open: GitHttpServer[] = []
 afterEach(async () => {
@@ -73,7 +75,7 @@ describe('where a repository is', () => {
       'ssh://git@github.com/my-org/private-repo.git',
     ],
   ])('%p is asked by %s', (source, protocol, url) => {
-    expect(readGitSource(source)).toMatchObject({ protocol, url })
+    expect(readGitSource(source, NETWORK)).toMatchObject({ protocol, url })
   })
 
   test.each<[string, Record<string, unknown>, RegExp]>([
@@ -112,7 +114,7 @@ describe('where a repository is', () => {
       /source\.branch is not a name/,
     ],
   ])('%s is refused', (_name, source, reason) => {
-    expect(() => readGitSource(source)).toThrow(reason)
+    expect(() => readGitSource(source, NETWORK)).toThrow(reason)
   })
 
   test.each(['main', 'feature/x', 'v1.2.3', 'a-b_c', 'grün'])('%p is a name', (name) =>
@@ -325,7 +327,37 @@ describe('git over http', () => {
     expect(readFileSync(join(desk.volume('with'), 'part/part.txt'), 'utf8')).toBe('a part')
     addSubmodule(part.path)
     const fromDisk = desk.fetch({ type: 'git', source, params: { submodules: true }, destDir: 'disk' })
-    expect(String(await failure(fromDisk))).toContain('neither https nor ssh')
+    expect(String(await failure(fromDisk))).toContain(
+      'a submodule leads to another host, or another protocol',
+    )
+  })
+})
+
+describe('where a repository may be', () => {
+  test.each([
+    ['by http', (uri: string) => uri.replace('http:', 'https:')],
+    ['by a name', (uri: string) => uri.replace('http://127.0.0.1', 'https://inside.example.com')],
+    ['by ssh', () => 'git@inside.example.com:a/b.git'],
+  ])('%s it is asked only where the operator has allowed it', async (_name, addressOf) => {
+    const { uri } = await forge()
+    const key = { private_key: 'secret:TOKEN', known_hosts: 'ssh-ed25519 AAAA' }
+    const address = addressOf(uri)
+    const desk = await openDesk({ TOKEN }, { allowed: [] })
+    const source = { uri: address, ...(address.startsWith('git@') ? key : {}) }
+    const error = String(await failure(desk.check({ type: 'git', source })))
+    expect(error).toContain('is not a place on the internet')
+    expect(error).toContain('fob server --allow-network')
+  })
+
+  test('a name that leads elsewhere the next time leads where it was checked', async () => {
+    const { repository, server } = await forge()
+    const ref = repository.commit({ 'hello.txt': 'one' })
+    const answers = [['127.0.0.1'], ['192.0.2.1']]
+    const resolveName = async () => answers.shift() ?? []
+    const desk = await openDesk({ TOKEN }, { allowed: ['forge.example.com'], resolveName })
+    const uri = `${server.url.replace('127.0.0.1', 'forge.example.com')}/repo.git`
+    expect(await desk.check({ type: 'git', source: { uri, token: 'secret:TOKEN' } })).toEqual([{ ref }])
+    expect(answers).toHaveLength(1)
   })
 })
 
@@ -439,7 +471,7 @@ describe('git over ssh', () => {
     )
     const unknown = { uri, private_key: 'secret:KEY' }
     const error = await failure(desk.check({ type: 'git', source: unknown }))
-    expect(error).toMatchObject({ hint: expect.stringContaining('ssh-keyscan -p') as unknown })
+    expect(String(error)).toContain('ssh-keyscan -p')
     await sshd.stop()
   })
 
@@ -451,7 +483,7 @@ describe('git over ssh', () => {
       // Leads every ssh of this test to the sshd here, under the name that was asked for.
       const folder = temporaryFolder()
       const real = Bun.which('ssh') ?? ''
-      const bend = `-o HostName=127.0.0.1 -o Port=${sshd.port} -o HostKeyAlias=github.com -o User=${sshd.user}`
+      const bend = `-o Port=${sshd.port} -o User=${sshd.user}`
       writeFileSync(join(folder, 'ssh'), `#!/bin/sh\nexec ${real} ${bend} "$@"\n`)
       chmodSync(join(folder, 'ssh'), 0o755)
       const desk = await openDesk(

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openNetwork } from '../../../../src/server/runs/fetch/network.ts'
 import {
   compareVersions,
   literalPrefix,
@@ -14,6 +15,8 @@ import { missingS3Part, type S3Server, startS3Server } from '../../../support/s3
 import { temporaryFolder } from '../../../support/temporary.ts'
 import { failure } from '../harness.ts'
 import { type Desk, openDesk } from './contract.ts'
+
+const NETWORK = openNetwork(['127.0.0.0/8'])
 
 describe('patterns of keys', () => {
   test.each<[string, string, string[] | undefined]>([
@@ -74,14 +77,14 @@ describe('what a source may say', () => {
     [{ bucket: 'bucket', key: 'a', pattern: 'b' }, /more than one of key, pattern and prefix/],
     [{ bucket: 'bucket', credentials: { access_key: 'a' } }, /source\.credentials\.secret_key is missing/],
     [{ bucket: 'bucket', credentials: { access_key: 1, secret_key: 'b' } }, /access_key has the wrong type/],
-  ])('%p is refused', (source, reason) => expect(() => readS3Source(source, {})).toThrow(reason))
+  ])('%p is refused', (source, reason) => expect(() => readS3Source(source, {}, NETWORK)).toThrow(reason))
 
   test('an endpoint that the operator set holds where the source has none', () => {
     const env = { AWS_ENDPOINT_URL: 'http://minio:9000' }
-    expect(readS3Source({ bucket: 'bucket' }, env).endpoint).toBe('http://minio:9000')
-    expect(readS3Source({ bucket: 'bucket', endpoint: 'https://s3.example.com/' }, env).endpoint).toBe(
-      'https://s3.example.com',
-    )
+    expect(readS3Source({ bucket: 'bucket' }, env, NETWORK).endpoint).toBe('http://minio:9000')
+    expect(
+      readS3Source({ bucket: 'bucket', endpoint: 'https://s3.example.com/' }, env, NETWORK).endpoint,
+    ).toBe('https://s3.example.com')
   })
 
   test.each([
@@ -261,6 +264,28 @@ describe('a bucket', () => {
         delete process.env.AWS_SECRET_ACCESS_KEY
         front.stop()
       }
+    },
+  )
+
+  testWith(
+    missing,
+    'a server of the inside is asked only where the operator has allowed it, by whatever name',
+    async () => {
+      const { s3, bucket, source } = await newBucket()
+      await s3.put(bucket, 'a', 'x')
+      const secrets = { AWS_ACCESS_KEY: s3.accessKeyId, AWS_SECRET_KEY: s3.secretAccessKey }
+      const { port } = new URL(s3.endpoint)
+      const closed = await openDesk(secrets, { allowed: [] })
+      for (const endpoint of [`https://127.0.0.1:${port}`, `https://inside.example.com:${port}`]) {
+        const error = String(await failure(closed.check({ type: 's3', source: { ...source, endpoint } })))
+        expect(error).toContain('is not a place on the internet')
+      }
+      const open = await openDesk(secrets, { allowed: ['inside.example.com'] })
+      const endpoint = `http://inside.example.com:${port}`
+      expect(await open.check({ type: 's3', source: { ...source, endpoint } })).toHaveLength(1)
+      const operators = await openDesk(secrets, { allowed: [], env: { AWS_ENDPOINT_URL: s3.endpoint } })
+      const { endpoint: _own, ...plain } = source
+      expect(await operators.check({ type: 's3', source: plain })).toHaveLength(1)
     },
   )
 

@@ -66,7 +66,7 @@ async function endOf(path: string): Promise<void> {
 function taskSpec(script: string, more: Partial<SupervisedSpec> = {}): SupervisedSpec {
   const home = temporaryFolder()
   const place = { runFolder: home, number: 1, home, cwd: home }
-  return { task: 'run_1/1', ...place, path: 'sh', args: ['-c', script], env: {}, graceMs: 300, ...more }
+  return { task: 'run_1/1', ...place, path: 'sh', args: ['-c', script], env: {}, graceMs: 5000, ...more }
 }
 
 async function started(script: string, options: Parameters<typeof supervise>[0] = {}) {
@@ -168,10 +168,14 @@ describe.skipIf(process.platform === 'win32')('the process that runs the tasks',
       const spec = taskSpec('echo $PPID', { task: `run_1/${number}`, number })
       const one = client(version)
       await one.run(spec, sinks, NEVER)
-      return { pid: Number(text().stdout), client: one }
+      const leave = async () => {
+        await one.ask({ type: 'endRun', runId: 'run_1' })
+        await one.close()
+      }
+      return { pid: Number(text().stdout), leave }
     }
-    const { pid: old, client: first } = await parentOf('1', 1)
-    await first.close()
+    const { pid: old, leave: leaveFirst } = await parentOf('1', 1)
+    await leaveFirst()
     await until(() => !isRunning(old))
 
     const { supervision, socket } = supervise({ folder, version: '1' })
@@ -182,15 +186,16 @@ describe.skipIf(process.platform === 'win32')('the process that runs the tasks',
     server.say({ type: 'ask', ask: 1, question: { type: 'start', spec: busy } })
     await until(() => server.heard.length >= 3)
     server.die()
-    const { pid: same, client: second } = await parentOf('2', 3)
+    const { pid: same, leave: leaveSecond } = await parentOf('2', 3)
     expect(same).toBe(Number(server.heard[2]))
-    await second.close()
+    await leaveSecond()
+    await until(() => !existsSync(socket))
 
     await supervision.start()
-    const { pid: fresh, client: third } = await parentOf('2', 4)
+    const { pid: fresh, leave: leaveThird } = await parentOf('2', 4)
     expect([same, old]).not.toContain(fresh)
-    await third.close()
-    expect(existsSync(socket)).toBe(false)
+    await leaveThird()
+    await until(() => !existsSync(socket))
   }, 30_000)
 })
 

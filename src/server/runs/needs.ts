@@ -1,0 +1,33 @@
+import { isReservedSecret, type NeededSecret, RESERVED_SECRET_PREFIX } from '../../contract/api.ts'
+import { Fault } from '../../contract/fault.ts'
+import type { Vault } from '../vault/vault.ts'
+import { referencedSecrets } from './references.ts'
+import { scopesOf } from './resolve.ts'
+
+/**
+ * The secrets that a script will ask for, as far as its source tells, in the order in which they stand there, each
+ * with the scope that a run would find it in now.
+ */
+export async function neededSecrets(
+  source: string,
+  { vault, tenantId, pipelineId }: { vault: Vault; tenantId: string; pipelineId: string },
+): Promise<NeededSecret[]> {
+  const wanted = referencedSecrets(source)
+  if (wanted.length === 0) return []
+  const found = new Map<string, NeededSecret['scope']>()
+  for (const scope of scopesOf(pipelineId)) {
+    const shown = scope === 'global' || scope === 'server' ? scope : 'pipeline'
+    for (const { key } of await vault.list(tenantId, scope)) if (!found.has(key)) found.set(key, shown)
+  }
+  return wanted.map((key) => ({ key, scope: found.get(key) ?? null }))
+}
+
+/** @throws Fault `usage` for a script that asks for what no run is given */
+export function refuseReservedSecrets(source: string, filename: string): void {
+  const key = referencedSecrets(source).find(isReservedSecret)
+  if (key === undefined) return
+  throw new Fault(
+    'usage',
+    `${filename} asks for secret:${key}, and ${RESERVED_SECRET_PREFIX}* is the server's own`,
+  )
+}

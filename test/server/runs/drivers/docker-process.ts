@@ -1,0 +1,4 @@
+import { actAsServer } from './act-as-server.ts'
+import { HOST_VARIABLE, openDockerDriver } from './docker-world.ts'
+
+await actAsServer(async (folder) => openDockerDriver(folder, process.env[HOST_VARIABLE] ?? ''))

@@ -1,0 +1,63 @@
+import { systemClock } from '../../../../src/platform/clock.ts'
+import { createDockerDriver, type DockerSettings } from '../../../../src/server/runs/drivers/docker.ts'
+import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'
+import { knownServerId } from '../../../../src/server/runs/drivers/docker/labels.ts'
+import { jsonLog } from '../../../../src/server/log.ts'
+import { type DockerEngine, IMAGE, NETWORK } from '../../../support/docker-engine.ts'
+import type { DriverWorld } from './contract.ts'
+
+/** For the process that is killed: where the engine of the tests is. */
+export const HOST_VARIABLE = 'FOB_TEST_DOCKER_HOST'
+
+/** As a server would have it, with 300 ms between TERM and KILL. */
+export function openDockerDriver(
+  dataDir: string,
+  host: string,
+  more: Partial<DockerSettings> & { patienceMs?: number; log?: (line: string) => void } = {},
+): Driver {
+  const { patienceMs = 20_000, log = () => {}, ...settings } = more
+  return createDockerDriver({
+    settings: { host, network: NETWORK, pull: 'missing', env: {}, ...settings },
+    dataDir,
+    clock: systemClock,
+    log: jsonLog(log, Date.now),
+    graceMs: 300,
+    patienceMs,
+  })
+}
+
+export function dockerWorld(engine: DockerEngine): DriverWorld {
+  process.env[HOST_VARIABLE] = engine.host
+  return {
+    name: 'docker',
+    image: IMAGE,
+    can: {
+      user: true,
+      limits: true,
+      absolutePaths: true,
+      endsSessions: true,
+      slowsTasksDown: true,
+      takeUp: true,
+      endsTasksInSandboxes: true,
+    },
+    startMs: 3000,
+    open: async (folder) => openDockerDriver(folder, engine.host),
+    processEntry: 'docker-process.ts',
+    leftOf: async (folder, runId) => {
+      const filters = [
+        '--filter',
+        `label=fob.run=${runId}`,
+        '--filter',
+        `label=fob.server=${knownServerId(folder)}`,
+      ]
+      const all = await Promise.all([
+        engine.docker('ps', '--all', '--format', '{{.Names}}', ...filters),
+        engine.docker('volume', 'ls', '--format', '{{.Name}}', ...filters),
+      ])
+      return all
+        .join('\n')
+        .split('\n')
+        .filter((name) => name !== '')
+    },
+  }
+}
