@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { killGroup } from '../group.ts'
 import type { ParentMessage, SandboxLimits } from './protocol.ts'
@@ -41,6 +42,7 @@ export function createProcesses(command: readonly string[], limits: SandboxLimit
       const held = spare
       const taken = held && isAlive(held) ? held : startProcess(command, limits)
       spare = undefined
+      yieldToOthers(taken.pid)
       holdOne()
       return taken
     },
@@ -62,14 +64,19 @@ export function startProcess(command: readonly string[], limits: SandboxLimits):
     // Its own process group: Ctrl-C on the server's terminal is the server's to handle.
     detached: true,
   })
-  // At once: its threads are begun with what it has then.
-  yieldToOthers(child.pid)
   const { memoryBytes, stackBytes, cpuMs } = limits
   const first: ParentMessage = { type: 'prepare', limits: { memoryBytes, stackBytes, cpuMs } }
-  void child.stdin.write(`${JSON.stringify(first)}\n`)
-  // One that is gone is found to be when it is taken.
-  void Promise.resolve(child.stdin.flush()).catch(() => {})
+  void tell(child, first)
   return child
+}
+
+async function tell({ stdin }: SandboxProcess, message: ParentMessage): Promise<void> {
+  try {
+    await stdin.write(`${JSON.stringify(message)}\n`)
+    await stdin.flush()
+  } catch {
+    // One that is gone is found to be when it is talked to.
+  }
 }
 
 function isAlive(child: SandboxProcess): boolean {
@@ -79,8 +86,13 @@ function isAlive(child: SandboxProcess): boolean {
 /** A script that is busy with itself takes only the time that the server and the tasks leave. */
 function yieldToOthers(pid: number): void {
   try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
+    for (const thread of threadsOf(pid)) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
     // It is gone already, or the system has no such thing.
   }
+}
+
+/** On Linux each has a priority of its own, and hands it on to those that it begins (setpriority(2)). */
+function threadsOf(pid: number): number[] {
+  return process.platform === 'linux' ? readdirSync(`/proc/${pid}/task`).map(Number) : [pid]
 }
