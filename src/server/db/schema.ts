@@ -320,7 +320,7 @@ export const runs = sqliteTable(
   },
   (t) => [
     index('runs_by_tenant').on(t.tenantId, t.id),
-    index('runs_by_pipeline').on(t.pipelineId, t.id),
+    index('runs_by_pipeline').on(t.tenantId, t.pipelineName, t.pipelineId, t.id),
     index('runs_by_status').on(t.status),
     index('runs_with_log')
       .on(t.endedAt, t.id)

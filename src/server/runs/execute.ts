@@ -18,6 +18,7 @@ import { createLimiter } from './limiter.ts'
 import { MAX_RESULT_BYTES } from './output.ts'
 import { type Past, readAnswer, readTail } from './past.ts'
 import { createResolver, type Resolver } from './resolve.ts'
+import type { SandboxProcesses } from './sandbox/processes.ts'
 import type { PipelineContext, SandboxLimits } from './sandbox/protocol.ts'
 import {
   errorText,
@@ -58,7 +59,7 @@ export interface Engine {
   vault: Vault
   clock: Clock
   log: Log
-  sandboxCommand: readonly string[]
+  processes: SandboxProcesses
   limits: SandboxLimits
   env: Env
   /** Where calls work, of all runs. */
@@ -104,7 +105,7 @@ export async function execute(
     background: work.add,
   })
   const options = {
-    command: engine.sandboxCommand,
+    start: engine.processes.take,
     limits: engine.limits,
     signal: quiet,
     onCrash: (stderr: string) =>

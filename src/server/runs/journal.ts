@@ -8,7 +8,16 @@ import type { Offsets } from './drivers/driver.ts'
 import * as rows from './journal-rows.ts'
 import type { RecordedAnswer } from './past.ts'
 import { entryBytes } from './log-cap.ts'
-import type { Mark, NewAnswer, NewRun, NewScript, RunEnd, StoredBytes, Write } from './journal-rows.ts'
+import type {
+  LogEntry,
+  Mark,
+  NewAnswer,
+  NewRun,
+  NewScript,
+  RunEnd,
+  StoredBytes,
+  Write,
+} from './journal-rows.ts'
 
 /** What changes with the events, at this instant; with them, so much of the run is stored. */
 type Change = (tx: Write, at: number, stored: StoredBytes) => void
@@ -16,7 +25,7 @@ type Change = (tx: Write, at: number, stored: StoredBytes) => void
 /** How long output may wait to be stored together with what comes after it. */
 const BATCH_MS = 20
 /** How much of it, in UTF-16 units; with more, it is stored at once. */
-const BATCH_LENGTH = 64 * 1024
+const BATCH_LENGTH = 256 * 1024
 /** The waits before the end of a run is tried to be recorded again. */
 const END_RETRIES_MS = [100, 500, 2000]
 
@@ -81,14 +90,7 @@ export interface RunJournal {
   detach(): void
 }
 
-export type { NewAnswer, RunEnd } from './journal-rows.ts'
-
-export interface LogEntry {
-  task?: string
-  number?: number
-  stream: 'stdout' | 'stderr'
-  data: string
-}
+export type { LogEntry, NewAnswer, RunEnd } from './journal-rows.ts'
 
 interface Live {
   runId: string
@@ -163,23 +165,27 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
   /** What waits to be stored, then `events`: all of it or nothing. An ID that was not stored is not used up. */
   function write(run: Live, events: RunEvent[], change?: Change): number {
     if (live.get(run.runId) !== run) throw new Error(`run ${run.runId} has ended`)
-    const all = [...run.pending.map((data): RunEvent => ({ type: 'log', data })), ...events]
     const at = clock.now()
-    const numbered = all.map((event, index) => ({ ...event, id: run.lastId + 1 + index }))
-    const eventRows = rows.toEventRows(run.runId, numbered, at)
-    const stored = { ...run.bytes, events: run.bytes.events + rows.eventBytes(eventRows) }
+    const firstOwn = run.lastId + 1 + run.pending.length
+    const own = rows.toEventRows(
+      run.runId,
+      events.map((event, index) => ({ ...event, id: firstOwn + index })),
+      at,
+    )
+    const stored = { ...run.bytes, events: run.bytes.events + rows.eventBytes(own) }
     db.transaction(
       (tx) => {
-        for (const mark of run.marks.values()) rows.storeMark(tx, run.runId, mark)
+        for (const mark of run.marks.values()) rows.storeMark(db.$client, run.runId, mark)
+        stored.events += rows.insertLog(db.$client, run.runId, run.pending, { id: run.lastId + 1, at })
         change?.(tx, at, stored)
-        rows.insertEvents(tx, eventRows)
+        rows.insertEvents(tx, own)
       },
       { behavior: 'immediate' },
     )
     run.bytes = stored
     for (const mark of run.marks.values()) remember(run, mark)
     forget(run)
-    run.lastId += all.length
+    run.lastId = firstOwn + events.length - 1
     run.changed.resolve()
     run.changed = Promise.withResolvers()
     return at

@@ -94,6 +94,9 @@ function* pieces(text: string): Generator<string> {
   }
 }
 
+/** Chunks that are kept before small ones are joined: a million of them do not cost a million objects. */
+const MAX_CHUNKS = 4096
+
 /** The last `most` bytes of what is added. */
 function createTail(most: number) {
   let chunks: Uint8Array[] = []
@@ -105,21 +108,20 @@ function createTail(most: number) {
     // A copy: the redactor's answer may share memory with a chunk that is used again.
     chunks.push(bytes.slice())
     length += bytes.length
-    // Joined now and then, so that a million small chunks do not cost a million objects.
-    if (length > 2 * most || chunks.length > 4096) compact()
-  }
-
-  function compact(): void {
-    const all = Buffer.concat(chunks)
-    if (all.length > most) truncated = true
-    const rest = all.length > most ? Uint8Array.from(all.subarray(all.length - most)) : all
-    chunks = [rest]
-    length = rest.length
+    // Whole chunks only: what goes over is cut off when it is read.
+    for (let first = chunks[0]; first && length - first.length >= most; first = chunks[0]) {
+      chunks.shift()
+      length -= first.length
+      truncated = true
+    }
+    if (chunks.length > MAX_CHUNKS) chunks = [Buffer.concat(chunks)]
   }
 
   function read(): Tail {
-    compact()
-    return { text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(chunks[0]), truncated }
+    const all = Buffer.concat(chunks)
+    const over = Math.max(0, all.length - most)
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(all.subarray(over))
+    return { text, truncated: truncated || over > 0 }
   }
 
   return { add, read }

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, getTableColumns, gt, lt, max, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, max, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../contract/events.ts'
 import type { Db } from '../db/open.ts'
@@ -11,19 +11,6 @@ export type RunEntry = Omit<RunRow, 'args' | 'task' | 'redactions'>
 export type TaskRow = typeof runTasks.$inferSelect
 /** A run with its tasks, in the order in which the script asked for them. */
 export type RunRecord = RunRow & { tasks: TaskRow[] }
-
-const { args: _args, task: _task, redactions: _redactions, ...ENTRY_COLUMNS } = getTableColumns(runs)
-
-export interface RunQuery {
-  pipelineName?: string | undefined
-  limit: number
-  /** The `next` of the page before. */
-  cursor?: string | undefined
-  /** IDs of the pipelines whose runs may be shown; without it, all. */
-  only?: ReadonlySet<string> | undefined
-  /** IDs of the pipelines whose runs may not. */
-  except?: ReadonlySet<string> | undefined
-}
 
 export async function findRun(db: Db, tenantId: string, id: string): Promise<RunRow | undefined> {
   const [row] = await db
@@ -53,35 +40,6 @@ export async function findRecord(db: Db, tenantId: string, id: string): Promise<
   if (!row) return undefined
   const tasks = await db.select().from(runTasks).where(eq(runTasks.runId, id)).orderBy(asc(runTasks.number))
   return { ...row, tasks }
-}
-
-/** Newest first: IDs of runs sort by the time they were made. */
-export async function listRuns(
-  db: Db,
-  tenantId: string,
-  { pipelineName, limit, cursor, only, except }: RunQuery,
-): Promise<{ items: RunEntry[]; next: string | null }> {
-  const rows = await db
-    .select(ENTRY_COLUMNS)
-    .from(runs)
-    .where(
-      and(
-        eq(runs.tenantId, tenantId),
-        pipelineName === undefined ? undefined : eq(runs.pipelineName, pipelineName),
-        cursor === undefined ? undefined : lt(runs.id, cursor),
-        only === undefined ? undefined : sql`${runs.pipelineId} IN ${among(only)}`,
-        except === undefined ? undefined : sql`${runs.pipelineId} NOT IN ${among(except)}`,
-      ),
-    )
-    .orderBy(desc(runs.id))
-    .limit(limit + 1)
-  const items = rows.slice(0, limit)
-  return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
-}
-
-/** As one JSON value: a list of parameters has an end. */
-function among(ids: ReadonlySet<string>) {
-  return sql`(SELECT value FROM json_each(${JSON.stringify([...ids])}))`
 }
 
 export async function readEvents(

@@ -24,24 +24,24 @@ import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { logRemoved } from './journal-rows.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
+import { listRuns, type RunQuery } from './list.ts'
 import { type LogPiece, readLogPage } from './log-page.ts'
 import { neededSecrets, refuseReservedSecrets } from './needs.ts'
 import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
 import {
-  findAnyRun,
   findRecord,
   findRun,
   lastEvent,
-  listRuns,
   readEvents,
   readLog,
   type RunEntry,
-  type RunQuery,
   type RunRecord,
 } from './records.ts'
+import { createProcesses } from './sandbox/processes.ts'
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
+import { takeUpRuns } from './take-up.ts'
 
 export interface StartRun extends RunRequest {
   pipeline: RunRequest['pipeline'] & {
@@ -143,9 +143,6 @@ const RETRY_AFTER_S = 10
 const MAX_FETCH_BYTES = 5 * 1024 * 1024
 const MAX_LOG_BYTES = 256 * 1024 * 1024
 
-/** In a row, without getting further: a run that kills its server does not do so for ever. */
-const MAX_TAKE_UPS = 5
-
 interface LiveRun {
   tenantId: string
   stop: AbortController
@@ -157,12 +154,13 @@ interface LiveRun {
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
+  const processes = createProcesses(options.sandboxCommand, limits)
   const network = openNetwork(options.allowNetwork ?? [])
   const guardedFetch =
     options.guardedFetch ?? createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
   const scratchDir = join(dataDir, 'scratch')
   const { env = {} } = options
-  const engine: Engine = { ...options, limits, scratchDir, env, network, guardedFetch }
+  const engine: Engine = { ...options, limits, processes, scratchDir, env, network, guardedFetch }
   // What a server that died has left.
   await removeFolder(scratchDir)
   const journal = createJournal({ db, clock })
@@ -260,39 +258,6 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     })
   }
 
-  /** Goes on with what the server before has left. */
-  async function takeUpAll(): Promise<void> {
-    const left = await journal.leftBehind()
-    for (const driver of drivers.values()) await driver.sweep(new Set(left))
-    for (const id of left) await takeUp(id)
-  }
-
-  async function takeUp(id: string): Promise<void> {
-    const row = await findAnyRun(db, id)
-    if (!row) return
-    if (row.stopReason !== null) return await endLeft(id, { status: 'stopped', message: row.stopReason })
-    // One that waits has done nothing yet, and so no harm.
-    if (row.status === 'running' && journal.noteTakeUp(id) > MAX_TAKE_UPS) {
-      log.warn('a run is not taken up again', { run: id })
-      const message = `the server was killed ${MAX_TAKE_UPS + 1} times while this run was going on and got no further`
-      return await endLeft(id, { status: 'failed', message })
-    }
-    try {
-      launch(await prepare.takeUp(row), waiting.take(row.tenantId) ?? (() => {}))
-      log.info('run taken up', { run: id })
-    } catch (error) {
-      log.warn('a run could not be taken up', { run: id })
-      const why = error instanceof Fault ? `: ${error.message}` : ''
-      const message = `the server stopped while this run was going on, and it cannot be taken up${why}`
-      await endLeft(id, { status: 'failed', message })
-    }
-  }
-
-  async function endLeft(id: string, end: RunEnd): Promise<void> {
-    for (const driver of drivers.values()) await cleanUp(driver, id)
-    await journal.endLeftBehind(id, end)
-  }
-
   /** Never rejects: whatever happens, the run is recorded as ended, as far as anything can be recorded. */
   async function toEnd(
     run: Execution,
@@ -367,7 +332,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     refuseReservedSecrets(source, filename)
     const { signal } = closing
     const onCrash = () => log.error('sandbox broke', { filename })
-    const sandbox = { command: options.sandboxCommand, limits, signal, onCrash }
+    const sandbox = { start: processes.take, limits, signal, onCrash }
     await checking.run(() => checkScript(sandbox, { source, filename }), signal)
   }
 
@@ -377,11 +342,16 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const left = [...live.values()].filter((run) => !run.stop.signal.aborted)
     for (const run of left) run.journal.detach()
     await Promise.all([...live.values()].map((run) => run.done))
+    await processes.close()
     if (left.length > 0) return log.info('runs are left to the next server', { runs: left.length })
     for (const driver of drivers.values()) await driver.close()
   }
 
-  await takeUpAll()
+  await takeUpRuns({
+    ...{ db, log, journal, prepare, cleanUp },
+    drivers: [...drivers.values()],
+    launch: (run) => launch(run, waiting.take(run.tenantId) ?? (() => {})),
+  })
   return {
     start,
     get: (tenantId, id) => findRecord(db, tenantId, id),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SANDBOX_LIMITS } from '../../../src/server/runs/sandbox/protocol.ts'
+import { startProcess } from '../../../src/server/runs/sandbox/processes.ts'
 import { sourcePosition } from '../../../src/server/runs/sandbox/positions.ts'
 import {
   type Outcome,
@@ -48,7 +49,8 @@ async function runIn(
   } = {},
 ): Promise<Ran> {
   const { command = SANDBOX, filename = 'deploy.ts', isSilent = false, ...rest } = more
-  const { answerAfterMs = 0, answer: value = { code: 0 }, ...limits } = rest
+  const { answerAfterMs = 0, answer: value = { code: 0 }, ...given } = rest
+  const limits = { ...SANDBOX_LIMITS, cpuMs: CPU_MS, ...given }
   let logged = ''
   const calls: unknown[] = []
   const answerOf = (params: unknown): Pick<Reply, 'ok' | 'json'> => {
@@ -67,8 +69,8 @@ async function runIn(
     idle: () => {},
   }
   const options = {
-    command,
-    limits: { ...SANDBOX_LIMITS, cpuMs: CPU_MS, ...limits },
+    start: () => startProcess(command, limits),
+    limits,
     signal: NEVER,
     onCrash: () => {},
   }

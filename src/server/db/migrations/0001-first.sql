@@ -241,7 +241,7 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE INDEX runs_by_tenant ON runs (tenant_id, id);
-CREATE INDEX runs_by_pipeline ON runs (pipeline_id, id);
+CREATE INDEX runs_by_pipeline ON runs (tenant_id, pipeline_name, pipeline_id, id);
 CREATE INDEX runs_by_status ON runs (status);
 CREATE INDEX runs_with_log ON runs (ended_at, id) WHERE log_bytes IS NOT NULL;
 

@@ -1,13 +1,16 @@
+import { prepareEngine } from './engine.ts'
 import { LOG_PIECE_LENGTH, type ParentMessage, type PipelineContext, type ScriptError } from './protocol.ts'
 import { openPort, type Port } from './port.ts'
 import { sourcePosition } from './positions.ts'
 import { position, prepare } from './source.ts'
-import type { Vm, VmFailure, VmLimits, World } from './vm.ts'
+import { createVm, type Vm, type VmFailure, type VmHost, type World } from './vm.ts'
+
+/** The VM that waits for a script, given to it. */
+type EnterVm = (host: VmHost, world: World) => Vm
 
 interface Script {
   source: string
   filename: string
-  limits: VmLimits
 }
 
 const NOBODY: PipelineContext = {
@@ -32,29 +35,32 @@ type Answer = ParentMessage & { type: 'answer' }
  */
 export async function runSandboxChild(): Promise<void> {
   const port = openPort()
+  const before = port.read()
+  if (before?.type !== 'prepare') return
+  // All that needs nothing of the script, which can be long in coming.
+  const engine = await prepareEngine(before.limits)
+  const enter: EnterVm = (host, world) => createVm(engine, host, world)
   port.write({ type: 'ready' })
   const first = port.read()
-  if (!first || first.type === 'answer') return
+  if (first?.type !== 'run' && first?.type !== 'check') return
   const prepared = prepare(first.source, first.filename)
   const error =
     'error' in prepared
       ? prepared.error
       : first.type === 'check'
-        ? await compile(first, prepared.code)
-        : await run(port, first, prepared.code)
+        ? compile(enter, first, prepared.code)
+        : run(port, enter, first, prepared.code)
   port.write(error ? { type: 'failed', error } : { type: 'done' })
 }
 
-async function compile(script: Script, code: string): Promise<ScriptError | undefined> {
-  const { createVm } = await import('./vm.ts')
+function compile(enter: EnterVm, script: Script, code: string): ScriptError | undefined {
   const host = { log: () => {}, call: () => {}, callSync: () => undefined, drop: () => {} }
-  const vm = await createVm(host, script.limits, NOWHERE)
+  const vm = enter(host, NOWHERE)
   const failure = vm.compile(code, script.filename)
   return failure && locate(script, code, failure)
 }
 
-async function run(port: Port, script: Start, code: string): Promise<ScriptError | undefined> {
-  const { createVm } = await import('./vm.ts')
+function run(port: Port, enter: EnterVm, script: Start, code: string): ScriptError | undefined {
   const inbox = createInbox(port)
   const log = (stream: 'stdout' | 'stderr', text: string) => {
     for (const data of pieces(text)) port.write({ type: 'log', stream, data })
@@ -66,7 +72,7 @@ async function run(port: Port, script: Start, code: string): Promise<ScriptError
     return inbox.waitFor(id)
   }
   const drop = (id: number) => port.write({ type: 'drop', id })
-  const vm = await createVm({ log, call, callSync, drop }, script.limits, script)
+  const vm = enter({ log, call, callSync, drop }, script)
   vm.start(code, script.filename)
   return serve({ port, inbox, script, code, vm })
 }

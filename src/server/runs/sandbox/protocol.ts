@@ -46,6 +46,8 @@ const limits = v.object({ memoryBytes: v.number(), stackBytes: v.number(), cpuMs
 
 /** From the server to the child. */
 export const parentMessage = v.variant('type', [
+  /** Comes first, and possibly long before the script. */
+  v.object({ type: v.literal('prepare'), limits }),
   v.object({
     type: v.literal('run'),
     source: v.string(),
@@ -53,13 +55,12 @@ export const parentMessage = v.variant('type', [
     context: pipelineContext,
     /** The request of a webhook that began the run. */
     request: v.optional(v.unknown()),
-    limits,
     /** 32 hexadecimal digits, from which all randomness of the script comes. */
     seed: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
     /** Milliseconds since 1970, for the script: its clock stands still but for what comes with answers. */
     now: v.number(),
   }),
-  v.object({ type: v.literal('check'), source: v.string(), filename: v.string(), limits }),
+  v.object({ type: v.literal('check'), source: v.string(), filename: v.string() }),
   /** `json` is the value of the call, or `{message}` where it failed; `now` as above. */
   v.object({ type: v.literal('answer'), id: v.number(), ok: v.boolean(), json: v.string(), now: v.number() }),
 ])

@@ -3,12 +3,12 @@
  * Refuses: to believe it. What it sends is checked and bounded, its time and memory are watched from outside,
  * and it inherits nothing: no environment, no terminal, no open file but its three pipes.
  */
-import { constants, setPriority } from 'node:os'
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { killGroup } from '../group.ts'
 import { pump } from '../pump.ts'
 import { createLines } from './lines.ts'
+import type { SandboxProcess } from './processes.ts'
 import {
   childMessage,
   type ChildMessage,
@@ -66,7 +66,8 @@ export interface Script {
 }
 
 export interface SandboxOptions {
-  command: readonly string[]
+  /** A process that no script was in. */
+  start(): SandboxProcess
   limits: SandboxLimits
   signal: AbortSignal
   /** Told what a child said on its standard error before it broke. */
@@ -80,7 +81,7 @@ const MAX_UNTAKEN_BYTES = 128 * 1024 * 1024
 
 /** Runs a script to its end, which can be hours away. Never throws for what the script does. */
 export async function runScript(options: SandboxOptions, script: Script, host: ScriptHost): Promise<Outcome> {
-  return await converse(options, { type: 'run', ...script, limits: options.limits }, host)
+  return await converse(options, { type: 'run', ...script }, host)
 }
 
 /**
@@ -92,7 +93,7 @@ export async function checkScript(
   script: { source: string; filename: string },
 ): Promise<void> {
   const host: ScriptHost = { log: async () => {}, call: () => {}, drop: () => {}, idle: () => {} }
-  const outcome = await converse(options, { type: 'check', ...script, limits: options.limits }, host)
+  const outcome = await converse(options, { type: 'check', ...script }, host)
   if (outcome.kind === 'done') return
   if (outcome.kind === 'killed')
     throw new Fault('failed', 'the script could not be checked: its process was killed')
@@ -113,16 +114,7 @@ function excerpt({ text, column }: ScriptError): string | undefined {
 }
 
 async function converse(options: SandboxOptions, first: ParentMessage, host: ScriptHost): Promise<Outcome> {
-  const child = Bun.spawn([...options.command], {
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    env: {},
-    cwd: '/',
-    // Its own process group: Ctrl-C on the server's terminal is the server's to handle.
-    detached: true,
-  })
-  yieldToOthers(child.pid)
+  const child = options.start()
   let broken: string | undefined
   const kill = (reason: string) => {
     broken ??= reason
@@ -152,17 +144,8 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
   return { kind: 'failed', error: { message: broken ?? 'the sandbox ended unexpectedly' } }
 }
 
-/** A script that is busy with itself takes only the time that the server and the tasks leave. */
-function yieldToOthers(pid: number): void {
-  try {
-    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
-  } catch {
-    // It is gone already, or the system has no such thing.
-  }
-}
-
 interface Talk {
-  child: Bun.Subprocess<'pipe', 'pipe', 'pipe'>
+  child: SandboxProcess
   watchdog: ReturnType<typeof watchChild>
   host: ScriptHost
   first: ParentMessage
@@ -286,7 +269,7 @@ function parseMessage(line: string): ChildMessage {
 }
 
 /** The first 4 KiB of what the child says on its standard error; the rest is read and dropped. */
-async function readNoise(child: Bun.Subprocess<'pipe', 'pipe', 'pipe'>): Promise<string> {
+async function readNoise(child: SandboxProcess): Promise<string> {
   let text = ''
   const keep = async (chunk: Uint8Array) => {
     if (text.length < 4096) text += new TextDecoder().decode(chunk)

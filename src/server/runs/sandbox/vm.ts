@@ -1,11 +1,8 @@
-import { EvalFlags, JSException, type JSValueHandle, QuickJS } from 'quickjs-wasi'
-import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
+import { EvalFlags, JSException, type JSValueHandle } from 'quickjs-wasi'
 import * as v from 'valibot'
+import type { Engine } from './engine.ts'
 import { createMeter } from './meter.ts'
-import prelude from './prelude.js' with { type: 'text' }
 import type { PipelineContext } from './protocol.ts'
-import { wasiOf } from './wasi.ts'
-import world from './world.js' with { type: 'text' }
 
 export interface VmHost {
   log(stream: 'stdout' | 'stderr', text: string): void
@@ -36,12 +33,6 @@ export interface World {
   now: number
 }
 
-export interface VmLimits {
-  memoryBytes: number
-  stackBytes: number
-  cpuMs: number
-}
-
 /** What went wrong, with the VM's stack as text: its places are places in the code that the VM was given. */
 export interface VmFailure {
   message: string
@@ -63,37 +54,25 @@ const FULL = 0.75
 
 const described = v.object({ message: v.string(), stack: v.string() })
 
-/** A fresh VM in which nothing but the prelude's calls leads out. */
-export async function createVm(host: VmHost, limits: VmLimits, given: World): Promise<Vm> {
+/** The VM of one script, in which nothing but the prelude's calls leads out. @param engine nobody else's, ever */
+export function createVm(engine: Engine, host: VmHost, given: World): Vm {
+  const { vm, limits } = engine
   const meter = createMeter(limits.cpuMs)
   let { now } = given
-  let memory: WebAssembly.Memory | undefined
-  const vm = await QuickJS.create({
-    wasm: await Bun.file(wasmPath).bytes(),
-    wasi: (itsMemory: WebAssembly.Memory) => {
-      memory = itsMemory
-      return wasiOf(itsMemory, () => now, given.seed)
-    },
-    memoryLimit: limits.memoryBytes,
-    maxStackSize: limits.stackBytes,
-    timezoneOffset: 0,
-    interruptHandler: meter.isSpent,
-    moduleLoader: { load: refuseImport },
-    onUnhandledRejection,
-  })
+  engine.own({ seed: given.seed, now: () => now, isSpent: meter.isSpent, onUnhandledRejection })
   const unhandled = new Map<number, JSValueHandle>()
   const calls = new Set<number>()
   let lastCall = 0
   let state: 'running' | 'done' | VmFailure = 'running'
 
-  const tools = vm.evalCode(prelude, 'fob').consume((make) => {
+  const tools = engine.prelude.consume((make) => {
     const bridge = vm.newObject()
     for (const [name, act] of Object.entries({ log, call, callSync, drop, done, failed })) {
       bridge.setProp(name, vm.newFunction(name, outside(act)))
     }
     const { context, request, seed } = given
     const setup = vm.newString(JSON.stringify({ context, request, seed }))
-    const made = vm.callFunction(make, vm.undefined, bridge, vm.evalCode(world, 'fob'), setup)
+    const made = vm.callFunction(make, vm.undefined, bridge, engine.world, setup)
     return {
       describe: made.getProp('describe'),
       start: made.getProp('start'),
@@ -178,7 +157,7 @@ export async function createVm(host: VmHost, limits: VmLimits, given: World): Pr
   /** With no memory left even for an error, the VM throws null. */
   function parseFailure(json: string): VmFailure {
     const found = v.parse(described, JSON.parse(json))
-    const isFull = (memory?.buffer.byteLength ?? 0) >= limits.memoryBytes * FULL
+    const isFull = engine.memoryBytes() >= limits.memoryBytes * FULL
     if (!isFull || !/^threw (null|undefined)$/.test(found.message)) return found
     const limit = Number((limits.memoryBytes / (1024 * 1024)).toFixed(1))
     return { message: `the script ran out of memory (limit ${limit} MiB)`, stack: '' }
@@ -221,11 +200,4 @@ export async function createVm(host: VmHost, limits: VmLimits, given: World): Pr
     outstanding: () => calls.size,
     state: () => state,
   }
-}
-
-function refuseImport(name: string): never {
-  const error = new Error(`a pipeline cannot import "${name.slice(0, 200)}"`)
-  // The script could read the stack, and with it where fob is installed.
-  error.stack = ''
-  throw error
 }

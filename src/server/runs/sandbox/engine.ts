@@ -1,0 +1,79 @@
+import { type JSValueHandle, QuickJS } from 'quickjs-wasi'
+import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
+import prelude from './prelude.js' with { type: 'text' }
+import { wasiOf } from './wasi.ts'
+import world from './world.js' with { type: 'text' }
+
+export interface VmLimits {
+  memoryBytes: number
+  stackBytes: number
+  cpuMs: number
+}
+
+/** What the engine asks of who runs a script in it. */
+export interface EngineOwner {
+  /** 32 hexadecimal digits. */
+  seed: string
+  /** Milliseconds since 1970. */
+  now(): number
+  isSpent(): boolean
+  onUnhandledRejection(promise: JSValueHandle, reason: JSValueHandle, isHandled: boolean): void
+}
+
+/** An engine as far as it can be made for a script that is not known yet: for one script, whichever comes. */
+export interface Engine {
+  vm: QuickJS
+  limits: VmLimits
+  /** How much it holds. */
+  memoryBytes(): number
+  /** The functions that prelude.js and world.js are. */
+  prelude: JSValueHandle
+  world: JSValueHandle
+  own(owner: EngineOwner): void
+}
+
+/** Until there is a script. Time and chance are the same always, as a replay needs. */
+const NOBODY: EngineOwner = {
+  seed: '0'.repeat(32),
+  now: () => 0,
+  isSpent: () => false,
+  onUnhandledRejection: () => {},
+}
+
+export async function prepareEngine(limits: VmLimits): Promise<Engine> {
+  let owner = NOBODY
+  let memory: WebAssembly.Memory | undefined
+  const vm = await QuickJS.create({
+    wasm: await Bun.file(wasmPath).bytes(),
+    wasi: (itsMemory: WebAssembly.Memory) => {
+      memory = itsMemory
+      return wasiOf(
+        itsMemory,
+        () => owner.now(),
+        () => owner.seed,
+      )
+    },
+    memoryLimit: limits.memoryBytes,
+    maxStackSize: limits.stackBytes,
+    timezoneOffset: 0,
+    interruptHandler: () => owner.isSpent(),
+    moduleLoader: { load: refuseImport },
+    onUnhandledRejection: (promise: JSValueHandle, reason: JSValueHandle, isHandled: boolean) =>
+      owner.onUnhandledRejection(promise, reason, isHandled),
+  })
+  return {
+    vm,
+    limits,
+    memoryBytes: () => memory?.buffer.byteLength ?? 0,
+    prelude: vm.evalCode(prelude, 'fob'),
+    world: vm.evalCode(world, 'fob'),
+    own: (next) => (owner = next),
+  }
+}
+
+function refuseImport(name: string): never {
+  const error = new Error(`a pipeline cannot import "${name.slice(0, 200)}"`)
+  // The script could read the stack, and with it where fob is installed.
+  error.stack = ''
+  throw error
+}
