@@ -348,7 +348,11 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   }
 
   await takeUpRuns({
-    ...{ db, log, journal, prepare, cleanUp },
+    db,
+    log,
+    journal,
+    prepare,
+    cleanUp,
     drivers: [...drivers.values()],
     launch: (run) => launch(run, waiting.take(run.tenantId) ?? (() => {})),
   })
