@@ -34,8 +34,8 @@ export function openDatabase(path: string, hint = 'give another folder with --da
     sqlite.run('PRAGMA busy_timeout = 5000')
     refuseForeign(sqlite, path, hint)
     if (path !== ':memory:') chmodSync(path, 0o600)
-    // Before anything is in it: later it has no effect.
-    sqlite.run('PRAGMA auto_vacuum = INCREMENTAL')
+    // Before anything is in it: later it has no effect, but writes to the file.
+    if (pragma(sqlite, 'user_version') === 0) sqlite.run('PRAGMA auto_vacuum = INCREMENTAL')
     sqlite.run('PRAGMA journal_mode = WAL')
     sqlite.run('PRAGMA foreign_keys = ON')
     sqlite.run('PRAGMA synchronous = NORMAL')
