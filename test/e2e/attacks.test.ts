@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { decodeJwt, type JWTHeaderParameters, SignJWT } from 'jose'
 import { ALL_SCOPES } from '../../src/contract/scopes.ts'
-import { ROUTES } from '../../src/server/http/routes.ts'
+import { type Route, ROUTES } from '../../src/server/http/routes.ts'
 import {
   adasBrowser,
   askToken,
@@ -429,10 +429,19 @@ describe('a token that is forged (RFC 8725, RFC 9068 §4)', () => {
   })
 })
 
+const isPage = ({ guard }: Route) => guard.startsWith('page:')
+
 describe('another tenant', () => {
-  const BY_CREDENTIAL = ROUTES.filter(
-    ({ guard }) => !['none', 'protocol', 'interaction', 'session', 'runner', 'service-key'].includes(guard),
-  )
+  const OTHERWISE = new Set<string>([
+    'none',
+    'protocol',
+    'interaction',
+    'session',
+    'runner',
+    'service-key',
+    'signature',
+  ])
+  const BY_CREDENTIAL = ROUTES.filter((route) => !OTHERWISE.has(route.guard) && !isPage(route))
   let eve: string
   beforeAll(async () => {
     eve = (await logIn(server, EVE)).access_token
@@ -449,6 +458,21 @@ describe('another tenant', () => {
       expect([tenant, answer.status]).toEqual([tenant, 403])
     }
   })
+
+  test.each(ROUTES.filter(isPage))(
+    '$method $path is a page: a token does not open it at all',
+    async ({ method, path }) => {
+      const url = `${server}${path.replaceAll(/:\w+/g, 'x')}?tenant=default`
+      const headers = {
+        authorization: `Bearer ${eve}`,
+        'x-tenant': 'default',
+        'sec-fetch-site': 'same-origin',
+      }
+      const answer = await fetch(url, { method, headers, redirect: 'manual' })
+      const leadsTo = answer.headers.get('location')?.replace(/\?.*/, '') ?? null
+      expect([answer.status, leadsTo]).toEqual(method === 'GET' ? [303, '/auth/login'] : [401, null])
+    },
+  )
 })
 
 const MANY = 200_000

@@ -82,7 +82,8 @@ describe('strategies', () => {
     )
     expect(byCredential.length).toBeGreaterThan(20)
     for (const { method, path } of byCredential) {
-      const headers = { 'content-type': 'application/json' }
+      // As a page of the server's own sends it: its forms are refused to other sites.
+      const headers = { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' }
       const init = method === 'GET' ? {} : { headers, body: '{}' }
       const { status } = await fetch(url + path.replaceAll(/:\w+/g, 'x'), { method, ...init })
       expect([method, path, [401, 403].includes(status)]).toEqual([method, path, false])
@@ -319,6 +320,7 @@ describe('S28: JSON Web Tokens', () => {
     const readable = ROUTES.filter(
       ({ method, path, guard }) =>
         method === 'GET' &&
+        path.startsWith('/api/') &&
         !path.includes(':') &&
         !['none', 'protocol', 'session', 'interaction'].includes(guard),
     )
