@@ -10,7 +10,7 @@ const LINES = Array.from({ length: 40 }, (_, index) => `line ${index}\n`).join('
 const TALK = `i=0; while [ $i -lt 40 ]; do echo "line $i"; echo "line $i" >&2; i=$((i+1)); sleep 0.05; done; exit 3`
 
 export function describeTakeUp(world: DriverWorld): void {
-  describe.skipIf(!world.can.takeUp)('a task that a killed server began', () => {
+  describe('a task that a killed server began', () => {
     const open: Driver[] = []
     afterEach(async () => {
       for (const driver of open.splice(0)) {

@@ -47,6 +47,6 @@ export function describeDriver(world: DriverWorld): void {
     describeEnds(world)
     describeVolumes(world)
     describeSandboxes(world)
-    describeTakeUp(world)
+    if (world.can.takeUp) describeTakeUp(world)
   })
 }
