@@ -51,7 +51,7 @@ function output(fd: 1 | 2): Output {
     get columns() {
       return (fd === 1 ? process.stdout : process.stderr).columns || 80
     },
-    write: (text) => writeAll(fd, Buffer.from(text)),
+    write: (text) => writeAll(fd, encode(text)),
   }
 }
 
@@ -69,6 +69,18 @@ async function readAll(limitBytes: number): Promise<Uint8Array | null> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+/** Room for the log lines of one turn of a busy server, which would otherwise be allocated anew for each turn. */
+const SCRATCH_BYTES = 64 * 1024
+let scratch: Buffer | undefined
+
+/** UTF-8, good until the next call. */
+function encode(text: string): Buffer {
+  // Most texts are short, and a UTF-16 unit takes up to three bytes.
+  if (text.length < 1024 || text.length * 3 > SCRATCH_BYTES) return Buffer.from(text)
+  scratch ??= Buffer.allocUnsafe(SCRATCH_BYTES)
+  return scratch.subarray(0, scratch.write(text))
 }
 
 function writeAll(fd: 1 | 2, bytes: Buffer): void {

@@ -7,8 +7,25 @@ export interface Log {
   error(message: string, fields?: LogFields): void
 }
 
+export interface ServerLog extends Log {
+  /** One request and its answer: by far the most of all lines. */
+  request(line: RequestLine): void
+}
+
+export interface RequestLine {
+  requestId: string
+  method: string
+  /** Without the query. */
+  path: string
+  status: number
+  /** How long it took. */
+  ms: number
+  /** Whose request it was; see `http/access-log.ts` for when it is missing. */
+  address: string | undefined
+}
+
 /** @param write takes one line without its line end. */
-export function jsonLog(write: (line: string) => void, now: () => number): Log {
+export function jsonLog(write: (line: string) => void, now: () => number): ServerLog {
   let last = { ms: Number.NaN, text: '' }
   /** Many lines fall into one millisecond, and writing a date out costs as much as the rest of a line. */
   const time = () => {
@@ -20,7 +37,18 @@ export function jsonLog(write: (line: string) => void, now: () => number): Log {
     (level: string) =>
     (message: string, fields: LogFields = {}) =>
       write(JSON.stringify({ time: time(), level, message, ...fields }))
-  return { info: at('info'), warn: at('warn'), error: at('error') }
+  return {
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    // Put together by hand, in half the time. Our own IDs and the names of methods have nothing to escape.
+    request: ({ requestId, method, path, status, ms, address }) =>
+      write(
+        `{"time":"${time()}","level":"info","message":"request","requestId":"${requestId}","method":"${method}",` +
+          `"path":${JSON.stringify(path)},"status":${status},"ms":${ms}` +
+          (address === undefined ? '}' : `,"address":${JSON.stringify(address)}}`),
+      ),
+  }
 }
 
 /** A defect of ours: the log gets the place, nobody gets the text, which could carry anything. */

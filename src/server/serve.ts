@@ -14,12 +14,13 @@ import { type Authenticator, basicAuthenticator, oauthAuthenticator, openAuthent
 import { type TokenBearers, tokenBearers } from './auth/token-bearers.ts'
 import { claimFolder } from './db/exclusive.ts'
 import { openDatabase } from './db/open.ts'
-import { type App, type Connection, createApp } from './http/app.ts'
+import { type App, createApp } from './http/app.ts'
+import type { Peers } from './http/call.ts'
 import { openForwarded } from './http/forwarded.ts'
 import { openLimits } from './http/limits.ts'
 import type { Services } from './http/services.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
-import type { Log } from './log.ts'
+import type { Log, ServerLog } from './log.ts'
 import { openMcp } from './mcp/mcp.ts'
 import { openServerVault, setServerSecrets } from './open-vault.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
@@ -44,7 +45,7 @@ export interface RunningServer {
 export interface ServeDeps {
   settings: ServerSettings
   clock: Clock
-  log: Log
+  log: ServerLog
   version: string
   /** For the vendors that people log in with; without it, the real one. */
   fetch?: typeof globalThis.fetch
@@ -167,7 +168,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     }
     recordSettings(services, settings)
     warnOfStrangers(settings, listener.url, log)
-    listener.attach(createApp(services))
+    listener.attach(createApp(services, listener.peers))
     closers.push(sweep([issued, triggers, retention, ...(issuer === undefined ? [] : [issuer])], log))
     return { url: listener.url, stop: closeAll }
   } catch (error) {
@@ -213,6 +214,7 @@ function warnOfStrangers({ strategy, rbac }: ServerSettings, url: string, log: L
 interface Listener {
   server: Bun.Server<undefined>
   url: string
+  peers: Peers
   attach(app: App): void
 }
 
@@ -220,20 +222,20 @@ interface Listener {
 function listen({ hostname, port }: ServerSettings['listen']): Listener {
   let app: App | undefined
   let server: Bun.Server<undefined>
+  const peers: Peers = {
+    addressOf: (request) => server.requestIP(request)?.address ?? '',
+    keepOpen: (request) => server.timeout(request, 0),
+  }
   try {
     server = Bun.serve({
       hostname,
       port,
       // Ours is 10 MiB, with an answer in JSON; this one only ends what nobody reads.
       maxRequestBodySize: 32 * 1024 * 1024,
-      fetch(request, bun) {
+      fetch(request) {
         if (app === undefined)
           return new Response('starting\n', { status: 503, headers: { 'retry-after': '1' } })
-        const connection: Connection = {
-          address: bun.requestIP(request)?.address ?? '',
-          keepOpen: () => bun.timeout(request, 0),
-        }
-        return app.fetch(request, connection)
+        return app.fetch(request)
       },
       error: () => new Response('the server failed\n', { status: 500 }),
     })
@@ -246,6 +248,7 @@ function listen({ hostname, port }: ServerSettings['listen']): Listener {
   const name = hostname === '0.0.0.0' || hostname === '::' ? 'localhost' : hostname
   return {
     server,
+    peers,
     url: `http://${name.includes(':') ? `[${name}]` : name}:${server.port}`,
     attach(ready) {
       app = ready

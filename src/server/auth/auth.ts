@@ -23,6 +23,10 @@ export type Presented =
 /** Reads an `Authorization` header (RFC 7617, RFC 6750 §2.1). */
 export function readPresented(authorization: string | null): Presented {
   if (authorization === null) return { kind: 'none' }
+  // As nearly all are. Whatever else may stand in it: it is compared with what was issued, and never read.
+  if (authorization.startsWith('Bearer ') && !authorization.includes(' ', 7) && authorization.length > 7) {
+    return { kind: 'bearer', token: authorization.slice(7) }
+  }
   const text = authorization.trim()
   const scheme = /^\w+(?= )/.exec(text)?.[0] ?? ''
   const value = text.slice(scheme.length).trimStart()
@@ -45,13 +49,18 @@ export interface Slowed {
 
 export type Outcome = Principal | Refusal | Slowed | undefined
 
+/** Where a request comes from. */
+export interface From {
+  readonly address: string
+}
+
 export interface Authenticator {
   /**
    * Undefined: not authenticated (401). A refusal is a 401 too, of a good token in a request that was not
-   * signed as it has to be; `request` is what a signature is checked against.
-   * @param address the caller's: guesses are counted by it
+   * signed as it has to be; `request` is what a signature is checked against, and guesses are counted by its
+   * address.
    */
-  authenticate(presented: Presented, request: SignedRequest, address: string): Eventually<Outcome>
+  authenticate(presented: Presented, request: SignedRequest & From): Eventually<Outcome>
   /** The `WWW-Authenticate` of a 401. @param path the request's: some have metadata of their own */
   challenge(presented: Presented, path: string): string
 }
@@ -77,7 +86,7 @@ export function basicAuthenticator(
 ): Authenticator {
   const known = new Set<string>()
   return {
-    authenticate(presented, _request, address) {
+    authenticate(presented, { address }) {
       if (presented.kind !== 'basic') return undefined
       // Everybody is the same user here: strangers share one count, so that many addresses gain nothing, but
       // an address that was let in before has its own, so that strangers cannot shut it out.

@@ -6,6 +6,7 @@ import {
   signatureOf,
   TIMESTAMP_HEADER,
 } from '../../contract/signing.ts'
+import type { Nonces } from '../accounts/nonces.ts'
 import type { Eventually } from './eventually.ts'
 import { sameSecret } from './same-secret.ts'
 
@@ -32,8 +33,7 @@ export interface SignatureCheck {
   request: SignedRequest
   /** Milliseconds since 1970. */
   now(): number
-  /** False when the token has used the nonce before. */
-  takeNonce(tokenId: string, nonce: string, until: number): boolean
+  nonces: Pick<Nonces, 'take'>
 }
 
 /**
@@ -60,7 +60,7 @@ export function checkSignature(check: SignatureCheck): Eventually<Refusal | unde
 }
 
 async function checkSigned(
-  { token, request, now, takeNonce }: SignatureCheck,
+  { token, request, now, nonces }: SignatureCheck,
   { signature, timestamp, nonce }: { signature: string; timestamp: string; nonce: string },
 ): Promise<Refusal | undefined> {
   if (!/^\d{1,15}$/.test(timestamp) || !isNonce(nonce)) {
@@ -80,7 +80,7 @@ async function checkSigned(
     return refusal('signature_invalid', 'the signature does not match the request')
   }
   // Last: only who holds the token can use up a nonce, or fill the memory of them.
-  if (!takeNonce(token.id, nonce, Number(timestamp) + SIGNATURE_WINDOW_MS)) {
+  if (!nonces.take(token.id, nonce, Number(timestamp) + SIGNATURE_WINDOW_MS)) {
     return refusal('nonce_reused', 'the nonce was used before')
   }
   return undefined

@@ -15,6 +15,8 @@ export interface TokenBearers {
   admit(token: string, request: SignedRequest): Eventually<Principal | Refusal | undefined>
 }
 
+const PREFIXES: ReadonlySet<string> = new Set(['ci_', 'rn_', 'sk_', 'st_', 'dl_'])
+
 export function tokenBearers(deps: {
   cliTokens: CliTokens
   serviceKeys: ServiceKeys
@@ -24,12 +26,13 @@ export function tokenBearers(deps: {
   now(): number
 }): TokenBearers {
   const cliPrincipal = derived(principalOfCli)
+  const parts = { ...deps, cliPrincipal }
   return {
-    knows: (token) => /^(?:ci|rn|sk|st|dl)_/.test(token),
+    knows: (token) => PREFIXES.has(token.slice(0, 3)),
     admit(token, request) {
       switch (token.slice(0, 3)) {
         case 'ci_':
-          return admitCli(token, request, { ...deps, cliPrincipal })
+          return admitCli(token, request, parts)
         case 'st_':
           return admitService(token, deps.serviceKeys)
         case 'dl_':
@@ -63,7 +66,7 @@ function admitCli(
     token: { text, id: token.id, signatureRequired: token.signatureRequired },
     request,
     now,
-    takeNonce: (id, nonce, until) => nonces.take(id, nonce, until),
+    nonces,
   })
   return whenThere(refusal, (refused) => refused ?? cliPrincipal(verified))
 }

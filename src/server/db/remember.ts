@@ -25,14 +25,11 @@ export function remember<T extends object>(
   const currentEpoch = openEpoch(db)
   /** By SHA-256: keys are credentials, and memory need not hold what could be presented. */
   const known = new Map<string, T>()
+  /** By themselves: those of requests that are in memory anyway, as long as this turn of the event loop lasts. */
+  const recent = new Map<string, T>()
   let epoch = Number.NaN
-  return (key) => {
-    // Read first: a change that comes between this and the look makes the next request look again.
-    const now = currentEpoch()
-    if (now !== epoch) {
-      known.clear()
-      epoch = now
-    }
+
+  function find(key: string): T | undefined {
     const hash = Bun.SHA256.hash(key, 'base64')
     const before = known.get(hash)
     if (before !== undefined) return before
@@ -41,6 +38,23 @@ export function remember<T extends object>(
     const [oldest] = known.keys()
     if (known.size >= maxEntries && oldest !== undefined) known.delete(oldest)
     known.set(hash, found)
+    return found
+  }
+
+  return (key) => {
+    // Read first: a change that comes between this and the look makes the next request look again.
+    const now = currentEpoch()
+    if (now !== epoch) {
+      known.clear()
+      recent.clear()
+      epoch = now
+    }
+    const before = recent.get(key)
+    if (before !== undefined) return before
+    const found = find(key)
+    if (found === undefined) return undefined
+    if (recent.size === 0) setImmediate(() => recent.clear())
+    if (recent.size < maxEntries) recent.set(key, found)
     return found
   }
 }

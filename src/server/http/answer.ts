@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { Fault, type FaultCode } from '../../contract/fault.ts'
-import { SECURE_HEADERS, SECURE_JSON_HEADERS } from './secure.ts'
+import { secureJson } from './secure.ts'
 
 /** Bodies over this many bytes are answered with 413 (contract §5). */
 const MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -9,14 +9,14 @@ export function json(
   body: unknown,
   init: { status?: number; headers?: Record<string, string> } = {},
 ): Response {
-  const response = Response.json(body, { status: init.status ?? 200, headers: SECURE_HEADERS })
+  const response = jsonText(JSON.stringify(body), init.status)
   for (const name in init.headers) response.headers.set(name, init.headers[name] ?? '')
   return response
 }
 
 /** The same for JSON that is written out already. */
-export function jsonText(text: string): Response {
-  return new Response(text, { headers: SECURE_JSON_HEADERS })
+export function jsonText(text: string, status = 200): Response {
+  return secureJson(text, status)
 }
 
 /** An error that a handler answers with. `details` stand beside `error` and `message`. */

@@ -4,36 +4,29 @@ import { runnerOf, serviceKeyOf } from '../auth/keys.ts'
 import type { Principal } from '../rbac/principal.ts'
 import { HttpError } from './answer.ts'
 import type { Call } from './call.ts'
-import type { HeldBody } from './held-body.ts'
 import type { Services } from './services.ts'
 
 /** Lifts out of a request what proves who is calling, and lets `auth` decide. */
 
 /** By the `Authorization` header, and the signature where there is one. @throws HttpError 401, 413 or 429 */
-export function authenticate(call: Call, body: HeldBody, { authenticator }: Services): Eventually<Principal> {
-  const { headers, method } = call.request
-  const presented = readPresented(headers.get('authorization'))
-  const request = {
-    method,
-    headers,
-    get target() {
-      return call.path + call.url.search
-    },
-    body: () => body.read(),
-  }
-  return whenThere(authenticator.authenticate(presented, request, call.address), (outcome) =>
-    requirePrincipal(outcome, authenticator.challenge(presented, call.path)),
+export function authenticate(call: Call, { authenticator }: Services): Eventually<Principal> {
+  const presented = readPresented(call.headers.get('authorization'))
+  return whenThere(authenticator.authenticate(presented, call), (outcome) =>
+    isPrincipal(outcome) ? outcome : refuse(outcome, authenticator.challenge(presented, call.path)),
   )
 }
 
-/** @throws HttpError 401 or 429 */
-function requirePrincipal(outcome: Outcome, challenge: string): Principal {
+function isPrincipal(outcome: Outcome): outcome is Principal {
+  return outcome !== undefined && !('wait' in outcome) && !('refused' in outcome)
+}
+
+/** @throws HttpError 401 or 429, always */
+function refuse(outcome: Exclude<Outcome, Principal>, challenge: string): never {
   const headers = { 'www-authenticate': challenge }
   if (outcome === undefined) {
     throw new HttpError(401, 'unauthenticated', 'authentication required', { headers })
   }
   if ('wait' in outcome) throw slowed(outcome.wait)
-  if (!('refused' in outcome)) return outcome
   const details =
     outcome.refused === 'signature_required'
       ? { hint: 'fob signs its requests with FOB_SIGN=1, or with sign = true in config.toml' }

@@ -6,7 +6,7 @@ export interface Forwarded {
    * Whose request it is: the peer, or what `X-Forwarded-For` says while the one who says it is trusted. Read
    * from the right: each trusted proxy appended the address that it saw; what is left of those is hearsay.
    */
-  clientAddress(peer: string, xForwardedFor: string | null): string
+  clientAddress(peer: string, headers: Headers): string
 }
 
 /**
@@ -21,8 +21,9 @@ export function openForwarded(trusted: readonly string[]): Forwarded {
     return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4')
   }
   return {
-    clientAddress: (peer, header) => {
-      if (trusted.length === 0 || header === null) return peer
+    clientAddress: (peer, headers) => {
+      const header = trusted.length === 0 ? null : headers.get('x-forwarded-for')
+      if (header === null) return peer
       let client = plain(peer)
       for (const hop of header.split(',').toReversed()) {
         const address = plain(hop.trim())

@@ -3,7 +3,6 @@ import { HttpError } from './answer.ts'
 import type { Call, Handler } from './call.ts'
 import { authenticate } from './credentials.ts'
 import { enter } from './enter.ts'
-import { holdBody } from './held-body.ts'
 import { readFormFields } from './interactions-form.ts'
 import type { Services } from './services.ts'
 import { inSession } from './session-guard.ts'
@@ -23,12 +22,11 @@ export async function onPage(
     return handler(admitted, services)
   }
   if (services.issuer) return inSession(allowed, call, services)
-  const body = holdBody(call.request)
-  const caller = await authenticate(call, body, services)
+  const caller = await authenticate(call, services)
   const principal = await enter(caller, call.url.searchParams.get('tenant'), services)
-  const admitted = { ...call, principal, request: body.request() }
-  if (call.request.method === 'GET') return allowed(admitted, services)
-  return allowed({ ...admitted, form: await ownForm(admitted) }, services)
+  const admitted = call.admit({ principal })
+  if (call.method === 'GET') return allowed(admitted, services)
+  return allowed(admitted.admit({ principal, form: await ownForm(admitted) }), services)
 }
 
 /** A page shows no button for what the caller may not do; this is for those who ask all the same. */

@@ -1,11 +1,13 @@
 import type { Route } from './routes.ts'
 
+interface Found {
+  route: Route
+  params: Readonly<Record<string, string>>
+}
+
 export interface Router {
   /** The row that answers, and the values of `:name` in its path, decoded. A HEAD is answered as a GET. */
-  find(
-    method: string,
-    pathname: string,
-  ): { route: Route; params: Readonly<Record<string, string>> } | undefined
+  find(method: string, pathname: string): Found | undefined
   /** The methods of all rows with that path: for the `Allow` of a 405. */
   methods(pathname: string): string[]
 }
@@ -16,15 +18,17 @@ export interface Router {
  */
 export function openRouter(routes: readonly Route[]): Router {
   const rows = routes.map((route) => ({ route, segments: route.path.split('/') }))
-  const literal = new Map<string, Route>()
+  const literal = new Map<string, Map<string, Found>>()
   for (const route of routes.toReversed()) {
-    if (!route.path.includes('/:')) literal.set(`${route.method} ${route.path}`, route)
+    if (route.path.includes('/:')) continue
+    const ofMethod = literal.get(route.method) ?? new Map<string, Found>()
+    literal.set(route.method, ofMethod.set(route.path, { route, params: {} }))
   }
   return {
     find(method, pathname) {
       const wanted = method === 'HEAD' ? 'GET' : method
-      const known = literal.get(`${wanted} ${pathname}`)
-      if (known !== undefined) return { route: known, params: NONE }
+      const known = literal.get(wanted)?.get(pathname)
+      if (known !== undefined) return known
       const segments = decode(pathname)
       for (const { route, segments: pattern } of rows) {
         const params = route.method === wanted ? match(pattern, segments) : undefined
@@ -39,8 +43,6 @@ export function openRouter(routes: readonly Route[]): Router {
     },
   }
 }
-
-const NONE: Readonly<Record<string, string>> = {}
 
 /** A segment whose escapes are broken stands for itself. */
 function decode(pathname: string): string[] {

@@ -12,27 +12,31 @@ const DEFAULTS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 } as const
 
-/**
- * For answers that add nothing to it, so that they are born with what `secure` would give them: copying this is
- * ten times as fast as setting one after the other. Never changed.
- */
-export const SECURE_HEADERS: Headers = new Headers({ ...FIXED, ...DEFAULTS })
-
-export const SECURE_JSON_HEADERS: Headers = new Headers({
+/** Copying these is ten times as fast as setting one after the other. Never changed. */
+const JSON_HEADERS = new Headers({
   ...FIXED,
   ...DEFAULTS,
   'content-type': 'application/json;charset=utf-8',
 })
 
+const bornSecure = new WeakSet<Response>()
+
+/** JSON that is born with what `secure` would give it, which does not look at it any more. */
+export function secureJson(text: string, status: number): Response {
+  const response = new Response(text, { status, headers: JSON_HEADERS })
+  bornSecure.add(response)
+  return response
+}
+
 /** Sees to it that an answer carries them. @param tls whether browsers come by HTTPS */
-export function secure(headers: Headers, tls: boolean): void {
-  for (const name in FIXED) {
-    const value = FIXED[name as keyof typeof FIXED]
-    if (headers.get(name) !== value) headers.set(name, value)
-  }
-  for (const name in DEFAULTS) {
-    if (!headers.has(name)) headers.set(name, DEFAULTS[name as keyof typeof DEFAULTS])
+export function secure(response: Response, tls: boolean): void {
+  if (!bornSecure.has(response)) {
+    const { headers } = response
+    for (const name in FIXED) headers.set(name, FIXED[name as keyof typeof FIXED])
+    for (const name in DEFAULTS) {
+      if (!headers.has(name)) headers.set(name, DEFAULTS[name as keyof typeof DEFAULTS])
+    }
   }
   // RFC 6797 §7.2: never over plain HTTP, where it would mean nothing.
-  if (tls) headers.set('strict-transport-security', 'max-age=31536000')
+  if (tls) response.headers.set('strict-transport-security', 'max-age=31536000')
 }

@@ -8,7 +8,7 @@ import type { CliTokens } from '../accounts/tokens.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Authenticator } from '../auth/auth.ts'
 import type { Issuer } from '../issuer/issuer.ts'
-import type { Log } from '../log.ts'
+import type { ServerLog } from '../log.ts'
 import type { Mcp } from '../mcp/mcp.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
 import type { Rbac } from '../rbac/rbac.ts'
@@ -57,5 +57,5 @@ export interface Services {
   webhooks: Webhooks
   schedules: Schedules
   clock: Clock
-  log: Log
+  log: ServerLog
 }

@@ -35,7 +35,7 @@ export async function inSession(handler: Handler, call: Call, services: Services
   const inside = await admitted(principal, call, services)
   if (inside instanceof Response) return inside
   try {
-    return await handler({ ...call, principal: inside, session: { uid, csrf, user, form } }, services)
+    return await handler(call.admit({ principal: inside, session: { uid, csrf, user, form } }), services)
   } catch (error) {
     if (!(error instanceof HttpError) || error.status >= 500) throw error
     return errorPage(error, new URL(services.settings.url).host)

@@ -35,5 +35,5 @@ export async function bySignature(handler: Handler, call: Call, services: Servic
     scopes: ['runs:trigger'],
     pipelines: new Set([pipeline.id]),
   })
-  return handler({ ...call, principal, webhook: { ...found, body } }, services)
+  return handler(call.admit({ principal, webhook: { ...found, body } }), services)
 }

@@ -111,7 +111,7 @@ async function generic(
     request: { ...call, body: async () => body },
     now: () => now,
     // One that comes again is no error here: it is answered with the run that it began.
-    takeNonce: () => true,
+    nonces: { take: () => true },
   })
   if (refusal !== undefined) return undefined
   const until = Number(call.headers.get(TIMESTAMP_HEADER)) + SIGNATURE_WINDOW_MS

@@ -14,8 +14,7 @@ function setUp() {
   const call = async (password: string, address: string) => {
     const answer = await authenticator.authenticate(
       { kind: 'basic', username: 'admin', password },
-      REQUEST,
-      address,
+      { ...REQUEST, address },
     )
     if (answer === undefined) return 'no'
     return 'wait' in answer ? answer.wait : 'in'

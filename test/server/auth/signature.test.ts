@@ -50,9 +50,11 @@ async function verdict(
         return BODY
       },
     },
-    takeNonce: (...args) => {
-      taken.push(args)
-      return changes.used !== true
+    nonces: {
+      take: (...args) => {
+        taken.push(args)
+        return changes.used !== true
+      },
     },
   })
   return { refused: refusal?.refused, read, taken }

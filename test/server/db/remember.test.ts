@@ -94,9 +94,12 @@ describe('what was found is remembered', () => {
     expect(asked).toEqual(['wrong', 'wrong'])
   })
 
-  test('in a bounded memory: the oldest one makes room', () => {
+  test('in a bounded memory: the oldest one makes room', async () => {
     const { asked, verified } = setUp(2)
-    for (const token of ['a', 'b', 'c', 'b', 'a']) verified(token)
+    for (const token of ['a', 'b', 'c', 'b', 'a']) {
+      verified(token)
+      await nextTurn()
+    }
     expect(asked).toEqual(['a', 'b', 'c', 'a'])
   })
 

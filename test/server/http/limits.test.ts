@@ -111,7 +111,8 @@ describe('X-Forwarded-For', () => {
     ['is read from an IPv4 peer on an IPv6 socket', [PEER], `::ffff:${PEER}`, '203.0.113.9', '203.0.113.9'],
     ['is read over IPv6', ['fd00::/8'], 'fd00::1', '2001:db8::1', '2001:db8::1'],
   ])('%s', (_name, trusted, peer, header, address) => {
-    expect(openForwarded(trusted).clientAddress(peer, header)).toBe(address)
+    const headers = new Headers(header === null ? {} : { 'x-forwarded-for': header })
+    expect(openForwarded(trusted).clientAddress(peer, headers)).toBe(address)
   })
 
   test.each(['proxy.example.com', '10.0.0.0/33', '::1/129', '10.0.0.0/', '10.0.0.0/8/8x', 'any'])(

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { VERSION } from '../../../platform/build.ts'
 import { hideFromSameUser } from '../../../platform/harden.ts'
 import { selfCommand } from '../../../platform/process.ts'
-import { gatherLines, jsonLog, type Log } from '../../../server/log.ts'
+import { gatherLines, jsonLog, type ServerLog } from '../../../server/log.ts'
 import { type RunningServer, serve } from '../../../server/serve.ts'
 import { readSettings, type ServerSettings } from '../../../server/settings.ts'
 import { defineCommand } from '../../command.ts'
@@ -58,7 +58,7 @@ export async function runServer(settings: ServerSettings, deps: Deps): Promise<v
   }
 }
 
-async function serveUntilStopped(settings: ServerSettings, log: Log, deps: Deps): Promise<void> {
+async function serveUntilStopped(settings: ServerSettings, log: ServerLog, deps: Deps): Promise<void> {
   if (!hideFromSameUser()) log.warn('other processes of this user can read the memory of this server')
   const running = await serve({
     settings,
