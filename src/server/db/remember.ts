@@ -4,6 +4,10 @@ import type { Db } from './open.ts'
 /** Entries; the oldest one makes room. */
 const MAX_ENTRIES = 10_000
 
+function afterSecond(run: () => void): void {
+  setTimeout(run, 1000).unref()
+}
+
 /**
  * Remembers what was found for a key, so that the next request with it need not look again: whom a credential
  * belongs to, which rules a tenant has.
@@ -16,16 +20,18 @@ const MAX_ENTRIES = 10_000
  *
  * @param look what the database says of a key; of nothing that the triggers do not count
  * @param maxEntries more than these are looked up again
+ * @param soon runs something in a second
  */
 export function remember<T extends object>(
   db: Db,
   look: (key: string) => T | undefined,
   maxEntries = MAX_ENTRIES,
+  soon: (run: () => void) => unknown = afterSecond,
 ): (key: string) => T | undefined {
   const currentEpoch = openEpoch(db)
   /** By SHA-256: keys are credentials, and memory need not hold what could be presented. */
   const known = new Map<string, T>()
-  /** By themselves: those of requests that are in memory anyway, as long as this turn of the event loop lasts. */
+  /** By themselves, for a second: those of requests that have hardly left the memory. */
   const recent = new Map<string, T>()
   let epoch = Number.NaN
 
@@ -53,7 +59,7 @@ export function remember<T extends object>(
     if (before !== undefined) return before
     const found = find(key)
     if (found === undefined) return undefined
-    if (recent.size === 0) setImmediate(() => recent.clear())
+    if (recent.size === 0) soon(() => recent.clear())
     if (recent.size < maxEntries) recent.set(key, found)
     return found
   }

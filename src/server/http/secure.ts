@@ -19,18 +19,21 @@ const JSON_HEADERS = new Headers({
   'content-type': 'application/json;charset=utf-8',
 })
 
-const bornSecure = new WeakSet<Response>()
+/** Marks an answer that is born with all of them. */
+const BORN_SECURE = Symbol('born secure')
+
+type Marked = Response & { [BORN_SECURE]?: true }
 
 /** JSON that is born with what `secure` would give it, which does not look at it any more. */
 export function secureJson(text: string, status: number): Response {
-  const response = new Response(text, { status, headers: JSON_HEADERS })
-  bornSecure.add(response)
+  const response: Marked = new Response(text, { status, headers: JSON_HEADERS })
+  response[BORN_SECURE] = true
   return response
 }
 
 /** Sees to it that an answer carries them. @param tls whether browsers come by HTTPS */
-export function secure(response: Response, tls: boolean): void {
-  if (!bornSecure.has(response)) {
+export function secure(response: Marked, tls: boolean): void {
+  if (response[BORN_SECURE] !== true) {
     const { headers } = response
     for (const name in FIXED) headers.set(name, FIXED[name as keyof typeof FIXED])
     for (const name in DEFAULTS) {

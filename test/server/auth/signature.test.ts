@@ -71,6 +71,13 @@ describe('a signature', () => {
     expect(await verdict(new Headers())).toEqual({ refused: undefined, read: 0, taken: [] })
   })
 
+  test('S183: without it a request is an unsigned one, whatever else it has', async () => {
+    const unsigned = without('x-cli-signature')
+    expect(await verdict(unsigned)).toEqual({ refused: undefined, read: 0, taken: [] })
+    const required = await verdict(unsigned, { required: true })
+    expect(required).toEqual({ refused: 'signature_required', read: 0, taken: [] })
+  })
+
   test('S183 to S186: the right one passes and takes its nonce', async () => {
     expect(await verdict(headersFor())).toEqual({
       refused: undefined,
@@ -86,7 +93,6 @@ describe('a signature', () => {
     ['R14: no query', headersFor({ path: '/api/secrets/K' }), 'signature_invalid'],
     ['S187: another body', headersFor({ body: new Uint8Array() }), 'signature_invalid'],
     ['another key', headersFor({ key: 'ci_another' }), 'signature_invalid'],
-    ['S183: no signature', without('x-cli-signature'), 'signature_invalid'],
     ['S184: no timestamp', without('x-cli-timestamp'), 'signature_invalid'],
     ['S185: no nonce', without('x-cli-nonce'), 'signature_invalid'],
     ['S185: a nonce with a colon', headersFor({ nonce: '12345678:PUT' }), 'signature_invalid'],

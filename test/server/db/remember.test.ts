@@ -36,7 +36,7 @@ function setUp(maxEntries?: number) {
     asked.push(presented)
     return presented === 'wrong' ? undefined : { presented }
   }
-  return { asked, db, other, verified: remember(db, look, maxEntries) }
+  return { asked, db, other, verified: remember(db, look, maxEntries, setImmediate) }
 }
 
 const CHANGES: [name: string, statement: string][] = [
