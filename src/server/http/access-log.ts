@@ -8,8 +8,9 @@ const SAY_AGAIN_MS = 100
 
 /**
  * One line for each request. It says where the request comes from, which takes a tenth of the time of a fast
- * answer to find out. So where a credential's successful reads follow each other closer than a tenth of a second,
- * not each of them does; changes, refusals and whoever shows no credential always do.
+ * answer to find out. So where a credential's fast, successful reads follow each other closer than a tenth of a
+ * second, not each of them does; changes, refusals, whatever had to wait for something and whoever shows no
+ * credential always do.
  */
 export function openAccessLog({ log, clock }: { log: ServerLog; clock: Clock }) {
   const saidAt = new WeakMap<Principal, number>()
@@ -26,7 +27,7 @@ export function openAccessLog({ log, clock }: { log: ServerLog; clock: Clock }) 
     const now = clock.now()
     // The path alone: queries carry codes and states.
     const { requestId, method, path } = call
-    const address = isSaid(call, status, now) ? call.address : undefined
+    const address = call.knownAddress ?? (isSaid(call, status, now) ? call.address : undefined)
     log.request({ requestId, method, path, status, ms: now - started, address })
   }
 }

@@ -8,7 +8,7 @@ import type { Services } from './services.ts'
 
 /** What `Bun.serve` knows of a request and the request does not. */
 export interface Peers {
-  /** Asking the socket takes a tenth of what a request takes. */
+  /** Of the peer, or of whom a trusted proxy speaks for. Asking the socket takes a tenth of what a request takes. */
   addressOf(request: Request): string
   /** Lifts the idle limit. */
   keepOpen(request: Request): void
@@ -39,7 +39,7 @@ export class Call implements SignedRequest {
   readonly path: string
   /** The values of `:name` in the route's path, decoded. */
   readonly params: Readonly<Record<string, string>>
-  /** In every log line and in the answer's `X-Request-Id`. */
+  /** In every log line, and as `X-Request-Id` in answers to changes and in refusals. */
   readonly requestId: string = randomUUIDv7()
   /** Who is calling. On routes guarded by `none`, `protocol` or `interaction`, an anonymous one. */
   principal: Principal
@@ -72,6 +72,11 @@ export class Call implements SignedRequest {
   /** Whose request it is; see `Forwarded`. */
   get address(): string {
     return (this.readAddress ??= this.peers.addressOf(this.arrived))
+  }
+
+  /** The same if it was asked for before; asking costs something. */
+  get knownAddress(): string | undefined {
+    return this.readAddress
   }
 
   /** To be called before anything is waited for: then the peer may be gone. */

@@ -28,10 +28,12 @@ function setUp() {
     keepOpen: () => {},
   }
   /** @returns whether its line says where from */
-  const says = (principal: Principal, { at = 0, method = 'GET', status = 200 } = {}) => {
+  const says = (principal: Principal, { at = 0, method = 'GET', status = 200, known = false } = {}) => {
     clock.now = at
     const request = new Request('http://fob.example/api/runs?code=hidden', { method })
-    logRequest(new Call({ request, path: '/api/runs', params: {} }, principal, peers), status, at - 3)
+    const call = new Call({ request, path: '/api/runs', params: {} }, principal, peers)
+    if (known) call.noteAddress()
+    logRequest(call, status, at - 3)
     return lines.at(-1)?.address === '192.0.2.1'
   }
   return { says, lines, clock }
@@ -71,6 +73,11 @@ describe('a line of the access log', () => {
   ])('always says so of %s', (_, principal, request) => {
     const { says } = setUp()
     expect([0, 1, 2].map((at) => says(principal, { at, ...request }))).toEqual([true, true, true])
+  })
+
+  test('says so where it is known anyway', () => {
+    const { says } = setUp()
+    expect([0, 1].map((at) => says(A, { at, known: true }))).toEqual([true, true])
   })
 
   test('says so when the clock was put back', () => {
