@@ -26,6 +26,9 @@ interface Subject {
   sent: readonly string[]
 }
 
+/** Which part of one core the load generator took at most: what takes all of one measures itself. */
+let busiest = 0
+
 const folder = mkdtempSync(join(tmpdir(), 'fob-bench-'))
 const servers: Server[] = []
 try {
@@ -85,9 +88,6 @@ function measure(name: string, [subject, other]: [Subject, Subject], atLeast?: n
     atLeast,
   }
 }
-
-/** Which part of one core the load generator took at most: what takes all of one measures itself. */
-let busiest = 0
 
 /** @returns answers a second */
 function drive({ server, path, sent }: Subject): number {
