@@ -24,6 +24,8 @@ export interface StoredRecord {
 export interface Backend {
   /** What messages call it: `s3://bucket/prefix`. */
   name: string
+  /** True for a store that can encrypt by itself: values from before it had a passphrase may lie there in the clear. */
+  mayHoldPlain?: true
   readHeader(): Promise<{ text: string; revision: Revision } | undefined>
   /** Only if the header is still `expected`; undefined: only if there is none. False when it is not. */
   writeHeader(text: string, expected: Revision | undefined): Promise<boolean>

@@ -103,20 +103,21 @@ export async function openKeys(backend: Backend, unlock: Unlock): Promise<Keys> 
  */
 async function holdsLegacy(backend: Backend, unlock: Unlock): Promise<boolean> {
   const key = unlock.kind === 'passphrase' ? legacyKey(unlock.passphrase) : undefined
-  let unknown: 'old' | 'ours' | undefined
+  const unknown = new Set<'old' | 'ours'>()
   for (const place of await backend.places()) {
     const sealed = (await backend.read(place))?.record.sealed
     if (sealed === undefined) continue
     if (key !== undefined && openLegacy(key, sealed) !== undefined) return true
-    // A nonce of the old form can begin like anything: one record of another form says nothing yet.
-    if (readPlain(sealed) === undefined) unknown ??= keyIdOf(sealed) === undefined ? 'old' : 'ours'
+    // A nonce of the old form can begin like anything: one record that looks like ours says nothing yet.
+    const isPlain = backend.mayHoldPlain === true && readPlain(sealed) !== undefined
+    if (!isPlain) unknown.add(keyIdOf(sealed) === undefined ? 'old' : 'ours')
   }
-  if (unknown === 'ours') {
+  if (unknown.has('ours') && !unknown.has('old')) {
     throw new Fault('config', `there are secrets in ${backend.name}, and their header is gone`, {
       hint: 'restore it from a backup; nothing was changed',
     })
   }
-  if (unknown === 'old') {
+  if (unknown.has('old')) {
     throw new Fault('config', `wrong ${unlock.kind}: it does not open the secrets in ${backend.name}`, {
       hint: 'give the passphrase that they were stored under; nothing was changed',
     })

@@ -96,6 +96,7 @@ function s3Backend(deps: { objects: S3Objects; settings: S3Settings; conditional
 
   return {
     name: `s3://${bucket}/${prefix}`.replace(/\/$/, ''),
+    mayHoldPlain: true,
 
     async readHeader() {
       const object = await objects.get(headerKey)

@@ -172,17 +172,21 @@ describe('secrets at rest', () => {
   })
 })
 
-/** AES-256-GCM under SHA-256 of the passphrase: nonce, ciphertext, tag. Written here from the ruling, not with our code. */
-function oldForm(passphrase: string, value: string): Buffer {
+/**
+ * AES-256-GCM under SHA-256 of the passphrase: nonce, ciphertext, tag. Written here from the ruling, not with our
+ * code. `first` is what the nonce begins with.
+ */
+function oldForm(passphrase: string, value: string, first = 0x7f): Buffer {
   const nonce = randomBytes(12)
+  nonce[0] = first
   const cipher = createCipheriv('aes-256-gcm', createHash('sha256').update(passphrase).digest(), nonce)
   return Buffer.concat([nonce, cipher.update(value), cipher.final(), cipher.getAuthTag()])
 }
 
-async function oldRows(values: Record<string, string>): Promise<OpenDatabase> {
+async function oldRows(values: Record<string, string>, first?: number): Promise<OpenDatabase> {
   const opened = openDatabase(':memory:')
   for (const [key, value] of Object.entries(values)) {
-    const row = { ...place(key), ciphertext: oldForm(PASSPHRASE, value), createdAt: 1, updatedAt: 1 }
+    const row = { ...place(key), ciphertext: oldForm(PASSPHRASE, value, first), createdAt: 1, updatedAt: 1 }
     await opened.db.insert(secrets).values(row)
   }
   return opened
@@ -207,6 +211,25 @@ describe('R4: data of the plain SHA-256 form', () => {
     const opened = await oldRows({ A: 'value a' })
     await expect(openOn(opened, withPassphrase('wrong'))).rejects.toThrow('wrong passphrase')
     expect(await opened.db.select().from(vaultHeaders)).toEqual([])
+  })
+
+  test.each([
+    ['the mark of a value in the clear', 0],
+    ['the version of the new form', 1],
+  ])('whose nonce begins like %s is read, and a wrong passphrase refused', async (_, first) => {
+    const opened = await oldRows({ A: 'value a' }, first)
+    const error = await openOn(opened, withPassphrase('wrong')).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'config', hint: expect.stringContaining('nothing was changed') })
+    expect(await opened.db.select().from(vaultHeaders)).toEqual([])
+    const vault = await openOn(opened, withPassphrase())
+    expect((await vault.get(place('A')))?.reveal()).toBe('value a')
+  })
+
+  test('a wrong passphrase is told from a lost header by the other records', async () => {
+    const opened = await oldRows({ B: 'value b' })
+    const row = { ...place('A'), ciphertext: oldForm(PASSPHRASE, 'value a', 1), createdAt: 1, updatedAt: 1 }
+    await opened.db.insert(secrets).values(row)
+    await expect(openOn(opened, withPassphrase('wrong'))).rejects.toThrow('wrong passphrase')
   })
 
   test('is still read after the passphrase was rotated, and no more after all was moved', async () => {
