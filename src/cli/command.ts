@@ -1,6 +1,11 @@
 import type { Deps } from './deps.ts'
 import type { Globals } from './globals.ts'
 
+/** What the shell offers in a place: paths, names of things that exist, or these words. */
+export type Completes = 'file' | 'folder' | Listed | readonly string[]
+/** What a user's logins and their server have lists of. */
+export type Listed = 'login' | 'server' | 'tenant' | 'pipeline' | 'run' | 'secret' | 'token' | 'runner'
+
 /**
  * The anatomy of a command. It only parses: `run` is a function of its own, so one table tests
  * argv → options and another options → effects.
@@ -15,6 +20,8 @@ export interface Flag {
   aliases?: readonly string[]
   /** What help shows for the value: `URL`, `KEY=VALUE`. */
   value?: string
+  /** Left out, a `PATH` or `FILE` completes to files and a `DIR` to folders. */
+  completes?: Completes
 }
 export type Flags = Readonly<Record<string, Flag>>
 
@@ -22,6 +29,7 @@ export interface Positional {
   description: string
   /** One that must be there, one that may, or all the rest. */
   arity: 'required' | 'optional' | 'many'
+  completes?: Completes
 }
 export type Positionals = Readonly<Record<string, Positional>>
 

@@ -23,12 +23,14 @@ export const GLOBAL_FLAGS = {
     short: 's',
     aliases: ['server-url', 'api-url', 'base-url', 'url'],
     value: 'URL',
+    completes: 'server',
     description: 'which server (FOB_SERVER)',
   },
   tenant: {
     type: 'string',
     short: 't',
     value: 'SLUG',
+    completes: 'tenant',
     description: 'which tenant (FOB_TENANT)',
   },
   'auth-token': {
@@ -51,6 +53,7 @@ export const GLOBAL_FLAGS = {
     type: 'string',
     short: 'o',
     value: 'FORMAT',
+    completes: OUTPUT_FORMATS,
     description: 'table, tsv or json (FOB_OUTPUT)',
   },
   silent: { type: 'boolean', short: 'q', description: 'print only data and errors' },

@@ -27,13 +27,13 @@ export function wantsHelp(argv: readonly string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).some((arg) => arg === '--help' || arg === '-h')
 }
 
-interface FlagEntry {
+export interface FlagEntry {
   name: string
   flag: Flag
 }
 
 /** Every spelling (long, alias, short) → the flag it stands for. */
-function flagTable(flags: Flags): Map<string, FlagEntry> {
+export function flagTable(flags: Flags): Map<string, FlagEntry> {
   const table = new Map<string, FlagEntry>()
   for (const [name, flag] of Object.entries(flags)) {
     for (const spelling of [name, ...(flag.aliases ?? [])]) table.set(spelling, { name, flag })

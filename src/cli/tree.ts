@@ -112,7 +112,9 @@ export const TREE: Group = group('Every way a credential can reach a command lin
       ),
     },
   },
+  completion: leaf('Print what makes a shell complete fob', () => import('./commands/completion.ts')),
   version: leaf('Print the version', () => import('./commands/version.ts')),
+  __complete: alias(leaf('Say what can stand at the cursor', () => import('./commands/complete.ts'))),
   login: alias(login),
   profile: {
     ...group('Other names for auth commands', { login, status, refresh, logout }),

@@ -23,18 +23,26 @@ export function missingTerminalPart(): string | undefined {
   return Bun.which('python3') === null ? 'python3' : undefined
 }
 
+/** @param options.program another one than fob: a shell */
 export function inTerminal(
   args: readonly string[],
-  { columns = 100, ...options }: Omit<Options, 'stdin'> & { columns?: number } = {},
+  {
+    columns = 100,
+    program = FOB,
+    ...options
+  }: Omit<Options, 'stdin'> & { columns?: number; program?: string } = {},
 ): Terminal {
   const { cwd, env } = environment(options)
-  const child = Bun.spawn(['python3', join(import.meta.dir, 'terminal.py'), String(columns), FOB, ...args], {
-    cwd,
-    env: { TERM: 'xterm-256color', ...env },
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'inherit',
-  })
+  const child = Bun.spawn(
+    ['python3', join(import.meta.dir, 'terminal.py'), String(columns), program, ...args],
+    {
+      cwd,
+      env: { TERM: 'xterm-256color', ...env },
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'inherit',
+    },
+  )
   let text = ''
   let seen = 0
   const watchers: (() => void)[] = []

@@ -23,7 +23,7 @@ export const command = defineCommand({
   ],
   flags: RUN_FLAGS,
   positionals: {
-    name: { arity: 'optional', description: 'the pipeline' },
+    name: { arity: 'optional', description: 'the pipeline', completes: 'pipeline' },
     args: { arity: 'many', description: 'reach the script as pipelineContext.args' },
   },
   async run({ flags, positionals, globals: given }, deps) {

@@ -1,4 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
+import { ALL_SCOPES } from '../../../contract/scopes.ts'
 import { completeLogin, strategyOf, userLine } from '../../../session/login.ts'
 import { fallbackWarning } from '../../../session/place.ts'
 import { resolveTenant } from '../../../session/resolve.ts'
@@ -60,7 +61,12 @@ The credential then rests in the keychain, or in a file that only you can read. 
       value: 'ID',
       description: 'the OAuth client to log in as (FOB_CLIENT_ID)',
     },
-    scope: { type: 'strings', value: 'SCOPE', description: 'ask for this permission only' },
+    scope: {
+      type: 'strings',
+      value: 'SCOPE',
+      description: 'ask for this permission only',
+      completes: ALL_SCOPES,
+    },
     'insecure-storage': { type: 'boolean', description: 'store in the file, not in the keychain' },
     timeout: {
       type: 'string',

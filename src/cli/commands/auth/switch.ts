@@ -16,7 +16,7 @@ export const command = defineCommand({
 For one command alone: --server and FOB_ACCOUNT; for a folder: .fob.toml.`,
   examples: ['fob auth switch', 'fob auth switch ada@example.com', 'fob auth switch https://ci.example.com'],
   flags: {},
-  positionals: { login: { arity: 'optional', description: 'a server or an account' } },
+  positionals: { login: { arity: 'optional', description: 'a server or an account', completes: 'login' } },
   run: ({ positionals, globals }, deps) => switchLogin({ globals, name: positionals.login }, deps),
 })
 

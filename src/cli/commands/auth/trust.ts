@@ -16,7 +16,13 @@ have said yes to it; when it changes, you are asked again.`,
   flags: {
     revoke: { type: 'boolean', description: 'say no instead: the file is not used, nor asked about' },
   },
-  positionals: { path: { arity: 'optional', description: 'the file; without it, the one of this folder' } },
+  positionals: {
+    path: {
+      arity: 'optional',
+      description: 'the file; without it, the one of this folder',
+      completes: 'file',
+    },
+  },
   run: ({ flags, positionals, globals }, deps) =>
     trust({ globals, path: positionals.path, revoke: flags.revoke }, deps),
 })

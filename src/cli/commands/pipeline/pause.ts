@@ -7,7 +7,7 @@ export const command = defineCommand({
   description: 'Runs that go on go on. What schedules miss meanwhile is not made up for.',
   examples: ['fob pipeline pause deploy'],
   flags: {},
-  positionals: { name: { arity: 'required', description: 'its name' } },
+  positionals: { name: { arity: 'required', description: 'its name', completes: 'pipeline' } },
   async run({ positionals: { name }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}/pause`

@@ -6,7 +6,7 @@ export const command = defineCommand({
   summary: 'Delete a pipeline and its secrets; its runs stay on record',
   examples: ['fob pipeline rm deploy'],
   flags: {},
-  positionals: { name: { arity: 'required', description: 'its name' } },
+  positionals: { name: { arity: 'required', description: 'its name', completes: 'pipeline' } },
   async run({ positionals: { name }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}`

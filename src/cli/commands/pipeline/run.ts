@@ -35,7 +35,7 @@ export const command = defineCommand({
   ],
   flags: RUN_FLAGS,
   positionals: {
-    name: { arity: 'required', description: 'the pipeline' },
+    name: { arity: 'required', description: 'the pipeline', completes: 'pipeline' },
     args: { arity: 'many', description: 'reach the script as pipelineContext.args' },
   },
   async run({ flags, positionals, globals }, deps) {

@@ -32,7 +32,13 @@ export const command = defineCommand({
     'fob pipeline set report.ts --schedule "0 6 * * 1-5" --time-zone Europe/Paris --concurrency serial',
   ],
   flags: {
-    name: { type: 'string', short: 'n', value: 'NAME', description: 'its name (default: of the file)' },
+    name: {
+      type: 'string',
+      short: 'n',
+      value: 'NAME',
+      description: 'its name (default: of the file)',
+      completes: 'pipeline',
+    },
     secret: {
       type: 'strings',
       short: 'e',
@@ -45,10 +51,16 @@ export const command = defineCommand({
       value: 'PATH',
       description: 'secrets for this pipeline as KEY=VALUE lines (dotenv); quoted values may have many lines',
     },
-    'unset-secret': { type: 'strings', value: 'KEY', description: 'remove a secret of this pipeline' },
+    'unset-secret': {
+      type: 'strings',
+      value: 'KEY',
+      description: 'remove a secret of this pipeline',
+      completes: 'secret',
+    },
     driver: {
       type: 'string',
       value: 'DRIVER',
+      completes: DRIVERS,
       description: 'what tasks run on: native or docker (default: as before, at first the server decides)',
     },
     rbac: {
@@ -59,6 +71,7 @@ export const command = defineCommand({
     concurrency: {
       type: 'string',
       value: 'MODE',
+      completes: concurrency.options.map(({ entries }) => entries.mode.literal),
       description:
         'when it is to run while it runs: queue (side by side), serial (one after the other), cancel-previous',
     },
@@ -76,7 +89,7 @@ export const command = defineCommand({
     'no-schedule': { type: 'boolean', description: 'it no longer runs by itself' },
     'allow-short': { type: 'boolean', description: 'accept secrets of fewer than 4 bytes' },
   },
-  positionals: { file: { arity: 'required', description: 'a .ts or .js file' } },
+  positionals: { file: { arity: 'required', description: 'a .ts or .js file', completes: 'file' } },
   async run({ flags, positionals: { file }, globals }, deps) {
     const options: SetPipeline = {
       file,

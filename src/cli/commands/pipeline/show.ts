@@ -8,7 +8,7 @@ export const command = defineCommand({
   summary: 'Show one pipeline',
   examples: ['fob pipeline show deploy', 'fob pipeline show deploy --source > deploy.ts'],
   flags: { source: { type: 'boolean', description: 'print the source and nothing else' } },
-  positionals: { name: { arity: 'required', description: 'its name' } },
+  positionals: { name: { arity: 'required', description: 'its name', completes: 'pipeline' } },
   async run({ flags, positionals: { name }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}`

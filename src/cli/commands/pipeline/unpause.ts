@@ -6,7 +6,7 @@ export const command = defineCommand({
   summary: 'Let a paused pipeline run again',
   examples: ['fob pipeline unpause deploy'],
   flags: {},
-  positionals: { name: { arity: 'required', description: 'its name' } },
+  positionals: { name: { arity: 'required', description: 'its name', completes: 'pipeline' } },
   async run({ positionals: { name }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}/unpause`

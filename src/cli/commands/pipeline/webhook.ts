@@ -24,12 +24,13 @@ export const command = defineCommand({
     provider: {
       type: 'string',
       value: 'PROVIDER',
+      completes: WEBHOOK_PROVIDERS,
       description: 'who sends: github, gitlab, or generic (signed as docs/signing.md says)',
     },
     'secret-stdin': { type: 'boolean', description: 'read the secret from standard input' },
     off: { type: 'boolean', description: 'remove the webhook and its secret' },
   },
-  positionals: { name: { arity: 'required', description: 'the pipeline' } },
+  positionals: { name: { arity: 'required', description: 'the pipeline', completes: 'pipeline' } },
   async run({ flags, positionals: { name }, globals }, deps) {
     const provider = readProvider(flags)
     const question = { what: 'secret', instead: '--secret-stdin', limitBytes: MAX_SECRET_BYTES }

@@ -8,7 +8,9 @@ export const command = defineCommand({
   description: 'The old token stops working at once. The new one goes to standard output, once.',
   examples: ['fob runners regenerate rnr_019a…'],
   flags: {},
-  positionals: { id: { arity: 'required', description: 'its ID, from fob runners list' } },
+  positionals: {
+    id: { arity: 'required', description: 'its ID, from fob runners list', completes: 'runner' },
+  },
   async run({ positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/runners/${encodeURIComponent(id)}/regenerate`

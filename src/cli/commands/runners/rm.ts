@@ -7,7 +7,9 @@ export const command = defineCommand({
   description: 'Its token stops working at once.',
   examples: ['fob runners rm rnr_019a…'],
   flags: {},
-  positionals: { id: { arity: 'required', description: 'its ID, from fob runners list' } },
+  positionals: {
+    id: { arity: 'required', description: 'its ID, from fob runners list', completes: 'runner' },
+  },
   async run({ positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/runners/${encodeURIComponent(id)}`

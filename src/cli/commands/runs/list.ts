@@ -9,7 +9,13 @@ export const command = defineCommand({
   summary: 'List runs, newest first',
   examples: ['fob runs list', 'fob runs list --pipeline deploy --limit 5 -o json'],
   flags: {
-    pipeline: { type: 'string', short: 'p', value: 'NAME', description: 'only runs of this pipeline' },
+    pipeline: {
+      type: 'string',
+      short: 'p',
+      value: 'NAME',
+      description: 'only runs of this pipeline',
+      completes: 'pipeline',
+    },
     limit: { type: 'string', short: 'n', value: 'N', description: 'how many (default 30)' },
   },
   positionals: {},

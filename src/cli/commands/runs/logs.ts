@@ -12,7 +12,7 @@ export const command = defineCommand({
     'Of a run that still goes, what is there so far; with -f also what comes. Exits 0 when the log could be printed, however the run ended.',
   examples: ['fob runs logs run_019a…', 'fob runs logs run_019a… -f'],
   flags: { follow: { type: 'boolean', short: 'f', description: 'go on until the run ends' } },
-  positionals: { id: { arity: 'required', description: 'the run' } },
+  positionals: { id: { arity: 'required', description: 'the run', completes: 'run' } },
   async run({ flags, positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = runPath(id)

@@ -13,7 +13,7 @@ export const command = defineCommand({
     'when the run began. A task that uses a volume or a sandbox runs again too. Exits as "fob pipeline run" does.',
   examples: ['fob runs resume run_019a…', 'fob runs resume run_019a… --detach'],
   flags: { detach: { type: 'boolean', short: 'd', description: 'do not follow its log' } },
-  positionals: { id: { arity: 'required', description: 'the run, failed or stopped' } },
+  positionals: { id: { arity: 'required', description: 'the run, failed or stopped', completes: 'run' } },
   async run({ flags, positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `${runPath(id)}/resume`

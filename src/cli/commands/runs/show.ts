@@ -8,7 +8,7 @@ export const command = defineCommand({
   summary: 'Show one run and its tasks',
   examples: ['fob runs show run_019a…', 'fob runs show run_019a… -o json'],
   flags: {},
-  positionals: { id: { arity: 'required', description: 'the run' } },
+  positionals: { id: { arity: 'required', description: 'the run', completes: 'run' } },
   async run({ positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = runPath(id)

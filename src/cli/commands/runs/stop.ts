@@ -7,7 +7,7 @@ export const command = defineCommand({
   summary: 'Stop a run',
   examples: ['fob runs stop run_019a…'],
   flags: {},
-  positionals: { id: { arity: 'required', description: 'the run' } },
+  positionals: { id: { arity: 'required', description: 'the run', completes: 'run' } },
   async run({ positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `${runPath(id)}/stop`

@@ -8,7 +8,13 @@ export const command = defineCommand({
   summary: 'List the names of secrets',
   examples: ['fob secrets list', 'fob secrets list --pipeline deploy -o json'],
   flags: {
-    pipeline: { type: 'string', short: 'p', value: 'NAME', description: 'only those of this pipeline' },
+    pipeline: {
+      type: 'string',
+      short: 'p',
+      value: 'NAME',
+      description: 'only those of this pipeline',
+      completes: 'pipeline',
+    },
   },
   positionals: {},
   async run({ flags, globals }, deps) {

@@ -7,7 +7,7 @@ export const command = defineCommand({
   summary: 'Delete a secret',
   examples: ['fob secrets rm API_KEY', 'fob secrets rm API_KEY --pipeline deploy'],
   flags: scopeFlags,
-  positionals: { key: { arity: 'required', description: 'its name' } },
+  positionals: { key: { arity: 'required', description: 'its name', completes: 'secret' } },
   async run({ flags, positionals: { key }, globals }, deps) {
     const client = await openClient(deps, globals)
     await client.api.request({

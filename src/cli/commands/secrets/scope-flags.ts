@@ -6,6 +6,7 @@ export const scopeFlags = {
     type: 'string',
     short: 'p',
     value: 'NAME',
+    completes: 'pipeline',
     description: 'only for this pipeline (default: for all)',
   },
   scope: {

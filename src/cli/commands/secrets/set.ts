@@ -29,7 +29,11 @@ export const command = defineCommand({
     },
   },
   positionals: {
-    key: { arity: 'required', description: 'the name, or KEY=VALUE (which stays in the shell history)' },
+    key: {
+      arity: 'required',
+      description: 'the name, or KEY=VALUE (which stays in the shell history)',
+      completes: 'secret',
+    },
   },
   async run({ flags, positionals, globals }, deps) {
     placeQuery(flags)

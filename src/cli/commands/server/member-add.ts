@@ -9,7 +9,12 @@ export const command = defineCommand({
     'fob server tenant member add acme github:583231 --role admin',
   ],
   flags: {
-    role: { type: 'string', value: 'ROLE', description: `${ROLES.join(', ')} (default member)` },
+    role: {
+      type: 'string',
+      value: 'ROLE',
+      description: `${ROLES.join(', ')} (default member)`,
+      completes: ROLES,
+    },
     data: dataFlag,
   },
   positionals: { tenant: { arity: 'required', description: 'its slug' }, user: whoPositional },

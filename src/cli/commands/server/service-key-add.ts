@@ -1,6 +1,6 @@
 import { withServiceKeys } from '../../../server/administer.ts'
 import { Fault } from '../../../contract/fault.ts'
-import type { Scope } from '../../../contract/scopes.ts'
+import { ALL_SCOPES, type Scope } from '../../../contract/scopes.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { chosenFormat } from '../../format.ts'
@@ -18,7 +18,12 @@ export const command = defineCommand({
     'fob server service-key add reports --scope runs:read --all-pipelines --data /var/lib/fob > key',
   ],
   flags: {
-    scope: { type: 'strings', value: 'SCOPE', description: 'what its tokens may do, such as runs:read' },
+    scope: {
+      type: 'strings',
+      value: 'SCOPE',
+      description: 'what its tokens may do, such as runs:read',
+      completes: ALL_SCOPES,
+    },
     pipeline: { type: 'strings', short: 'p', value: 'NAME', description: 'for this pipeline only' },
     'all-pipelines': { type: 'boolean', description: 'for all pipelines of the tenant' },
     data: dataFlag,

@@ -18,7 +18,7 @@ export const command = defineCommand({
     'fob server user add eve@example.com -t acme',
   ],
   flags: {
-    role: { type: 'string', value: 'ROLE', description: ROLES.join(', ') },
+    role: { type: 'string', value: 'ROLE', description: ROLES.join(', '), completes: ROLES },
     name: { type: 'string', value: 'NAME', description: 'the name to show (default: from the e-mail)' },
     'password-stdin': { type: 'boolean', description: 'read the password from standard input' },
     data: dataFlag,

@@ -11,7 +11,13 @@ export const command = defineCommand({
   description: 'For this server, from now on. For one command: --tenant; for a folder: .fob.toml.',
   examples: ['fob tenants use acme'],
   flags: {},
-  positionals: { slug: { arity: 'required', description: 'one of those that "fob tenants list" shows' } },
+  positionals: {
+    slug: {
+      arity: 'required',
+      description: 'one of those that "fob tenants list" shows',
+      completes: 'tenant',
+    },
+  },
   run: ({ positionals, globals }, deps) => useTenant({ globals, slug: positionals.slug }, deps),
 })
 

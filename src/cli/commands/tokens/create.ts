@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import type { Scope } from '../../../contract/scopes.ts'
+import { ALL_SCOPES, type Scope } from '../../../contract/scopes.ts'
 import { createdToken } from '../../../contract/tokens.ts'
 import { type Client, openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
@@ -18,8 +18,19 @@ export const command = defineCommand({
     'fob tokens create prod --scope runs:trigger --pipeline deploy --require-signature -o json',
   ],
   flags: {
-    scope: { type: 'strings', value: 'SCOPE', description: 'what it may do, such as runs:read' },
-    pipeline: { type: 'strings', short: 'p', value: 'NAME', description: 'for this pipeline only' },
+    scope: {
+      type: 'strings',
+      value: 'SCOPE',
+      description: 'what it may do, such as runs:read',
+      completes: ALL_SCOPES,
+    },
+    pipeline: {
+      type: 'strings',
+      short: 'p',
+      value: 'NAME',
+      description: 'for this pipeline only',
+      completes: 'pipeline',
+    },
     'all-pipelines': { type: 'boolean', description: 'for all pipelines, later ones included' },
     expires: { type: 'string', value: 'TIME', description: 'when it ends: 12h, 90d, 4w (default: never)' },
     'require-signature': { type: 'boolean', description: 'refuse requests with it that are not signed' },

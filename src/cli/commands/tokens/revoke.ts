@@ -7,7 +7,7 @@ export const command = defineCommand({
   description: 'Whatever uses it stops working at once.',
   examples: ['fob tokens revoke tok_019a…'],
   flags: {},
-  positionals: { id: { arity: 'required', description: 'its ID, from fob tokens list' } },
+  positionals: { id: { arity: 'required', description: 'its ID, from fob tokens list', completes: 'token' } },
   async run({ positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/auth/cli-tokens/${encodeURIComponent(id)}`
