@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SANDBOX_LIMITS } from '../../../src/server/runs/sandbox/protocol.ts'
-import { startProcess } from '../../../src/server/runs/sandbox/processes.ts'
+import { type SandboxProcess, startProcess } from '../../../src/server/runs/sandbox/processes.ts'
 import { sourcePosition } from '../../../src/server/runs/sandbox/positions.ts'
 import {
   type Outcome,
@@ -38,6 +38,7 @@ async function runIn(
   source: string,
   more: {
     command?: string[]
+    start?: () => SandboxProcess
     cpuMs?: number
     residentBytes?: number
     startMs?: number
@@ -48,7 +49,7 @@ async function runIn(
     answer?: unknown
   } = {},
 ): Promise<Ran> {
-  const { command = SANDBOX, filename = 'deploy.ts', isSilent = false, ...rest } = more
+  const { command = SANDBOX, start, filename = 'deploy.ts', isSilent = false, ...rest } = more
   const { answerAfterMs = 0, answer: value = { code: 0 }, ...given } = rest
   const limits = { ...SANDBOX_LIMITS, cpuMs: CPU_MS, ...given }
   let logged = ''
@@ -69,7 +70,7 @@ async function runIn(
     idle: () => {},
   }
   const options = {
-    start: () => startProcess(command, limits),
+    start: start ?? (() => startProcess(command, limits)),
     limits,
     signal: NEVER,
     onCrash: () => {},
@@ -399,4 +400,18 @@ test.each([
   ['no word that can tell', '// bar foo\nfoo(bar)', 'foo(bar);', { line: 1, column: 5 }, undefined],
 ])('a place in stripped code is found in the source: %s', (_, source, code, at, found) => {
   expect(sourcePosition(source, code, at)).toEqual(found)
+})
+
+describe.skipIf(process.platform === 'win32')('a child that something outside has killed', () => {
+  test.each([
+    ['before it was ready', 0],
+    ['when it was ready, and before it was told what to run', 1500],
+  ])('%s is said to be killed, so that another can take its place', async (_, readyMs) => {
+    const child = startProcess(SANDBOX, SANDBOX_LIMITS)
+    await Bun.sleep(readyMs)
+    child.kill('SIGKILL')
+    await child.exited
+    const { outcome } = await runIn(pipeline('console.log(1)'), { start: () => child })
+    expect(outcome).toEqual({ kind: 'killed' })
+  })
 })

@@ -79,6 +79,9 @@ const MAX_ASKED_BYTES = 64 * 1024 * 1024
 /** What answers may hold there until the script takes them. */
 const MAX_UNTAKEN_BYTES = 128 * 1024 * 1024
 
+/** How long after a broken pipe the end of the process that it led to is seen at the latest. */
+const END_SEEN_MS = 1_000
+
 /** Runs a script to its end, which can be hours away. Never throws for what the script does. */
 export async function runScript(options: SandboxOptions, script: Script, host: ScriptHost): Promise<Outcome> {
   return await converse(options, { type: 'run', ...script }, host)
@@ -134,6 +137,9 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
       options.onCrash(await noise)
     }
   } catch (error) {
+    if (broken === undefined && (await endedByItself(child)) && child.signalCode === 'SIGKILL') {
+      return { kind: 'killed' }
+    }
     kill(error instanceof Error ? `the sandbox was stopped: ${error.message}` : 'the sandbox was stopped')
   } finally {
     watchdog.stop()
@@ -142,6 +148,11 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
     await child.exited
   }
   return { kind: 'failed', error: { message: broken ?? 'the sandbox ended unexpectedly' } }
+}
+
+/** A write to a child that was killed fails before its end is known: whether that comes, and soon. */
+async function endedByItself(child: SandboxProcess): Promise<boolean> {
+  return Promise.race([child.exited.then(() => true), Bun.sleep(END_SEEN_MS).then(() => false)])
 }
 
 interface Talk {
