@@ -164,7 +164,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
       schedules: triggers.schedules,
       clock,
       log,
-      pipelines: openPipelines({ db, clock, vault, rbac }),
+      pipelines: openPipelines({ db, clock, vault, rbac, runs }),
     }
     recordSettings(services, settings)
     warnOfStrangers(settings, listener.url, log)

@@ -194,6 +194,44 @@ describe('too many runs', () => {
   })
 })
 
+describe('what is queued', () => {
+  const statusOf = async (id: string) => (await client('runs', 'show', id)).out
+  const line = async (name: string) => {
+    const first = await detached(name)
+    await until(runs, (out) => new RegExp(`\\t${name}\\trunning\\t`).test(out))
+    return { first, second: await detached(name) }
+  }
+
+  test('waits while its pipeline is paused, whatever becomes of the server, and then begins', async () => {
+    await set('held', WAITS)
+    const { first, second } = await line('held')
+    expect(await client('pipeline', 'pause', 'held')).toMatchObject({ code: 0 })
+    await down('SIGKILL')
+    await up()
+    await until(runs, (out) => out.includes(`${first}\theld\trunning`))
+    await client('runs', 'stop', first)
+    await until(runs, (out) => out.includes(`${first}\theld\tstopped`))
+    await Bun.sleep(300)
+    expect(await statusOf(second)).toContain('queued')
+    expect(await client('pipeline', 'unpause', 'held')).toMatchObject({ code: 0 })
+    await until(runs, (out) => out.includes(`${second}\theld\trunning`))
+    await stopAll()
+  })
+
+  test('is stopped when its pipeline is deleted, and says so; what has begun goes on', async () => {
+    await set('gone', WAITS)
+    const { first, second } = await line('gone')
+    expect(await client('pipeline', 'rm', 'gone')).toMatchObject({ code: 0 })
+    const shown = await until(
+      () => statusOf(second),
+      (out) => out.includes('stopped'),
+    )
+    expect(shown).toContain('the pipeline gone was deleted before this run began')
+    expect(await statusOf(first)).toContain('running')
+    await stopAll()
+  })
+})
+
 test('the binary carries the types of what a pipeline can call', async () => {
   const { code, out } = await fob(['pipeline', 'types'])
   expect({ code, out }).toEqual({ code: 0, out: types })

@@ -60,9 +60,12 @@ export interface Pipelines {
     page: { limit: number; cursor?: string },
   ): Promise<{ items: PipelineEntry[]; next: string | null }>
   names(caller: Principal): Promise<{ id: string; name: string }[]>
-  /** One that is paused refuses to run, whoever or whatever asks. Undefined where the caller sees none of that name. */
+  /** One that is paused refuses to run, whoever or whatever asks, and what is queued waits. Undefined where the caller sees none of that name. */
   setPaused(caller: Principal, name: string, paused: boolean): Promise<Pipeline | undefined>
-  /** With its secrets; as with `put`, an administrator can remove a hidden one. Its runs stay on record. */
+  /**
+   * With its secrets; as with `put`, an administrator can remove a hidden one. Its runs stay on record, and those
+   * that are queued are stopped.
+   */
   remove(caller: Principal, name: string): Promise<Pipeline | undefined>
   /** The IDs of the tenant's pipelines, also of deleted ones, that do not exist for this caller. */
   hiddenFrom(caller: Principal): Promise<ReadonlySet<string>>
@@ -70,8 +73,22 @@ export interface Pipelines {
   sees(caller: Principal, owned: Owned): Promise<boolean>
 }
 
-export function openPipelines(deps: { db: Db; clock: Clock; vault: Vault; rbac: Rbac }): Pipelines {
-  const { db, clock, vault, rbac } = deps
+/** The runs of a pipeline that wait for their turn, told what becomes of it. */
+export interface WaitingRuns {
+  hold(pipelineId: string, isPaused: boolean): void
+  withdraw(pipelineId: string, reason: string): void
+}
+
+export interface PipelinesDeps {
+  db: Db
+  clock: Clock
+  vault: Vault
+  rbac: Rbac
+  runs: WaitingRuns
+}
+
+export function openPipelines(deps: PipelinesDeps): Pipelines {
+  const { db, clock, vault, rbac, runs } = deps
   const rulesOf = openTenantRules(db)
   const hidden = async (caller: Principal) => hiddenFrom({ rulesOf, rbac }, caller)
   const find = async (tenantId: string, name: string): Promise<Pipeline | undefined> => {
@@ -150,6 +167,7 @@ export function openPipelines(deps: { db: Db; clock: Clock; vault: Vault; rbac: 
         .set({ paused })
         .where(and(eq(table.tenantId, pipeline.tenantId), eq(table.id, pipeline.id)))
         .returning()
+      runs.hold(pipeline.id, paused)
       return after
     },
 
@@ -158,6 +176,7 @@ export function openPipelines(deps: { db: Db; clock: Clock; vault: Vault; rbac: 
       if (pipeline === undefined) return undefined
       const { tenantId, id } = pipeline
       await db.delete(table).where(and(eq(table.tenantId, tenantId), eq(table.id, id)))
+      runs.withdraw(id, `the pipeline ${name} was deleted before this run began`)
       await vault.removeScope(tenantId, `pipeline/${id}`)
       return pipeline
     },

@@ -5,8 +5,10 @@ export interface QueuedRun {
   tenantId: string
   pipelineId: string
   concurrency: Concurrency
-  /** Ends this run, waiting or running, for the newer one of its pipeline that is named. */
-  supersede(newer: string): void
+  /** It had begun under the server before this one, and goes on when its turn comes, whatever has become of its pipeline. */
+  begun?: boolean
+  /** Ends this run, waiting or running. */
+  end(reason: string): void
 }
 
 /** Who runs next. Fair between tenants, however many runs one of them asks for. */
@@ -16,6 +18,17 @@ export interface RunQueue {
    * @throws the signal's reason when it fires before that: `work` is then never begun.
    */
   run<T>(run: QueuedRun, work: () => Promise<T>, signal: AbortSignal): Promise<T>
+  /** While a pipeline is held, none of its runs begins; those that have begun go on. */
+  hold(pipelineId: string, isHeld: boolean): void
+  /** Ends the runs of a pipeline that have not begun. */
+  withdraw(pipelineId: string, reason: string): void
+}
+
+export interface QueueOptions {
+  atOnce: number
+  perTenant: number
+  /** The pipelines that are held. */
+  held?: Iterable<string>
 }
 
 interface Waiter {
@@ -28,15 +41,16 @@ interface Waiter {
  * since its last turn. Within a tenant the oldest run that its pipeline's limit lets go is next: one that has to
  * wait for others of its pipeline holds up no other pipeline.
  */
-export function createRunQueue({ atOnce, perTenant }: { atOnce: number; perTenant: number }): RunQueue {
+export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: QueueOptions): RunQueue {
   /** By tenant; whose turn is longest ago stands first. No tenant has an empty set. */
   const waiting = new Map<string, Set<Waiter>>()
   const running = new Set<QueuedRun>()
   const ofTenant = createCounts()
   const ofPipeline = createCounts()
+  const held = new Set(heldAtFirst)
 
-  function mayGo({ pipelineId, concurrency }: QueuedRun): boolean {
-    return ofPipeline.get(pipelineId) < mostOf(concurrency)
+  function mayGo({ pipelineId, concurrency, begun = false }: QueuedRun): boolean {
+    return (begun || !held.has(pipelineId)) && ofPipeline.get(pipelineId) < mostOf(concurrency)
   }
 
   function choose(): Waiter | undefined {
@@ -96,10 +110,27 @@ export function createRunQueue({ atOnce, perTenant }: { atOnce: number; perTenan
     await promise.finally(() => signal.removeEventListener('abort', giveUp))
   }
 
+  function queued(pipelineId: string): QueuedRun[] {
+    const all = [...waiting.values()].flatMap((queue) => [...queue].map((waiter) => waiter.run))
+    return all.filter((run) => run.pipelineId === pipelineId)
+  }
+
   function supersedeOthers({ runId, pipelineId }: QueuedRun): void {
-    const queued = [...waiting.values()].flatMap((queue) => [...queue].map((waiter) => waiter.run))
-    const others = [...queued, ...running].filter((other) => other.pipelineId === pipelineId)
-    for (const other of others) other.supersede(runId)
+    const going = [...running].filter((other) => other.pipelineId === pipelineId)
+    for (const other of [...queued(pipelineId), ...going]) {
+      other.end(`cancelled by ${runId}, a newer run of this pipeline`)
+    }
+  }
+
+  function hold(pipelineId: string, isHeld: boolean): void {
+    if (isHeld) held.add(pipelineId)
+    else held.delete(pipelineId)
+    fill()
+  }
+
+  function withdraw(pipelineId: string, reason: string): void {
+    for (const run of queued(pipelineId)) if (run.begun !== true) run.end(reason)
+    held.delete(pipelineId)
   }
 
   async function run<T>(run: QueuedRun, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -112,7 +143,7 @@ export function createRunQueue({ atOnce, perTenant }: { atOnce: number; perTenan
     }
   }
 
-  return { run }
+  return { run, hold, withdraw }
 }
 
 /** How many runs of the pipeline may go at once. */

@@ -2,7 +2,7 @@ import { and, asc, eq, gt, max, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../contract/events.ts'
 import type { Db } from '../db/open.ts'
-import { runEvents, runs, runTasks } from '../db/schema.ts'
+import { pipelines, runEvents, runs, runTasks } from '../db/schema.ts'
 
 /** Instants are milliseconds since 1970. `args`, `task` and `message` have been through the redactor. */
 export type RunRow = typeof runs.$inferSelect
@@ -24,6 +24,12 @@ export async function findRun(db: Db, tenantId: string, id: string): Promise<Run
 export async function findAnyRun(db: Db, id: string): Promise<RunRow | undefined> {
   const [row] = await db.select().from(runs).where(eq(runs.id, id))
   return row
+}
+
+/** The IDs of the pipelines of which no run may begin. */
+export async function pausedPipelines(db: Db): Promise<string[]> {
+  const rows = await db.select({ id: pipelines.id }).from(pipelines).where(eq(pipelines.paused, true))
+  return rows.map(({ id }) => id)
 }
 
 /** The number of a run's last event. */

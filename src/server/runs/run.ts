@@ -33,6 +33,7 @@ import {
   findRecord,
   findRun,
   lastEvent,
+  pausedPipelines,
   readEvents,
   readLog,
   type RunEntry,
@@ -94,6 +95,10 @@ export interface Runs {
   checkDriver(name: string, signal: AbortSignal): Promise<void>
   /** The secrets that a pipeline will ask for, as far as its source tells. */
   needs(pipeline: { id: string; tenantId: string; source: string }): Promise<NeededSecret[]>
+  /** While a pipeline is paused, what waits for its turn goes on waiting. */
+  hold(pipelineId: string, isPaused: boolean): void
+  /** Stops what waits for its turn. */
+  withdraw(pipelineId: string, reason: string): void
   /** Leaves all runs to the next server on this data: their tasks go on where their driver can do that. */
   close(): Promise<void>
 }
@@ -174,7 +179,8 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   })
   const drivers = new Map([native, ...(options.drivers ?? [])].map((driver) => [driver.name, driver]))
   const atOnce = options.runsAtOnce ?? RUNS_AT_ONCE
-  const running = createRunQueue({ atOnce, perTenant: options.runsPerTenant ?? atOnce })
+  const held = await pausedPipelines(db)
+  const running = createRunQueue({ atOnce, perTenant: options.runsPerTenant ?? atOnce, held })
   const checking = createLimiter(CHECKS_AT_ONCE)
   const live = new Map<string, LiveRun>()
   const starting = new Set<Promise<unknown>>()
@@ -242,14 +248,22 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     }
   }
 
-  /** @param leave gives up the run's place among those that wait. */
-  function launch(run: Execution, leave: () => void): void {
+  /**
+   * @param leave gives up the run's place among those that wait
+   * @param begun whether it had begun under the server before
+   */
+  function launch(run: Execution, leave: () => void, begun = false): void {
     const runId = run.context.runID
     const { tenantId, journal, pipeline, concurrency } = run
     const stop = new AbortController()
-    const supersede = (newer: string) =>
-      end({ journal, stop }, `cancelled by ${newer}, a newer run of this pipeline`)
-    const place = { runId, tenantId, pipelineId: pipeline.id, concurrency, supersede }
+    const place = {
+      runId,
+      tenantId,
+      pipelineId: pipeline.id,
+      concurrency,
+      begun,
+      end: (reason: string) => end({ journal, stop }, reason),
+    }
     const done = toEnd(run, place, stop.signal, leave)
     live.set(runId, { tenantId, stop, journal, done })
     void done.finally(() => {
@@ -354,7 +368,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     prepare,
     cleanUp,
     drivers: [...drivers.values()],
-    launch: (run) => launch(run, waiting.take(run.tenantId) ?? (() => {})),
+    launch: (run, begun) => launch(run, waiting.take(run.tenantId) ?? (() => {}), begun),
   })
   return {
     start,
@@ -367,6 +381,8 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     resume,
     check,
     checkDriver: async (name, signal) => await driverOf(usable, name).ready?.(signal),
+    hold: running.hold,
+    withdraw: running.withdraw,
     needs: ({ id: pipelineId, tenantId, source }) => neededSecrets(source, { vault, tenantId, pipelineId }),
     close,
   }

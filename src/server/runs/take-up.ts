@@ -18,7 +18,7 @@ export interface TakeUpOptions {
   drivers: readonly Driver[]
   prepare: Prepare
   /** Lets a run go on, or wait for its turn. */
-  launch(run: Execution): void
+  launch(run: Execution, begun: boolean): void
   /** Removes what a run that has ended had on a driver; never rejects. */
   cleanUp(driver: Driver, runId: string): Promise<void>
 }
@@ -38,7 +38,7 @@ export async function takeUpRuns(options: TakeUpOptions): Promise<void> {
       return await endLeft(id, { status: 'failed', message })
     }
     try {
-      launch(await prepare.takeUp(row))
+      launch(await prepare.takeUp(row), row.status === 'running')
       log.info('run taken up', { run: id })
     } catch (error) {
       log.warn('a run could not be taken up', { run: id })

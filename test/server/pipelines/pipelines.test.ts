@@ -10,7 +10,13 @@ test('a list of pipelines does not read their sources', async () => {
   const { db, close } = openDatabase(':memory:')
   const clock = { now: () => 1_700_000_000_000, sleep: () => Promise.resolve() }
   const accounts = await openAccounts({ db, clock, onCredentialsChanged: () => Promise.resolve() })
-  const pipelines = openPipelines({ db, clock, vault: memoryVault(), rbac: await openRbac(undefined) })
+  const pipelines = openPipelines({
+    db,
+    clock,
+    vault: memoryVault(),
+    rbac: await openRbac(undefined),
+    runs: { hold() {}, withdraw() {} },
+  })
   const caller = principal({ tenant: accounts.defaultTenant() })
   const made = { filename: 'p.ts', driver: 'native', secrets: new Map(), unsetSecrets: [] }
   await pipelines.put(caller, { ...made, name: 'p', source: 'the source' })

@@ -26,9 +26,9 @@ function world(limits: { atOnce: number; perTenant?: number }) {
       tenantId: tenant,
       pipelineId: `${tenant}/${run}`,
       concurrency: { mode: 'queue' } as Concurrency,
-      supersede: (newer: string) => {
-        cancelled.push(`${run} by ${newer}`)
-        stop.abort(new Error(`cancelled by ${newer}`))
+      end: (reason: string) => {
+        cancelled.push(`${run}: ${reason}`)
+        stop.abort(new Error(reason))
       },
       ...more,
     }
@@ -153,8 +153,12 @@ describe('the concurrency of a pipeline', () => {
     const second = failure(add('a', 'r2', 50, mode))
     const third = add('a', 'r3', 5, mode)
     await pass(clock, 10)
-    expect(cancelled).toEqual(['r1 by r2', 'r2 by r3', 'r1 by r3'])
-    expect(await second).toMatchObject({ message: 'cancelled by r3' })
+    expect(cancelled).toEqual([
+      'r1: cancelled by r2, a newer run of this pipeline',
+      'r2: cancelled by r3, a newer run of this pipeline',
+      'r1: cancelled by r3, a newer run of this pipeline',
+    ])
+    expect(await second).toMatchObject({ message: 'cancelled by r3, a newer run of this pipeline' })
     await first
     await third
     expect(started).toEqual([
@@ -176,12 +180,57 @@ describe('the concurrency of a pipeline', () => {
   })
 })
 
+describe('a pipeline that is held', () => {
+  const of = (pipelineId: string) => ({ pipelineId })
+
+  test('has none of its runs begin until it is let go, and holds up no other', async () => {
+    const { clock, queue, started, add } = world({ atOnce: 1 })
+    void add('a', 'going', 5, of('p'))
+    await pass(clock, 1)
+    void add('a', 'queued', 1, of('p'))
+    queue.hold('p', true)
+    void add('a', 'other', 1, of('q'))
+    await pass(clock, 20)
+    expect(order(started)).toEqual(['going', 'other'])
+    queue.hold('p', false)
+    await pass(clock, 5)
+    expect(order(started)).toEqual(['going', 'other', 'queued'])
+  })
+
+  test('is so from the start, but for a run that had begun', async () => {
+    const clock = manualClock(0)
+    const queue = createRunQueue({ atOnce: 2, perTenant: 2, held: ['p'] })
+    const began: string[] = []
+    const run = (runId: string, begun: boolean) =>
+      void queue.run({ ...place(runId), begun }, async () => void began.push(runId), NEVER)
+    run('new', false)
+    run('old', true)
+    await pass(clock, 3)
+    expect(began).toEqual(['old'])
+  })
+
+  test('that is withdrawn ends what has not begun, and nothing else', async () => {
+    const { clock, queue, started, cancelled, add } = world({ atOnce: 2 })
+    void add('a', 'going', 5, of('p'))
+    void add('a', 'other', 5, of('q'))
+    await pass(clock, 1)
+    const waiting = failure(add('a', 'queued', 5, of('p')))
+    const stranger = add('a', 'stranger', 1, of('q'))
+    queue.withdraw('p', 'it was deleted')
+    expect(await waiting).toMatchObject({ message: 'it was deleted' })
+    await pass(clock, 20)
+    await stranger
+    expect(cancelled).toEqual(['queued: it was deleted'])
+    expect(order(started)).toEqual(['going', 'other', 'stranger'])
+  })
+})
+
 const place = (runId: string): QueuedRun => ({
   runId,
   tenantId: 't',
   pipelineId: 'p',
   concurrency: { mode: 'queue' },
-  supersede: () => {},
+  end: () => {},
 })
 
 const blocked = (queue: RunQueue) => {

@@ -4,7 +4,8 @@ import { defineCommand } from '../../command.ts'
 
 export const command = defineCommand({
   summary: 'Let no run of a pipeline begin: by hand, by a webhook or on a schedule',
-  description: 'Runs that go on go on. What schedules miss meanwhile is not made up for.',
+  description:
+    'What goes on goes on, and what is queued waits. What schedules miss meanwhile is not made up for.',
   examples: ['fob pipeline pause deploy'],
   flags: {},
   positionals: { name: { arity: 'required', description: 'its name', completes: 'pipeline' } },

@@ -4,6 +4,7 @@ import { defineCommand } from '../../command.ts'
 
 export const command = defineCommand({
   summary: 'Delete a pipeline and its secrets; its runs stay on record',
+  description: 'Runs of it that are queued are stopped; one that has begun goes on.',
   examples: ['fob pipeline rm deploy'],
   flags: {},
   positionals: { name: { arity: 'required', description: 'its name', completes: 'pipeline' } },
