@@ -194,14 +194,15 @@ describe('too many runs', () => {
   })
 })
 
-describe('what is queued', () => {
-  const statusOf = async (id: string) => (await client('runs', 'show', id)).out
-  const line = async (name: string) => {
-    const first = await detached(name)
-    await until(runs, (out) => new RegExp(`\\t${name}\\trunning\\t`).test(out))
-    return { first, second: await detached(name) }
-  }
+const shownOf = async (id: string) => (await client('runs', 'show', id)).out
+/** One that goes and one that waits for it. */
+const line = async (name: string) => {
+  const first = await detached(name)
+  await until(runs, (out) => new RegExp(`\\t${name}\\trunning\\t`).test(out))
+  return { first, second: await detached(name) }
+}
 
+describe('what is queued', () => {
   test('waits while its pipeline is paused, whatever becomes of the server, and then begins', async () => {
     await set('held', WAITS)
     const { first, second } = await line('held')
@@ -212,7 +213,7 @@ describe('what is queued', () => {
     await client('runs', 'stop', first)
     await until(runs, (out) => out.includes(`${first}\theld\tstopped`))
     await Bun.sleep(300)
-    expect(await statusOf(second)).toContain('queued')
+    expect(await shownOf(second)).toContain('queued')
     expect(await client('pipeline', 'unpause', 'held')).toMatchObject({ code: 0 })
     await until(runs, (out) => out.includes(`${second}\theld\trunning`))
     await stopAll()
@@ -223,11 +224,11 @@ describe('what is queued', () => {
     const { first, second } = await line('gone')
     expect(await client('pipeline', 'rm', 'gone')).toMatchObject({ code: 0 })
     const shown = await until(
-      () => statusOf(second),
+      () => shownOf(second),
       (out) => out.includes('stopped'),
     )
     expect(shown).toContain('the pipeline gone was deleted before this run began')
-    expect(await statusOf(first)).toContain('running')
+    expect(await shownOf(first)).toContain('running')
     await stopAll()
   })
 })

@@ -180,16 +180,16 @@ describe('the concurrency of a pipeline', () => {
   })
 })
 
-describe('a pipeline that is held', () => {
-  const of = (pipelineId: string) => ({ pipelineId })
+const ofPipeline = (pipelineId: string) => ({ pipelineId })
 
+describe('a pipeline that is held', () => {
   test('has none of its runs begin until it is let go, and holds up no other', async () => {
     const { clock, queue, started, add } = world({ atOnce: 1 })
-    void add('a', 'going', 5, of('p'))
+    void add('a', 'going', 5, ofPipeline('p'))
     await pass(clock, 1)
-    void add('a', 'queued', 1, of('p'))
+    void add('a', 'queued', 1, ofPipeline('p'))
     queue.hold('p', true)
-    void add('a', 'other', 1, of('q'))
+    void add('a', 'other', 1, ofPipeline('q'))
     await pass(clock, 20)
     expect(order(started)).toEqual(['going', 'other'])
     queue.hold('p', false)
@@ -211,11 +211,11 @@ describe('a pipeline that is held', () => {
 
   test('that is withdrawn ends what has not begun, and nothing else', async () => {
     const { clock, queue, started, cancelled, add } = world({ atOnce: 2 })
-    void add('a', 'going', 5, of('p'))
-    void add('a', 'other', 5, of('q'))
+    void add('a', 'going', 5, ofPipeline('p'))
+    void add('a', 'other', 5, ofPipeline('q'))
     await pass(clock, 1)
-    const waiting = failure(add('a', 'queued', 5, of('p')))
-    const stranger = add('a', 'stranger', 1, of('q'))
+    const waiting = failure(add('a', 'queued', 5, ofPipeline('p')))
+    const stranger = add('a', 'stranger', 1, ofPipeline('q'))
     queue.withdraw('p', 'it was deleted')
     expect(await waiting).toMatchObject({ message: 'it was deleted' })
     await pass(clock, 20)

@@ -402,16 +402,22 @@ test.each([
   expect(sourcePosition(source, code, at)).toEqual(found)
 })
 
-describe.skipIf(process.platform === 'win32')('a child that something outside has killed', () => {
-  test.each([
-    ['before it was ready', 0],
-    ['when it was ready, and before it was told what to run', 1500],
-  ])('%s is said to be killed, so that another can take its place', async (_, readyMs) => {
-    const child = startProcess(SANDBOX, SANDBOX_LIMITS)
-    await Bun.sleep(readyMs)
+/** A child that is killed at the moment in which it is written to, so that the write fails first. */
+function killedByWriting(): SandboxProcess {
+  const child = startProcess(SANDBOX, SANDBOX_LIMITS)
+  const write = () => {
     child.kill('SIGKILL')
-    await child.exited
-    const { outcome } = await runIn(pipeline('console.log(1)'), { start: () => child })
-    expect(outcome).toEqual({ kind: 'killed' })
+    throw Object.assign(new Error('EPIPE: broken pipe, write'), { code: 'EPIPE' })
+  }
+  return new Proxy(child, {
+    get: (target, name) => (name === 'stdin' ? { write, flush: () => 0 } : Reflect.get(target, name, target)),
   })
-})
+}
+
+test.skipIf(process.platform === 'win32')(
+  'a child that something outside has killed is said to be, so that another can take its place',
+  async () => {
+    const { outcome } = await runIn(pipeline('console.log(1)'), { start: killedByWriting })
+    expect(outcome).toEqual({ kind: 'killed' })
+  },
+)
