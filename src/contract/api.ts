@@ -142,6 +142,15 @@ export type WebhookAnswer = v.InferOutput<typeof webhookAnswer>
 export const runPipelineBody = v.strictObject({
   args: v.optional(v.array(v.string()), []),
   task: v.optional(v.string()),
+  /** Milliseconds from when it begins; then it is stopped. */
+  timeoutMs: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer('is not a whole number of milliseconds'),
+      v.minValue(1, 'is under 1 ms'),
+      v.maxValue(7 * 24 * 60 * 60 * 1000, 'is over 7 days'),
+    ),
+  ),
 })
 export type RunPipelineBody = v.InferOutput<typeof runPipelineBody>
 

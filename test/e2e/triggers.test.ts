@@ -233,6 +233,44 @@ describe('what is queued', () => {
   })
 })
 
+describe('a run with a time limit', () => {
+  const TOO_LONG = 'it took longer than 1 s, its time limit'
+
+  test('is stopped when it is over, and the command that waits says so', async () => {
+    await set('long', WAITS)
+    const ended = await client('pipeline', 'run', 'long', '--timeout', '1s')
+    expect(ended).toMatchObject({ code: 1, err: expect.stringContaining(TOO_LONG) })
+    expect(await client('run', 'long', '--timeout', '1s')).toMatchObject({ code: 1 })
+  })
+
+  test('is stopped by the next server too; the time that it waits for its turn does not count', async () => {
+    await set('long', WAITS)
+    const first = await detached('long')
+    await until(runs, (out) => out.includes(`${first}\tlong\trunning`))
+    const limited = (await client('pipeline', 'run', 'long', '--timeout', '1s', '--detach')).out
+      .trim()
+      .split('\t')
+    const second = limited.at(-1) ?? ''
+    await Bun.sleep(1200)
+    expect(await shownOf(second)).toContain('queued')
+    await down('SIGKILL')
+    await up()
+    await client('runs', 'stop', first)
+    const shown = await until(
+      () => shownOf(second),
+      (out) => out.includes('stopped'),
+    )
+    expect(shown).toContain(TOO_LONG)
+  })
+
+  test.each(['0s', '8d', 'soon', '169h'])('of %s is refused', async (limit) => {
+    expect(await client('pipeline', 'run', 'long', '--timeout', limit)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--timeout takes a time such as 30s or 5m, at most 168h'),
+    })
+  })
+})
+
 test('the binary carries the types of what a pipeline can call', async () => {
   const { code, out } = await fob(['pipeline', 'types'])
   expect({ code, out }).toEqual({ code: 0, out: types })

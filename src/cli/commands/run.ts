@@ -7,7 +7,7 @@ import { clientOf, openContext } from '../client.ts'
 import { defineCommand } from '../command.ts'
 import { parseKeyValues } from '../key-values.ts'
 import { readTask } from '../read-task.ts'
-import { RUN_FLAGS, runPipeline } from './pipeline/run.ts'
+import { readTimeLimit, RUN_FLAGS, runPipeline } from './pipeline/run.ts'
 
 export const command = defineCommand({
   summary: 'Run a pipeline without a login or a prompt',
@@ -42,6 +42,7 @@ export const command = defineCommand({
     const options = {
       ...what,
       globalSecrets: parseKeyValues(flags['global-secret'], '--global-secret'),
+      timeoutMs: readTimeLimit(flags.timeout),
       detach: flags.detach,
     }
     await runPipeline(options, client, deps).catch((error: unknown) => {

@@ -111,6 +111,7 @@ export const triggerPipeline: Handler = async (call, services) => {
     pipeline,
     args: body.args,
     task: body.task,
+    timeoutMs: body.timeoutMs,
     triggeredBy: call.principal.email ?? call.principal.id,
   })
   const details = { pipeline: pipeline.name }

@@ -27,6 +27,7 @@ import {
   type SandboxOptions,
   type ScriptHost,
 } from './sandbox/sandbox.ts'
+import type { TimeLimit } from './time-limit.ts'
 
 /** Tasks of one run that are let run at once; the others wait their turn. */
 const TASKS_AT_ONCE = 64
@@ -50,6 +51,7 @@ export interface Execution {
   /** Where that webhook waits for an answer. */
   exchange?: HttpExchange | undefined
   concurrency: Concurrency
+  timeLimit?: TimeLimit | undefined
 }
 
 export interface Engine {

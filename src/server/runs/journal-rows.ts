@@ -14,7 +14,7 @@ type Client = Db['$client']
 
 export type NewRun = Pick<
   typeof runs.$inferInsert,
-  'id' | 'tenantId' | 'pipelineId' | 'pipelineName' | 'triggeredBy' | 'args' | 'task'
+  'id' | 'tenantId' | 'pipelineId' | 'pipelineName' | 'triggeredBy' | 'args' | 'task' | 'timeoutMs'
 >
 export type NewScript = Pick<
   typeof runScripts.$inferInsert,

@@ -35,6 +35,8 @@ export interface RunRequest extends HandedIn {
   runId?: string
   /** Where the webhook that begins it waits for an answer. */
   exchange?: HttpExchange
+  /** How long it may take from when it begins; without it, as long as it likes. */
+  timeoutMs?: number | undefined
 }
 
 export interface PrepareOptions {
@@ -87,7 +89,7 @@ export function createPrepare(options: PrepareOptions): Prepare {
   async function create(request: RunRequest): Promise<Execution> {
     requireShort(request)
     const runId = request.runId ?? newId('run')
-    const { tenantId, pipeline, triggeredBy, args, task, request: webhook } = request
+    const { tenantId, pipeline, triggeredBy, args, task, request: webhook, timeoutMs } = request
     const { shown, execution } = await describe(runId, request)
     const past = noPast(clock)
     const owner = { vault, tenantId, runId }
@@ -100,12 +102,14 @@ export function createPrepare(options: PrepareOptions): Prepare {
       triggeredBy,
       args: shown.args,
       task: shown.task,
+      timeoutMs: timeoutMs ?? null,
     }
     const { seed, clock: start } = past
     const script = { driver: pipeline.driver, filename: pipeline.filename, seed, clock: start, handedIn }
     try {
       const record = await journal.create(row, { ...script, source: Bun.zstdCompressSync(pipeline.source) })
-      return { ...execution, past, journal: capLog(record, options.maxLogBytes) }
+      const timeLimit = timeoutMs === undefined ? undefined : { ms: timeoutMs }
+      return { ...execution, past, timeLimit, journal: capLog(record, options.maxLogBytes) }
     } catch (error) {
       if (handedIn === null) await forgetHandedIn(owner)
       throw error
@@ -118,13 +122,22 @@ export function createPrepare(options: PrepareOptions): Prepare {
   }
 
   /** A run as it was when it began. */
-  async function recall(row: RunRow, script: typeof runScripts.$inferSelect) {
+  async function recall(
+    row: Pick<
+      RunRow,
+      'id' | 'tenantId' | 'triggeredBy' | 'pipelineId' | 'pipelineName' | 'timeoutMs' | 'startedAt'
+    >,
+    script: typeof runScripts.$inferSelect,
+  ): Promise<Omit<Execution, 'past' | 'journal'>> {
     const { id: runId, tenantId, triggeredBy } = row
     const handedIn = await readHandedIn(script.handedIn, { vault, tenantId, runId })
     const { driver, filename } = script
     const source = new TextDecoder().decode(Bun.zstdDecompressSync(script.source))
     const pipeline = { id: row.pipelineId, name: row.pipelineName, filename, source, driver }
-    return (await describe(runId, { ...handedIn, tenantId, triggeredBy, pipeline })).execution
+    const { execution } = await describe(runId, { ...handedIn, tenantId, triggeredBy, pipeline })
+    if (row.timeoutMs === null) return execution
+    // What was resumed begins anew: nothing stands there then.
+    return { ...execution, timeLimit: { ms: row.timeoutMs, startedAt: row.startedAt ?? undefined } }
   }
 
   async function takeUp(row: RunRow): Promise<Execution> {
@@ -139,7 +152,7 @@ export function createPrepare(options: PrepareOptions): Prepare {
     const { id: runId } = row
     const kept = await scriptOf(runId)
     if (!kept) throw new Fault('conflict', 'the run cannot be resumed: its script was not kept')
-    const execution = await recall(row, kept)
+    const execution = await recall({ ...row, startedAt: null }, kept)
     const record = await journal.resume(runId)
     const past = readPast(db, runId, record.attempt, (await scriptOf(runId)) ?? kept)
     return { ...execution, past, journal: cap(record, past) }

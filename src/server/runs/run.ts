@@ -43,6 +43,7 @@ import { createProcesses } from './sandbox/processes.ts'
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 import { takeUpRuns } from './take-up.ts'
+import { watchTimeLimit } from './time-limit.ts'
 
 export interface StartRun extends RunRequest {
   pipeline: RunRequest['pipeline'] & {
@@ -280,9 +281,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     leave: () => void,
   ): Promise<void> {
     const runId = run.context.runID
-    const work = () => {
+    const work = async () => {
       leave()
-      return execute(run, engine, { stop, detach: closing.signal })
+      const unwatch = run.timeLimit && watchTimeLimit(run.timeLimit, clock, place.end)
+      return await execute(run, engine, { stop, detach: closing.signal }).finally(unwatch)
     }
     const ended = await running
       .run(place, work, AbortSignal.any([stop, closing.signal]))

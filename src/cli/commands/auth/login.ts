@@ -11,7 +11,7 @@ import type { Globals } from '../../globals.ts'
 import type { FlowResult } from './login-flow.ts'
 import type { HandedIn } from './login-token.ts'
 import { chooseWay, isFlow, type Way, wayTo } from './login-way.ts'
-import { parseTimeout } from './timeout.ts'
+import { parseTimeout } from '../../timeout.ts'
 
 export interface LoginOptions {
   globals: Globals

@@ -8,6 +8,7 @@ import { failedHint, followRun } from '../../follow.ts'
 import { parseKeyValues } from '../../key-values.ts'
 import { printRecord } from '../../output.ts'
 import { readTask } from '../../read-task.ts'
+import { parseTimeout } from '../../timeout.ts'
 
 /** Those of `fob run` too. */
 export const RUN_FLAGS = {
@@ -22,6 +23,11 @@ export const RUN_FLAGS = {
     description:
       'first set a secret for all pipelines (better: fob secrets set KEY, which no process list shows)',
   },
+  timeout: {
+    type: 'string',
+    value: 'TIME',
+    description: 'stop the run when it takes longer than this from when it begins: 30s, 5m, 2h',
+  },
   detach: { type: 'boolean', short: 'd', description: 'print the ID of the run and leave' },
 } as const satisfies Flags
 
@@ -31,7 +37,7 @@ export const command = defineCommand({
   examples: [
     'fob pipeline run deploy',
     'fob pipeline run deploy staging --task "roll back"',
-    'fob pipeline run deploy --detach -o json',
+    'fob pipeline run deploy --timeout 10m --detach -o json',
   ],
   flags: RUN_FLAGS,
   positionals: {
@@ -44,6 +50,7 @@ export const command = defineCommand({
       args: positionals.args,
       task: await readTask(flags.task, deps),
       globalSecrets: parseKeyValues(flags['global-secret'], '--global-secret'),
+      timeoutMs: readTimeLimit(flags.timeout),
       detach: flags.detach,
     }
     await runPipeline(options, await openClient(deps, globals), deps)
@@ -55,7 +62,16 @@ export interface RunPipeline {
   args: readonly string[]
   task: string | undefined
   globalSecrets: ReadonlyMap<string, string>
+  timeoutMs: number | undefined
   detach: boolean
+}
+
+/** As long as the server lets any run go on for. */
+const LONGEST_RUN_HOURS = 7 * 24
+
+/** @throws Fault `usage` */
+export function readTimeLimit(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseTimeout(text, '--timeout', LONGEST_RUN_HOURS)
 }
 
 /** @throws Fault `run_failed` when the run ends badly */
@@ -67,7 +83,8 @@ export async function runPipeline(options: RunPipeline, client: Client, deps: De
   const { run_id: runId } = await client.api.request({
     method: 'POST',
     path: `/api/pipelines/${encodeURIComponent(options.name)}/run`,
-    body: { args: options.args, ...(options.task === undefined ? {} : { task: options.task }) },
+    // What is undefined is left out.
+    body: { args: options.args, task: options.task, timeoutMs: options.timeoutMs },
     schema: runStarted,
   })
   if (options.detach) return printRecord(deps.io, client.format, { id: runId }, [['run', runId]])
