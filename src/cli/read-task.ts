@@ -11,7 +11,8 @@ const MAX_TASK_BYTES = 1024 * 1024
  */
 export async function readTask(flag: string | undefined, deps: Deps): Promise<string | undefined> {
   const text = flag === '-' ? await readStdin(deps) : flag
-  if (text === '') throw new Fault('usage', 'the task is empty')
+  if (text === '')
+    throw new Fault('usage', 'the task is empty', { hint: 'leave --task out where there is none' })
   return text
 }
 

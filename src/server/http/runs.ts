@@ -1,6 +1,6 @@
 import type { RunAnswer, RunResumed } from '../../contract/api.ts'
-import { Fault } from '../../contract/fault.ts'
 import type { RunEntry, RunRecord } from '../runs/records.ts'
+import { paused, pipelineGone } from '../runs/refusals.ts'
 import { HttpError, json, notFound } from './answer.ts'
 import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
@@ -107,8 +107,8 @@ export async function resume(
   { runs, pipelines }: Services,
 ): Promise<{ attempt: number; lastEventId: number }> {
   const pipeline = await pipelines.get(principal, run.pipelineName)
-  if (pipeline?.id !== run.pipelineId) throw new Fault('conflict', 'the pipeline of this run is gone')
-  if (pipeline.paused) throw new Fault('conflict', `pipeline ${pipeline.name} is paused`)
+  if (pipeline?.id !== run.pipelineId) throw pipelineGone(run)
+  if (pipeline.paused) throw paused(pipeline.name)
   return await runs.resume(run.tenantId, run.id)
 }
 

@@ -3,6 +3,7 @@ import { pipelineName } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import { secretNamesOf } from '../pipelines/secrets-seen.ts'
 import type { Pipeline, PipelineEntry } from '../pipelines/pipelines.ts'
+import { paused } from '../runs/refusals.ts'
 import { findRun, runOutput, toRunOutput } from './runs.ts'
 import { clip, defineTool, instant, PAGE, pageOf, READS, type Tool, type ToolCall } from './tool.ts'
 
@@ -103,7 +104,7 @@ const runPipeline = defineTool({
   async run({ name, args, task, waitSeconds }, call) {
     const { principal, parts, by } = call
     const pipeline = await findPipeline(name, call)
-    if (pipeline.paused) throw new Fault('conflict', 'the pipeline is paused')
+    if (pipeline.paused) throw paused(name)
     const { runId } = await parts.runs.start({
       tenantId: pipeline.tenantId,
       pipeline,

@@ -60,7 +60,10 @@ export interface Pipelines {
     page: { limit: number; cursor?: string },
   ): Promise<{ items: PipelineEntry[]; next: string | null }>
   names(caller: Principal): Promise<{ id: string; name: string }[]>
-  /** One that is paused refuses to run, whoever or whatever asks, and what is queued waits. Undefined where the caller sees none of that name. */
+  /**
+   * One that is paused refuses to run, whoever or whatever asks, and what is queued waits. Undefined where the
+   * caller sees none of that name.
+   */
   setPaused(caller: Principal, name: string, paused: boolean): Promise<Pipeline | undefined>
   /**
    * With its secrets; as with `put`, an administrator can remove a hidden one. Its runs stay on record, and those

@@ -29,6 +29,7 @@ import { type LogPiece, readLogPage } from './log-page.ts'
 import { neededSecrets, refuseReservedSecrets } from './needs.ts'
 import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
+import { goesOn, hasSucceeded, paused } from './refusals.ts'
 import {
   findRecord,
   findRun,
@@ -200,10 +201,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   })
 
   async function start(request: StartRun): Promise<{ runId: string }> {
-    const { name, paused } = request.pipeline
-    if (paused === true) {
-      throw new Fault('conflict', `pipeline ${name} is paused`, { hint: `fob pipeline unpause ${name}` })
-    }
+    if (request.pipeline.paused === true) throw paused(request.pipeline.name)
     const run = await admit(request.tenantId, () => prepare.create(request))
     return { runId: run.context.runID }
   }
@@ -211,9 +209,10 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   async function resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }> {
     const row = await findRun(db, tenantId, id)
     if (!row) throw new Fault('not_found', `there is no run ${id}`)
-    if (row.status === 'success') throw new Fault('conflict', 'the run has succeeded')
+    if (row.status === 'success') throw hasSucceeded(row)
+
     if (row.logRemovedAt !== null) throw logRemoved()
-    if (live.has(id) || !isFinal(row.status)) throw new Fault('conflict', `the run goes on (${row.status})`)
+    if (live.has(id) || !isFinal(row.status)) throw goesOn(row)
     if (resuming.has(id)) throw new Fault('conflict', 'the run is being resumed')
     resuming.add(id)
     try {

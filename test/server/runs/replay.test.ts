@@ -379,7 +379,7 @@ describe('resume', () => {
     await own.ended(id)
     expect(await failure(own.runs.resume(TENANT, id))).toMatchObject({
       code: 'conflict',
-      message: 'the run has succeeded',
+      message: 'the run has succeeded: nothing of it is left to run',
     })
     expect(await failure(own.runs.resume(TENANT, 'run_x'))).toMatchObject({ code: 'not_found' })
     expect(await failure(own.runs.resume('ten_other', id))).toMatchObject({ code: 'not_found' })
