@@ -10,6 +10,7 @@ import { USER_CODE_HEADER } from './device.ts'
 import { openIntrospection } from './introspection.ts'
 import { checkRegistration } from './registration.ts'
 import { refreshReplay } from './replay.ts'
+import { asksBeyondGrant } from './resource.ts'
 import type { Tokens } from './tokens.ts'
 import { openWatch, type ProtocolEvent } from './watch.ts'
 
@@ -91,6 +92,9 @@ export function protocolHandler(deps: {
     }
     if (pathname !== '/oauth/token') return answer()
     if (form.get('grant_type') === TICKET_GRANT) return oauthError(400, 'unsupported_grant_type')
+    if (await asksBeyondGrant(provider, form)) {
+      return oauthError(400, 'invalid_target', {}, 'the grant is not for that resource')
+    }
     if (form.get('grant_type') !== 'refresh_token') return answer()
     return replay([body.toString(), request.headers.get('authorization') ?? ''], answer)
   }

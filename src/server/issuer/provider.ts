@@ -238,7 +238,8 @@ function features(
     // RFC 8707: the API is the one resource, asked for or not. `/mcp` is a way into it, under the same rules.
     resourceIndicators: {
       enabled: true,
-      defaultResource: async () => url,
+      // Of several that were granted, each is the same API.
+      defaultResource: async (_ctx, _client, oneOf) => oneOf?.find((one) => one === url) ?? oneOf?.[0] ?? url,
       getResourceServerInfo: async (_ctx, resource) => {
         if (![url, `${url}/`, `${url}/mcp`].includes(resource)) throw invalidTarget()
         return api

@@ -128,6 +128,46 @@ describe('refresh', () => {
     expect(await errorOf(await post(world, '/oauth/token', form))).toBe('invalid_scope')
   })
 
+  test.each([
+    ['of another server', 'https://evil.example'],
+    ['that is no address', 'not a resource'],
+    ['of this server that was not granted', 'MCP'],
+  ])('a resource %s is refused, and nothing is used up by it', async (_name, named) => {
+    const resource = named === 'MCP' ? `${world.url}/mcp` : named
+    const { refresh_token: token = '' } = await logIn(world)
+    const form = { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: token }
+    expect(await errorOf(await post(world, '/oauth/token', { ...form, resource }))).toBe('invalid_target')
+    const right = await tokensOf(await post(world, '/oauth/token', { ...form, resource: world.url }))
+    expect(await good(right.access_token)).toBe(true)
+  })
+
+  test('nor is a code used up by a resource that was not granted', async () => {
+    const browser = new Browser(world.url)
+    const attempt = authorize()
+    const callback = await decide(browser, await signIn(browser, attempt), 'authorize')
+    const code = callback.searchParams.get('code') ?? ''
+    const wrong = await redeem(world, code, attempt, { resource: 'https://evil.example' })
+    expect(await errorOf(wrong)).toBe('invalid_target')
+    expect(await good((await tokensOf(await redeem(world, code, attempt))).access_token)).toBe(true)
+  })
+
+  test('of a grant for several resources, any can be asked for, or none', async () => {
+    const browser = new Browser(world.url)
+    const attempt = authorize()
+    const target = new URL(attempt.target, world.url)
+    for (const path of ['/', '/mcp']) target.searchParams.append('resource', world.url + path)
+    const consent = await signIn(browser, { ...attempt, target: target.pathname + target.search })
+    const callback = await decide(browser, consent, 'authorize')
+    const code = callback.searchParams.get('code') ?? ''
+    let { refresh_token: token } = await tokensOf(await redeem(world, code, attempt))
+    for (const more of [{}, { resource: `${world.url}/mcp` }, { resource: `${world.url}/` }]) {
+      const form = { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: token, ...more }
+      const next = await tokensOf(await post(world, '/oauth/token', form))
+      expect(await good(next.access_token)).toBe(true)
+      token = next.refresh_token
+    }
+  })
+
   test('two logins in one browser are two grants: ending one leaves the other', async () => {
     const browser = new Browser(world.url)
     const logInAgain = async (consent: string, attempt: ReturnType<typeof authorize>) => {
