@@ -138,7 +138,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
   })
   const url = base.origin
   const { onEvent = () => {} } = deps
-  const handle = protocolHandler({ provider, bridge, tokens, accounts, clock, url, onEvent })
+  const handle = protocolHandler({ db, provider, bridge, tokens, accounts, clock, url, onEvent })
 
   return {
     handle: (request, address = '') => handle(request, address),

@@ -3,13 +3,15 @@ import type { Provider } from 'oidc-provider'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Accounts } from '../accounts/accounts.ts'
+import type { Db } from '../db/open.ts'
 import { readBoundedBody } from './body.ts'
 import type { Bridge } from './bridge.ts'
 import { DEVICE_GRANT, DEVICE_PATH, TICKET_GRANT } from './clients.ts'
 import { USER_CODE_HEADER } from './device.ts'
 import { openIntrospection } from './introspection.ts'
+import { oauthError } from './oauth-error.ts'
 import { checkRegistration } from './registration.ts'
-import { refreshReplay } from './replay.ts'
+import { readRefresh, refreshReplay } from './replay.ts'
 import { asksBeyondGrant } from './resource.ts'
 import type { Tokens } from './tokens.ts'
 import { openWatch, type ProtocolEvent } from './watch.ts'
@@ -38,6 +40,7 @@ const json = v.record(v.string(), v.unknown())
 
 /** What stands before the provider: bounds, defaults, and what it cannot do for tokens that are JWTs. */
 export function protocolHandler(deps: {
+  db: Db
   provider: Provider
   bridge: Bridge
   tokens: Tokens
@@ -46,9 +49,9 @@ export function protocolHandler(deps: {
   url: string
   onEvent: (event: ProtocolEvent) => void
 }): (request: Request, address: string) => Promise<Response> {
-  const { provider, bridge, tokens, clock } = deps
+  const { provider, bridge, tokens } = deps
   const watched = openWatch(deps)
-  const replay = refreshReplay(clock)
+  const replay = refreshReplay(deps)
   const introspect = openIntrospection(deps)
 
   const revokeJwt = async (form: URLSearchParams, address: string): Promise<Response> => {
@@ -96,7 +99,8 @@ export function protocolHandler(deps: {
       return oauthError(400, 'invalid_target', {}, 'the grant is not for that resource')
     }
     if (form.get('grant_type') !== 'refresh_token') return answer()
-    return replay([body.toString(), request.headers.get('authorization') ?? ''], answer)
+    const asked = readRefresh(form, request.headers.get('authorization'))
+    return asked === undefined ? answer() : replay(asked, answer)
   }
 
   return async (request, address) => {
@@ -170,14 +174,4 @@ function parse(body: Buffer): unknown {
   } catch {
     return undefined
   }
-}
-
-function oauthError(
-  status: number,
-  error: string,
-  headers: Record<string, string> = {},
-  description?: string,
-): Response {
-  const body = description === undefined ? { error } : { error, error_description: description }
-  return Response.json(body, { status, headers: { 'cache-control': 'no-store', ...headers } })
 }
