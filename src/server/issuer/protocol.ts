@@ -117,7 +117,8 @@ export function protocolHandler(deps: {
       return watched(target.pathname, formOf(body), address, answer)
     }
     if (target.pathname === DEVICE_PATH) return enterCode(bridge, request, target, address)
-    const answer = await bridge.answer(request, withDefaultScope(target), body, { address })
+    const asked = target.pathname === '/oauth/authorize' ? asUnderstood(target) : target
+    const answer = await bridge.answer(request, asked, body, { address })
     return target.pathname.startsWith('/.well-known/') && answer.ok ? asPublished(answer) : answer
   }
 }
@@ -152,10 +153,19 @@ function enterCode(bridge: Bridge, request: Request, target: URL, address: strin
 /** RFC 6749 §3.3: without a scope, the default one. The consent page lists what that is. */
 const DEFAULT_SCOPE = ['openid', 'profile', 'email', ...ALL_SCOPES].join(' ')
 
-function withDefaultScope(target: URL): URL {
-  if (target.pathname !== '/oauth/authorize' || target.searchParams.get('scope')) return target
+/** A mode that no provider has: its answer to it is the one that ours needs, redirect and all. */
+const NO_MODE = 'none'
+
+/**
+ * An authorization request with what it left out. The provider cannot be told to answer by `query` alone: it would
+ * also post a form, by a page with a script, and put the code behind a `#`.
+ */
+function asUnderstood(target: URL): URL {
   const url = new URL(target)
-  url.searchParams.set('scope', DEFAULT_SCOPE)
+  const { searchParams: asked } = url
+  if (!asked.get('scope')) asked.set('scope', DEFAULT_SCOPE)
+  const modes = asked.getAll('response_mode').filter((mode) => mode !== '')
+  if (modes.some((mode) => mode !== 'query')) asked.set('response_mode', NO_MODE)
   return url
 }
 

@@ -1,6 +1,13 @@
 import type { EventEmitter } from 'node:events'
 import type { JWK } from 'jose'
-import type { Account, Configuration, KoaContextWithOIDC, Provider, ResourceServer } from 'oidc-provider'
+import type {
+  Account,
+  Configuration,
+  errors as OidcErrors,
+  KoaContextWithOIDC,
+  Provider,
+  ResourceServer,
+} from 'oidc-provider'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { accountIdOf, type Accounts, type User } from '../accounts/accounts.ts'
@@ -99,7 +106,7 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
       const user = await findUser(id)
       return user && toAccount(user)
     },
-    features: features(deps, api, () => new errors.InvalidTarget()),
+    features: features(deps, api, errors),
     formats: {
       customizers: {
         jwt: async (_ctx, token, jwt) => {
@@ -220,7 +227,7 @@ function apiResource({ tokens, url }: ProviderDeps): ResourceServer {
 function features(
   { devicePages, errorPage, url }: ProviderDeps,
   api: ResourceServer,
-  invalidTarget: () => Error,
+  errors: typeof OidcErrors,
 ): Configuration['features'] {
   return {
     devInteractions: { enabled: false },
@@ -240,12 +247,27 @@ function features(
       enabled: true,
       // Of several that were granted, each is the same API.
       defaultResource: async (_ctx, _client, oneOf) => oneOf?.find((one) => one === url) ?? oneOf?.[0] ?? url,
-      getResourceServerInfo: async (_ctx, resource) => {
-        if (![url, `${url}/`, `${url}/mcp`].includes(resource)) throw invalidTarget()
+      getResourceServerInfo: async (ctx, resource) => {
+        if (![url, `${url}/`, `${url}/mcp`].includes(resource)) throw new errors.InvalidTarget()
+        requireSomeScope(ctx, errors)
         return api
       },
     },
   }
+}
+
+const KNOWN_SCOPES: ReadonlySet<string> = new Set(['openid', 'profile', 'email', ...ALL_SCOPES])
+
+/**
+ * RFC 6749 §3.3: unknown scopes are left out, but where no other is there, nothing could come of a login.
+ * `offline_access` says only for how long the others shall hold.
+ */
+function requireSomeScope({ oidc }: KoaContextWithOIDC, errors: typeof OidcErrors): void {
+  if (oidc.route !== 'authorization' && oidc.route !== 'device_authorization') return
+  const { scope } = oidc.params ?? {}
+  const asked = typeof scope === 'string' ? scope : ''
+  if (asked.split(' ').some((one) => KNOWN_SCOPES.has(one))) return
+  throw new errors.InvalidScope('none of these scopes exists', asked)
 }
 
 /** S30 to S35 and ruling R5; `iat`, `exp`, `aud`, `jti`, `scope` and `client_id` are there already. */
