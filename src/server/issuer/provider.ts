@@ -17,6 +17,7 @@ import { databaseAdapter } from './adapter.ts'
 import { DEVICE_PATH, internalMetadata, PAGES_CLIENT, type PublicClient, publicMetadata } from './clients.ts'
 import type { CookieNames } from './cookies.ts'
 import { deviceFlow, type DevicePages } from './device.ts'
+import type { Lifetimes } from './lifetimes.ts'
 import { sessionEnd } from './sessions.ts'
 import { registerTicketGrant, type Tickets } from './tickets.ts'
 import { TOKEN_ISSUER, type Tokens } from './tokens.ts'
@@ -31,36 +32,6 @@ export interface ProtocolError {
 export type ErrorPage = (
   error: ProtocolError,
 ) => Promise<{ html: string; headers: Readonly<Record<string, string>> }>
-
-/** All in seconds. */
-export interface Lifetimes {
-  /** An access token that comes with a refresh token (ruling R6). */
-  accessTokenWithRefresh: number
-  /** An access token issued alone (ruling R6, S37). */
-  accessTokenAlone: number
-  /** A refresh token that is not used; each use starts it anew. */
-  refreshToken: number
-  /** A login as a whole, however often it is refreshed. */
-  grant: number
-  /** A browser's session, from its last use. */
-  session: number
-  /** A browser's session from its login, however much it is used. */
-  sessionAbsolute: number
-  /** From the authorize URL to the answer of its last page. */
-  interaction: number
-}
-
-const DAY = 24 * 60 * 60
-
-export const DEFAULT_LIFETIMES: Lifetimes = {
-  accessTokenWithRefresh: 60 * 60,
-  accessTokenAlone: 30 * DAY,
-  refreshToken: 30 * DAY,
-  grant: 365 * DAY,
-  session: DAY,
-  sessionAbsolute: 14 * DAY,
-  interaction: 15 * 60,
-}
 
 const CODE_SECONDS = 60
 /** RFC 8628: how long a person has for typing the code. */
