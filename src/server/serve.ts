@@ -110,6 +110,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
             errorPage: renderProtocolError,
             devicePages: devicePages(new URL(url).host),
             upstreams: settings.strategy.upstreams,
+            lifetimes: settings.strategy.lifetimes ?? {},
             fetch: deps.fetch ?? globalThis.fetch,
             onEvent: ({ user, ...event }) =>
               audit.record({

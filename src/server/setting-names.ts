@@ -28,6 +28,18 @@ const table = {
     value: 'URL',
     description: 'the public base URL of this server, for example https://ci.example.com',
   },
+  'oauth-access-token-ttl': {
+    value: 'TIME',
+    description: 'how long an access token lives that comes with a refresh token: 15m, 2h (default 1h)',
+  },
+  'oauth-access-token-alone-ttl': {
+    value: 'TIME',
+    description: 'how long one lives that comes without: 12h, 7d (default 30d)',
+  },
+  'oauth-refresh-token-ttl': {
+    value: 'TIME',
+    description: 'how long a login lasts that is not used; each refresh begins anew: 12h, 90d (default 30d)',
+  },
   'oauth-github-client-id': { value: 'ID', description: 'log in with GitHub' },
   'oauth-github-client-secret': { value: 'SECRET', secret: true, description: 'and its secret' },
   'oauth-github-url': {

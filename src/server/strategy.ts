@@ -3,6 +3,7 @@ import { Secret } from '../redact/secret.ts'
 import { VENDOR_NAMES, type UpstreamSettings } from './issuer/upstream/upstream.ts'
 import { SETTING_NAMES, type SettingName } from './setting-names.ts'
 import type { SettingValues } from './setting-values.ts'
+import { readTokenLifetimes, type TokenLifetimes } from './token-lifetimes.ts'
 
 /** How callers prove who they are. One of the three, never two (S1 to S3). */
 export type Strategy =
@@ -15,6 +16,8 @@ export type Strategy =
       upstreams: UpstreamSettings
       sessionSecret: Secret
       callbackUrl: string
+      /** Absent: the issuer's own. */
+      lifetimes?: TokenLifetimes
     }
 
 /** 32 bytes: an HMAC-SHA256 key shorter than its output is weaker than it looks (RFC 7518 §3.2). */
@@ -114,6 +117,7 @@ function oauthStrategy(values: SettingValues, oauthBy: string): Strategy {
     upstreams: upstreamSettings(values),
     sessionSecret: new Secret(sessionSecret),
     callbackUrl: baseUrl(callbackUrl),
+    lifetimes: readTokenLifetimes(values),
   }
 }
 

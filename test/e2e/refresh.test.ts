@@ -2,8 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { binaryLogin } from '../support/binary-login.ts'
-import { fob } from '../support/fob.ts'
-import { startBinaryServer } from '../support/fob-server.ts'
+import { fob, start } from '../support/fob.ts'
+import { ADA, startBinaryServer } from '../support/fob-server.ts'
+import { logIn } from '../support/oauth-login.ts'
 import { startRotatingServer } from '../support/rotating-server.ts'
 import { killHolder, refreshStorm } from '../support/storm.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -121,4 +122,36 @@ describe('one expired login, many processes', () => {
     expect([code, server.requests()]).toEqual([2, 0])
     await server.stop()
   })
+})
+
+test('a server that was killed and started anew repeats the answer of a moment ago, to the same client alone', async () => {
+  const server = await startBinaryServer()
+  const { refresh_token: token } = await logIn(server.url, ADA)
+  const ask = async (more: Record<string, string> = {}) => {
+    const form = { refresh_token: token, client_id: 'fob-cli', grant_type: 'refresh_token', ...more }
+    const answer = await fetch(`${server.url}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams(form),
+    })
+    return { status: answer.status, text: await answer.text() }
+  }
+  const first = await ask()
+  expect(first.status).toBe(200)
+  server.running.child.kill('SIGKILL')
+  await server.running.ended
+  const anew = start(['server', '--config', server.settingsFile])
+  await anew.saw('"listening"')
+  expect((await ask({ client_id: 'fob-api' })).status).toBe(400)
+  expect(await ask()).toEqual(first)
+  const { access_token: access } = JSON.parse(first.text) as { access_token: string }
+  const headers = { authorization: `Bearer ${access}` }
+  expect((await fetch(`${server.url}/api/v1/profile`, { headers })).status).toBe(200)
+  await fetch(`${server.url}/api/auth/logout`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  expect((await ask()).text).toContain('invalid_grant')
+  anew.child.kill('SIGINT')
+  await anew.ended
 })

@@ -181,6 +181,20 @@ describe('strategies', () => {
       ['--local-accounts', '--oauth-session-secret', SECRET],
       ['--oauth-callback-url'],
     ],
+    [
+      'R6: an access token of a week',
+      [
+        '--local-accounts',
+        '--oauth-session-secret',
+        SECRET,
+        '--oauth-callback-url',
+        'http://localhost:1',
+        '--oauth-access-token-ttl',
+        '7d',
+      ],
+      ['--oauth-access-token-ttl', '1m to 1d'],
+    ],
+    ['R6: a lifetime without a login', ['--oauth-refresh-token-ttl', '7d'], ['--oauth-refresh-token-ttl']],
   ])('%s: it does not start, and names what is missing or wrong', async (_name, args, named) => {
     const { code, err } = await fob(['server', '--data', join(temporaryFolder(), 'data'), ...args])
     expect(code).toBe(2)
@@ -313,6 +327,23 @@ describe('S28: JSON Web Tokens', () => {
       (await get(`${local.url}/api/pipelines`, { authorization: `Bearer ${await until(exp)}` })).status
     const now = Math.floor(Date.now() / 1000)
     expect([await ask(now + 60), await ask(now - 60)]).toEqual([200, 401])
+  })
+
+  test('R6: live as long as the settings say', async () => {
+    const times = ['--oauth-access-token-ttl', '5m', '--oauth-refresh-token-ttl', '2h']
+    const { url, data } = await serverWith([...OAUTH, '--local-accounts', ...times])
+    const add = ['server', 'user', 'add', ADA.email, '--data', data, '--password-stdin']
+    expect((await fob(add, { stdin: ADA.password })).code).toBe(0)
+    const { access_token: token, refresh_token: refresh, expires_in: seconds } = await logIn(url, ADA)
+    const claims = decodeJwt(token)
+    expect([seconds, Number(claims.exp) - Number(claims.iat)]).toEqual([300, 300])
+    const asked = await fetch(`${url}/oauth/introspect`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+      body: new URLSearchParams({ token: refresh }),
+    })
+    const { exp } = (await asked.json()) as { exp: number }
+    expect(Math.abs(exp - Number(claims.iat) - 7200)).toBeLessThan(10)
   })
 
   test('S38: are taken as bearer tokens on /api/pipelines and the whole API', async () => {

@@ -58,6 +58,47 @@ describe('the strategy', () => {
   })
 })
 
+const lifetimes = (flags: Record<string, string>, file?: unknown) => {
+  const { strategy } = read({ ...oauth, ...flags }, {}, file)
+  return strategy.kind === 'oauth' ? strategy.lifetimes : undefined
+}
+
+describe('R6: how long tokens live', () => {
+  const usual = { accessTokenWithRefresh: 3600, accessTokenAlone: 30 * 86_400, refreshToken: 30 * 86_400 }
+
+  test('an hour with a refresh token, 30 days alone, unless the settings say otherwise', () => {
+    expect(lifetimes({})).toEqual(usual)
+    expect(lifetimes({ 'oauth-access-token-ttl': '15m' })).toEqual({ ...usual, accessTokenWithRefresh: 900 })
+    const file = { oauth: { access_token_alone_ttl: '12h', refresh_token_ttl: '7d' } }
+    expect(lifetimes({}, file)).toEqual({ ...usual, accessTokenAlone: 43_200, refreshToken: 7 * 86_400 })
+  })
+
+  test.each([
+    ['oauth-access-token-ttl', '30s'],
+    ['oauth-access-token-ttl', '0m'],
+    ['oauth-access-token-ttl', '25h'],
+    ['oauth-access-token-ttl', '3600'],
+    ['oauth-access-token-ttl', 'forever'],
+    ['oauth-access-token-alone-ttl', '366d'],
+    ['oauth-access-token-alone-ttl', '-1d'],
+    ['oauth-refresh-token-ttl', '59m'],
+    ['oauth-refresh-token-ttl', '366d'],
+  ])('--%s cannot be %s', (name, value) => {
+    expect(() => lifetimes({ [name]: value })).toThrow(`--${name} is a time from`)
+  })
+
+  test('a refresh token outlives its access token, and neither is of a server without OAuth', () => {
+    const flags = { 'oauth-access-token-ttl': '12h', 'oauth-refresh-token-ttl': '6h' }
+    expect(() => lifetimes(flags)).toThrow(
+      '--oauth-refresh-token-ttl is shorter than --oauth-access-token-ttl',
+    )
+    expect(() => read({ 'oauth-access-token-ttl': '1h' })).toThrow('--oauth-access-token-ttl is set, but')
+    expect(() => lifetimes({ 'oauth-refresh-token-ttl': '' })).toThrow(
+      '--oauth-refresh-token-ttl is set, but empty',
+    )
+  })
+})
+
 const pair = (name: string) => ({
   [`oauth-${name}-client-id`]: `${name}-id`,
   [`oauth-${name}-client-secret`]: `${name}-secret`,

@@ -113,6 +113,8 @@ export interface VerifiedBearer {
   user: User
   scopes: readonly Scope[]
   jti: string
+  /** Whether the program is one of ours; see `Principal.kind`. */
+  own: boolean
 }
 
 /** Where RFC 9728 metadata is, which for `/mcp` has to name that very address (§3.3). */
@@ -127,8 +129,8 @@ export function oauthAuthenticator(deps: {
   /** Tokens that are no JWT. */
   bearers: TokenBearers
 }): Authenticator {
-  const principalOf = derived(({ user, scopes, jti }: VerifiedBearer) =>
-    userPrincipal(user, { scopes, credential: { kind: 'jwt', id: jti } }),
+  const principalOf = derived(({ user, scopes, jti, own }: VerifiedBearer) =>
+    userPrincipal(user, { kind: own ? 'user' : 'program', scopes, credential: { kind: 'jwt', id: jti } }),
   )
   return {
     authenticate(presented, request) {

@@ -8,8 +8,8 @@ type Tenant = Principal['tenant']
 export function userPrincipal(
   user: User,
   by: {
-    /** `token`: acts for the user, but is not the user at the keyboard. */
-    kind?: 'user' | 'token'
+    /** `program` and `token`: act for the user, but are not the user at the keyboard. */
+    kind?: 'user' | 'program' | 'token'
     scopes: readonly Scope[]
     credential: Principal['credential']
     pipelines?: Principal['pipelines']

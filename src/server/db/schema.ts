@@ -58,7 +58,10 @@ export const memberships = sqliteTable(
   (t) => [primaryKey({ columns: [t.userId, t.tenantId] }), index('memberships_by_tenant').on(t.tenantId)],
 )
 
-/** What oidc-provider asks its adapter to keep: sessions, grants, codes, refresh tokens, interactions. */
+/**
+ * What oidc-provider asks its adapter to keep: sessions, grants, codes, refresh tokens, interactions; and, sealed, the
+ * answers to the latest refreshes.
+ */
 export const oidcRecords = sqliteTable(
   'oidc_records',
   {

@@ -57,24 +57,34 @@ export function admitByKey(guard: 'runner' | 'service-key', call: Call, services
 }
 
 /**
- * What makes or ends credentials is for people: a token that leaked must not be able to make others.
+ * What makes or ends credentials is for people: a token that leaked must not be able to make others, and what a
+ * program of somebody else's made would outlive the end of its login.
  * @throws HttpError 403
  */
 export function requirePerson(principal: Principal): asserts principal is Principal & { userId: string } {
   if (principal.kind === 'user' && principal.userId !== null) return
-  const needsOAuth = principal.kind === 'open' || principal.kind === 'basic'
-  throw new HttpError(
-    403,
-    needsOAuth ? 'needs_oauth' : 'login_required',
-    needsOAuth
-      ? 'this server has no logins, so nobody can own a token'
-      : 'this needs a login of your own, not a token',
-    {
-      details: {
-        hint: needsOAuth
-          ? 'start the server with an OAuth provider, or --local-accounts'
-          : 'run fob auth login',
-      },
-    },
-  )
+  const { code, message, hint } = noPerson(principal)
+  throw new HttpError(403, code, message, { details: { hint } })
+}
+
+function noPerson({ kind }: Principal): { code: string; message: string; hint: string } {
+  if (kind === 'open' || kind === 'basic') {
+    return {
+      code: 'needs_oauth',
+      message: 'this server has no logins, so nobody can own a token',
+      hint: 'start the server with an OAuth provider, or --local-accounts',
+    }
+  }
+  if (kind === 'program') {
+    return {
+      code: 'login_required',
+      message: 'this needs a login of your own, not one of another program',
+      hint: 'run fob auth login, or use the pages of this server',
+    }
+  }
+  return {
+    code: 'login_required',
+    message: 'this needs a login of your own, not a token',
+    hint: 'run fob auth login',
+  }
 }

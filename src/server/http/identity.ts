@@ -30,7 +30,8 @@ export function profileOf(principal: Principal): ProfileAnswer {
 
 /** `/oauth/userinfo` (OpenID Connect Core §5.3), for clients that know nothing of our profile route. */
 export const userinfo: Handler = ({ principal }) => {
-  if (principal.kind !== 'user') throw new HttpError(404, 'not_found', 'there is nothing here')
+  // Of a login, whosever program it is: tokens and machines have no user information.
+  if (principal.credential.kind !== 'jwt') throw new HttpError(404, 'not_found', 'there is nothing here')
   return json({
     sub: principal.id,
     email: principal.email,

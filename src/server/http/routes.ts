@@ -50,9 +50,9 @@ import { deleteWebhook, putWebhook, receiveWebhook } from './webhooks.ts'
  * Who may call a route. `none`: anyone. `protocol`: the OAuth protocol authenticates. `interaction`: a page of
  * a login under way, bound to its cookie. `session`: a page of somebody who is logged in in this browser; its
  * forms carry the session's `csrf` value, which the guard checks. `any`: any valid credential. `person`: a login of
- * somebody's own, not a token. `administrator`: one of the tenant, by a credential that was not narrowed. `runner`
- * and `service-key`: the header of that name and nothing else. `signature`: a webhook, proved to come from who
- * holds its secret. A scope: a credential that carries it.
+ * somebody's own, not a token and not a login of somebody else's program. `administrator`: one of the tenant, by a
+ * credential that was not narrowed. `runner` and `service-key`: the header of that name and nothing else.
+ * `signature`: a webhook, proved to come from who holds its secret. A scope: a credential that carries it.
  * `page:` and a scope: a page for people who may do so, in their session or, where nobody logs in, as the API.
  */
 export type Guard =

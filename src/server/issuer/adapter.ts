@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { and, eq, isNull } from 'drizzle-orm'
+import { and, eq, inArray, isNull } from 'drizzle-orm'
 import type { Adapter, AdapterPayload } from 'oidc-provider'
 import * as v from 'valibot'
 import type { Clock } from '../../platform/clock.ts'
@@ -8,6 +8,12 @@ import { accessTokens, oidcRecords } from '../db/schema.ts'
 
 /** Kinds whose ID opens nothing by itself. The ID of any other is a bearer value and is stored hashed. */
 const NOT_BEARER: ReadonlySet<string> = new Set(['Client', 'Grant', 'Interaction', 'ReplayDetection'])
+
+/**
+ * The kind of the answers that `kept-answers.ts` keeps beside the provider's records. Each goes with the refresh
+ * tokens of its grant.
+ */
+export const REFRESH_ANSWER = 'RefreshAnswer'
 
 const record = v.record(v.string(), v.unknown())
 
@@ -99,7 +105,10 @@ function adapterOf(kind: string, { db, clock, alreadyUsed, browser }: AdapterDep
         await db.update(accessTokens).set({ revokedAt: clock.now() }).where(live)
         return
       }
-      await db.delete(oidcRecords).where(and(eq(oidcRecords.kind, kind), eq(oidcRecords.grantId, grantId)))
+      const kinds = kind === 'RefreshToken' ? [kind, REFRESH_ANSWER] : [kind]
+      await db
+        .delete(oidcRecords)
+        .where(and(inArray(oidcRecords.kind, kinds), eq(oidcRecords.grantId, grantId)))
     },
   }
 }

@@ -41,6 +41,12 @@ export const PAGES_RETURN = '/auth/return'
 export const API_CLIENT = 'fob-api'
 export const API_LONE_CLIENT = 'fob-api-token'
 
+/**
+ * The programs of ours, whose logins are the person. Any other, above all one that registered itself, has the
+ * scopes that were consented to and nothing else.
+ */
+export const OWN_PROGRAMS: ReadonlySet<string> = new Set([FOB_CLI.id, API_CLIENT, API_LONE_CLIENT])
+
 const PUBLIC = { token_endpoint_auth_method: 'none', id_token_signed_response_alg: 'ES256' } as const
 
 /** What the provider has to know of a program that may ask for tokens. */

@@ -1,11 +1,12 @@
 import type { Provider } from 'oidc-provider'
+import { ALL_SCOPES } from '../../contract/scopes.ts'
 import { accountIdOf } from '../accounts/accounts.ts'
 import { TOKEN_ISSUER, type Tokens, type VerifiedToken } from './tokens.ts'
 
 /**
  * RFC 7662. All our clients are public, and §2.1 demands more than a name: who asks shows an access token of
- * this server, and learns of tokens of the same person; an administrator, of access
- * tokens of the tenant.
+ * this server, and learns of tokens of the same person; an administrator, of access tokens of the tenant. Another
+ * program than ours learns of what was issued to itself alone.
  */
 export function openIntrospection(deps: { provider: Provider; tokens: Tokens; url: string }) {
   const { provider, tokens, url } = deps
@@ -13,7 +14,7 @@ export function openIntrospection(deps: { provider: Provider; tokens: Tokens; ur
   const describe = async (token: string, asker: VerifiedToken): Promise<Record<string, unknown>> => {
     const access = tokens.verify(token)
     if (access) {
-      if (!mayKnow(asker, access.user)) return { active: false }
+      if (!mayKnow(asker, access)) return { active: false }
       return {
         active: true,
         scope: access.scopes.join(' '),
@@ -28,7 +29,7 @@ export function openIntrospection(deps: { provider: Provider; tokens: Tokens; ur
       }
     }
     const refresh = await provider.RefreshToken.find(token)
-    const own = refresh?.accountId === accountIdOf(asker.user)
+    const own = refresh?.accountId === accountIdOf(asker.user) && sameProgram(asker, refresh)
     if (!refresh || !own || refresh.consumed !== undefined) return { active: false }
     return {
       active: true,
@@ -54,6 +55,14 @@ export function openIntrospection(deps: { provider: Provider; tokens: Tokens; ur
   }
 }
 
-function mayKnow({ user: asker }: VerifiedToken, owner: VerifiedToken['user']): boolean {
-  return owner.id === asker.id || (asker.role === 'admin' && owner.tenant.id === asker.tenant.id)
+function mayKnow(asker: VerifiedToken, token: VerifiedToken): boolean {
+  const { user } = asker
+  if (token.user.id === user.id) return sameProgram(asker, token)
+  const administrator =
+    user.role === 'admin' && asker.own && ALL_SCOPES.every((one) => asker.scopes.includes(one))
+  return administrator && token.user.tenant.id === user.tenant.id
+}
+
+function sameProgram(asker: VerifiedToken, token: { clientId?: string | undefined }): boolean {
+  return asker.own || token.clientId === asker.clientId
 }

@@ -18,7 +18,8 @@ import { type Interactions, openInteractions } from './interaction.ts'
 import { type ApiLogins, openApiLogins } from './logins.ts'
 import { openPagesLogin, type PagesLogin } from './pages-login.ts'
 import { protocolHandler } from './protocol.ts'
-import { createProvider, DEFAULT_LIFETIMES, type ErrorPage, type Lifetimes } from './provider.ts'
+import { DEFAULT_LIFETIMES, type Lifetimes } from './lifetimes.ts'
+import { createProvider, type ErrorPage } from './provider.ts'
 import { endGrant, endLoginOf, endSession, purgeExpiredRecords, revokeUserRecords } from './records.ts'
 import { deriveKey, openSeal } from './seal.ts'
 import { openSessions, type Sessions } from './sessions.ts'
@@ -138,7 +139,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
   })
   const url = base.origin
   const { onEvent = () => {} } = deps
-  const handle = protocolHandler({ provider, bridge, tokens, accounts, clock, url, onEvent })
+  const handle = protocolHandler({ db, provider, bridge, tokens, accounts, clock, url, onEvent })
 
   return {
     handle: (request, address = '') => handle(request, address),

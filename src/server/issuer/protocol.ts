@@ -3,13 +3,16 @@ import type { Provider } from 'oidc-provider'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Accounts } from '../accounts/accounts.ts'
+import type { Db } from '../db/open.ts'
 import { readBoundedBody } from './body.ts'
 import type { Bridge } from './bridge.ts'
 import { DEVICE_GRANT, DEVICE_PATH, TICKET_GRANT } from './clients.ts'
 import { USER_CODE_HEADER } from './device.ts'
 import { openIntrospection } from './introspection.ts'
+import { oauthError } from './oauth-error.ts'
 import { checkRegistration } from './registration.ts'
-import { refreshReplay } from './replay.ts'
+import { readRefresh, refreshReplay } from './replay.ts'
+import { asksBeyondGrant } from './resource.ts'
 import type { Tokens } from './tokens.ts'
 import { openWatch, type ProtocolEvent } from './watch.ts'
 
@@ -37,6 +40,7 @@ const json = v.record(v.string(), v.unknown())
 
 /** What stands before the provider: bounds, defaults, and what it cannot do for tokens that are JWTs. */
 export function protocolHandler(deps: {
+  db: Db
   provider: Provider
   bridge: Bridge
   tokens: Tokens
@@ -45,9 +49,9 @@ export function protocolHandler(deps: {
   url: string
   onEvent: (event: ProtocolEvent) => void
 }): (request: Request, address: string) => Promise<Response> {
-  const { provider, bridge, tokens, clock } = deps
+  const { provider, bridge, tokens } = deps
   const watched = openWatch(deps)
-  const replay = refreshReplay(clock)
+  const replay = refreshReplay(deps)
   const introspect = openIntrospection(deps)
 
   const revokeJwt = async (form: URLSearchParams, address: string): Promise<Response> => {
@@ -91,8 +95,12 @@ export function protocolHandler(deps: {
     }
     if (pathname !== '/oauth/token') return answer()
     if (form.get('grant_type') === TICKET_GRANT) return oauthError(400, 'unsupported_grant_type')
+    if (await asksBeyondGrant(provider, form)) {
+      return oauthError(400, 'invalid_target', {}, 'the grant is not for that resource')
+    }
     if (form.get('grant_type') !== 'refresh_token') return answer()
-    return replay([body.toString(), request.headers.get('authorization') ?? ''], answer)
+    const asked = readRefresh(form, request.headers.get('authorization'))
+    return asked === undefined ? answer() : replay(asked, answer)
   }
 
   return async (request, address) => {
@@ -109,7 +117,8 @@ export function protocolHandler(deps: {
       return watched(target.pathname, formOf(body), address, answer)
     }
     if (target.pathname === DEVICE_PATH) return enterCode(bridge, request, target, address)
-    const answer = await bridge.answer(request, withDefaultScope(target), body, { address })
+    const asked = target.pathname === '/oauth/authorize' ? asUnderstood(target) : target
+    const answer = await bridge.answer(request, asked, body, { address })
     return target.pathname.startsWith('/.well-known/') && answer.ok ? asPublished(answer) : answer
   }
 }
@@ -144,10 +153,19 @@ function enterCode(bridge: Bridge, request: Request, target: URL, address: strin
 /** RFC 6749 §3.3: without a scope, the default one. The consent page lists what that is. */
 const DEFAULT_SCOPE = ['openid', 'profile', 'email', ...ALL_SCOPES].join(' ')
 
-function withDefaultScope(target: URL): URL {
-  if (target.pathname !== '/oauth/authorize' || target.searchParams.get('scope')) return target
+/** A mode that no provider has: its answer to it is the one that ours needs, redirect and all. */
+const NO_MODE = 'none'
+
+/**
+ * An authorization request with what it left out. The provider cannot be told to answer by `query` alone: it would
+ * also post a form, by a page with a script, and put the code behind a `#`.
+ */
+function asUnderstood(target: URL): URL {
   const url = new URL(target)
-  url.searchParams.set('scope', DEFAULT_SCOPE)
+  const { searchParams: asked } = url
+  if (!asked.get('scope')) asked.set('scope', DEFAULT_SCOPE)
+  const modes = asked.getAll('response_mode').filter((mode) => mode !== '')
+  if (modes.some((mode) => mode !== 'query')) asked.set('response_mode', NO_MODE)
   return url
 }
 
@@ -166,14 +184,4 @@ function parse(body: Buffer): unknown {
   } catch {
     return undefined
   }
-}
-
-function oauthError(
-  status: number,
-  error: string,
-  headers: Record<string, string> = {},
-  description?: string,
-): Response {
-  const body = description === undefined ? { error } : { error, error_description: description }
-  return Response.json(body, { status, headers: { 'cache-control': 'no-store', ...headers } })
 }

@@ -1,6 +1,13 @@
 import type { EventEmitter } from 'node:events'
 import type { JWK } from 'jose'
-import type { Account, Configuration, KoaContextWithOIDC, Provider, ResourceServer } from 'oidc-provider'
+import type {
+  Account,
+  Configuration,
+  errors as OidcErrors,
+  KoaContextWithOIDC,
+  Provider,
+  ResourceServer,
+} from 'oidc-provider'
 import { ALL_SCOPES } from '../../contract/scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { accountIdOf, type Accounts, type User } from '../accounts/accounts.ts'
@@ -10,6 +17,7 @@ import { databaseAdapter } from './adapter.ts'
 import { DEVICE_PATH, internalMetadata, PAGES_CLIENT, type PublicClient, publicMetadata } from './clients.ts'
 import type { CookieNames } from './cookies.ts'
 import { deviceFlow, type DevicePages } from './device.ts'
+import type { Lifetimes } from './lifetimes.ts'
 import { sessionEnd } from './sessions.ts'
 import { registerTicketGrant, type Tickets } from './tickets.ts'
 import { TOKEN_ISSUER, type Tokens } from './tokens.ts'
@@ -24,36 +32,6 @@ export interface ProtocolError {
 export type ErrorPage = (
   error: ProtocolError,
 ) => Promise<{ html: string; headers: Readonly<Record<string, string>> }>
-
-/** All in seconds. */
-export interface Lifetimes {
-  /** An access token that comes with a refresh token (ruling R6). */
-  accessTokenWithRefresh: number
-  /** An access token issued alone (ruling R6, S37). */
-  accessTokenAlone: number
-  /** A refresh token that is not used; each use starts it anew. */
-  refreshToken: number
-  /** A login as a whole, however often it is refreshed. */
-  grant: number
-  /** A browser's session, from its last use. */
-  session: number
-  /** A browser's session from its login, however much it is used. */
-  sessionAbsolute: number
-  /** From the authorize URL to the answer of its last page. */
-  interaction: number
-}
-
-const DAY = 24 * 60 * 60
-
-export const DEFAULT_LIFETIMES: Lifetimes = {
-  accessTokenWithRefresh: 60 * 60,
-  accessTokenAlone: 30 * DAY,
-  refreshToken: 30 * DAY,
-  grant: 365 * DAY,
-  session: DAY,
-  sessionAbsolute: 14 * DAY,
-  interaction: 15 * 60,
-}
 
 const CODE_SECONDS = 60
 /** RFC 8628: how long a person has for typing the code. */
@@ -99,7 +77,7 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
       const user = await findUser(id)
       return user && toAccount(user)
     },
-    features: features(deps, api, () => new errors.InvalidTarget()),
+    features: features(deps, api, errors),
     formats: {
       customizers: {
         jwt: async (_ctx, token, jwt) => {
@@ -220,7 +198,7 @@ function apiResource({ tokens, url }: ProviderDeps): ResourceServer {
 function features(
   { devicePages, errorPage, url }: ProviderDeps,
   api: ResourceServer,
-  invalidTarget: () => Error,
+  errors: typeof OidcErrors,
 ): Configuration['features'] {
   return {
     devInteractions: { enabled: false },
@@ -238,13 +216,29 @@ function features(
     // RFC 8707: the API is the one resource, asked for or not. `/mcp` is a way into it, under the same rules.
     resourceIndicators: {
       enabled: true,
-      defaultResource: async () => url,
-      getResourceServerInfo: async (_ctx, resource) => {
-        if (![url, `${url}/`, `${url}/mcp`].includes(resource)) throw invalidTarget()
+      // Of several that were granted, each is the same API.
+      defaultResource: async (_ctx, _client, oneOf) => oneOf?.find((one) => one === url) ?? oneOf?.[0] ?? url,
+      getResourceServerInfo: async (ctx, resource) => {
+        if (![url, `${url}/`, `${url}/mcp`].includes(resource)) throw new errors.InvalidTarget()
+        requireSomeScope(ctx, errors)
         return api
       },
     },
   }
+}
+
+const KNOWN_SCOPES: ReadonlySet<string> = new Set(['openid', 'profile', 'email', ...ALL_SCOPES])
+
+/**
+ * RFC 6749 §3.3: unknown scopes are left out, but where no other is there, nothing could come of a login.
+ * `offline_access` says only for how long the others shall hold.
+ */
+function requireSomeScope({ oidc }: KoaContextWithOIDC, errors: typeof OidcErrors): void {
+  if (oidc.route !== 'authorization' && oidc.route !== 'device_authorization') return
+  const { scope } = oidc.params ?? {}
+  const asked = typeof scope === 'string' ? scope : ''
+  if (asked.split(' ').some((one) => KNOWN_SCOPES.has(one))) return
+  throw new errors.InvalidScope('none of these scopes exists', asked)
 }
 
 /** S30 to S35 and ruling R5; `iat`, `exp`, `aud`, `jti`, `scope` and `client_id` are there already. */

@@ -22,7 +22,11 @@ export function deriveKey(sessionSecret: Secret, purpose: KeyPurpose): Buffer {
 
 /** AES-256-GCM under a key that HKDF-SHA256 (RFC 5869) draws from the session secret for one purpose. */
 export function openSeal(sessionSecret: Secret, purpose: SealPurpose): Seal {
-  const key = deriveKey(sessionSecret, purpose)
+  return sealUnder(deriveKey(sessionSecret, purpose))
+}
+
+/** AES-256-GCM. @param key 32 bytes that serve nothing else */
+export function sealUnder(key: Buffer): Seal {
   return {
     seal: (plain, context) => {
       const nonce = randomBytes(NONCE_BYTES)

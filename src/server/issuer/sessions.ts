@@ -7,7 +7,7 @@ import type { Db } from '../db/open.ts'
 import { oidcRecords } from '../db/schema.ts'
 import { storedId } from './adapter.ts'
 import type { CookieJar } from './cookies.ts'
-import type { Lifetimes } from './provider.ts'
+import type { Lifetimes } from './lifetimes.ts'
 import { endGrant, endSession } from './records.ts'
 
 /**

@@ -9,6 +9,7 @@ import { userFinder } from '../accounts/user-rows.ts'
 import type { Db } from '../db/open.ts'
 import { remember } from '../db/remember.ts'
 import { accessTokens } from '../db/schema.ts'
+import { OWN_PROGRAMS } from './clients.ts'
 import { openHs256 } from './hs256.ts'
 
 /** The `iss` of every access token (S35 under R1); that of ID tokens is the server's URL, as OpenID wants it. */
@@ -22,6 +23,8 @@ export interface VerifiedToken {
   scopes: readonly Scope[]
   jti: string
   clientId: string
+  /** Whether the program that it was issued to is one of ours. */
+  own: boolean
   /** Seconds since 1970. */
   expiresAt: number
 }
@@ -96,8 +99,8 @@ export function openTokens(deps: { db: Db; url: string; sessionSecret: Secret; c
     const user = findUser(issued.userId)
     if (!user || user.subject !== found.sub || user.provider !== found.provider) return undefined
     const scopes = found.scope.split(' ').filter(isScope)
-    const notBefore = found.nbf ?? 0
-    return { user, scopes, jti: found.jti, clientId: found.client_id, expiresAt: found.exp, notBefore }
+    const { jti, client_id: clientId, exp: expiresAt, nbf: notBefore = 0 } = found
+    return { user, scopes, jti, clientId, own: OWN_PROGRAMS.has(clientId), expiresAt, notBefore }
   }
   const knownToken = remember(db, lookUp)
 

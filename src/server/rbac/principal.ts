@@ -4,7 +4,11 @@ export type Role = 'admin' | 'member' | 'viewer'
 
 /** Who is calling, once `auth` has believed it. */
 export interface Principal {
-  kind: 'anonymous' | 'open' | 'basic' | 'user' | 'token' | 'service' | 'runner' | 'webhook'
+  /**
+   * `user`: a person, by a session of our pages or a login of a program of ours. `program`: a login of somebody
+   * else's program, which may do what was consented to, and is neither the person nor an administrator.
+   */
+  kind: 'anonymous' | 'open' | 'basic' | 'user' | 'program' | 'token' | 'service' | 'runner' | 'webhook'
   /**
    * Stable and unique: `open`, `basic:<user>`, `<provider>:<subject>` (of a token, its owner's),
    * `service:<key's ID>`, `runner:<ID>`, `webhook:<pipeline's ID>`. What the records show.
@@ -60,9 +64,13 @@ export function inTenant(principal: Principal, tenant: Principal['tenant'], role
   return { ...principal, tenant, role, scopes: narrowed(principal.granted, role) }
 }
 
-/** Whether the caller administers the tenant, by a credential that was not narrowed to less. */
-export function isAdministrator({ role, scopes, pipelines }: Principal): boolean {
-  return role === 'admin' && pipelines === null && ALL_SCOPES.every((scope) => scopes.has(scope))
+/**
+ * Whether the caller administers the tenant, by a credential that was not narrowed to less. A login of somebody
+ * else's program never does: no scope that a person could consent to says so.
+ */
+export function isAdministrator({ kind, role, scopes, pipelines }: Principal): boolean {
+  const narrow = kind === 'program' || pipelines !== null
+  return role === 'admin' && !narrow && ALL_SCOPES.every((scope) => scopes.has(scope))
 }
 
 /** Whether the credential is one for this pipeline. What else its owner may see is for the rules to say. */

@@ -9,7 +9,7 @@ import { systemClock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { withAccounts, withServiceKeys } from '../../../src/server/administer.ts'
 import { databasePath } from '../../../src/server/serve.ts'
-import { logIn } from '../../support/oauth-login.ts'
+import { logIn, logInToProgram } from '../../support/oauth-login.ts'
 import { localAccounts, startServer, type TestServer } from '../../support/server.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
@@ -188,6 +188,60 @@ describe('scoped tokens over HTTP', () => {
       expect((await send('GET', '/api/auth/cli-tokens', given)).status).toBe(status)
       expect((await send('DELETE', `/api/auth/cli-tokens/${id}`, given)).status).toBe(status)
       expect((await send('POST', '/api/auth/download-token', given)).status).toBe(status)
+    }
+  })
+
+  test.each([
+    ['openid alone', 'openid', 'GET', '/api/auth/cli-tokens'],
+    ['openid alone, to end one', 'openid', 'DELETE', '/api/auth/cli-tokens/tok_0'],
+    ['the scope of the token', 'runs:read', 'POST', '/api/auth/cli-tokens'],
+    ['all scopes', ALL, 'POST', '/api/auth/cli-tokens'],
+    ['all scopes, to list', ALL, 'GET', '/api/auth/cli-tokens'],
+    ['all scopes, to end one', ALL, 'DELETE', '/api/auth/cli-tokens/tok_0'],
+    ['all scopes, for a download', ALL, 'POST', '/api/auth/download-token'],
+  ])(
+    'a program of somebody else\u2019s has no say about them, with %s',
+    async (_name, scope, method, path) => {
+      const { access_token: as } = await logInToProgram(server.url, ADA, scope)
+      const body = { name: 'X', scopes: ['runs:read'], allPipelines: true }
+      const answer = await send(method, path, method === 'POST' ? { as, body } : { as })
+      expect(answer.status).toBe(403)
+      expect(answer.body).toMatchObject({
+        error: 'login_required',
+        hint: expect.stringContaining('fob auth login'),
+      })
+      expect(answer.text).not.toContain('tok_')
+    },
+  )
+
+  test('it does what was consented to, and is no administrator whatever that was', async () => {
+    const { access_token: narrow } = await logInToProgram(server.url, ADA, 'openid runs:read')
+    expect((await send('GET', '/api/runs', { as: narrow })).status).toBe(200)
+    expect((await send('GET', '/api/pipelines', { as: narrow })).status).toBe(403)
+    expect((await send('GET', '/oauth/userinfo', { as: narrow })).body).toMatchObject({ email: ADA.email })
+    const { access_token: all } = await logInToProgram(server.url, ADA, ALL)
+    expect((await send('GET', '/api/runners', { as: all })).status).toBe(200)
+    expect((await send('GET', '/api/audit', { as: all })).status).toBe(403)
+    expect((await send('POST', '/api/secrets/rewrap', { as: all, body: {} })).status).toBe(403)
+    expect((await send('GET', '/api/audit', { as: ada })).status).toBe(200)
+  })
+
+  test('a login of the command line that was narrowed passes on no more than it has', async () => {
+    const { access_token: as } = await logIn(server.url, ADA, 'openid runs:read')
+    const wish = (scopes: string[]) => ({ as, body: { name: 'N', scopes, allPipelines: true } })
+    expect((await send('POST', '/api/auth/cli-tokens', wish(['secrets:read']))).status).toBe(403)
+    const made = await send('POST', '/api/auth/cli-tokens', wish(['runs:read']))
+    expect(made.body).toMatchObject({ scopes: ['runs:read'] })
+  })
+
+  test('S161, S168: the token of the documented login makes one', async () => {
+    const { body: login } = await send('POST', '/api/auth/login', { body: ADA })
+    const { body: again } = await send('POST', '/api/auth/refresh', {
+      body: { refreshToken: login.refreshToken },
+    })
+    for (const as of [String(login.token), String(again.token)]) {
+      const body = { name: 'X', scopes: ['runs:read'], allPipelines: true }
+      expect((await send('POST', '/api/auth/cli-tokens', { as, body })).status).toBe(201)
     }
   })
 

@@ -55,6 +55,16 @@ const profile = async (token: string | undefined, at = server) => {
 }
 
 describe('S41 R7: the device flow (RFC 8628)', () => {
+  test.each([
+    ['a scope that does not exist', 'foo', 400],
+    ['one that does beside it', 'foo runs:read', 200],
+  ])('%s', async (_name, scope, status) => {
+    const answer = await post(server, '/oauth/device_authorization', { client_id: 'fob-cli', scope })
+    expect(answer.status).toBe(status)
+    const { error } = (await answer.json()) as { error?: string }
+    expect(error).toBe(status === 400 ? 'invalid_scope' : undefined)
+  })
+
   test('code, login, confirmation, consent, and the device has a token', async () => {
     const device = await begin()
     expect(device).toMatchObject({ verification_uri: `${server.url}/auth/device`, expires_in: 600 })

@@ -236,8 +236,13 @@ test.each(['/.well-known/openid-configuration', '/.well-known/oauth-authorizatio
   },
 )
 
+test('what it knows of the scopes is granted, and the one response mode may be named', async () => {
+  const tokens = await logIn(world, { scope: 'foo openid runs:read', response_mode: 'query' })
+  expect(tokens.scope).toBe('runs:read')
+})
+
 describe('what the authorize endpoint refuses', () => {
-  test.each([
+  test.each<[string, Record<string, string | undefined>, string]>([
     ['no PKCE', { code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'],
     ['plain PKCE', { code_challenge: 'x'.repeat(43), code_challenge_method: 'plain' }, 'invalid_request'],
     ['PKCE that defaults to plain', { code_challenge_method: undefined }, 'invalid_request'],
@@ -245,11 +250,23 @@ describe('what the authorize endpoint refuses', () => {
     ['an ID token in the redirect', { response_type: 'id_token', nonce: 'n' }, 'unsupported_response_type'],
     ['another audience', { resource: 'https://other.example' }, 'invalid_target'],
     ['a request object', { request: 'e30.e30.' }, 'request_not_supported'],
+    ['an answer by a posted form', { response_mode: 'form_post' }, 'unsupported_response_mode'],
+    ['an answer behind a #', { response_mode: 'fragment' }, 'unsupported_response_mode'],
+    ['an answer to a script', { response_mode: 'web_message' }, 'unsupported_response_mode'],
+    ['a scope that does not exist', { scope: 'foo' }, 'invalid_scope'],
+    ['scopes that do not exist', { scope: 'foo runs:write' }, 'invalid_scope'],
+    [
+      'a scope that is only about the others',
+      { scope: 'offline_access', prompt: 'consent' },
+      'invalid_scope',
+    ],
+    ['a scope that is no word', { scope: 'runs:read  "' }, 'invalid_scope'],
   ])('%s, and tells the client', async (_name, params, error) => {
     const answer = await new Browser(world.url).get(authorize(params).target)
     const to = new URL(location(answer))
     expect(to.origin + to.pathname).toBe(REDIRECT)
-    const told = new URLSearchParams(to.search || to.hash.slice(1))
+    // RFC 6749 §4.2.2.1: what asks for a token is answered behind the #; all others in the query.
+    const told = new URLSearchParams(/token/.test(params.response_type ?? '') ? to.hash.slice(1) : to.search)
     expect(told.get('error')).toBe(error)
     expect(told.has('code')).toBe(false)
   })
@@ -263,6 +280,11 @@ describe('what the authorize endpoint refuses', () => {
     ['no redirect at all', { redirect_uri: undefined }],
     ['an unknown client', { client_id: 'nobody' }],
     ['no client', { client_id: undefined }],
+    [
+      'another host, and another response mode',
+      { redirect_uri: 'https://evil.example/', response_mode: 'form_post' },
+    ],
+    ['another host, and no scope that exists', { redirect_uri: 'https://evil.example/', scope: 'foo' }],
   ])('S214: %s, on a page and without a redirect', async (_name, params) => {
     const answer = await new Browser(world.url).get(authorize(params).target)
     expect(answer.status).toBe(400)

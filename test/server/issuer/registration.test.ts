@@ -228,6 +228,16 @@ describe('introspection (RFC 7662)', () => {
     expect((await introspect(bobs.refresh_token ?? '', adas.access_token)).body).toEqual({ active: false })
   })
 
+  test('tells another program than ours about its own tokens alone, whoever it acts for', async () => {
+    const adas = await logIn(world)
+    const theirs = await logIn(world, { client_id: 'lone' })
+    for (const token of [adas.access_token, adas.refresh_token ?? '']) {
+      expect((await introspect(token, theirs.access_token)).body).toEqual({ active: false })
+    }
+    expect((await introspect(theirs.access_token, theirs.access_token)).body).toMatchObject({ active: true })
+    expect((await introspect(theirs.access_token, adas.access_token)).body).toMatchObject({ active: true })
+  })
+
   test('a revoked, an expired, a rotated and an unknown token are all just not active', async () => {
     const asker = await logIn(world)
     const tokens = await logIn(world)

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
-import { createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { createHash, createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
@@ -45,6 +45,19 @@ const tokensOf = async (answer: Response) => {
 const errorOf = async (answer: Response) => {
   expect(answer.status).toBe(400)
   return ((await answer.json()) as { error: string }).error
+}
+
+const formOf = (token: string) => `grant_type=refresh_token&client_id=fob-cli&refresh_token=${token}`
+const postText = (body: string) =>
+  fetch(`${world.url}/oauth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body,
+  })
+const revoke = (token: string) => post(world, '/oauth/revoke', { client_id: 'fob-cli', token })
+const endAllPrograms = async () => {
+  const { sessions } = world.issuer
+  for (const { grantId } of await sessions.programs(world.ada)) await sessions.endProgram(world.ada, grantId)
 }
 
 describe('single use', () => {
@@ -101,6 +114,122 @@ describe('refresh', () => {
     expect((await tokensOf(await refresh(world, token))).refresh_token).toBe(all[0]?.refresh_token ?? '')
   })
 
+  test.each<[string, (token: string) => string]>([
+    ['in another order', (token) => `refresh_token=${token}&client_id=fob-cli&grant_type=refresh_token`],
+    [
+      'spelled otherwise',
+      (token) => `grant%5Ftype=refresh%5ftoken&client_id=fob%2Dcli&refresh_token=${token}`,
+    ],
+    ['with an empty scope', (token) => `${formOf(token)}&scope=`],
+    ['with the whole scope, backwards', (token) => `${formOf(token)}&scope=runs:read+openid`],
+    ['with the resource that it is for', (token) => `${formOf(token)}&resource=${world.url}`],
+    ['with a field that means nothing', (token) => `${formOf(token)}&x=1`],
+  ])('the same refresh %s gets the same answer', async (_name, again) => {
+    const { refresh_token: token = '' } = await logIn(world, { scope: 'openid runs:read' })
+    const first = await tokensOf(await refresh(world, token))
+    expect(await tokensOf(await postText(again(token)))).toEqual(first)
+    expect((await refresh(world, first.refresh_token)).status).toBe(200)
+  })
+
+  test.each([
+    ['a narrower scope', 'scope=runs:read'],
+    ['a wider scope', 'scope=openid+runs:read+secrets:write'],
+    ['a resource that is not its own', 'resource=https://evil.example'],
+  ])('%s within the grace is refused, and ends nothing', async (_name, more) => {
+    const { refresh_token: token = '' } = await logIn(world, { scope: 'openid runs:read' })
+    const first = await tokensOf(await refresh(world, token))
+    const answer = await postText(`${formOf(token)}&${more}`)
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(await errorOf(answer)).toBe('invalid_request')
+    expect(await good(first.access_token)).toBe(true)
+    expect((await tokensOf(await refresh(world, token))).access_token).toBe(first.access_token)
+    expect((await refresh(world, first.refresh_token)).status).toBe(200)
+  })
+
+  test.each<[string, { client_id?: string; authorization?: string }, number]>([
+    ['another client', { client_id: 'lone' }, 400],
+    ['no client', { client_id: 'nobody' }, 401],
+    ['a client with a password', { authorization: `Basic ${btoa('fob-cli:x')}` }, 401],
+  ])('the grace is not for %s', async (_name, { authorization, ...more }, status) => {
+    const { refresh_token: token = '' } = await logIn(world)
+    const first = await tokensOf(await refresh(world, token))
+    const form = { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: token, ...more }
+    const answer = await fetch(`${world.url}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams(form),
+      ...(authorization === undefined ? {} : { headers: { authorization } }),
+    })
+    expect(answer.status).toBe(status)
+    expect(await answer.text()).not.toContain('access_token')
+    expect(await good(first.access_token)).toBe(true)
+  })
+
+  test('a server that was started anew repeats the answer too, and not after the 30 s', async () => {
+    const { refresh_token: token = '' } = await logIn(world)
+    const first = await tokensOf(await refresh(world, token))
+    const ask = async () => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      const request = new Request(`${world.url}/oauth/token`, {
+        method: 'POST',
+        headers,
+        body: formOf(token),
+      })
+      return (await world.reopen(SESSION_SECRET)).handle(request)
+    }
+    world.time.ahead = 29_000
+    expect(await tokensOf(await ask())).toEqual(first)
+    world.time.ahead = 31_000
+    expect(await errorOf(await ask())).toBe('invalid_grant')
+    expect(await good(first.access_token)).toBe(false)
+  })
+
+  test.each<[string, (tokens: TokenAnswer) => Promise<unknown>]>([
+    ['its refresh token was revoked', ({ refresh_token: token = '' }) => revoke(token)],
+    ['its access token was revoked', ({ access_token: token }) => revoke(token)],
+    ['its login was ended by itself', ({ access_token: token }) => world.issuer.endTokenOf(token)],
+    ['its person signed it out', () => endAllPrograms()],
+    ['its person lost everything', () => world.issuer.revokeUser(world.ada)],
+  ])('an answer is not repeated after %s', async (_name, end) => {
+    const { refresh_token: token = '' } = await logIn(world)
+    const first = await tokensOf(await refresh(world, token))
+    await end(first)
+    expect(await errorOf(await refresh(world, token))).toBe('invalid_grant')
+    expect(await good(first.access_token)).toBe(false)
+  })
+
+  test('an answer that is kept ends with its grant, or after a while, and nobody can read it before', async () => {
+    const kept = () => world.db.select().from(oidcRecords).where(eq(oidcRecords.kind, 'RefreshAnswer'))
+    const { refresh_token: token = '' } = await logIn(world)
+    const first = await tokensOf(await refresh(world, token))
+    const row = (await kept()).find(({ id }) => id === createHash('sha256').update(token).digest('hex'))
+    expect(row?.payload.length).toBeGreaterThan(1000)
+    const { sealed } = JSON.parse(row?.payload ?? '') as { sealed: string }
+    const text = JSON.stringify(row) + Buffer.from(sealed, 'base64').toString('latin1')
+    for (const secret of [token, first.refresh_token, first.access_token]) expect(text).not.toContain(secret)
+    await revoke(first.refresh_token)
+    expect((await kept()).filter(({ grantId }) => grantId === row?.grantId)).toEqual([])
+    const other = await logIn(world)
+    await refresh(world, other.refresh_token ?? '')
+    expect((await kept()).length).toBeGreaterThan(0)
+    world.time.ahead = 31_000
+    await world.issuer.purgeExpired()
+    expect(await kept()).toEqual([])
+  })
+
+  test('a flood of refreshes fills nothing: the oldest answers go', async () => {
+    const { refresh_token: token = '' } = await logIn(world)
+    const row = { kind: 'RefreshAnswer', payload: '{}' }
+    const rows = Array.from({ length: 5_200 }, (_, i) => ({ ...row, id: `flood ${i}`, expiresAt: i + 1 }))
+    for (let i = 0; i < rows.length; i += 1_000) {
+      await world.db.insert(oidcRecords).values(rows.slice(i, i + 1_000))
+    }
+    const first = await tokensOf(await refresh(world, token))
+    const kept = await world.db.select().from(oidcRecords).where(eq(oidcRecords.kind, 'RefreshAnswer'))
+    expect(kept.length).toBe(5_000)
+    expect(await tokensOf(await refresh(world, token))).toEqual(first)
+    await world.issuer.purgeExpired()
+  })
+
   test('a refresh token that comes back after 30 s ends the whole login', async () => {
     const { refresh_token: stolen = '', access_token: first } = await logIn(world)
     const own = await tokensOf(await refresh(world, stolen))
@@ -126,6 +255,46 @@ describe('refresh', () => {
       scope: 'secrets:write',
     }
     expect(await errorOf(await post(world, '/oauth/token', form))).toBe('invalid_scope')
+  })
+
+  test.each([
+    ['of another server', 'https://evil.example'],
+    ['that is no address', 'not a resource'],
+    ['of this server that was not granted', 'MCP'],
+  ])('a resource %s is refused, and nothing is used up by it', async (_name, named) => {
+    const resource = named === 'MCP' ? `${world.url}/mcp` : named
+    const { refresh_token: token = '' } = await logIn(world)
+    const form = { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: token }
+    expect(await errorOf(await post(world, '/oauth/token', { ...form, resource }))).toBe('invalid_target')
+    const right = await tokensOf(await post(world, '/oauth/token', { ...form, resource: world.url }))
+    expect(await good(right.access_token)).toBe(true)
+  })
+
+  test('nor is a code used up by a resource that was not granted', async () => {
+    const browser = new Browser(world.url)
+    const attempt = authorize()
+    const callback = await decide(browser, await signIn(browser, attempt), 'authorize')
+    const code = callback.searchParams.get('code') ?? ''
+    const wrong = await redeem(world, code, attempt, { resource: 'https://evil.example' })
+    expect(await errorOf(wrong)).toBe('invalid_target')
+    expect(await good((await tokensOf(await redeem(world, code, attempt))).access_token)).toBe(true)
+  })
+
+  test('of a grant for several resources, any can be asked for, or none', async () => {
+    const browser = new Browser(world.url)
+    const attempt = authorize()
+    const target = new URL(attempt.target, world.url)
+    for (const path of ['/', '/mcp']) target.searchParams.append('resource', world.url + path)
+    const consent = await signIn(browser, { ...attempt, target: target.pathname + target.search })
+    const callback = await decide(browser, consent, 'authorize')
+    const code = callback.searchParams.get('code') ?? ''
+    let { refresh_token: token } = await tokensOf(await redeem(world, code, attempt))
+    for (const more of [{}, { resource: `${world.url}/mcp` }, { resource: `${world.url}/` }]) {
+      const form = { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: token, ...more }
+      const next = await tokensOf(await post(world, '/oauth/token', form))
+      expect(await good(next.access_token)).toBe(true)
+      token = next.refresh_token
+    }
   })
 
   test('two logins in one browser are two grants: ending one leaves the other', async () => {
@@ -273,7 +442,7 @@ describe('what the database holds', () => {
     const rows = await world.db.select().from(oidcRecords)
     const bearers = rows.filter((row) => row.kind !== 'Grant' && row.kind !== 'Interaction')
     expect(new Set(bearers.map((row) => row.kind))).toEqual(
-      new Set(['Session', 'AuthorizationCode', 'RefreshToken']),
+      new Set(['Session', 'AuthorizationCode', 'RefreshToken', 'RefreshAnswer']),
     )
     for (const row of bearers) expect(row.id).toMatch(/^[0-9a-f]{64}$/)
     for (const row of rows) expect(row.payload).not.toMatch(/"jti"|"cookie"/)
