@@ -167,7 +167,7 @@ function complete(response: Response, { call, limits }: Exchange, { settings }: 
   for (const name in limits) {
     if (!response.headers.has(name)) response.headers.set(name, limits[name] ?? '')
   }
-  return call.method === 'HEAD' ? new Response(null, response) : response
+  return response
 }
 
 function refuse(refusal: HttpError, call: Call, { settings }: Services): Eventually<Response> {

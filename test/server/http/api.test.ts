@@ -258,7 +258,7 @@ describe('S3: an open server', () => {
       path: '/api/secrets',
       body: {},
       status: 405,
-      header: ['allow', /^GET$/],
+      header: ['allow', /^GET, HEAD$/],
     },
     {
       name: 'answers an unknown path in JSON',

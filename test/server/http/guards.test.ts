@@ -167,6 +167,12 @@ describe('every answer', () => {
     expect(headers.get('x-request-id') ?? '').toMatch(status < 400 ? /^$/ : /^[0-9a-f-]{36}$/)
     // Over plain HTTP it would be ignored, and does not belong there.
     expect(headers.get('strict-transport-security')).toBeNull()
+    // RFC 9110 §9.3.2: a HEAD is told what a GET would be, and §8.6: its length is that or is not said.
+    const head = await fetch(`${server.url}${path}`, { method: 'HEAD', redirect: 'manual' })
+    expect([head.status, await head.text()]).toEqual([status, ''])
+    for (const name of ['content-type', 'content-length', 'location', 'cache-control']) {
+      expect([name, head.headers.get(name)]).toEqual([name, headers.get(name)])
+    }
   })
 
   test('tells browsers to stay with TLS where the server is behind it', async () => {

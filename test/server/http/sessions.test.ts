@@ -204,6 +204,26 @@ describe('signing out', () => {
   })
 })
 
+describe('a HEAD', () => {
+  const pages = ROUTES.filter(
+    ({ method, guard }) => method === 'GET' && (guard === 'session' || guard.startsWith('page:')),
+  )
+
+  // RFC 9110 §9.3.2: what a GET would be told, without its body.
+  test.each(pages)('of $path is told what a GET is, with a session and without', async ({ path }) => {
+    const concrete = path.replaceAll(/:\w+/g, 'x')
+    for (const cookie of [shared.cookies(new URL(at('/'))), '']) {
+      const told = async (method: string) => {
+        const { status, headers } = await send(cookie, concrete, { method })
+        return [status, headers.get('location'), headers.get('content-length')]
+      }
+      const got = await told('GET')
+      expect(got[0]).toBeOneOf(cookie === '' ? [303] : [200, 404])
+      expect(await told('HEAD')).toEqual(got)
+    }
+  })
+})
+
 describe('CSRF', () => {
   const forms = ROUTES.filter((route) => route.guard === 'session' && route.method === 'POST')
 
