@@ -64,6 +64,7 @@ export function createApp(services: Services, peers: Peers, routes: readonly Rou
       const call = new Call({ request, path, params: found?.params ?? {} }, nobody, from)
       const exchange: Exchange = { call, started, limits: undefined }
       try {
+        guardBounds(request)
         if (found === undefined) throw noRoute(call, router)
         const response = answer(found.route, exchange, services)
         if (!(response instanceof Promise)) return finish(response, exchange)
@@ -91,7 +92,6 @@ function pathOf(href: string): string {
 
 function answer(route: Route, exchange: Exchange, services: Services): Eventually<Response> {
   const { call } = exchange
-  guardBounds(call.request)
   guardOrigin(call, services.settings)
   if (route.limit === undefined) return guarded(route, route.handler, call, services)
   count(exchange, route.limit, { address: call.address }, services)
