@@ -84,7 +84,7 @@ export function createApp(services: Services, peers: Peers, routes: readonly Rou
  * The path of a `Request.url`, which is normalised: looking for it takes less than a `URL`. Where the `Host` is
  * none, there is nothing before the path.
  */
-function pathOf(href: string): string {
+export function pathOf(href: string): string {
   const start = href.startsWith('/') ? 0 : href.indexOf('/', href.indexOf('://') + 3)
   const end = href.indexOf('?', start)
   return end === -1 ? href.slice(start) : href.slice(start, end)

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { openForwarded } from '../../../src/server/http/forwarded.ts'
+import { listen } from '../../../src/server/listen.ts'
+import { jsonLog } from '../../../src/server/log.ts'
 import { type Guard, ROUTES } from '../../../src/server/http/routes.ts'
 import { localAccounts, startServer, type TestServer } from '../../support/server.ts'
 
@@ -250,5 +252,60 @@ describe('every answer', () => {
     expect(untrusting.clientAddress('192.0.2.1', new Headers({ 'x-forwarded-for': '203.0.113.1' }))).toBe(
       '192.0.2.1',
     )
+  })
+})
+
+describe('an answer that no app makes', () => {
+  let log = ''
+  const listener = listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    publicUrl: 'https://ci.example.com',
+    log: jsonLog((line) => void (log += line), Date.now),
+  })
+  afterAll(() => listener.server.stop(true))
+
+  const ask = async (path: string, accept = '*/*') => {
+    const answer = await fetch(`${listener.url}${path}`, { headers: { accept } })
+    const { headers } = answer
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('x-frame-options')).toBe('DENY')
+    expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(headers.get('referrer-policy')).toMatch(/^(no-referrer|same-origin)$/)
+    expect(headers.get('strict-transport-security')).toBe('max-age=31536000')
+    return { status: answer.status, headers, text: await answer.text() }
+  }
+
+  test('while the server starts, a program reads JSON and a person a page; both are told when to come back', async () => {
+    const program = await ask('/api/v1/profile')
+    expect(program).toMatchObject({ status: 503, text: expect.stringContaining('"error":"starting"') })
+    expect(program.headers.get('retry-after')).toBe('1')
+    const person = await ask('/settings/tokens', 'text/html')
+    expect(person).toMatchObject({ status: 503, text: expect.stringContaining('The server is starting') })
+    expect(person.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect([person.headers.get('retry-after'), person.headers.get('cache-control')]).toEqual([
+      '1',
+      'no-store',
+    ])
+    expect(await ask('/assets/fob.css')).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('.brand'),
+    })
+  })
+
+  test('a defect that the app did not catch says nothing of itself but where it was, in the log', async () => {
+    listener.attach({
+      fetch: () => {
+        throw new TypeError('canary-in-an-error')
+      },
+    })
+    const { status, text, headers } = await ask('/', 'text/html')
+    expect([status, JSON.parse(text)]).toEqual([
+      500,
+      expect.objectContaining({ error: 'internal', requestId: headers.get('x-request-id') }),
+    ])
+    expect(log).toContain(`"requestId":"${headers.get('x-request-id')}","kind":"TypeError"`)
+    expect(text + log).not.toContain('canary')
   })
 })
