@@ -172,6 +172,11 @@ describe('strategies', () => {
       ['--oauth-callback-url'],
     ],
     [
+      'S20: plain http beyond this machine',
+      ['--local-accounts', '--oauth-session-secret', SECRET, '--oauth-callback-url', 'http://ci.example.com'],
+      ['--oauth-callback-url', 'hint: ', 'https://ci.example.com'],
+    ],
+    [
       'S21: no session secret',
       ['--local-accounts', '--oauth-callback-url', 'http://localhost:1'],
       ['--oauth-session-secret'],
