@@ -164,8 +164,10 @@ function complete(response: Response, { call, limits }: Exchange, { settings }: 
   secure(response, settings.url.startsWith('https:'))
   // Where somebody may look for it, in the audit or the log: it takes a tenth of the time of a fast answer.
   if (response.status >= 400 || call.method !== 'GET') response.headers.set('x-request-id', call.requestId)
-  for (const name in limits) {
-    if (!response.headers.has(name)) response.headers.set(name, limits[name] ?? '')
+  // A refusal speaks of what refused, which has said so itself, not of an allowance that is left beside it.
+  const left = response.status === 429 ? undefined : limits
+  for (const name in left) {
+    if (!response.headers.has(name)) response.headers.set(name, left[name] ?? '')
   }
   return response
 }

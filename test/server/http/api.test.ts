@@ -462,6 +462,8 @@ describe('S7: a server with Basic', () => {
       const slowed = await call('secret123', '192.0.2.2')
       expect(slowed.status).toBe(429)
       expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(slowed.headers.get('ratelimit-remaining')).toBe('0')
+      expect(slowed.headers.get('ratelimit-reset')).toBe(slowed.headers.get('retry-after'))
       expect(await slowed.json()).toMatchObject({ error: 'rate_limited' })
       expect((await call('secret123', '192.0.2.1')).status).toBe(200)
     } finally {

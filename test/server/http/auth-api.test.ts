@@ -121,6 +121,9 @@ describe('S161 S162: POST /api/auth/login', () => {
     for (let i = 0; i < 5; i++) await call('login', guess)
     const answer = await call('login', guess)
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '1'])
+    // Of what refused, not of the route's allowance, of which there is plenty.
+    const told = ['limit', 'remaining', 'reset'].map((name) => answer.headers.get(`ratelimit-${name}`))
+    expect(told).toEqual(['1', '0', '1'])
   })
 
   test.each<[string, unknown, number]>([
