@@ -34,6 +34,8 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/auth/return', 'none'],
   ['GET', '/auth/logout', 'session'],
   ['POST', '/auth/logout', 'session'],
+  ['GET', '/settings', 'none'],
+  ['GET', '/settings/', 'none'],
   ['GET', '/settings/sessions', 'session'],
   ['POST', '/settings/sessions', 'session'],
   ['GET', '/auth/github', 'none', 'login'],

@@ -49,6 +49,17 @@ describe('a session of a browser', () => {
     expect(page.html).toContain('this browser')
   })
 
+  test.each(['/settings', '/settings/', '/settings?tenant=default'])(
+    '%s leads to the first page',
+    async (path) => {
+      const { status, headers } = await send('', path)
+      const query = path.slice('/settings'.length).replace('/', '')
+      expect([status, headers.get('location')]).toEqual([303, `${SESSIONS}${query}`])
+      const page = await shared.open(at(path))
+      expect([page.status, page.url.pathname + page.url.search]).toEqual([200, `${SESSIONS}${query}`])
+    },
+  )
+
   test.each([
     'https://evil.example/',
     '//evil.example/',
