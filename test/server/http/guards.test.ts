@@ -179,6 +179,21 @@ describe('every answer', () => {
     }
   })
 
+  test.each(['/nothing', '/settings/nothing', '/runs/a/b', '/auth/%zz'])(
+    'an unknown address is a page with a way home for a browser, with those headers too (%s)',
+    async (path) => {
+      const answer = await fetch(`${server.url}${path}`, { headers: { accept: 'text/html,*/*;q=0.8' } })
+      const { headers } = answer
+      expect([answer.status, headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8'])
+      expect(await answer.text()).toContain('<a class="button" href="/">')
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+      expect(headers.get('x-frame-options')).toBe('DENY')
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+      expect(headers.get('cache-control')).toBe('no-store')
+    },
+  )
+
   test('tells browsers to stay with TLS where the server is behind it', async () => {
     const behind = await startServer({
       strategy: () => localAccounts('https://ci.example.com'),
