@@ -1,4 +1,5 @@
 import { VERSION } from '../platform/build.ts'
+import type { Env } from '../platform/process.ts'
 import type { Api } from '../session/api.ts'
 import { type ProjectChoice, resolveServer, type ServerChoice } from '../session/resolve.ts'
 import { openSession, type Session } from '../session/session.ts'
@@ -10,6 +11,7 @@ import { chosenFormat } from './format.ts'
 import type { Globals, OutputFormat } from './globals.ts'
 import { printJson } from './output.ts'
 import { openProject } from './project.ts'
+import { variableSwitch } from './variable-switch.ts'
 
 /** What a command that talks to a server is given. */
 export interface Client {
@@ -33,6 +35,10 @@ export interface Context {
   say: (text: string) => void
   /** One line on stderr with `--debug`, else nothing. */
   debug: (text: string) => void
+  /** Whether a credential may be sent over http to other machines as well. */
+  insecureHttp: boolean
+  /** Whether requests with a `ci_` token are signed: what the environment says counts, yes or no. */
+  sign: boolean
   /** What the folder's `.fob.toml` says; may ask the person, once. */
   project: () => Promise<ProjectChoice | undefined>
   server: () => Promise<ServerChoice>
@@ -41,6 +47,7 @@ export interface Context {
 
 /**
  * Reads the settings; everything else waits until it is asked for, so that fast commands stay fast.
+ * @throws Fault `config` for settings or a variable that cannot be read
  * @param options.stored false: what rests on this machine is not even looked at, only what the call was given
  */
 export async function openContext(
@@ -49,6 +56,7 @@ export async function openContext(
   { stored = true }: { stored?: boolean } = {},
 ): Promise<Context> {
   const { io, env, clock, fetch, signal, home } = deps
+  const variables = readVariables(env)
   const settings = await readSettings(home)
   const store = openStore({ home, env, authConfig: globals.authConfig, clock, signal })
   const write = (text: string) => io.stderr.write(`${text}\n`)
@@ -62,7 +70,9 @@ export async function openContext(
       return chosenFormat(deps, globals, settings.output)
     },
     say,
-    debug: globals.debug || env.FOB_DEBUG === '1' ? write : silence,
+    debug: variables.debug || globals.debug ? write : silence,
+    insecureHttp: variables.insecureHttp,
+    sign: variables.sign ?? settings.sign === true,
     project,
     server: async () => {
       const flag = globals.server
@@ -78,6 +88,15 @@ export async function openContext(
       const world = { env, store: stored ? store : undefined, clock, fetch, signal, warn: say }
       return openSession({ flags: globals, settings, project: await project(), ...world })
     },
+  }
+}
+
+/** Before anything is done, so that a misspelt one does not end a logout halfway. @throws Fault `config` */
+function readVariables(env: Env) {
+  return {
+    debug: variableSwitch(env, 'FOB_DEBUG') === true,
+    insecureHttp: variableSwitch(env, 'FOB_INSECURE_HTTP') === true,
+    sign: variableSwitch(env, 'FOB_SIGN'),
   }
 }
 
@@ -119,10 +138,7 @@ export async function clientOf(
 function silence(): void {}
 
 /** What every call to `server` needs, whoever makes it. */
-export function serverContext({ clock, env, fetch, signal }: Deps, context: Context, server: string) {
-  const { debug, settings } = context
-  const insecureHttp = env.FOB_INSECURE_HTTP === '1'
-  // What the environment says counts, yes or no; an empty variable says nothing.
-  const sign = env.FOB_SIGN ? env.FOB_SIGN === '1' : settings.sign === true
+export function serverContext({ clock, fetch, signal }: Deps, context: Context, server: string) {
+  const { debug, insecureHttp, sign } = context
   return { server, version: VERSION, clock, fetch, signal, debug, insecureHttp, sign }
 }

@@ -4,6 +4,7 @@
  * Refuses: to let an unknown flag pass, to print a stack or the text of an error that is not ours.
  */
 import { Fault } from '../contract/fault.ts'
+import { readSwitch } from '../platform/switch.ts'
 import type { Deps } from './deps.ts'
 import { EXIT, renderFault, toFault } from './exit.ts'
 import { commandHelp, groupHelp } from './help.ts'
@@ -68,7 +69,10 @@ async function showHelp({ node, path, rest }: Resolved, deps: Deps): Promise<num
 function report(error: unknown, argv: readonly string[], deps: Deps): number {
   const fault = toFault(error)
   deps.io.stderr.write(renderFault(fault, errorFormat(argv, deps)))
-  if (fault.cause !== undefined && (argv.includes('--debug') || deps.env.FOB_DEBUG === '1')) {
+  if (
+    fault.cause !== undefined &&
+    (argv.includes('--debug') || readSwitch(deps.env.FOB_DEBUG ?? '') === true)
+  ) {
     deps.io.stderr.write(debugTrace(fault.cause))
   }
   return EXIT[fault.code]

@@ -14,12 +14,12 @@ import { type Authenticator, basicAuthenticator, oauthAuthenticator, openAuthent
 import { type TokenBearers, tokenBearers } from './auth/token-bearers.ts'
 import { claimFolder } from './db/exclusive.ts'
 import { openDatabase } from './db/open.ts'
-import { type App, createApp } from './http/app.ts'
-import type { Peers } from './http/call.ts'
+import { createApp } from './http/app.ts'
 import { openForwarded } from './http/forwarded.ts'
 import { openLimits } from './http/limits.ts'
 import type { Services } from './http/services.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
+import { listen, stopListening } from './listen.ts'
 import type { Log, ServerLog } from './log.ts'
 import { openMcp } from './mcp/mcp.ts'
 import { openServerVault, setServerSecrets } from './open-vault.ts'
@@ -61,9 +61,6 @@ export interface ServeDeps {
 const PURGE_EVERY_MS = 10 * 60_000
 const FIRST_PURGE_MS = 5000
 
-/** How long a shutdown waits for open answers. */
-const DRAIN_MS = 2000
-
 /** The database of a data folder. */
 export function databasePath(dataDir: string): string {
   return join(resolve(dataDir), 'fob.db')
@@ -94,9 +91,10 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     closers.push(() => vault.close())
     await setServerSecrets(vault, settings.secrets)
     // The port is taken before the runs are looked at: a second start must not touch the first one's.
-    const listener = listen(settings.listen)
+    const publicUrl = settings.strategy.kind === 'oauth' ? settings.strategy.callbackUrl : undefined
+    const listener = listen({ ...settings.listen, publicUrl, log })
     closers.push(() => stopListening(listener.server))
-    const url = settings.strategy.kind === 'oauth' ? settings.strategy.callbackUrl : listener.url
+    const url = publicUrl ?? listener.url
     const audit = openAudit({ db, clock })
     const issuer =
       settings.strategy.kind === 'oauth'
@@ -210,69 +208,6 @@ function warnOfStrangers({ strategy, rbac }: ServerSettings, url: string, log: L
   log.warn('anybody with an account there may log in and becomes a member: set --rbac', {
     vendors: open.join(', '),
   })
-}
-
-interface Listener {
-  server: Bun.Server<undefined>
-  url: string
-  peers: Peers
-  attach(app: App): void
-}
-
-/** Takes the port at once and answers 503 until the app is attached. */
-function listen({ hostname, port }: ServerSettings['listen']): Listener {
-  let app: App | undefined
-  let server: Bun.Server<undefined>
-  const peers: Peers = {
-    addressOf: (request) => server.requestIP(request)?.address ?? '',
-    keepOpen: (request) => server.timeout(request, 0),
-  }
-  try {
-    server = Bun.serve({
-      hostname,
-      port,
-      // Ours is 10 MiB, with an answer in JSON; this one only ends what nobody reads.
-      maxRequestBodySize: 32 * 1024 * 1024,
-      fetch(request) {
-        if (app === undefined)
-          return new Response('starting\n', { status: 503, headers: { 'retry-after': '1' } })
-        return app.fetch(request)
-      },
-      error: () => new Response('the server failed\n', { status: 500 }),
-    })
-  } catch (error) {
-    throw new Fault('config', `cannot listen on ${hostname}:${port}: ${listenFailure(error)}`, {
-      hint: 'choose another one with --listen HOST:PORT',
-      cause: error,
-    })
-  }
-  const name = hostname === '0.0.0.0' || hostname === '::' ? 'localhost' : hostname
-  return {
-    server,
-    peers,
-    url: `http://${name.includes(':') ? `[${name}]` : name}:${server.port}`,
-    attach(ready) {
-      app = ready
-    },
-  }
-}
-
-/** Lets open answers finish (the last events of a run among them), but not for long. */
-async function stopListening(server: Bun.Server<undefined>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const enough = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, DRAIN_MS)
-  })
-  await Promise.race([server.stop(false), enough])
-  clearTimeout(timer)
-  await server.stop(true)
-}
-
-function listenFailure(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE') return 'another program has that port'
-  if (code === 'EACCES') return 'this user may not use that port'
-  return 'the address is not one of this machine'
 }
 
 /** Without authentication only loopback names are answered to, unless the network was let in by name. */

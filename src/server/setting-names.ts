@@ -26,7 +26,8 @@ const table = {
   },
   'oauth-callback-url': {
     value: 'URL',
-    description: 'the public base URL of this server, for example https://ci.example.com',
+    description:
+      'the public base URL of this server, for example https://ci.example.com; http on loopback alone',
   },
   'oauth-access-token-ttl': {
     value: 'TIME',

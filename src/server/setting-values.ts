@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Fault } from '../contract/fault.ts'
 import type { Env } from '../platform/process.ts'
+import { readSwitch, SWITCH_HINT } from '../platform/switch.ts'
 import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-names.ts'
 
 /** What the three places say. */
@@ -45,7 +46,7 @@ export function gatherSettings({ flags, env, file }: SettingSources): SettingVal
       throw new Fault('config', `--${name} and --${name}-file are both set`, { hint: 'keep one of the two' })
     }
     const chosen = path === undefined ? value : readSecretFile(name, path)
-    if (chosen !== undefined) values[name] = isSwitch(name) ? readSwitch(name, chosen) : chosen
+    if (chosen !== undefined) values[name] = isSwitch(name) ? requireSwitch(name, chosen) : chosen
   }
   return values
 }
@@ -75,14 +76,11 @@ function isSwitch(name: SettingName): boolean {
   return SETTINGS[name]?.value === undefined
 }
 
-/** Strictly: a word that was meant as "no" must not open anything, nor a misspelt "yes" be passed over. */
-function readSwitch(name: SettingName, text: string): 'true' | 'false' {
-  const word = text.toLowerCase()
-  if (['true', '1', 'yes', 'on'].includes(word)) return 'true'
-  if (['false', '0', 'no', 'off'].includes(word)) return 'false'
-  throw new Fault('config', `--${name} is true or false, nothing else`, {
-    hint: 'true, 1, yes and on are the same, and so are false, 0, no and off',
-  })
+/** @throws Fault `config` naming the setting */
+function requireSwitch(name: SettingName, text: string): 'true' | 'false' {
+  const on = readSwitch(text)
+  if (on !== undefined) return on ? 'true' : 'false'
+  throw new Fault('config', `--${name} is true or false, nothing else`, { hint: SWITCH_HINT })
 }
 
 export function readSecretFile(name: string, path: string): string {

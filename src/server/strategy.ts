@@ -1,4 +1,5 @@
 import { Fault } from '../contract/fault.ts'
+import { isLoopbackHost } from '../platform/network.ts'
 import { Secret } from '../redact/secret.ts'
 import { VENDOR_NAMES, type UpstreamSettings } from './issuer/upstream/upstream.ts'
 import { SETTING_NAMES, type SettingName } from './setting-names.ts'
@@ -121,7 +122,7 @@ function oauthStrategy(values: SettingValues, oauthBy: string): Strategy {
   }
 }
 
-/** S20: a full base URL without a path. */
+/** S20: a full base URL without a path: https, since passwords and sessions come there; http on loopback. */
 function baseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const bare =
@@ -129,6 +130,11 @@ function baseUrl(text: string): string {
   if (!bare) {
     throw new Fault('config', '--oauth-callback-url is the base URL of this server, without a path', {
       hint: 'for example https://ci.example.com',
+    })
+  }
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
+    throw new Fault('config', '--oauth-callback-url is an https address, or http on loopback', {
+      hint: `passwords and sessions would travel in the clear; put a proxy with TLS before the server and name its address: https://${url.host}`,
     })
   }
   return url.origin

@@ -17,7 +17,8 @@ const MAX_HINT_LINES = 4
 
 /**
  * A refusal of the server as a fault with its exit status (contract §3, §5).
- * @param body the answer's text as it came; only its `message` is shown, and that made safe.
+ * @param body the answer's text as it came; only its `message` and its `hint` are shown, and those made safe. For
+ * 401, a scope that is missing and a foreign tenant the next step is ours to tell.
  */
 export function refusedBy(server: string, status: number, body: string): Fault {
   const parsed = v.safeParse(details, parseJson(body))
@@ -32,7 +33,7 @@ export function refusedBy(server: string, status: number, body: string): Fault {
   if (status === 403) {
     const scopes = said?.requiredScopes?.map((s) => safeLine(s, 60)).join(' ')
     return new Fault('forbidden', words ?? `${server} does not allow this`, {
-      hint: scopes === undefined || scopes === '' ? undefined : `this needs the scope ${scopes}`,
+      hint: scopes === undefined || scopes === '' ? hint : `this needs the scope ${scopes}`,
     })
   }
   if (status === 404) return new Fault('not_found', words ?? `${server} answered 404 not found`, { hint })
@@ -40,7 +41,7 @@ export function refusedBy(server: string, status: number, body: string): Fault {
   if (status === 429) {
     const wait = said?.retryAfter
     return new Fault('failed', words ?? `${server} asks to slow down`, {
-      hint: wait === undefined ? 'try again later' : `try again in ${wait} s`,
+      hint: hint ?? (wait === undefined ? 'try again later' : `try again in ${wait} s`),
     })
   }
   if (status >= 500)

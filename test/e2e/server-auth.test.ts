@@ -131,6 +131,22 @@ describe('strategies', () => {
     expect(server.err()).not.toContain(encoded)
   })
 
+  test('what a server without logins cannot do is refused with the next step that the server names', async () => {
+    const { url } = await serverWith(BASIC)
+    const as = { env: { FOB_SERVER: url.replace('//', '//admin:secret123@') } }
+    expect(await fob(['tokens', 'create', 'x', '--scope', 'runs:read', '--all-pipelines'], as)).toMatchObject(
+      {
+        code: 5,
+        out: '',
+        err: [
+          'fob: this server has no logins, so nobody can own a token',
+          'hint: start the server with an OAuth provider, or --local-accounts',
+          '',
+        ].join('\n'),
+      },
+    )
+  })
+
   test('S9: a pipeline cannot have a rule under Basic', async () => {
     const { url } = await serverWith(BASIC)
     const withUser = url.replace('//', '//admin:secret123@')
@@ -170,6 +186,11 @@ describe('strategies', () => {
         'https://ci.example.com/x',
       ],
       ['--oauth-callback-url'],
+    ],
+    [
+      'S20: plain http beyond this machine',
+      ['--local-accounts', '--oauth-session-secret', SECRET, '--oauth-callback-url', 'http://ci.example.com'],
+      ['--oauth-callback-url', 'hint: ', 'https://ci.example.com'],
     ],
     [
       'S21: no session secret',

@@ -242,6 +242,24 @@ describe('signed requests on the compiled binary', () => {
     expect((await as(token, ['pipeline', 'run', 'job', 'a b', 'ü'], signing)).out).toBe('ran\n')
   })
 
+  test('S182: FOB_SIGN says yes and no in every usual word, before the file, and nothing else', async () => {
+    const scope = ['--scope', 'runs:read', '--all-pipelines', '--require-signature']
+    const token = await create('signed by word', ...scope)
+    const list = ['runs', 'list', '-s', server.url]
+    const config = temporaryFolder()
+    await Bun.write(join(config, '.fob', 'config.toml'), 'sign = true\n')
+    const withFile = (sign: string) => fob(list, { home: config, env: { FOB_TOKEN: token, FOB_SIGN: sign } })
+    for (const yes of ['true', 'YES', 'on'])
+      expect((await as(token, ['runs', 'list'], { FOB_SIGN: yes })).code).toBe(0)
+    for (const same of ['true', '']) expect((await withFile(same)).code).toBe(0)
+    for (const no of ['0', 'False', 'off']) expect((await withFile(no)).code).toBe(4)
+    for (const variable of ['FOB_SIGN', 'FOB_DEBUG', 'FOB_INSECURE_HTTP']) {
+      const refused = await as(token, ['runs', 'list'], { [variable]: 'ture' })
+      expect(refused).toMatchObject({ code: 2, out: '' })
+      expect(refused.err).toStartWith(`fob: ${variable} is true or false, nothing else\nhint: true, 1, yes`)
+    }
+  })
+
   test('S182: a login with such a token says what is missing, and works with sign = true', async () => {
     const token = await create(
       'signed login',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { fetchFailure } from '../../src/platform/network.ts'
 import { confirm, password } from '../../src/platform/prompt.ts'
+import { readSwitch } from '../../src/platform/switch.ts'
 import { escapeHtml, safeLine } from '../../src/platform/text.ts'
 import { formatToml, parseToml } from '../../src/platform/toml.ts'
 
@@ -19,6 +20,16 @@ describe('safeLine', () => {
 
 test('escapeHtml leaves nothing that HTML reads', () => {
   expect(escapeHtml(`<a href="x" title='y'>&`)).toBe('&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;&amp;')
+})
+
+describe('readSwitch', () => {
+  test.each([
+    [['1', 'true', 'yes', 'on', 'TRUE', 'Yes', 'oN'], true],
+    [['0', 'false', 'no', 'off', 'FALSE', 'No', 'oFF'], false],
+    [['', ' ', 'y', 'n', 'tru', '2', '-1', 'yes please', 'true\n', 'constructor'], undefined],
+  ])('%j says %p', (words, on) => {
+    for (const word of words) expect([word, readSwitch(word)]).toEqual([word, on])
+  })
 })
 
 describe('TOML', () => {

@@ -245,6 +245,16 @@ describe('what does not start', () => {
       { ...oauth, 'oauth-callback-url': 'https://u:p@x' },
       ['without a path'],
     ],
+    [
+      'plain http beyond this machine',
+      { ...oauth, 'oauth-callback-url': 'http://ci.example.com:8080' },
+      ['https address, or http on loopback'],
+    ],
+    [
+      'plain http to a name that begins like this machine',
+      { ...oauth, 'oauth-callback-url': 'http://127.0.0.1.example.com' },
+      ['https address, or http on loopback'],
+    ],
     ['a callback URL that is none', { ...oauth, 'oauth-callback-url': 'ci.example.com' }, ['without a path']],
     ['open beyond loopback', { listen: '0.0.0.0:8080' }, ['loopback only']],
     [
@@ -273,6 +283,14 @@ describe('what does not start', () => {
     expect((fault as Fault).message).not.toContain('secret123')
   })
 })
+
+test.each(['http://localhost:8080', 'http://127.0.0.1:8080', 'http://[::1]:8080', 'https://10.0.0.1'])(
+  'S20: %s is a callback URL',
+  (url) => {
+    const { strategy } = read({ ...oauth, 'oauth-callback-url': url })
+    expect(strategy.kind === 'oauth' && strategy.callbackUrl).toBe(url)
+  },
+)
 
 test('open beyond loopback starts when told so', () => {
   expect(read({ listen: '0.0.0.0:8080', 'open-to-network': 'true' }).strategy.kind).toBe('open')

@@ -144,6 +144,29 @@ describe('a call', () => {
     expect(fault.hint).toBe('  a = = 1\n      ^\ufffd[2J\n3\n4')
   })
 
+  test.each([
+    [
+      403,
+      { error: 'needs_oauth', message: 'no', hint: 'start it with\u001b[2J OAuth' },
+      'start it with\ufffd[2J OAuth',
+    ],
+    [403, { error: 'needs_oauth', message: 'no' }, undefined],
+    [
+      403,
+      { error: 'x', message: 'no', requiredScopes: ['runs:read'], hint: 'theirs' },
+      'this needs the scope runs:read',
+    ],
+    [404, { error: 'x', message: 'no', hint: 'look there' }, 'look there'],
+    [409, { error: 'x', message: 'no', hint: 'pause it' }, 'pause it'],
+    [410, { error: 'x', message: 'no', hint: 'it is gone' }, 'it is gone'],
+    [429, { error: 'busy', message: 'no', hint: 'stop some', retryAfter: 10 }, 'stop some'],
+    [429, { error: 'busy', message: 'no', retryAfter: 10 }, 'try again in 10 s'],
+    [500, { error: 'x', message: 'no', hint: 'see its log' }, 'see its log'],
+  ])('the next step after %d with %j is %j', async (status, body, hint) => {
+    const fault = await faultOf(get(apiFor(serve(() => Response.json(body, { status })))))
+    expect(fault.hint).toBe(hint)
+  })
+
   test('403 names the scope that is missing', async () => {
     const body = { error: 'forbidden', message: 'no', requiredScopes: ['runs:trigger'] }
     const fault = await faultOf(get(apiFor(serve(() => Response.json(body, { status: 403 })))))

@@ -53,7 +53,7 @@ const LOGIN: PageVisit[] = [
     name: 'login',
     about: 'Login with an account of the server',
     heading: 'Sign in',
-    show: at('/settings/sessions'),
+    show: at('/settings/'),
   },
   {
     name: 'login-refused',
@@ -212,7 +212,7 @@ const SETTINGS: PageVisit[] = [
     about: 'Where somebody is logged in',
     who: 'ada',
     heading: 'Sessions',
-    show: at('/settings/sessions'),
+    show: at('/settings'),
   },
   {
     name: 'sessions-ended',

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { Fault, type FaultCode } from '../../contract/fault.ts'
+import { problemOf } from './body-problem.ts'
 import { secureJson } from './secure.ts'
 
 /** Bodies over this many bytes are answered with 413 (contract §5). */
@@ -101,11 +102,15 @@ export function notFound(what: string): HttpError {
  */
 export async function readBody<T>(request: Request, schema: v.GenericSchema<unknown, T>): Promise<T> {
   const text = (await readBytes(request)).toString()
-  const parsed = v.safeParse(schema, text === '' ? {} : parseJson(request, text))
+  const body = text === '' ? {} : parseJson(request, text)
+  // To a schema of an object, a list is one.
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new HttpError(400, 'invalid_request', 'the body must be an object')
+  }
+  const parsed = v.safeParse(schema, body)
   if (parsed.success) return parsed.output
-  const issue = parsed.issues[0]
-  const path = v.getDotPath(issue)
-  throw new HttpError(400, 'invalid_request', path === null ? issue.message : `${path}: ${plain(issue)}`)
+  const { message, ...details } = problemOf(parsed.issues, schema)
+  throw new HttpError(400, 'invalid_request', message, { details })
 }
 
 /** @throws HttpError 413 */
@@ -122,24 +127,24 @@ export async function readBytes(request: Request, most = MAX_BODY_BYTES): Promis
   return Buffer.concat(chunks)
 }
 
+/**
+ * Without this, any web page could send a "simple" cross-site POST (text/plain) that we would read.
+ * @throws HttpError 415
+ */
+export function requireJson({ headers }: Request): void {
+  // RFC 9110 §8.3.1: the names of media types have no case.
+  const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type === 'application/json') return
+  throw new HttpError(415, 'unsupported_media_type', 'the body must be application/json')
+}
+
 function parseJson(request: Request, text: string): unknown {
-  // Without this, any web page could send a "simple" cross-site POST (text/plain) that we would read.
-  if (request.headers.get('content-type')?.split(';')[0]?.trim() !== 'application/json') {
-    throw new HttpError(415, 'unsupported_media_type', 'the body must be application/json')
-  }
+  requireJson(request)
   try {
     return JSON.parse(text)
   } catch {
     throw new HttpError(400, 'invalid_request', 'the body is not JSON')
   }
-}
-
-/** valibot's own messages quote what was received, which may be a secret: keep only what was expected. */
-function plain(issue: v.BaseIssue<unknown>): string {
-  if (issue.received !== null && issue.message.includes(issue.received)) {
-    return issue.expected === null ? 'not accepted' : `expected ${issue.expected}`
-  }
-  return issue.message
 }
 
 function tooLarge(most: number): HttpError {

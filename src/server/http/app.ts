@@ -64,6 +64,7 @@ export function createApp(services: Services, peers: Peers, routes: readonly Rou
       const call = new Call({ request, path, params: found?.params ?? {} }, nobody, from)
       const exchange: Exchange = { call, started, limits: undefined }
       try {
+        guardBounds(request)
         if (found === undefined) throw noRoute(call, router)
         const response = answer(found.route, exchange, services)
         if (!(response instanceof Promise)) return finish(response, exchange)
@@ -83,7 +84,7 @@ export function createApp(services: Services, peers: Peers, routes: readonly Rou
  * The path of a `Request.url`, which is normalised: looking for it takes less than a `URL`. Where the `Host` is
  * none, there is nothing before the path.
  */
-function pathOf(href: string): string {
+export function pathOf(href: string): string {
   const start = href.startsWith('/') ? 0 : href.indexOf('/', href.indexOf('://') + 3)
   const end = href.indexOf('?', start)
   return end === -1 ? href.slice(start) : href.slice(start, end)
@@ -91,7 +92,6 @@ function pathOf(href: string): string {
 
 function answer(route: Route, exchange: Exchange, services: Services): Eventually<Response> {
   const { call } = exchange
-  guardBounds(call.request)
   guardOrigin(call, services.settings)
   if (route.limit === undefined) return guarded(route, route.handler, call, services)
   count(exchange, route.limit, { address: call.address }, services)
@@ -164,10 +164,12 @@ function complete(response: Response, { call, limits }: Exchange, { settings }: 
   secure(response, settings.url.startsWith('https:'))
   // Where somebody may look for it, in the audit or the log: it takes a tenth of the time of a fast answer.
   if (response.status >= 400 || call.method !== 'GET') response.headers.set('x-request-id', call.requestId)
-  for (const name in limits) {
-    if (!response.headers.has(name)) response.headers.set(name, limits[name] ?? '')
+  // A refusal speaks of what refused, which has said so itself, not of an allowance that is left beside it.
+  const left = response.status === 429 ? undefined : limits
+  for (const name in left) {
+    if (!response.headers.has(name)) response.headers.set(name, left[name] ?? '')
   }
-  return call.method === 'HEAD' ? new Response(null, response) : response
+  return response
 }
 
 function refuse(refusal: HttpError, call: Call, { settings }: Services): Eventually<Response> {

@@ -8,6 +8,7 @@ import { HttpError, json, readBody } from './answer.ts'
 import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { profileOf } from './identity.ts'
+import { tooManyAttempts } from './limits.ts'
 import type { Services } from './services.ts'
 
 /** The documented JSON API of logins (S161 to S164). All answers are `no-store`. */
@@ -40,13 +41,7 @@ export const apiLogin: Handler = async (call, services) => {
     password: new Secret(password),
     address: call.address,
   })
-  if (check.kind === 'wait') {
-    const { seconds } = check
-    throw new HttpError(429, 'rate_limited', `too many attempts, try again in ${seconds} s`, {
-      details: { retryAfter: seconds },
-      headers: { 'retry-after': String(seconds) },
-    })
-  }
+  if (check.kind === 'wait') throw tooManyAttempts(check.seconds)
   if (check.kind === 'refused') {
     services.audit.record({
       ...by(call),

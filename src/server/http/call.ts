@@ -88,6 +88,11 @@ export class Call implements SignedRequest {
     return this.request.method
   }
 
+  /** Whether it changes nothing (RFC 9110 §9.2.1). A HEAD is answered as a GET; Bun leaves the body out. */
+  get isRead(): boolean {
+    return this.method === 'GET' || this.method === 'HEAD'
+  }
+
   get headers(): Headers {
     return this.request.headers
   }

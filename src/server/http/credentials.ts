@@ -4,6 +4,7 @@ import { runnerOf, serviceKeyOf } from '../auth/keys.ts'
 import type { Principal } from '../rbac/principal.ts'
 import { HttpError } from './answer.ts'
 import type { Call } from './call.ts'
+import { tooManyAttempts } from './limits.ts'
 import type { Services } from './services.ts'
 
 /** Lifts out of a request what proves who is calling, and lets `auth` decide. */
@@ -26,19 +27,12 @@ function refuse(outcome: Exclude<Outcome, Principal>, challenge: string): never 
   if (outcome === undefined) {
     throw new HttpError(401, 'unauthenticated', 'authentication required', { headers })
   }
-  if ('wait' in outcome) throw slowed(outcome.wait)
+  if ('wait' in outcome) throw tooManyAttempts(outcome.wait)
   const details =
     outcome.refused === 'signature_required'
       ? { hint: 'fob signs its requests with FOB_SIGN=1, or with sign = true in config.toml' }
       : {}
   throw new HttpError(401, outcome.refused, outcome.message, { headers, details })
-}
-
-function slowed(seconds: number): HttpError {
-  return new HttpError(429, 'rate_limited', `too many attempts, try again in ${seconds} s`, {
-    details: { retryAfter: seconds },
-    headers: { 'retry-after': String(seconds) },
-  })
 }
 
 /** By a header that only this route reads. @throws HttpError 401 */

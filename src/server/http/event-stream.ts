@@ -14,8 +14,8 @@ const MOST_MISSED = 4
  * buffers for its socket. One that takes nothing at all is cut off; it can come back with `Last-Event-ID`.
  */
 export function eventStream(call: Call, services: Services, runId: string, after: number): Response {
-  // A HEAD gets the headers alone: its body would be dropped unread, and with it the way to end the stream.
-  if (call.request.method === 'HEAD') return new Response(null, { headers: HEADERS })
+  // A HEAD is not worth following a run; a stream that says nothing keeps it from a `Content-Length` of 0.
+  if (call.method === 'HEAD') return new Response(new ReadableStream(), { headers: HEADERS })
   call.keepOpen()
   const { runs, clock, log } = services
   const abort = new AbortController()

@@ -9,6 +9,7 @@ import { type LoginView, renderConsent, renderLogin, renderMessage } from '../we
 import { by } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { readForm } from './interactions-form.ts'
+import { attemptHeaders } from './limits.ts'
 import type { Services } from './services.ts'
 
 /**
@@ -88,7 +89,7 @@ export const loginSubmit: Handler = async (call, services) => {
   if (check.kind === 'wait') {
     services.log.warn('login slowed down', { ...about, seconds: check.seconds })
     const wait = `Too many attempts. Try again in ${plural(check.seconds, 'second')}.`
-    return again(429, wait, { 'retry-after': String(check.seconds) })
+    return again(429, wait, attemptHeaders(check.seconds))
   }
   if (check.kind === 'refused') {
     services.log.warn('login refused', about)

@@ -80,6 +80,24 @@ export function openLimits(clock: Clock, maxKeys = MAX_KEYS): Limits {
   }
 }
 
+/** One more attempt after so many seconds, of a caller who has guessed before (`accounts/attempts.ts`). */
+export function tooManyAttempts(seconds: number): HttpError {
+  return new HttpError(429, 'rate_limited', `too many attempts, try again in ${seconds} s`, {
+    details: { retryAfter: seconds },
+    headers: attemptHeaders(seconds),
+  })
+}
+
+/** The headers of that answer, also where it is a page. */
+export function attemptHeaders(seconds: number): Record<string, string> {
+  return {
+    'ratelimit-limit': '1',
+    'ratelimit-remaining': '0',
+    'ratelimit-reset': String(seconds),
+    'retry-after': String(seconds),
+  }
+}
+
 function tooMany(seconds: number, headers: Record<string, string>): HttpError {
   const message = `too many requests, try again in ${seconds} s`
   return new HttpError(429, 'rate_limited', message, {

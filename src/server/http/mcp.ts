@@ -1,6 +1,6 @@
 import { resourceMetadataUrl } from '../auth/auth.ts'
 import { logDefect } from '../log.ts'
-import { HttpError, json, readBytes } from './answer.ts'
+import { json, readBytes, requireJson } from './answer.ts'
 import { by } from './audit.ts'
 import type { Handler } from './call.ts'
 
@@ -31,10 +31,7 @@ export const mcp: Handler = async (call, services) => {
 
 /** The body, parsed; or the answer where it is none that can be taken. @throws HttpError 413 or 415 */
 async function readMessage(request: Request): Promise<unknown> {
-  // Without this, any web page could send a "simple" cross-site POST (text/plain) that we would read.
-  if (request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() !== 'application/json') {
-    throw new HttpError(415, 'unsupported_media_type', 'the body must be application/json')
-  }
+  requireJson(request)
   const text = (await readBytes(request)).toString()
   let body: unknown
   try {

@@ -17,11 +17,11 @@ const PROTOCOL: ReadonlySet<string> = new Set([
  * @throws HttpError 403
  */
 export function guardOrigin(call: Call, settings: Services['settings']): void {
-  const { method, headers } = call.request
+  const { headers } = call
   if (settings.hosts !== undefined && !settings.hosts.has(call.url.hostname)) {
     throw new HttpError(403, 'wrong_host', 'this server does not answer to that name')
   }
-  if (method === 'GET' || method === 'HEAD') return
+  if (call.isRead) return
   // The protocol's own endpoints may be called from anywhere: they take no cookie for a credential.
   if (PROTOCOL.has(call.path)) return
   const origin = headers.get('origin')

@@ -25,7 +25,7 @@ export async function onPage(
   const caller = await authenticate(call, services)
   const principal = await enter(caller, call.url.searchParams.get('tenant'), services)
   const admitted = call.admit({ principal })
-  if (call.method === 'GET') return allowed(admitted, services)
+  if (call.isRead) return allowed(admitted, services)
   return allowed(admitted.admit({ principal, form: await ownForm(admitted) }), services)
 }
 

@@ -8,7 +8,7 @@ interface Found {
 export interface Router {
   /** The row that answers, and the values of `:name` in its path, decoded. A HEAD is answered as a GET. */
   find(method: string, pathname: string): Found | undefined
-  /** The methods of all rows with that path: for the `Allow` of a 405. */
+  /** The methods that all rows with that path answer, HEAD among them: for the `Allow` of a 405. */
   methods(pathname: string): string[]
 }
 
@@ -39,7 +39,8 @@ export function openRouter(routes: readonly Route[]): Router {
     methods(pathname) {
       const segments = decode(pathname)
       const fitting = rows.filter(({ segments: pattern }) => match(pattern, segments) !== undefined)
-      return [...new Set(fitting.map(({ route }) => route.method))]
+      const methods = fitting.map(({ route }) => route.method)
+      return [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)))]
     },
   }
 }

@@ -36,7 +36,15 @@ import {
 import { runPage, runSubmit } from './run-pages.ts'
 import { getRun, listRuns, runEvents, runLog, resumeRun, stopRun } from './runs.ts'
 import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './secrets.ts'
-import { endSessions, sessionsPage, signedIn, signIn, signOut, signOutPage } from './session-pages.ts'
+import {
+  endSessions,
+  sessionsPage,
+  settingsStart,
+  signedIn,
+  signIn,
+  signOut,
+  signOutPage,
+} from './session-pages.ts'
 import { createServiceToken } from './service.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './settings-tokens.ts'
 import { front, runScript, styleSheet } from './site.ts'
@@ -123,6 +131,8 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/auth/return', 'none', signedIn),
   route('GET', '/auth/logout', 'session', signOutPage),
   route('POST', '/auth/logout', 'session', signOut),
+  route('GET', '/settings', 'none', settingsStart),
+  route('GET', '/settings/', 'none', settingsStart),
   route('GET', '/settings/sessions', 'session', sessionsPage),
   route('POST', '/settings/sessions', 'session', endSessions),
 

@@ -20,7 +20,7 @@ export async function inSession(handler: Handler, call: Call, services: Services
   const { issuer } = services
   if (!issuer) throw new HttpError(404, 'not_found', 'this server has no logins')
   const session = await issuer.sessionOf(call.request.headers.get('cookie'))
-  const reading = call.request.method === 'GET'
+  const reading = call.isRead
   if (!session) return reading ? toLogin(call) : endedPage()
   const form = reading ? new URLSearchParams() : await readFormFields(call.request)
   if (!form) return refusal(400, 'That form could not be read', 'Go back, reload the page and try again.')

@@ -53,6 +53,9 @@ export const signOut: Handler = async (call, services) => {
   return new Response(page.html, { headers })
 }
 
+/** `GET /settings`, with and without a `/`: the first of its pages, in the tenant that was named. */
+export const settingsStart: Handler = ({ url }) => redirect(`/settings/sessions${url.search}`)
+
 /** `GET /settings/sessions` */
 export const sessionsPage: Handler = (call, services) => show(call, services)
 

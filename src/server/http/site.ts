@@ -20,11 +20,17 @@ export const front: Handler = async (_call, { settings }) => {
   return new Response(html, { headers })
 }
 
-/** `GET /assets/fob.css` */
-export const styleSheet: Handler = () =>
-  new Response(STYLE_SHEET, {
+/** Where every page looks for it. */
+export const STYLE_SHEET_PATH = '/assets/fob.css'
+
+export function styleSheetAnswer(): Response {
+  return new Response(STYLE_SHEET, {
     headers: { 'content-type': 'text/css; charset=utf-8', 'cache-control': 'public, max-age=3600' },
   })
+}
+
+/** `GET /assets/fob.css` */
+export const styleSheet: Handler = () => styleSheetAnswer()
 
 /** `GET /assets/run.js` */
 export const runScript: Handler = () =>

@@ -258,7 +258,7 @@ describe('S3: an open server', () => {
       path: '/api/secrets',
       body: {},
       status: 405,
-      header: ['allow', /^GET$/],
+      header: ['allow', /^GET, HEAD$/],
     },
     {
       name: 'answers an unknown path in JSON',
@@ -273,6 +273,31 @@ describe('S3: an open server', () => {
       headers: { 'content-type': 'text/plain' },
       body: '{}',
       status: 415,
+    },
+    {
+      name: 'says which of the choices a field has',
+      method: 'PUT',
+      path: '/api/pipelines/p/webhook',
+      body: { provider: 'gitea' },
+      status: 400,
+      has: ['"provider must be one of github, gitlab, generic"'],
+      hasNot: ['gitea'],
+    },
+    {
+      name: 'says which bound a field has',
+      method: 'PUT',
+      path: '/api/pipelines/p',
+      body: { source: PIPELINE, filename: 'p.ts', concurrency: { mode: 'queue', max: 0 } },
+      status: 400,
+      has: ['"concurrency.max must be at least 1"'],
+    },
+    {
+      name: 'names a field within a field',
+      method: 'PUT',
+      path: '/api/pipelines/p',
+      body: { source: PIPELINE, filename: 'p.ts', schedules: [{}] },
+      status: 400,
+      has: ['"schedules.0.cron is missing"'],
     },
     {
       name: 'refuses a body that is not JSON',
@@ -437,6 +462,8 @@ describe('S7: a server with Basic', () => {
       const slowed = await call('secret123', '192.0.2.2')
       expect(slowed.status).toBe(429)
       expect(Number(slowed.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(slowed.headers.get('ratelimit-remaining')).toBe('0')
+      expect(slowed.headers.get('ratelimit-reset')).toBe(slowed.headers.get('retry-after'))
       expect(await slowed.json()).toMatchObject({ error: 'rate_limited' })
       expect((await call('secret123', '192.0.2.1')).status).toBe(200)
     } finally {

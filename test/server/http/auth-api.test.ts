@@ -5,8 +5,10 @@ import { logIn } from '../../support/oauth-login.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 
 let server: TestServer
+let session: Promise<Answer>
 beforeAll(async () => {
   server = await startLocalWorld()
+  session = login()
 })
 afterAll(() => server.stop())
 
@@ -25,6 +27,60 @@ const call = (path: string, body: unknown, headers: Record<string, string> = {})
 const login = async (account = ADA) => (await (await call('login', account)).json()) as Answer
 const get = (path: string, token: string) =>
   fetch(server.url + path, { headers: { authorization: `Bearer ${token}` } })
+
+describe('a body that is not what a route takes', () => {
+  const TOKEN = 'canary-of-a-token'
+  test.each<[path: string, body: unknown, said: string]>([
+    ['login', { email: 'a@b' }, 'password is missing'],
+    ['login', {}, 'email is missing'],
+    ['login', '', 'email is missing'],
+    ['login', { ...ADA, hostname: TOKEN }, 'hostname is not known here'],
+    ['login', { ...ADA, ['x\u001b[31m'.repeat(40)]: 1 }, `${'x\ufffd[31m'.repeat(10)}… is not known here`],
+    ['login', { emial: TOKEN, password: TOKEN }, 'emial is not known here, did you mean "email"?'],
+    ['login', { email: 'a@b', password: [TOKEN] }, 'password must be text'],
+    ['refresh', { refreshToken: '' }, 'refreshToken: the token is empty'],
+    ['login', { email: 'a@b', password: null }, 'password must be text'],
+    ['refresh', [], 'the body must be an object'],
+    ['refresh', [{ refreshToken: TOKEN }], 'the body must be an object'],
+    ['refresh', 'null', 'the body must be an object'],
+    ['refresh', `"${TOKEN}"`, 'the body must be an object'],
+    ['logout', { refresh_token: TOKEN }, 'refresh_token is not known here, did you mean "refreshToken"?'],
+    ['token', { code: 5 }, 'code must be text'],
+    ['cli-tokens', { name: 'x' }, 'scopes is missing'],
+    ['cli-tokens', { name: 'x', scopes: 'runs:read' }, 'scopes must be a list'],
+    ['cli-tokens', { name: 'x', scopes: [7] }, 'scopes.0 must be text'],
+    ['cli-tokens', { name: 'x', scopes: ['runs:read'], expiresIn: '60' }, 'expiresIn must be a number'],
+    [
+      'cli-tokens',
+      { name: 'x', scopes: ['runs:read'], allPipelines: 'yes' },
+      'allPipelines must be true or false',
+    ],
+  ])('%s of %j: %s', async (path, body, said) => {
+    const { token } = await session
+    const answer = await call(path, body, { authorization: `Bearer ${token}` })
+    const text = await answer.text()
+    expect(answer.status).toBe(400)
+    const { message, hint } = JSON.parse(text) as { message: string; hint?: string }
+    expect(hint === undefined ? message : `${message}, ${hint}`).toBe(said)
+    expect(text).not.toContain(TOKEN)
+  })
+
+  test('the name of a field that nobody knows is cut, and drives no terminal', async () => {
+    const answer = await call('login', { ...ADA, ['\u001b[31m'.repeat(40)]: 1 })
+    expect(((await answer.json()) as { message: string }).message).toBe(
+      `${'\ufffd[31m'.repeat(12)}… is not known here`,
+    )
+  })
+
+  test.each([
+    ['APPLICATION/JSON', 200],
+    ['Application/Json ; charset=UTF-8', 200],
+    ['application/json-patch', 415],
+    ['text/plain; x=application/json', 415],
+  ])('declared as %s it is answered with %d', async (type, status) => {
+    expect((await call('login', ADA, { 'content-type': type })).status).toBe(status)
+  })
+})
 
 describe('S161 S162: POST /api/auth/login', () => {
   test('answers {token, refreshToken, user:{id,email,role}}', async () => {
@@ -65,6 +121,9 @@ describe('S161 S162: POST /api/auth/login', () => {
     for (let i = 0; i < 5; i++) await call('login', guess)
     const answer = await call('login', guess)
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '1'])
+    // Of what refused, not of the route's allowance, of which there is plenty.
+    const told = ['limit', 'remaining', 'reset'].map((name) => answer.headers.get(`ratelimit-${name}`))
+    expect(told).toEqual(['1', '0', '1'])
   })
 
   test.each<[string, unknown, number]>([

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { openForwarded } from '../../../src/server/http/forwarded.ts'
+import { listen } from '../../../src/server/listen.ts'
+import { jsonLog } from '../../../src/server/log.ts'
 import { type Guard, ROUTES } from '../../../src/server/http/routes.ts'
 import { localAccounts, startServer, type TestServer } from '../../support/server.ts'
 
@@ -32,6 +34,8 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/auth/return', 'none'],
   ['GET', '/auth/logout', 'session'],
   ['POST', '/auth/logout', 'session'],
+  ['GET', '/settings', 'none'],
+  ['GET', '/settings/', 'none'],
   ['GET', '/settings/sessions', 'session'],
   ['POST', '/settings/sessions', 'session'],
   ['GET', '/auth/github', 'none', 'login'],
@@ -167,7 +171,28 @@ describe('every answer', () => {
     expect(headers.get('x-request-id') ?? '').toMatch(status < 400 ? /^$/ : /^[0-9a-f-]{36}$/)
     // Over plain HTTP it would be ignored, and does not belong there.
     expect(headers.get('strict-transport-security')).toBeNull()
+    // RFC 9110 §9.3.2: a HEAD is told what a GET would be, and §8.6: its length is that or is not said.
+    const head = await fetch(`${server.url}${path}`, { method: 'HEAD', redirect: 'manual' })
+    expect([head.status, await head.text()]).toEqual([status, ''])
+    for (const name of ['content-type', 'content-length', 'location', 'cache-control']) {
+      expect([name, head.headers.get(name)]).toEqual([name, headers.get(name)])
+    }
   })
+
+  test.each(['/nothing', '/settings/nothing', '/runs/a/b', '/auth/%zz'])(
+    'an unknown address is a page with a way home for a browser, with those headers too (%s)',
+    async (path) => {
+      const answer = await fetch(`${server.url}${path}`, { headers: { accept: 'text/html,*/*;q=0.8' } })
+      const { headers } = answer
+      expect([answer.status, headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8'])
+      expect(await answer.text()).toContain('<a class="button" href="/">')
+      expect(headers.get('x-content-type-options')).toBe('nosniff')
+      expect(headers.get('x-frame-options')).toBe('DENY')
+      expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+      expect(headers.get('cache-control')).toBe('no-store')
+    },
+  )
 
   test('tells browsers to stay with TLS where the server is behind it', async () => {
     const behind = await startServer({
@@ -193,6 +218,15 @@ describe('every answer', () => {
     ['an address of 8 KiB', `GET /health?${'a'.repeat(8100)} HTTP/1.1\r\n${head}\r\n`, '200'],
     ['a longer one', `GET /health?${'a'.repeat(8200)} HTTP/1.1\r\n${head}\r\n`, '414'],
     ['one that is longer than any head', `GET /${'a'.repeat(40_000)} HTTP/1.1\r\n${head}\r\n`, '431'],
+    ['two Hosts', `GET /health HTTP/1.1\r\nHost: evil.example\r\n${head}\r\n`, '400'],
+    ['the same Host twice', `GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n${head}\r\n`, '400'],
+    ['no Host', `GET /health HTTP/1.1\r\nConnection: close\r\n\r\n`, '400'],
+    ['two lengths', `POST /mcp HTTP/1.1\r\n${head}Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}`, '400'],
+    [
+      'a length beside chunks',
+      `POST /mcp HTTP/1.1\r\n${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      '400',
+    ],
     ['90 header fields', `GET /health HTTP/1.1\r\n${head}${lines(90)}\r\n`, '200'],
     ['101 header fields', `GET /health HTTP/1.1\r\n${head}${lines(101)}\r\n`, '431'],
     ['1000 header fields', `GET /health HTTP/1.1\r\n${head}${lines(1000)}\r\n`, '431'],
@@ -235,5 +269,60 @@ describe('every answer', () => {
     expect(untrusting.clientAddress('192.0.2.1', new Headers({ 'x-forwarded-for': '203.0.113.1' }))).toBe(
       '192.0.2.1',
     )
+  })
+})
+
+describe('an answer that no app makes', () => {
+  let log = ''
+  const listener = listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    publicUrl: 'https://ci.example.com',
+    log: jsonLog((line) => void (log += line), Date.now),
+  })
+  afterAll(() => listener.server.stop(true))
+
+  const ask = async (path: string, accept = '*/*') => {
+    const answer = await fetch(`${listener.url}${path}`, { headers: { accept } })
+    const { headers } = answer
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('x-frame-options')).toBe('DENY')
+    expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'")
+    expect(headers.get('referrer-policy')).toMatch(/^(no-referrer|same-origin)$/)
+    expect(headers.get('strict-transport-security')).toBe('max-age=31536000')
+    return { status: answer.status, headers, text: await answer.text() }
+  }
+
+  test('while the server starts, a program reads JSON and a person a page; both are told when to come back', async () => {
+    const program = await ask('/api/v1/profile')
+    expect(program).toMatchObject({ status: 503, text: expect.stringContaining('"error":"starting"') })
+    expect(program.headers.get('retry-after')).toBe('1')
+    const person = await ask('/settings/tokens', 'text/html')
+    expect(person).toMatchObject({ status: 503, text: expect.stringContaining('The server is starting') })
+    expect(person.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect([person.headers.get('retry-after'), person.headers.get('cache-control')]).toEqual([
+      '1',
+      'no-store',
+    ])
+    expect(await ask('/assets/fob.css')).toMatchObject({
+      status: 200,
+      text: expect.stringContaining('.brand'),
+    })
+  })
+
+  test('a defect that the app did not catch says nothing of itself but where it was, in the log', async () => {
+    listener.attach({
+      fetch: () => {
+        throw new TypeError('canary-in-an-error')
+      },
+    })
+    const { status, text, headers } = await ask('/', 'text/html')
+    expect([status, JSON.parse(text)]).toEqual([
+      500,
+      expect.objectContaining({ error: 'internal', requestId: headers.get('x-request-id') }),
+    ])
+    expect(log).toContain(`"requestId":"${headers.get('x-request-id')}","kind":"TypeError"`)
+    expect(text + log).not.toContain('canary')
   })
 })

@@ -46,7 +46,7 @@ describe('the router', () => {
   })
 
   test('says which methods a path has', () => {
-    expect(router.methods('/runs/1/log')).toEqual(['GET', 'POST'])
+    expect(router.methods('/runs/1/log')).toEqual(['GET', 'HEAD', 'POST'])
     expect(router.methods('/nothing')).toEqual([])
   })
 })

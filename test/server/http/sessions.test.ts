@@ -49,6 +49,17 @@ describe('a session of a browser', () => {
     expect(page.html).toContain('this browser')
   })
 
+  test.each(['/settings', '/settings/', '/settings?tenant=default'])(
+    '%s leads to the first page',
+    async (path) => {
+      const { status, headers } = await send('', path)
+      const query = path.slice('/settings'.length).replace('/', '')
+      expect([status, headers.get('location')]).toEqual([303, `${SESSIONS}${query}`])
+      const page = await shared.open(at(path))
+      expect([page.status, page.url.pathname + page.url.search]).toEqual([200, `${SESSIONS}${query}`])
+    },
+  )
+
   test.each([
     'https://evil.example/',
     '//evil.example/',
@@ -201,6 +212,26 @@ describe('signing out', () => {
     const browser = await loggedInBrowser(server, eve)
     await change((accounts) => accounts.remove(eve.email))
     expect((await send(browser.cookies(new URL(at('/'))), SESSIONS)).status).toBe(303)
+  })
+})
+
+describe('a HEAD', () => {
+  const pages = ROUTES.filter(
+    ({ method, guard }) => method === 'GET' && (guard === 'session' || guard.startsWith('page:')),
+  )
+
+  // RFC 9110 §9.3.2: what a GET would be told, without its body.
+  test.each(pages)('of $path is told what a GET is, with a session and without', async ({ path }) => {
+    const concrete = path.replaceAll(/:\w+/g, 'x')
+    for (const cookie of [shared.cookies(new URL(at('/'))), '']) {
+      const told = async (method: string) => {
+        const { status, headers } = await send(cookie, concrete, { method })
+        return [status, headers.get('location'), headers.get('content-length')]
+      }
+      const got = await told('GET')
+      expect(got[0]).toBeOneOf(cookie === '' ? [303] : [200, 404])
+      expect(await told('HEAD')).toEqual(got)
+    }
   })
 })
 

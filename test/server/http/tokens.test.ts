@@ -608,6 +608,11 @@ describe('download tokens over HTTP', () => {
     const id = String(started.body.run_id)
     // The stream of events ends with the run.
     await send('GET', `/api/runs/${id}/events`, { as: ada })
+    for (const part of ['events', 'log']) {
+      const head = await send('HEAD', `/api/runs/${id}/${part}`, { as: ada })
+      // What has no length before its end says none, not 0.
+      expect([head.status, head.text, head.headers.get('content-length')]).toEqual([200, '', null])
+    }
     const path = `/api/runs/${id}/log`
     const { body } = await send('POST', '/api/auth/download-token', { as: ada, body: { path } })
     const log = await send('GET', path, { as: String(body.token) })

@@ -51,6 +51,7 @@ describe('the login page', () => {
     for (let i = 0; i < 5; i++) await browser.post(login, { email, password: 'guess' })
     const answer = await browser.post(login, { email, password: 'guess' })
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '1'])
+    expect([answer.headers.get('retry-after'), answer.headers.get('ratelimit-remaining')]).toEqual(['1', '0'])
     expect(await answer.text()).toContain('Too many attempts. Try again in 1 second.')
   })
 

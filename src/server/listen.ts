@@ -1,0 +1,87 @@
+import { randomUUIDv7 } from 'bun'
+import { Fault } from '../contract/fault.ts'
+import type { App } from './http/app.ts'
+import type { Peers } from './http/call.ts'
+import { failedAnswer, startingAnswer } from './http/without-app.ts'
+import { type Log, logDefect } from './log.ts'
+
+/** How long a shutdown waits for open answers. */
+const DRAIN_MS = 2000
+
+export interface Listener {
+  server: Bun.Server<undefined>
+  url: string
+  peers: Peers
+  attach(app: App): void
+}
+
+export interface ListenOptions {
+  hostname: string
+  /** 0: any that is free. */
+  port: number
+  /** The address that browsers use, where it is another one than where we listen. */
+  publicUrl: string | undefined
+  log: Log
+}
+
+/**
+ * Takes the port at once and answers 503 until the app is attached.
+ * @throws Fault `config` where the address cannot be taken
+ */
+export function listen({ hostname, port, publicUrl, log }: ListenOptions): Listener {
+  const tls = publicUrl?.startsWith('https:') === true
+  let app: App | undefined
+  let server: Bun.Server<undefined>
+  const peers: Peers = {
+    addressOf: (request) => server.requestIP(request)?.address ?? '',
+    keepOpen: (request) => server.timeout(request, 0),
+  }
+  try {
+    server = Bun.serve({
+      hostname,
+      port,
+      // Ours is 10 MiB, with an answer in JSON; this one only ends what nobody reads.
+      maxRequestBodySize: 32 * 1024 * 1024,
+      fetch(request) {
+        return app === undefined ? startingAnswer(request, tls) : app.fetch(request)
+      },
+      error(error) {
+        const requestId = randomUUIDv7()
+        logDefect(log, error, requestId)
+        return failedAnswer(requestId, tls)
+      },
+    })
+  } catch (error) {
+    throw new Fault('config', `cannot listen on ${hostname}:${port}: ${listenFailure(error)}`, {
+      hint: 'choose another one with --listen HOST:PORT',
+      cause: error,
+    })
+  }
+  const name = hostname === '0.0.0.0' || hostname === '::' ? 'localhost' : hostname
+  return {
+    server,
+    peers,
+    url: `http://${name.includes(':') ? `[${name}]` : name}:${server.port}`,
+    attach(ready) {
+      app = ready
+    },
+  }
+}
+
+/** Lets open answers finish (the last events of a run among them), but not for long. */
+export async function stopListening(server: Bun.Server<undefined>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const enough = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, DRAIN_MS)
+  })
+  await Promise.race([server.stop(false), enough])
+  clearTimeout(timer)
+  await server.stop(true)
+}
+
+function listenFailure(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return 'another program has that port'
+  if (code === 'EACCES') return 'this user may not use that port'
+  return 'the address is not one of this machine'
+}
