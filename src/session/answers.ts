@@ -33,7 +33,7 @@ export function refusedBy(server: string, status: number, body: string): Fault {
   if (status === 403) {
     const scopes = said?.requiredScopes?.map((s) => safeLine(s, 60)).join(' ')
     return new Fault('forbidden', words ?? `${server} does not allow this`, {
-      hint: scopes === undefined || scopes === '' ? hint : `this needs the scope ${scopes}`,
+      hint: scopes === undefined || scopes === '' ? hint : withScope(scopes),
     })
   }
   if (status === 404) return new Fault('not_found', words ?? `${server} answered 404 not found`, { hint })
@@ -51,6 +51,10 @@ export function refusedBy(server: string, status: number, body: string): Fault {
       { hint },
     )
   return new Fault('failed', words ?? `${server} answered ${status}`, { hint })
+}
+
+function withScope(scopes: string): string {
+  return `use a login that was not narrowed, or a token made with --scope ${scopes}; what neither has, your role does not allow`
 }
 
 const MAX_TENANTS_SHOWN = 20
