@@ -105,8 +105,51 @@ describe('S117: server check', () => {
       'integrity ok',
       'references ok',
       'audit log ok',
+      'triggers ok',
       '',
     ])
+  })
+
+  test.each<[string, string[], string]>([
+    ['was dropped', ['DROP TRIGGER audit_entries_stay'], 'audit_entries_stay is missing'],
+    [
+      'does nothing any more',
+      [
+        'DROP TRIGGER users_ended',
+        'CREATE TRIGGER users_ended AFTER DELETE ON users WHEN false BEGIN SELECT 1; END',
+      ],
+      'users_ended was changed',
+    ],
+    [
+      'is somebody else’s',
+      ["CREATE TRIGGER more AFTER INSERT ON audit_entries WHEN NEW.action = 'login' BEGIN SELECT 1; END"],
+      "more is not fob's",
+    ],
+  ])('finds a trigger that %s', async (_what, statements, problem) => {
+    const folder = join(temporaryFolder(), 'data')
+    expect(await fob(['server', 'tenant', 'add', 'acme', '--data', folder])).toMatchObject({ code: 0 })
+    expect(await fob(['server', 'check', '--data', folder])).toMatchObject({ code: 0 })
+    const sqlite = new Database(join(folder, 'fob.db'))
+    for (const statement of statements) sqlite.run(statement)
+    sqlite.close()
+    const checked = await fob(['server', 'check', '--data', folder])
+    expect(checked).toMatchObject({ code: 1, err: `fob: the trigger ${problem}\n` })
+  })
+
+  test('finds an entry that was slipped in before the first one, with the triggers back in place', async () => {
+    const folder = join(temporaryFolder(), 'data')
+    expect(await fob(['server', 'tenant', 'add', 'acme', '--data', folder])).toMatchObject({ code: 0 })
+    const sqlite = new Database(join(folder, 'fob.db'))
+    const triggers = sqlite
+      .query("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_entries'")
+      .all() as { name: string; sql: string }[]
+    for (const { name } of triggers) sqlite.run(`DROP TRIGGER ${name}`)
+    const columns = 'at, tenant_id, actor, action, outcome, details, previous, hash'
+    sqlite.run(`INSERT INTO audit_entries (seq, ${columns}) SELECT 0, ${columns} FROM audit_entries`)
+    for (const { sql } of triggers) sqlite.run(sql)
+    sqlite.close()
+    const checked = await fob(['server', 'check', '--data', folder])
+    expect(checked).toMatchObject({ code: 1, err: 'fob: audit entry 0 stands before the first one\n' })
   })
 
   test('names the first entry that somebody changed, with exit 1', async () => {
