@@ -3,7 +3,10 @@ import { dataFlag, onData } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'Remove an empty tenant',
-  description: 'Refused while it has pipelines, runs or secrets, or a member who belongs nowhere else.',
+  description: [
+    'Refused while it has pipelines, runs, secrets, runners or service keys, or a member who belongs nowhere else.',
+    'The tokens that people have for it end with it.',
+  ].join('\n'),
   examples: ['fob server tenant rm acme'],
   flags: { data: dataFlag },
   positionals: { slug: { arity: 'required', description: 'which one' } },
