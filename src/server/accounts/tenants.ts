@@ -18,6 +18,7 @@ import {
   users,
 } from '../db/schema.ts'
 import type { AccountRole, Tenant } from './accounts.ts'
+import { keepAnAdministrator } from './administrators.ts'
 
 /** A tenant with what people call it. */
 export interface NamedTenant extends Tenant {
@@ -238,19 +239,4 @@ function leave(tx: Tx, { userId, tenantId }: { userId: string; tenantId: string 
     .set({ tenantId: other.tenantId })
     .where(and(eq(users.id, userId), eq(users.tenantId, tenantId)))
     .run()
-}
-
-/** @throws Fault `conflict` when this user is the tenant's only administrator */
-function keepAnAdministrator(tx: Tx, { userId, tenantId }: { userId: string; tenantId: string }): void {
-  const admins = tx
-    .select({ userId: memberships.userId })
-    .from(memberships)
-    .where(and(eq(memberships.tenantId, tenantId), eq(memberships.role, 'admin')))
-    .limit(2)
-    .all()
-  if (admins.length === 1 && admins[0]?.userId === userId) {
-    throw new Fault('conflict', 'that user is the only administrator of the tenant', {
-      hint: 'make somebody else an administrator first',
-    })
-  }
 }

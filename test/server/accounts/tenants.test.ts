@@ -167,7 +167,7 @@ describe('whatever a tenant has ever had', () => {
       const slug = name.replaceAll('_', '-')
       const { id } = await tenants.add({ slug })
       const row = Object.entries({ tenant_id: id, ...columns })
-      const values = row.map(([, value]) => (value === 'BOB' ? bob.id : value)) as string[]
+      const values = row.map(([, value]) => (value === 'BOB' ? bob.id : value))
       const marks = row.map(() => '?').join(', ')
       const of = row.map(([column]) => column).join(', ')
       db.$client.query(`INSERT INTO ${name} (${of}) VALUES (${marks})`).run(...values)
