@@ -3,7 +3,7 @@ import type { Globals, OutputFormat } from './globals.ts'
 import { outputFormat } from './parse.ts'
 
 /** `--output`, then `FOB_OUTPUT`, then the setting, then what suits the place: a table, or tsv in a pipe. */
-export function chosenFormat(deps: Deps, globals: Globals, setting?: string): OutputFormat {
+export function chosenFormat(deps: Deps, globals: Pick<Globals, 'output'>, setting?: string): OutputFormat {
   return (
     globals.output ??
     outputFormat(deps.env.FOB_OUTPUT || undefined, 'FOB_OUTPUT') ??

@@ -2,6 +2,8 @@ import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { systemClock } from '../../src/platform/clock.ts'
+import { withAccounts } from '../../src/server/administer.ts'
 import { binaryLogin } from '../support/binary-login.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../support/fob-server.ts'
 import { fob } from '../support/fob.ts'
@@ -49,6 +51,29 @@ describe('tenants from the command line', () => {
     expect((await admin('tenant', 'list', '-o', 'json')).out).not.toContain('acme')
   })
 
+  test('that have had tokens, runners and keys are removed too, or say what is left', async () => {
+    expect(await admin('tenant', 'add', 'machines')).toMatchObject({ code: 0 })
+    await admin('tenant', 'member', 'add', 'machines', ADA.email, '--role', 'admin')
+    const scope = ['--scope', 'runs:read', '--all-pipelines', '-t', 'machines']
+    expect(await as('tokens', 'create', 'mine', ...scope)).toMatchObject({ code: 0 })
+    const { id } = JSON.parse((await as('runners', 'create', 'one', '-t', 'machines', '-o', 'json')).out) as {
+      id: string
+    }
+    const key = await admin('service-key', 'add', 'ci', ...scope, '-o', 'json')
+    const { id: keyId } = JSON.parse(key.out) as { id: string }
+    expect(await admin('tenant', 'rm', 'machines')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(
+        'the tenant machines is not empty: 1 runners, 1 service keys\n' +
+          'hint: remove runners by fob runners rm, service keys by fob server service-key rm',
+      ),
+    })
+    expect(await as('runners', 'rm', id, '-t', 'machines')).toMatchObject({ code: 0 })
+    expect(await admin('service-key', 'rm', keyId)).toMatchObject({ code: 0 })
+    expect(await admin('tenant', 'rm', 'machines')).toMatchObject({ code: 0 })
+    expect((await admin('tenant', 'list', '-o', 'json')).out).not.toContain('machines')
+  })
+
   test.each([
     [['tenant', 'add', 'No Slug'], 2, 'a tenant has up to 63 small letters'],
     [['tenant', 'add', 'default'], 1, 'there is a tenant default already'],
@@ -59,6 +84,102 @@ describe('tenants from the command line', () => {
     [['tenant', 'member', 'rm', 'default', ADA.email], 1, 'the only administrator'],
   ])('%j ends with %d', async (args, code, message) => {
     expect(await admin(...args)).toMatchObject({ code, err: expect.stringContaining(message) })
+  })
+})
+
+/** A folder without a server, with people of a provider, all of whom were issued something. */
+async function withPeople(subjects: readonly string[]) {
+  const dataDir = join(temporaryFolder(), 'data')
+  const folder = { dataDir, clock: systemClock, create: true }
+  const people = await withAccounts(folder, (accounts) =>
+    Promise.all(
+      subjects.map((subject) =>
+        accounts.signInUpstream({
+          provider: 'github',
+          subject,
+          email: `${subject}@example.com`,
+          name: null,
+          nickName: null,
+          avatarUrl: null,
+          organizations: [],
+          groups: [],
+        }),
+      ),
+    ),
+  )
+  const sqlite = new Database(join(dataDir, 'fob.db'), { strict: true })
+  for (const { id, subject, tenant } of people) {
+    sqlite.run(`INSERT INTO access_tokens VALUES ('jti-${subject}', '${id}', 'fob-cli', 'g', 9e15, NULL)`)
+    sqlite.run(
+      `INSERT INTO cli_tokens (id, hash, tenant_id, user_id, name, scopes, signature_required, created_at)
+        VALUES ('tok_${subject}', '${subject}', '${tenant.id}', '${id}', 'n', '[]', 0, 0)`,
+    )
+    for (const kind of ['RefreshToken', 'Session', 'Grant']) {
+      const payload = JSON.stringify({ accountId: `github:${subject}` })
+      sqlite
+        .query('INSERT INTO oidc_records (kind, id, payload) VALUES (?, ?, ?)')
+        .run(kind, `${kind}-${subject}`, payload)
+    }
+  }
+  const left = () =>
+    ['users', 'memberships', 'access_tokens', 'cli_tokens', 'oidc_records'].map(
+      (table) => sqlite.query(`SELECT 1 FROM ${table}`).all().length,
+    )
+  const run = (...args: string[]) => fob(['server', ...args, '--data', dataDir])
+  return { people, run, left, sqlite, [Symbol.dispose]: () => sqlite.close() }
+}
+
+describe('server user rm', () => {
+  test('takes the user of a provider by provider and subject, or by ID, with all that they were issued', async () => {
+    using world = await withPeople(['1', '2', '3'])
+    const { people, run, left, sqlite } = world
+    expect(left()).toEqual([3, 3, 3, 3, 9])
+    expect(await run('user', 'rm', 'github:1')).toEqual({ code: 0, out: '', err: 'Removed github:1\n' })
+    expect(left()).toEqual([2, 2, 2, 2, 6])
+    const { id = '' } = people[1] ?? {}
+    const removed = await run('user', 'rm', id, '-o', 'json')
+    expect(JSON.parse(removed.out)).toEqual({
+      id,
+      provider: 'github',
+      subject: '2',
+      email: '2@example.com',
+      deleted: true,
+    })
+    expect(left()).toEqual([1, 1, 1, 1, 3])
+    const recorded = sqlite.query('SELECT actor, action, target FROM audit_entries ORDER BY seq').all()
+    expect(recorded).toEqual(
+      ['github:1', 'github:2'].map((target) => ({ actor: 'console', action: 'user.rm', target })),
+    )
+  })
+
+  test.each(['3@example.com', 'gitlab:3', 'usr_nobody', 'usr_@example.com'])(
+    'does not take %s for somebody',
+    async (who) => {
+      using world = await withPeople(['3'])
+      expect(await world.run('user', 'rm', who)).toMatchObject({
+        code: 6,
+        err: expect.stringContaining(`there is no user ${who}`),
+      })
+      expect(world.left()).toEqual([1, 1, 1, 1, 3])
+    },
+  )
+
+  test('leaves a tenant its only administrator, unless nobody else is in it', async () => {
+    using world = await withPeople(['1', '2'])
+    const { run, left } = world
+    expect(await run('tenant', 'member', 'add', 'default', 'github:1', '--role', 'admin')).toMatchObject({
+      code: 0,
+    })
+    const refused = {
+      code: 1,
+      err: expect.stringContaining('that user is the only administrator of the tenant default'),
+    }
+    expect(await run('user', 'rm', 'github:1')).toMatchObject(refused)
+    expect(await run('tenant', 'member', 'rm', 'default', 'github:1')).toMatchObject(refused)
+    expect(left()).toEqual([2, 2, 2, 2, 6])
+    expect(await run('user', 'rm', 'github:2')).toMatchObject({ code: 0 })
+    expect(await run('user', 'rm', 'github:1')).toMatchObject({ code: 0 })
+    expect(left()).toEqual([0, 0, 0, 0, 0])
   })
 })
 
@@ -105,8 +226,51 @@ describe('S117: server check', () => {
       'integrity ok',
       'references ok',
       'audit log ok',
+      'triggers ok',
       '',
     ])
+  })
+
+  test.each<[string, string[], string]>([
+    ['was dropped', ['DROP TRIGGER audit_entries_stay'], 'audit_entries_stay is missing'],
+    [
+      'does nothing any more',
+      [
+        'DROP TRIGGER users_ended',
+        'CREATE TRIGGER users_ended AFTER DELETE ON users WHEN false BEGIN SELECT 1; END',
+      ],
+      'users_ended was changed',
+    ],
+    [
+      'is somebody else’s',
+      ["CREATE TRIGGER more AFTER INSERT ON audit_entries WHEN NEW.action = 'login' BEGIN SELECT 1; END"],
+      "more is not fob's",
+    ],
+  ])('finds a trigger that %s', async (_what, statements, problem) => {
+    const folder = join(temporaryFolder(), 'data')
+    expect(await fob(['server', 'tenant', 'add', 'acme', '--data', folder])).toMatchObject({ code: 0 })
+    expect(await fob(['server', 'check', '--data', folder])).toMatchObject({ code: 0 })
+    const sqlite = new Database(join(folder, 'fob.db'))
+    for (const statement of statements) sqlite.run(statement)
+    sqlite.close()
+    const checked = await fob(['server', 'check', '--data', folder])
+    expect(checked).toMatchObject({ code: 1, err: `fob: the trigger ${problem}\n` })
+  })
+
+  test('finds an entry that was slipped in before the first one, with the triggers back in place', async () => {
+    const folder = join(temporaryFolder(), 'data')
+    expect(await fob(['server', 'tenant', 'add', 'acme', '--data', folder])).toMatchObject({ code: 0 })
+    const sqlite = new Database(join(folder, 'fob.db'))
+    const triggers = sqlite
+      .query("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_entries'")
+      .all() as { name: string; sql: string }[]
+    for (const { name } of triggers) sqlite.run(`DROP TRIGGER ${name}`)
+    const columns = 'at, tenant_id, actor, action, outcome, details, previous, hash'
+    sqlite.run(`INSERT INTO audit_entries (seq, ${columns}) SELECT 0, ${columns} FROM audit_entries`)
+    for (const { sql } of triggers) sqlite.run(sql)
+    sqlite.close()
+    const checked = await fob(['server', 'check', '--data', folder])
+    expect(checked).toMatchObject({ code: 1, err: 'fob: audit entry 0 stands before the first one\n' })
   })
 
   test('names the first entry that somebody changed, with exit 1', async () => {

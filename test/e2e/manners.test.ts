@@ -100,6 +100,31 @@ export { pipeline }`,
     const runner = (await didJson(['runners', 'create', 'one'])) as { id: string }
     expect(await didJson(['runners', 'rm', runner.id])).toEqual({ id: runner.id, deleted: true })
   })
+
+  test('server user, tenant, member and service-key', async () => {
+    const data = ['--data', join(temporaryFolder(), 'data')]
+    const didHere = async (words: string, stdin?: string) =>
+      (await didJson(['server', ...words.split(' '), ...data], stdin)) as { id: string; subject: string }
+    const [email, stdin] = ['bob@example.com', 'correct horse battery']
+    const { id, subject, ...bob } = await didHere(`user add ${email} --password-stdin`, stdin)
+    const names = { email, name: 'bob', role: 'admin', tenant: 'default' }
+    expect(bob).toEqual({ provider: 'local', ...names, added: true })
+    const changed = await didHere(`user passwd ${email} --password-stdin`, stdin)
+    expect(changed as object).toEqual({ id, email, changed: true })
+    expect(await didHere('tenant add acme')).toMatchObject({ slug: 'acme', name: 'acme', added: true })
+    const member = { tenant: 'acme', user: id, provider: 'local', subject }
+    const made = await didHere(`tenant member add acme ${email} --role viewer`)
+    expect(made as object).toEqual({ ...member, role: 'viewer', set: true })
+    const left = await didHere(`tenant member rm acme ${email}`)
+    expect(left as object).toEqual({ ...member, deleted: true })
+    const gone = await didHere('tenant rm acme')
+    expect(gone as object).toEqual({ slug: 'acme', deleted: true })
+    const key = await didHere('service-key add ci --scope runs:read --all-pipelines')
+    const keyGone = await didHere(`service-key rm ${key.id}`)
+    expect(keyGone as object).toEqual({ id: key.id, deleted: true })
+    const removed = await didHere(`user rm ${email}`)
+    expect(removed as object).toEqual({ id, provider: 'local', subject, email, deleted: true })
+  })
 })
 
 test.each([
@@ -126,6 +151,8 @@ test('server user add, passwd and rm say nothing with -q', async () => {
     silent,
   )
   expect(await fob(['server', 'user', 'rm', who, '-q', ...data])).toEqual(silent)
+  expect(await fob(['server', 'tenant', 'add', 'acme', '-q', ...data])).toEqual(silent)
+  expect(await fob(['server', 'tenant', 'rm', 'acme', '-q', ...data])).toEqual(silent)
 })
 
 test('whoami with a user and a password in the address asks the server, and fails where they are wrong', async () => {

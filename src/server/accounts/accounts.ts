@@ -10,6 +10,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open.ts'
 import { tenants, users } from '../db/schema.ts'
+import { keepAdministrators } from './administrators.ts'
 import { openAttempts } from './attempts.ts'
 import { checkPassword, normaliseEmail } from './credentials.ts'
 import { addLocal, LOCAL, passwordHash } from './local-accounts.ts'
@@ -102,8 +103,12 @@ export interface Accounts {
   verifyPassword(attempt: PasswordAttempt): Promise<PasswordCheck>
   /** Also ends the user's sessions and tokens. @throws Fault `not_found`, `usage`. */
   setPassword(email: string, password: Secret): Promise<void>
-  /** Also ends the user's sessions and tokens. @throws Fault `not_found`. */
-  remove(email: string): Promise<void>
+  /**
+   * Also ends the user's sessions and tokens. A vendor's user who logs in again is somebody new.
+   * @param who an ID, or the e-mail of a local account
+   * @throws Fault `not_found`, `conflict` when a tenant with other people in it would have no administrator
+   */
+  remove(who: string): Promise<void>
 }
 
 export interface AccountsDeps {
@@ -176,10 +181,19 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       await deps.onCredentialsChanged(user)
     },
 
-    remove: async (email) => {
-      const user = await mustFind(email)
+    remove: async (who) => {
+      const user = who.includes('@') ? await mustFind(who) : findById(who)
+      if (!user) throw new Fault('not_found', `there is no user ${who}`)
+      // Before anything of theirs ends, and again when they go: it could have changed.
+      keepAdministrators(db, user.id)
       await deps.onCredentialsChanged(user)
-      await db.delete(users).where(eq(users.id, user.id))
+      db.transaction(
+        (tx) => {
+          keepAdministrators(tx, user.id)
+          tx.delete(users).where(eq(users.id, user.id)).run()
+        },
+        { behavior: 'immediate' },
+      )
     },
   }
 }

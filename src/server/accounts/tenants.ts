@@ -3,8 +3,22 @@ import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
-import { memberships, pipelines, runs, secrets, tenants as table, users } from '../db/schema.ts'
+import {
+  cliTokens,
+  downloadTokens,
+  memberships,
+  pipelineRules,
+  pipelines,
+  runners,
+  runs,
+  secrets,
+  secretUses,
+  serviceKeys,
+  tenants as table,
+  users,
+} from '../db/schema.ts'
 import type { AccountRole, Tenant } from './accounts.ts'
+import { keepAnAdministrator } from './administrators.ts'
 
 /** A tenant with what people call it. */
 export interface NamedTenant extends Tenant {
@@ -36,7 +50,10 @@ export interface Tenants {
   list(): Promise<NamedTenant[]>
   /** @throws Fault `not_found` */
   get(slug: string): Promise<NamedTenant>
-  /** @throws Fault `not_found`, `conflict` while anything belongs to it or somebody has no other */
+  /**
+   * With the tokens that people have for it.
+   * @throws Fault `not_found`, `conflict` while anything belongs to it or somebody has no other
+   */
   remove(slug: string): Promise<void>
   /** The tenants that a user belongs to, by slug. */
   membershipsOf(userId: string): Promise<Membership[]>
@@ -109,18 +126,32 @@ async function add(db: Db, tenant: Omit<NamedTenant, 'id'>): Promise<NamedTenant
   throw new Fault('conflict', `there is a tenant ${tenant.slug} already`)
 }
 
+/** What a tenant has to be rid of first, with the command for it. */
+const MUST_GO = [
+  { what: 'pipelines', from: pipelines, by: 'fob pipeline rm' },
+  { what: 'runs', from: runs, by: 'waiting (--keep-runs of the server)' },
+  { what: 'secrets', from: secrets, by: 'fob secrets rm' },
+  { what: 'runners', from: runners, by: 'fob runners rm' },
+  { what: 'service keys', from: serviceKeys, by: 'fob server service-key rm' },
+] as const
+
+/** What ends with it: what its members were issued, and notes about what is gone. */
+const GOES_TOO = [cliTokens, downloadTokens, pipelineRules, secretUses]
+
 function remove(db: Db, { id, slug }: NamedTenant): void {
   if (slug === 'default') throw new Fault('conflict', 'the tenant default is the server’s own and stays')
   db.transaction(
     (tx) => {
-      const rows = (owned: typeof pipelines | typeof runs | typeof secrets) =>
-        tx.select({ n: count() }).from(owned).where(eq(owned.tenantId, id)).get()?.n ?? 0
-      const owned = { pipelines: rows(pipelines), runs: rows(runs), secrets: rows(secrets) }
-      const left = Object.entries(owned).filter(([, n]) => n > 0)
+      const left = MUST_GO.map(({ what, from, by }) => {
+        const n = tx.select({ n: count() }).from(from).where(eq(from.tenantId, id)).get()?.n ?? 0
+        return { what, by, n }
+      }).filter(({ n }) => n > 0)
       if (left.length > 0) {
-        const what = left.map(([name, n]) => `${n} ${name}`).join(', ')
-        throw new Fault('conflict', `the tenant ${slug} is not empty: ${what}`, { hint: 'delete them first' })
+        const what = left.map(({ what, n }) => `${n} ${what}`).join(', ')
+        const hint = `remove ${left.map(({ what, by }) => `${what} by ${by}`).join(', ')}`
+        throw new Fault('conflict', `the tenant ${slug} is not empty: ${what}`, { hint })
       }
+      for (const from of GOES_TOO) tx.delete(from).where(eq(from.tenantId, id)).run()
       const people = tx.select().from(memberships).where(eq(memberships.tenantId, id)).all()
       for (const { userId } of people) leave(tx, { userId, tenantId: id })
       tx.delete(table).where(eq(table.id, id)).run()
@@ -208,19 +239,4 @@ function leave(tx: Tx, { userId, tenantId }: { userId: string; tenantId: string 
     .set({ tenantId: other.tenantId })
     .where(and(eq(users.id, userId), eq(users.tenantId, tenantId)))
     .run()
-}
-
-/** @throws Fault `conflict` when this user is the tenant's only administrator */
-function keepAnAdministrator(tx: Tx, { userId, tenantId }: { userId: string; tenantId: string }): void {
-  const admins = tx
-    .select({ userId: memberships.userId })
-    .from(memberships)
-    .where(and(eq(memberships.tenantId, tenantId), eq(memberships.role, 'admin')))
-    .limit(2)
-    .all()
-  if (admins.length === 1 && admins[0]?.userId === userId) {
-    throw new Fault('conflict', 'that user is the only administrator of the tenant', {
-      hint: 'make somebody else an administrator first',
-    })
-  }
 }

@@ -38,7 +38,7 @@ export type ChainVerdict =
   /** `head` is the hash of the last entry: note it elsewhere, and a log that was cut short shows as well. */
   { intact: true; entries: number; head: string } | { intact: false; seq: number; reason: string }
 
-/** Walks the whole log; the first entry that is not as it was written ends it. */
+/** Walks the whole log, from whatever entry is first; the first one that is not as it was written ends it. */
 export async function verifyChain(db: Db): Promise<ChainVerdict> {
   let seq = 0
   let head = GENESIS
@@ -46,10 +46,12 @@ export async function verifyChain(db: Db): Promise<ChainVerdict> {
     const rows = await db
       .select()
       .from(auditEntries)
-      .where(gt(auditEntries.seq, seq))
+      // The first time without a bound: entries that say they are before the first one are entries too.
+      .where(seq === 0 ? undefined : gt(auditEntries.seq, seq))
       .orderBy(asc(auditEntries.seq))
       .limit(BATCH)
     for (const row of rows) {
+      if (row.seq < 1) return { intact: false, seq: row.seq, reason: 'stands before the first one' }
       if (row.seq !== seq + 1) return { intact: false, seq: seq + 1, reason: 'is missing' }
       if (row.previous !== head) {
         return { intact: false, seq: row.seq, reason: 'does not follow the entry before it' }

@@ -13,7 +13,7 @@ export interface Finding {
 
 /**
  * Opens a database without writing to it (no migration either) and looks at its file: whose it is, its format,
- * its pages and indexes, its references.
+ * its pages and indexes, its references, its triggers.
  * @param more further checks on the same open database, made only where it can be read
  */
 export async function checkFile(path: string, more: (db: Db) => Promise<Finding>): Promise<Finding[]> {
@@ -27,7 +27,8 @@ export async function checkFile(path: string, more: (db: Db) => Promise<Finding>
     sqlite.run('PRAGMA busy_timeout = 5000')
     const format = formatOf(sqlite)
     if (format.problem !== undefined) return [format]
-    return [format, integrity(sqlite), references(sqlite), await more(drizzle(sqlite, { schema }))]
+    const log = await more(drizzle(sqlite, { schema }))
+    return [format, integrity(sqlite), references(sqlite), log, triggers(sqlite)]
   } catch {
     return [{ check: 'database', detail: path, problem: `${path} cannot be read: it is damaged` }]
   } finally {
@@ -60,4 +61,36 @@ function references(sqlite: Database): Finding {
   const broken = sqlite.query('PRAGMA foreign_key_check').get() as { table: string } | null
   const finding = { check: 'references', detail: 'every foreign key' }
   return broken === null ? finding : { ...finding, problem: `a row of ${broken.table} refers to nothing` }
+}
+
+/**
+ * Triggers keep the audit log as it is, and tell who remembers credentials of those that have ended. All of them
+ * have to be there as the migrations make them, and no others.
+ */
+function triggers(sqlite: Database): Finding {
+  const finding = { check: 'triggers', detail: 'every one as fob makes it' }
+  const expected = madeByMigrations()
+  const found = triggersOf(sqlite)
+  for (const [name, statement] of expected) {
+    const other = found.get(name)
+    if (other === undefined) return { ...finding, problem: `the trigger ${name} is missing` }
+    if (other !== statement) return { ...finding, problem: `the trigger ${name} was changed` }
+  }
+  const foreign = [...found.keys()].find((name) => !expected.has(name))
+  return foreign === undefined ? finding : { ...finding, problem: `the trigger ${foreign} is not fob's` }
+}
+
+function madeByMigrations(): ReadonlyMap<string, string> {
+  const empty = new Database(':memory:')
+  try {
+    for (const migration of MIGRATIONS) empty.run(migration)
+    return triggersOf(empty)
+  } finally {
+    empty.close()
+  }
+}
+
+function triggersOf(sqlite: Database): ReadonlyMap<string, string> {
+  const rows = sqlite.query("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all()
+  return new Map((rows as { name: string; sql: string }[]).map(({ name, sql }) => [name, sql]))
 }

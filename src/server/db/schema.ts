@@ -278,7 +278,7 @@ export const pipelines = sqliteTable(
   (t) => [uniqueIndex('pipelines_by_name').on(t.tenantId, t.name)],
 )
 
-/** Who may see a pipeline, as an expression. Stays when the pipeline goes: its runs remain on record. */
+/** Who may see a pipeline, as an expression. Stays when the pipeline goes, as long as a run of it is on record. */
 export const pipelineRules = sqliteTable(
   'pipeline_rules',
   {

@@ -11,11 +11,12 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { newId } from '../db/ids.ts'
 import type { Db } from '../db/open.ts'
+import { removeRuleOfNone } from '../db/rule-of-none.ts'
 import { pipelines as table } from '../db/schema.ts'
 import { isAdministrator, type Principal, reaches } from '../rbac/principal.ts'
 import type { Rbac } from '../rbac/rbac.ts'
 import type { Vault } from '../vault/vault.ts'
-import { hiddenFrom, openTenantRules, outside, ruleOf, setRule } from './visibility.ts'
+import { hiddenFrom, isHiddenFrom, openTenantRules, outside, ruleOf, setRule } from './visibility.ts'
 
 export type Pipeline = typeof table.$inferSelect
 /** As lists have it: a page of 200 sources could be 200 MiB. */
@@ -48,7 +49,8 @@ export interface Pipelines {
   /**
    * Creates or replaces. One that is hidden from the caller can be replaced by an administrator of the tenant
    * alone: else a rule that fits nobody any more could never be taken away.
-   * @throws Fault `not_found` for any other caller, and for a credential that does not reach it
+   * @throws Fault `not_found` for any other caller, and for a credential that does not reach it; `conflict` when
+   * the tenant has too many different rules, and for a pipeline that is removed at the same time
    */
   put(caller: Principal, request: PutPipeline): Promise<{ pipeline: Pipeline; created: boolean }>
   get(caller: Principal, name: string): Promise<Pipeline | undefined>
@@ -66,8 +68,8 @@ export interface Pipelines {
    */
   setPaused(caller: Principal, name: string, paused: boolean): Promise<Pipeline | undefined>
   /**
-   * With its secrets; as with `put`, an administrator can remove a hidden one. Its runs stay on record, and those
-   * that are queued are stopped.
+   * With its secrets; as with `put`, an administrator can remove a hidden one. Its runs stay on record, those that
+   * are queued are stopped, and its rule stays as long as there are any.
    */
   remove(caller: Principal, name: string): Promise<Pipeline | undefined>
   /** The IDs of the tenant's pipelines, also of deleted ones, that do not exist for this caller. */
@@ -92,8 +94,8 @@ export interface PipelinesDeps {
 
 export function openPipelines(deps: PipelinesDeps): Pipelines {
   const { db, clock, vault, rbac, runs } = deps
-  const rulesOf = openTenantRules(db)
-  const hidden = async (caller: Principal) => hiddenFrom({ rulesOf, rbac }, caller)
+  const rules = { rulesOf: openTenantRules(db), rbac }
+  const hidden = async (caller: Principal) => hiddenFrom(rules, caller)
   const find = async (tenantId: string, name: string): Promise<Pipeline | undefined> => {
     const [row] = await db
       .select()
@@ -102,7 +104,7 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
     return row
   }
   const sees = async (caller: Principal, { tenantId, pipelineId }: Owned): Promise<boolean> =>
-    tenantId === caller.tenant.id && reaches(caller, pipelineId) && !(await hidden(caller)).has(pipelineId)
+    tenantId === caller.tenant.id && reaches(caller, pipelineId) && !isHiddenFrom(rules, caller, pipelineId)
   const get: Pipelines['get'] = async (caller, name) => {
     const row = await find(caller.tenant.id, name)
     return row && (await sees(caller, { tenantId: row.tenantId, pipelineId: row.id })) ? row : undefined
@@ -125,16 +127,18 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
         throw new Fault('not_found', 'pipeline not found')
       }
       const id = before?.id ?? newId('pip')
-      // Rule and secrets first: a pipeline never stands there without what was sent with it.
-      if (request.rbac !== undefined) await setRule(deps, { tenantId, pipelineId: id }, request.rbac)
+      // Secrets first: a pipeline never stands there without what was sent with it.
       await storeSecrets(vault, tenantId, id, request)
-      const pipeline = await upsert(db, clock.now(), { tenantId, id, ...request })
+      let pipeline: Pipeline
+      try {
+        pipeline = write(db, clock.now(), { tenantId, id, wasThere: before !== undefined, ...request })
+      } catch (error) {
+        if ((await find(tenantId, request.name))?.id !== id)
+          await vault.removeScope(tenantId, `pipeline/${id}`)
+        throw error
+      }
       // Somebody else made a pipeline of this name in between: theirs was updated, so the rest follows.
       if (pipeline.id !== id) {
-        if (request.rbac !== undefined) {
-          await setRule(deps, { tenantId, pipelineId: pipeline.id }, request.rbac)
-          await setRule(deps, { tenantId, pipelineId: id }, '')
-        }
         await storeSecrets(vault, tenantId, pipeline.id, request)
         await vault.removeScope(tenantId, `pipeline/${id}`)
       }
@@ -178,7 +182,15 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
       const pipeline = isAdministrator(caller) ? await find(caller.tenant.id, name) : await get(caller, name)
       if (pipeline === undefined) return undefined
       const { tenantId, id } = pipeline
-      await db.delete(table).where(and(eq(table.tenantId, tenantId), eq(table.id, id)))
+      db.transaction(
+        (tx) => {
+          tx.delete(table)
+            .where(and(eq(table.tenantId, tenantId), eq(table.id, id)))
+            .run()
+          removeRuleOfNone(tx, pipeline)
+        },
+        { behavior: 'immediate' },
+      )
       runs.withdraw(id, `the pipeline ${name} was deleted before this run began`)
       await vault.removeScope(tenantId, `pipeline/${id}`)
       return pipeline
@@ -186,28 +198,39 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
   }
 }
 
-async function upsert(
+/**
+ * With its rule, or not at all.
+ * @throws Fault `conflict` for one that was removed meanwhile (its rule is gone too, so it is not made anew), and
+ * for one rule too many
+ */
+function write(
   db: Db,
   now: number,
-  {
-    tenantId,
-    id,
-    name,
-    filename,
-    source,
-    driver,
-    concurrency,
-  }: PutPipeline & { tenantId: string; id: string },
-): Promise<Pipeline> {
+  row: PutPipeline & { tenantId: string; id: string; wasThere: boolean },
+): Pipeline {
+  const { tenantId, id, name, filename, source, driver, concurrency, rbac } = row
   // Drizzle leaves a column that is undefined as it is.
   const set = { filename, source, driver, concurrency, updatedAt: now }
-  const [pipeline] = await db
-    .insert(table)
-    .values({ ...set, id, tenantId, name, paused: false, createdAt: now })
-    .onConflictDoUpdate({ target: [table.tenantId, table.name], set })
-    .returning()
-  if (pipeline === undefined) throw new Error('an upsert returns its row')
-  return pipeline
+  return db.transaction(
+    (tx) => {
+      const isIt = and(eq(table.tenantId, tenantId), eq(table.id, id))
+      if (row.wasThere && !tx.select({ id: table.id }).from(table).where(isIt).get()) {
+        throw new Fault('conflict', `the pipeline ${name} was removed meanwhile`, {
+          hint: 'send it again, with its secrets and its rule',
+        })
+      }
+      const pipeline = tx
+        .insert(table)
+        .values({ ...set, id, tenantId, name, paused: false, createdAt: now })
+        .onConflictDoUpdate({ target: [table.tenantId, table.name], set })
+        .returning()
+        .get()
+      const of = { tenantId, pipelineId: pipeline.id }
+      if (rbac !== undefined) setRule(tx, of, { expression: rbac, updatedAt: now })
+      return pipeline
+    },
+    { behavior: 'immediate' },
+  )
 }
 
 async function storeSecrets(vault: Vault, tenantId: string, id: string, request: PutPipeline): Promise<void> {

@@ -1,6 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js'
 import { Fault } from '../../contract/fault.ts'
 import { ATTRIBUTES, type Attributes } from './attributes.ts'
+import { NotInRules, type Part, partOf } from './evaluation.ts'
 import { ruleFault } from './tokens.ts'
 import { translate } from './translate.ts'
 
@@ -8,8 +9,8 @@ import { translate } from './translate.ts'
 export type Rule = (attributes: Attributes) => boolean
 
 /**
- * Bounds on what is parsed. There are no loops in a rule (CEL's macros and its regular expressions are left
- * out by `translate`), so evaluation is bounded by its size and that of the attributes.
+ * Bounds on what is parsed. There are no loops in a rule, and each of its steps has a bound of its own
+ * (`evaluation.ts`), so the longest rule takes a few milliseconds for anybody.
  */
 const LIMITS = { maxAstNodes: 512, maxDepth: 48, maxListElements: 128, maxMapEntries: 0, maxCallArguments: 2 }
 
@@ -20,37 +21,39 @@ export function openCompiler(): (rule: string) => Rule {
   return (rule) => compile(environment, rule)
 }
 
-function compile(environment: Environment, rule: string): Rule {
-  const { cel, sourceOffset } = translate(rule)
+function compile(environment: Environment, text: string): Rule {
+  const { cel, sourceOffset } = translate(text)
   if (cel === '') throw new Fault('usage', 'the rule is empty')
-  let program: ReturnType<Environment['parse']>
+  let rule: Part
   try {
-    program = environment.parse(cel)
+    const program = environment.parse(cel)
     const checked = program.check()
     if (!checked.valid) throw checked.error ?? new Error('not valid')
-    if (checked.type !== 'bool') {
-      throw new Fault('usage', `a rule says yes or no, and this one says a ${checked.type}`, {
-        hint: 'for example Email endsWith "@company.com"',
-      })
-    }
+    rule = partOf(program.ast)
   } catch (error) {
-    if (error instanceof Fault) throw error
     throw asFault(error, sourceOffset)
   }
+  if (rule.type !== 'bool') {
+    throw new Fault('usage', `a rule says yes or no, and this one says a ${rule.type}`, {
+      hint: 'for example Email endsWith "@company.com"',
+    })
+  }
+  const { of } = rule
   return (attributes) => {
     try {
-      return program({ ...attributes }) === true
+      return of(attributes)
     } catch {
       return false
     }
   }
 }
 
-/** The library's errors carry a short text and a place in the CEL. */
+/** The library's errors, and ours, carry a short text and a place in the CEL. */
 function asFault(error: unknown, sourceOffset: (offset: number) => number): Fault {
   const { summary, range } = error as { summary?: unknown; range?: { start?: unknown } }
   const start = typeof range?.start === 'number' ? range.start : 0
   const text = typeof summary === 'string' ? summary : 'this cannot be understood'
   if (/token: EOF/.test(text)) return ruleFault(sourceOffset(start), 'something is missing here')
-  return ruleFault(sourceOffset(start), `${text.charAt(0).toLowerCase()}${text.slice(1)}`)
+  const hint = error instanceof NotInRules ? error.hint : undefined
+  return ruleFault(sourceOffset(start), `${text.charAt(0).toLowerCase()}${text.slice(1)}`, hint)
 }

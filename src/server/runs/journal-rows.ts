@@ -2,7 +2,7 @@ import { and, asc, count, eq, isNotNull, isNull, max, sql } from 'drizzle-orm'
 import type { NumberedEvent, RunEvent, RunStatus, TaskStatus } from '../../contract/events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Db } from '../db/open.ts'
-import { runEvents, runs, runTasks } from '../db/schema.ts'
+import { pipelines, runEvents, runs, runTasks } from '../db/schema.ts'
 import { runAnswers, runScripts } from '../db/schema-journal.ts'
 import { entryBytes } from './log-cap.ts'
 
@@ -44,7 +44,10 @@ export interface RunEnd {
   redactions?: { secret: string; in: string; hits: number }[]
 }
 
+/** @throws Fault `not_found` when the pipeline was removed: its rule went with it, so anybody would see the run */
 export function insertRun(tx: Write, run: NewRun, script: NewScript, createdAt: number): void {
+  const pipeline = tx.select({ id: pipelines.id }).from(pipelines).where(eq(pipelines.id, run.pipelineId))
+  if (!pipeline.get()) throw new Fault('not_found', `the pipeline ${run.pipelineName} was removed`)
   tx.insert(runs)
     .values({ ...run, status: 'queued', createdAt })
     .run()

@@ -3,6 +3,7 @@ import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { giveBackPages } from '../db/free-pages.ts'
 import type { Db } from '../db/open.ts'
+import { removeRuleOfNone } from '../db/rule-of-none.ts'
 import { runEvents, runs, storedLogs } from '../db/schema.ts'
 import { runAnswers, runScripts } from '../db/schema-journal.ts'
 import type { Log } from '../log.ts'
@@ -169,16 +170,23 @@ export function openRetention(options: RetentionOptions): Retention {
     let removed = 0
     for (let after = ''; ;) {
       const page = db
-        .select({ id: runs.id, tenantId: runs.tenantId, createdAt: runs.createdAt, endedAt: runs.endedAt })
+        .select({
+          id: runs.id,
+          tenantId: runs.tenantId,
+          pipeline: { id: runs.pipelineId, name: runs.pipelineName },
+          createdAt: runs.createdAt,
+          endedAt: runs.endedAt,
+        })
         .from(runs)
         .where(gt(runs.id, after))
         .orderBy(asc(runs.id))
         .limit(MAX_ROWS)
         .all()
-      for (const { id, tenantId, createdAt, endedAt } of page) {
+      for (const { id, tenantId, pipeline, createdAt, endedAt } of page) {
         if (createdAt >= until) return removed
         if (endedAt === null || endedAt >= until) continue
-        if (await removeRecord({ id, tenantId, endedAt, logRemovedAt: null })) removed += 1
+        const run = { id, tenantId, endedAt, logRemovedAt: null }
+        if (await removeRecord(run, pipeline)) removed += 1
       }
       const last = page.at(-1)
       if (!last) return removed
@@ -186,12 +194,18 @@ export function openRetention(options: RetentionOptions): Retention {
     }
   }
 
-  /** With its log, if it still has one. */
-  async function removeRecord(run: EndedRun): Promise<boolean> {
+  /** With its log, if it still has one, and with the rule before it when it was the last of a pipeline that is gone. */
+  async function removeRecord(run: EndedRun, pipeline: { id: string; name: string }): Promise<boolean> {
     const [log] = db.select({ bytes: runs.logBytes }).from(runs).where(eq(runs.id, run.id)).all()
     if (log && log.bytes !== null && !(await removeLog(run))) return false
     const ended = and(eq(runs.id, run.id), notInArray(runs.status, ['queued', 'running']))
-    db.delete(runs).where(ended).run()
+    db.transaction(
+      (tx) => {
+        tx.delete(runs).where(ended).run()
+        removeRuleOfNone(tx, { ...pipeline, tenantId: run.tenantId })
+      },
+      { behavior: 'immediate' },
+    )
     await letOthers()
     return true
   }

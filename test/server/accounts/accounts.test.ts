@@ -123,6 +123,18 @@ describe('the local accounts', () => {
     expect(await fault(accounts.setPassword('ada@example.com', PASSWORD))).toBe('not_found')
   })
 
+  test('the only administrator stays, and loses nothing, while others are in the tenant', async () => {
+    const { accounts, changed } = await setUp()
+    const ada = await accounts.addLocal({ email: 'ada@example.com', password: PASSWORD })
+    const bob = await accounts.addLocal({ email: 'bob@example.com', password: PASSWORD })
+    expect(await fault(accounts.remove('ada@example.com'))).toBe('conflict')
+    expect(changed).toEqual([])
+    await accounts.remove(bob.id)
+    await accounts.remove(ada.id)
+    expect(changed.map((user) => user.id)).toEqual([bob.id, ada.id])
+    expect(await fault(accounts.remove(ada.id))).toBe('not_found')
+  })
+
   test('a password is kept as argon2id with 64 MiB and three passes, and nowhere else', async () => {
     const { db, accounts } = await setUp()
     const ada = await accounts.addLocal({ email: 'ada@example.com', password: PASSWORD })

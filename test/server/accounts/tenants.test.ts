@@ -79,6 +79,114 @@ describe('tenants', () => {
   })
 })
 
+/** A row of every table that belongs to a tenant: whether it stands in the way, and as what. */
+const TENANTS_ROWS: Readonly<Record<string, { columns: Record<string, unknown>; keeps?: string }>> = {
+  memberships: { columns: { user_id: 'BOB', role: 'viewer', created_at: 0 } },
+  users: {
+    columns: {
+      id: 'usr_z',
+      provider: 'github',
+      subject: '1',
+      organizations: '[]',
+      groups: '[]',
+      created_at: 0,
+      updated_at: 0,
+    },
+    keeps: 'only tenant',
+  },
+  cli_tokens: {
+    columns: {
+      id: 'tok',
+      hash: 'h',
+      user_id: 'BOB',
+      name: 'n',
+      scopes: '[]',
+      signature_required: 0,
+      created_at: 0,
+    },
+  },
+  download_tokens: { columns: { hash: 'h', user_id: 'BOB', path: '/', scope: 'runs:read', expires_at: 0 } },
+  runners: {
+    columns: { id: 'rnr', name: 'n', token_hash: 'h', status: 'offline', created_at: 0 },
+    keeps: '1 runners',
+  },
+  service_keys: {
+    columns: { id: 'svk', name: 'n', hash: 'h', scopes: '[]', created_at: 0 },
+    keeps: '1 service keys',
+  },
+  pipelines: {
+    columns: {
+      id: 'pip',
+      name: 'n',
+      filename: 'f',
+      source: '',
+      driver: 'native',
+      paused: 0,
+      created_at: 0,
+      updated_at: 0,
+    },
+    keeps: '1 pipelines',
+  },
+  pipeline_rules: { columns: { pipeline_id: 'gone', expression: 'true', updated_at: 0 } },
+  runs: {
+    columns: {
+      id: 'run',
+      pipeline_id: 'gone',
+      pipeline_name: 'n',
+      status: 'success',
+      triggered_by: 'api',
+      args: '[]',
+      created_at: 0,
+    },
+    keeps: '1 runs',
+  },
+  secrets: {
+    columns: { scope: 'global', key: 'K', ciphertext: new Uint8Array(1), created_at: 0, updated_at: 0 },
+    keeps: '1 secrets',
+  },
+  secret_uses: { columns: { scope: 'global', key: 'K', run_id: 'run', used_at: 0 } },
+}
+
+describe('whatever a tenant has ever had', () => {
+  test('is in the table of this test: each table of the database that names one', async () => {
+    const { db } = await setUp()
+    const names = db.$client
+      .query<{ name: string }, []>(
+        `SELECT DISTINCT t.name FROM sqlite_schema t, pragma_table_info(t.name) c
+          WHERE t.type = 'table' AND c.name = 'tenant_id' AND t.name <> 'audit_entries'
+         UNION SELECT t.name FROM sqlite_schema t, pragma_foreign_key_list(t.name) f
+          WHERE t.type = 'table' AND f."table" = 'tenants'`,
+      )
+      .all()
+    expect(names.map(({ name }) => name)).toEqual(Object.keys(TENANTS_ROWS).toSorted())
+  })
+
+  test('is removed with it, or it says what is left and what to do', async () => {
+    const { db, tenants, bob } = await setUp()
+    for (const [name, { columns, keeps }] of Object.entries(TENANTS_ROWS)) {
+      const slug = name.replaceAll('_', '-')
+      const { id } = await tenants.add({ slug })
+      const row = Object.entries({ tenant_id: id, ...columns })
+      const values = row.map(([, value]) => (value === 'BOB' ? bob.id : value))
+      const marks = row.map(() => '?').join(', ')
+      const of = row.map(([column]) => column).join(', ')
+      db.$client.query(`INSERT INTO ${name} (${of}) VALUES (${marks})`).run(...values)
+      // No account is without a membership.
+      if (name === 'users') await tenants.setMember({ userId: 'usr_z', tenantId: id, role: 'member' })
+      const left = () => db.$client.query(`SELECT 1 FROM ${name} WHERE tenant_id = ?`).all(id).length
+      if (keeps === undefined) {
+        await tenants.remove(slug)
+        expect([name, left(), (await fault(tenants.get(slug))).code]).toEqual([name, 0, 'not_found'])
+      } else {
+        const refused = await fault(tenants.remove(slug))
+        expect(refused).toMatchObject({ code: 'conflict', message: expect.stringContaining(keeps) })
+        expect(refused.hint ?? '').not.toBe('')
+        expect([name, left(), (await tenants.get(slug)).slug]).toEqual([name, 1, slug])
+      }
+    }
+  })
+})
+
 describe('S227: memberships', () => {
   test('a user is in the default tenant with a role, and in others with roles of their own', async () => {
     const { accounts, tenants, acme, ada } = await setUp()

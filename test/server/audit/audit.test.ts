@@ -39,9 +39,16 @@ function setUp(entries = 0) {
 function tamper(path: string, ...statements: string[]): void {
   const sqlite = new Database(path)
   sqlite.run('DROP TRIGGER audit_entries_stay')
+  sqlite.run('DROP TRIGGER audit_entries_come_last')
   sqlite.run('DROP TRIGGER audit_entries_stay_as_they_are')
   for (const statement of statements) sqlite.run(statement)
   sqlite.close()
+}
+
+/** What somebody else is said to have done, with that number. */
+function copied(seq: number): string {
+  const columns = 'at, tenant_id, actor, action, outcome, details, previous, hash'
+  return `INSERT INTO audit_entries (seq, ${columns}) SELECT ${seq}, ${columns} FROM audit_entries WHERE seq = 1`
 }
 
 describe('S117: the audit log', () => {
@@ -172,6 +179,13 @@ describe('the chain of the audit log', () => {
     ],
     ['a missing entry', ['DELETE FROM audit_entries WHERE seq = 4'], { seq: 4, reason: 'is missing' }],
     ['a missing beginning', ['DELETE FROM audit_entries WHERE seq <= 2'], { seq: 1, reason: 'is missing' }],
+    ['an entry before the first one', [copied(0)], { seq: 0, reason: 'stands before the first one' }],
+    ['an entry long before it', [copied(-7)], { seq: -7, reason: 'stands before the first one' }],
+    [
+      'entries that were moved to before the first one',
+      ['UPDATE audit_entries SET seq = seq - 9'],
+      { seq: -8, reason: 'stands before the first one' },
+    ],
     [
       'a missing entry whose number was taken over',
       ['DELETE FROM audit_entries WHERE seq = 4', 'UPDATE audit_entries SET seq = 4 WHERE seq = 5'],
@@ -190,6 +204,15 @@ describe('the chain of the audit log', () => {
     const { path, db } = setUp(9)
     tamper(path, ...statements)
     expect(await verifyChain(db)).toEqual({ intact: false, ...verdict })
+  })
+
+  test('shows an entry before the first one that a chain could begin with', async () => {
+    const { path, db } = setUp(9)
+    const [first] = await db.select().from(auditEntries)
+    if (first === undefined) throw new Error('no entry')
+    const hash = hashOf({ ...first, seq: 0 })
+    tamper(path, copied(0), `UPDATE audit_entries SET hash = '${hash}' WHERE seq = 0`)
+    expect(await verifyChain(db)).toMatchObject({ intact: false, seq: 0 })
   })
 
   test('shows an entry that was changed together with its hash', async () => {

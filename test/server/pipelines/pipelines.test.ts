@@ -1,29 +1,159 @@
 import { expect, test } from 'bun:test'
+import { eq } from 'drizzle-orm'
+import { Fault } from '../../../src/contract/fault.ts'
+import { Secret } from '../../../src/redact/secret.ts'
 import { openAccounts } from '../../../src/server/accounts/accounts.ts'
 import { openDatabase } from '../../../src/server/db/open.ts'
-import { openPipelines } from '../../../src/server/pipelines/pipelines.ts'
-import { openRbac } from '../../../src/server/rbac/rbac.ts'
+import { pipelineRules, pipelines as table, runs } from '../../../src/server/db/schema.ts'
+import { openPipelines, type PutPipeline } from '../../../src/server/pipelines/pipelines.ts'
+import { MAX_RULES } from '../../../src/server/pipelines/visibility.ts'
+import { openRbac, type Rbac } from '../../../src/server/rbac/rbac.ts'
 import { memoryVault } from '../../support/memory-vault.ts'
 import { principal } from '../../support/principal.ts'
 
-test('a list of pipelines does not read their sources', async () => {
+/** The pipelines of one tenant, for an administrator and for somebody whom rules can shut out. */
+async function setUp(rbac?: Rbac, vault = memoryVault()) {
   const { db, close } = openDatabase(':memory:')
   const clock = { now: () => 1_700_000_000_000, sleep: () => Promise.resolve() }
   const accounts = await openAccounts({ db, clock, onCredentialsChanged: () => Promise.resolve() })
-  const pipelines = openPipelines({
-    db,
-    clock,
-    vault: memoryVault(),
-    rbac: await openRbac(undefined),
-    runs: { hold() {}, withdraw() {} },
-  })
-  const caller = principal({ tenant: accounts.defaultTenant() })
-  const made = { filename: 'p.ts', driver: 'native', secrets: new Map(), unsetSecrets: [] }
-  await pipelines.put(caller, { ...made, name: 'p', source: 'the source' })
+  const runs = { hold() {}, withdraw() {} }
+  const parts = { db, clock, vault, rbac: rbac ?? (await openRbac(undefined)), runs }
+  const pipelines = openPipelines(parts)
+  const tenant = accounts.defaultTenant()
+  const caller = principal({ tenant })
+  const put = (name: string, given: Partial<PutPipeline> = {}) =>
+    pipelines.put(caller, {
+      name,
+      filename: 'p.ts',
+      driver: 'native',
+      source: 'the source',
+      secrets: new Map(),
+      unsetSecrets: [],
+      ...given,
+    })
+  const rules = () => db.select({ expression: pipelineRules.expression }).from(pipelineRules).all()
+  return { db, vault, pipelines, caller, put, rules, [Symbol.dispose]: close }
+}
+
+test('a list of pipelines does not read their sources', async () => {
+  using world = await setUp()
+  const { pipelines, caller, put } = world
+  await put('p')
   const { items } = await pipelines.list(caller, { limit: 10 })
   expect(items).toHaveLength(1)
   expect(items[0]).toMatchObject({ name: 'p', filename: 'p.ts', driver: 'native', paused: false })
   expect(items[0]).not.toHaveProperty('source')
   expect((await pipelines.get(caller, 'p'))?.source).toBe('the source')
-  close()
+})
+
+/** Counts how often each rule is evaluated. */
+async function countingRbac() {
+  const inner = await openRbac(undefined)
+  const asked: string[] = []
+  const rbac: Rbac = {
+    ...inner,
+    judge: (who) => {
+      const passes = inner.judge(who)
+      return (expression) => {
+        asked.push(expression)
+        return passes(expression)
+      }
+    },
+    allowed: (who, expression) => {
+      asked.push(expression)
+      return inner.allowed(who, expression)
+    },
+  }
+  return { rbac, asked }
+}
+
+test('who asks for one pipeline has its rule evaluated, and no other', async () => {
+  const { rbac, asked } = await countingRbac()
+  using world = await setUp(rbac)
+  const { pipelines, caller, put } = world
+  for (let i = 0; i < 50; i++) await put(`p${i}`, { rbac: `Email != "${i}"` })
+  await put('without')
+  asked.length = 0
+  const found = await pipelines.get(caller, 'p7')
+  expect(asked).toEqual(['Email != "7"'])
+  asked.length = 0
+  await pipelines.get(caller, 'without')
+  expect(await pipelines.sees(caller, { tenantId: caller.tenant.id, pipelineId: found?.id ?? '' })).toBe(true)
+  expect(asked).toEqual(['Email != "7"'])
+  expect((await pipelines.list(caller, { limit: 100 })).items).toHaveLength(51)
+})
+
+test('one whose rule says no is hidden by itself as in a list', async () => {
+  using world = await setUp()
+  const { pipelines, caller, put } = world
+  const hidden = await put('hidden', { rbac: 'Email == "nobody"' })
+  await put('shown', { rbac: 'Email != "nobody"' })
+  expect(await pipelines.get(caller, 'hidden')).toBeUndefined()
+  expect(await pipelines.get(caller, 'shown')).toBeDefined()
+  expect([...(await pipelines.hiddenFrom(caller))]).toEqual([hidden.pipeline.id])
+  expect((await pipelines.list(caller, { limit: 10 })).items.map(({ name }) => name)).toEqual(['shown'])
+})
+
+test('no rules are left of pipelines that were removed', async () => {
+  using world = await setUp()
+  const { pipelines, caller, put, rules } = world
+  for (let i = 0; i < 1000; i++) {
+    await put(`p${i}`, { rbac: `Email != "${i}"` })
+    await pipelines.remove(caller, `p${i}`)
+  }
+  expect(rules()).toEqual([])
+})
+
+test('the rule of a removed pipeline stays before the runs that it has left', async () => {
+  using world = await setUp()
+  const { db, pipelines, caller, put, rules } = world
+  const { pipeline } = await put('p', { rbac: 'Email == "nobody"' })
+  const { id: pipelineId, tenantId, name: pipelineName } = pipeline
+  const run = { id: 'run_1', tenantId, pipelineId, pipelineName, triggeredBy: 'api', args: [], createdAt: 0 }
+  await db.insert(runs).values({ ...run, status: 'success' })
+  await pipelines.remove(caller, 'p')
+  expect(rules()).toEqual([{ expression: 'Email == "nobody"' }])
+  expect(await pipelines.sees(caller, { tenantId, pipelineId })).toBe(false)
+})
+
+test('one that is removed while it is uploaded again does not come back without its rule', async () => {
+  const vault = memoryVault()
+  const stored = vault.set
+  using world = await setUp(undefined, vault)
+  const { db, pipelines, caller, put } = world
+  const { pipeline } = await put('p', { rbac: 'Email == "nobody"' })
+  vault.set = async (place, value) => {
+    await stored(place, value)
+    await pipelines.remove(caller, 'p')
+    // As the vault may be later than the removal.
+    await stored(place, value)
+  }
+  const again = put('p', { secrets: new Map([['KEY', new Secret('value')]]) })
+  const error = await again.catch((e: unknown) => e)
+  expect(error).toBeInstanceOf(Fault)
+  expect(error).toMatchObject({ code: 'conflict', message: 'the pipeline p was removed meanwhile' })
+  expect(await db.select().from(table)).toEqual([])
+  expect(await vault.list(pipeline.tenantId)).toEqual([])
+})
+
+test('a tenant has some hundred different rules, on as many pipelines as it likes', async () => {
+  using world = await setUp()
+  const { db, vault, pipelines, caller, put, rules } = world
+  for (let i = 0; i < MAX_RULES; i++) await put(`p${i}`, { rbac: `Email != "${i}"` })
+  const secrets = new Map([['KEY', new Secret('value')]])
+  const error = await put('more', { rbac: 'Email != "more"', secrets }).catch((e: unknown) => e)
+  expect(error).toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining(`${MAX_RULES} different`),
+  })
+  expect(await pipelines.get(caller, 'more')).toBeUndefined()
+  expect(await vault.list(caller.tenant.id)).toEqual([])
+  await put('more', { rbac: 'Email != "7"' })
+  await put('p0', { rbac: 'Email != "another"' })
+  await put('p1', { rbac: '' })
+  await put('p1', { rbac: 'Email != "more"' })
+  expect(rules()).toHaveLength(MAX_RULES + 1)
+  expect(
+    await db.select().from(pipelineRules).where(eq(pipelineRules.expression, 'Email != "7"')),
+  ).toHaveLength(2)
 })

@@ -1,5 +1,8 @@
+import { Environment } from '@marcbachmann/cel-js'
 import { expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
+import { ATTRIBUTES, type Attributes } from '../../../src/server/rbac/attributes.ts'
+import { openCompiler } from '../../../src/server/rbac/expression.ts'
 import { openRbac } from '../../../src/server/rbac/rbac.ts'
 import { translate } from '../../../src/server/rbac/translate.ts'
 
@@ -75,4 +78,86 @@ test(`every place in a translation leads back into the rule (seed ${seed})`, () 
   }
   expect(rule.slice(sourceOffset(cel.indexOf('Name')))).toStartWith('Name')
   expect(rule.slice(sourceOffset(cel.indexOf('"c"')))).toStartWith('"c"')
+})
+
+/** A rule whose types fit, of the given type. */
+function expression(type: 'bool' | 'string' | 'int' | 'list', depth: number): string {
+  const of = (of: 'bool' | 'string' | 'int' | 'list') => expression(of, depth - 1)
+  if (type === 'list') {
+    const some = Array.from({ length: 1 + random(3) }, () => of('string'))
+    return pick(['Groups', 'Organizations', 'Scopes', depth > 0 ? `[${some.join(', ')}]` : 'Groups'])
+  }
+  if (depth <= 0) {
+    if (type === 'bool') return pick(['true', 'false'])
+    if (type === 'int') return pick(['0', '1', '2', 'size(Groups)'])
+    return pick(['"a"', "'ab'", '"B"', 'Email', 'Name', 'Groups[0]', 'Organizations[1]', '""'])
+  }
+  if (type === 'int') {
+    return pick([
+      () => `size(${of('string')})`,
+      () => `size(${of('list')})`,
+      () => `(${of('int')} + ${of('int')})`,
+    ])()
+  }
+  if (type === 'string') {
+    const cased = pick(['lowerAscii', 'upperAscii'])
+    return pick([() => `(${of('string')} + ${of('string')})`, () => `(${of('string')}).${cased}()`])()
+  }
+  const word = pick(['contains', 'startsWith', 'endsWith'])
+  const compared = pick(['==', '!=', '<', '<=', '>', '>='])
+  return pick([
+    () => `(${of('bool')} ${pick(['&&', '||', 'and', 'or'])} ${of('bool')})`,
+    () => `!(${of('bool')})`,
+    () => `(${of('string')} ${compared} ${of('string')})`,
+    () => `(${of('int')} ${compared} ${of('int')})`,
+    () => `(${of('string')} ${word} ${of('string')})`,
+    () => `(${of('string')} in ${of('list')})`,
+  ])()
+}
+
+const text = () => pick(['', 'a', 'ab', 'B', 'aB', 'team-7'])
+const list = () => Array.from({ length: pick([0, 1, 2, 50]) }, (_, i) => pick([text(), `team-${i}`]))
+
+test(`a rule says what CEL says (seed ${seed})`, () => {
+  const compile = openCompiler()
+  const library = new Environment()
+  for (const [name, type] of Object.entries(ATTRIBUTES)) library.registerVariable(name, type)
+  const verdicts = [0, 0]
+  for (let i = 0; i < 2000; i++) {
+    const rule = expression('bool', 4)
+    let decide: ReturnType<typeof compile>
+    try {
+      decide = compile(rule)
+    } catch {
+      // Too long or too deep: another one.
+      continue
+    }
+    const attributes: Attributes = {
+      Email: text(),
+      Name: text(),
+      NickName: text(),
+      AvatarURL: text(),
+      Provider: text(),
+      UserID: text(),
+      Organizations: list(),
+      Groups: list(),
+      Scopes: list(),
+      Tenant: text(),
+    }
+    let expected: unknown = false
+    try {
+      expected = library.evaluate(translate(rule).cel, { ...attributes })
+    } catch {
+      // What cannot be evaluated does not pass.
+    }
+    const verdict = decide(attributes)
+    expect({ seed, rule, attributes, verdict }).toEqual({
+      seed,
+      rule,
+      attributes,
+      verdict: expected === true,
+    })
+    verdicts[verdict ? 1 : 0] = (verdicts[verdict ? 1 : 0] ?? 0) + 1
+  }
+  expect(Math.min(...verdicts)).toBeGreaterThan(100)
 })

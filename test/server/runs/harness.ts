@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import type { NumberedEvent } from '../../../src/contract/events.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'
-import { openDatabase } from '../../../src/server/db/open.ts'
-import { tenants } from '../../../src/server/db/schema.ts'
+import { type Db, openDatabase } from '../../../src/server/db/open.ts'
+import { pipelines, tenants } from '../../../src/server/db/schema.ts'
 import { jsonLog } from '../../../src/server/log.ts'
 import { openRuns, type Runs, type RunsOptions, type StartRun } from '../../../src/server/runs/run.ts'
 import type { RunRecord } from '../../../src/server/runs/records.ts'
@@ -39,6 +39,15 @@ export interface Ended {
   text: (stream?: 'stdout' | 'stderr', task?: string) => string
 }
 
+/** A run is of a pipeline that is there. */
+export async function addPipeline(db: Db, id: string): Promise<void> {
+  const row = { id, tenantId: TENANT, name: id, filename: 'deploy.ts', source: '', driver: 'native' }
+  await db
+    .insert(pipelines)
+    .values({ ...row, paused: false, createdAt: 0, updatedAt: 0 })
+    .onConflictDoNothing()
+}
+
 /** The run engine with a real database, real sandbox children and real processes, in a temporary folder. */
 export async function openHarness(options: Partial<RunsOptions> = {}): Promise<Harness> {
   const dataDir = options.dataDir ?? temporaryFolder()
@@ -68,6 +77,7 @@ export async function openHarness(options: Partial<RunsOptions> = {}): Promise<H
     const { pipelineId = 'pip_1', ...rest } = more
     const pipeline = { id: pipelineId, name: 'deploy', filename: 'deploy.ts', source, driver: 'native' }
     const request = { tenantId: TENANT, pipeline, args: [], task: undefined, triggeredBy: 'test', ...rest }
+    await addPipeline(db, request.pipeline.id)
     return (await engine.start(request)).runId
   }
 

@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/platform/clock.ts'
 import { createNativeDriver } from '../../../src/server/runs/drivers/native.ts'
 import { createJournal, type RunJournal } from '../../../src/server/runs/journal.ts'
 import { runs } from '../../../src/server/db/schema.ts'
-import { failure, type Harness, NEVER, openHarness, pipeline, sh, TENANT } from './harness.ts'
+import { addPipeline, failure, type Harness, NEVER, openHarness, pipeline, sh, TENANT } from './harness.ts'
 
 let fob: Harness
 beforeAll(async () => {
@@ -217,6 +217,7 @@ function isGone(pid: number): boolean {
 }
 
 async function createRun(journal: ReturnType<typeof createJournal>, id: string): Promise<RunJournal> {
+  await addPipeline(fob.database.db, ROW.pipelineId)
   return await journal.create({ ...ROW, id }, SCRIPT)
 }
 

@@ -3,7 +3,14 @@ import { eq, sql } from 'drizzle-orm'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { entryBytes } from '../../../src/server/runs/log-cap.ts'
 import { openRetention, type RetentionOptions } from '../../../src/server/runs/retention.ts'
-import { runEvents, runs, runTasks, storedLogs } from '../../../src/server/db/schema.ts'
+import {
+  pipelineRules,
+  pipelines,
+  runEvents,
+  runs,
+  runTasks,
+  storedLogs,
+} from '../../../src/server/db/schema.ts'
 import { runAnswers, runScripts } from '../../../src/server/db/schema-journal.ts'
 import { jsonLog } from '../../../src/server/log.ts'
 import { failure, type Harness, openHarness, pipeline, sh, TENANT } from './harness.ts'
@@ -229,4 +236,26 @@ test('the oldest run with a log is found by an index, however many have none any
     )
     .all() as { detail: string }[]
   expect(plan.map(({ detail }) => detail)).toEqual([expect.stringContaining('INDEX runs_with_log')])
+})
+
+test('the rule of a pipeline goes with the last of its runs, if the pipeline has gone before', async () => {
+  await using fob = await openWorld()
+  const { db } = fob.database
+  const rules = () => db.select({ id: pipelineRules.pipelineId }).from(pipelineRules).all()
+  const [gone, stays] = ['pip_gone', 'pip_stays']
+  for (const pipelineId of [gone, stays]) {
+    await fob.run(FAILS, { pipelineId })
+    await db
+      .insert(pipelineRules)
+      .values({ pipelineId, tenantId: TENANT, expression: 'Email == "a"', updatedAt: 0 })
+  }
+  await db.delete(pipelines).where(eq(pipelines.id, gone))
+  fob.clock.move(DAY_MS)
+  await fob.run(FAILS, { pipelineId: stays })
+  await fob.sweep({ keepRunsMs: 2 * DAY_MS })
+  expect(rules()).toEqual([{ id: gone }, { id: stays }])
+  fob.clock.move(3 * DAY_MS)
+  await fob.sweep({ keepRunsMs: 2 * DAY_MS })
+  expect(db.select().from(runs).all()).toEqual([])
+  expect(rules()).toEqual([{ id: stays }])
 })

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { eq } from 'drizzle-orm'
 import { Fault } from '../../../src/contract/fault.ts'
-import { failure, type Harness, NEVER, openHarness, pipeline, sh, TENANT } from './harness.ts'
+import { pipelines } from '../../../src/server/db/schema.ts'
+import { addPipeline, failure, type Harness, NEVER, openHarness, pipeline, sh, TENANT } from './harness.ts'
 
 let fob: Harness
 beforeAll(async () => {
@@ -286,12 +288,24 @@ describe('stop', () => {
   })
 })
 
+test('a run of a pipeline that is removed before it is recorded does not begin', async () => {
+  const { database, runs } = fob
+  await addPipeline(database.db, 'removed')
+  await database.db.delete(pipelines).where(eq(pipelines.id, 'removed'))
+  const asked = { tenantId: TENANT, args: [], task: undefined, triggeredBy: 'test' }
+  expect(await failure(runs.start({ ...asked, ...named('removed') }))).toMatchObject({
+    code: 'not_found',
+    message: 'the pipeline removed was removed',
+  })
+})
+
 describe('shutting down', () => {
   test('leaves all runs to the next server, the queued ones too, and takes no more', async () => {
     const own = await openHarness({ runsAtOnce: 1 })
     const first = await own.start(pipeline(`${sh('echo ready; sleep 0.5')}; console.log('end')`))
     const second = await own.start(pipeline(`console.log('end')`))
     for await (const event of own.runs.events(TENANT, first, 0, NEVER)) if (event.type === 'log') break
+    await addPipeline(own.database.db, 'p')
     // One that is just being recorded is left like the others.
     const atOnce = own.runs.start({
       tenantId: TENANT,

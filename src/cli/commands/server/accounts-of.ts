@@ -1,5 +1,8 @@
 import { administer, type Administration } from '../../../server/administer.ts'
 import type { Deps } from '../../deps.ts'
+import { chosenFormat } from '../../format.ts'
+import type { Globals } from '../../globals.ts'
+import { printJson } from '../../output.ts'
 
 export const dataFlag = {
   type: 'string',
@@ -20,4 +23,15 @@ export function onData<T>(
 ): Promise<T> {
   const dataDir = dataFolder(deps, options.data)
   return administer({ dataDir, clock: deps.clock, create: options.create === true }, work)
+}
+
+/** Says what was done, in words; with `-o json` also as an object on stdout. */
+export function did(
+  deps: Deps,
+  globals: Pick<Globals, 'output' | 'silent'>,
+  what: object,
+  words: string,
+): void {
+  if (chosenFormat(deps, globals) === 'json') printJson(deps.io, what)
+  if (!globals.silent) deps.io.stderr.write(`${words}\n`)
 }

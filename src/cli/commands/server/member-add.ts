@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlag, did, onData } from './accounts-of.ts'
 import { findUser, parseRole, ROLES, whoPositional } from './member.ts'
 
 export const command = defineCommand({
@@ -18,16 +18,19 @@ export const command = defineCommand({
     data: dataFlag,
   },
   positionals: { tenant: { arity: 'required', description: 'its slug' }, user: whoPositional },
-  async run({ flags, positionals }, deps) {
+  async run({ flags, positionals, globals }, deps) {
     const role = parseRole(flags.role) ?? 'member'
-    await onData(deps, { data: flags.data }, async (data) => {
+    const { id, provider, subject } = await onData(deps, { data: flags.data }, async (data) => {
       const user = await findUser(data, positionals.user)
       const tenant = await data.tenants.get(positionals.tenant)
       await data.tenants.setMember({ userId: user.id, tenantId: tenant.id, role })
       const target = `${user.provider}:${user.subject}`
       const entry = { tenantId: tenant.id, actor: 'console', target, details: { role } }
       data.audit.record({ ...entry, action: 'member.set' })
+      return user
     })
-    deps.io.stderr.write(`${positionals.user} is ${role} of ${positionals.tenant}\n`)
+    const slug = positionals.tenant
+    const what = { tenant: slug, user: id, provider, subject, role, set: true }
+    did(deps, globals, what, `${positionals.user} is ${role} of ${slug}`)
   },
 })

@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlag, did, onData } from './accounts-of.ts'
 import { findUser, whoPositional } from './member.ts'
 
 export const command = defineCommand({
@@ -7,14 +7,17 @@ export const command = defineCommand({
   examples: ['fob server tenant member rm acme ada@example.com'],
   flags: { data: dataFlag },
   positionals: { tenant: { arity: 'required', description: 'its slug' }, user: whoPositional },
-  async run({ flags, positionals }, deps) {
-    await onData(deps, { data: flags.data }, async (data) => {
+  async run({ flags, positionals, globals }, deps) {
+    const { id, provider, subject } = await onData(deps, { data: flags.data }, async (data) => {
       const user = await findUser(data, positionals.user)
       const tenant = await data.tenants.get(positionals.tenant)
       await data.tenants.removeMember({ userId: user.id, tenantId: tenant.id })
       const target = `${user.provider}:${user.subject}`
       data.audit.record({ tenantId: tenant.id, actor: 'console', action: 'member.rm', target })
+      return user
     })
-    deps.io.stderr.write(`${positionals.user} is no longer a member of ${positionals.tenant}\n`)
+    const slug = positionals.tenant
+    const what = { tenant: slug, user: id, provider, subject, deleted: true }
+    did(deps, globals, what, `${positionals.user} is no longer a member of ${slug}`)
   },
 })

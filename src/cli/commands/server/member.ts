@@ -15,11 +15,12 @@ export const whoPositional = {
  */
 export async function findUser({ accounts }: Pick<Administration, 'accounts'>, who: string) {
   const colon = who.indexOf(':')
-  const user = who.startsWith('usr_')
-    ? await accounts.byId(who)
-    : colon > 0
+  const user =
+    colon > 0
       ? await accounts.bySubject(who.slice(0, colon), who.slice(colon + 1))
-      : await accounts.byEmail(who)
+      : who.includes('@')
+        ? await accounts.byEmail(who)
+        : await accounts.byId(who)
   if (user) return user
   throw new Fault('not_found', `there is no user ${who}`, { hint: 'fob server user list shows them' })
 }

@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlag, did, onData } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'Add a tenant to a server',
@@ -9,11 +9,16 @@ export const command = defineCommand({
     data: dataFlag,
   },
   positionals: { slug: { arity: 'required', description: 'small letters, digits and "-"' } },
-  async run({ flags, positionals: { slug } }, deps) {
-    await onData(deps, { data: flags.data, create: true }, async ({ tenants, audit }) => {
-      const tenant = await tenants.add({ slug, name: flags.name })
-      audit.record({ tenantId: tenant.id, actor: 'console', action: 'tenant.add', target: slug })
-    })
-    deps.io.stderr.write(`Added the tenant ${slug}\n`)
+  async run({ flags, positionals: { slug }, globals }, deps) {
+    const { id, name } = await onData(
+      deps,
+      { data: flags.data, create: true },
+      async ({ tenants, audit }) => {
+        const tenant = await tenants.add({ slug, name: flags.name })
+        audit.record({ tenantId: tenant.id, actor: 'console', action: 'tenant.add', target: slug })
+        return tenant
+      },
+    )
+    did(deps, globals, { id, slug, name, added: true }, `Added the tenant ${slug}`)
   },
 })

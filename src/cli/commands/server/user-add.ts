@@ -1,8 +1,9 @@
 import type { Secret } from '../../../redact/secret.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
+import type { Globals } from '../../globals.ts'
 import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlag, did, onData } from './accounts-of.ts'
 import { parseRole, ROLES } from './member.ts'
 
 /** A password longer than this is a file sent by mistake. */
@@ -38,7 +39,7 @@ export const command = defineCommand({
         name: flags.name,
         data: flags.data,
         tenant: globals.tenant,
-        silent: globals.silent,
+        globals,
       },
       deps,
     )
@@ -57,11 +58,11 @@ export interface AddUser {
   data: string | undefined
   /** A slug; undefined: the default tenant. */
   tenant: string | undefined
-  silent?: boolean
+  globals: Globals
 }
 
 export async function addUser(
-  { data, tenant: slug, silent, ...account }: AddUser,
+  { data, tenant: slug, globals, ...account }: AddUser,
   deps: Deps,
 ): Promise<void> {
   const user = await onData(deps, { data, create: true }, async ({ accounts, tenants, audit }) => {
@@ -72,5 +73,7 @@ export async function addUser(
     audit.record({ tenantId: added.tenant.id, actor: 'console', action: 'user.add', target, details })
     return added
   })
-  if (silent !== true) deps.io.stderr.write(`Added ${user.email} (${user.role} of ${user.tenant.slug})\n`)
+  const { id, provider, subject, email, name, role, tenant } = user
+  const what = { id, provider, subject, email, name, role, tenant: tenant.slug, added: true }
+  did(deps, globals, what, `Added ${email} (${role} of ${tenant.slug})`)
 }

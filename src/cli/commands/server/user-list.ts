@@ -10,12 +10,13 @@ export const command = defineCommand({
   positionals: {},
   async run({ flags, globals }, deps) {
     const users = await onData(deps, { data: flags.data }, ({ accounts }) => accounts.list())
-    const rows = users.map(({ id, email, name, role, provider, tenant, createdAt }) => ({
+    const rows = users.map(({ id, email, name, role, provider, subject, tenant, createdAt }) => ({
       id,
       email,
       name,
       role,
       provider,
+      subject,
       tenant: tenant.slug,
       createdAt: new Date(createdAt).toISOString(),
     }))
@@ -25,6 +26,7 @@ export const command = defineCommand({
       { title: 'role', cell: (user) => user.role },
       { title: 'tenant', cell: (user) => user.tenant },
       { title: 'provider', cell: (user) => user.provider },
+      { title: 'id', cell: (user) => user.id },
       { title: 'created', cell: (user) => user.createdAt },
     ])
   },

@@ -1,6 +1,6 @@
 import { defineCommand } from '../../command.ts'
 import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlag, did, onData } from './accounts-of.ts'
 import { passwordQuestion } from './user-add.ts'
 
 export const command = defineCommand({
@@ -19,14 +19,15 @@ export const command = defineCommand({
     const password = flags['password-stdin']
       ? await readSecretFromStdin(deps, question)
       : await readSecret(deps, globals, question)
-    await onData(deps, { data: flags.data }, async ({ accounts, audit }) => {
+    const id = await onData(deps, { data: flags.data }, async ({ accounts, audit }) => {
       await accounts.setPassword(email, password)
       const user = await accounts.byEmail(email)
       const tenantId = user?.tenant.id ?? accounts.defaultTenant().id
       const target = user && `${user.provider}:${user.subject}`
       audit.record({ tenantId, actor: 'console', action: 'user.passwd', target: target ?? null })
+      return user?.id ?? null
     })
-    if (!globals.silent)
-      deps.io.stderr.write(`Changed the password of ${email}; its sessions and tokens have ended\n`)
+    const words = `Changed the password of ${email}; its sessions and tokens have ended`
+    did(deps, globals, { id, email, changed: true }, words)
   },
 })

@@ -1,19 +1,25 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlag, did, onData } from './accounts-of.ts'
+import { findUser, whoPositional } from './member.ts'
 
 export const command = defineCommand({
-  summary: 'Remove an account and end its sessions',
-  examples: ['fob server user rm ada@example.com'],
+  summary: 'Remove a user and end their sessions and tokens',
+  description: [
+    'Refused for the only administrator of a tenant that has other members.',
+    "Who comes from a provider and may log in here comes back as somebody new: the server's rule (--rbac) keeps them out.",
+  ].join('\n'),
+  examples: ['fob server user rm ada@example.com', 'fob server user rm github:583231'],
   flags: { data: dataFlag },
-  positionals: { email: { arity: 'required', description: 'whose account' } },
-  async run({ flags, positionals: { email }, globals }, deps) {
-    await onData(deps, { data: flags.data }, async ({ accounts, audit }) => {
-      const user = await accounts.byEmail(email)
-      await accounts.remove(email)
-      const tenantId = user?.tenant.id ?? accounts.defaultTenant().id
-      const target = user && `${user.provider}:${user.subject}`
-      audit.record({ tenantId, actor: 'console', action: 'user.rm', target: target ?? null })
+  positionals: { user: whoPositional },
+  async run({ flags, positionals, globals }, deps) {
+    const { id, provider, subject, email } = await onData(deps, { data: flags.data }, async (data) => {
+      const user = await findUser(data, positionals.user)
+      await data.accounts.remove(user.id)
+      const target = `${user.provider}:${user.subject}`
+      data.audit.record({ tenantId: user.tenant.id, actor: 'console', action: 'user.rm', target })
+      return user
     })
-    if (!globals.silent) deps.io.stderr.write(`Removed ${email}\n`)
+    const what = { id, provider, subject, email, deleted: true }
+    did(deps, globals, what, `Removed ${positionals.user}`)
   },
 })
