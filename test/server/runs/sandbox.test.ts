@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SANDBOX_LIMITS } from '../../../src/server/runs/sandbox/protocol.ts'
 import { startProcess } from '../../../src/server/runs/sandbox/processes.ts'
-import { sourcePosition } from '../../../src/server/runs/sandbox/positions.ts'
+import { createPositions } from '../../../src/server/runs/sandbox/positions.ts'
 import {
   type Outcome,
   type Reply,
@@ -380,23 +380,47 @@ describe('a child that does not keep to the protocol', () => {
   })
 })
 
-test.each([
-  ['the same text', 'a\nb', 'a\nb', { line: 2, column: 1 }, { line: 2, column: 1 }],
-  [
-    'types taken out before it',
-    'type T = 1\nfoo(bar)',
-    'foo(bar);',
-    { line: 1, column: 5 },
-    { line: 2, column: 5 },
-  ],
-  [
-    'a word that stands in a comment too',
-    '// bar\nfoo(bar)',
-    'foo(bar);',
-    { line: 1, column: 5 },
-    { line: 2 },
-  ],
-  ['no word that can tell', '// bar foo\nfoo(bar)', 'foo(bar);', { line: 1, column: 5 }, undefined],
-])('a place in stripped code is found in the source: %s', (_, source, code, at, found) => {
-  expect(sourcePosition(source, code, at)).toEqual(found)
+describe('a place in stripped code is found in the source', () => {
+  /** The place of `word` in the code is that of `there` in the source, where it is another one. */
+  test.each<[string, string, string, string]>([
+    ['the same text', 'a\nb', 'a\nb', '2:1'],
+    ['types taken out before it', 'type T = 1\nfoo(b)', 'foo(b);', '2:5'],
+    ['a word that stands in a comment too', '// b\nfoo(b)', 'foo(b);', '2:5'],
+    ['and in a type', 'type T = { b: 1 }\nlet x: b\nfoo(b)', 'let x;\nfoo(b);', '3:5'],
+    ['and behind an address', "go('http://b'), b()", 'go("http://b"), b();', '1:17'],
+    ['behind a regular expression with a quote', "go(/'/), b()", "go(/'/), b();", '1:10'],
+    ['behind a template', '`${a}//`, b()', '`${a}//`, b();', '1:11'],
+    ['behind letters of several bytes', "go('日本é😀' as string), b()", 'go("日本é😀"), b();', '1:24'],
+    ['a word that only the code has', 'foo()', 'foo(), b();', '1'],
+    ['a line that only the code has', 'foo()', 'foo();\nb();', ''],
+  ])('%s', (_, source, code, place) => {
+    const at = code.lastIndexOf('b')
+    const line = code.slice(0, at).split('\n').length
+    const column = Buffer.byteLength(code.slice(code.lastIndexOf('\n', at) + 1, at)) + 1
+    const found = createPositions({ source, code, filename: 'p.ts' }).inSource(line, column)
+    expect(found ? [found.line, found.column].filter(Boolean).join(':') : '').toBe(place)
+  })
+
+  test('all words of a long script are, fast, and those of a hostile one cost no more', () => {
+    const source = readFileSync(import.meta.path, 'utf8')
+    const code = new Bun.Transpiler({ loader: 'ts', target: 'bun' }).transformSync(source)
+    const { inSource } = createPositions({ source, code, filename: 'p.ts' })
+    const lines = source.split('\n')
+    let exact = 0
+    let all = 0
+    for (const [row, line] of code.split('\n').entries()) {
+      for (const { 0: word, index } of line.matchAll(/[a-z]\w*/gi)) {
+        all += 1
+        const found = inSource(row + 1, Buffer.byteLength(line.slice(0, index)) + 1)
+        if (found?.column === undefined) continue
+        exact += 1
+        expect(lines[found.line - 1]?.slice(found.column - 1)).toStartWith(word)
+      }
+    }
+    expect(exact / all).toBeGreaterThan(0.9)
+    const hostile = { source: 'a '.repeat(100_000), code: 'a '.repeat(99_999), filename: 'p.ts' }
+    const started = performance.now()
+    expect(createPositions(hostile).inSource(1, 1)).toBeUndefined()
+    expect(performance.now() - started).toBeLessThan(10_000)
+  })
 })

@@ -1,7 +1,7 @@
 import { prepareEngine } from './engine.ts'
 import { LOG_PIECE_LENGTH, type ParentMessage, type PipelineContext, type ScriptError } from './protocol.ts'
 import { openPort, type Port } from './port.ts'
-import { sourcePosition } from './positions.ts'
+import { createPositions, frameOf } from './positions.ts'
 import { position, prepare } from './source.ts'
 import { createVm, type Vm, type VmFailure, type VmHost, type World } from './vm.ts'
 
@@ -140,10 +140,9 @@ function serve({ port, inbox, script, code, vm }: Serving): ScriptError | undefi
 function locate({ source, filename }: Script, code: string, failure: VmFailure): ScriptError {
   const { message } = failure
   for (const frame of failure.stack.split('\n')) {
-    const name = frame.lastIndexOf(`${filename}:`)
-    const numbers = name < 0 ? null : /^(\d+):(\d+)\)?$/.exec(frame.slice(name + filename.length + 1))
-    if (!numbers) continue
-    const found = sourcePosition(source, code, { line: Number(numbers[1]), column: Number(numbers[2]) })
+    const place = frameOf(frame, filename)
+    if (!place) continue
+    const found = createPositions({ source, code, filename }).inSource(place.line, place.column)
     const text = found && source.split('\n')[found.line - 1]
     if (!found || text === undefined) break
     if (found.column !== undefined) return { message, ...position(found.line, found.column, text) }
