@@ -424,3 +424,35 @@ describe('a place in stripped code is found in the source', () => {
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 })
+
+describe('what the engine does not know by itself', () => {
+  test.each(['deploy.ts', 'deploy.js'])(
+    'using and await using end what they hold, in %s',
+    async (filename) => {
+      const source = pipeline(`
+      const held = (name) => ({ [Symbol.dispose]() { console.log('end of', name) } })
+      await using a = { async [Symbol.asyncDispose]() { console.log('end of a') } }
+      using b = held('b')
+      for (using c of [held('c')]) console.log('within')`)
+      expect((await runIn(source, { filename })).logged).toBe('within\nend of c\nend of b\nend of a\n')
+    },
+  )
+
+  test.each([
+    ['class A {\n  @d m() {}\n}', 'a pipeline cannot have decorators', '  @d m() {}', 3],
+    [
+      '/* @a */ class A {\n  accessor z = 9\n}',
+      'a pipeline cannot have accessor fields',
+      '  accessor z = 9',
+      3,
+    ],
+  ])('%j is refused where it stands, with what to write instead', async (classes, message, text, column) => {
+    for (const filename of ['deploy.ts', 'deploy.js']) {
+      const { outcome } = await runIn(`${classes}\nexport const pipeline = () => {}`, { filename })
+      expect(outcome).toEqual({
+        kind: 'failed',
+        error: { message, line: 2, column, text, hint: expect.any(String) as string },
+      })
+    }
+  })
+})
