@@ -249,7 +249,7 @@ describe('output', () => {
     )
     const { text } = await fob.run(source)
     expect(text('stdout').replaceAll(/\s+/g, ' ')).toBe(
-      's 1 null undefined { "a": [ "1n" ], "o": "[seen above]" } Symbol(x) \ufffd ',
+      's 1 null undefined { "a": [ 1n ], "o": [seen above] } Symbol(x) \ufffd ',
     )
   })
 })

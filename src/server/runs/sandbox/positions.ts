@@ -31,16 +31,24 @@ export function createPositions({ source, code, filename }: Script): Positions {
   const index = () => (made ??= createIndex(source, code))
   const inSource: Positions['inSource'] = (line, column) => index().find(line, column)
 
-  function frame(text: string): string[] {
-    // What is ours stands in no file of the script's, and tells its author nothing.
-    if (/\(fob(?::\d+:\d+)?\)$/.test(text)) return []
+  function frame(text: string): string {
     const place = frameOf(text, filename)
-    if (!place) return [text]
+    if (place?.column === undefined) return text
     const found = inSource(place.line, place.column)
     const shown = [filename, found?.line, found?.column].filter((part) => part !== undefined).join(':')
-    return [`${text.slice(0, place.from)}${shown}${text.endsWith(')') ? ')' : ''}`]
+    return `${text.slice(0, place.from)}${shown}${text.endsWith(')') ? ')' : ''}`
   }
-  return { inSource, stack: (raw) => raw.split('\n').flatMap(frame).join('\n') }
+  return { inSource, stack: (raw) => withoutOurs(raw.split('\n')).map(frame).join('\n') }
+}
+
+/** Frames of fob tell a script's author nothing, and neither do those of the engine that fob has called. */
+function withoutOurs(frames: readonly string[]): string[] {
+  let isOurs = false
+  const kept = frames.toReversed().filter((frame) => {
+    if (!frame.endsWith('(native)')) isOurs = /\(fob(?::\d+:\d+)?\)$/.test(frame)
+    return !isOurs
+  })
+  return kept.toReversed()
 }
 
 interface Script {
@@ -50,13 +58,12 @@ interface Script {
 }
 
 /** The place that a line of a stack ends with, if it is in this file. `from`: where in the line it stands. */
-export function frameOf(
-  text: string,
-  filename: string,
-): { line: number; column: number; from: number } | undefined {
+export function frameOf(text: string, filename: string): (Place & { from: number }) | undefined {
   const from = text.lastIndexOf(`${filename}:`)
-  const numbers = from < 0 ? null : /^(\d+):(\d+)\)?$/.exec(text.slice(from + filename.length + 1))
-  return numbers ? { line: Number(numbers[1]), column: Number(numbers[2]), from } : undefined
+  const numbers = from < 0 ? null : /^(\d+)(?::(\d+))?\)?$/.exec(text.slice(from + filename.length + 1))
+  if (!numbers) return undefined
+  const [line, column] = [Number(numbers[1]), numbers[2]]
+  return column === undefined ? { line, from } : { line, column: Number(column), from }
 }
 
 function createIndex(source: string, code: string) {
