@@ -1,8 +1,10 @@
 import { type JSValueHandle, QuickJS } from 'quickjs-wasi'
 import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
+import assertSource from './assert.js' with { type: 'text' }
 import consoleSource from './console.js' with { type: 'text' }
 import inspectSource from './inspect.js' with { type: 'text' }
 import prelude from './prelude.js' with { type: 'text' }
+import sameSource from './same.js' with { type: 'text' }
 import stacksSource from './stacks.js' with { type: 'text' }
 import { wasiOf } from './wasi.ts'
 import worldSource from './world.js' with { type: 'text' }
@@ -45,8 +47,10 @@ const NOBODY: EngineOwner = {
 }
 
 const MAKERS = {
+  assert: assertSource,
   console: consoleSource,
   inspect: inspectSource,
+  same: sameSource,
   stacks: stacksSource,
   world: worldSource,
 }

@@ -42,45 +42,6 @@
     if (waiting.delete(id)) host.drop(id)
   }
 
-  class AssertionError extends Error {
-    name = 'AssertionError'
-  }
-  const claim = (holds, message, otherwise) => {
-    if (!holds) throw message instanceof Error ? message : new AssertionError(message ?? otherwise())
-  }
-  const same = (a, b) => {
-    if (Object.is(a, b)) return true
-    if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-    if (Array.isArray(a) !== Array.isArray(b)) return false
-    const keys = Object.keys(a)
-    return (
-      keys.length === Object.keys(b).length &&
-      keys.every((key) => Object.hasOwn(b, key) && same(a[key], b[key]))
-    )
-  }
-  const assert = (value, message) =>
-    claim(value, message, () => `expected a true value, got ${inspect(value)}`)
-  Object.assign(assert, {
-    ok: assert,
-    equal: (a, b, message) =>
-      claim(Object.is(a, b), message, () => `expected ${inspect(b)}, got ${inspect(a)}`),
-    notEqual: (a, b, message) =>
-      claim(!Object.is(a, b), message, () => `expected anything but ${inspect(b)}`),
-    deepEqual: (a, b, message) =>
-      claim(same(a, b), message, () => `expected ${inspect(b)}, got ${inspect(a)}`),
-    match: (text, pattern, message) =>
-      claim(pattern.test(text), message, () => `expected a match of ${pattern}, got ${inspect(text)}`),
-    throws: (run, message) => {
-      try {
-        run()
-      } catch {
-        return
-      }
-      claim(false, message, () => 'expected the function to throw')
-    },
-    fail: (message) => claim(false, message, () => 'failed'),
-  })
-
   const freeze = (value) => {
     if (typeof value === 'object' && value !== null) Object.values(value).forEach(freeze)
     return Object.freeze(value)
@@ -90,7 +51,7 @@
   for (const name of ['performance', 'WeakRef', 'FinalizationRegistry']) delete globalThis[name]
   const world = {
     console: make.console(host.log, inspect),
-    assert,
+    assert: make.assert(inspect, make.same()),
     ...make.world({ call, callSync, timer, drop }, parse(setup)),
   }
   for (const [name, value] of Object.entries(world)) {
