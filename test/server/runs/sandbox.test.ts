@@ -286,6 +286,43 @@ describe('the world of a script', () => {
   })
 })
 
+test.each([
+  [
+    `{ a: { type: 'smoke' } }`,
+    'notify.setConfigs: "a": there is no type "smoke"; there are: slack, teams, http',
+  ],
+  [
+    `{ a: { type: 'http', uri: 'x' } }`,
+    'notify.setConfigs: "a": http has no field "uri"; it has: url, method, headers',
+  ],
+  [
+    `{ a: { type: 'constructor' } }`,
+    'notify.setConfigs: "a": there is no type "constructor"; there are: slack, teams, http',
+  ],
+  [`{ a: 'slack' }`, 'notify.setConfigs: "a" is not an object'],
+])('a config that nothing can be sent with is refused where it is set: %s', async (configs, message) => {
+  const { logged } = await runIn(
+    pipeline(`try { notify.setConfigs(${configs}) } catch (error) { console.log(error.message) }`),
+  )
+  expect(logged).toBe(`${message}\n`)
+})
+
+test('of several messages each one that was not sent is named, after the others were', async () => {
+  const { logged, calls, outcome } = await runIn(
+    pipeline(`
+      notify.setConfigs({ ops: { type: 'teams', webhook: 'w' } })
+      await notify.sendMultiple(['dev', 'ops', 'qa'], 'done')`),
+  )
+  expect(calls).toHaveLength(1)
+  const none = (name: string) => `Error: notify.send: there is no config "${name}"; set are: ops`
+  expect(outcome).toMatchObject({
+    error: {
+      message: `AggregateError: notify.sendMultiple: 2 were not sent [${none('dev')}; ${none('qa')}]`,
+    },
+  })
+  expect(logged).toContain(`error: ${none('qa')}`)
+})
+
 describe('calls', () => {
   test("a refusal reaches the script in the server's words", async () => {
     const { logged } = await runIn(
