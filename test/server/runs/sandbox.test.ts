@@ -307,6 +307,8 @@ test.each([
   expect(logged).toBe(`${message}\n`)
 })
 
+const noConfig = (name: string) => `Error: notify.send: there is no config "${name}"; set are: ops`
+
 test('of several messages each one that was not sent is named, after the others were', async () => {
   const { logged, calls, outcome } = await runIn(
     pipeline(`
@@ -314,13 +316,12 @@ test('of several messages each one that was not sent is named, after the others 
       await notify.sendMultiple(['dev', 'ops', 'qa'], 'done')`),
   )
   expect(calls).toHaveLength(1)
-  const none = (name: string) => `Error: notify.send: there is no config "${name}"; set are: ops`
   expect(outcome).toMatchObject({
     error: {
-      message: `AggregateError: notify.sendMultiple: 2 were not sent [${none('dev')}; ${none('qa')}]`,
+      message: `AggregateError: notify.sendMultiple: 2 were not sent [${noConfig('dev')}; ${noConfig('qa')}]`,
     },
   })
-  expect(logged).toContain(`error: ${none('qa')}`)
+  expect(logged).toContain(`error: ${noConfig('qa')}`)
 })
 
 describe('calls', () => {
@@ -460,6 +461,11 @@ describe('a place in stripped code is found in the source', () => {
     expect(createPositions(hostile).inSource(1, 1)).toBeUndefined()
     expect(performance.now() - started).toBeLessThan(10_000)
   })
+})
+
+test('a constant called pipeline that is not the one that goes out is no matter', async () => {
+  const source = `const pipeline = 1\nconst main = () => console.log(pipeline)\nexport { main as pipeline }`
+  expect((await runIn(source)).logged).toBe('1\n')
 })
 
 describe('what the engine does not know by itself', () => {

@@ -2,7 +2,7 @@ import { prepareEngine } from './engine.ts'
 import { LOG_PIECE_LENGTH, type ParentMessage, type PipelineContext, type ScriptError } from './protocol.ts'
 import { openPort, type Port } from './port.ts'
 import { createPositions, frameOf } from './positions.ts'
-import { position, prepare } from './source.ts'
+import { noFunction, position, prepare } from './source.ts'
 import { createVm, type Vm, type VmFailure, type VmHost, type World } from './vm.ts'
 
 /** The VM that waits for a script, given to it. */
@@ -24,6 +24,9 @@ const NOBODY: PipelineContext = {
   tenant: '',
 }
 const NOWHERE: World = { context: NOBODY, request: undefined, seed: '0'.repeat(32), now: 0 }
+
+/** In the words of prelude.js: what has no line of a stack to be found by. */
+const NO_FUNCTION_MESSAGE = 'TypeError: the export "pipeline" is not a function'
 
 type Start = ParentMessage & { type: 'run' }
 type Answer = ParentMessage & { type: 'answer' }
@@ -77,6 +80,7 @@ function run(port: Port, enter: EnterVm, script: Start, code: string): ScriptErr
   vm.start(code, script.filename)
   const failure = serve({ port, inbox, vm })
   if (failure?.report !== undefined) log('stderr', `${failure.report}\n`)
+  if (failure?.message === NO_FUNCTION_MESSAGE) return noFunction(script.source)
   return failure && locate(script, failure)
 }
 

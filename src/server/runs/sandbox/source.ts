@@ -1,5 +1,5 @@
 import type { ScriptError } from './protocol.ts'
-import { tokensOf } from './tokens.ts'
+import { type Token, tokensOf } from './tokens.ts'
 
 /** A script that the VM can take: `code` is JavaScript without an import, and it exports `pipeline`. */
 export type Prepared = { code: string } | { error: ScriptError }
@@ -35,6 +35,7 @@ export function prepare(source: string, filename: string): Prepared {
     // For Bun itself it leaves `using` as it is, which the VM knows.
     if (needsHelpers(code)) code = transpilerFor('bun').transformSync(source)
     if (needsHelpers(code)) return { error: helperError(source) }
+    if (isNoFunction(code)) return { error: noFunction(source) }
     // JavaScript runs as written, so positions in it are exact.
     return { code: loader === 'js' ? source : code }
   } catch (error) {
@@ -55,6 +56,32 @@ function importError(source: string, path: string): ScriptError {
   const column = Math.max(0, ...quoted.map((quote) => text.indexOf(quote))) + 1
   return { ...error, ...position(line + 1, column, text) }
 }
+
+/** As Bun prints it, in one line of its own: a constant that is a number, a text, true, false or null. */
+const NO_FUNCTION =
+  /^(?:export )?const pipeline = (?:-?\d[\w.]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|true|false|null);$/m
+
+function isNoFunction(code: string): boolean {
+  const at = code.search(NO_FUNCTION)
+  // Another thing may be called so on its way out.
+  if (at < 0 || /\bas pipeline\b/.test(code)) return false
+  const end = code.indexOf('\n', at)
+  const isHere = (token: Token) => token.at >= at && (end < 0 || token.at < end)
+  // What looks like code can stand in a text of several lines.
+  return tokensOf(code).some((token) => token.text === 'pipeline' && !token.isQuoted && isHere(token))
+}
+
+/** What is to be said of a script whose `pipeline` cannot be called, and where it is made. */
+export function noFunction(source: string): ScriptError {
+  const tokens = tokensOf(source).filter(({ isQuoted }) => !isQuoted)
+  const made = tokens.find(
+    ({ text }, index) => text === 'pipeline' && DECLARES.has(tokens[index - 1]?.text ?? ''),
+  )
+  const message = 'the export "pipeline" is not a function'
+  return made ? { message, ...placeOf(source, made.at) } : { message }
+}
+
+const DECLARES = new Set(['const', 'let', 'var', 'as', 'class', 'function'])
 
 /** Bun rewrites what the VM does not know, with an import of helpers of its own: decorators and `accessor`. */
 function helperError(source: string): ScriptError {
