@@ -141,6 +141,14 @@ describe('a pipeline that must not run', () => {
     expect((await fob(['pipeline', 'show', 'broken'], { home })).code).toBe(6)
   })
 
+  test('a pipeline that is not UTF-8 is refused with the line', async () => {
+    const first = Buffer.from('// ü\n')
+    const second = Buffer.from('export const pipeline = () => console.log("ü")\n', 'latin1')
+    writeFileSync(join(home, 'it.ts'), Buffer.concat([first, second]))
+    const { code, err } = await fob(['pipeline', 'set', 'it.ts'], { home, cwd: home })
+    expect([code, err]).toEqual([2, 'fob: it.ts:2: this is not UTF-8 text\n'])
+  })
+
   const FINE = 'export const pipeline = async () => {}\n'
   test.each<[string, string, string[], string]>([
     ['a file with nothing in it', '', [], 'it.ts is empty'],
@@ -155,6 +163,24 @@ describe('a pipeline that must not run', () => {
       `import fs from 'node:fs'\n${FINE}`,
       [],
       'it.ts:1:16: a pipeline cannot import "node:fs"\nhint: what a pipeline may call is there without an import: "fob pipeline types"',
+    ],
+    [
+      'a decorator',
+      `class A {\n  @once m() {}\n}\n${FINE}`,
+      [],
+      'it.ts:2:3: a pipeline cannot have decorators\nhint: call the function',
+    ],
+    [
+      'a pipeline that is no function',
+      'export const pipeline = 42\n',
+      [],
+      'it.ts:1:14: the export "pipeline" is not a function',
+    ],
+    [
+      'a secret without a name',
+      `export const pipeline = () => runtime.run({ env: { N: 'secret:' } })\n`,
+      [],
+      'it.ts:1:55: secret: names no secret\nhint: write secret:KEY',
     ],
     ['a driver that is none', FINE, ['--driver', 'podman'], '--driver is native or docker\n'],
     ['a name that is none', FINE, ['-n', 'a/b'], 'a pipeline name has up to 100 letters'],

@@ -1,6 +1,7 @@
 import { isReservedSecret, type NeededSecret, RESERVED_SECRET_PREFIX } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Vault } from '../vault/vault.ts'
+import { partsOf } from './parts.ts'
 import { referencedSecrets } from './references.ts'
 import { scopesOf } from './resolve.ts'
 
@@ -30,4 +31,21 @@ export function refuseReservedSecrets(source: string, filename: string): void {
     'usage',
     `${filename} asks for secret:${key}, and ${RESERVED_SECRET_PREFIX}* is the server's own`,
   )
+}
+
+/**
+ * A field that is `secret:` and nothing more names no secret. Where a script puts a key together itself, more
+ * stands beside it.
+ * @throws Fault `usage` with line and column
+ */
+export function refuseEmptyReferences(source: string, filename: string): void {
+  for (const { kind, from, to } of partsOf(source)) {
+    if (kind !== 'literal' && kind !== 'template') continue
+    if (!/^(["'`])secret:\1$/.test(source.slice(from, to))) continue
+    const isValue = /:\s*$/.test(source.slice(Math.max(0, from - 80), from))
+    if (!isValue || !/^\s*[,}]/.test(source.slice(to, to + 80))) continue
+    const before = source.slice(0, from).split('\n')
+    const place = `${filename}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}`
+    throw new Fault('usage', `${place}: secret: names no secret`, { hint: 'write secret:KEY' })
+  }
 }

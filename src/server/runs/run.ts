@@ -26,7 +26,7 @@ import { logRemoved } from './journal-rows.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { listRuns, type RunQuery } from './list.ts'
 import { type LogPiece, readLogPage } from './log-page.ts'
-import { neededSecrets, refuseReservedSecrets } from './needs.ts'
+import { neededSecrets, refuseEmptyReferences, refuseReservedSecrets } from './needs.ts'
 import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
 import { goesOn, hasSucceeded, paused } from './refusals.ts'
@@ -345,6 +345,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
 
   async function check(source: string, filename: string): Promise<void> {
     refuseReservedSecrets(source, filename)
+    refuseEmptyReferences(source, filename)
     const { signal } = closing
     const onCrash = () => log.error('sandbox broke', { filename })
     const sandbox = { start: processes.take, limits, signal, onCrash }

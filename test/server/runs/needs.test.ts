@@ -1,6 +1,10 @@
 import { expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
-import { neededSecrets, refuseReservedSecrets } from '../../../src/server/runs/needs.ts'
+import {
+  neededSecrets,
+  refuseEmptyReferences,
+  refuseReservedSecrets,
+} from '../../../src/server/runs/needs.ts'
 import type { SecretScope } from '../../../src/server/vault/vault.ts'
 import { memoryVault } from '../../support/memory-vault.ts'
 
@@ -28,4 +32,20 @@ test("a script that asks for the server's own secrets is refused", () => {
     "deploy.ts asks for secret:FOB_KEY, and FOB_* is the server's own",
   )
   expect(() => refuseReservedSecrets(`// 'secret:FOB_KEY'`, 'deploy.ts')).not.toThrow()
+})
+
+const check = (source: string) => () => refuseEmptyReferences(source, 'deploy.ts')
+
+test('a field that names a secret without a name is refused where it stands', () => {
+  expect(check(`run({\n  env: { N: 'secret:' } })`)).toThrow('deploy.ts:2:13: secret: names no secret')
+  expect(check('run({ env: { N: `secret:`, M: 1 } })')).toThrow('deploy.ts:1:17: secret: names no secret')
+  for (const source of [
+    `env: { A: 'secret:' + name }`,
+    `env: { A: ['secret:', name].join('') }`,
+    `const prefix = 'secret:'`,
+    `// env: { N: 'secret:' }`,
+    `"env: { N: 'secret:' }"`,
+  ]) {
+    expect(check(source)).not.toThrow()
+  }
 })

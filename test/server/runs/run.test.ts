@@ -134,7 +134,17 @@ describe('a run', () => {
     [
       'a pipeline that is no function',
       `export const pipeline = 1`,
-      'deploy.ts: TypeError: the export "pipeline" is not a function',
+      'deploy.ts:1:14: the export "pipeline" is not a function',
+    ],
+    [
+      'one that shows only when it runs',
+      `const other: number = 1\nexport const pipeline = [other]`,
+      'deploy.ts:2:14: the export "pipeline" is not a function',
+    ],
+    [
+      'one that is called so on its way out',
+      `const text = \`\nconst pipeline = 1;\n\`\nexport { text as pipeline }`,
+      'deploy.ts:4:18: the export "pipeline" is not a function',
     ],
     ['a syntax error', `export const pipeline = () => {\n  const x = ;\n}`, 'deploy.ts:2:13: Unexpected ;'],
     [
@@ -251,7 +261,7 @@ describe('output', () => {
     )
     const { text } = await fob.run(source)
     expect(text('stdout').replaceAll(/\s+/g, ' ')).toBe(
-      's 1 null undefined { "a": [ "1n" ], "o": "[seen above]" } Symbol(x) \ufffd ',
+      's 1 null undefined { "a": [ 1n ], "o": [seen above] } Symbol(x) \ufffd ',
     )
   })
 })

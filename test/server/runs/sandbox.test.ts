@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SANDBOX_LIMITS } from '../../../src/server/runs/sandbox/protocol.ts'
 import { type SandboxProcess, startProcess } from '../../../src/server/runs/sandbox/processes.ts'
-import { sourcePosition } from '../../../src/server/runs/sandbox/positions.ts'
+import { createPositions } from '../../../src/server/runs/sandbox/positions.ts'
 import {
   type Outcome,
   type Reply,
@@ -287,6 +287,44 @@ describe('the world of a script', () => {
   })
 })
 
+test.each([
+  [
+    `{ a: { type: 'smoke' } }`,
+    'notify.setConfigs: "a": there is no type "smoke"; there are: slack, teams, http',
+  ],
+  [
+    `{ a: { type: 'http', uri: 'x' } }`,
+    'notify.setConfigs: "a": http has no field "uri"; it has: url, method, headers',
+  ],
+  [
+    `{ a: { type: 'constructor' } }`,
+    'notify.setConfigs: "a": there is no type "constructor"; there are: slack, teams, http',
+  ],
+  [`{ a: 'slack' }`, 'notify.setConfigs: "a" is not an object'],
+])('a config that nothing can be sent with is refused where it is set: %s', async (configs, message) => {
+  const { logged } = await runIn(
+    pipeline(`try { notify.setConfigs(${configs}) } catch (error) { console.log(error.message) }`),
+  )
+  expect(logged).toBe(`${message}\n`)
+})
+
+const noConfig = (name: string) => `Error: notify.send: there is no config "${name}"; set are: ops`
+
+test('of several messages each one that was not sent is named, after the others were', async () => {
+  const { logged, calls, outcome } = await runIn(
+    pipeline(`
+      notify.setConfigs({ ops: { type: 'teams', webhook: 'w' } })
+      await notify.sendMultiple(['dev', 'ops', 'qa'], 'done')`),
+  )
+  expect(calls).toHaveLength(1)
+  expect(outcome).toMatchObject({
+    error: {
+      message: `AggregateError: notify.sendMultiple: 2 were not sent [${noConfig('dev')}; ${noConfig('qa')}]`,
+    },
+  })
+  expect(logged).toContain(`error: ${noConfig('qa')}`)
+})
+
 describe('calls', () => {
   test("a refusal reaches the script in the server's words", async () => {
     const { logged } = await runIn(
@@ -381,25 +419,86 @@ describe('a child that does not keep to the protocol', () => {
   })
 })
 
-test.each([
-  ['the same text', 'a\nb', 'a\nb', { line: 2, column: 1 }, { line: 2, column: 1 }],
-  [
-    'types taken out before it',
-    'type T = 1\nfoo(bar)',
-    'foo(bar);',
-    { line: 1, column: 5 },
-    { line: 2, column: 5 },
-  ],
-  [
-    'a word that stands in a comment too',
-    '// bar\nfoo(bar)',
-    'foo(bar);',
-    { line: 1, column: 5 },
-    { line: 2 },
-  ],
-  ['no word that can tell', '// bar foo\nfoo(bar)', 'foo(bar);', { line: 1, column: 5 }, undefined],
-])('a place in stripped code is found in the source: %s', (_, source, code, at, found) => {
-  expect(sourcePosition(source, code, at)).toEqual(found)
+describe('a place in stripped code is found in the source', () => {
+  /** The place of `word` in the code is that of `there` in the source, where it is another one. */
+  test.each<[string, string, string, string]>([
+    ['the same text', 'a\nb', 'a\nb', '2:1'],
+    ['types taken out before it', 'type T = 1\nfoo(b)', 'foo(b);', '2:5'],
+    ['a word that stands in a comment too', '// b\nfoo(b)', 'foo(b);', '2:5'],
+    ['and in a type', 'type T = { b: 1 }\nlet x: b\nfoo(b)', 'let x;\nfoo(b);', '3:5'],
+    ['and behind an address', "go('http://b'), b()", 'go("http://b"), b();', '1:17'],
+    ['behind a regular expression with a quote', "go(/'/), b()", "go(/'/), b();", '1:10'],
+    ['behind a template', '`${a}//`, b()', '`${a}//`, b();', '1:11'],
+    ['behind letters of several bytes', "go('日本é😀' as string), b()", 'go("日本é😀"), b();', '1:24'],
+    ['a word that only the code has', 'foo()', 'foo(), b();', '1'],
+    ['a line that only the code has', 'foo()', 'foo();\nb();', ''],
+  ])('%s', (_, source, code, place) => {
+    const at = code.lastIndexOf('b')
+    const line = code.slice(0, at).split('\n').length
+    const column = Buffer.byteLength(code.slice(code.lastIndexOf('\n', at) + 1, at)) + 1
+    const found = createPositions({ source, code, filename: 'p.ts' }).inSource(line, column)
+    expect(found ? [found.line, found.column].filter(Boolean).join(':') : '').toBe(place)
+  })
+
+  test('all words of a long script are, fast, and those of a hostile one cost no more', () => {
+    const source = readFileSync(import.meta.path, 'utf8')
+    const code = new Bun.Transpiler({ loader: 'ts', target: 'bun' }).transformSync(source)
+    const { inSource } = createPositions({ source, code, filename: 'p.ts' })
+    const lines = source.split('\n')
+    let exact = 0
+    let all = 0
+    for (const [row, line] of code.split('\n').entries()) {
+      for (const { 0: word, index } of line.matchAll(/[a-z]\w*/gi)) {
+        all += 1
+        const found = inSource(row + 1, Buffer.byteLength(line.slice(0, index)) + 1)
+        if (found?.column === undefined) continue
+        exact += 1
+        expect(lines[found.line - 1]?.slice(found.column - 1)).toStartWith(word)
+      }
+    }
+    expect(exact / all).toBeGreaterThan(0.9)
+    const hostile = { source: 'a '.repeat(100_000), code: 'a '.repeat(99_999), filename: 'p.ts' }
+    const started = performance.now()
+    expect(createPositions(hostile).inSource(1, 1)).toBeUndefined()
+    expect(performance.now() - started).toBeLessThan(10_000)
+  })
+})
+
+test('a constant called pipeline that is not the one that goes out is no matter', async () => {
+  const source = `const pipeline = 1\nconst main = () => console.log(pipeline)\nexport { main as pipeline }`
+  expect((await runIn(source)).logged).toBe('1\n')
+})
+
+describe('what the engine does not know by itself', () => {
+  test.each(['deploy.ts', 'deploy.js'])(
+    'using and await using end what they hold, in %s',
+    async (filename) => {
+      const source = pipeline(`
+      const held = (name) => ({ [Symbol.dispose]() { console.log('end of', name) } })
+      await using a = { async [Symbol.asyncDispose]() { console.log('end of a') } }
+      using b = held('b')
+      for (using c of [held('c')]) console.log('within')`)
+      expect((await runIn(source, { filename })).logged).toBe('within\nend of c\nend of b\nend of a\n')
+    },
+  )
+
+  test.each([
+    ['class A {\n  @d m() {}\n}', 'a pipeline cannot have decorators', '  @d m() {}', 3],
+    [
+      '/* @a */ class A {\n  accessor z = 9\n}',
+      'a pipeline cannot have accessor fields',
+      '  accessor z = 9',
+      3,
+    ],
+  ])('%j is refused where it stands, with what to write instead', async (classes, message, text, column) => {
+    for (const filename of ['deploy.ts', 'deploy.js']) {
+      const { outcome } = await runIn(`${classes}\nexport const pipeline = () => {}`, { filename })
+      expect(outcome).toEqual({
+        kind: 'failed',
+        error: { message, line: 2, column, text, hint: expect.any(String) as string },
+      })
+    }
+  })
 })
 
 /** A child that is killed at the moment in which it is written to, so that the write fails first. */

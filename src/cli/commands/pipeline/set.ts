@@ -188,7 +188,32 @@ async function readSource({ file, name }: SetPipeline): Promise<string> {
   if (!(await source.exists())) throw new Fault('usage', `there is no file ${file}`)
   if (source.size === 0) throw new Fault('usage', `${file} is empty`)
   if (source.size > MAX_SOURCE_BYTES) throw new Fault('usage', `${file} is larger than 1 MiB`)
-  return source.text()
+  return readText(await source.bytes(), file)
+}
+
+/** @throws Fault `usage` with the first line that is not UTF-8 */
+function readText(bytes: Uint8Array, file: string): string {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  try {
+    return decoder.decode(bytes)
+  } catch {
+    throw new Fault('usage', `${file}:${firstBadLine(bytes, decoder)}: this is not UTF-8 text`)
+  }
+}
+
+function firstBadLine(bytes: Uint8Array, decoder: TextDecoder): number {
+  let line = 1
+  for (let from = 0; from < bytes.length; line++) {
+    // No other character has this byte in it.
+    const end = bytes.indexOf(10, from) + 1 || bytes.length
+    try {
+      decoder.decode(bytes.subarray(from, end))
+    } catch {
+      return line
+    }
+    from = end
+  }
+  return line
 }
 
 export async function setPipeline(

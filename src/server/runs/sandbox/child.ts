@@ -1,8 +1,8 @@
 import { prepareEngine } from './engine.ts'
 import { LOG_PIECE_LENGTH, type ParentMessage, type PipelineContext, type ScriptError } from './protocol.ts'
 import { openPort, type Port } from './port.ts'
-import { sourcePosition } from './positions.ts'
-import { position, prepare } from './source.ts'
+import { createPositions, frameOf } from './positions.ts'
+import { noFunction, position, prepare } from './source.ts'
 import { createVm, type Vm, type VmFailure, type VmHost, type World } from './vm.ts'
 
 /** The VM that waits for a script, given to it. */
@@ -24,6 +24,9 @@ const NOBODY: PipelineContext = {
   tenant: '',
 }
 const NOWHERE: World = { context: NOBODY, request: undefined, seed: '0'.repeat(32), now: 0 }
+
+/** In the words of prelude.js: what has no line of a stack to be found by. */
+const NO_FUNCTION_MESSAGE = 'TypeError: the export "pipeline" is not a function'
 
 type Start = ParentMessage & { type: 'run' }
 type Answer = ParentMessage & { type: 'answer' }
@@ -54,10 +57,10 @@ export async function runSandboxChild(): Promise<void> {
 }
 
 function compile(enter: EnterVm, script: Script, code: string): ScriptError | undefined {
-  const host = { log: () => {}, call: () => {}, callSync: () => undefined, drop: () => {} }
+  const host = { log: () => {}, call: () => {}, callSync: () => undefined, drop: () => {}, stack: () => '' }
   const vm = enter(host, NOWHERE)
   const failure = vm.compile(code, script.filename)
-  return failure && locate(script, code, failure)
+  return failure && locate(script, failure)
 }
 
 function run(port: Port, enter: EnterVm, script: Start, code: string): ScriptError | undefined {
@@ -72,9 +75,13 @@ function run(port: Port, enter: EnterVm, script: Start, code: string): ScriptErr
     return inbox.waitFor(id)
   }
   const drop = (id: number) => port.write({ type: 'drop', id })
-  const vm = enter({ log, call, callSync, drop }, script)
+  const { stack } = createPositions({ ...script, code })
+  const vm = enter({ log, call, callSync, drop, stack }, script)
   vm.start(code, script.filename)
-  return serve({ port, inbox, script, code, vm })
+  const failure = serve({ port, inbox, vm })
+  if (failure?.report !== undefined) log('stderr', `${failure.report}\n`)
+  if (failure?.message === NO_FUNCTION_MESSAGE) return noFunction(script.source)
+  return failure && locate(script, failure)
 }
 
 /** Answers in the order in which they came, but for those that the script stands still for. */
@@ -112,42 +119,37 @@ function createInbox(port: Port): Inbox {
 interface Serving {
   port: Port
   inbox: Inbox
-  script: Start
-  code: string
   vm: Vm
 }
 
 /** Takes answers until the script has ended. */
-function serve({ port, inbox, script, code, vm }: Serving): ScriptError | undefined {
+function serve({ port, inbox, vm }: Serving): VmFailure | undefined {
   for (;;) {
     const state = vm.state()
-    if (typeof state === 'object') return locate(script, code, state)
+    if (typeof state === 'object') return state
     if (vm.outstanding() === 0) {
       return state === 'done'
         ? undefined
-        : { message: 'the script waits for something that can never happen: nothing is running' }
+        : { message: 'the script waits for something that can never happen: nothing is running', stack: '' }
     }
     const handled = inbox.handled()
     if (handled !== undefined) port.write({ type: 'idle', handled })
     const answer = inbox.next()
     // Without a server there is nobody left to tell.
-    if (!answer) return { message: 'the server is gone' }
+    if (!answer) return { message: 'the server is gone', stack: '' }
     vm.settle(answer)
   }
 }
 
-/** Finds the first line of the VM's stack that is the script's, and its place in the source as written. */
-function locate({ source, filename }: Script, code: string, failure: VmFailure): ScriptError {
-  const { message } = failure
-  for (const frame of failure.stack.split('\n')) {
-    const name = frame.lastIndexOf(`${filename}:`)
-    const numbers = name < 0 ? null : /^(\d+):(\d+)\)?$/.exec(frame.slice(name + filename.length + 1))
-    if (!numbers) continue
-    const found = sourcePosition(source, code, { line: Number(numbers[1]), column: Number(numbers[2]) })
-    const text = found && source.split('\n')[found.line - 1]
-    if (!found || text === undefined) break
-    if (found.column !== undefined) return { message, ...position(found.line, found.column, text) }
-    return { message, line: found.line }
+/** Finds the first line of the stack that is the script's. */
+function locate({ source, filename }: Script, { message, stack }: VmFailure): ScriptError {
+  for (const frame of stack.split('\n')) {
+    const place = frameOf(frame, filename)
+    if (!place) continue
+    const text = source.split('\n')[place.line - 1]
+    if (text === undefined) break
+    if (place.column === undefined) return { message, line: place.line }
+    return { message, ...position(place.line, place.column, text) }
   }
   return { message }
 }

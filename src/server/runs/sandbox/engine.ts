@@ -1,8 +1,13 @@
 import { type JSValueHandle, QuickJS } from 'quickjs-wasi'
 import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
+import assertSource from './assert.js' with { type: 'text' }
+import consoleSource from './console.js' with { type: 'text' }
+import inspectSource from './inspect.js' with { type: 'text' }
 import prelude from './prelude.js' with { type: 'text' }
+import sameSource from './same.js' with { type: 'text' }
+import stacksSource from './stacks.js' with { type: 'text' }
 import { wasiOf } from './wasi.ts'
-import world from './world.js' with { type: 'text' }
+import worldSource from './world.js' with { type: 'text' }
 
 export interface VmLimits {
   memoryBytes: number
@@ -26,9 +31,10 @@ export interface Engine {
   limits: VmLimits
   /** How much it holds. */
   memoryBytes(): number
-  /** The functions that prelude.js and world.js are. */
+  /** The function that prelude.js is. */
   prelude: JSValueHandle
-  world: JSValueHandle
+  /** By name, those that the files are which it makes its world of. */
+  makers: JSValueHandle
   own(owner: EngineOwner): void
 }
 
@@ -38,6 +44,15 @@ const NOBODY: EngineOwner = {
   now: () => 0,
   isSpent: () => false,
   onUnhandledRejection: () => {},
+}
+
+const MAKERS = {
+  assert: assertSource,
+  console: consoleSource,
+  inspect: inspectSource,
+  same: sameSource,
+  stacks: stacksSource,
+  world: worldSource,
 }
 
 export async function prepareEngine(limits: VmLimits): Promise<Engine> {
@@ -66,9 +81,15 @@ export async function prepareEngine(limits: VmLimits): Promise<Engine> {
     limits,
     memoryBytes: () => memory?.buffer.byteLength ?? 0,
     prelude: vm.evalCode(prelude, 'fob'),
-    world: vm.evalCode(world, 'fob'),
+    makers: makersIn(vm),
     own: (next) => (owner = next),
   }
+}
+
+function makersIn(vm: QuickJS): JSValueHandle {
+  const makers = vm.newObject()
+  for (const [name, source] of Object.entries(MAKERS)) makers.setProp(name, vm.evalCode(source, 'fob'))
+  return makers
 }
 
 function refuseImport(name: string): never {

@@ -12,6 +12,8 @@ export interface VmHost {
   callSync(id: number, method: string, json: string): Answer | undefined
   /** The answer to this call is of no use any more. */
   drop(id: number): void
+  /** A stack of the engine's in places of the source, for the script to read. */
+  stack(raw: string): string
 }
 
 /** What the server says to call `id`. */
@@ -33,10 +35,12 @@ export interface World {
   now: number
 }
 
-/** What went wrong, with the VM's stack as text: its places are places in the code that the VM was given. */
+/** What went wrong, with the VM's stack as `VmHost.stack` gives it. */
 export interface VmFailure {
   message: string
   stack: string
+  /** All that is to be said of it, of several lines, where that is more than the message and its place. */
+  report?: string | undefined
 }
 
 export interface Vm {
@@ -52,7 +56,7 @@ export interface Vm {
 /** A VM that has ever held this part of its limit may have run out of it: its memory never shrinks. */
 const FULL = 0.75
 
-const described = v.object({ message: v.string(), stack: v.string() })
+const described = v.object({ message: v.string(), stack: v.string(), report: v.optional(v.string()) })
 
 /** The VM of one script, in which nothing but the prelude's calls leads out. @param engine nobody else's, ever */
 export function createVm(engine: Engine, host: VmHost, given: World): Vm {
@@ -70,9 +74,14 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
     for (const [name, act] of Object.entries({ log, call, callSync, drop, done, failed })) {
       bridge.setProp(name, vm.newFunction(name, outside(act)))
     }
+    // Not `outside`: this is the script's own time, or it would have a way to spend ours.
+    bridge.setProp(
+      'stack',
+      vm.newFunction('stack', (raw) => vm.newString(host.stack(raw.toString()))),
+    )
     const { context, request, seed } = given
     const setup = vm.newString(JSON.stringify({ context, request, seed }))
-    const made = vm.callFunction(make, vm.undefined, bridge, engine.world, setup)
+    const made = vm.callFunction(make, vm.undefined, bridge, engine.makers, setup)
     return {
       describe: made.getProp('describe'),
       start: made.getProp('start'),

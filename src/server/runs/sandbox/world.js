@@ -19,6 +19,33 @@
     })
   }
 
+  /** By type, what a config may say. The server looks again, and at the values, when something is sent. */
+  const NOTIFY = {
+    slack: ['token', 'channels', 'url'],
+    teams: ['webhook'],
+    http: ['url', 'method', 'headers'],
+  }
+  const checkConfig = (name, config) => {
+    const at = `notify.setConfigs: "${name}"`
+    if (typeof config !== 'object' || config === null) throw new TypeError(`${at} is not an object`)
+    if (!Object.hasOwn(NOTIFY, config.type))
+      throw new Error(
+        `${at}: there is no type "${config.type}"; there are: ${Object.keys(NOTIFY).join(', ')}`,
+      )
+    const known = NOTIFY[config.type]
+    const unknown = Object.keys(config).find((key) => key !== 'type' && !known.includes(key))
+    if (unknown !== undefined)
+      throw new Error(`${at}: ${config.type} has no field "${unknown}"; it has: ${known.join(', ')}`)
+  }
+
+  /** All that were begun are over before one of them rejects, and none that failed goes unsaid. */
+  const allOf = async (what, promises) => {
+    const ended = await Promise.allSettled(promises)
+    const errors = ended.flatMap(({ status, reason }) => (status === 'rejected' ? [reason] : []))
+    if (errors.length === 1) throw errors[0]
+    if (errors.length > 1) throw new AggregateError(errors, `${what}: ${errors.length} were not sent`)
+  }
+
   /** What was set stays as it was written, placeholders and all, until something is sent. */
   const notify = () => {
     const configs = new Map()
@@ -36,7 +63,11 @@
     }
     return {
       setConfigs: (map) => {
-        for (const [name, config] of Object.entries(map)) configs.set(name, copy(config))
+        for (const [name, config] of Object.entries(map)) {
+          const own = copy(config)
+          checkConfig(name, own)
+          configs.set(name, own)
+        }
       },
       setContext: (values) => void (shared = { ...shared, ...copy(values) }),
       send,
@@ -45,7 +76,7 @@
         const sent = messages.map((one) =>
           send(typeof one === 'string' ? { name: one, message, async: detached } : one),
         )
-        await Promise.all(sent)
+        await allOf('notify.sendMultiple', sent)
       },
     }
   }
