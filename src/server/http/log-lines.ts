@@ -1,4 +1,5 @@
 import type { LogPiece } from '../runs/log-page.ts'
+import { plain } from '../web/log-text.ts'
 
 export interface LogLine {
   task: string | undefined
@@ -24,16 +25,6 @@ export function toLines(pieces: readonly LogPiece[]): LogLine[] {
       else open.set(key, line)
     }
   }
-  for (const line of lines) line.text = plain(line.text)
+  for (const line of lines) line.text = plain(line.text.replace(/\r?\n$/, ''))
   return lines
-}
-
-/* oxlint-disable-next-line no-control-regex -- ECMA-48 §5.4 and §5.6: control sequences and strings */
-const SEQUENCE = /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\u0007|\u001b\\|$)|[ -/]*[0-~])/gs
-/* oxlint-disable-next-line no-control-regex -- what would do something other than stand there */
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-
-function plain(line: string): string {
-  const shown = line.replace(/\r?\n$/, '').replaceAll(SEQUENCE, '')
-  return shown.slice(shown.lastIndexOf('\r') + 1).replaceAll(CONTROL, '')
 }

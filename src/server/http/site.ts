@@ -1,4 +1,4 @@
-import { RUN_SCRIPT } from '../web/run.ts'
+import { LOG_TEXT_SCRIPT, RUN_SCRIPT } from '../web/run.ts'
 import { renderMessage, STYLE_SHEET } from '../web/web.ts'
 import type { Handler } from './call.ts'
 
@@ -27,7 +27,13 @@ export const styleSheet: Handler = () =>
   })
 
 /** `GET /assets/run.js` */
-export const runScript: Handler = () =>
-  new Response(RUN_SCRIPT, {
+export const runScript: Handler = () => script(RUN_SCRIPT)
+
+/** `GET /assets/log-text.js` */
+export const logTextScript: Handler = () => script(LOG_TEXT_SCRIPT)
+
+function script(text: string): Response {
+  return new Response(text, {
     headers: { 'content-type': 'text/javascript; charset=utf-8', 'cache-control': 'public, max-age=3600' },
   })
+}

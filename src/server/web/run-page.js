@@ -5,6 +5,8 @@
  * Whatever a run prints is put on the page as text, never as markup.
  */
 
+import { plain, stretches } from './log-text.js'
+
 /** Lines of one block. A block far from the window is an empty box of the right height. */
 const BLOCK = 100
 /** Beyond these many, the oldest lines go: a browser is no archive. */
@@ -24,67 +26,6 @@ const ERROR = /\b(?:error|failed|failure|fatal|panic|exception|traceback)\b|✗|
 
 const element = (id) => document.getElementById(id)
 const box = element('log')
-
-/* -------------------------------------------------------------------------------------------- text of a line */
-
-/** Control sequences (ECMA-48 §5.4, §5.6); those that end in `m` choose colours. */
-// oxlint-disable-next-line no-control-regex
-const SEQUENCE = /\u001b(?:\[([0-?]*)[ -/]*([@-~])|[\]PX^_].*?(?:\u0007|\u001b\\|$)|[ -/]*[0-~])/gs
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-
-const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white']
-
-/** Select Graphic Rendition (ECMA-48 §8.3.117) as classes; what has none is left out. */
-function rendition(before, parameters) {
-  const state = { ...before }
-  const codes = parameters.split(/[;:]/).map(Number)
-  for (let i = 0; i < codes.length; i++) {
-    const code = codes[i]
-    if (code === 0) for (const key of Object.keys(state)) delete state[key]
-    else if (code === 1) state.weight = 'bold'
-    else if (code === 2) state.weight = 'dim'
-    else if (code === 3) state.slant = 'italic'
-    else if (code === 4) state.line = 'underline'
-    else if (code === 22) delete state.weight
-    else if (code === 23) delete state.slant
-    else if (code === 24) delete state.line
-    else if (code >= 30 && code <= 37) state.colour = NAMES[code - 30]
-    else if (code >= 90 && code <= 97) state.colour = NAMES[code - 90]
-    else if (code === 39) delete state.colour
-    else if (code === 38 || code === 48) {
-      // 256 colours: the first sixteen are the named ones. Others, and RGB, keep the text as it is.
-      if (codes[i + 1] === 5 && code === 38 && codes[i + 2] < 16) state.colour = NAMES[codes[i + 2] % 8]
-      i += codes[i + 1] === 5 ? 2 : 4
-    }
-  }
-  return state
-}
-
-/** Stretches of one line: `{text, classes}`. */
-function stretches(raw) {
-  const found = []
-  let state = {}
-  let at = 0
-  const add = (text) => {
-    const clean = text.replaceAll(CONTROL, '')
-    if (clean !== '') found.push({ text: clean, classes: Object.values(state).map((name) => `ansi-${name}`) })
-  }
-  const line = raw.slice(raw.lastIndexOf('\r') + 1)
-  for (const match of line.matchAll(SEQUENCE)) {
-    add(line.slice(at, match.index))
-    at = match.index + match[0].length
-    if (match[2] === 'm') state = rendition(state, match[1])
-  }
-  add(line.slice(at))
-  return found
-}
-
-const plain = (raw) =>
-  raw
-    .slice(raw.lastIndexOf('\r') + 1)
-    .replaceAll(SEQUENCE, '')
-    .replaceAll(CONTROL, '')
 
 /* -------------------------------------------------------------------------------------------- all lines */
 

@@ -1,10 +1,14 @@
 import { html } from 'hono/html'
 import { type AppView, appPage, buttonForm, duration, type ShownStatus, statusBadge } from './app-frame.ts'
 import type { Markup, Page } from './layout.ts'
+// oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
 import RUN_SCRIPT from './run-page.js' with { type: 'text' }
+import { scriptText } from './script-text.ts' with { type: 'macro' }
 import { instant } from './settings.ts'
 
 export { RUN_SCRIPT }
+/** What `RUN_SCRIPT` imports. */
+export const LOG_TEXT_SCRIPT = scriptText('log-text.ts')
 
 /** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
 export interface RunView extends AppView {
