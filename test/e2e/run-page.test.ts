@@ -67,6 +67,19 @@ async function withPage<T>(act: (page: Page) => Promise<T>, options: BrowserCont
 /** The elements of the whole page. */
 const size = (page: Page) => page.evaluate<number>('document.querySelectorAll("*").length')
 const badge = (page: Page, text: string) => page.locator('#run-status', { hasText: text }).waitFor()
+/** Whether a person can see all of this line: it is in the log's box, and the box's part is in the window. */
+const isSeen = (page: Page, line: string) =>
+  page.evaluate<boolean>(`(() => {
+    const at = document.querySelector(${JSON.stringify(line)}).getBoundingClientRect()
+    const box = document.getElementById('log').getBoundingClientRect()
+    return at.top >= Math.max(0, box.top) && at.bottom <= Math.min(innerHeight, box.bottom)
+  })()`)
+const WINDOWS = [
+  { width: 1100, height: 800 },
+  { width: 1280, height: 720 },
+  { width: 1366, height: 657 },
+  { width: 360, height: 640 },
+]
 let runUrl = ''
 
 describe('the pages of pipelines and runs in Chromium', () => {
@@ -87,6 +100,7 @@ describe('the pages of pipelines and runs in Chromium', () => {
         expect(await seriousFindings(page)).toEqual([])
         // It follows a live run: the end of the log is what is seen.
         await page.locator('.line', { hasText: /^\d+numbers100000$/ }).waitFor()
+        expect(await isSeen(page, '.line:last-child')).toBe(true)
         // 100,003 lines, of which the page holds those that can be seen.
         expect(await size(page)).toBeLessThan(10_000)
 
@@ -117,6 +131,90 @@ describe('the pages of pipelines and runs in Chromium', () => {
       await page.locator('#L50000.marked').waitFor()
       expect(await page.locator('#L50000').isVisible()).toBe(true)
     }),
+  )
+
+  testWith(
+    missing,
+    'what is gone to is inside the window, whatever its size: the first error, what is searched for, a linked line',
+    async () => {
+      for (const viewport of WINDOWS) {
+        const seen = async (page: Page, line: string) => {
+          await page.locator(line).waitFor()
+          expect({ viewport, line, isSeen: await isSeen(page, line) }).toEqual({
+            viewport,
+            line,
+            isSeen: true,
+          })
+        }
+        await withPage(
+          async (page) => {
+            await page.goto(runUrl)
+            await page.locator('.block').nth(1000).waitFor({ state: 'attached' })
+            await page.getByRole('button', { name: 'First error' }).click()
+            await seen(page, '.marked.stderr')
+            await page.evaluate('scrollTo(0, 0)')
+            await page.getByLabel('Search the log').fill('77777')
+            await page.keyboard.press('Enter')
+            await page.locator('.marked', { hasText: '77777' }).waitFor()
+            await seen(page, '.marked')
+            await page.goto('about:blank')
+            await page.goto(`${runUrl}#L60`)
+            await seen(page, '#L60.marked')
+          },
+          { viewport },
+        )
+      }
+    },
+    60_000,
+  )
+
+  testWith(
+    missing,
+    'a run that is followed shows its newest line, and moves neither a page nor a log that somebody has scrolled',
+    async () => {
+      const never = join(folder, 'goes-on')
+      const source = `export const pipeline = async () => {
+        const sh = (name: string, script: string) => runtime.run({ name, command: { path: 'sh', args: ['-c', script] } })
+        for (let i = 0; i < 30; i++) await sh('short' + i, 'echo short')
+        await sh('ticks', 'i=0; until [ -e ${never} ]; do i=$((i+1)); echo tick $i; sleep 0.02; done')
+      }`
+      const file = join(folder, 'ticks.ts')
+      writeFileSync(file, source)
+      await fob(['pipeline', 'set', file, '-s', server.url])
+      const started = await fob(['pipeline', 'run', 'ticks', '--detach', '-o', 'json', '-s', server.url])
+      const { id } = JSON.parse(started.out) as { id: string }
+      const last = () => '.block:last-child .line:last-child'
+      /** Resolves once so many more lines are there. */
+      const more = async (page: Page) => {
+        const number =
+          'Number([...document.querySelectorAll(".block")].reduce((n, b) => n + Number(b.dataset.count), 0))'
+        const before = await page.evaluate<number>(number)
+        await page.waitForFunction(`${number} > ${before + 10}`)
+      }
+      for (const viewport of WINDOWS) {
+        await withPage(
+          async (page) => {
+            await page.goto(`${server.url}/runs/${id}`)
+            await page.locator('.line', { hasText: 'tick' }).first().waitFor()
+            await more(page)
+            expect({ viewport, isSeen: await isSeen(page, last()) }).toEqual({ viewport, isSeen: true })
+            await page.evaluate('scrollTo(0, 0)')
+            await more(page)
+            expect(await page.evaluate<number>('scrollY')).toBe(0)
+            await page.getByRole('button', { name: 'Follow' }).click()
+            await page.getByRole('button', { name: 'Follow' }).click()
+            expect({ viewport, isSeen: await isSeen(page, last()) }).toEqual({ viewport, isSeen: true })
+            // By keyboard as well as by wheel.
+            await page.locator('#log').focus()
+            await page.keyboard.press('PageUp')
+            await page.locator('#log-follow[aria-pressed="false"]').waitFor()
+          },
+          { viewport },
+        )
+      }
+      writeFileSync(never, '')
+    },
+    60_000,
   )
 
   testWith(

@@ -69,6 +69,14 @@ const list = document.createElement('div')
 let isScheduled = false
 const stale = new Set()
 let follows = false
+/** Whether the end of the box, where new lines are, is kept in the window: until somebody scrolls it out. */
+let keepsInView = false
+/** How far the box was scrolled when it was at its end. */
+let endTop = 0
+/** How far the page was, when last looked at. */
+let pageY = 0
+/** Whether the address names a line that has not come yet. */
+let isSought = location.hash !== ''
 let marked
 
 const near = new IntersectionObserver(
@@ -84,6 +92,10 @@ const near = new IntersectionObserver(
 
 function touched(line) {
   stale.add(line)
+  schedule()
+}
+
+function schedule() {
   if (isScheduled) return
   isScheduled = true
   requestAnimationFrame(draw)
@@ -97,8 +109,20 @@ function draw() {
   const numbers = new Set([...stale].map((line) => blockOf(line)))
   stale.clear()
   for (const index of numbers) if (blocks[index]?.dataset.filled === 'true') fill(blocks[index])
-  if (follows) box.scrollTop = box.scrollHeight
+  if (follows) toEnd()
+  if (isSought) fromAddress()
 }
+
+/** To the newest line; the page moves with it unless somebody has moved it elsewhere. */
+function toEnd() {
+  box.scrollTop = box.scrollHeight
+  endTop = box.scrollTop
+  if (keepsInView) scrollBy(0, Math.max(0, belowWindow()))
+  pageY = scrollY
+}
+
+/** How far the end of the box is below the window, which is negative where it is inside. */
+const belowWindow = () => box.getBoundingClientRect().bottom - innerHeight
 
 function addBlock() {
   const block = document.createElement('div')
@@ -176,19 +200,25 @@ function rebuild() {
 function goTo(line) {
   const place = line ? placeOf(line) : -1
   if (place < 0) return
+  isSought = false
   setFollow(false)
   draw()
   const before = marked
   marked = line
   const height = list.getBoundingClientRect().height / shown.length
   box.scrollTop = Math.max(0, place * height - box.clientHeight / 3)
+  const top = box.getBoundingClientRect().top + place * height - box.scrollTop
+  // The box is never higher than the window: with all of it the line is inside, too.
+  if (top < 0 || top + height > innerHeight) box.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   for (const one of [before, line]) if (one) touched(one)
 }
 
 function setFollow(value) {
   follows = value
+  keepsInView = value
+  if (value) isSought = false
   element('log-follow').setAttribute('aria-pressed', String(value))
-  if (value) box.scrollTop = box.scrollHeight
+  if (value) toEnd()
 }
 
 /* -------------------------------------------------------------------------------------------- tools */
@@ -249,6 +279,8 @@ function takeTask({ name, number = name, status, code }) {
 function newTask(name) {
   const row = document.createElement('li')
   element('tasks').append(row)
+  // It moves the box down.
+  schedule()
   if ([...element('log-task').options].every(({ value }) => value !== name)) {
     const option = document.createElement('option')
     option.value = name
@@ -278,7 +310,6 @@ function begin() {
       element('run-message').textContent = message
       element('run-message').hidden = false
     }
-    fromAddress()
   })
 }
 
@@ -301,8 +332,28 @@ element('log-task').addEventListener('change', (event) => {
   wanted = event.target.value
   rebuild()
 })
-// Who scrolls up wants to read.
-box.addEventListener('wheel', ({ deltaY }) => deltaY < 0 && setFollow(false), { passive: true })
-addEventListener('hashchange', fromAddress)
+// Who scrolls up wants to read. A box that grew has also moved, but is at its end.
+box.addEventListener(
+  'scroll',
+  () => {
+    const left = box.scrollHeight - box.clientHeight - box.scrollTop
+    if (follows && left > 1 && box.scrollTop < endTop - 1) setFollow(false)
+  },
+  { passive: true },
+)
+addEventListener(
+  'scroll',
+  () => {
+    // What is new above the box moves it down as well, so only who goes up has left it.
+    const isInside = belowWindow() <= 1
+    if (isInside || scrollY < pageY) keepsInView = isInside
+    pageY = scrollY
+  },
+  { passive: true },
+)
+addEventListener('hashchange', () => {
+  isSought = true
+  fromAddress()
+})
 
 begin()
