@@ -219,6 +219,48 @@ describe('the pages of pipelines and runs in Chromium', () => {
 
   testWith(
     missing,
+    'a run that is watched to its failure says how long it took, task by task, and is resumed without a reload',
+    () =>
+      withPage(
+        async (page) => {
+          const until = join(folder, 'fails')
+          const source = `export const pipeline = async () => {
+            const sh = (name: string, script: string) => runtime.run({ name, command: { path: 'sh', args: ['-c', script] } })
+            await sh('first', 'echo one')
+            const { code } = await sh('second', 'until [ -e ${until} ]; do sleep 0.05; done; exit 4')
+            if (code !== 0) throw new Error('it ended with ' + code)
+          }`
+          const file = join(folder, 'fails.ts')
+          writeFileSync(file, source)
+          await fob(['pipeline', 'set', file, '-s', server.url])
+          const started = await fob(['pipeline', 'run', 'fails', '--detach', '-o', 'json', '-s', server.url])
+          const { id } = JSON.parse(started.out) as { id: string }
+          await page.goto(`${server.url}/runs/${id}`)
+          await page.locator('#tasks li', { hasText: 'second' }).getByText('running').waitFor()
+          await page.getByRole('button', { name: 'Stop' }).waitFor()
+          const took = /passed\s+\d\.\d s/
+          await page.locator('#tasks li', { hasText: took }).waitFor()
+          writeFileSync(until, '')
+          await badge(page, 'failed')
+          const resume = page.getByRole('button', { name: 'Resume' })
+          await resume.waitFor()
+          expect(await page.getByRole('button', { name: 'Stop' }).count()).toBe(0)
+          expect(await page.locator('#run-facts').textContent()).toMatch(/Took\s+\d/)
+          const second = page.locator('#tasks li', { hasText: 'second' })
+          expect(await second.textContent()).toMatch(/failed\s+exit code 4,\s+\d/)
+          await page.reload()
+          await page.locator('.line').first().waitFor()
+          expect(await second.textContent()).toMatch(/failed\s+exit code 4,\s+\d/)
+          expect(await page.locator('#tasks li').count()).toBe(2)
+          await resume.click()
+          await page.locator('#tasks li').nth(2).waitFor()
+        },
+        { bypassCSP: false },
+      ),
+  )
+
+  testWith(
+    missing,
     'without a script the same page shows the end of the log, and the way to what came before',
     () =>
       withPage(

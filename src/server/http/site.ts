@@ -1,4 +1,4 @@
-import { LOG_TEXT_SCRIPT, RUN_SCRIPT } from '../web/run.ts'
+import { LOG_TEXT_SCRIPT, RUN_SCRIPT, RUN_TASKS_SCRIPT } from '../web/run.ts'
 import { renderMessage, STYLE_SHEET } from '../web/web.ts'
 import type { Handler } from './call.ts'
 
@@ -28,6 +28,9 @@ export const styleSheet: Handler = () =>
 
 /** `GET /assets/run.js` */
 export const runScript: Handler = () => script(RUN_SCRIPT)
+
+/** `GET /assets/run-tasks.js` */
+export const runTasksScript: Handler = () => script(RUN_TASKS_SCRIPT)
 
 /** `GET /assets/log-text.js` */
 export const logTextScript: Handler = () => script(LOG_TEXT_SCRIPT)

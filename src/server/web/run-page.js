@@ -6,22 +6,13 @@
  */
 
 import { plain, stretches } from './log-text.js'
+import { adoptTasks, badge, hasEnded, takeTask, tasks } from './run-tasks.js'
 
 /** Lines of one block. A block far from the window is an empty box of the right height. */
 const BLOCK = 100
 /** Beyond these many, the oldest lines go: a browser is no archive. */
 const MAX_LINES = 300_000
 
-const STATUS_WORDS = {
-  queued: 'queued',
-  running: 'running',
-  success: 'passed',
-  failed: 'failed',
-  stopped: 'stopped',
-  failure: 'failed',
-  abort: 'ended early',
-  error: 'not started',
-}
 const ERROR = /\b(?:error|failed|failure|fatal|panic|exception|traceback)\b|✗|❌/i
 
 const element = (id) => document.getElementById(id)
@@ -255,49 +246,14 @@ function firstError() {
   )
 }
 
-/* -------------------------------------------------------------------------------------------- tasks and status */
-
-/** By number, as names may repeat: `{name, status, row}`. */
-const tasks = new Map()
-
-function badge(status) {
-  const span = document.createElement('span')
-  span.className = `badge status-${status}`
-  span.textContent = STATUS_WORDS[status] ?? status
-  return span
-}
-
-function takeTask({ name, number = name, status, code }) {
-  const row = tasks.get(number)?.row ?? newTask(name)
-  tasks.set(number, { name, status, row })
-  const title = document.createElement('strong')
-  title.textContent = name
-  row.replaceChildren(title, ' ', badge(status))
-  if (code) row.append(` exit code ${code}`)
-}
-
-function newTask(name) {
-  const row = document.createElement('li')
-  element('tasks').append(row)
-  // It moves the box down.
-  schedule()
-  if ([...element('log-task').options].every(({ value }) => value !== name)) {
-    const option = document.createElement('option')
-    option.value = name
-    option.textContent = name
-    element('log-task').append(option)
-  }
-  return row
-}
-
 /* -------------------------------------------------------------------------------------------- the stream */
 
 function begin() {
   for (const old of document.querySelectorAll('[data-static]')) old.remove()
-  element('tasks').replaceChildren()
+  adoptTasks()
   element('log-tools').hidden = false
   box.append(list)
-  setFollow(document.querySelector('[data-action="stop"]') !== null && location.hash === '')
+  setFollow(box.dataset.live !== undefined && location.hash === '')
   const events = new EventSource(box.dataset.events)
   const on = (type, take) => events.addEventListener(type, ({ data }) => take(JSON.parse(data)))
   on('log', takeLog)
@@ -305,11 +261,11 @@ function begin() {
   on('run', ({ status }) => element('run-status').replaceChildren(badge(status)))
   on('exit', ({ message }) => {
     events.close()
-    document.querySelector('[data-action="stop"]')?.remove()
     if (message) {
       element('run-message').textContent = message
       element('run-message').hidden = false
     }
+    if (box.dataset.live !== undefined) hasEnded()
   })
 }
 
@@ -351,6 +307,8 @@ addEventListener(
   },
   { passive: true },
 )
+// What is new above the box moves it down.
+new ResizeObserver(schedule).observe(box.parentElement)
 addEventListener('hashchange', () => {
   isSought = true
   fromAddress()

@@ -1,13 +1,16 @@
 import { html } from 'hono/html'
+import { isFinal, type RunStatus } from '../../contract/events.ts'
 import { type AppView, appPage, buttonForm, duration, type ShownStatus, statusBadge } from './app-frame.ts'
 import type { Markup, Page } from './layout.ts'
 // oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
 import RUN_SCRIPT from './run-page.js' with { type: 'text' }
+// oxlint-disable-next-line import/default -- the same
+import RUN_TASKS_SCRIPT from './run-tasks.js' with { type: 'text' }
 import { scriptText } from './script-text.ts' with { type: 'macro' }
 import { instant } from './settings.ts'
 
-export { RUN_SCRIPT }
-/** What `RUN_SCRIPT` imports. */
+export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
+/** This too is what `RUN_SCRIPT` imports. */
 export const LOG_TEXT_SCRIPT = scriptText('log-text.ts')
 
 /** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
@@ -16,7 +19,7 @@ export interface RunView extends AppView {
   pipeline: string
   /** Whether the pipeline is still there. */
   pipelineHref: string | undefined
-  status: ShownStatus
+  status: RunStatus
   triggeredBy: string
   args: readonly string[]
   task: string | null
@@ -25,6 +28,7 @@ export interface RunView extends AppView {
   startedAt: number | null
   endedAt: number | null
   tasks: readonly {
+    number: number
     name: string
     status: ShownStatus
     code: number | null
@@ -53,19 +57,7 @@ export function renderRun(view: RunView): Promise<Page> {
       <p class="lead"><code>${view.id}</code></p>
       ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
       <p class="alert" id="run-message" ${view.message === null ? 'hidden' : ''}>${view.message ?? ''}</p>
-      ${facts(view)}
-      ${
-        view.action === undefined
-          ? ''
-          : html`<div class="after" data-action="${view.action}">
-              ${buttonForm(view, {
-                action: `/runs/${view.id}`,
-                name: 'do',
-                value: view.action,
-                text: view.action === 'stop' ? 'Stop' : 'Resume: run again what failed',
-              })}
-            </div>`
-      }
+      ${facts(view)} ${actionForm(view)}
       <h2 id="tasks-title">Tasks</h2>
       <ol class="tasks" id="tasks" aria-labelledby="tasks-title">
         ${view.tasks.map(taskRow)}
@@ -79,9 +71,18 @@ function pipelineName({ pipeline, pipelineHref }: RunView): Markup {
   return pipelineHref === undefined ? html`${pipeline}` : html`<a href="${pipelineHref}">${pipeline}</a>`
 }
 
+/** The script puts another in its place once the run has ended. */
+function actionForm(view: RunView): Markup {
+  if (view.action === undefined) return html`<div id="run-action" hidden></div>`
+  const text = view.action === 'stop' ? 'Stop' : 'Resume: run again what failed'
+  return html`<div class="after" id="run-action">
+    ${buttonForm(view, { action: `/runs/${view.id}`, name: 'do', value: view.action, text })}
+  </div>`
+}
+
 function facts(view: RunView): Markup {
   const { startedAt, endedAt } = view
-  return html`<dl class="details">
+  return html`<dl class="details" id="run-facts">
     <dt>Started</dt>
     <dd>${instant(startedAt ?? view.createdAt)} by ${view.triggeredBy}</dd>
     ${
@@ -107,7 +108,7 @@ function facts(view: RunView): Markup {
 
 function taskRow(task: RunView['tasks'][number]): Markup {
   const took = task.endedAt === null ? '' : duration(task.endedAt - task.startedAt)
-  return html`<li>
+  return html`<li data-number="${task.number}" data-status="${task.status}">
     <strong>${task.name}</strong> ${statusBadge(task.status)}
     <span class="small"
       >${task.code === null || task.code === 0 ? '' : html`exit code ${task.code},`} ${took}</span
@@ -149,6 +150,7 @@ function log(view: RunView): Markup {
       role="region"
       aria-labelledby="log-title"
       data-events="/runs/${view.id}/events${view.query}"
+      ${isFinal(view.status) ? '' : 'data-live'}
     >
       ${
         view.lines.length === 0
