@@ -226,8 +226,8 @@ describe('the pages of pipelines and runs in Chromium', () => {
           const until = join(folder, 'fails')
           const source = `export const pipeline = async () => {
             const sh = (name: string, script: string) => runtime.run({ name, command: { path: 'sh', args: ['-c', script] } })
-            await sh('first', 'echo one')
-            const { code } = await sh('second', 'until [ -e ${until} ]; do sleep 0.05; done; exit 4')
+            await sh('first', 'echo no error; echo error: none of this matters')
+            const { code } = await sh('second', 'until [ -e ${until} ]; do sleep 0.05; done; echo it is; echo FAIL: the test x; exit 4')
             if (code !== 0) throw new Error('it ended with ' + code)
           }`
           const file = join(folder, 'fails.ts')
@@ -248,6 +248,8 @@ describe('the pages of pipelines and runs in Chromium', () => {
           expect(await page.locator('#run-facts').textContent()).toMatch(/Took\s+\d/)
           const second = page.locator('#tasks li', { hasText: 'second' })
           expect(await second.textContent()).toMatch(/failed\s+exit code 4,\s+\d/)
+          await page.getByRole('button', { name: 'First error' }).click()
+          expect(await page.locator('.marked').textContent()).toEndWith('FAIL: the test x')
           await page.reload()
           await page.locator('.line').first().waitFor()
           expect(await second.textContent()).toMatch(/failed\s+exit code 4,\s+\d/)

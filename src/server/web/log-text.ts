@@ -66,3 +66,46 @@ function rendition(before: Look, parameters: string): Look {
   }
   return look
 }
+
+/**
+ * What looks like one: `FAIL: x`, `TypeError: y`, `3 failures`; not `no errors`.
+ */
+const ERROR =
+  /(?<!\b(?:no|0|without) )\b(?:\w*(?:error|exception)|fail(?:s|ed|ures?)?|fatal|panic(?:ked)?|traceback)\b|✗|❌/i
+
+/** A line as the page's script keeps it. */
+export interface ErrorLine {
+  /** Which task's; undefined for what the script of the pipeline itself said. */
+  of: string | undefined
+  stream: 'stdout' | 'stderr'
+  raw: string
+}
+
+/**
+ * Where somebody begins to read who wants to know what went wrong: in the first task that failed, whatever others
+ * printed; then in what the pipeline's script said, and in tasks that go on. Tasks that passed come last, as
+ * they are no reason for anything.
+ * @param tasks what is known of each, in the order in which that became of it
+ */
+export function firstError<Line extends ErrorLine>(
+  lines: readonly Line[],
+  tasks: Iterable<readonly [of: string, status: string]>,
+): Line | undefined {
+  const status = new Map(tasks)
+  const failed = [...status].filter(([, became]) => became === 'failure' || became === 'error')
+  const cutOff = [...status].filter(([, became]) => became === 'abort')
+  const looks = lines.filter(({ raw }) => ERROR.test(plain(raw)))
+  for (const [task] of [...failed, ...cutOff]) {
+    const isOf = ({ of }: Line) => of === task
+    const found =
+      looks.find(isOf) ?? lines.find((line) => isOf(line) && line.stream === 'stderr') ?? lines.findLast(isOf)
+    if (found) return found
+  }
+  const isScript = ({ of }: Line) => of === undefined
+  return (
+    looks.find(isScript) ??
+    lines.find((line) => isScript(line) && line.stream === 'stderr') ??
+    looks.find(({ of = '' }) => status.get(of) !== 'success') ??
+    looks[0]
+  )
+}

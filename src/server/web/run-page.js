@@ -5,7 +5,7 @@
  * Whatever a run prints is put on the page as text, never as markup.
  */
 
-import { plain, stretches } from './log-text.js'
+import { firstError, plain, stretches } from './log-text.js'
 import { adoptTasks, badge, hasEnded, takeTask, tasks } from './run-tasks.js'
 
 /** Lines of one block. A block far from the window is an empty box of the right height. */
@@ -13,26 +13,25 @@ const BLOCK = 100
 /** Beyond these many, the oldest lines go: a browser is no archive. */
 const MAX_LINES = 300_000
 
-const ERROR = /\b(?:error|failed|failure|fatal|panic|exception|traceback)\b|✗|❌/i
-
 const element = (id) => document.getElementById(id)
 const box = element('log')
 
 /* -------------------------------------------------------------------------------------------- all lines */
 
-/** `{number, task, stream, raw}`, in the order in which they began. */
+/** `{number, task, of, stream, raw}`, `of` being the task's number, in the order in which they began. */
 const lines = []
 /** What was taken off the front: a line's place is its number less this. */
 let dropped = 0
 /** By task and stream, the line that has no end yet. */
 const open = new Map()
 
-function takeLog({ task = '', number = '', stream, data }) {
+function takeLog({ task = '', number, stream, data }) {
   const key = `${stream} ${number} ${task}`
+  const of = task === '' ? undefined : String(number ?? task)
   for (const part of data.split(/(?<=\n)/)) {
     let line = open.get(key)
     if (!line) {
-      line = { number: dropped + lines.length + 1, task, stream, raw: '' }
+      line = { number: dropped + lines.length + 1, task, of, stream, raw: '' }
       lines.push(line)
       if (matches(line)) shown.push(line)
     }
@@ -233,17 +232,15 @@ function step(by) {
   goTo(hits[hit])
 }
 
-/** Of a task that failed, if there is one; else the first line that looks like one. */
-function firstError() {
-  const failed = new Set(
-    [...tasks.values()].filter(({ status }) => status !== 'success').map(({ name }) => name),
+/** Where no line says it, the run's own message does. */
+function toFirstError() {
+  const line = firstError(
+    shown,
+    [...tasks].map(([of, { status }]) => [of, status]),
   )
-  const candidates = lines.filter((line) => ERROR.test(plain(line.raw)))
-  goTo(
-    candidates.find(({ task }) => failed.has(task)) ??
-      candidates[0] ??
-      lines.find(({ stream }) => stream === 'stderr'),
-  )
+  const message = element('run-message')
+  if (line && (message.hidden || tasks.get(line.of)?.status !== 'success')) goTo(line)
+  else message.scrollIntoView({ block: 'nearest' })
 }
 
 /* -------------------------------------------------------------------------------------------- the stream */
@@ -282,7 +279,7 @@ element('log-search').addEventListener('keydown', (event) => {
 })
 element('log-next').addEventListener('click', () => step(1))
 element('log-previous').addEventListener('click', () => step(-1))
-element('log-error').addEventListener('click', firstError)
+element('log-error').addEventListener('click', toFirstError)
 element('log-follow').addEventListener('click', () => setFollow(!follows))
 element('log-task').addEventListener('change', (event) => {
   wanted = event.target.value

@@ -29,6 +29,9 @@ export function badge(status) {
 export function takeTask({ name, number = name, status, code }) {
   const task = tasks.get(String(number)) ?? newTask(String(number), name)
   task.status = status
+  // In the order in which things became of them.
+  tasks.delete(String(number))
+  tasks.set(String(number), task)
   if (showAsSaid(task)) return
   const title = document.createElement('strong')
   title.textContent = name
