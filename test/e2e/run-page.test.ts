@@ -80,6 +80,14 @@ const WINDOWS = [
   { width: 1366, height: 657 },
   { width: 360, height: 640 },
 ]
+const NEWEST = '.block:last-child .line:last-child'
+/** Resolves once so many more lines are there. */
+const more = async (page: Page) => {
+  const number =
+    'Number([...document.querySelectorAll(".block")].reduce((n, b) => n + Number(b.dataset.count), 0))'
+  const before = await page.evaluate<number>(number)
+  await page.waitForFunction(`${number} > ${before + 10}`)
+}
 let runUrl = ''
 
 describe('the pages of pipelines and runs in Chromium', () => {
@@ -183,27 +191,19 @@ describe('the pages of pipelines and runs in Chromium', () => {
       await fob(['pipeline', 'set', file, '-s', server.url])
       const started = await fob(['pipeline', 'run', 'ticks', '--detach', '-o', 'json', '-s', server.url])
       const { id } = JSON.parse(started.out) as { id: string }
-      const last = () => '.block:last-child .line:last-child'
-      /** Resolves once so many more lines are there. */
-      const more = async (page: Page) => {
-        const number =
-          'Number([...document.querySelectorAll(".block")].reduce((n, b) => n + Number(b.dataset.count), 0))'
-        const before = await page.evaluate<number>(number)
-        await page.waitForFunction(`${number} > ${before + 10}`)
-      }
       for (const viewport of WINDOWS) {
         await withPage(
           async (page) => {
             await page.goto(`${server.url}/runs/${id}`)
             await page.locator('.line', { hasText: 'tick' }).first().waitFor()
             await more(page)
-            expect({ viewport, isSeen: await isSeen(page, last()) }).toEqual({ viewport, isSeen: true })
+            expect({ viewport, isSeen: await isSeen(page, NEWEST) }).toEqual({ viewport, isSeen: true })
             await page.evaluate('scrollTo(0, 0)')
             await more(page)
             expect(await page.evaluate<number>('scrollY')).toBe(0)
             await page.getByRole('button', { name: 'Follow' }).click()
             await page.getByRole('button', { name: 'Follow' }).click()
-            expect({ viewport, isSeen: await isSeen(page, last()) }).toEqual({ viewport, isSeen: true })
+            expect({ viewport, isSeen: await isSeen(page, NEWEST) }).toEqual({ viewport, isSeen: true })
             // By keyboard as well as by wheel.
             await page.locator('#log').focus()
             await page.keyboard.press('PageUp')
@@ -271,12 +271,61 @@ describe('the pages of pipelines and runs in Chromium', () => {
           await badge(page, 'passed')
           expect(await page.locator('.log li').last().textContent()).toContain('error: it broke')
           await page.getByRole('link', { name: 'Earlier output' }).click()
+          await page.waitForURL(/before=/)
           expect(await page.locator('.log li', { hasText: 'numbers' }).count()).toBeGreaterThan(100)
           expect(await page.content()).not.toContain('<img src=x')
+          // Numbers are those of all lines, as with the script.
+          const numbered = page.locator('.log li', { hasText: /^\d+numbers\d+$/ }).nth(50)
+          const [, number] = /^(\d+)numbers/.exec((await numbered.textContent()) ?? '') ?? []
+          expect(Number(number)).toBeGreaterThan(50_000)
+          await page.goto(`${page.url()}#L${number}`)
+          expect(await isSeen(page, `#L${number}`)).toBe(true)
+          const line = await withPage(async (scripted) => {
+            await scripted.goto(`${runUrl}#L${number}`)
+            return await scripted.locator('.line.marked').textContent()
+          })
+          expect(await numbered.textContent()).toBe(line)
           expect(await page.getByRole('button', { name: 'Stop' }).count()).toBe(0)
         },
         { javaScriptEnabled: false },
       ),
+  )
+
+  testWith(
+    missing,
+    'colours can be read in light and dark, with a script and without, and are no inline style',
+    async () => {
+      const source = `export const pipeline = () => {
+        for (const text of ['39', '2', '30', '31', '32', '33', '34', '35', '36', '37', '90', '38;5;208', '38;2;9;9;9', '7']) {
+          const grounds = ['49', '40', '41', '42', '43', '44', '45', '46', '47', '100', '48;5;208', '48;2;250;250;250']
+          console.log(grounds.map((ground) => '\\u001b[' + text + ';' + ground + 'm on ' + ground + '\\u001b[0m').join(' '))
+        }
+      }`
+      const file = join(folder, 'colours.ts')
+      writeFileSync(file, source)
+      await fob(['pipeline', 'set', file, '-s', server.url])
+      const done = await fob(['pipeline', 'run', 'colours', '-s', server.url])
+      const [, id] = /Run (run_\S+)/.exec(done.err) ?? []
+      for (const colorScheme of ['light', 'dark'] as const) {
+        for (const isScripted of [true, false]) {
+          await withPage(
+            async (page) => {
+              if (!isScripted) await page.route('**/assets/run.js', (route) => route.abort())
+              await page.goto(`${server.url}/runs/${id}`)
+              await page
+                .locator(isScripted ? '.line .ansi-on-red' : '.log li .ansi-on-red')
+                .first()
+                .waitFor()
+              expect(await page.locator('.ansi-on-yellow').count()).toBeGreaterThan(10)
+              expect(await page.locator('#log [style]:not(.block)').count()).toBe(0)
+              expect(await seriousFindings(page)).toEqual([])
+            },
+            { colorScheme, viewport: { width: 1500, height: 900 } },
+          )
+        }
+      }
+    },
+    60_000,
   )
 
   testWith(missing, 'a pipeline is paused on its page, and taken up again', () =>

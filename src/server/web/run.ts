@@ -2,6 +2,7 @@ import { html } from 'hono/html'
 import { isFinal, type RunStatus } from '../../contract/events.ts'
 import { type AppView, appPage, buttonForm, duration, type ShownStatus, statusBadge } from './app-frame.ts'
 import type { Markup, Page } from './layout.ts'
+import type { Stretch } from './log-text.ts'
 // oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
 import RUN_SCRIPT from './run-page.js' with { type: 'text' }
 // oxlint-disable-next-line import/default -- the same
@@ -36,7 +37,13 @@ export interface RunView extends AppView {
     endedAt: number | null
   }[]
   /** The end of the log, for who has no script. */
-  lines: readonly { task: string | undefined; stream: 'stdout' | 'stderr'; text: string }[]
+  lines: readonly {
+    /** Undefined where so much came before that nobody has counted it. */
+    number: number | undefined
+    task: string | undefined
+    stream: 'stdout' | 'stderr'
+    parts: readonly Stretch[]
+  }[]
   /** What came before those lines. */
   earlierHref: string | undefined
   /** Since when the log is not kept any more. */
@@ -123,6 +130,17 @@ function removedLog(at: number): Markup {
   </p>`
 }
 
+function staticLine({ number, task, stream, parts }: RunView['lines'][number]): Markup {
+  const id = number === undefined ? '' : html`id="L${number}"`
+  const link = number === undefined ? html`<a></a>` : html`<a href="#L${number}" tabindex="-1">${number}</a>`
+  const text = parts.map(({ text: part, classes }) =>
+    classes.length === 0 ? part : html`<span class="${classes.join(' ')}">${part}</span>`,
+  )
+  const of = html`<span class="of">${task ?? ''}</span>`
+  // Not a space more: white space is kept in a line.
+  return html`<li class="${stream}" ${id}>${link}${of}<span>${text}</span></li>`
+}
+
 /** The script takes the place of what is inside `#log`, from the events on. */
 function log(view: RunView): Markup {
   return html`<div class="log-tools" id="log-tools" hidden>
@@ -156,10 +174,7 @@ function log(view: RunView): Markup {
         view.lines.length === 0
           ? html`<p class="small" data-static>Nothing was printed yet.</p>`
           : html`<ol data-static>
-              ${view.lines.map(
-                ({ task, stream, text }) =>
-                  html`<li class="${stream}"><span class="of">${task ?? ''}</span><span>${text}</span></li>`,
-              )}
+              ${view.lines.map(staticLine)}
             </ol>`
       }
     </div>

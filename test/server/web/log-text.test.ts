@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { type ErrorLine, firstError } from '../../../src/server/web/log-text.ts'
+import { type ErrorLine, firstError, stretches } from '../../../src/server/web/log-text.ts'
 
 /** `1! text`: of task 1, on stderr; `- text`: of the script. */
 function line(text: string): ErrorLine & { text: string } {
@@ -84,5 +84,62 @@ describe('the first error of a log', () => {
     ],
   ])('%s', (_name, lines, tasks, found) => {
     expect(firstError(lines.map(line), tasks)?.text).toBe(found)
+  })
+})
+
+const shown = (raw: string) =>
+  stretches(raw).map(({ text, classes }) =>
+    [text, ...classes.map((name) => name.replace('ansi-', ''))].join(' '),
+  )
+
+describe('the stretches of a line', () => {
+  test.each<[string, string, string[]]>([
+    ['nothing', '', []],
+    ['no colour', 'a\tb', ['a\tb']],
+    ['bold and red, then no more', '\u001b[1;31ma\u001b[0mb', ['a bold red', 'b']],
+    ['an empty parameter, which is 0', '\u001b[31ma\u001b[mb', ['a red', 'b']],
+    [
+      'one aspect after the other goes',
+      '\u001b[1;3;4;32ma\u001b[22;23;24;39mb',
+      ['a bold italic underline green', 'b'],
+    ],
+    ['a wavy line is a line, and no italics', '\u001b[4:3ma\u001b[4:0mb', ['a underline', 'b']],
+    ['bright colours', '\u001b[90ma\u001b[91mb', ['a grey', 'b red']],
+    [
+      '256 colours: the first sixteen',
+      '\u001b[38;5;1ma\u001b[38;5;12mb\u001b[38;5;8mc',
+      ['a red', 'b blue', 'c grey'],
+    ],
+    [
+      '256 colours: the cube and greys',
+      '\u001b[38;5;208ma\u001b[38;5;46mb\u001b[38;5;240mc\u001b[38;5;255md',
+      ['a yellow', 'b green', 'c grey', 'd white'],
+    ],
+    ['256 colours that are none', '\u001b[38;5;256ma\u001b[38;5mb', ['a', 'b']],
+    [
+      'true colours',
+      '\u001b[38;2;255;0;0ma\u001b[38;2;30;60;220mb\u001b[38;2;200;0;200mc',
+      ['a red', 'b blue', 'c magenta'],
+    ],
+    [
+      'with colons, with and without a colour space',
+      '\u001b[38:2::0:200:200ma\u001b[38:2:0:200:0mb\u001b[38:5:9mc',
+      ['a cyan', 'b green', 'c red'],
+    ],
+    [
+      'what follows a colour counts',
+      '\u001b[38;2;255;0;0;1ma\u001b[0;38;5;2;4mb',
+      ['a bold red', 'b underline green'],
+    ],
+    [
+      'a ground goes before a colour',
+      '\u001b[37;41ma\u001b[49mb\u001b[48;5;21mc\u001b[102md',
+      ['a on-red', 'b white', 'c on-blue', 'd on-green'],
+    ],
+    ['reverse', '\u001b[7ma\u001b[31mb\u001b[27mc', ['a on-reverse', 'b on-red', 'c red']],
+    ['the colour of a line below is taken by no one', '\u001b[58;5;1ma\u001b[58:2::1:2:3mb', ['a', 'b']],
+    ['codes that are none', '\u001b[99999;1000ma\u001b[38;7;1mb', ['a', 'b']],
+  ])('%s', (_name, raw, parts) => {
+    expect(shown(raw)).toEqual(parts)
   })
 })
