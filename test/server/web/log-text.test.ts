@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { type ErrorLine, firstError, stretches } from '../../../src/server/web/log-text.ts'
+import { type ErrorLine, firstError, plain, stretches } from '../../../src/server/web/log-text.ts'
 
 /** `1! text`: of task 1, on stderr; `- text`: of the script. */
 function line(text: string): ErrorLine & { text: string } {
@@ -141,5 +141,10 @@ describe('the stretches of a line', () => {
     ['codes that are none', '\u001b[99999;1000ma\u001b[38;7;1mb', ['a', 'b']],
   ])('%s', (_name, raw, parts) => {
     expect(shown(raw)).toEqual(parts)
+    expect(plain(raw)).toBe(
+      stretches(raw)
+        .map(({ text }) => text)
+        .join(''),
+    )
   })
 })
