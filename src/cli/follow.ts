@@ -1,4 +1,4 @@
-import type { RunEvent } from '../contract/events.ts'
+import type { NumberedEvent, RunEvent } from '../contract/events.ts'
 import { Fault } from '../contract/fault.ts'
 import { printable } from '../platform/text.ts'
 import { followEvents } from '../session/follow.ts'
@@ -7,7 +7,7 @@ import type { Deps } from './deps.ts'
 import { toJson } from './output.ts'
 import { type Progress, startProgress } from './progress.ts'
 import { runPath } from './run-path.ts'
-import { terminalFilter } from './terminal-safe.ts'
+import { openTaskLines } from './task-lines.ts'
 
 /**
  * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A connection that breaks
@@ -21,13 +21,14 @@ export async function followRun(client: Client, deps: Deps, runId: string, after
   const show = presenter(client, deps, progress)
   try {
     for await (const event of eventsOf(client, deps, { runId, after }, progress)) {
-      show(event)
+      show.event(event)
       if (event.type === 'exit') return event.data.code
     }
     throw new Error('a run that is followed ends with its exit')
   } catch (error) {
     throw goesOn(error, runId, deps.signal)
   } finally {
+    show.end()
     progress.end()
   }
 }
@@ -45,10 +46,14 @@ export async function printLogSoFar(client: Client, deps: Deps, runId: string): 
   if (left === 0) return
   const progress = startProgress(deps, false)
   const show = presenter(client, deps, progress)
-  for await (const event of eventsOf(client, deps, { runId }, progress)) {
-    show(event)
-    if (event.type === 'log') left -= event.data.data.length
-    if (left <= 0) return
+  try {
+    for await (const event of eventsOf(client, deps, { runId }, progress)) {
+      show.event(event)
+      if (event.type === 'log') left -= event.data.data.length
+      if (left <= 0) return
+    }
+  } finally {
+    show.end()
   }
 }
 
@@ -65,43 +70,58 @@ function eventsOf(
 
 const TASK_SIGN = { running: '▶', success: '✓', failure: '✗', abort: '■', error: '✗' } as const
 
-function presenter(
-  client: Client,
-  { io }: Deps,
-  progress: Progress,
-): (event: RunEvent & { id: number }) => void {
-  if (client.format === 'json') return ({ id, ...event }) => io.stdout.write(`${toJson({ id, ...event })}\n`)
-  const pass = { push: (text: string) => text }
-  const filters = {
-    stdout: io.stdout.isTerminal ? terminalFilter() : pass,
-    stderr: io.stderr.isTerminal ? terminalFilter() : pass,
+interface Presenter {
+  event(event: NumberedEvent): void
+  /** Prints what is left of lines, however the following ended. */
+  end(): void
+}
+
+function presenter(client: Client, { io }: Deps, progress: Progress): Presenter {
+  if (client.format === 'json') {
+    return {
+      event: ({ id, ...event }) => io.stdout.write(`${toJson({ id, ...event })}\n`),
+      end: () => {},
+    }
   }
-  const say = (line: string) => progress.around(`${line}\n`, () => client.say(line))
-  return (event) => {
-    switch (event.type) {
+  const lines = openTaskLines({
+    isTerminal: { stdout: io.stdout.isTerminal, stderr: io.stderr.isTerminal },
+    write(stream, text) {
+      // What goes into a file or a pipe stands on no screen.
+      if (!io[stream].isTerminal) return io[stream].write(text)
+      return progress.around(text, (words) => io[stream].write(words))
+    },
+  })
+  const say = (line: string) => {
+    if (client.silent) return
+    lines.breakLine()
+    progress.around(`${line}\n`, () => client.say(line))
+  }
+  function event({ type, data }: RunEvent): void {
+    switch (type) {
       case 'log': {
-        const { stream, data } = event.data
-        const text = filters[stream].push(data)
-        // What goes into a file or a pipe stands on no screen.
-        if (!io[stream].isTerminal) return io[stream].write(text)
-        return progress.around(text, (words) => io[stream].write(words))
+        const { task: name, number, stream, data: text } = data
+        return lines.says(name === undefined ? undefined : { name, number }, stream, text)
       }
       case 'task': {
-        const { name, status, code } = event.data
+        const { name, status, code } = data
         const detail = code === undefined || code === 0 ? '' : ` (exit code ${code})`
+        if (status === 'running') lines.begins(data)
+        else lines.ends(data)
         progress.task(status)
         return say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
       }
       case 'run':
-        return progress.run(event.data.status)
+        return progress.run(data.status)
       case 'exit': {
-        const { message, code } = event.data
+        const { message, code } = data
+        lines.end()
         progress.end()
         if (message !== undefined) io.stderr.write(`${printable(message)}\n`)
         return client.say(code === 0 ? '✓ the run succeeded' : '✗ the run failed')
       }
     }
   }
+  return { event, end: lines.end }
 }
 
 /** The next step where a run has failed. */

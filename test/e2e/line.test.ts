@@ -47,6 +47,20 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
+/** Two tasks that print at once, each in the middle of a line of the other, then one alone, and another. */
+const AT_ONCE = (folder: string) => `
+const sh = (name: string, script: string) =>
+  runtime.run({ name, command: { path: 'sh', args: ['-c', 'cd ${folder}; until_there() { until [ -e $1 ]; do sleep 0.02; done; }; ' + script] } })
+export const pipeline = async () => {
+  await Promise.all([
+    sh('left', 'until_there right; printf "A-begin "; touch left; until_there done; echo A-end; printf last'),
+    sh('right', 'touch right; until_there left; printf "B-begin "; sleep 0.2; echo B-end; touch done'),
+  ])
+  await sh('alone', 'printf "abc "; printf def')
+  await sh('next', 'echo ghi; echo jkl >&2')
+}
+`
+
 describe('the line, on the compiled binary', () => {
   test('S195, S207, S216: a browser login ends on the success page and names who is logged in', async () => {
     const ended = await binaryLogin(server.url, { home })
@@ -66,6 +80,20 @@ describe('the line, on the compiled binary', () => {
       servers: Record<string, { token: string }>
     }
     expect(servers[server.url]?.token.split('.')).toHaveLength(3)
+  })
+
+  test('one can tell what is whose of tasks that print at once; one alone is passed through', async () => {
+    const folder = temporaryFolder()
+    writeFileSync(join(home, 'at-once.ts'), AT_ONCE(folder))
+    await run(['pipeline', 'set', join(home, 'at-once.ts')])
+    const { out, err, code } = await run(['pipeline', 'run', 'at-once'])
+    expect({ out, code }).toEqual({
+      out: 'right | B-begin B-end\nleft | A-begin A-end\nleft | last\nabc def\nghi\n',
+      code: 0,
+    })
+    expect(err).toContain('▶ next\njkl\n✓ next\n')
+    const [, id = ''] = /Run (run_\S+)/.exec(err) ?? []
+    expect((await run(['runs', 'logs', id])).out).toBe(out)
   })
 
   test('auth token prints the token alone, and the API takes it', async () => {

@@ -1,39 +1,42 @@
-import type { LogPiece } from '../runs/log-page.ts'
+import { type EarlierLines, type LogPiece, streamKey } from '../runs/log-page.ts'
+import { type Stretch, stretches } from '../web/log-text.ts'
 
 export interface LogLine {
+  /** Among all lines of the run, from 1; undefined where that is not known. */
+  number: number | undefined
   task: string | undefined
   stream: 'stdout' | 'stderr'
-  text: string
+  parts: readonly Stretch[]
 }
 
 /**
- * Pieces of output as lines of plain text. Tasks print side by side, so each stream has its own line under way,
- * which stands where it began. Colours and all that moves a terminal's cursor is taken out; of a line that was
- * written over, the last state remains.
+ * Pieces of output as lines of text with colours. Tasks print side by side, so each stream has its own line under
+ * way, which stands where it began. All that moves a terminal's cursor is taken out; of a line that was written over,
+ * the last state remains.
+ * @param before what came before the pieces; undefined where that is not known, so that no line has a number. The
+ * rest of a line that began there has none either.
  */
-export function toLines(pieces: readonly LogPiece[]): LogLine[] {
-  const lines: LogLine[] = []
-  const open = new Map<string, LogLine>()
-  for (const { task, number, stream, data } of pieces) {
-    const key = `${stream} ${number ?? ''} ${task ?? ''}`
-    for (const part of data.split(/(?<=\n)/)) {
-      const line = open.get(key) ?? { task, stream, text: '' }
-      if (!open.has(key)) lines.push(line)
+export function toLines(pieces: readonly LogPiece[], before: EarlierLines | undefined): LogLine[] {
+  const lines: { number: number | undefined; piece: LogPiece; text: string }[] = []
+  const open = new Map<string, (typeof lines)[number]>()
+  const cut = new Set(before?.open)
+  let last = before?.count
+  for (const piece of pieces) {
+    const key = streamKey(piece)
+    for (const part of piece.data.split(/(?<=\n)/)) {
+      let line = open.get(key)
+      if (line === undefined) {
+        const isRest = cut.delete(key)
+        if (last !== undefined && !isRest) last += 1
+        line = { number: isRest ? undefined : last, piece, text: '' }
+        lines.push(line)
+      }
       line.text += part
       if (part.endsWith('\n')) open.delete(key)
       else open.set(key, line)
     }
   }
-  for (const line of lines) line.text = plain(line.text)
-  return lines
-}
-
-/* oxlint-disable-next-line no-control-regex -- ECMA-48 §5.4 and §5.6: control sequences and strings */
-const SEQUENCE = /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\u0007|\u001b\\|$)|[ -/]*[0-~])/gs
-/* oxlint-disable-next-line no-control-regex -- what would do something other than stand there */
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-
-function plain(line: string): string {
-  const shown = line.replace(/\r?\n$/, '').replaceAll(SEQUENCE, '')
-  return shown.slice(shown.lastIndexOf('\r') + 1).replaceAll(CONTROL, '')
+  return lines.map(({ number, piece: { task, stream }, text }) => {
+    return { number, task, stream, parts: stretches(text.replace(/\r?\n$/, '')) }
+  })
 }

@@ -47,7 +47,7 @@ import {
 } from './session-pages.ts'
 import { createServiceToken } from './service.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './settings-tokens.ts'
-import { front, runScript, styleSheet } from './site.ts'
+import { front, logTextScript, runScript, runTasksScript, styleSheet } from './site.ts'
 import { createDownloadToken, createToken, listTokens, revokeCurrentToken, revokeToken } from './tokens.ts'
 import { auditPage } from './settings-audit.ts'
 import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './settings-members.ts'
@@ -105,6 +105,8 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/', 'none', front),
   route('GET', '/assets/fob.css', 'none', styleSheet),
   route('GET', '/assets/run.js', 'none', runScript),
+  route('GET', '/assets/run-tasks.js', 'none', runTasksScript),
+  route('GET', '/assets/log-text.js', 'none', logTextScript),
   route('GET', '/health', 'none', health),
 
   route('GET', '/.well-known/oauth-authorization-server', 'protocol', oauth),

@@ -53,7 +53,7 @@ async function show(call: Call, services: Services, problem?: string, status = 2
   const run = await find(call, services)
   const before = readBefore(call)
   const pipeline = await services.pipelines.get(call.principal, run.pipelineName)
-  const { pieces, earlier } = await services.runs.logPage(run.id, before)
+  const { pieces, earlier, before: earlierLines } = await services.runs.logPage(run.id, before)
   const view = appView(call, services)
   const { id, pipelineName, triggeredBy, args, task, message, createdAt, startedAt, endedAt } = run
   const page = await renderRun({
@@ -73,7 +73,7 @@ async function show(call: Call, services: Services, problem?: string, status = 2
     startedAt,
     endedAt,
     tasks: run.tasks,
-    lines: toLines(pieces),
+    lines: toLines(pieces, earlierLines),
     earlierHref: nextHref(call, 'before', earlier),
     logRemovedAt: run.logRemovedAt,
     action: actionFor(run, call),

@@ -1,4 +1,4 @@
-import { RUN_SCRIPT } from '../web/run.ts'
+import { LOG_TEXT_SCRIPT, RUN_SCRIPT, RUN_TASKS_SCRIPT } from '../web/run.ts'
 import { renderMessage, STYLE_SHEET } from '../web/web.ts'
 import type { Handler } from './call.ts'
 
@@ -33,7 +33,16 @@ export function styleSheetAnswer(): Response {
 export const styleSheet: Handler = () => styleSheetAnswer()
 
 /** `GET /assets/run.js` */
-export const runScript: Handler = () =>
-  new Response(RUN_SCRIPT, {
+export const runScript: Handler = () => script(RUN_SCRIPT)
+
+/** `GET /assets/run-tasks.js` */
+export const runTasksScript: Handler = () => script(RUN_TASKS_SCRIPT)
+
+/** `GET /assets/log-text.js` */
+export const logTextScript: Handler = () => script(LOG_TEXT_SCRIPT)
+
+function script(text: string): Response {
+  return new Response(text, {
     headers: { 'content-type': 'text/javascript; charset=utf-8', 'cache-control': 'public, max-age=3600' },
   })
+}

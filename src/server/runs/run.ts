@@ -25,7 +25,7 @@ import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { logRemoved } from './journal-rows.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { listRuns, type RunQuery } from './list.ts'
-import { type LogPiece, readLogPage } from './log-page.ts'
+import { type LogPage, readLogPage } from './log-page.ts'
 import { neededSecrets, refuseEmptyReferences, refuseReservedSecrets } from './needs.ts'
 import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
@@ -71,10 +71,7 @@ export interface Runs {
   /** What a run has printed so far, of all its tasks in order. Empty where there is no such run. */
   log(id: string): AsyncIterable<string>
   /** The last of it before event `before`, or the last of all, and the event before which there is more. */
-  logPage(
-    id: string,
-    before: number | undefined,
-  ): Promise<{ pieces: LogPiece[]; earlier: number | undefined }>
+  logPage(id: string, before: number | undefined): Promise<LogPage>
   /**
    * Begins to stop a run: its script at once, its tasks by TERM and after 10 s by KILL. Its `exit` event tells
    * when it is done. A run whose end could not be recorded is recorded as stopped. False when there is no such

@@ -5,102 +5,33 @@
  * Whatever a run prints is put on the page as text, never as markup.
  */
 
+import { firstError, plain, stretches } from './log-text.js'
+import { adoptTasks, badge, hasEnded, takeTask, tasks } from './run-tasks.js'
+
 /** Lines of one block. A block far from the window is an empty box of the right height. */
 const BLOCK = 100
 /** Beyond these many, the oldest lines go: a browser is no archive. */
 const MAX_LINES = 300_000
 
-const STATUS_WORDS = {
-  queued: 'queued',
-  running: 'running',
-  success: 'passed',
-  failed: 'failed',
-  stopped: 'stopped',
-  failure: 'failed',
-  abort: 'ended early',
-  error: 'not started',
-}
-const ERROR = /\b(?:error|failed|failure|fatal|panic|exception|traceback)\b|✗|❌/i
-
 const element = (id) => document.getElementById(id)
 const box = element('log')
 
-/* -------------------------------------------------------------------------------------------- text of a line */
-
-/** Control sequences (ECMA-48 §5.4, §5.6); those that end in `m` choose colours. */
-// oxlint-disable-next-line no-control-regex
-const SEQUENCE = /\u001b(?:\[([0-?]*)[ -/]*([@-~])|[\]PX^_].*?(?:\u0007|\u001b\\|$)|[ -/]*[0-~])/gs
-// oxlint-disable-next-line no-control-regex
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
-
-const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white']
-
-/** Select Graphic Rendition (ECMA-48 §8.3.117) as classes; what has none is left out. */
-function rendition(before, parameters) {
-  const state = { ...before }
-  const codes = parameters.split(/[;:]/).map(Number)
-  for (let i = 0; i < codes.length; i++) {
-    const code = codes[i]
-    if (code === 0) for (const key of Object.keys(state)) delete state[key]
-    else if (code === 1) state.weight = 'bold'
-    else if (code === 2) state.weight = 'dim'
-    else if (code === 3) state.slant = 'italic'
-    else if (code === 4) state.line = 'underline'
-    else if (code === 22) delete state.weight
-    else if (code === 23) delete state.slant
-    else if (code === 24) delete state.line
-    else if (code >= 30 && code <= 37) state.colour = NAMES[code - 30]
-    else if (code >= 90 && code <= 97) state.colour = NAMES[code - 90]
-    else if (code === 39) delete state.colour
-    else if (code === 38 || code === 48) {
-      // 256 colours: the first sixteen are the named ones. Others, and RGB, keep the text as it is.
-      if (codes[i + 1] === 5 && code === 38 && codes[i + 2] < 16) state.colour = NAMES[codes[i + 2] % 8]
-      i += codes[i + 1] === 5 ? 2 : 4
-    }
-  }
-  return state
-}
-
-/** Stretches of one line: `{text, classes}`. */
-function stretches(raw) {
-  const found = []
-  let state = {}
-  let at = 0
-  const add = (text) => {
-    const clean = text.replaceAll(CONTROL, '')
-    if (clean !== '') found.push({ text: clean, classes: Object.values(state).map((name) => `ansi-${name}`) })
-  }
-  const line = raw.slice(raw.lastIndexOf('\r') + 1)
-  for (const match of line.matchAll(SEQUENCE)) {
-    add(line.slice(at, match.index))
-    at = match.index + match[0].length
-    if (match[2] === 'm') state = rendition(state, match[1])
-  }
-  add(line.slice(at))
-  return found
-}
-
-const plain = (raw) =>
-  raw
-    .slice(raw.lastIndexOf('\r') + 1)
-    .replaceAll(SEQUENCE, '')
-    .replaceAll(CONTROL, '')
-
 /* -------------------------------------------------------------------------------------------- all lines */
 
-/** `{number, task, stream, raw}`, in the order in which they began. */
+/** `{number, task, of, stream, raw}`, `of` being the task's number, in the order in which they began. */
 const lines = []
 /** What was taken off the front: a line's place is its number less this. */
 let dropped = 0
 /** By task and stream, the line that has no end yet. */
 const open = new Map()
 
-function takeLog({ task = '', number = '', stream, data }) {
+function takeLog({ task = '', number, stream, data }) {
   const key = `${stream} ${number} ${task}`
+  const of = task === '' ? undefined : String(number ?? task)
   for (const part of data.split(/(?<=\n)/)) {
     let line = open.get(key)
     if (!line) {
-      line = { number: dropped + lines.length + 1, task, stream, raw: '' }
+      line = { number: dropped + lines.length + 1, task, of, stream, raw: '' }
       lines.push(line)
       if (matches(line)) shown.push(line)
     }
@@ -128,6 +59,14 @@ const list = document.createElement('div')
 let isScheduled = false
 const stale = new Set()
 let follows = false
+/** Whether the end of the box, where new lines are, is kept in the window: until somebody scrolls it out. */
+let keepsInView = false
+/** How far the box was scrolled when it was at its end. */
+let endTop = 0
+/** How far the page was, when last looked at. */
+let pageY = 0
+/** Whether the address names a line that has not come yet. */
+let isSought = location.hash !== ''
 let marked
 
 const near = new IntersectionObserver(
@@ -143,6 +82,10 @@ const near = new IntersectionObserver(
 
 function touched(line) {
   stale.add(line)
+  schedule()
+}
+
+function schedule() {
   if (isScheduled) return
   isScheduled = true
   requestAnimationFrame(draw)
@@ -156,8 +99,20 @@ function draw() {
   const numbers = new Set([...stale].map((line) => blockOf(line)))
   stale.clear()
   for (const index of numbers) if (blocks[index]?.dataset.filled === 'true') fill(blocks[index])
-  if (follows) box.scrollTop = box.scrollHeight
+  if (follows) toEnd()
+  if (isSought) fromAddress()
 }
+
+/** To the newest line; the page moves with it unless somebody has moved it elsewhere. */
+function toEnd() {
+  box.scrollTop = box.scrollHeight
+  endTop = box.scrollTop
+  if (keepsInView) scrollBy(0, Math.max(0, belowWindow()))
+  pageY = scrollY
+}
+
+/** How far the end of the box is below the window, which is negative where it is inside. */
+const belowWindow = () => box.getBoundingClientRect().bottom - innerHeight
 
 function addBlock() {
   const block = document.createElement('div')
@@ -235,19 +190,25 @@ function rebuild() {
 function goTo(line) {
   const place = line ? placeOf(line) : -1
   if (place < 0) return
+  isSought = false
   setFollow(false)
   draw()
   const before = marked
   marked = line
   const height = list.getBoundingClientRect().height / shown.length
   box.scrollTop = Math.max(0, place * height - box.clientHeight / 3)
+  const top = box.getBoundingClientRect().top + place * height - box.scrollTop
+  // The box is never higher than the window: with all of it the line is inside, too.
+  if (top < 0 || top + height > innerHeight) box.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   for (const one of [before, line]) if (one) touched(one)
 }
 
 function setFollow(value) {
   follows = value
+  keepsInView = value
+  if (value) isSought = false
   element('log-follow').setAttribute('aria-pressed', String(value))
-  if (value) box.scrollTop = box.scrollHeight
+  if (value) toEnd()
 }
 
 /* -------------------------------------------------------------------------------------------- tools */
@@ -271,60 +232,25 @@ function step(by) {
   goTo(hits[hit])
 }
 
-/** Of a task that failed, if there is one; else the first line that looks like one. */
-function firstError() {
-  const failed = new Set(
-    [...tasks.values()].filter(({ status }) => status !== 'success').map(({ name }) => name),
+/** Where no line says it, the run's own message does. */
+function toFirstError() {
+  const line = firstError(
+    shown,
+    [...tasks].map(([of, { status }]) => [of, status]),
   )
-  const candidates = lines.filter((line) => ERROR.test(plain(line.raw)))
-  goTo(
-    candidates.find(({ task }) => failed.has(task)) ??
-      candidates[0] ??
-      lines.find(({ stream }) => stream === 'stderr'),
-  )
-}
-
-/* -------------------------------------------------------------------------------------------- tasks and status */
-
-/** By number, as names may repeat: `{name, status, row}`. */
-const tasks = new Map()
-
-function badge(status) {
-  const span = document.createElement('span')
-  span.className = `badge status-${status}`
-  span.textContent = STATUS_WORDS[status] ?? status
-  return span
-}
-
-function takeTask({ name, number = name, status, code }) {
-  const row = tasks.get(number)?.row ?? newTask(name)
-  tasks.set(number, { name, status, row })
-  const title = document.createElement('strong')
-  title.textContent = name
-  row.replaceChildren(title, ' ', badge(status))
-  if (code) row.append(` exit code ${code}`)
-}
-
-function newTask(name) {
-  const row = document.createElement('li')
-  element('tasks').append(row)
-  if ([...element('log-task').options].every(({ value }) => value !== name)) {
-    const option = document.createElement('option')
-    option.value = name
-    option.textContent = name
-    element('log-task').append(option)
-  }
-  return row
+  const message = element('run-message')
+  if (line && (message.hidden || tasks.get(line.of)?.status !== 'success')) goTo(line)
+  else message.scrollIntoView({ block: 'nearest' })
 }
 
 /* -------------------------------------------------------------------------------------------- the stream */
 
 function begin() {
   for (const old of document.querySelectorAll('[data-static]')) old.remove()
-  element('tasks').replaceChildren()
+  adoptTasks()
   element('log-tools').hidden = false
   box.append(list)
-  setFollow(document.querySelector('[data-action="stop"]') !== null && location.hash === '')
+  setFollow(box.dataset.live !== undefined && location.hash === '')
   const events = new EventSource(box.dataset.events)
   const on = (type, take) => events.addEventListener(type, ({ data }) => take(JSON.parse(data)))
   on('log', takeLog)
@@ -332,12 +258,11 @@ function begin() {
   on('run', ({ status }) => element('run-status').replaceChildren(badge(status)))
   on('exit', ({ message }) => {
     events.close()
-    document.querySelector('[data-action="stop"]')?.remove()
     if (message) {
       element('run-message').textContent = message
       element('run-message').hidden = false
     }
-    fromAddress()
+    if (box.dataset.live !== undefined) hasEnded()
   })
 }
 
@@ -354,14 +279,36 @@ element('log-search').addEventListener('keydown', (event) => {
 })
 element('log-next').addEventListener('click', () => step(1))
 element('log-previous').addEventListener('click', () => step(-1))
-element('log-error').addEventListener('click', firstError)
+element('log-error').addEventListener('click', toFirstError)
 element('log-follow').addEventListener('click', () => setFollow(!follows))
 element('log-task').addEventListener('change', (event) => {
   wanted = event.target.value
   rebuild()
 })
-// Who scrolls up wants to read.
-box.addEventListener('wheel', ({ deltaY }) => deltaY < 0 && setFollow(false), { passive: true })
-addEventListener('hashchange', fromAddress)
+// Who scrolls up wants to read. A box that grew has also moved, but is at its end.
+box.addEventListener(
+  'scroll',
+  () => {
+    const left = box.scrollHeight - box.clientHeight - box.scrollTop
+    if (follows && left > 1 && box.scrollTop < endTop - 1) setFollow(false)
+  },
+  { passive: true },
+)
+addEventListener(
+  'scroll',
+  () => {
+    // What is new above the box moves it down as well, so only who goes up has left it.
+    const isInside = belowWindow() <= 1
+    if (isInside || scrollY < pageY) keepsInView = isInside
+    pageY = scrollY
+  },
+  { passive: true },
+)
+// What is new above the box moves it down.
+new ResizeObserver(schedule).observe(box.parentElement)
+addEventListener('hashchange', () => {
+  isSought = true
+  fromAddress()
+})
 
 begin()

@@ -1,10 +1,18 @@
 import { html } from 'hono/html'
+import { isFinal, type RunStatus } from '../../contract/events.ts'
 import { type AppView, appPage, buttonForm, duration, type ShownStatus, statusBadge } from './app-frame.ts'
 import type { Markup, Page } from './layout.ts'
+import type { Stretch } from './log-text.ts'
+// oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
 import RUN_SCRIPT from './run-page.js' with { type: 'text' }
+// oxlint-disable-next-line import/default -- the same
+import RUN_TASKS_SCRIPT from './run-tasks.js' with { type: 'text' }
+import { scriptText } from './script-text.ts' with { type: 'macro' }
 import { instant } from './settings.ts'
 
-export { RUN_SCRIPT }
+export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
+/** This too is what `RUN_SCRIPT` imports. */
+export const LOG_TEXT_SCRIPT = scriptText('log-text.ts')
 
 /** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
 export interface RunView extends AppView {
@@ -12,7 +20,7 @@ export interface RunView extends AppView {
   pipeline: string
   /** Whether the pipeline is still there. */
   pipelineHref: string | undefined
-  status: ShownStatus
+  status: RunStatus
   triggeredBy: string
   args: readonly string[]
   task: string | null
@@ -21,6 +29,7 @@ export interface RunView extends AppView {
   startedAt: number | null
   endedAt: number | null
   tasks: readonly {
+    number: number
     name: string
     status: ShownStatus
     code: number | null
@@ -28,7 +37,13 @@ export interface RunView extends AppView {
     endedAt: number | null
   }[]
   /** The end of the log, for who has no script. */
-  lines: readonly { task: string | undefined; stream: 'stdout' | 'stderr'; text: string }[]
+  lines: readonly {
+    /** Undefined where so much came before that nobody has counted it. */
+    number: number | undefined
+    task: string | undefined
+    stream: 'stdout' | 'stderr'
+    parts: readonly Stretch[]
+  }[]
   /** What came before those lines. */
   earlierHref: string | undefined
   /** Since when the log is not kept any more. */
@@ -49,19 +64,7 @@ export function renderRun(view: RunView): Promise<Page> {
       <p class="lead"><code>${view.id}</code></p>
       ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
       <p class="alert" id="run-message" ${view.message === null ? 'hidden' : ''}>${view.message ?? ''}</p>
-      ${facts(view)}
-      ${
-        view.action === undefined
-          ? ''
-          : html`<div class="after" data-action="${view.action}">
-              ${buttonForm(view, {
-                action: `/runs/${view.id}`,
-                name: 'do',
-                value: view.action,
-                text: view.action === 'stop' ? 'Stop' : 'Resume: run again what failed',
-              })}
-            </div>`
-      }
+      ${facts(view)} ${actionForm(view)}
       <h2 id="tasks-title">Tasks</h2>
       <ol class="tasks" id="tasks" aria-labelledby="tasks-title">
         ${view.tasks.map(taskRow)}
@@ -75,9 +78,18 @@ function pipelineName({ pipeline, pipelineHref }: RunView): Markup {
   return pipelineHref === undefined ? html`${pipeline}` : html`<a href="${pipelineHref}">${pipeline}</a>`
 }
 
+/** The script puts another in its place once the run has ended. */
+function actionForm(view: RunView): Markup {
+  if (view.action === undefined) return html`<div id="run-action" hidden></div>`
+  const text = view.action === 'stop' ? 'Stop' : 'Resume: run again what failed'
+  return html`<div class="after" id="run-action">
+    ${buttonForm(view, { action: `/runs/${view.id}`, name: 'do', value: view.action, text })}
+  </div>`
+}
+
 function facts(view: RunView): Markup {
   const { startedAt, endedAt } = view
-  return html`<dl class="details">
+  return html`<dl class="details" id="run-facts">
     <dt>Started</dt>
     <dd>${instant(startedAt ?? view.createdAt)} by ${view.triggeredBy}</dd>
     ${
@@ -103,7 +115,7 @@ function facts(view: RunView): Markup {
 
 function taskRow(task: RunView['tasks'][number]): Markup {
   const took = task.endedAt === null ? '' : duration(task.endedAt - task.startedAt)
-  return html`<li>
+  return html`<li data-number="${task.number}" data-status="${task.status}">
     <strong>${task.name}</strong> ${statusBadge(task.status)}
     <span class="small"
       >${task.code === null || task.code === 0 ? '' : html`exit code ${task.code},`} ${took}</span
@@ -116,6 +128,17 @@ function removedLog(at: number): Markup {
     The log was removed ${instant(at)}: this server keeps logs for some time only. The run cannot be resumed
     any more.
   </p>`
+}
+
+function staticLine({ number, task, stream, parts }: RunView['lines'][number]): Markup {
+  const id = number === undefined ? '' : html`id="L${number}"`
+  const link = number === undefined ? html`<a></a>` : html`<a href="#L${number}" tabindex="-1">${number}</a>`
+  const text = parts.map(({ text: part, classes }) =>
+    classes.length === 0 ? part : html`<span class="${classes.join(' ')}">${part}</span>`,
+  )
+  const of = html`<span class="of">${task ?? ''}</span>`
+  // Not a space more: white space is kept in a line.
+  return html`<li class="${stream}" ${id}>${link}${of}<span>${text}</span></li>`
 }
 
 /** The script takes the place of what is inside `#log`, from the events on. */
@@ -145,15 +168,13 @@ function log(view: RunView): Markup {
       role="region"
       aria-labelledby="log-title"
       data-events="/runs/${view.id}/events${view.query}"
+      ${isFinal(view.status) ? '' : 'data-live'}
     >
       ${
         view.lines.length === 0
           ? html`<p class="small" data-static>Nothing was printed yet.</p>`
           : html`<ol data-static>
-              ${view.lines.map(
-                ({ task, stream, text }) =>
-                  html`<li class="${stream}"><span class="of">${task ?? ''}</span><span>${text}</span></li>`,
-              )}
+              ${view.lines.map(staticLine)}
             </ol>`
       }
     </div>

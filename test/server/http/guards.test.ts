@@ -11,6 +11,8 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/', 'none'],
   ['GET', '/assets/fob.css', 'none'],
   ['GET', '/assets/run.js', 'none'],
+  ['GET', '/assets/run-tasks.js', 'none'],
+  ['GET', '/assets/log-text.js', 'none'],
   ['GET', '/health', 'none'],
   ['GET', '/.well-known/oauth-authorization-server', 'protocol'],
   ['GET', '/.well-known/openid-configuration', 'protocol'],

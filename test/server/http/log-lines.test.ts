@@ -1,14 +1,21 @@
 import { describe, expect, test } from 'bun:test'
 import { toLines } from '../../../src/server/http/log-lines.ts'
-import type { LogPiece } from '../../../src/server/runs/log-page.ts'
+import type { EarlierLines, LogPiece } from '../../../src/server/runs/log-page.ts'
 
 const piece = (data: string, task?: string, stream: LogPiece['stream'] = 'stdout'): LogPiece => ({
   task,
   stream,
   data,
 })
+const START = { count: 0, open: new Set<string>() }
 const said = (pieces: LogPiece[]) =>
-  toLines(pieces).map(({ task = '', stream, text }) => `${task}${stream === 'stderr' ? '!' : ''} ${text}`)
+  toLines(pieces, START).map(
+    ({ task = '', stream, parts }) =>
+      `${task}${stream === 'stderr' ? '!' : ''} ${parts.map(({ text }) => text).join('')}`,
+  )
+
+const numbers = (pieces: LogPiece[], before: EarlierLines | undefined) =>
+  toLines(pieces, before).map(({ number }) => number)
 
 describe('pieces of output as lines', () => {
   test.each<[string, LogPiece[], string[]]>([
@@ -35,5 +42,21 @@ describe('pieces of output as lines', () => {
     ['tabs', [piece('a\tb\n')], [' a\tb']],
   ])('%s', (_name, pieces, lines) => {
     expect(said(pieces)).toEqual(lines)
+  })
+
+  test('have numbers, which go on from what came before', () => {
+    const pieces = [piece('a\nb', 'a'), piece('x\n', 'b'), piece('c\nd\n', 'a')]
+    expect(numbers(pieces, START)).toEqual([1, 2, 3, 4])
+    // The first is the rest of a line that has its number on the page before.
+    expect(numbers(pieces, { count: 10, open: new Set(['stdout  a']) })).toEqual([undefined, 11, 12, 13])
+    expect(numbers(pieces, undefined)).toEqual([undefined, undefined, undefined, undefined])
+  })
+
+  test('keep their colours', () => {
+    const [line] = toLines([piece('a \u001b[31mred\u001b[0m\n')], START)
+    expect(line?.parts).toEqual([
+      { text: 'a ', classes: [] },
+      { text: 'red', classes: ['ansi-red'] },
+    ])
   })
 })
