@@ -46,6 +46,8 @@ export interface Answers {
   drop(number: number): void
   /** The script can do nothing without another answer. */
   idle(): void
+  /** The script has come to its end: nobody is there any more to be woken. */
+  dropTimers(): void
   /** Resolves when nothing that was asked for is going on any more. */
   settled(): Promise<void>
 }
@@ -167,6 +169,13 @@ export function createAnswers(options: AnswersOptions): Answers {
     while (going.size > 0) await Promise.all([...going.values()].map(({ done }) => done))
   }
 
+  function drop(number: number): void {
+    // One that is recorded is handed over all the same, as it was before.
+    if (byCall.has(number)) return
+    waiting.delete(number)
+    going.get(number)?.drop.abort(new Fault('interrupted', 'the script does not wait for it any more'))
+  }
+
   return {
     restart: () => {
       waiting.clear()
@@ -175,11 +184,9 @@ export function createAnswers(options: AnswersOptions): Answers {
       replayed = given.length
     },
     call,
-    drop: (number) => {
-      // One that is recorded is handed over all the same, as it was before.
-      if (byCall.has(number)) return
-      waiting.delete(number)
-      going.get(number)?.drop.abort(new Fault('interrupted', 'the script does not wait for it any more'))
+    drop,
+    dropTimers: () => {
+      for (const [number, { asked }] of waiting) if (asked.method === 'timer') drop(number)
     },
     idle,
     settled,

@@ -124,6 +124,7 @@ export async function execute(
     return undefined
   }
   if (outcome?.kind !== 'done') failing.abort()
+  answers.dropTimers()
   await answers.settled()
   await work.settled(END_MS)
   await printed.end()

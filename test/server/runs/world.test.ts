@@ -59,3 +59,14 @@ test('what is refused is an error that a script can catch', async () => {
     '',
   ])
 })
+
+test('a timer that nobody waits for does not keep a run going, and a task does', async () => {
+  const { record, text } = await fob.run(
+    pipeline(`
+      void runtime.run({ name: 'late', command: { path: 'sh', args: ['-c', 'sleep 0.3; echo late'] } })
+      await Promise.race([sleep(1e12), sleep(10)])
+      setTimeout(() => console.log('never'), 100_000)`),
+  )
+  expect([record.status, text('stdout')]).toEqual(['success', ''])
+  expect(record.tasks).toMatchObject([{ name: 'late', status: 'success', stdoutBytes: 5 }])
+})

@@ -48,7 +48,10 @@ export interface Vm {
   compile(code: string, filename: string): VmFailure | undefined
   start(code: string, filename: string): void
   settle(answer: Answer): void
-  /** Calls without an answer. While there is none and the script is not done, nothing can wake it again. */
+  /**
+   * Calls without an answer. While there is none and the script is not done, nothing can wake it again. Timers do
+   * not count once it is done: what nobody waits for does not keep it going.
+   */
   outstanding(): number
   state(): 'running' | 'done' | VmFailure
 }
@@ -66,6 +69,8 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
   engine.own({ seed: given.seed, now: () => now, isSpent: meter.isSpent, onUnhandledRejection })
   const unhandled = new Map<number, JSValueHandle>()
   const calls = new Set<number>()
+  /** Those of `calls` that are. */
+  const timers = new Set<number>()
   let lastCall = 0
   let state: 'running' | 'done' | VmFailure = 'running'
 
@@ -89,6 +94,9 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
     }
   })
 
+  function outstanding(): number {
+    return state === 'done' ? calls.size - timers.size : calls.size
+  }
   function log(stream: JSValueHandle, text: JSValueHandle): JSValueHandle {
     host.log(stream.toString() === 'stderr' ? 'stderr' : 'stdout', text.toString())
     return vm.undefined
@@ -96,7 +104,9 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
   function call(method: JSValueHandle, json: JSValueHandle): JSValueHandle {
     lastCall += 1
     calls.add(lastCall)
-    host.call(lastCall, method.toString(), json.toString())
+    const name = method.toString()
+    if (name === 'timer') timers.add(lastCall)
+    host.call(lastCall, name, json.toString())
     return vm.newNumber(lastCall)
   }
   function callSync(method: JSValueHandle, json: JSValueHandle): JSValueHandle {
@@ -111,6 +121,7 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
   }
   function drop(id: JSValueHandle): JSValueHandle {
     const number = id.toNumber()
+    timers.delete(number)
     if (calls.delete(number)) host.drop(number)
     return vm.undefined
   }
@@ -143,7 +154,7 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
         enter()
         while (vm.executePendingJobs() > 0);
       })
-      if (state === 'done' && calls.size === 0) reportUnhandled()
+      if (state === 'done' && outstanding() === 0) reportUnhandled()
     } catch (error) {
       state = meter.isSpent()
         ? { message: `the script used more than ${limits.cpuMs / 1000} s of processor time`, stack: '' }
@@ -199,6 +210,7 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
       }),
     settle: ({ id, ok, json, now: at }) => {
       if (!calls.delete(id)) return
+      timers.delete(id)
       moveClock(at)
       turn(() => {
         using number = vm.newNumber(id)
@@ -206,7 +218,7 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
         vm.callFunction(tools.settle, vm.undefined, number, ok ? vm.true : vm.false, value).dispose()
       })
     },
-    outstanding: () => calls.size,
+    outstanding,
     state: () => state,
   }
 }
