@@ -66,7 +66,7 @@ describe('fetch and storage of a pipeline', () => {
 
   test('a setting that is none stops the start', async () => {
     const { code, err } = await fob(
-      ['server', '--data', join(cwd, 'other'), '--allow-network', '10.0.0.0/99'],
+      ['server', '--data', join(cwd, 'other'), '--listen', '127.0.0.1:0', '--allow-network', '10.0.0.0/99'],
       { cwd },
     )
     expect({ code, err }).toMatchObject({

@@ -55,7 +55,10 @@ describe('runs of the compiled binary', () => {
     expect(shown.out).toMatch(/attempt\t3\n/)
     expect(shown.out).toContain('task second\tsuccess, attempt 3\n')
     const late = await run('runs', 'resume', id)
-    expect([late.code, late.err]).toEqual([expect.any(Number) as number, 'fob: the run has succeeded\n'])
+    expect([late.code, late.err]).toEqual([
+      expect.any(Number) as number,
+      'fob: the run has succeeded: nothing of it is left to run\nhint: run it anew: fob pipeline run flaky\n',
+    ])
     expect(late.code).not.toBe(0)
     expect((await run('runs', 'resume', 'run_none')).code).not.toBe(0)
   })
@@ -67,7 +70,7 @@ describe('runs of the compiled binary', () => {
     await run('pipeline', 'pause', 'gone')
     expect((await run('runs', 'resume', id)).err).toContain('pipeline gone is paused')
     await run('pipeline', 'rm', 'gone')
-    expect((await run('runs', 'resume', id)).err).toContain('the pipeline of this run is gone')
+    expect((await run('runs', 'resume', id)).err).toContain('the pipeline of this run, gone, is gone')
   })
 
   test('a server that is told to stop leaves its runs to the next one', async () => {

@@ -147,5 +147,6 @@ test('after all of it, the chain is whole', async () => {
     ['integrity', undefined],
     ['references', undefined],
     ['audit log', undefined],
+    ['triggers', undefined],
   ])
 })
