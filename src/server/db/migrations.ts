@@ -1,4 +1,5 @@
 import first from './migrations/0001-first.sql' with { type: 'text' }
+import timeLimits from './migrations/0002-time-limits.sql' with { type: 'text' }
 
-/** In order, never edited once released: format N of the database is the first N of these. */
-export const MIGRATIONS: readonly string[] = [first]
+/** In order, never edited once somebody may have a database of it: format N is the first N of these. */
+export const MIGRATIONS: readonly string[] = [first, timeLimits]

@@ -311,8 +311,6 @@ export const runs = sqliteTable(
     attempt: integer('attempt').notNull().default(1),
     /** Why it is being stopped, from then on. */
     stopReason: text('stop_reason'),
-    /** How long it may take from when it begins, in milliseconds; null: as long as it likes. */
-    timeoutMs: integer('timeout_ms'),
     /** What was kept out of its output, by name; null until it has ended. */
     redactions: text('redactions', { mode: 'json' }).$type<{ secret: string; in: string; hits: number }[]>(),
     /** What its events take, and the answers that it can be resumed with; null while it goes on, and without a log. */
@@ -322,6 +320,8 @@ export const runs = sqliteTable(
     createdAt: at('created_at').notNull(),
     startedAt: at('started_at'),
     endedAt: at('ended_at'),
+    /** How long it may take from when it begins, in milliseconds; null: as long as it likes. */
+    timeoutMs: integer('timeout_ms'),
   },
   (t) => [
     index('runs_by_tenant').on(t.tenantId, t.id),

@@ -8,7 +8,7 @@ import { Fault } from '../../../src/contract/fault.ts'
 import { claimFolder } from '../../../src/server/db/exclusive.ts'
 import { prepareFile } from '../../../src/server/db/files.ts'
 import { MIGRATIONS } from '../../../src/server/db/migrations.ts'
-import { openDatabase } from '../../../src/server/db/open.ts'
+import { APPLICATION_ID, openDatabase } from '../../../src/server/db/open.ts'
 import * as journal from '../../../src/server/db/schema-journal.ts'
 import * as schema from '../../../src/server/db/schema.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
@@ -46,6 +46,32 @@ describe('the database', () => {
       db.insert(schema.pipelines).values({ ...row, paused: false, createdAt: 0, updatedAt: 0 })
     await expect(insert()).rejects.toThrow('FOREIGN KEY')
     close()
+  })
+
+  test.each([
+    [1, '0c2d613a9dfe36b2126d4a1113729c9d875a704ed126b249a7111f6d08cd6792'],
+    [2, '69a0ea7eec3fef349385f2fd44b353f31907b9886042e4213e799d069b21322a'],
+  ])('format %d stays what it was: its migration is never edited', (format, sha256) => {
+    expect(Bun.SHA256.hash(MIGRATIONS[format - 1] ?? '', 'hex')).toBe(sha256)
+  })
+
+  test('of an older format is brought up to date with all that is in it', () => {
+    const path = freshPath()
+    mkdirSync(join(path, '..'))
+    const old = new Database(path, { create: true })
+    old.run(MIGRATIONS[0] ?? '')
+    old.run(`PRAGMA application_id = ${APPLICATION_ID}`)
+    old.run('PRAGMA user_version = 1')
+    old.run("INSERT INTO tenants (id, slug, name, created_at) VALUES ('t', 'default', 'Default', 0)")
+    old.run(`INSERT INTO runs (id, tenant_id, pipeline_id, pipeline_name, status, triggered_by, args, created_at)
+      VALUES ('r', 't', 'p', 'deploy', 'failed', 'ada', '[]', 0)`)
+    old.close()
+    const { db, close } = openDatabase(path)
+    expect(db.select().from(schema.runs).get()).toMatchObject({ id: 'r', attempt: 1, timeoutMs: null })
+    close()
+    const sqlite = new Database(path)
+    expect(sqlite.query('PRAGMA user_version').get()).toEqual({ user_version: MIGRATIONS.length })
+    sqlite.close()
   })
 
   test('written by a newer fob is refused and left as it was', () => {

@@ -232,7 +232,6 @@ CREATE TABLE runs (
   message text,
   attempt integer NOT NULL DEFAULT 1,
   stop_reason text,
-  timeout_ms integer CHECK (timeout_ms > 0),
   redactions text,
   log_bytes integer,
   log_removed_at integer,
