@@ -137,9 +137,7 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
       options.onCrash(await noise)
     }
   } catch (error) {
-    if (broken === undefined && (await endedByItself(child)) && child.signalCode === 'SIGKILL') {
-      return { kind: 'killed' }
-    }
+    if (broken === undefined && isBrokenPipe(error) && (await wasKilled(child))) return { kind: 'killed' }
     kill(error instanceof Error ? `the sandbox was stopped: ${error.message}` : 'the sandbox was stopped')
   } finally {
     watchdog.stop()
@@ -150,9 +148,14 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
   return { kind: 'failed', error: { message: broken ?? 'the sandbox ended unexpectedly' } }
 }
 
-/** A write to a child that was killed fails before its end is known: whether that comes, and soon. */
-async function endedByItself(child: SandboxProcess): Promise<boolean> {
-  return Promise.race([child.exited.then(() => true), Bun.sleep(END_SEEN_MS).then(() => false)])
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE'
+}
+
+/** A write to a child that was killed fails before its end is known. */
+async function wasKilled(child: SandboxProcess): Promise<boolean> {
+  await Promise.race([child.exited, Bun.sleep(END_SEEN_MS)])
+  return child.signalCode === 'SIGKILL'
 }
 
 interface Talk {
