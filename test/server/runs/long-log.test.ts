@@ -53,3 +53,25 @@ test('one of many short pieces takes few steps', async () => {
   expect(pieces.join('')).toBe(rows.map((_, at) => `${at}\n`).join(''))
   expect(pieces.length).toBeLessThan(20)
 })
+
+test('the lines before a page are counted where they are few, and nobody waits where they are many', async () => {
+  await using own = await openHarness()
+  const { runId } = await own.run(pipeline(''))
+  const { db } = own.database
+  const add = (from: number, to: number) => {
+    for (let id = from; id < to; id += 1000) {
+      const rows = Array.from({ length: 1000 }, (_, at) => ({
+        ...{ runId, id: id + at, type: 'log' as const, at: 0 },
+        data: JSON.stringify({ stream: 'stdout', data: `${id + at}\n` }),
+      }))
+      db.insert(runEvents).values(rows).run()
+    }
+  }
+  add(1000, 4000)
+  const few = await own.runs.logPage(runId, undefined)
+  expect(few.before?.count).toBe(3000 - few.pieces.length)
+  add(4000, 16_000)
+  const many = await own.runs.logPage(runId, undefined)
+  expect(many.pieces.length).toBeGreaterThan(0)
+  expect(many.before).toBeUndefined()
+})
