@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts'
 import type { Deps } from './deps.ts'
 import { chosenFormat } from './format.ts'
 import type { Globals, OutputFormat } from './globals.ts'
-import { printJson } from './output.ts'
+import { sayDone } from './output.ts'
 import { openProject } from './project.ts'
 import { variableSwitch } from './variable-switch.ts'
 
@@ -127,10 +127,7 @@ export async function clientOf(
     format,
     say,
     silent: globals.silent,
-    did: (what, words) => {
-      if (format === 'json') printJson(deps.io, what)
-      say(words)
-    },
+    did: (what, words) => sayDone({ io: deps.io, format, say }, what, words),
   }
 }
 

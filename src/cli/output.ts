@@ -34,6 +34,16 @@ export function printList<T>(
   }
 }
 
+/** Says what was done, in words; with `-o json` also as an object on stdout. */
+export function sayDone(
+  { io, format, say }: { io: Io; format: OutputFormat; say: (text: string) => void },
+  what: object,
+  words: string,
+): void {
+  if (format === 'json') printJson(io, what)
+  say(words)
+}
+
 /** Says on a terminal that a list has nothing in it, where silence would look like a mistake. */
 export function sayIfNone(
   { format, say }: { format: OutputFormat; say: (text: string) => void },

@@ -139,6 +139,9 @@ export const webhookAnswer = v.looseObject({
 })
 export type WebhookAnswer = v.InferOutput<typeof webhookAnswer>
 
+/** The longest time limit of a run. */
+export const MAX_RUN_HOURS = 7 * 24
+
 export const runPipelineBody = v.strictObject({
   args: v.optional(v.array(v.string()), []),
   task: v.optional(v.string()),
@@ -148,7 +151,7 @@ export const runPipelineBody = v.strictObject({
       v.number(),
       v.integer('is not a whole number of milliseconds'),
       v.minValue(1, 'is under 1 ms'),
-      v.maxValue(7 * 24 * 60 * 60 * 1000, 'is over 7 days'),
+      v.maxValue(MAX_RUN_HOURS * 3_600_000, 'is over 7 days'),
     ),
   ),
 })

@@ -123,10 +123,7 @@ export function createPrepare(options: PrepareOptions): Prepare {
 
   /** A run as it was when it began. */
   async function recall(
-    row: Pick<
-      RunRow,
-      'id' | 'tenantId' | 'triggeredBy' | 'pipelineId' | 'pipelineName' | 'timeoutMs' | 'startedAt'
-    >,
+    row: RunRow,
     script: typeof runScripts.$inferSelect,
   ): Promise<Omit<Execution, 'past' | 'journal'>> {
     const { id: runId, tenantId, triggeredBy } = row
@@ -136,7 +133,6 @@ export function createPrepare(options: PrepareOptions): Prepare {
     const pipeline = { id: row.pipelineId, name: row.pipelineName, filename, source, driver }
     const { execution } = await describe(runId, { ...handedIn, tenantId, triggeredBy, pipeline })
     if (row.timeoutMs === null) return execution
-    // What was resumed begins anew: nothing stands there then.
     return { ...execution, timeLimit: { ms: row.timeoutMs, startedAt: row.startedAt ?? undefined } }
   }
 
@@ -152,6 +148,7 @@ export function createPrepare(options: PrepareOptions): Prepare {
     const { id: runId } = row
     const kept = await scriptOf(runId)
     if (!kept) throw new Fault('conflict', 'the run cannot be resumed: its script was not kept')
+    // Its time begins anew.
     const execution = await recall({ ...row, startedAt: null }, kept)
     const record = await journal.resume(runId)
     const past = readPast(db, runId, record.attempt, (await scriptOf(runId)) ?? kept)

@@ -207,7 +207,6 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     const row = await findRun(db, tenantId, id)
     if (!row) throw new Fault('not_found', `there is no run ${id}`)
     if (row.status === 'success') throw hasSucceeded(row)
-
     if (row.logRemovedAt !== null) throw logRemoved()
     if (live.has(id) || !isFinal(row.status)) throw goesOn(row)
     if (resuming.has(id)) throw new Fault('conflict', 'the run is being resumed')

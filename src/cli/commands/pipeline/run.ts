@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { runStarted } from '../../../contract/api.ts'
+import { MAX_RUN_HOURS, runStarted } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { type Client, openClient } from '../../client.ts'
 import { defineCommand, type Flags } from '../../command.ts'
@@ -66,12 +66,9 @@ export interface RunPipeline {
   detach: boolean
 }
 
-/** As long as the server lets any run go on for. */
-const LONGEST_RUN_HOURS = 7 * 24
-
 /** @throws Fault `usage` */
 export function readTimeLimit(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : parseTimeout(text, '--timeout', LONGEST_RUN_HOURS)
+  return text === undefined ? undefined : parseTimeout(text, '--timeout', MAX_RUN_HOURS)
 }
 
 /** @throws Fault `run_failed` when the run ends badly */

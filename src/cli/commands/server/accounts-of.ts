@@ -2,7 +2,7 @@ import { administer, type Administration } from '../../../server/administer.ts'
 import type { Deps } from '../../deps.ts'
 import { chosenFormat } from '../../format.ts'
 import type { Globals } from '../../globals.ts'
-import { printJson } from '../../output.ts'
+import { sayDone } from '../../output.ts'
 
 export const dataFlag = {
   type: 'string',
@@ -25,13 +25,14 @@ export function onData<T>(
   return administer({ dataDir, clock: deps.clock, create: options.create === true }, work)
 }
 
-/** Says what was done, in words; with `-o json` also as an object on stdout. */
+/** As `Client.did`, of what no server was asked for. */
 export function did(
   deps: Deps,
   globals: Pick<Globals, 'output' | 'silent'>,
   what: object,
   words: string,
 ): void {
-  if (chosenFormat(deps, globals) === 'json') printJson(deps.io, what)
-  if (!globals.silent) deps.io.stderr.write(`${words}\n`)
+  const { io } = deps
+  const say = (text: string) => void (globals.silent || io.stderr.write(`${text}\n`))
+  sayDone({ io, format: chosenFormat(deps, globals), say }, what, words)
 }
