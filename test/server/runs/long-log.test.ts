@@ -61,7 +61,10 @@ test('the lines before a page are counted where they are few, and nobody waits w
   const add = (from: number, to: number) => {
     for (let id = from; id < to; id += 1000) {
       const rows = Array.from({ length: 1000 }, (_, at) => ({
-        ...{ runId, id: id + at, type: 'log' as const, at: 0 },
+        runId,
+        id: id + at,
+        type: 'log' as const,
+        at: 0,
         data: JSON.stringify({ stream: 'stdout', data: `${id + at}\n` }),
       }))
       db.insert(runEvents).values(rows).run()
