@@ -1,30 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fob, FOB } from '../support/fob.ts'
+import { fob } from '../support/fob.ts'
 import { testWith } from '../support/parts.ts'
+import { asPlainUser, fobOfPlainUser, giveToPlainUser, missingPlainUser } from '../support/plain-user.ts'
 import { freePort } from '../support/server.ts'
 import { until } from '../server/runs/drivers/fixture.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
-const NOBODY = 65_534
-const root = process.getuid?.() === 0
-const missing =
-  process.platform !== 'linux' ? 'Linux' : root && Bun.which('setpriv') === null ? 'setpriv' : undefined
-/** Root can look into everything, so as root the server becomes somebody else. */
-const asUser = (command: string[]): string[] =>
-  root ? ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', ...command] : command
+const missing = missingPlainUser()
 
 const folder = temporaryFolder()
 /** Longer than the path of a socket may be. */
 const data = join(folder, 'd'.repeat(100), 'data')
 const url = `http://127.0.0.1:${freePort()}`
+let own: string
 let server: Bun.Subprocess<'ignore', 'ignore', 'pipe'>
 
 async function startServer(): Promise<void> {
   const listen = new URL(url).host
-  const command = [FOB, 'server', '--listen', listen, '--data', data, '--tasks-wait', '20s']
-  server = Bun.spawn(asUser(command), {
+  const command = [own, 'server', '--listen', listen, '--data', data, '--tasks-wait', '20s']
+  server = Bun.spawn(asPlainUser(command), {
     cwd: '/',
     env: {
       PATH: process.env.PATH ?? '',
@@ -82,8 +78,9 @@ describe('native tasks of the compiled binary', () => {
     mkdirSync(data, { recursive: true })
     for (const path of [folder, join(data, '..'), data]) {
       chmodSync(path, 0o700)
-      if (root) chownSync(path, NOBODY, NOBODY)
+      giveToPlainUser(path)
     }
+    own = fobOfPlainUser()
     await startServer()
   })
   afterAll(async () => {
