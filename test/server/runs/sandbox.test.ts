@@ -388,6 +388,11 @@ describe('a child that does not keep to the protocol', () => {
       `${READY} while :; do :; done`,
       'the script used more than 0.4 s of processor time',
     ],
+    [
+      'cannot be written to, and has said why,',
+      `exec <&-; echo '{"type":"ready"}'; echo '{"type":"failed","error":{"message":"no ears"}}'; sleep 60`,
+      'no ears',
+    ],
     ['sleeps instead of working', `${READY} sleep 60`, 'the script used more than 0.4 s of processor time'],
   ])('%s is ended', async (_, script, message) => {
     const ran = await runIn('', { command: child(script), startMs: 500 })

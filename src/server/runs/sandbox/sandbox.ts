@@ -79,9 +79,6 @@ const MAX_ASKED_BYTES = 64 * 1024 * 1024
 /** What answers may hold there until the script takes them. */
 const MAX_UNTAKEN_BYTES = 128 * 1024 * 1024
 
-/** How long after a broken pipe the end of the process that it led to is seen at the latest. */
-const END_SEEN_MS = 1_000
-
 /** Runs a script to its end, which can be hours away. Never throws for what the script does. */
 export async function runScript(options: SandboxOptions, script: Script, host: ScriptHost): Promise<Outcome> {
   return await converse(options, { type: 'run', ...script }, host)
@@ -137,7 +134,6 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
       options.onCrash(await noise)
     }
   } catch (error) {
-    if (broken === undefined && isBrokenPipe(error) && (await wasKilled(child))) return { kind: 'killed' }
     kill(error instanceof Error ? `the sandbox was stopped: ${error.message}` : 'the sandbox was stopped')
   } finally {
     watchdog.stop()
@@ -146,16 +142,6 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
     await child.exited
   }
   return { kind: 'failed', error: { message: broken ?? 'the sandbox ended unexpectedly' } }
-}
-
-function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EPIPE'
-}
-
-/** A write to a child that was killed fails before its end is known. */
-async function wasKilled(child: SandboxProcess): Promise<boolean> {
-  await Promise.race([child.exited, Bun.sleep(END_SEEN_MS)])
-  return child.signalCode === 'SIGKILL'
 }
 
 interface Talk {
@@ -187,9 +173,13 @@ async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outco
     const line = `${JSON.stringify(message)}\n`
     untakenBytes += line.length
     if (untakenBytes > MAX_UNTAKEN_BYTES) kill('the script does not take its answers')
-    await child.stdin.write(line)
-    await child.stdin.flush()
-    untakenBytes -= line.length
+    try {
+      await child.stdin.write(line)
+      await child.stdin.flush()
+      untakenBytes -= line.length
+    } catch {
+      // A child that is gone cannot be told. What it still said is read, and then its end is seen.
+    }
   }
 
   function call({ id, method, json, sync }: ChildMessage & { type: 'call' }): void {
@@ -201,8 +191,7 @@ async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outco
     host.call({ number: id, method, json, sync }, (reply) => {
       askedBytes -= json.length
       if (sync) blockedBy = undefined
-      // A child that is gone cannot be told, and its end is seen elsewhere.
-      send({ type: 'answer', id, ...reply }).catch(() => {})
+      void send({ type: 'answer', id, ...reply })
     })
   }
 
