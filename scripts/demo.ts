@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
+import { freePort } from '../test/support/free-port.ts'
 import { httpBrowser } from '../test/support/http-browser.ts'
 
 const FOB = resolve(import.meta.dir, '../dist/fob')
@@ -213,14 +214,6 @@ function startService(token: string) {
     },
     stop: () => server.stop(true),
   }
-}
-
-function freePort(): number {
-  const probe = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
-  const { port } = probe
-  void probe.stop(true)
-  if (port === undefined) throw new Error('no port is free')
-  return port
 }
 
 /** The text of a file that another process writes; gives up when that process has ended without it. */

@@ -5,7 +5,7 @@ import { binaryLogin, notingBrowser } from '../support/binary-login.ts'
 import { fob, start } from '../support/fob.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../support/fob-server.ts'
 import { httpBrowser } from '../support/http-browser.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 let server: BinaryServer

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { ADA, type BinaryServer, startBinaryServer } from '../support/fob-server.ts'
 import { httpBrowser } from '../support/http-browser.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 /** The suite of the MCP specification for authorization servers, against the binary, with a person who approves. */

@@ -10,7 +10,7 @@ import {
 } from '../support/docker-engine.ts'
 import { fob, type Running, start } from '../support/fob.ts'
 import { testWith } from '../support/parts.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const missing = missingDockerPart()

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { type Ended, fob, type Running, start } from '../support/fob.ts'
 import { createRepository, startGitHttp } from '../support/git-server.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { githubHeaders } from '../support/webhook-signer.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect } from 'bun:test'
 import { testWith } from '../support/parts.ts'
 import { asPlainUser, fobOfPlainUser, giveToPlainUser, missingPlainUser } from '../support/plain-user.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 describe('a process of the same user', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { FOB, fob, start } from '../support/fob.ts'
 import { until } from '../support/json-client.ts'
 import { testWith } from '../support/parts.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 interface Server {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fob, start } from '../support/fob.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../support/fob-server.ts'
 import { logIn } from '../support/oauth-login.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 let server: BinaryServer

@@ -14,7 +14,7 @@ import { ADA, type BinaryServer, startBinaryServer } from '../support/fob-server
 import { httpBrowser } from '../support/http-browser.ts'
 import { connectHost } from '../support/mcp-client.ts'
 import { logIn } from '../support/oauth-login.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const CONFORMANCE = resolve(

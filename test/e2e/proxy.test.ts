@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { fob } from '../support/fob.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 
 test('a token for this machine does not travel through a proxy', async () => {
   const seen: string[] = []

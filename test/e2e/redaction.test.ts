@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findCanaries } from '../support/canaries.ts'
 import { fob, type Running, start } from '../support/fob.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { until } from '../support/json-client.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 

@@ -10,7 +10,8 @@ import { fob, type Running, start } from '../support/fob.ts'
 import { jsonClient, until } from '../support/json-client.ts'
 import { connectHost } from '../support/mcp-client.ts'
 import { memoryVault } from '../support/memory-vault.ts'
-import { freePort, startServer, type TestServer } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
+import { startServer, type TestServer } from '../support/server.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 /** What a person sees of a run whose log was removed. The server is in this process, so that its time can pass. */

@@ -7,7 +7,7 @@ import { launchChromium } from '../support/chromium.ts'
 import { fob, type Running, start } from '../support/fob.ts'
 import { ADA, startBinaryServer } from '../support/fob-server.ts'
 import { chromiumPath, testWith } from '../support/parts.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const missing = chromiumPath() === undefined ? 'chromium' : undefined

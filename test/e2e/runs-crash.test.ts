@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Running, start } from '../support/fob.ts'
 import { jsonClient, until } from '../support/json-client.ts'
 import { runStorm } from '../support/run-storm.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const hasTask = ({ tasks }: Record<string, unknown>) => JSON.stringify(tasks).includes('running')

@@ -5,7 +5,7 @@ import { fob, type Running, start } from '../support/fob.ts'
 import { testWith } from '../support/parts.ts'
 import { type S3Front, startS3Front } from '../support/s3-front.ts'
 import { missingS3Part, type S3Server, startS3Server } from '../support/s3-server.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const EXAMPLES = resolve(import.meta.dir, '../../examples')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fob } from '../support/fob.ts'
 import { testWith } from '../support/parts.ts'
 import { asPlainUser, fobOfPlainUser, giveToPlainUser, missingPlainUser } from '../support/plain-user.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { until } from '../server/runs/drivers/fixture.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import types from '../../src/contract/fob.d.ts.txt' with { type: 'text' }
 import { fob, type Running, start } from '../support/fob.ts'
 import { until } from '../support/json-client.ts'
-import { freePort } from '../support/server.ts'
+import { freePort } from '../support/free-port.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { githubHeaders } from '../support/webhook-signer.ts'
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fob, type Running, start } from './fob.ts'
-import { freePort } from './server.ts'
+import { freePort } from './free-port.ts'
 import { temporaryFolder } from './temporary.ts'
 
 export const ADA = { email: 'ada@example.com', password: 'correct horse battery' }

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Running, start } from './fob.ts'
-import { freePort } from './server.ts'
+import { freePort } from './free-port.ts'
 import { temporaryFolder } from './temporary.ts'
 
 /** What was found after runs whose server was killed at random moments. */

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childEnv } from '../../src/platform/process.ts'
 import { signed } from './s3-signer.ts'
+import { freePort } from './free-port.ts'
 import { temporaryFolder } from './temporary.ts'
 
 /**
@@ -44,8 +45,13 @@ export function missingS3Part(): string | undefined {
 
 export async function startS3Server(): Promise<S3Server> {
   const folder = temporaryFolder()
-  const [proxy = 0, account = 0, container = 0, object = 0, cache = 0] = freePorts(5)
-  const ports = { proxy, account, container, object, cache }
+  const ports = {
+    proxy: freePort(),
+    account: freePort(),
+    container: freePort(),
+    object: freePort(),
+    cache: freePort(),
+  }
   const etc = join(folder, 'etc')
   mkdirSync(etc)
   mkdirSync(join(folder, 'node/d1'), { recursive: true })
@@ -130,16 +136,6 @@ async function answering(ask: () => Promise<Response>): Promise<void> {
     await Bun.sleep(100)
   }
   throw new Error('the S3 server did not come up')
-}
-
-/** Held all at once, so that no two are the same. */
-function freePorts(count: number): number[] {
-  const probes = Array.from({ length: count }, () =>
-    Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() }),
-  )
-  const ports = probes.map(({ port }) => port ?? 0)
-  for (const probe of probes) void probe.stop(true)
-  return ports
 }
 
 type Ports = Record<'proxy' | 'account' | 'container' | 'object' | 'cache', number>

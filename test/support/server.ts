@@ -7,6 +7,7 @@ import type { RunSettings } from '../../src/server/run-settings.ts'
 import { driverSettings } from '../../src/server/driver-settings.ts'
 import { readVaultSettings } from '../../src/server/settings.ts'
 import type { Strategy } from '../../src/server/strategy.ts'
+import { freePort } from './free-port.ts'
 import { temporaryFolder } from './temporary.ts'
 
 export interface TestServer extends RunningServer {
@@ -23,15 +24,6 @@ const NO_BOUNDS: RunSettings = {
   runsPerTenant: undefined,
   waitingRuns: undefined,
   allowNetwork: [],
-}
-
-/** A port that was free a moment ago. */
-export function freePort(): number {
-  const probe = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
-  const { port } = probe
-  void probe.stop(true)
-  if (port === undefined) throw new Error('no port is free')
-  return port
 }
 
 /** The whole server in this process, on loopback, with its data in a temporary folder. */

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from './server.ts'
+import { freePort } from './free-port.ts'
 import { temporaryFolder } from './temporary.ts'
 
 /** A private sshd on a free port of loopback, with a host key of its own, that lets one key in. */

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { ALL_SCOPES } from '../../../src/contract/scopes.ts'
+import { freePort } from '../../../test/support/free-port.ts'
 
 const FOB = resolve(import.meta.dir, '../../../dist/fob')
 const READY_MS = 20_000
@@ -113,12 +114,4 @@ async function ready<T extends Server>(server: T): Promise<T> {
   }
   server.process.kill()
   throw new Error('a server did not start')
-}
-
-function freePort(): number {
-  const probe = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
-  const { port } = probe
-  void probe.stop(true)
-  if (port === undefined) throw new Error('no port is free')
-  return port
 }

@@ -8,7 +8,7 @@ import { openS3Objects } from '../../../src/server/vault/s3-objects.ts'
 import { testWith } from '../../support/parts.ts'
 import { refuse, type Recorded, type S3Front, startS3Front } from '../../support/s3-front.ts'
 import { missingS3Part, type S3Server, startS3Server } from '../../support/s3-server.ts'
-import { freePort } from '../../support/server.ts'
+import { freePort } from '../../support/free-port.ts'
 import { vaultContract } from './contract.ts'
 import { place, rewrapAll, vaultOn } from './harness.ts'
 

@@ -3,7 +3,8 @@ import { decodeJwt } from 'jose'
 import { Secret } from '../../../src/redact/secret.ts'
 import type { UpstreamSettings } from '../../../src/server/issuer/upstream/upstream.ts'
 import { httpBrowser, type HttpBrowser, type Page } from '../http-browser.ts'
-import { freePort, localAccounts, startServer, type TestServer } from '../server.ts'
+import { freePort } from '../free-port.ts'
+import { localAccounts, startServer, type TestServer } from '../server.ts'
 import type { Vendor } from './behaviour.ts'
 
 /** A server whose people log in with a stand-in. */
