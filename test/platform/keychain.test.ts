@@ -15,7 +15,7 @@ const PROBE = [
   process.execPath,
   '-e',
   `const { openKeychain } = await import(${JSON.stringify(MODULE)})
-const k = openKeychain({ timeoutMs: 1500 })
+const k = openKeychain({ timeoutMs: 10_000 })
 const results = [
   await k.set('fob-test', 'https://a', 'first'), await k.set('fob-test', 'https://a', 'v'.repeat(6000)),
   await k.get('fob-test', 'https://a'), await k.get('fob-test', 'https://b'),
