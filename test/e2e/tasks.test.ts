@@ -5,7 +5,7 @@ import { fob } from '../support/fob.ts'
 import { testWith } from '../support/parts.ts'
 import { asPlainUser, fobOfPlainUser, giveToPlainUser, missingPlainUser } from '../support/plain-user.ts'
 import { freePort } from '../support/free-port.ts'
-import { until } from '../server/runs/drivers/fixture.ts'
+import { isRunning, until } from '../server/runs/drivers/fixture.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const missing = missingPlainUser()
@@ -140,6 +140,27 @@ describe('native tasks of the compiled binary', () => {
     },
     60_000,
   )
+
+  testWith(missing, 'are run again when only the process that runs them is killed', async () => {
+    const sides = join(data, 'again')
+    const out = await runPipeline(
+      'again',
+      `echo $$ >> ${sides}; echo try $(wc -l < ${sides}); [ $(wc -l < ${sides}) = 2 ] || { kill -9 $PPID; exec sleep 60; }`,
+    )
+    expect(out.match(/try \d/g)).toEqual(['try 1', 'try 2'])
+    const [first = '', ...more] = readFileSync(sides, 'utf8').trim().split('\n')
+    expect(more).toHaveLength(1)
+    expect(isRunning(Number(first))).toBe(false)
+  })
+
+  testWith(missing, 'are not run for ever where they kill that process themselves', async () => {
+    const sides = join(data, 'killers')
+    await setPipeline('killer', `echo x >> ${sides}; kill -9 $PPID; exec sleep 60`)
+    const { code, err } = await fob(['pipeline', 'run', 'killer', '-s', url])
+    expect([code, err]).toEqual([1, expect.stringContaining('the process that ran task was killed 3 times')])
+    expect(readFileSync(sides, 'utf8')).toBe('x\nx\nx\n')
+    expect(await runPipeline('after', 'echo fine')).toContain('fine')
+  })
 
   testWith(missing, 'leave no process behind when the server is stopped', async () => {
     const socket = join(data, 'tasks', 'socket')

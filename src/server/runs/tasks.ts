@@ -13,6 +13,9 @@ import { makeVolumes, requireSandbox } from './sandboxes.ts'
 /** Each is a record, a folder and a process: a script in a loop must not fill the server with them. */
 const MAX_TASKS = 1000
 
+/** How often a task is begun when what runs it is killed: one that does so itself does not go on for ever. */
+const MAX_ATTEMPTS = 3
+
 /** What `runtime.run` gives the script (contract §6). Both texts have been through the redactor. */
 export interface TaskResult {
   code: number
@@ -94,12 +97,28 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     return await limiter.run(() => (known ? takeUp(spec, known) : perform(spec, name)), signal)
   }
 
-  async function perform(spec: TaskSpec, name: string): Promise<TaskResult> {
+  async function perform(spec: TaskSpec, name: string, attempt = 1): Promise<TaskResult> {
     const { number } = spec
     const startedAt = await journal.taskStarted({ number, name })
     const outputs = openOutputs({ number, name })
     const end = await driver.run(spec, outputs.sinks, signal)
-    return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, outputs, end)
+    if (end) return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, outputs, end)
+    await outputs.stdout.end()
+    await outputs.stderr.end()
+    signal.throwIfAborted()
+    if (attempt === MAX_ATTEMPTS) {
+      throw new Fault('failed', `the process that ran ${name} was killed ${MAX_ATTEMPTS} times`)
+    }
+    await note(
+      { number, name },
+      'the process that ran this task was killed: it is run again from its beginning',
+    )
+    return await perform(spec, name, attempt + 1)
+  }
+
+  /** A line of ours in the task's log. */
+  async function note({ number, name }: TaskName, text: string): Promise<void> {
+    await journal.log([{ task: name, number, stream: 'stderr', data: `${text}\n` }])
   }
 
   /** Goes on with a task where the server before has left it; where nothing is left of it, it is run again. */
@@ -111,16 +130,11 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     })
     const sinks = await withheld(known, outputs.sinks)
     const end = await driver.takeUp({ runId, number }, sinks, signal)
-    if (end)
-      return await conclude(
-        { number, name, startedAt: known.startedAt, timeoutMs: spec.timeoutMs },
-        outputs,
-        end,
-      )
+    const { startedAt } = known
+    if (end) return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, outputs, end)
     signal.throwIfAborted()
     if (known.stdoutBytes + known.stderrBytes > 0) {
-      const data = 'the server was started anew while this task ran: it is run again from its beginning\n'
-      await journal.log([{ task: name, number, stream: 'stderr', data }])
+      await note(known, 'the server was started anew while this task ran: it is run again from its beginning')
     }
     return await perform(spec, name)
   }
@@ -132,8 +146,10 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   async function withheld({ number, name, startedAt }: TaskRow, sinks: TaskSinks): Promise<TaskSinks> {
     const [key] = await options.changedSince(startedAt)
     if (key === undefined) return sinks
-    const data = `the rest is not shown: the secret ${key} was set anew while the server was away\n`
-    await journal.log([{ task: name, number, stream: 'stderr', data }])
+    await note(
+      { number, name },
+      `the rest is not shown: the secret ${key} was set anew while the server was away`,
+    )
     return { ...sinks, stdout: async () => {}, stderr: async () => {} }
   }
 
@@ -163,8 +179,7 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     const endedAt = await journal.taskEnded({ number, name, ...end })
     // Nothing else tells it from one that was stopped.
     if (end.status === 'abort' && timeoutMs !== undefined && endedAt - startedAt >= timeoutMs) {
-      const data = `the task ran out of time: its timeout is ${timeoutMs / 1000} s\n`
-      await journal.log([{ task: name, number, stream: 'stderr', data }])
+      await note({ number, name }, `the task ran out of time: its timeout is ${timeoutMs / 1000} s`)
     }
     return toResult({ ...end, startedAt, endedAt }, stdout.tail(), stderr.tail())
   }

@@ -6,6 +6,7 @@ import { createNativeDriver } from '../../../src/server/runs/drivers/native.ts'
 import { createJournal, type RunJournal } from '../../../src/server/runs/journal.ts'
 import { runs } from '../../../src/server/db/schema.ts'
 import { addPipeline, failure, type Harness, NEVER, openHarness, pipeline, sh, TENANT } from './harness.ts'
+import { isRunning } from './drivers/fixture.ts'
 
 let fob: Harness
 beforeAll(async () => {
@@ -181,7 +182,7 @@ describe.skipIf(process.platform !== 'linux')('tasks that a killed server left b
     await using next = await openHarness({ dataDir })
     expect(await ended).toMatchObject({ code: 137 })
     expect(existsSync(join(dataDir, 'runs', 'run_dead'))).toBe(false)
-    expect(isGone(child)).toBe(true)
+    expect(isRunning(child)).toBe(false)
     expect((await next.ended('run_dead')).record.status).toBe('failed')
   })
 
@@ -196,7 +197,7 @@ describe.skipIf(process.platform !== 'linux')('tasks that a killed server left b
     }
     await using _ = await openHarness({ dataDir })
     expect(existsSync(folder)).toBe(false)
-    expect(isGone(other.pid)).toBe(false)
+    expect(isRunning(other.pid)).toBe(true)
     other.kill('SIGKILL')
     await other.exited
   })
@@ -207,14 +208,6 @@ describe.skipIf(process.platform !== 'linux')('tasks that a killed server left b
     expect(text('stdout', 'task').replace('2.pid\n', '')).toBe('1\n2\n')
   })
 })
-
-function isGone(pid: number): boolean {
-  try {
-    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return true
-  }
-}
 
 async function createRun(journal: ReturnType<typeof createJournal>, id: string): Promise<RunJournal> {
   await addPipeline(fob.database.db, ROW.pipelineId)

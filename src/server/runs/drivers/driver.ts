@@ -77,15 +77,17 @@ export interface Driver {
   ready?(signal: AbortSignal): Promise<void>
   /**
    * Runs a task to its end. When `signal` fires, the task is ended: politely, then after a grace by force.
+   * @returns undefined where what ran it was lost, and with it how it ended: it is then ended and cleaned away, and
+   * can be run again.
    * @throws what a sink throws, once the task has been ended for it.
    */
-  run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd>
+  run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
   /**
    * Takes up a task that an earlier server began and whose end it did not record, whether the task still runs or
    * has ended since: hands over its output from `sinks.stored()` on, nothing twice, and then its end. Its time-out
    * counts from its own start.
-   * @returns undefined where nothing is left of it, or it cannot be taken up: it is then ended and cleaned away,
-   * and can be run again.
+   * @returns undefined where nothing is left of it, or it cannot be taken up, or is lost as in `run`: it is then
+   * ended and cleaned away, and can be run again.
    */
   takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
   /** Opens a place in which tasks run one after the other or side by side, and find each other's files. */

@@ -60,7 +60,7 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
   const volumeFolder = (runId: string, volume: string) =>
     join(runFolder(runId), 'volumes', volumeName(volume))
 
-  async function run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
+  async function run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
     if (signal.aborted) return { status: 'abort', code: 143 }
     const { runId, number, stdin, timeoutMs } = spec
     const sandbox = spec.sandbox === undefined ? undefined : { runId, number: spec.sandbox }
@@ -88,7 +88,18 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
       graceMs,
       sandbox: sandbox && keyOf(sandbox),
     }
-    return await client.run(supervised, sinks, signal)
+    const end = await client.run(supervised, sinks, signal)
+    if (end) return end
+    // Its sandbox is gone too, and with it what the tasks before it have left there.
+    if (sandbox) throw new Fault('failed', 'the process that ran the sandbox was killed')
+    await clearAway(spec)
+    return undefined
+  }
+
+  /** A task of a supervisor that is no more. */
+  async function clearAway(task: TaskId): Promise<void> {
+    await killRecorded(runFolder(task.runId), clock, task.number)
+    await removeFolder(taskHome(task))
   }
 
   async function furnish(
@@ -102,10 +113,8 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
 
   async function takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
     const end = await client.takeUp(keyOf(task), sinks, signal)
-    if (end) return end
-    await killRecorded(runFolder(task.runId), clock, task.number)
-    await removeFolder(taskHome(task))
-    return undefined
+    if (!end) await clearAway(task)
+    return end
   }
 
   async function openSandbox(spec: PlaceSpec): Promise<void> {

@@ -15,10 +15,11 @@ import {
 export interface SupervisorClient {
   /**
    * Runs a task to its end, which it is brought to when `signal` fires.
-   * @throws what a sink throws; Fault `failed` when the supervisor is lost
+   * @returns undefined when the supervisor is lost, and with it what became of the task
+   * @throws what a sink throws
    */
-  run(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd>
-  /** The same for one that runs, or has run, already; undefined where it cannot be had. */
+  run(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
+  /** The same for one that runs, or has run, already; undefined also where it cannot be had. */
   takeUp(task: string, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
   /** Starts a supervisor where there is none. */
   ask(question: Question): Promise<boolean>
@@ -53,11 +54,28 @@ interface Session {
 }
 
 const END_IT = 'end it, and with it what it runs: it is a process of this user called `fob __tasks`'
-const lost = () => new Fault('failed', 'the process that runs tasks ended unexpectedly')
+
+/** It is no more. What a client lets go of itself is not lost: that goes on. */
+class SupervisorLost extends Fault {}
+
+async function unlessLost<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof SupervisorLost) return undefined
+    throw error
+  }
+}
 
 export function createClient({ supervision, clock, version }: ClientOptions): SupervisorClient {
   let attempt: { mayStart: boolean; session: Promise<Session | undefined> } | undefined
   let asked = 0
+  let isClosed = false
+
+  const lost = () =>
+    isClosed
+      ? new Fault('failed', 'the tasks are left to the next server')
+      : new SupervisorLost('failed', 'the process that runs tasks ended unexpectedly')
 
   async function reach(mayStart: boolean): Promise<Session | undefined> {
     for (;;) {
@@ -70,6 +88,12 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
       if (attempt === mine) attempt = undefined
       if (session === undefined && !mayStart) return undefined
     }
+  }
+
+  async function reachOrStart(): Promise<Session> {
+    const session = await reach(true)
+    if (!session) throw lost()
+    return session
   }
 
   async function open(mayStart: boolean): Promise<Session | undefined> {
@@ -190,9 +214,8 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     }
   }
 
-  async function run(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
-    const session = await reach(true)
-    if (!session) throw lost()
+  async function start(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
+    const session = await reachOrStart()
     const from = { stdout: 0, stderr: 0 }
     const question: Question = { type: 'start', spec }
     const end = await follow(session, { task: spec.task, from, sinks, signal, question })
@@ -200,7 +223,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     return end
   }
 
-  async function takeUp(task: string, sinks: TaskSinks, signal: AbortSignal) {
+  async function attach(task: string, sinks: TaskSinks, signal: AbortSignal) {
     const session = await reach(false)
     const from = sinks.stored()
     const question: Question = { type: 'attach', task, from }
@@ -208,18 +231,15 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
   }
 
   return {
-    run,
-    takeUp,
-    ask: async (question) => {
-      const session = await reach(true)
-      if (!session) throw lost()
-      return await put(session, question)
-    },
+    run: (spec, sinks, signal) => unlessLost(start(spec, sinks, signal)),
+    takeUp: (task, sinks, signal) => unlessLost(attach(task, sinks, signal)),
+    ask: async (question) => await put(await reachOrStart(), question),
     askIfThere: async (question) => {
       const session = await reach(false)
       return session && (await put(session, question))
     },
     close: async () => {
+      isClosed = true
       const session = await attempt?.session.catch(() => undefined)
       if (!session?.isOpen) return
       // Not a word more: what fails for this is not to end the tasks.

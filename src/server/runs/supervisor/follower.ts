@@ -47,22 +47,20 @@ export function createFollower({ task, from, sinks, tell }: FollowerOptions): Fo
     tell({ type: 'taken', task, taken: { ...taken }, stored: said })
   }
 
-  async function end(how: TaskEnd): Promise<void> {
+  /** Once all output that came has been taken. */
+  async function settle(how: () => void): Promise<void> {
     await Promise.all([queues.stdout, queues.stderr])
     isOver = true
     if (failed) reject(failed.error)
-    else resolve(how)
+    else how()
   }
 
   return {
     output: (stream, bytes) => {
       queues[stream] = queues[stream].then(() => deliver(stream, bytes))
     },
-    ended: (how) => void end(how),
-    lost: (error) => {
-      isOver = true
-      reject(error)
-    },
+    ended: (how) => void settle(() => resolve(how)),
+    lost: (error) => void settle(() => reject(error)),
     sync: () => {
       const stored = sinks.stored()
       if (!failed && (stored.stdout > said.stdout || stored.stderr > said.stderr)) say()

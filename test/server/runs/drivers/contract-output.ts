@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import type { TaskSinks } from '../../../../src/server/runs/drivers/driver.ts'
-import { collect, failure, NEVER, openFixture } from './fixture.ts'
+import { collect, failure, NEVER, openFixture, runToEnd } from './fixture.ts'
 import type { DriverWorld } from './contract.ts'
 import { heartbeat } from './heartbeat.ts'
 
@@ -50,7 +50,11 @@ export function describeOutput(world: DriverWorld): void {
         inside -= 1
       }
       const spec = fixture.spec('head -c 8000000 /dev/zero')
-      const end = await fixture.driver().run(spec, { stdout, stderr: stdout, stored: nothingStored }, NEVER)
+      const end = await runToEnd(fixture.driver(), spec, {
+        stdout,
+        stderr: stdout,
+        stored: nothingStored,
+      })
       expect([end.status, bytes, most]).toEqual(['success', 8_000_000, 1])
     }, 60_000)
 

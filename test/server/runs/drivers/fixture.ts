@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from 'bun:test'
+import { readFileSync } from 'node:fs'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import type { Driver, TaskEnd, TaskSinks, TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
@@ -50,11 +51,23 @@ export function openFixture(world: DriverWorld): Fixture {
   async function run(command: string | string[], more: Partial<TaskSpec> = {}, signal = NEVER): Promise<Ran> {
     const { sinks, text } = collect()
     const started = performance.now()
-    const end = await driver().run(spec(command, more), sinks, signal)
+    const end = await runToEnd(driver(), spec(command, more), sinks, signal)
     return { ...end, ...text(), ms: performance.now() - started }
   }
 
   return { driver, folder, newRun, run, spec }
+}
+
+/** @throws where the task is lost on the way: no test kills what runs it but those that say so */
+export async function runToEnd(
+  driver: Driver,
+  spec: TaskSpec,
+  sinks: TaskSinks,
+  signal = NEVER,
+): Promise<TaskEnd> {
+  const end = await driver.run(spec, sinks, signal)
+  if (!end) throw new Error('the task was lost')
+  return end
 }
 
 /** @returns a spec that declares nothing but its command. */
@@ -101,4 +114,13 @@ export async function failure(promise: Promise<unknown>): Promise<unknown> {
     () => undefined,
     (error: unknown) => error,
   )
+}
+
+/** Not so for a zombie, which only waits to be buried. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
 }

@@ -10,7 +10,7 @@ import { superviseApart } from '../../../../src/server/runs/supervisor/connect.t
 import { createFrames, encodeJson } from '../../../../src/server/runs/supervisor/frames.ts'
 import type { FromServer, SupervisedSpec } from '../../../../src/server/runs/supervisor/protocol.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
-import { collect, failure, NEVER, plainSpec, until } from '../drivers/fixture.ts'
+import { collect, failure, isRunning, NEVER, plainSpec, until } from '../drivers/fixture.ts'
 
 const COMMAND = [process.execPath, join(import.meta.dir, '../../../../src/main.ts'), '__tasks']
 const VERSION = '1.0.0-test'
@@ -268,21 +268,34 @@ describe.skipIf(process.platform === 'win32')('a driver whose tasks run apart', 
     expect(String(error)).toContain('is not a private folder')
   })
 
-  test('says when that process was killed, goes on with another, and ends what the first one left', async () => {
+  test('clears away the task of one that was killed, and goes on with another', async () => {
     const { dataDir, driver, run } = open()
     const { sinks, text } = collect()
     const spec = { ...plainSpec({ image: undefined }, 'echo $PPID $$; sleep 60'), runId: 'run_2' }
-    const running = failure(driver.run(spec, sinks, NEVER))
+    const running = driver.run(spec, sinks, NEVER)
     await until(() => text().stdout.endsWith('\n'))
     const [supervisor = 0, task = 0] = text().stdout.split(' ').map(Number)
     process.kill(supervisor, 'SIGKILL')
-    expect(String(await running)).toContain('the process that runs tasks ended unexpectedly')
-    expect(isRunning(task)).toBe(true)
-    expect(await driver.takeUp(spec, sinks, NEVER)).toBeUndefined()
+    expect(await running).toBeUndefined()
     expect(isRunning(task)).toBe(false)
+    expect(existsSync(join(dataDir, 'runs', 'run_2', '1'))).toBe(false)
     expect(await run('echo again')).toMatchObject({ stdout: 'again\n' })
     await driver.cleanUp('run_2')
     expect(existsSync(join(dataDir, 'runs', 'run_2'))).toBe(false)
+  })
+
+  test('cannot go on with a sandbox of one that was killed, and says so', async () => {
+    const { driver } = open()
+    const { sinks, text } = collect()
+    const place = { runId: 'run_3', number: 1, env: {}, mounts: [], limits: {} }
+    await driver.openSandbox(place, NEVER)
+    const spec = { ...plainSpec({ image: undefined }, 'echo $PPID; sleep 60'), runId: 'run_3', number: 2 }
+    const running = failure(driver.run({ ...spec, sandbox: 1 }, sinks, NEVER))
+    await until(() => text().stdout.endsWith('\n'))
+    process.kill(Number(text().stdout), 'SIGKILL')
+    expect(String(await running)).toContain('the process that ran the sandbox was killed')
+    expect(await driver.hasSandbox(place)).toBe(false)
+    await driver.cleanUp('run_3')
   })
 
   test('that is one of two with the same folder waits for its turn, and says so when that does not come', async () => {
@@ -307,12 +320,4 @@ function open(dataDir = temporaryFolder()) {
     return { ...end, ...text() }
   }
   return { dataDir, driver, run }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import { createNativeDriver } from '../../../../src/server/runs/drivers/native.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
-import { collect, NEVER, plainSpec, until } from '../drivers/fixture.ts'
+import { collect, isRunning, NEVER, plainSpec, until } from '../drivers/fixture.ts'
 
 const COMMAND = [process.execPath, join(import.meta.dir, '../../../../src/main.ts'), '__tasks']
 
@@ -101,12 +101,4 @@ const hidden = (file: string) =>
 const pidIn = async (file: string) => {
   await until(() => existsSync(file) && readFileSync(file, 'utf8') !== '')
   return Number(readFileSync(file, 'utf8'))
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
-  } catch {
-    return false
-  }
 }

@@ -15,7 +15,7 @@ import { startCutProxy } from '../../../../support/cut-proxy.ts'
 import { testWith } from '../../../../support/parts.ts'
 import { temporaryFolder } from '../../../../support/temporary.ts'
 import { openDockerDriver } from '../docker-world.ts'
-import { collect, failure, NEVER, plainSpec, type Ran, until } from '../fixture.ts'
+import { collect, failure, NEVER, plainSpec, type Ran, runToEnd, until } from '../fixture.ts'
 
 const missing = missingDockerPart()
 const it = (title: string, body: (engine: DockerEngine) => Promise<void>) =>
@@ -36,7 +36,7 @@ async function run(
 ): Promise<Ran> {
   const { sinks, text } = collect()
   const started = performance.now()
-  const end = await driver.run(taskOf(command, more), sinks, signal)
+  const end = await runToEnd(driver, taskOf(command, more), sinks, signal)
   return { ...end, ...text(), ms: performance.now() - started }
 }
 
@@ -388,7 +388,7 @@ describe('an engine that goes away', () => {
       await until(() => text().stdout.includes('\n5\n'))
       await engine.stop()
       await engine.start()
-      expect((await running).status).toBe('failure')
+      expect((await running)?.status).toBe('failure')
       expect(text().stdout).toBe(counted(text().stdout.trim().split('\n').length))
       expect((await run(driver, 'echo again')).stdout).toBe('again\n')
       await driver.cleanUp(spec.runId)
