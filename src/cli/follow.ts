@@ -1,4 +1,4 @@
-import type { NumberedEvent, RunEvent } from '../contract/events.ts'
+import { type FinalStatus, isFinal, type NumberedEvent, type RunEvent } from '../contract/events.ts'
 import { Fault } from '../contract/fault.ts'
 import { printable } from '../platform/text.ts'
 import { followEvents } from '../session/follow.ts'
@@ -68,6 +68,11 @@ function eventsOf(
   return followEvents({ api, path: runPath(runId), after, clock, signal, onLost })
 }
 
+const ENDED: Readonly<Record<FinalStatus, string>> = {
+  success: '✓ the run succeeded',
+  failed: '✗ the run failed',
+  stopped: '■ the run was stopped',
+}
 const TASK_SIGN = { running: '▶', success: '✓', failure: '✗', abort: '■', error: '✗' } as const
 
 interface Presenter {
@@ -96,6 +101,7 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
     lines.breakLine()
     progress.around(`${line}\n`, () => client.say(line))
   }
+  let final: FinalStatus | undefined
   function event({ type, data }: RunEvent): void {
     switch (type) {
       case 'log': {
@@ -111,13 +117,15 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
         return say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
       }
       case 'run':
+        if (isFinal(data.status)) final = data.status
         return progress.run(data.status)
       case 'exit': {
         const { message, code } = data
         lines.end()
         progress.end()
         if (message !== undefined) io.stderr.write(`${printable(message)}\n`)
-        return client.say(code === 0 ? '✓ the run succeeded' : '✗ the run failed')
+        // Whoever began to listen behind its last status has only the code.
+        return client.say(ENDED[final ?? (code === 0 ? 'success' : 'failed')])
       }
     }
   }

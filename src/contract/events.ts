@@ -48,6 +48,8 @@ export type RunEvent = v.InferOutput<typeof runEventSchema>
 /** An event with its number: 1, 2, 3 … within its run. */
 export type NumberedEvent = RunEvent & { id: number }
 
-export function isFinal(status: RunStatus): boolean {
+export type FinalStatus = 'success' | 'failed' | 'stopped'
+
+export function isFinal(status: RunStatus): status is FinalStatus {
   return status === 'success' || status === 'failed' || status === 'stopped'
 }

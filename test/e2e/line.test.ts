@@ -206,7 +206,9 @@ describe('the line, on the compiled binary', () => {
     const id = /Run (run_\w+)/.exec(running.err())?.[1] ?? ''
     expect((await run(['runs', 'stop', id])).code).toBe(0)
     expect((await running.ended).code).toBe(1)
+    expect(running.err()).toContain('■ the run was stopped')
     expect((await run(['runs', 'show', id])).out).toContain('stopped')
+    expect((await run(['runs', 'logs', id])).err).toContain('■ the run was stopped')
   })
 
   test('S235, R12: logout revokes, and deletes the credential', async () => {
