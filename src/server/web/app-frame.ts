@@ -77,6 +77,12 @@ export function statusBadge(status: ShownStatus): Markup {
   return html`<span class="badge status-${status}">${WORDS[status]}</span>`
 }
 
+/** One of each, for a page's script. */
+export function badgeTemplate(): Markup {
+  const statuses = Object.keys(WORDS) as ShownStatus[]
+  return html`<template id="badges">${statuses.map(statusBadge)}</template>`
+}
+
 /** `1.4 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(ms: number): string {
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`

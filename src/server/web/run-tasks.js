@@ -4,26 +4,13 @@
  * done with the run. Only the server knows some of that; it is taken from the page as it is by then.
  */
 
-const STATUS_WORDS = {
-  queued: 'queued',
-  running: 'running',
-  success: 'passed',
-  failed: 'failed',
-  stopped: 'stopped',
-  failure: 'failed',
-  abort: 'ended early',
-  error: 'not started',
-}
 const element = (id) => document.getElementById(id)
 
 /** By number, as names may repeat: `{name, status, row, said}`, `said` being the row as the server last made it. */
 export const tasks = new Map()
 
 export function badge(status) {
-  const span = document.createElement('span')
-  span.className = `badge status-${status}`
-  span.textContent = STATUS_WORDS[status] ?? status
-  return span
+  return element('badges').content.querySelector(`.status-${status}`)?.cloneNode(true) ?? status
 }
 
 export function takeTask({ name, number = name, status, code }) {

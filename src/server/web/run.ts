@@ -1,6 +1,14 @@
 import { html } from 'hono/html'
 import { isFinal, type RunStatus } from '../../contract/events.ts'
-import { type AppView, appPage, buttonForm, duration, type ShownStatus, statusBadge } from './app-frame.ts'
+import {
+  type AppView,
+  appPage,
+  badgeTemplate,
+  buttonForm,
+  duration,
+  type ShownStatus,
+  statusBadge,
+} from './app-frame.ts'
 import type { Markup, Page } from './layout.ts'
 import type { Stretch } from './log-text.ts'
 // oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
@@ -64,7 +72,7 @@ export function renderRun(view: RunView): Promise<Page> {
       <p class="lead"><code>${view.id}</code></p>
       ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
       <p class="alert" id="run-message" ${view.message === null ? 'hidden' : ''}>${view.message ?? ''}</p>
-      ${facts(view)} ${actionForm(view)}
+      ${facts(view)} ${actionForm(view)} ${badgeTemplate()}
       <h2 id="tasks-title">Tasks</h2>
       <ol class="tasks" id="tasks" aria-labelledby="tasks-title">
         ${view.tasks.map(taskRow)}
