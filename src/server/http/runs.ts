@@ -1,4 +1,5 @@
 import type { RunAnswer, RunResumed } from '../../contract/api.ts'
+import { isFinal } from '../../contract/events.ts'
 import type { RunEntry, RunRecord } from '../runs/records.ts'
 import { paused, pipelineGone } from '../runs/refusals.ts'
 import { HttpError, json, notFound } from './answer.ts'
@@ -46,7 +47,22 @@ export const runEvents: Handler = async (call, services) => {
   if (!/^\d{1,15}$/.test(last)) throw new HttpError(400, 'invalid_request', 'Last-Event-ID is a number')
   // Its last event is all there is; who has read a part of the rest must not take that for the whole.
   if (run.logRemovedAt !== null && Number(last) > 0) throw logRemoved(run.logRemovedAt)
+  // Whoever comes again after the end is told not to (WHATWG HTML §9.2.2).
+  if (await hasHeardAll(run, Number(last), call, services)) return new Response(null, { status: 204 })
   return eventStream(call, services, run.id, Number(last))
+}
+
+async function hasHeardAll(
+  { id, tenantId, status }: RunEntry,
+  last: number,
+  { request }: Call,
+  { runs }: Services,
+): Promise<boolean> {
+  if (last === 0 || !isFinal(status)) return false
+  const more = runs.events(tenantId, id, last, request.signal)[Symbol.asyncIterator]()
+  const { done } = await more.next()
+  await more.return?.()
+  return done === true
 }
 
 function logRemoved(at: number): HttpError {

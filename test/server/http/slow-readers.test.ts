@@ -121,6 +121,18 @@ describe('a reader who takes nothing', () => {
     reader.destroy()
   }, 90_000)
 
+  test('who has heard all is told not to come again', async () => {
+    const runId = await startRun()
+    await ended(runId)
+    const path = `/api/runs/${runId}/events`
+    const all = idsOf(await (await fetch(server.url + path)).text())
+    const after = async (id: number | undefined) =>
+      await fetch(server.url + path, { headers: { 'last-event-id': String(id) } })
+    const [rest, none] = [await after(all.at(-2)), await after(all.at(-1))]
+    expect([rest.status, idsOf(await rest.text())]).toEqual([200, all.slice(-1)])
+    expect([none.status, await none.text()]).toEqual([204, ''])
+  }, 90_000)
+
   test('does not take what it has for the whole when the log is removed meanwhile', async () => {
     const runId = await startRun()
     await ended(runId)
