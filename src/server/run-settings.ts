@@ -1,4 +1,5 @@
 import { Fault } from '../contract/fault.ts'
+import { type Network, openNetwork } from './runs/fetch/network.ts'
 import type { SettingName } from './setting-names.ts'
 import type { SettingValues } from './setting-values.ts'
 
@@ -8,8 +9,8 @@ export interface RunSettings {
   runsPerTenant: number | undefined
   /** Of one tenant. */
   waitingRuns: number | undefined
-  /** What scripts may `fetch` beside the internet; `runs/fetch/network.ts` checks it. */
-  allowNetwork: readonly string[]
+  /** What scripts may reach: the internet, and what the operator names beside it. */
+  network: Network
 }
 
 /** @throws Fault `config` naming the setting */
@@ -18,7 +19,7 @@ export function readRunSettings(values: SettingValues): RunSettings {
     runsAtOnce: count(values, 'runs-at-once'),
     runsPerTenant: count(values, 'runs-per-tenant'),
     waitingRuns: count(values, 'runs-waiting'),
-    allowNetwork: (values['allow-network'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
+    network: openNetwork((values['allow-network'] ?? '').split(/[\s,]+/).filter((entry) => entry !== '')),
   }
 }
 

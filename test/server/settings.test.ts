@@ -412,7 +412,6 @@ describe('how many runs', () => {
       runsAtOnce: undefined,
       runsPerTenant: undefined,
       waitingRuns: undefined,
-      allowNetwork: [],
     })
     const flags = { 'runs-at-once': '4', 'runs-per-tenant': '2', 'runs-waiting': '10000' }
     expect(read(flags).runs).toMatchObject({ runsAtOnce: 4, runsPerTenant: 2, waitingRuns: 10_000 })
@@ -420,11 +419,11 @@ describe('how many runs', () => {
   })
 
   test('and what they may fetch is a list, by commas or spaces', () => {
-    expect(read({ 'allow-network': '10.0.0.0/8, a.example b.example,' }).runs.allowNetwork).toEqual([
-      '10.0.0.0/8',
-      'a.example',
-      'b.example',
-    ])
+    const { network } = read({ 'allow-network': '10.0.0.0/8, a.example b.example,' }).runs
+    const hosts = ['10.1.2.3', 'a.example', 'b.example', '127.0.0.1', 'c.example']
+    expect(hosts.filter(network.trusts)).toEqual(hosts.slice(0, 3))
+    expect(hosts.some(read().runs.network.trusts)).toBe(false)
+    expect(() => read({ 'allow-network': '10.0.0.0/99' })).toThrow('not "10.0.0.0/99"')
   })
 
   test.each(['0', '-1', '1.5', 'many', '10001', '1e3'])('%s is refused', (value) => {

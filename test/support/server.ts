@@ -4,6 +4,7 @@ import { Secret } from '../../src/redact/secret.ts'
 import { jsonLog } from '../../src/server/log.ts'
 import { type RunningServer, serve } from '../../src/server/serve.ts'
 import type { RunSettings } from '../../src/server/run-settings.ts'
+import { openNetwork } from '../../src/server/runs/fetch/network.ts'
 import { driverSettings } from '../../src/server/driver-settings.ts'
 import { readVaultSettings } from '../../src/server/settings.ts'
 import type { Strategy } from '../../src/server/strategy.ts'
@@ -23,7 +24,7 @@ const NO_BOUNDS: RunSettings = {
   runsAtOnce: undefined,
   runsPerTenant: undefined,
   waitingRuns: undefined,
-  allowNetwork: [],
+  network: openNetwork([]),
 }
 
 /** The whole server in this process, on loopback, with its data in a temporary folder. */

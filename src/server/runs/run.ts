@@ -19,7 +19,7 @@ import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
 import { type Engine, execute, type Execution } from './execute.ts'
 import { createGuardedFetch, type GuardedFetch } from './fetch/guarded.ts'
-import { openNetwork } from './fetch/network.ts'
+import { type Network, openNetwork } from './fetch/network.ts'
 import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { logRemoved } from './journal-rows.ts'
@@ -112,7 +112,7 @@ export interface RunsOptions {
   sandboxCommand: readonly string[]
   /** The server's own: where its programs are, and how it reaches the network. */
   env?: Env
-  /** Without it, one that keeps to `allowNetwork`. */
+  /** Without it, one that keeps to `network`. */
   guardedFetch?: GuardedFetch
   limits?: Partial<SandboxLimits>
   /** What starts this program as the supervisor of native tasks: `runTasksProcess`. Without it, they end with us. */
@@ -133,8 +133,8 @@ export interface RunsOptions {
   waitingRuns?: number | undefined
   /** Output that is kept of one run. */
   maxLogBytes?: number | undefined
-  /** What scripts may reach beside the internet: addresses, networks, names. */
-  allowNetwork?: readonly string[]
+  /** What scripts may reach; without it, the internet alone. */
+  network?: Network
 }
 
 const RUNS_AT_ONCE = 16
@@ -159,7 +159,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, dataDir, vault, clock, log } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
   const processes = createProcesses(options.sandboxCommand, limits)
-  const network = openNetwork(options.allowNetwork ?? [])
+  const network = options.network ?? openNetwork([])
   const guardedFetch =
     options.guardedFetch ?? createGuardedFetch({ network, maxAnswerBytes: MAX_FETCH_BYTES })
   const scratchDir = join(dataDir, 'scratch')

@@ -17,7 +17,7 @@ afterEach(async () => {
 })
 
 async function harness(): Promise<Harness> {
-  const opened = await openHarness({ env: { PATH: process.env.PATH }, allowNetwork: ['127.0.0.0/8'] })
+  const opened = await openHarness({ env: { PATH: process.env.PATH }, network: openNetwork(['127.0.0.0/8']) })
   closing.push(() => opened[Symbol.asyncDispose]())
   return opened
 }
@@ -122,7 +122,7 @@ describe('nativeResources in a run', () => {
         Bun.spawnSync({ cmd: ['tar', '-czf', 'app.tgz', 'app'], cwd: folder })
         await server.put('my-bucket', 'app.tgz', await Bun.file(join(folder, 'app.tgz')).bytes())
         const env = { PATH: process.env.PATH, AWS_ENDPOINT_URL: server.endpoint }
-        const opened = await openHarness({ env, allowNetwork: ['127.0.0.0/8'] })
+        const opened = await openHarness({ env, network: openNetwork(['127.0.0.0/8']) })
         closing.push(() => opened[Symbol.asyncDispose]())
         await opened.secret('AWS_ACCESS_KEY', server.accessKeyId)
         await opened.secret('AWS_SECRET_KEY', server.secretAccessKey)

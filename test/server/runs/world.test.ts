@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { pipelines } from '../../../src/server/db/schema.ts'
+import { openNetwork } from '../../../src/server/runs/fetch/network.ts'
 import { type Harness, openHarness, pipeline, TENANT } from './harness.ts'
 
 let fob: Harness
 let server: Bun.Server<undefined>
 beforeAll(async () => {
-  fob = await openHarness({ allowNetwork: ['127.0.0.1'] })
+  fob = await openHarness({ network: openNetwork(['127.0.0.1']) })
   const row = { tenantId: TENANT, filename: 'p.ts', source: '', driver: 'native', paused: false }
   const { db } = fob.database
   await db.insert(pipelines).values({ ...row, id: 'pip_1', name: 'deploy', createdAt: 0, updatedAt: 0 })
