@@ -17,10 +17,10 @@ import type { Driver } from './drivers/driver.ts'
 import { removeFolder } from './drivers/folder.ts'
 import { createNativeDriver } from './drivers/native.ts'
 import { followEvents } from './events.ts'
+import { createEnding } from './ending.ts'
 import { type Engine, execute, type Execution } from './execute.ts'
 import { createGuardedFetch, type GuardedFetch } from './fetch/guarded.ts'
 import { type Network, openNetwork } from './fetch/network.ts'
-import { forgetHandedIn } from './handed-in.ts'
 import { createJournal, type RunEnd, type RunJournal } from './journal.ts'
 import { logRemoved } from './journal-rows.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
@@ -185,6 +185,8 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const starting = new Set<Promise<unknown>>()
   const resuming = new Set<string>()
   const closing = new AbortController()
+  const isLive = (runId: string) => live.has(runId)
+  const recordEnd = createEnding({ db, journal, vault, clock, log, closing: closing.signal, isLive })
 
   const waiting = createPlaces(options.waitingRuns ?? MAX_WAITING)
 
@@ -293,16 +295,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
       })
     if (!ended) return
     await cleanUp(run.driver, runId)
-    try {
-      await run.journal.finish({ ...ended, redactions: run.redactor.report() })
-      if (ended.status === 'success') await forgetHandedIn({ vault, tenantId: run.tenantId, runId })
-      log.info('run ended', { run: runId, pipeline: run.pipeline.name, status: ended.status })
-    } catch (error) {
-      log.error('the end of a run could not be recorded', {
-        run: runId,
-        error: run.redactor.text(String(error)),
-      })
-    }
+    await recordEnd(run, { ...ended, redactions: run.redactor.report() })
   }
 
   async function cleanUp(driver: Driver, runId: string): Promise<void> {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { systemClock } from '../../../src/platform/clock.ts'
+import { type Clock, systemClock } from '../../../src/platform/clock.ts'
 import { createNativeDriver } from '../../../src/server/runs/drivers/native.ts'
 import { createJournal, type RunJournal } from '../../../src/server/runs/journal.ts'
 import { runs } from '../../../src/server/db/schema.ts'
 import { addPipeline, failure, type Harness, NEVER, openHarness, pipeline, sh, TENANT } from './harness.ts'
-import { isRunning } from './drivers/fixture.ts'
+import { isRunning, until } from './drivers/fixture.ts'
 
 let fob: Harness
 beforeAll(async () => {
@@ -28,12 +28,16 @@ const END = `UPDATE OF ended_at ON runs WHEN NEW.status <> 'running'`
 describe('an end that cannot be recorded', () => {
   test('still ends who follows the run, and stop then records it as stopped', async () => {
     const waits: number[] = []
-    const clock = { now: () => Date.now(), sleep: async (ms: number) => void waits.push(ms) }
+    const sleep: Clock['sleep'] = async (ms, signal) => {
+      waits.push(ms)
+      if (ms > 2000) await systemClock.sleep(ms, signal)
+    }
+    const clock = { now: () => Date.now(), sleep }
     await using own = await openHarness({ clock })
     refuse(own, END)
     const { runId, record, events } = await own.run(pipeline(`console.log('x')`))
     expect([record.status, events.at(-1)?.type === 'exit']).toEqual(['running', false])
-    expect(waits).toEqual([100, 500, 2000])
+    expect(waits).toEqual([100, 500, 2000, 30_000])
     expect(own.log()).toContain('the end of a run could not be recorded')
     expect(await failure(own.runs.stop(TENANT, runId, 'enough'))).toBeInstanceOf(Error)
 
@@ -44,6 +48,24 @@ describe('an end that cannot be recorded', () => {
     expect(stopped.record).toMatchObject({ status: 'stopped', message: 'enough' })
     expect(stopped.events.at(-1)).toMatchObject({ type: 'exit', data: { code: 1, message: 'enough' } })
     expect(await own.runs.stop(TENANT, runId, 'again')).toBe(false)
+  })
+
+  test('is recorded once there is room again, however late', async () => {
+    let tries = 0
+    let own: Harness | undefined
+    const sleep: Clock['sleep'] = async (ms, signal) => {
+      if (ms !== 30_000) return
+      await systemClock.sleep(10, signal)
+      tries += 1
+      if (own && tries === 3) allow(own)
+    }
+    own = await openHarness({ clock: { now: () => Date.now(), sleep } })
+    await using harness = own
+    refuse(harness, END)
+    const { runId } = await harness.run(pipeline(''))
+    await until(() => harness.log().includes('run ended'))
+    expect((await harness.ended(runId)).record.status).toBe('success')
+    expect(tries).toBe(3)
   })
 
   test('is recorded when there is room again', async () => {
