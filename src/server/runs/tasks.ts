@@ -1,4 +1,5 @@
 import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 import type { HostCalls } from './calls.ts'
 import type { Driver, TaskEnd, TaskSinks, TaskSpec } from './drivers/driver.ts'
@@ -32,6 +33,7 @@ export interface TaskResult {
 export interface TasksOptions {
   runId: string
   driver: Driver
+  clock: Clock
   journal: RunJournal
   redactor: Redactor
   limiter: Limiter
@@ -176,11 +178,11 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   ): Promise<TaskResult> {
     await stdout.end()
     await stderr.end()
-    const endedAt = await journal.taskEnded({ number, name, ...end })
-    // Nothing else tells it from one that was stopped.
-    if (end.status === 'abort' && timeoutMs !== undefined && endedAt - startedAt >= timeoutMs) {
+    // Nothing else tells it from one that was stopped. Said before the end, behind which a task says nothing.
+    if (end.status === 'abort' && timeoutMs !== undefined && options.clock.now() - startedAt >= timeoutMs) {
       await note({ number, name }, `the task ran out of time: its timeout is ${timeoutMs / 1000} s`)
     }
+    const endedAt = await journal.taskEnded({ number, name, ...end })
     return toResult({ ...end, startedAt, endedAt }, stdout.tail(), stderr.tail())
   }
 

@@ -94,7 +94,7 @@ describe('a run', () => {
 
   test('a task that ran out of time says so, and one that was closed with its sandbox does not', async () => {
     const sleep = `command: { path: 'sleep', args: ['60'] }`
-    const { record, text } = await fob.run(
+    const { record, text, events } = await fob.run(
       pipeline(`
         const late = await runtime.run({ name: 'late', ${sleep}, timeout: '300ms' })
         const box = await runtime.startSandbox({ name: 'box' })
@@ -106,6 +106,12 @@ describe('a run', () => {
     expect([record.status, text('stdout')]).toEqual(['success', 'abort abort\n'])
     expect(text('stderr', 'late')).toBe('the task ran out of time: its timeout is 0.3 s\n')
     expect(text('stderr', 'closed')).toBe('')
+    // Behind its end, a task would be taken for one that goes on.
+    expect(events.filter(({ type }) => type === 'log' || type === 'task').slice(0, 3)).toMatchObject([
+      { type: 'task', data: { name: 'late', status: 'running' } },
+      { type: 'log', data: { task: 'late', stream: 'stderr' } },
+      { type: 'task', data: { name: 'late', status: 'abort' } },
+    ])
   })
 
   test('a task that nobody awaits is waited for', async () => {
