@@ -51,12 +51,13 @@ export function jsonLog(write: (line: string) => void, now: () => number): Serve
   }
 }
 
-/** A defect of ours: the log gets the place, nobody gets the text, which could carry anything. */
+/** A defect of ours: the log gets its place and the system's code; nobody gets the text, which could carry anything. */
 export function logDefect(log: Log, error: unknown, requestId: string): void {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   log.error('defect', {
     requestId,
     kind: error instanceof Error ? error.name : typeof error,
+    code: codeOf(error),
     at: stack
       .split('\n')
       .filter((line) => /^\s+at /.test(line))
@@ -64,6 +65,14 @@ export function logDefect(log: Log, error: unknown, requestId: string): void {
       .map((line) => line.trim())
       .join(' < '),
   })
+}
+
+/** Such as `SQLITE_FULL` or `ENOSPC`, of the error or of what it was caused by. */
+function codeOf(error: unknown): string | undefined {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if ('code' in at && typeof at.code === 'string' && /^[A-Z][A-Z0-9_]{2,40}$/.test(at.code)) return at.code
+  }
+  return undefined
 }
 
 /** Lines that are on their way out. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { gatherLines, jsonLog } from '../../src/server/log.ts'
+import { gatherLines, jsonLog, logDefect } from '../../src/server/log.ts'
 
 describe('the log', () => {
   test('has one JSON object a line, with the time of each', () => {
@@ -18,6 +18,25 @@ describe('the log', () => {
       { time: '1970-01-01T00:00:00.000Z', level: 'warn', message: 'b' },
       { time: '1970-01-01T00:00:00.001Z', level: 'error', message: 'c' },
     ])
+  })
+
+  test.each<[unknown, string | undefined]>([
+    [Object.assign(new Error('canary is full'), { code: 'SQLITE_FULL' }), 'SQLITE_FULL'],
+    [new Error('canary', { cause: Object.assign(new Error('canary'), { code: 'ENOSPC' }) }), 'ENOSPC'],
+    [Object.assign(new Error('canary'), { code: 'canary' }), undefined],
+    ['canary', undefined],
+  ])('a defect has the code of the system, and no text (%#)', (error, code) => {
+    let line = ''
+    logDefect(
+      jsonLog(
+        (text) => (line = text),
+        () => 0,
+      ),
+      error,
+      'req_1',
+    )
+    expect(JSON.parse(line).code).toBe(code)
+    expect(line).not.toContain('canary')
   })
 
   test('lines of one turn of the event loop are written together, and none waits for longer', () => {
