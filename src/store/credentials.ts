@@ -207,12 +207,11 @@ async function remove(
   if (id !== UNNAMED && found?.accounts.entries.size === 1) await keychain?.drop({ server, account: UNNAMED })
   if (found === undefined) return { found: dropped?.ok === true && dropped.value }
   const { accounts, entry } = found
+  const failure = await whyKept(dropped, entry, keychain)
+  if (failure !== undefined) return { found: true, keychainFailure: failure }
   accounts.entries.delete(id)
   const next = nextAccount(document, server, accounts, found.at.current)
-  const removed: Removed = { found: true, ...(next === undefined ? {} : { next }) }
-  // A keychain that never held it need not be reachable.
-  const failure = keychainFailure(dropped, entry)
-  return failure === undefined ? removed : { ...removed, keychainFailure: failure }
+  return { found: true, ...(next === undefined ? {} : { next }) }
 }
 
 /** The account that takes over when the current one goes; a server without accounts goes as well. */
@@ -233,11 +232,17 @@ function nextAccount(
   return toStoredLogin({ server, account, current: true }, entry)
 }
 
-function keychainFailure(
+/** Why the keychain may hold the secret of `entry` still; one that never held it need not be reachable. */
+async function whyKept(
   dropped: Awaited<ReturnType<KeychainSecrets['drop']>> | undefined,
-  entry: Entry,
-): KeychainReason | undefined {
-  return dropped === undefined || dropped.ok || entry.storage !== 'keychain' ? undefined : dropped.reason
+  { storage }: Entry,
+  keychain: KeychainSecrets | undefined,
+): Promise<KeychainReason | undefined> {
+  if (dropped === undefined || storage !== 'keychain') return undefined
+  if (!dropped.ok) return dropped.reason
+  // A locked one can look like an empty one.
+  const probe = dropped.value ? undefined : await keychain?.probe()
+  return probe === undefined || probe.state === 'usable' ? undefined : probe.reason
 }
 
 /** Undefined as well where the keychain does not give them now: whoever asks has just had them. */

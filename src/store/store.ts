@@ -1,7 +1,7 @@
 /**
  * Where credentials rest: the system's keychain, else one file that only its owner may read (S198, S199).
  * The file `credentials` is also the index of all logins: name, tenant, expiry and the place of the secret
- * stand there, so that `whoami`, `auth status` and server lookup never wake the keychain.
+ * stand there, so that `whoami` and server lookup never wake the keychain.
  * A server can have several accounts; one of them is its current one.
  * It decides no policy: which server, which account, and when to refresh is `session`'s business.
  */
@@ -71,7 +71,7 @@ export interface Saved {
 export interface Removed {
   /** False when there was no such login. */
   found: boolean
-  /** Set when a secret that rests in the keychain could not be deleted there. */
+  /** Why the keychain does not let go of the secret: the login then stays, so that a later logout finds it. */
   keychainFailure?: KeychainReason
   /** The account that is the server's current one now, where another one was left. */
   next?: StoredLogin
@@ -116,7 +116,10 @@ export interface Store {
   end(used: StoredCredential): Promise<boolean>
   /** Makes an account the server's current one; false where there is no such account. */
   select(server: string, account: string): Promise<boolean>
-  /** Forgets an account, without a name the server's current one, in every place (S235). */
+  /**
+   * Forgets an account, without a name the server's current one, in every place (S235). One whose secret the
+   * keychain keeps is not forgotten.
+   */
   remove(server: string, account?: string): Promise<Removed>
   /**
    * The right to renew this login, which one process has at a time. It ends with its holder, however that

@@ -77,11 +77,22 @@ describe('keychain and file together', () => {
     expect(readFileSync(file, 'utf8')).not.toContain('canary')
   })
 
-  test('a secret that the keychain does not let go of is reported, and the login is forgotten', async () => {
-    const { store, state } = opened()
+  test('R12: a login whose secret the keychain does not let go of stays, until it does', async () => {
+    const { store, state, entries } = opened()
     await store.save(credential(A, '1'))
     state.refuses = 'locked'
     expect(await store.remove(A)).toEqual({ found: true, keychainFailure: 'locked' })
+    expect(await store.list()).toHaveLength(1)
+    state.refuses = undefined
+    expect(await store.remove(A)).toEqual({ found: true })
+    expect([await store.list(), entries.size]).toEqual([[], 0])
+  })
+
+  test('a login whose secret is gone from a keychain that works is forgotten', async () => {
+    const { store, entries } = opened()
+    await store.save(credential(A, '1'))
+    entries.clear()
+    expect(await store.remove(A)).toEqual({ found: true })
     expect(await store.list()).toEqual([])
   })
 
