@@ -4,7 +4,7 @@ import { Fault } from '../contract/fault.ts'
 import type { Identity, TokenSet } from '../flows/flow.ts'
 import { safeLine } from '../platform/text.ts'
 import type { Secret } from '../redact/secret.ts'
-import type { Credential, Login, OAuthClient, Saved, Store } from '../store/store.ts'
+import type { Credential, Login, OAuthClient, Replaced, Saved, Store } from '../store/store.ts'
 import { type Api, type ApiOptions, openApi } from './api.ts'
 import { authorizationOf } from './authorization.ts'
 
@@ -56,7 +56,9 @@ export interface LoginInput {
  * Nothing is saved when it does not.
  * @throws Fault `unauthenticated` when the server does not accept the token; what the store throws.
  */
-export async function completeLogin(input: LoginInput): Promise<{ login: Login; saved: Saved }> {
+export async function completeLogin(
+  input: LoginInput,
+): Promise<{ login: Login; saved: Saved & { replaced?: Replaced } }> {
   const { context, store, tokens, oauth } = input
   const profile = await profileOf(context, tokens.accessToken, input.tenant, {
     ...input,

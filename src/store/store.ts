@@ -68,6 +68,9 @@ export interface Saved {
   reason?: KeychainReason | 'asked'
 }
 
+/** A login that another one took the place of, as it was; or why the keychain did not give it. */
+export type Replaced = StoredCredential | { unreadable: string }
+
 export interface Removed {
   /** False when there was no such login. */
   found: boolean
@@ -102,7 +105,7 @@ export interface Store {
    * A new login. It replaces the same account's older one in every place, so that neither can shadow the
    * other; another user's stands beside it. It becomes the server's current account.
    */
-  save(credential: Credential, options?: { preferFile?: boolean }): Promise<Saved>
+  save(credential: Credential, options?: { preferFile?: boolean }): Promise<Saved & { replaced?: Replaced }>
   /**
    * New secrets for the login that `used` was read from: saved where it rests, and only if its refresh
    * token is still the stored one. What has not changed is not written again.

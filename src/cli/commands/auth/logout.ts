@@ -145,45 +145,7 @@ async function revokeStored(
     if (error instanceof Fault && error.code === 'unauthenticated') return error.message
     throw error
   }
-  return credential === undefined ? undefined : revoke(credential, context, deps)
-}
-
-/** Why the server could not be told, or undefined when it was. */
-async function revoke(credential: Credential, context: Context, deps: Deps): Promise<string | undefined> {
-  const { oauth, token, refreshToken } = credential
-  // A password is not ours to revoke, and nobody expects it.
-  if (credential.kind === 'basic') return undefined
-  const revocationEndpoint = oauth?.revocationEndpoint
-  if (oauth === undefined) return endToken(credential, context, deps)
-  if (revocationEndpoint === undefined) return 'it has no way to revoke one'
-  const { revokeToken } = await import('../../../flows/revoke.ts')
-  const request = { issuer: oauth.issuer, revocationEndpoint, clientId: oauth.clientId }
-  try {
-    // The refresh token first: it is the one that lives long.
-    if (refreshToken !== undefined)
-      await revokeToken({ ...request, token: refreshToken, kind: 'refresh_token' }, deps)
-    await revokeToken({ ...request, token, kind: 'access_token' }, deps)
-    return undefined
-  } catch (error) {
-    return error instanceof Fault ? error.message : 'it could not be told'
-  }
-}
-
-/** A token that was handed to us: one of ours has an API to end it with. */
-async function endToken(
-  { server, token }: Credential,
-  context: Context,
-  deps: Deps,
-): Promise<string | undefined> {
-  const { endScopedToken, isScopedToken } = await import('../../../session/end-token.ts')
-  if (!isScopedToken(token)) return 'revoke it there where it was made'
-  try {
-    await endScopedToken(serverContext(deps, context, server), token)
-    return undefined
-  } catch (error) {
-    // What the server does not accept any more has ended already.
-    if (error instanceof Fault && error.code === 'unauthenticated' && error.hint === undefined)
-      return undefined
-    return error instanceof Fault ? error.message : 'it could not be told'
-  }
+  if (credential === undefined) return undefined
+  const { revokeCredential } = await import('../../../session/revoke.ts')
+  return revokeCredential(credential, serverContext(deps, context, server))
 }
