@@ -190,6 +190,27 @@ describe('after a login', () => {
     expect(out).not.toContain('canary')
   })
 
+  test.each([
+    ['FOB_TOKEN', [], { FOB_TOKEN: 'canary-env' }],
+    ['--auth-token', ['--auth-token', 'canary-env'], {}],
+  ])(
+    'R9: a token for one call (%s) needs no credentials file, which may be damaged',
+    async (_, flags, env) => {
+      const server = start()
+      server.valid.add('canary-env')
+      const { run, home, file } = machine()
+      mkdirSync(home)
+      writeFileSync(file, '{')
+      const named = await run(['whoami', '-s', server.url, ...flags], { env })
+      expect([named.code, named.out]).toMatchObject([0, expect.stringContaining('Ada Lovelace')])
+      // Which server is meant stands in the file alone: the token goes nowhere.
+      const unnamed = await run(['whoami', ...flags], { env })
+      expect([unnamed.code, unnamed.err.includes('it is not JSON')]).toEqual([2, true])
+      expect((await run(['whoami', '-s', server.url])).code).toBe(2)
+      expect(readFileSync(file, 'utf8')).toBe('{')
+    },
+  )
+
   test('S223: a token from a variable is printed and never stored', async () => {
     const { run, file } = machine()
     expect((await run(['auth', 'token'], { env: { FOB_TOKEN: 'one-off' } })).out).toBe('one-off\n')
