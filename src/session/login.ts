@@ -8,7 +8,7 @@ import type { Credential, Login, OAuthClient, Replaced, Saved, Store } from '../
 import { type Api, type ApiOptions, openApi } from './api.ts'
 import { authorizationOf } from './authorization.ts'
 
-/** What we take from `GET /api/v1/profile` (S209). Other servers' profiles have other fields: none must be there. */
+/** What we take from `GET /api/v1/profile` (S209). Other servers' profiles have other fields: one name is enough. */
 const profileSchema = v.looseObject({
   id: v.nullish(v.union([v.string(), v.number()])),
   name: v.nullish(v.string()),
@@ -125,12 +125,15 @@ export async function profileOf(
   return { id: identity?.subject, name: identity?.name, email: identity?.email }
 }
 
-/** Undefined from a server that has no such call: it answers 404, or with a page, or with something else. */
+/**
+ * Undefined from a server that has no such call: it answers 404, or with a page, or with something that names
+ * nobody, which shows nothing about the credential.
+ */
 async function askProfile(api: Api, server: string): Promise<Profile | undefined> {
   try {
     const answer = await api.request({ method: 'GET', path: '/api/v1/profile', schema: v.unknown() })
     const parsed = v.safeParse(profileSchema, answer)
-    return parsed.success ? parsed.output : undefined
+    return parsed.success && namesSomebody(parsed.output) ? parsed.output : undefined
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     if (error.code === 'not_found') return undefined
@@ -138,6 +141,10 @@ async function askProfile(api: Api, server: string): Promise<Profile | undefined
     if (error.code === 'unauthenticated' && error.hint === undefined) throw notAccepted(server)
     throw error
   }
+}
+
+function namesSomebody({ id, name, email }: Profile): boolean {
+  return [id, name, email].some((word) => word != null && word !== '')
 }
 
 async function askUserinfo(

@@ -535,6 +535,21 @@ describe('a server without /api/v1/profile', () => {
     expect(err).toContain('to check this with')
   })
 
+  test.each([
+    ['a list', [1, 2, { a: null }]],
+    ['an empty object', {}],
+    ['an object that names nobody', { id: null, name: '', roles: ['admin'] }],
+    ['a word', 'ok'],
+  ])('S224: a server that answers everything with %s has accepted nothing', async (_, answer) => {
+    const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => Response.json(answer) })
+    const { run, file } = machine()
+    const args = ['auth', 'login', '--token-stdin', '-s', server.url.origin]
+    const { code, err } = await run(args, { stdin: 'canary-pat' })
+    await server.stop(true)
+    expect([code, existsSync(file)]).toEqual([1, false])
+    expect(err).toContain('to check this with')
+  })
+
   test('discovery off: the conventional paths do', async () => {
     const server = start({ metadata: 'none', profile: null, userinfo: claims })
     const { run } = machine()
