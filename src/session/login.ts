@@ -4,11 +4,11 @@ import { Fault } from '../contract/fault.ts'
 import type { Identity, TokenSet } from '../flows/flow.ts'
 import { safeLine } from '../platform/text.ts'
 import type { Secret } from '../redact/secret.ts'
-import type { Credential, Login, OAuthClient, Saved, Store } from '../store/store.ts'
+import type { Credential, Login, OAuthClient, Replaced, Saved, Store } from '../store/store.ts'
 import { type Api, type ApiOptions, openApi } from './api.ts'
 import { authorizationOf } from './authorization.ts'
 
-/** What we take from `GET /api/v1/profile` (S209). Other servers' profiles have other fields: none must be there. */
+/** What we take from `GET /api/v1/profile` (S209). Other servers' profiles have other fields: one name is enough. */
 const profileSchema = v.looseObject({
   id: v.nullish(v.union([v.string(), v.number()])),
   name: v.nullish(v.string()),
@@ -56,7 +56,9 @@ export interface LoginInput {
  * Nothing is saved when it does not.
  * @throws Fault `unauthenticated` when the server does not accept the token; what the store throws.
  */
-export async function completeLogin(input: LoginInput): Promise<{ login: Login; saved: Saved }> {
+export async function completeLogin(
+  input: LoginInput,
+): Promise<{ login: Login; saved: Saved & { replaced?: Replaced } }> {
   const { context, store, tokens, oauth } = input
   const profile = await profileOf(context, tokens.accessToken, input.tenant, {
     ...input,
@@ -123,12 +125,15 @@ export async function profileOf(
   return { id: identity?.subject, name: identity?.name, email: identity?.email }
 }
 
-/** Undefined from a server that has no such call: it answers 404, or with a page, or with something else. */
+/**
+ * Undefined from a server that has no such call: it answers 404, or with a page, or with something that names
+ * nobody, which shows nothing about the credential.
+ */
 async function askProfile(api: Api, server: string): Promise<Profile | undefined> {
   try {
     const answer = await api.request({ method: 'GET', path: '/api/v1/profile', schema: v.unknown() })
     const parsed = v.safeParse(profileSchema, answer)
-    return parsed.success ? parsed.output : undefined
+    return parsed.success && namesSomebody(parsed.output) ? parsed.output : undefined
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     if (error.code === 'not_found') return undefined
@@ -136,6 +141,10 @@ async function askProfile(api: Api, server: string): Promise<Profile | undefined
     if (error.code === 'unauthenticated' && error.hint === undefined) throw notAccepted(server)
     throw error
   }
+}
+
+function namesSomebody({ id, name, email }: Profile): boolean {
+  return [id, name, email].some((word) => word != null && word !== '')
 }
 
 async function askUserinfo(

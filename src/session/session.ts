@@ -12,6 +12,7 @@ import { accountName, chooseAccount } from './accounts.ts'
 import { authorizationOf } from './authorization.ts'
 import { freshCredential, type RefreshContext, renewCredential } from './refresh.ts'
 import {
+  handedInToken,
   type Presented,
   type ProjectChoice,
   projectFor,
@@ -76,8 +77,7 @@ export interface Session extends Authorization {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { flags, env, settings, store, clock } = options
-  const logins = (await store?.list()) ?? []
-  const stored = async () => logins
+  const stored = async () => (await store?.list()) ?? []
   const server = await resolveServer({
     flag: flags.server,
     env,
@@ -85,10 +85,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     settings,
     stored,
   })
+  const { authToken, jwtToken } = flags
+  const given = handedInToken({ authToken, jwtToken, env })
+  const logins = await (given === undefined ? stored() : stored().catch(noneFor))
   const project = projectFor(options.project, server)
   const presented = resolvePresented({
-    authToken: flags.authToken,
-    jwtToken: flags.jwtToken,
+    authToken,
+    jwtToken,
     env,
     hasStored: logins.some((login) => login.server === server.url),
     basic: server.basic,
@@ -108,6 +111,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     accountSource,
     ...presentedAuthorization(presented, login, store && { ...options, store }),
   }
+}
+
+/** What was given for this call needs nothing that rests here, so that may be damaged, or somebody else's. */
+function noneFor(error: unknown): StoredLogin[] {
+  if (error instanceof Fault && error.code === 'config') return []
+  throw error
 }
 
 /** What calls with a stored login are made with. */

@@ -16,6 +16,7 @@ import {
   accountOf,
   type Credential,
   type Removed,
+  type Replaced,
   type Saved,
   type Store,
   type StoredLogin,
@@ -124,20 +125,37 @@ async function save(
   document: Document,
   credential: Credential,
   { keychain, fileReason, preferFile, afterwards }: SaveOptions,
-): Promise<Saved> {
+): Promise<Saved & { replaced?: Replaced }> {
   const { server } = credential
   const account = accountOf(credential)
   const accounts = document.servers.get(server)
-  const replaced = accounts === undefined ? undefined : replacedBy(account, accounts)
-  const before = replaced === undefined ? undefined : accounts?.entries.get(replaced)
-  if (replaced !== undefined && replaced !== account) {
-    accounts?.entries.delete(replaced)
-    if (before !== undefined) accounts?.entries.set(account, before)
-    if (before?.storage !== 'file') afterwards(async () => keychain?.drop({ server, account: replaced }))
+  const name = accounts && replacedBy(account, accounts)
+  const older = name === undefined ? undefined : find(document, server, name)
+  // Read now: the new secrets may rest where these do.
+  const replaced = older && (await readReplaced(older, keychain))
+  if (older !== undefined && older.at.account !== account) {
+    older.accounts.entries.delete(older.at.account)
+    older.accounts.entries.set(account, older.entry)
+    if (older.entry.storage !== 'file') afterwards(async () => keychain?.drop(older.at))
   }
   const at = { server, account, current: true }
   const reason = fileReason ?? 'asked'
-  return place(document, at, credential, { keychain, preferFile, reason, unchanged: false, afterwards })
+  const options = { keychain, preferFile, reason, unchanged: false, afterwards }
+  const saved = await place(document, at, credential, options)
+  return replaced === undefined ? saved : { ...saved, replaced }
+}
+
+async function readReplaced(
+  { at, entry }: Found,
+  keychain: KeychainSecrets | undefined,
+): Promise<Replaced | undefined> {
+  try {
+    const secrets = await findSecrets(at, entry, keychain)
+    return secrets && toCredential(at, entry, secrets)
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'unauthenticated') return { unreadable: error.message }
+    throw error
+  }
 }
 
 interface SaveOptions extends CredentialStoreOptions {
@@ -207,12 +225,11 @@ async function remove(
   if (id !== UNNAMED && found?.accounts.entries.size === 1) await keychain?.drop({ server, account: UNNAMED })
   if (found === undefined) return { found: dropped?.ok === true && dropped.value }
   const { accounts, entry } = found
+  const failure = await whyKept(dropped, entry, keychain)
+  if (failure !== undefined) return { found: true, keychainFailure: failure }
   accounts.entries.delete(id)
   const next = nextAccount(document, server, accounts, found.at.current)
-  const removed: Removed = { found: true, ...(next === undefined ? {} : { next }) }
-  // A keychain that never held it need not be reachable.
-  const failure = keychainFailure(dropped, entry)
-  return failure === undefined ? removed : { ...removed, keychainFailure: failure }
+  return { found: true, ...(next === undefined ? {} : { next }) }
 }
 
 /** The account that takes over when the current one goes; a server without accounts goes as well. */
@@ -233,11 +250,17 @@ function nextAccount(
   return toStoredLogin({ server, account, current: true }, entry)
 }
 
-function keychainFailure(
+/** Why the keychain may hold the secret of `entry` still; one that never held it need not be reachable. */
+async function whyKept(
   dropped: Awaited<ReturnType<KeychainSecrets['drop']>> | undefined,
-  entry: Entry,
-): KeychainReason | undefined {
-  return dropped === undefined || dropped.ok || entry.storage !== 'keychain' ? undefined : dropped.reason
+  { storage }: Entry,
+  keychain: KeychainSecrets | undefined,
+): Promise<KeychainReason | undefined> {
+  if (dropped === undefined || storage !== 'keychain') return undefined
+  if (!dropped.ok) return dropped.reason
+  // A locked one can look like an empty one.
+  const probe = dropped.value ? undefined : await keychain?.probe()
+  return probe === undefined || probe.state === 'usable' ? undefined : probe.reason
 }
 
 /** Undefined as well where the keychain does not give them now: whoever asks has just had them. */

@@ -55,6 +55,10 @@ export function* everyAccount({ servers }: Document): Generator<[Position, Entry
 }
 
 function parseServer(server: string, value: unknown, path: string): Accounts | undefined {
+  // Calls are made to it as it stands.
+  if (!URL.canParse(server) || !/^https?:/i.test(server)) {
+    throw damaged(path, `the server ${safeLine(server)} is no http or https URL`)
+  }
   const object = asObject(value)
   if (object === undefined) throw damagedEntry(path, server, undefined)
   const { account, accounts, ...plain } = object

@@ -1,7 +1,7 @@
 /**
  * Where credentials rest: the system's keychain, else one file that only its owner may read (S198, S199).
  * The file `credentials` is also the index of all logins: name, tenant, expiry and the place of the secret
- * stand there, so that `whoami`, `auth status` and server lookup never wake the keychain.
+ * stand there, so that `whoami` and server lookup never wake the keychain.
  * A server can have several accounts; one of them is its current one.
  * It decides no policy: which server, which account, and when to refresh is `session`'s business.
  */
@@ -68,10 +68,13 @@ export interface Saved {
   reason?: KeychainReason | 'asked'
 }
 
+/** A login that another one took the place of, as it was; or why the keychain did not give it. */
+export type Replaced = StoredCredential | { unreadable: string }
+
 export interface Removed {
   /** False when there was no such login. */
   found: boolean
-  /** Set when a secret that rests in the keychain could not be deleted there. */
+  /** Why the keychain does not let go of the secret: the login then stays, so that a later logout finds it. */
   keychainFailure?: KeychainReason
   /** The account that is the server's current one now, where another one was left. */
   next?: StoredLogin
@@ -102,7 +105,7 @@ export interface Store {
    * A new login. It replaces the same account's older one in every place, so that neither can shadow the
    * other; another user's stands beside it. It becomes the server's current account.
    */
-  save(credential: Credential, options?: { preferFile?: boolean }): Promise<Saved>
+  save(credential: Credential, options?: { preferFile?: boolean }): Promise<Saved & { replaced?: Replaced }>
   /**
    * New secrets for the login that `used` was read from: saved where it rests, and only if its refresh
    * token is still the stored one. What has not changed is not written again.
@@ -116,7 +119,10 @@ export interface Store {
   end(used: StoredCredential): Promise<boolean>
   /** Makes an account the server's current one; false where there is no such account. */
   select(server: string, account: string): Promise<boolean>
-  /** Forgets an account, without a name the server's current one, in every place (S235). */
+  /**
+   * Forgets an account, without a name the server's current one, in every place (S235). One whose secret the
+   * keychain keeps is not forgotten.
+   */
   remove(server: string, account?: string): Promise<Removed>
   /**
    * The right to renew this login, which one process has at a time. It ends with its holder, however that

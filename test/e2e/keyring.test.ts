@@ -129,4 +129,44 @@ describe('the credential in a real gnome-keyring', () => {
     },
     60_000,
   )
+
+  const lock =
+    'dbus-send --session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets' +
+    ' org.freedesktop.Secret.Service.Lock array:objpath:/org/freedesktop/secrets/collection/login >&2'
+  testWith(
+    missingKeyringPart(),
+    'R12: while the keychain cannot be reached, or is locked, nobody is logged out, and status says why',
+    async () => {
+      const server = startPeopleServer()
+      const folder = temporaryFolder()
+      const script = [
+        'printf canary-ada | "$FOB" auth login -s "$SERVER" --token-stdin',
+        '(DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent; export DBUS_SESSION_BUS_ADDRESS',
+        'echo "== $?"; "$FOB" auth status --check -o json',
+        'echo "== $?"; "$FOB" auth logout 2>&1',
+        'echo "== $?"; "$FOB" auth logout --all 2>&1)',
+        'echo "== $?"; "$FOB" auth token',
+        `echo "== $?"; ${lock}; "$FOB" auth logout 2>&1`,
+        'echo "== $?"; cat "$FOB_HOME/credentials"',
+      ].join('\n')
+      const { stdout } = await runWithKeyring('unlocked', ['sh', '-c', script], {
+        FOB,
+        HOME: folder,
+        FOB_HOME: join(folder, '.fob'),
+        SERVER: server.url,
+        DISPLAY: undefined,
+      })
+      await server.stop()
+      const [, status, gone, all, token, locked, left] = stdout.split(/== \d+\n/)
+      expect(stdout.match(/== \d+/g)).toEqual(['== 0', '== 4', '== 1', '== 1', '== 0', '== 1'])
+      expect(JSON.parse(status ?? '')).toMatchObject([{ state: 'unreadable', check: 'failed' }])
+      const stays = (why: string) =>
+        `fob: not logged out of ${server.url} (ada@example.com): the keychain cannot be used, ${why}\n` +
+        'hint: make it usable, then run this again; until then the server may still accept the token\n'
+      const noBus = stays('there is no D-Bus session')
+      expect([gone, all, token, locked]).toEqual([noBus, noBus, 'canary-ada\n', stays('it is locked')])
+      expect(left).toContain('id-ada')
+    },
+    60_000,
+  )
 })

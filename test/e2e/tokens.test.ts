@@ -149,6 +149,36 @@ describe('scoped tokens on the compiled binary', () => {
     expect((await as(token, ['pipeline', 'list'])).code).toBe(4)
   })
 
+  test('R12: the next login of the same account ends the one before it, OAuth or ci_, and itself works', async () => {
+    const other = temporaryFolder()
+    const stored = () => {
+      const text = readFileSync(join(other, '.fob', 'credentials'), 'utf8')
+      return JSON.parse(text).servers[server.url] as { token: string; refreshToken: string }
+    }
+    await binaryLogin(server.url, { home: other })
+    const { token, refreshToken } = stored()
+    const second = await binaryLogin(server.url, { home: other })
+    expect(second).toMatchObject({ code: 0, err: expect.stringContaining('The login before it is revoked') })
+    expect((await as(token, ['pipeline', 'list'])).code).toBe(4)
+    const form = { grant_type: 'refresh_token', client_id: 'fob-cli', refresh_token: refreshToken }
+    const refresh = await fetch(`${server.url}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams(form),
+    })
+    expect([refresh.status, await refresh.json()]).toMatchObject([400, { error: 'invalid_grant' }])
+    expect((await fob(['auth', 'refresh'], { home: other })).code).toBe(0)
+
+    const scoped = await create('to be replaced', '--scope', 'pipelines:read', '--all-pipelines')
+    const login = ['auth', 'login', '--token-stdin', '-s', server.url, '--insecure-storage']
+    const ofBrowser = stored().token
+    for (const stdin of [scoped, scoped]) expect((await fob(login, { home: other, stdin })).code).toBe(0)
+    expect((await as(ofBrowser, ['pipeline', 'list'])).code).toBe(4)
+    expect((await as(scoped, ['pipeline', 'list'])).code).toBe(0)
+    await binaryLogin(server.url, { home: other })
+    expect((await as(scoped, ['pipeline', 'list'])).code).toBe(4)
+    expect((await fob(['pipeline', 'list'], { home: other })).code).toBe(0)
+  })
+
   test('fob tokens revoke ends it at once; a wrong ID is 6', async () => {
     const made = await run([
       'tokens',

@@ -211,6 +211,7 @@ export function storeContract(name: string, place: Place, open: () => Store): vo
       ['no JSON', '{"servers": canary'],
       ['another shape', '{"servers": ["canary"]}'],
       ['a token that is no text', `{"servers":{"${A}":{"token":["canary"]}}}`],
+      ['a server without an address', '{"servers":{"localhost:8080":{"token":"canary"}}}'],
       ['a date that is none', `{"servers":{"${A}":{"token":"canary","expiresAt":"soon"}}}`],
     ])(
       'a damaged file (%s) is an error that names it, shows nothing of it and leaves it alone',

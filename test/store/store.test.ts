@@ -77,11 +77,37 @@ describe('keychain and file together', () => {
     expect(readFileSync(file, 'utf8')).not.toContain('canary')
   })
 
-  test('a secret that the keychain does not let go of is reported, and the login is forgotten', async () => {
-    const { store, state } = opened()
+  test('R12: a login whose secret the keychain does not let go of stays, until it does', async () => {
+    const { store, state, entries } = opened()
     await store.save(credential(A, '1'))
     state.refuses = 'locked'
     expect(await store.remove(A)).toEqual({ found: true, keychainFailure: 'locked' })
+    expect(await store.list()).toHaveLength(1)
+    state.refuses = undefined
+    expect(await store.remove(A)).toEqual({ found: true })
+    expect([await store.list(), entries.size]).toEqual([[], 0])
+  })
+
+  test('a login that takes the place of another hands the older one back, or says why it cannot', async () => {
+    const { store, state } = opened()
+    expect(await store.save(credential(A, '1'))).not.toHaveProperty('replaced')
+    const { replaced } = await store.save(credential(A, '2'), { preferFile: true })
+    const token = replaced !== undefined && 'token' in replaced ? replaced.token.reveal() : undefined
+    expect([replaced, token]).toMatchObject([{ server: A, account: 'u1' }, 'canary-access-1'])
+    await store.save(credential(A, '3'))
+    state.refuses = 'locked'
+    const saved = await store.save(credential(A, '4'))
+    expect(saved).toMatchObject({ place: 'file', reason: 'locked' })
+    expect(saved.replaced).toEqual({ unreadable: expect.stringContaining('it is locked') as string })
+    const other = { ...credential(A, '5'), user: { id: 'u2' } }
+    expect(await store.save(other)).not.toHaveProperty('replaced')
+  })
+
+  test('a login whose secret is gone from a keychain that works is forgotten', async () => {
+    const { store, entries } = opened()
+    await store.save(credential(A, '1'))
+    entries.clear()
+    expect(await store.remove(A)).toEqual({ found: true })
     expect(await store.list()).toEqual([])
   })
 

@@ -10,7 +10,8 @@ import { printRecord } from '../output.ts'
 
 export const command = defineCommand({
   summary: 'Who am I (works offline)',
-  description: 'From what was stored at login. Only a credential given for this call has to be asked about.',
+  description: `From what was stored at login. A credential that was given for this call has to be asked about, and where
+no login is stored, whether the server needs one.`,
   examples: ['fob whoami', 'fob whoami -o json'],
   flags: {},
   positionals: {},
@@ -27,7 +28,7 @@ export async function whoami(globals: Globals, deps: Deps): Promise<void> {
     const { password, username } = presented.credentials
     return whose(password, { username }, session, context, deps)
   }
-  if (login === undefined) throw nobodyHere(session.server, await context.store.list())
+  if (login === undefined) return nobody(session, context, deps)
   print(deps, context, {
     server: login.server,
     ...identityOf(login),
@@ -35,6 +36,21 @@ export async function whoami(globals: Globals, deps: Deps): Promise<void> {
     expiresAt: login.expiresAt === undefined ? undefined : new Date(login.expiresAt).toISOString(),
   })
   warnOfExpiry(login, context, deps.clock.now())
+}
+
+/** How long a server may take to say whether it is open. */
+const ASK_MS = 3000
+
+/** An open server takes everyone for the same somebody: there is nobody to be there, and no login to be had. */
+async function nobody({ server, tenant }: Session, context: Context, deps: Deps): Promise<void> {
+  const { strategyOf } = await import('../../session/login.ts')
+  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(ASK_MS)])
+  const there = { ...serverContext(deps, context, server.url), signal }
+  const strategy = await strategyOf(there).catch(() => undefined)
+  deps.signal.throwIfAborted()
+  if (strategy !== 'open') throw nobodyHere(server, await context.store.list())
+  print(deps, context, { server: server.url, tenant })
+  context.say(`${server.url} is open to everyone: no login is needed`)
 }
 
 async function whoseToken(session: Session, context: Context, deps: Deps): Promise<void> {
@@ -95,8 +111,11 @@ function print(
   printRecord(deps.io, format, record, known)
 }
 
-/** S241: within 30 s of its end. */
+/** S241: within 30 s of its end, or where the server has ended it before. */
 function warnOfExpiry(login: StoredLogin, { say }: Context, now: number): void {
+  if (login.ended === true) {
+    return say(`warning: the server no longer accepts this login — run fob auth login -s ${login.server}`)
+  }
   const state = stateOf(login, now)
   const seconds = Math.max(0, Math.ceil(((login.expiresAt ?? now) - now) / 1000))
   const when = seconds === 0 ? 'the token has expired' : `the token expires in ${seconds} s`

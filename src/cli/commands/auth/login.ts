@@ -32,7 +32,8 @@ export const command = defineCommand({
   description: `Opens the browser, where you approve the request. Where there is none in front of you: --no-browser, and you
 paste a code, or --device, and you type one. A token that you have goes into --token-stdin; with --jwt-token its
 shape and its end are looked at first. Each is tried at the server before it is stored, and a bad one changes nothing.
-The credential then rests in the keychain, or in a file that only you can read. Works with any OAuth server.`,
+The credential then rests in the keychain, or in a file that only you can read. Works with any OAuth server; at one
+of fob's own, the login that it replaces is revoked.`,
   examples: [
     'fob auth login -s https://ci.example.com',
     'fob auth login --tenant acme --timeout 10m',
@@ -99,14 +100,15 @@ export async function login(options: LoginOptions, deps: Deps): Promise<void> {
   const way = wayTo(server, options.way)
   const tenant = namedTenant(options, deps, server.url)
   const obtain = await prepare(way, server.url, options, deps, context)
-  const strategy = await strategyOf(serverContext(deps, context, server.url))
+  const there = serverContext(deps, context, server.url)
+  const strategy = await strategyOf(there)
   if (strategy === 'open') return context.say(`${server.url} is open to everyone: no login is needed`)
   if (strategy === 'basic' && way.kind !== 'basic') throw basicServer(server.url)
   const obtained = await obtain()
   const conclude = 'conclude' in obtained ? obtained.conclude : async () => {}
   try {
     const { login, saved } = await completeLogin({
-      context: serverContext(deps, context, server.url),
+      context: there,
       store: context.store,
       ...obtained,
       tenant,
@@ -116,6 +118,12 @@ export async function login(options: LoginOptions, deps: Deps): Promise<void> {
     context.say(`Logged in to ${server.url} as ${userLine(login.user)}`)
     sayWhere(context, saved)
     sayWhatWins(context, deps)
+    if (saved.replaced !== undefined) {
+      const { revokeReplaced } = await import('../../../session/revoke.ts')
+      const fob = strategy !== undefined
+      const words = await revokeReplaced(saved.replaced, obtained.tokens, there, { fob })
+      if (words !== undefined) context.say(words)
+    }
   } catch (error) {
     const message = error instanceof Fault ? error.message : 'something failed'
     await conclude({ ok: false, message })

@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import { KEYCHAIN_REASONS } from '../../../platform/keychain.ts'
+import { KEYCHAIN_REASONS, type KeychainReason } from '../../../platform/keychain.ts'
 import { accountName, chooseAccount } from '../../../session/accounts.ts'
 import { projectFor, resolveAccount } from '../../../session/resolve.ts'
 import type { Credential, StoredLogin } from '../../../store/store.ts'
@@ -11,7 +11,8 @@ import type { Globals } from '../../globals.ts'
 export const command = defineCommand({
   summary: 'Revoke and forget a login',
   description: `Of a server with several accounts, the one that commands use now; another one takes its place.
-Your settings stay. What the server cannot be told is still deleted here.`,
+Your settings stay. What the server cannot be told is still deleted here, except where the keychain that holds
+it cannot be reached: then nothing is forgotten, so that you can run this again.`,
   examples: ['fob auth logout', 'fob auth logout -s https://ci.example.com', 'fob auth logout --all'],
   flags: { all: { type: 'boolean', description: 'every stored login; with --server, every one there' } },
   positionals: {},
@@ -26,24 +27,46 @@ export interface LogoutOptions {
 /**
  * Revokes at the server where that is possible, then deletes from keychain and file whatever became of it
  * (R12, S235). Not being logged in is no error: any state can be left this way (S114).
+ * @throws Fault `failed`, after all others are done, when the keychain keeps the secret of a login: that login
+ * stays known, and a later logout can finish.
  */
 export async function logout({ globals, all }: LogoutOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const logins = await context.store.list()
+  const kept: Kept[] = []
   if (!all) {
     const { url, login } = await current(logins, context, deps)
     if (login === undefined) {
       // What the index does not know of can still be in the keychain.
       await context.store.remove(url)
       context.say(`not logged in to ${url}`)
-    } else await logoutFrom(login, context, deps)
+    } else kept.push(...(await logoutFrom(login, context, deps)))
   } else {
     const url = globals.server === undefined ? undefined : (await context.server()).url
     const meant = logins.filter((login) => url === undefined || login.server === url)
     if (meant.length === 0) context.say('no login is stored')
-    for (const login of meant) await logoutFrom(login, context, deps, { silentNext: true })
+    for (const login of meant) kept.push(...(await logoutFrom(login, context, deps, { silentNext: true })))
   }
   deps.signal.throwIfAborted()
+  const [first] = kept
+  if (first !== undefined) throw notLoggedOut(first, kept)
+}
+
+/** A login whose secret the keychain does not let go of. */
+interface Kept {
+  login: StoredLogin
+  reason: KeychainReason
+  /** Whether the server may accept the token still. */
+  alive: boolean
+}
+
+function notLoggedOut({ reason }: Kept, kept: readonly Kept[]): Fault {
+  const names = kept.map(({ login }) => `${login.server}${whose(login)}`).join(', ')
+  const why = KEYCHAIN_REASONS[reason]
+  const until = kept.some(({ alive }) => alive) ? '; until then the server may still accept the token' : ''
+  return new Fault('failed', `not logged out of ${names}: the keychain cannot be used, ${why}`, {
+    hint: `make it usable, then run this again${until}`,
+  })
 }
 
 /** The login that commands would use, whatever token is given for this call. */
@@ -57,30 +80,30 @@ async function current(
   return { url: server.url, login: chooseAccount(logins, server.url, wanted).login }
 }
 
+/** @returns the login itself where the keychain keeps it */
 async function logoutFrom(
   login: StoredLogin,
   context: Context,
   deps: Deps,
   { silentNext } = { silentNext: false },
-): Promise<void> {
+): Promise<Kept[]> {
   const { server, account } = login
   const { store, say } = context
   const release = await holdRenewals(login, context)
   try {
-    const credential = await readQuietly(login, context)
-    const problem = credential === undefined ? undefined : await revoke(credential, context, deps)
+    const problem = await revokeStored(login, context, deps)
     const removed = await store.remove(server, account)
+    if (removed.keychainFailure !== undefined) {
+      return [{ login, reason: removed.keychainFailure, alive: problem !== undefined }]
+    }
     say(removed.found ? `Logged out of ${server}${whose(login)}` : `not logged in to ${server}`)
     if (removed.found && problem !== undefined) {
       say(`warning: the server may still accept the token, ${problem}; here it is deleted`)
     }
-    if (removed.keychainFailure !== undefined) {
-      const why = KEYCHAIN_REASONS[removed.keychainFailure]
-      say(`warning: the secret could not be deleted from the keychain, ${why}`)
-    }
     if (removed.next !== undefined && !silentNext) {
       say(`Commands use the login of ${accountName(removed.next)} there now`)
     }
+    return []
   } finally {
     release()
   }
@@ -108,56 +131,21 @@ function whose(login: StoredLogin): string {
   return login.user === undefined && login.username === undefined ? '' : ` (${accountName(login)})`
 }
 
-/** A credential that the keychain does not give cannot be revoked, but its login can be forgotten. */
-async function readQuietly(
+/** Why the server could not be told, or undefined when it was, or there was nothing to tell. */
+async function revokeStored(
   { server, account }: StoredLogin,
-  { store, say }: Context,
-): Promise<Credential | undefined> {
-  try {
-    return await store.read(server, account)
-  } catch (error) {
-    if (!(error instanceof Fault) || error.code !== 'unauthenticated') throw error
-    say(`warning: ${error.message}`)
-    return undefined
-  }
-}
-
-/** Why the server could not be told, or undefined when it was. */
-async function revoke(credential: Credential, context: Context, deps: Deps): Promise<string | undefined> {
-  const { oauth, token, refreshToken } = credential
-  // A password is not ours to revoke, and nobody expects it.
-  if (credential.kind === 'basic') return undefined
-  const revocationEndpoint = oauth?.revocationEndpoint
-  if (oauth === undefined) return endToken(credential, context, deps)
-  if (revocationEndpoint === undefined) return 'it has no way to revoke one'
-  const { revokeToken } = await import('../../../flows/revoke.ts')
-  const request = { issuer: oauth.issuer, revocationEndpoint, clientId: oauth.clientId }
-  try {
-    // The refresh token first: it is the one that lives long.
-    if (refreshToken !== undefined)
-      await revokeToken({ ...request, token: refreshToken, kind: 'refresh_token' }, deps)
-    await revokeToken({ ...request, token, kind: 'access_token' }, deps)
-    return undefined
-  } catch (error) {
-    return error instanceof Fault ? error.message : 'it could not be told'
-  }
-}
-
-/** A token that was handed to us: one of ours has an API to end it with. */
-async function endToken(
-  { server, token }: Credential,
   context: Context,
   deps: Deps,
 ): Promise<string | undefined> {
-  const { endScopedToken, isScopedToken } = await import('../../../session/end-token.ts')
-  if (!isScopedToken(token)) return 'revoke it there where it was made'
+  let credential: Credential | undefined
   try {
-    await endScopedToken(serverContext(deps, context, server), token)
-    return undefined
+    credential = await context.store.read(server, account)
   } catch (error) {
-    // What the server does not accept any more has ended already.
-    if (error instanceof Fault && error.code === 'unauthenticated' && error.hint === undefined)
-      return undefined
-    return error instanceof Fault ? error.message : 'it could not be told'
+    // What the keychain does not give cannot be revoked.
+    if (error instanceof Fault && error.code === 'unauthenticated') return error.message
+    throw error
   }
+  if (credential === undefined) return undefined
+  const { revokeCredential } = await import('../../../session/revoke.ts')
+  return revokeCredential(credential, serverContext(deps, context, server))
 }

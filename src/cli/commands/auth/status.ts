@@ -16,7 +16,7 @@ import { checkLogin, type CheckResult } from './check.ts'
 export const command = defineCommand({
   summary: 'Show every stored login',
   description: `Where each credential rests and why, what chose the current one, and how the keychain stands.
-Ends with 4 when the current login is missing or has expired.`,
+Ends with 4 when the current login is missing or has expired, or the keychain does not give its secret.`,
   examples: ['fob auth status', 'fob auth status --check -o json'],
   flags: { check: { type: 'boolean', description: 'ask the servers as well' } },
   positionals: {},
@@ -28,12 +28,14 @@ export interface StatusOptions {
   check: boolean
 }
 
+/** `unreadable`: good by what the index knows, but the keychain does not give the secret. */
+type RowState = LoginState | 'unreadable'
+
 interface Row {
   /** `<server>#<account>`. */
   id: string
   server: string
   account: string
-  /** Commands use it, here and now. */
   current: boolean
   /** Of the server's accounts, the one that is used where none is named. */
   selected: boolean
@@ -43,7 +45,7 @@ interface Row {
   scopes: readonly string[]
   /** RFC 3339 in UTC. */
   expiresAt: string | null
-  state: LoginState
+  state: RowState
   renewable: boolean
   storage: 'keychain' | 'file'
   storageReason: string | null
@@ -68,9 +70,13 @@ export async function status({ globals, check }: StatusOptions, deps: Deps): Pro
   const session = await context.session()
   const logins = await context.store.list()
   const rows: Row[] = []
+  const now = deps.clock.now()
+  const unreadable = await findUnreadable(logins, context.store, now)
   for (const login of logins) {
-    const row = toRow(login, session, deps.clock.now())
-    rows.push(check ? { ...row, check: await checkLogin(login, context, deps) } : row)
+    const isUnreadable = unreadable.has(login)
+    const row = toRow(login, session, isUnreadable ? 'unreadable' : stateOf(login, now))
+    if (check) row.check = isUnreadable ? 'failed' : await checkLogin(login, context, deps)
+    rows.push(row)
   }
   printList(deps.io, context.format, rows, check ? [...COLUMNS, CHECK_COLUMN] : COLUMNS)
   sayWhatChose(session, context)
@@ -79,6 +85,8 @@ export async function status({ globals, check }: StatusOptions, deps: Deps): Pro
   const row = rows.find((r) => r.current)
   if (row === undefined) throw nobodyHere(session.server, logins)
   if (row.state === 'expired') throw credentialsExpired()
+  const [, why] = [...unreadable].find(([login]) => isCurrent(login, session)) ?? []
+  if (why !== undefined) throw why
   if (row.check === 'rejected') {
     throw new Fault('unauthenticated', `${row.server} does not accept the stored login`, {
       hint: `run fob auth login -s ${row.server}`,
@@ -86,24 +94,49 @@ export async function status({ globals, check }: StatusOptions, deps: Deps): Pro
   }
 }
 
-function toRow(login: StoredLogin, session: Session, now: number): Row {
+/** The logins that look good in the index, and whose secret the keychain does not give: with what it said. */
+async function findUnreadable(
+  logins: readonly StoredLogin[],
+  store: Store,
+  now: number,
+): Promise<ReadonlyMap<StoredLogin, Fault>> {
+  const held = logins.filter((login) => login.place === 'keychain' && stateOf(login, now) !== 'expired')
+  const found = new Map<StoredLogin, Fault>()
+  // Side by side: a keychain that hangs takes its time for each.
+  await Promise.all(
+    held.map((login) =>
+      store.read(login.server, login.account).catch((error: unknown) => {
+        if (!(error instanceof Fault) || error.code !== 'unauthenticated') throw error
+        found.set(login, error)
+      }),
+    ),
+  )
+  return found
+}
+
+function toRow(login: StoredLogin, session: Session, state: RowState): Row {
   const { account, server } = login
   return {
     id: `${server}#${account}`,
     server,
     account,
-    current: session.login?.server === server && session.login.account === account,
+    current: isCurrent(login, session),
     selected: login.current,
     user: login.user ?? {},
     tenant: login.tenant ?? null,
     kind: login.kind,
     scopes: login.scopes,
     expiresAt: login.expiresAt === undefined ? null : new Date(login.expiresAt).toISOString(),
-    state: stateOf(login, now),
+    state,
     renewable: login.renewable,
     storage: login.place,
     storageReason: placeReasonText(login.placeReason) ?? null,
   }
+}
+
+/** Commands use it, here and now. */
+function isCurrent({ server, account }: StoredLogin, { login }: Session): boolean {
+  return login?.server === server && login.account === account
 }
 
 function nameOf({ account, user }: Row): string {

@@ -171,11 +171,44 @@ describe('after a login', () => {
 
   test('without a login, token and whoami exit 4 and name the command', async () => {
     const { run } = machine()
-    for (const words of [['auth', 'token'], ['whoami'], ['auth', 'refresh']]) {
+    for (const words of [
+      ['auth', 'token'],
+      ['auth', 'refresh'],
+    ]) {
       const { code, out, err } = await run(words)
       expect([code, out]).toEqual([4, ''])
       expect(err).toContain('hint: run fob auth login -s http://localhost:8080')
     }
+    const { code, out, err } = await run(['whoami', '-s', 'http://127.0.0.1:1'])
+    expect([code, out]).toEqual([4, ''])
+    expect(err).toContain('hint: run fob auth login -s http://127.0.0.1:1')
+  })
+
+  test.each([
+    ['open', 0, 'is open to everyone: no login is needed'],
+    ['oauth', 4, 'run fob auth login'],
+    ['unknown', 4, 'run fob auth login'],
+  ] as const)(
+    'without a login at a server that is %s, whoami exits %d',
+    async (strategy, expected, words) => {
+      const server = start({ strategy })
+      const { code, out, err } = await machine().run(['whoami', '-s', server.url, '-o', 'json'])
+      expect([code, err.includes(words)]).toEqual([expected, true])
+      if (expected === 0) expect(JSON.parse(out)).toMatchObject({ id: null, name: null, server: server.url })
+    },
+  )
+
+  test('R11: whoami says of a login that the server has ended just that, whatever its time', async () => {
+    const { run, server, entry } = await loggedIn()
+    const revoked = new URLSearchParams({ token: entry().refreshToken })
+    await fetch(`${server.url}/oauth/revoke`, { method: 'POST', body: revoked })
+    expect((await run(['auth', 'refresh'])).code).toBe(4)
+    const { code, out, err } = await run(['whoami'])
+    expect([code, out.includes('Ada Lovelace'), err]).toEqual([
+      0,
+      true,
+      `warning: the server no longer accepts this login — run fob auth login -s ${server.url}\n`,
+    ])
   })
 
   test('whoami asks the server about a token that was given for this call', async () => {
@@ -189,6 +222,27 @@ describe('after a login', () => {
     ])
     expect(out).not.toContain('canary')
   })
+
+  test.each([
+    ['FOB_TOKEN', [], { FOB_TOKEN: 'canary-env' }],
+    ['--auth-token', ['--auth-token', 'canary-env'], {}],
+  ])(
+    'R9: a token for one call (%s) needs no credentials file, which may be damaged',
+    async (_, flags, env) => {
+      const server = start()
+      server.valid.add('canary-env')
+      const { run, home, file } = machine()
+      mkdirSync(home)
+      writeFileSync(file, '{')
+      const named = await run(['whoami', '-s', server.url, ...flags], { env })
+      expect([named.code, named.out]).toMatchObject([0, expect.stringContaining('Ada Lovelace')])
+      // Which server is meant stands in the file alone: the token goes nowhere.
+      const unnamed = await run(['whoami', ...flags], { env })
+      expect([unnamed.code, unnamed.err.includes('it is not JSON')]).toEqual([2, true])
+      expect((await run(['whoami', '-s', server.url])).code).toBe(2)
+      expect(readFileSync(file, 'utf8')).toBe('{')
+    },
+  )
 
   test('S223: a token from a variable is printed and never stored', async () => {
     const { run, file } = machine()

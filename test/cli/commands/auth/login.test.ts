@@ -117,6 +117,66 @@ describe('fob auth login', () => {
   })
 })
 
+/** A machine with a login, and what is stored of it. */
+async function loggedIn(changes: Partial<Behaviour> = {}) {
+  const server = start(changes)
+  const here = machine()
+  expect((await here.run(['auth', 'login', '-s', server.url])).code).toBe(0)
+  const entry = () => JSON.parse(readFileSync(here.file, 'utf8')).servers[server.url]
+  return { ...here, server, entry, again: () => here.run(['auth', 'login', '-s', server.url]) }
+}
+
+describe('a login that takes the place of another', () => {
+  test('R12: the older one is revoked, once the new one is stored', async () => {
+    const { server, entry, again } = await loggedIn()
+    const { token, refreshToken } = entry()
+    const { code, err } = await again()
+    expect([code, err.includes('\nThe login before it is revoked\n')]).toEqual([0, true])
+    expect(server.seen.revoke.map((form) => form.get('token'))).toEqual([refreshToken, token])
+    expect([...server.valid]).toEqual([entry().token])
+  })
+
+  test('R12: where it cannot be revoked, the new one stands all the same, with a warning', async () => {
+    const { server, again } = await loggedIn()
+    server.behaviour.revokeStatus = 503
+    const { code, err } = await again()
+    expect([code, err]).toEqual([
+      0,
+      expect.stringContaining('warning: the server may still accept the login before it, '),
+    ])
+    expect(err).not.toContain('canary')
+  })
+
+  test('at a server that is not ours, where both can be one session, it is left alone with a word', async () => {
+    const { server, again } = await loggedIn({ strategy: 'unknown' })
+    const { code, err } = await again()
+    expect([code, server.seen.revoke]).toEqual([0, []])
+    expect(err).toContain(
+      'warning: the server may still accept the login before it, to revoke it there could',
+    )
+  })
+
+  test('the same token once more ends nothing', async () => {
+    const { run, server, entry } = await loggedIn()
+    const { token } = entry()
+    const { err } = await run(['auth', 'login', '--token-stdin', '-s', server.url], { stdin: token })
+    expect([server.seen.revoke, err.includes('login before')]).toEqual([[], false])
+  })
+
+  test('a token that was handed to us is for its owner to revoke, as at a logout', async () => {
+    const server = start()
+    const { run } = machine()
+    const said: string[] = []
+    for (const token of ['canary-one', 'canary-two']) {
+      server.valid.add(token)
+      said.push((await run(['auth', 'login', '--token-stdin', '-s', server.url], { stdin: token })).err)
+    }
+    expect(said[0]).not.toContain('warning')
+    expect(said[1]).toContain('may still accept the login before it, revoke it there where it was made')
+    expect(server.valid.size).toBe(2)
+  })
+})
+
 /** A token with these claims; nobody checks its signature before the server does. */
 const jwt = (claims: Record<string, unknown>) =>
   `${encode({ alg: 'HS256' })}.${encode(claims)}.canary-signature`
@@ -471,6 +531,21 @@ describe('a server without /api/v1/profile', () => {
   test('S224: without any way to check it, a token is not stored', async () => {
     const { run, server, file } = withToken('canary-pat', { profile: null })
     const { code, err } = await run(['auth', 'login', '--with-token', 'canary-pat', '-s', server.url])
+    expect([code, existsSync(file)]).toEqual([1, false])
+    expect(err).toContain('to check this with')
+  })
+
+  test.each([
+    ['a list', [1, 2, { a: null }]],
+    ['an empty object', {}],
+    ['an object that names nobody', { id: null, name: '', roles: ['admin'] }],
+    ['a word', 'ok'],
+  ])('S224: a server that answers everything with %s has accepted nothing', async (_, answer) => {
+    const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => Response.json(answer) })
+    const { run, file } = machine()
+    const args = ['auth', 'login', '--token-stdin', '-s', server.url.origin]
+    const { code, err } = await run(args, { stdin: 'canary-pat' })
+    await server.stop(true)
     expect([code, existsSync(file)]).toEqual([1, false])
     expect(err).toContain('to check this with')
   })
