@@ -36,7 +36,8 @@ export async function revokeCredential(
 const REPLACED_MS = 5000
 
 /**
- * Revokes the login that a new one took the place of, as a logout would have: nobody here could any more.
+ * Revokes the login that a new one took the place of: nobody here could any more. A token that was handed in is left
+ * alone, as it can be in use elsewhere (S244).
  * @param by the new login's tokens
  * @param fob whether the server is one of ours, where each login has a grant of its own. Elsewhere the two can
  * be one session, and what ends the old login would end the new one.
@@ -49,8 +50,7 @@ export async function revokeReplaced(
   { fob }: { fob: boolean },
 ): Promise<string | undefined> {
   if ('unreadable' in replaced) return notRevoked(replaced.unreadable)
-  if (replaced.kind === 'basic' || shareToken(replaced, by)) return undefined
-  if (replaced.oauth !== undefined && !fob) return notRevoked('to revoke it there could end this one as well')
+  if (replaced.oauth === undefined || !fob || shareToken(replaced, by)) return undefined
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(REPLACED_MS)])
   const problem = await revokeCredential(replaced, { ...context, signal })
   return problem === undefined ? 'The login before it is revoked' : notRevoked(problem)
