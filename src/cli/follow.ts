@@ -34,23 +34,20 @@ export async function followRun(client: Client, deps: Deps, runId: string, after
 }
 
 /**
- * Prints what a run has printed so far, and does not wait for more.
+ * Prints the log of a run up to the event numbered `last`, and does not wait for more.
  * @throws Fault as `followRun` does
  */
-export async function printLogSoFar(client: Client, deps: Deps, runId: string): Promise<void> {
-  // The log as a text ends where it stands now, and the events do not say where that is.
-  let left = 0
-  for await (const piece of client.api.text({ path: `${runPath(runId)}/log`, signal: deps.signal })) {
-    left += piece.length
-  }
-  if (left === 0) return
+export async function printLogUntil(
+  client: Client,
+  deps: Deps,
+  { runId, last }: { runId: string; last: number },
+): Promise<void> {
   const progress = startProgress(deps, false)
   const show = presenter(client, deps, progress)
   try {
     for await (const event of eventsOf(client, deps, { runId }, progress)) {
-      show.event(event)
-      if (event.type === 'log') left -= event.data.data.length
-      if (left <= 0) return
+      if (event.id <= last) show.event(event)
+      if (event.id >= last) return
     }
   } finally {
     show.end()

@@ -27,6 +27,7 @@ export const getRun: Handler = async (call, services) => {
   return json({
     ...toAnswer(run),
     args: run.args,
+    lastEventId: await services.runs.lastEvent(run.id),
     ...(run.redactions === null ? {} : { redactions: run.redactions }),
     tasks: run.tasks.map((task) => ({
       name: task.name,

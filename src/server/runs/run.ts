@@ -68,6 +68,8 @@ export interface Runs {
    * @throws Fault `not_found`, when it is first read from.
    */
   events(tenantId: string, id: string, after: number, signal: AbortSignal): AsyncIterable<NumberedEvent>
+  /** The number of a run's last event so far. */
+  lastEvent(id: string): Promise<number>
   /** What a run has printed so far, of all its tasks in order. Empty where there is no such run. */
   log(id: string): AsyncIterable<string>
   /** The last of it before event `before`, or the last of all, and the event before which there is more. */
@@ -373,6 +375,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     get: (tenantId, id) => findRecord(db, tenantId, id),
     list: (tenantId, query) => listRuns(db, tenantId, query),
     events,
+    lastEvent: (id) => lastEvent(db, id),
     log: (id) => readLog(db, id),
     logPage: (id, before) => readLogPage(db, id, before),
     stop,
