@@ -1,5 +1,6 @@
 import { type FinalStatus, isFinal, type NumberedEvent, type RunEvent } from '../contract/events.ts'
 import { Fault } from '../contract/fault.ts'
+import { openTaskLines } from '../platform/task-lines.ts'
 import { printable } from '../platform/text.ts'
 import { followEvents } from '../session/follow.ts'
 import type { Client } from './client.ts'
@@ -7,7 +8,6 @@ import type { Deps } from './deps.ts'
 import { toJson } from './output.ts'
 import { type Progress, startProgress } from './progress.ts'
 import { runPath } from './run-path.ts'
-import { openTaskLines } from './task-lines.ts'
 
 /**
  * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A connection that breaks
@@ -87,6 +87,7 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
   }
   const lines = openTaskLines({
     isTerminal: { stdout: io.stdout.isTerminal, stderr: io.stderr.isTerminal },
+    isShared: io.stdout.isTerminal && io.stderr.isTerminal,
     write(stream, text) {
       // What goes into a file or a pipe stands on no screen.
       if (!io[stream].isTerminal) return io[stream].write(text)
