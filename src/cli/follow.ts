@@ -1,5 +1,6 @@
 import { type FinalStatus, isFinal, type NumberedEvent, type RunEvent } from '../contract/events.ts'
 import { Fault } from '../contract/fault.ts'
+import { openTaskLines } from '../platform/task-lines.ts'
 import { printable } from '../platform/text.ts'
 import { followEvents } from '../session/follow.ts'
 import type { Client } from './client.ts'
@@ -7,7 +8,6 @@ import type { Deps } from './deps.ts'
 import { toJson } from './output.ts'
 import { type Progress, startProgress } from './progress.ts'
 import { runPath } from './run-path.ts'
-import { openTaskLines } from './task-lines.ts'
 
 /**
  * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A connection that breaks
@@ -34,23 +34,20 @@ export async function followRun(client: Client, deps: Deps, runId: string, after
 }
 
 /**
- * Prints what a run has printed so far, and does not wait for more.
+ * Prints the log of a run up to the event numbered `last`, and does not wait for more.
  * @throws Fault as `followRun` does
  */
-export async function printLogSoFar(client: Client, deps: Deps, runId: string): Promise<void> {
-  // The log as a text ends where it stands now, and the events do not say where that is.
-  let left = 0
-  for await (const piece of client.api.text({ path: `${runPath(runId)}/log`, signal: deps.signal })) {
-    left += piece.length
-  }
-  if (left === 0) return
+export async function printLogUntil(
+  client: Client,
+  deps: Deps,
+  { runId, last }: { runId: string; last: number },
+): Promise<void> {
   const progress = startProgress(deps, false)
   const show = presenter(client, deps, progress)
   try {
     for await (const event of eventsOf(client, deps, { runId }, progress)) {
-      show.event(event)
-      if (event.type === 'log') left -= event.data.data.length
-      if (left <= 0) return
+      if (event.id <= last) show.event(event)
+      if (event.id >= last) return
     }
   } finally {
     show.end()
@@ -90,6 +87,7 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
   }
   const lines = openTaskLines({
     isTerminal: { stdout: io.stdout.isTerminal, stderr: io.stderr.isTerminal },
+    isShared: io.stdout.isTerminal && io.stderr.isTerminal,
     write(stream, text) {
       // What goes into a file or a pipe stands on no screen.
       if (!io[stream].isTerminal) return io[stream].write(text)

@@ -1,7 +1,7 @@
 import type { Io, Output } from '../platform/io.ts'
+import { terminalFilter } from '../platform/terminal-safe.ts'
 import { printable } from '../platform/text.ts'
 import type { OutputFormat } from './globals.ts'
-import { terminalFilter } from './terminal-safe.ts'
 
 /** A column of a list: its heading, and what it shows of a row. */
 export interface Column<T> {

@@ -252,6 +252,8 @@ export const runAnswer = v.looseObject({
   attempt: v.optional(v.number()),
   args: v.optional(v.array(v.string())),
   tasks: v.optional(v.array(taskAnswer)),
+  /** How far it is: the number of its last event. */
+  lastEventId: v.optional(v.number()),
   /** Since when its log is not kept any more. */
   logRemovedAt: v.optional(v.nullable(v.string())),
   /** Known when the run has ended. */

@@ -4,7 +4,7 @@ import type { Clock } from '../platform/clock.ts'
 import { fetchFailure, isLoopbackHost } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
 import { parseJson, refusedBy } from './answers.ts'
-import { readEvents, readText, type ServerEvent } from './events.ts'
+import { readEvents, type ServerEvent } from './events.ts'
 
 /** Calls to a server's API, with the credential, the tenant, a deadline, and faults for every refusal. */
 export interface Api {
@@ -23,8 +23,6 @@ export interface Api {
   }): Promise<T>
   /** Server-sent events until the server ends them. Connecting again is the caller's matter. */
   events(call: { path: string; lastEventId?: string; signal: AbortSignal }): AsyncIterable<ServerEvent>
-  /** A text that can be large, in pieces. */
-  text(call: { path: string; signal: AbortSignal }): AsyncIterable<string>
 }
 
 export interface ApiOptions {
@@ -128,8 +126,6 @@ export function openApi(options: ApiOptions): Api {
       const last = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
       return readEvents(stream(path, { accept: 'text/event-stream', ...last }, signal))
     },
-
-    text: ({ path, signal }) => readText(stream(path, { accept: 'text/plain' }, signal)),
   }
 }
 

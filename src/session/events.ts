@@ -52,12 +52,6 @@ export async function* readEvents({ server, connect, ...wait }: Stream): AsyncGe
   }
 }
 
-/** A text in pieces, as they come. @throws as `readEvents` does */
-export async function* readText(stream: Stream): AsyncGenerator<string> {
-  const decoder = new TextDecoder()
-  for await (const chunk of readChunks(stream)) yield decoder.decode(chunk, { stream: true })
-}
-
 /** A body in pieces, none of which is long in coming. Leaving the loop closes the connection. */
 async function* readChunks({ server, connect, clock, signal }: Stream): AsyncGenerator<Uint8Array> {
   const end = new AbortController()

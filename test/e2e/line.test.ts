@@ -94,6 +94,13 @@ describe('the line, on the compiled binary', () => {
     expect(err).toContain('▶ next\njkl\n✓ next\n')
     const [, id = ''] = /Run (run_\S+)/.exec(err) ?? []
     expect((await run(['runs', 'logs', id])).out).toBe(out)
+    const token = (await fob(['auth', 'token'], { home })).out.trim()
+    const download = await fetch(`${server.url}/api/runs/${id}/log`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    const text = await download.text()
+    expect(text.replace('jkl\n', '')).toBe(out)
+    expect(text).toContain('\njkl\n')
   })
 
   test('auth token prints the token alone, and the API takes it', async () => {

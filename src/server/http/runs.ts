@@ -27,6 +27,7 @@ export const getRun: Handler = async (call, services) => {
   return json({
     ...toAnswer(run),
     args: run.args,
+    lastEventId: await services.runs.lastEvent(run.id),
     ...(run.redactions === null ? {} : { redactions: run.redactions }),
     tasks: run.tasks.map((task) => ({
       name: task.name,
@@ -73,14 +74,14 @@ function logRemoved(at: number): HttpError {
 export const runLog: Handler = async (call, services) => {
   const run = await findRun(call, services)
   if (run.logRemovedAt !== null) throw logRemoved(run.logRemovedAt)
-  const pieces = services.runs.log(run.id)[Symbol.asyncIterator]()
+  const pieces = services.runs.log(run.id)
   const encoder = new TextEncoder()
   // Pulled page by page: a log can be larger than the memory that one download should cost.
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const next = await pieces.next()
-      if (next.done === true) controller.close()
-      else controller.enqueue(encoder.encode(next.value))
+      const { value, done } = await pieces.next()
+      if (value !== '') controller.enqueue(encoder.encode(value))
+      if (done === true) controller.close()
     },
   })
   return new Response(body, {

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, max, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, max } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../contract/events.ts'
 import type { Db } from '../db/open.ts'
@@ -64,35 +64,4 @@ export async function readEvents(
     const event = v.parse(runEventSchema, { type, data: JSON.parse(data) as unknown })
     return Object.assign(event, { id })
   })
-}
-
-/** Events read in one go, at first; and between which sizes of their text, in UTF-16 units, that changes. */
-const LOG_PAGE = 16
-const MAX_LOG_PAGE = 512
-const SMALL_PAGE = 64 * 1024
-const LARGE_PAGE = 256 * 1024
-
-/**
- * What a run has printed so far, in pieces of a page of events. A piece is small, and others have their turn after
- * each: many can read long logs side by side, and the server neither stands still nor holds those logs.
- */
-export async function* readLog(db: Db, runId: string): AsyncGenerator<string> {
-  let limit = LOG_PAGE
-  for (let after = 0; ;) {
-    const rows = await db
-      .select({ id: runEvents.id, text: sql<string>`${runEvents.data} ->> 'data'` })
-      .from(runEvents)
-      .where(and(eq(runEvents.runId, runId), eq(runEvents.type, 'log'), gt(runEvents.id, after)))
-      .orderBy(asc(runEvents.id))
-      .limit(limit)
-    const piece = rows.map(({ text }) => text).join('')
-    if (piece !== '') yield piece
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < limit) return
-    after = last.id
-    if (piece.length < SMALL_PAGE) limit = Math.min(MAX_LOG_PAGE, limit * 2)
-    else if (piece.length > LARGE_PAGE) limit = Math.max(1, limit >> 1)
-    // The database answers at once, so that nothing else would let go of the event loop.
-    await new Promise<void>((resolve) => setImmediate(resolve))
-  }
 }

@@ -26,6 +26,7 @@ import { logRemoved } from './journal-rows.ts'
 import { createLimiter, createPlaces } from './limiter.ts'
 import { listRuns, type RunQuery } from './list.ts'
 import { type LogPage, readLogPage } from './log-page.ts'
+import { readLogText } from './log-text.ts'
 import { neededSecrets, refuseEmptyReferences, refuseReservedSecrets } from './needs.ts'
 import { createPrepare, driverOf, type RunRequest } from './prepare.ts'
 import { createRunQueue, type QueuedRun } from './queue.ts'
@@ -36,7 +37,6 @@ import {
   lastEvent,
   pausedPipelines,
   readEvents,
-  readLog,
   type RunEntry,
   type RunRecord,
 } from './records.ts'
@@ -68,8 +68,13 @@ export interface Runs {
    * @throws Fault `not_found`, when it is first read from.
    */
   events(tenantId: string, id: string, after: number, signal: AbortSignal): AsyncIterable<NumberedEvent>
-  /** What a run has printed so far, of all its tasks in order. Empty where there is no such run. */
-  log(id: string): AsyncIterable<string>
+  /** The number of a run's last event so far. */
+  lastEvent(id: string): Promise<number>
+  /**
+   * What a run has printed so far, of all its tasks, line by line. Returns what is left of lines that have no end yet.
+   * Empty where there is no such run.
+   */
+  log(id: string): AsyncGenerator<string, string>
   /** The last of it before event `before`, or the last of all, and the event before which there is more. */
   logPage(id: string, before: number | undefined): Promise<LogPage>
   /**
@@ -366,7 +371,8 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     get: (tenantId, id) => findRecord(db, tenantId, id),
     list: (tenantId, query) => listRuns(db, tenantId, query),
     events,
-    log: (id) => readLog(db, id),
+    lastEvent: (id) => lastEvent(db, id),
+    log: (id) => readLogText(db, id),
     logPage: (id, before) => readLogPage(db, id, before),
     stop,
     resume,

@@ -1,4 +1,6 @@
-import { expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
+import { eq } from 'drizzle-orm'
+import type { RunEvent, TaskStatus } from '../../../src/contract/events.ts'
 import { runEvents } from '../../../src/server/db/schema.ts'
 import { openHarness, pipeline } from './harness.ts'
 
@@ -52,6 +54,85 @@ test('one of many short pieces takes few steps', async () => {
   for await (const piece of own.runs.log(runId)) pieces.push(piece)
   expect(pieces.join('')).toBe(rows.map((_, at) => `${at}\n`).join(''))
   expect(pieces.length).toBeLessThan(20)
+})
+
+/** Of a run that has these events, `[what has settled, what has no end yet]`. */
+async function textOf(events: RunEvent[]) {
+  await using own = await openHarness()
+  const { runId } = await own.run(pipeline(''))
+  const { db } = own.database
+  db.delete(runEvents).where(eq(runEvents.runId, runId)).run()
+  const rows = events.map(({ type, data }, at) => ({
+    runId,
+    id: at + 1,
+    type,
+    data: JSON.stringify(data),
+    at: 0,
+  }))
+  for (const row of rows) db.insert(runEvents).values(row).run()
+  const pieces = own.runs.log(runId)
+  const settled: string[] = []
+  for (;;) {
+    const { value, done } = await pieces.next()
+    if (done === true) return { settled, rest: value }
+    settled.push(value)
+  }
+}
+const task = (name: string, number: number, status: TaskStatus): RunEvent => ({
+  type: 'task',
+  data: { name, number, status },
+})
+const says = (data: string, name?: string, number?: number): RunEvent => ({
+  type: 'log',
+  data: { ...(name === undefined ? {} : { task: name, number }), stream: 'stdout', data },
+})
+
+describe('the log as a text', () => {
+  test('has whole lines, with names where tasks print side by side', async () => {
+    const { settled, rest } = await textOf([
+      says('script\n'),
+      task('a', 1, 'running'),
+      says('alone ', 'a', 1),
+      says('10 %\r20 %\n', 'a', 1),
+      task('b', 2, 'running'),
+      says('a1 ', 'a', 1),
+      says('b1 ', 'b', 2),
+      says('a2\n', 'a', 1),
+      says('b2\n', 'b', 2),
+      task('b', 2, 'success'),
+      says('script\n'),
+      says('last', 'a', 1),
+      task('a', 1, 'abort'),
+      { type: 'exit', data: { code: 1, run_id: 'run' } },
+    ])
+    expect(settled.join('')).toBe('script\nalone 10 %\r20 %\na | a1 a2\nb | b1 b2\nscript\na | last\n')
+    expect(rest).toBe('')
+  })
+
+  test('of a run that goes on has the lines without an end last', async () => {
+    const begun = [
+      task('a', 1, 'running'),
+      task('b', 2, 'running'),
+      says('a1 ', 'a', 1),
+      says('b1\n', 'b', 2),
+    ]
+    expect(await textOf(begun)).toEqual({ settled: ['b | b1\n'], rest: 'a | a1 \n' })
+    const { settled } = await textOf([...begun, says('a2\n', 'a', 1)])
+    expect(settled.join('')).toBe('b | b1\na | a1 a2\n')
+  })
+
+  test('holds no line without an end, and no page of lines that grow by their names', async () => {
+    const name = 'n'.repeat(200)
+    const begun = [task(name, 1, 'running'), task('b', 2, 'running')]
+    const { settled, rest } = await textOf([
+      ...begun,
+      ...Array.from({ length: 40 }, () => says('x'.repeat(32 * 1024), name, 1)),
+      ...Array.from({ length: 40 }, () => says('\n'.repeat(1024), name, 1)),
+    ])
+    expect(settled.join('').match(/x/g)).toHaveLength(40 * 32 * 1024)
+    expect(rest).toBe('')
+    expect(Math.max(...settled.map(({ length }) => length))).toBeLessThan(768 * 1024)
+  })
 })
 
 test('the lines before a page are counted where they are few, and nobody waits where they are many', async () => {

@@ -32,6 +32,62 @@ test('a script counts its runs', async () => {
   expect(texts).toEqual(['run 1\n', 'run 2\n', 'run 3\n'])
 })
 
+test('what JSON cannot say is not kept, and what was kept before stays', async () => {
+  const { record, text } = await fob.run(
+    pipeline(`
+      const circle = {}
+      circle.self = circle
+      class Hidden { #field = 1 }
+      const values = [
+        undefined, NaN, -Infinity, 10n, () => 1, Symbol('s'), new Map([[1, 2]]), new Set(), Promise.resolve(), /x/,
+        Object.assign(new Error('e'), { code: 1 }), new Uint8Array(2), new ArrayBuffer(2), new Date(NaN), new Hidden(),
+        { a: { b: [1, 'x', new Map()] } }, [[undefined]], [,], { 'a b': [{ c: { toJSON: () => NaN } }] },
+        { twice: [[], []], then: { f() {} } }, circle,
+      ]
+      await storage.set('kept', 'before')
+      for (const value of values)
+        try { await storage.set('kept', value); console.log('kept') } catch (error) { console.log(error.message) }
+      let deep = []
+      for (let i = 0; i < 1e5; i++) deep = [deep]
+      try { await storage.set('kept', deep); console.log('kept') } catch (error) { console.log(error.message) }
+      console.log(await storage.get('kept'))`),
+  )
+  expect(record.message).toBeNull()
+  const refused =
+    'is undefined|is NaN|is -Infinity|is a bigint|is a function|is a symbol|is a Map|is a Set|is a Promise|is a RegExp|' +
+    'is an Error|is a Uint8Array|is an ArrayBuffer|is an invalid Date|is a Hidden|.a.b[2] is a Map|[0][0] is undefined|' +
+    '[0] is undefined|["a b"][0].c is NaN|.then.f is a function'
+  const said = refused.split('|').map((wrong) => {
+    const space = wrong.startsWith('is ') ? ' ' : ''
+    return `storage.set: value${space}${wrong}, which JSON cannot say`
+  })
+  expect(text('stdout').split('\n')).toEqual([
+    ...said,
+    'circular reference',
+    'storage.set: value is over 1000 deep',
+    'before',
+    '',
+  ])
+})
+
+test('what JSON can say is kept as JSON says it', async () => {
+  const { record, text } = await fob.run(
+    pipeline(`
+      class Point { x = 1 }
+      const same = [1]
+      const value = { none: undefined, at: new Date(0), point: new Point(), own: { toJSON: () => 'own' }, same, again: [same],
+        bare: Object.assign(Object.create(null), { a: null }), empty: [{}, []] }
+      await storage.set('said', value)
+      console.log(JSON.stringify(await storage.get('said')))
+      await storage.set('said', null)
+      console.log(await storage.get('said'))`),
+  )
+  expect(record.message).toBeNull()
+  const said =
+    '{"at":"1970-01-01T00:00:00.000Z","point":{"x":1},"own":"own","same":[1],"again":[[1]],"bare":{"a":null},"empty":[{},[]]}'
+  expect(text('stdout')).toBe(`${said}\nnull\n`)
+})
+
 test('a script fetches with a secret that it never sees', async () => {
   await fob.secret('TOKEN', 'canary-of-world-12')
   const { record, text } = await fob.run(

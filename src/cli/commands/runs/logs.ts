@@ -4,7 +4,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { runPath } from '../../run-path.ts'
-import { followRun, printLogSoFar } from '../../follow.ts'
+import { followRun, printLogUntil } from '../../follow.ts'
 
 export const command = defineCommand({
   summary: 'Print the log of a run',
@@ -26,7 +26,12 @@ export const command = defineCommand({
       await followRun(client, deps, id)
       return
     }
-    await printLogSoFar(client, deps, id)
+    if (run.lastEventId === undefined) {
+      throw new Fault('server_error', `an older server does not say how far ${id} is`, {
+        hint: 'follow it with -f',
+      })
+    }
+    await printLogUntil(client, deps, { runId: id, last: run.lastEventId })
     client.say(`the run is still going (${run.status}); -f follows it`)
   },
 })

@@ -3,6 +3,7 @@ import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
 import assertSource from './assert.js' with { type: 'text' }
 import consoleSource from './console.js' with { type: 'text' }
 import inspectSource from './inspect.js' with { type: 'text' }
+import jsonSource from './json.js' with { type: 'text' }
 import prelude from './prelude.js' with { type: 'text' }
 import sameSource from './same.js' with { type: 'text' }
 import stacksSource from './stacks.js' with { type: 'text' }
@@ -50,6 +51,7 @@ const MAKERS = {
   assert: assertSource,
   console: consoleSource,
   inspect: inspectSource,
+  json: jsonSource,
   same: sameSource,
   stacks: stacksSource,
   world: worldSource,

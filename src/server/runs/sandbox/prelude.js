@@ -52,7 +52,7 @@
   const world = {
     console: make.console(host.log, inspect),
     assert: make.assert(inspect, make.same()),
-    ...make.world({ call, callSync, timer, drop }, parse(setup)),
+    ...make.world({ call, callSync, timer, drop }, parse(setup), make.json()),
   }
   for (const [name, value] of Object.entries(world)) {
     Object.defineProperty(globalThis, name, { value: freeze(value), enumerable: true })

@@ -3,8 +3,9 @@
  * Runs inside the VM, called by prelude.js: what a script finds beside the language itself, as far as the server
  * does the work. Parameters are handed on as they are: the server checks them.
  * `link`: call(method, params) → promise, callSync(method, params) → value, timer(ms, then) → id, drop(id).
+ * `requireJson(what, name, value)`: json.js.
  */
-;(function (link, given) {
+;(function (link, given, requireJson) {
   'use strict'
   const { call, callSync } = link
   const { context, request, seed } = given
@@ -132,7 +133,10 @@
     notify: notify(),
     storage: {
       get: (key) => call('storage.get', { key }),
-      set: async (key, value) => void (await call('storage.set', { key, value })),
+      set: async (key, value) => {
+        requireJson('storage.set', 'value', value)
+        await call('storage.set', { key, value })
+      },
     },
     http: { request, respond: async (response) => void (await call('http.respond', response ?? {})) },
     fetch,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { openTaskLines } from '../../src/cli/task-lines.ts'
+import { openTaskLines } from '../../src/platform/task-lines.ts'
 
 type Step = ['begin' | 'end', string] | ['out' | 'err', string, string] | ['break'] | ['over']
 
@@ -14,6 +14,7 @@ function printed(steps: Step[], isTerminal = false) {
   const text = { stdout: '', stderr: '', screen: '' }
   const lines = openTaskLines({
     isTerminal: { stdout: isTerminal, stderr: isTerminal },
+    isShared: isTerminal,
     write(stream, piece) {
       text[stream] += piece
       text.screen += piece
@@ -178,6 +179,19 @@ describe('what tasks print', () => {
       true,
     )
     expect(screen).toBe('abc\nscript\ndef\n')
+  })
+
+  test('on a screen, a line of both streams is one line', () => {
+    const { screen } = printed(
+      [
+        ['begin', 'a'],
+        ['out', 'a', 'abc '],
+        ['err', 'a', 'def\n'],
+        ['out', '-', 'script\n'],
+      ],
+      true,
+    )
+    expect(screen).toBe('abc def\nscript\n')
   })
 
   test('on a screen, half a colour of one task swallows nothing of another, and none runs on', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { terminalFilter } from '../../src/cli/terminal-safe.ts'
+import { terminalFilter } from '../../src/platform/terminal-safe.ts'
 
 describe('a log on a terminal', () => {
   const cases: [string, string][] = [

@@ -1,5 +1,5 @@
-import { printable } from '../platform/text.ts'
 import { type TerminalFilter, terminalFilter } from './terminal-safe.ts'
+import { printable } from './text.ts'
 
 /** So much is kept of a line that has no end yet, in UTF-16 units; what is longer is broken. */
 const MAX_LINE = 16 * 1024
@@ -40,18 +40,21 @@ interface Speaker {
 
 export interface LogOutput {
   isTerminal: Readonly<Record<Stream, boolean>>
+  /** Whether both streams come out in one place, where a line of one is in the way of the other. */
+  isShared: boolean
   write: (stream: Stream, text: string) => void
 }
 
-export function openTaskLines({ isTerminal, write }: LogOutput): TaskLines {
+export function openTaskLines({ isTerminal, isShared, write }: LogOutput): TaskLines {
   const script = speaker('')
   /** Those that go on. */
   const tasks = new Map<string, Speaker>()
   /** How many there have been of each name. */
   const names = new Map<string, number>()
   const labels = new Map<string, string>()
-  /** Whose line is under way. */
+  /** By place, whose line is under way. */
   const open: Partial<Record<Stream, Speaker>> = {}
+  const placeOf = (stream: Stream): Stream => (isShared ? 'stdout' : stream)
 
   function speaker(label: string): Speaker {
     return {
@@ -89,19 +92,15 @@ export function openTaskLines({ isTerminal, write }: LogOutput): TaskLines {
 
   /** Ends the lines of one that is passed through. */
   function close(task: Speaker): void {
-    for (const stream of STREAMS) if (open[stream] === task) endLine(stream)
+    for (const stream of STREAMS) if (open[placeOf(stream)] === task) makeRoom(stream)
   }
 
-  function endLine(stream: Stream): void {
-    if (open[stream] === undefined) return
-    delete open[stream]
-    write(stream, '\n')
-  }
-
-  /** Makes room on `stream` for somebody. The other stream is in the way where a screen shows both. */
+  /** Ends the line that is under way where `stream` comes out, unless it is of `next`. */
   function makeRoom(stream: Stream, next?: Speaker): void {
-    const isShared = isTerminal.stdout && isTerminal.stderr
-    for (const one of isShared ? STREAMS : [stream]) if (open[one] !== next) endLine(one)
+    const place = placeOf(stream)
+    if (open[place] === undefined || open[place] === next) return
+    delete open[place]
+    write(stream, '\n')
   }
 
   function pass(task: Speaker, stream: Stream, text: string): void {
@@ -109,8 +108,8 @@ export function openTaskLines({ isTerminal, write }: LogOutput): TaskLines {
     makeRoom(stream, task)
     write(stream, text)
     const shown = text.slice(-LAST).replace(LAST_COLOURS, '')
-    if (shown.endsWith('\n')) delete open[stream]
-    else if (shown !== '') open[stream] = task
+    if (shown.endsWith('\n')) delete open[placeOf(stream)]
+    else if (shown !== '') open[placeOf(stream)] = task
   }
 
   function print(task: Speaker, stream: Stream, lines: readonly string[]): void {
