@@ -234,6 +234,22 @@ describe('scoped tokens over HTTP', () => {
     expect(made.body).toMatchObject({ scopes: ['runs:read'] })
   })
 
+  test('nor does it end a token that it could not have made', async () => {
+    const { access_token: as } = await logIn(server.url, ADA, 'openid runs:read')
+    const wider = await make({ scopes: ['runs:read', 'pipelines:write'], allPipelines: true })
+    const refused = await send('DELETE', `/api/auth/cli-tokens/${wider.id}`, { as })
+    expect(refused.status).toBe(403)
+    expect(refused.body).toMatchObject({
+      error: 'insufficient_scope',
+      requiredScopes: ['pipelines:write'],
+      hint: expect.stringContaining('--scope'),
+    })
+    expect((await send('GET', '/api/runs', { as: wider.token })).status).toBe(200)
+    const own = await make({ scopes: ['runs:read'], allPipelines: true })
+    expect((await send('DELETE', `/api/auth/cli-tokens/${own.id}`, { as })).status).toBe(204)
+    expect((await send('DELETE', `/api/auth/cli-tokens/${wider.id}`, { as: ada })).status).toBe(204)
+  })
+
   test('S161, S168: the token of the documented login makes one', async () => {
     const { body: login } = await send('POST', '/api/auth/login', { body: ADA })
     const { body: again } = await send('POST', '/api/auth/refresh', {
