@@ -68,16 +68,26 @@ describe('S117: what is recorded', () => {
     })
   })
 
-  test('a login that was refused, without what was typed', async () => {
+  test('a login that was refused: whose account was tried, and never what was typed', async () => {
     for (const email of ['ada@company.com', `${CANARY}@company.com`]) {
       const answer = await company.ask(undefined, 'POST', '/api/auth/login', {
         body: { email, password: `${CANARY}-password` },
       })
       expect(answer.status).toBe(401)
     }
+    const [{ actor: ada } = { actor: '' }] = await entries('&outcome=ok&action=login')
     const refused = await entries('&outcome=refused&action=login')
-    expect(refused.length).toBe(2)
-    expect(refused.every(({ target }) => target === null || !target.includes('canary'))).toBe(true)
+    expect(refused.map(({ actor, target }) => [actor, target])).toEqual([
+      ['anonymous', null],
+      ['anonymous', ada],
+    ])
+    // Where somebody can see it: in the log of the account's own tenant.
+    const body = { email: 'eve@company.com', password: `${CANARY}-password` }
+    await company.ask(undefined, 'POST', '/api/auth/login', { body })
+    const answer = await company.ask('eve', 'GET', '/api/audit?outcome=refused&action=login')
+    const { items } = JSON.parse(answer.text) as { items: Entry[] }
+    expect(items.map(({ target }) => target)).toEqual([expect.stringMatching(/^local:[0-9a-f]{32}$/)])
+    expect((await entries('&outcome=refused&action=login')).length).toBe(2)
   })
 
   test('no secret, in the log or in the file of the database', async () => {
