@@ -303,6 +303,25 @@ test('a secret can come from a file, whose line end is cut', () => {
   expect(strategy.kind === 'basic' && strategy.password.reveal()).toBe('from-file')
 })
 
+test('a relative path in the settings file is from the folder of that file, elsewhere it stays as it is', () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'session-secret'), SESSION)
+  const file = {
+    data: 'real',
+    oauth: { 'session-secret-file': 'session-secret', 'callback-url': oauth['oauth-callback-url'] },
+    'local-accounts': true,
+  }
+  const filePath = join(folder, 'fob.toml')
+  const settings = readSettings({ flags: {}, env: {}, file, filePath })
+  expect(settings.dataDir).toBe(join(folder, 'real'))
+  expect(settings.strategy.kind === 'oauth' && settings.strategy.sessionSecret.reveal()).toBe(SESSION)
+  const given = readSettings({ flags: { data: 'here' }, env: { FOB_DATA: 'there' }, file, filePath })
+  expect(given.dataDir).toBe('here')
+  expect(readSettings({ flags: {}, env: {}, file: { data: '/srv/fob' }, filePath }).dataDir).toBe('/srv/fob')
+  const memory = { 'secrets-sqlite-path': ':memory:' }
+  expect(readSettings({ flags: {}, env: {}, file: memory, filePath }).vault.store.lasting).toBe(false)
+})
+
 test('the settings file may nest its keys, and a misspelt one is refused', () => {
   const file = { local_accounts: true, oauth: { session_secret: SESSION, 'callback-url': 'https://x' } }
   expect(read({}, {}, file).strategy.kind).toBe('oauth')
