@@ -12,6 +12,8 @@ export interface Setting {
   secret?: true
   /** It is a path, which in a settings file is relative to that file's folder. */
   path?: true
+  /** What the file holds is for nobody else to read. */
+  private?: true
 }
 
 const table = {
@@ -107,6 +109,7 @@ const table = {
   'secrets-key-file': {
     value: 'PATH',
     path: true,
+    private: true,
     description: 'instead of a passphrase: a file of 32 random bytes, or their hex or base64',
   },
   'tasks-wait': {
@@ -132,6 +135,7 @@ const table = {
   'secret-file': {
     value: 'PATH',
     path: true,
+    private: true,
     description: 'secrets for the pipelines of all tenants, as KEY=VALUE lines; kept from then on',
   },
 } as const satisfies Record<string, Setting>

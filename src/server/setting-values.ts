@@ -31,7 +31,7 @@ export function gatherSettings(sources: SettingSources, names = SETTING_NAMES): 
   const lookUp = finder(sources)
   const values: SettingValues = {}
   for (const name of names) {
-    const path = SETTINGS[name]?.secret === true ? lookUp(`${name}-file`, name) : undefined
+    const path = isSecret(name) ? lookUp(`${name}-file`, name) : undefined
     const value = lookUp(name, name)
     if (path !== undefined && value !== undefined) {
       throw new Fault('config', `--${name} and --${name}-file are both set`, { hint: 'keep one of the two' })
@@ -40,6 +40,25 @@ export function gatherSettings(sources: SettingSources, names = SETTING_NAMES): 
     if (chosen !== undefined) values[name] = isSwitch(name) ? requireSwitch(name, chosen) : chosen
   }
   return values
+}
+
+/**
+ * The files that hold secrets, of those that these settings come from or name.
+ * @throws Fault `config` as above
+ */
+export function privateFiles(sources: SettingSources): string[] {
+  const lookUp = finder(sources)
+  const named = SETTING_NAMES.map((name) => {
+    if (isSecret(name)) return lookUp(`${name}-file`, name)
+    return SETTINGS[name]?.private === true ? lookUp(name, name) : undefined
+  })
+  const inside = flatten(sources.file)
+  const own = SETTING_NAMES.some((name) => isSecret(name) && inside.has(name)) ? [sources.filePath] : []
+  return [...own, ...named].filter((path) => path !== undefined)
+}
+
+function isSecret(name: SettingName): boolean {
+  return SETTINGS[name]?.secret === true
 }
 
 /** Finds what was given by a name: that of a setting, or with `-file` that of a secret's file. */
@@ -75,7 +94,7 @@ function besideFile(path: string, filePath: string | undefined): string {
  */
 function mustHaveValue(name: SettingName): boolean {
   return (
-    SETTINGS[name]?.secret === true ||
+    isSecret(name) ||
     isSwitch(name) ||
     name === 'rbac' ||
     name.startsWith('basic-auth-') ||

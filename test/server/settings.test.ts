@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '../../src/contract/fault.ts'
+import { privateFiles } from '../../src/server/setting-values.ts'
 import { readSettings } from '../../src/server/settings.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -320,6 +321,18 @@ test('a relative path in the settings file is from the folder of that file, else
   expect(readSettings({ flags: {}, env: {}, file: { data: '/srv/fob' }, filePath }).dataDir).toBe('/srv/fob')
   const memory = { 'secrets-sqlite-path': ':memory:' }
   expect(readSettings({ flags: {}, env: {}, file: memory, filePath }).vault.store.lasting).toBe(false)
+})
+
+test('which files nobody else should read: those of secrets, and a settings file that holds one', () => {
+  const sources = { flags: {}, env: {}, filePath: '/etc/fob/fob.toml' }
+  expect(privateFiles({ ...sources, file: { listen: ':8080', 'local-accounts': true } })).toEqual([])
+  const named = { oauth: { session_secret_file: 'session' } }
+  expect(privateFiles({ ...sources, file: named })).toEqual(['/etc/fob/session'])
+  const inside = { 'basic-auth-password': 'secret123' }
+  expect(privateFiles({ ...sources, file: inside })).toEqual(['/etc/fob/fob.toml'])
+  const flags = { 'secrets-key-file': 'key', 'secret-file': '.env' }
+  const env = { CI_SECRETS_SQLITE_PASSPHRASE_FILE: 'passphrase' }
+  expect(privateFiles({ flags, env, file: undefined }).toSorted()).toEqual(['.env', 'key', 'passphrase'])
 })
 
 test('the settings file may nest its keys, and a misspelt one is refused', () => {
