@@ -88,6 +88,14 @@ describe('R6: how long tokens live', () => {
     expect(() => lifetimes({ [name]: value })).toThrow(`--${name} is a time from`)
   })
 
+  test.each([
+    ['oauth-access-token-ttl', '45m or 12h'],
+    ['oauth-access-token-alone-ttl', '45m or 12h or 30d'],
+    ['oauth-refresh-token-ttl', '12h or 30d'],
+  ])('--%s is refused with examples that would do: %s', (name, examples) => {
+    expect(() => lifetimes({ [name]: '999d' })).toThrow(`such as ${examples}, not 999d`)
+  })
+
   test('a refresh token outlives its access token, and neither is of a server without OAuth', () => {
     const flags = { 'oauth-access-token-ttl': '12h', 'oauth-refresh-token-ttl': '6h' }
     expect(() => lifetimes(flags)).toThrow(
