@@ -481,6 +481,18 @@ describe('what tasks run on', () => {
     expect(read({}, { FOB_DRIVERS: 'docker, native' }).tasks.drivers).toEqual(['docker', 'native'])
   })
 
+  test.each([
+    ['ftp://engine.example', 'cannot reach a Docker Engine at ftp://engine.example'],
+    ['/var/run/docker.sock', 'cannot reach a Docker Engine at /var/run/docker.sock'],
+    ['ssh://ada@engine.example', 'over ssh is not supported'],
+    ['tcp://engine.example:2375', 'DOCKER_TLS_VERIFY is not set'],
+  ])('is no engine at %s, which is refused at once', (host, words) => {
+    expect(() => read({ 'docker-host': host })).toThrow(words)
+    expect(() => read({ 'docker-host': host, drivers: 'native' })).toThrow(words)
+    // The environment is the machine's own: it stops no server that may never ask an engine.
+    expect(read({}, { DOCKER_HOST: host }).tasks.docker.host).toBeUndefined()
+  })
+
   test('is told to docker as its own command line reads it, and nothing else of the environment', () => {
     const env = { DOCKER_HOST: 'unix:///x', HOME: '/home/ada', AWS_SECRET_ACCESS_KEY: 'x' }
     const { docker } = read(
