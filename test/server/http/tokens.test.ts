@@ -267,6 +267,16 @@ describe('scoped tokens over HTTP', () => {
     expect(answer.body).toMatchObject({ email: ADA.email, tenant: 'default', scopes: ['runs:read'] })
   })
 
+  test('it is no login, so there is no user information for it, which OpenID clients are told', async () => {
+    const { token } = await make({ scopes: ['runs:read'], allPipelines: true })
+    for (const method of ['GET', 'POST']) {
+      const answer = await send(method, '/oauth/userinfo', { as: token })
+      expect([answer.status, answer.body.error]).toEqual([403, 'insufficient_scope'])
+      expect(answer.headers.get('www-authenticate')).toContain('error="insufficient_scope"')
+      expect(answer.text).not.toContain(ADA.email)
+    }
+  })
+
   test('a revoked token stops at once; that of somebody else is not there', async () => {
     const { id, token } = await make({ scopes: ['runs:read'], allPipelines: true })
     expect((await send('DELETE', `/api/auth/cli-tokens/${id}`, { as: eve })).status).toBe(404)
