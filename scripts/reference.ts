@@ -26,7 +26,7 @@ export async function renderReference(): Promise<string> {
     '## Commands',
     ...(await commands(TREE, ['fob'])),
     '## Settings of the server',
-    'Each is a flag of `fob server`, a variable (`FOB_…`, then `CI_…`) and a key of the `--config` file, where tables join with "-".',
+    'Each is a flag of `fob server`, a variable (`FOB_…`, then `CI_…`) and a key of the `--config` file, where tables join with "-". A relative path in that file is from the folder of the file; in a flag or a variable, from the current one.',
     settingTable(),
     '## Routes of the server',
     'Guard: `none` is anyone, `protocol` is authenticated by OAuth itself, `session` is bound to a cookie, `any` is any valid credential, `person` is a login of somebody’s own (no token, no login of another program), `signature` is a webhook signed with its secret, and the others are the scope that is needed; with `page:` before it, of a person in their browser.',

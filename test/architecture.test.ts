@@ -23,7 +23,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'server/vault': ['server/db', 'contract', 'redact', 'platform'],
   'server/accounts': ['server/db', 'contract', 'redact', 'platform'],
   'server/audit': ['server/db', 'contract', 'platform'],
-  'server/issuer': ['server', 'server/accounts', 'server/db', 'contract', 'redact', 'platform'],
+  'server/issuer': [
+    'server',
+    'server/accounts',
+    'server/db',
+    'server/rbac',
+    'contract',
+    'redact',
+    'platform',
+  ],
   'server/pipelines': ['server/db', 'server/rbac', 'server/vault', 'contract', 'redact', 'platform'],
   'server/runs': ['server', 'server/vault', 'server/db', 'redact', 'contract', 'platform'],
   'server/triggers': [

@@ -47,6 +47,20 @@ export function readPrivateFile(path: string): string | undefined {
 }
 
 /**
+ * The command that would keep a file to the user of this process; undefined where nobody else can read it, and on
+ * Windows.
+ */
+export function narrowingOf(path: string): string | undefined {
+  const own = process.getuid?.()
+  const stat = own === undefined ? undefined : statSync(path, { throwIfNoEntry: false })
+  if (own === undefined || stat?.isFile() !== true) return undefined
+  const isOurs = stat.uid === own
+  // One of another owner lets us in by its group: so root hands a secret to a service.
+  if ((stat.mode & (isOurs ? 0o044 : 0o004)) === 0) return undefined
+  return isOurs ? `chmod 600 ${path}` : `chown ${own} ${path} && chmod 600 ${path}`
+}
+
+/**
  * The text of a small file that is not ours, or undefined where there is none, or what stands there is no
  * regular file, is larger, or may not be read. Its mode is left alone.
  */

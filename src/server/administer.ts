@@ -20,6 +20,8 @@ export interface DataFolder {
   clock: Clock
   /** Also make the folder and the database: only where something is added to an empty server. */
   create?: boolean
+  /** Told when that was so. */
+  onCreated?: () => void
 }
 
 /** The parts of a server that can be administered without it. What is done is recorded by `console`. */
@@ -32,11 +34,13 @@ export interface Administration {
 
 /** @throws Fault `not_found` when the folder holds no server's data */
 export async function administer<T>(
-  { dataDir, clock, create = false }: DataFolder,
+  { dataDir, clock, create = false, onCreated }: DataFolder,
   work: (administration: Administration) => Promise<T>,
 ): Promise<T> {
   const path = create ? databasePath(dataDir) : existingDatabase(dataDir)
+  const isNew = !existsSync(path)
   const { db, close } = openDatabase(path)
+  if (isNew) onCreated?.()
   try {
     return await work({
       accounts: await openAccounts({
@@ -84,6 +88,6 @@ function existingDatabase(dataDir: string): string {
   const path = databasePath(dataDir)
   if (existsSync(path)) return path
   throw new Fault('not_found', `there is no server data in ${dataDir}`, {
-    hint: 'name its folder with --data DIR',
+    hint: 'name its folder with --data DIR, or the settings of the server with --config FILE',
   })
 }

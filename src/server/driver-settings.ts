@@ -2,6 +2,7 @@ import { Fault } from '../contract/fault.ts'
 import { DRIVERS, type DriverName } from '../contract/api.ts'
 import type { Env } from '../platform/process.ts'
 import { type DockerSettings, PULL_POLICIES } from './runs/drivers/docker.ts'
+import { findEndpoint } from './runs/drivers/docker/endpoint.ts'
 import type { SettingValues } from './setting-values.ts'
 
 /** What tasks may run on. */
@@ -23,13 +24,14 @@ const DOCKER_VARIABLES = [
 
 /** @throws Fault `config` naming the setting. Whether there is an engine shows when one is used. */
 export function driverSettings(values: SettingValues, env: Env): DriverSettings {
+  const dockerEnv = Object.fromEntries(DOCKER_VARIABLES.map((name) => [name, env[name]]))
   return {
     drivers: readDrivers(values.drivers ?? DRIVERS.join(',')),
     docker: {
-      host: values['docker-host'],
+      host: readHost(values['docker-host'], dockerEnv),
       network: readNetwork(values['docker-network'] ?? 'bridge'),
       pull: readPolicy(values['docker-pull'] ?? 'missing'),
-      env: Object.fromEntries(DOCKER_VARIABLES.map((name) => [name, env[name]])),
+      env: dockerEnv,
     },
   }
 }
@@ -44,6 +46,12 @@ function readDrivers(text: string): readonly [DriverName, ...DriverName[]] {
     })
   }
   return [first, ...others]
+}
+
+/** @throws Fault `config` for what the first task would fail with. */
+function readHost(host: string | undefined, env: Env): string | undefined {
+  if (host !== undefined) findEndpoint({ host, env })
+  return host
 }
 
 /** `container:…` would let tasks into a container that is none of theirs. */

@@ -10,11 +10,19 @@ export interface Setting {
   value?: string
   /** Can also be read from a file: `--x-file PATH`, `FOB_X_FILE`. */
   secret?: true
+  /** It is a path, which in a settings file is relative to that file's folder. */
+  path?: true
+  /** What the file holds is for nobody else to read. */
+  private?: true
 }
 
 const table = {
   listen: { value: 'HOST:PORT', description: 'where to listen (default 127.0.0.1:8080)' },
-  data: { value: 'DIR', description: 'the folder of the database and the runs (default ./fob-data)' },
+  data: {
+    value: 'DIR',
+    path: true,
+    description: 'the folder of the database and the runs (default ./fob-data)',
+  },
   'open-to-network': { description: 'allow a server without authentication beyond loopback' },
   'basic-auth-username': { value: 'NAME', description: 'the one user of Basic authentication' },
   'basic-auth-password': { value: 'PASSWORD', secret: true, description: 'and the password' },
@@ -100,6 +108,8 @@ const table = {
   },
   'secrets-key-file': {
     value: 'PATH',
+    path: true,
+    private: true,
     description: 'instead of a passphrase: a file of 32 random bytes, or their hex or base64',
   },
   'tasks-wait': {
@@ -124,6 +134,8 @@ const table = {
   },
   'secret-file': {
     value: 'PATH',
+    path: true,
+    private: true,
     description: 'secrets for the pipelines of all tenants, as KEY=VALUE lines; kept from then on',
   },
 } as const satisfies Record<string, Setting>

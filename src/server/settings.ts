@@ -87,6 +87,11 @@ export function readVaultSettings(sources: SettingSources): VaultSettings & { da
   return { dataDir: dataDirOf(values), ...vaultSettings(values) }
 }
 
+/** The data folder alone: what administering a server needs. Nothing else is read, no secret either. */
+export function readDataDir(sources: SettingSources): string {
+  return dataDirOf(gatherSettings(sources, ['data']))
+}
+
 function dataDirOf(values: SettingValues): string {
   return values.data ?? './fob-data'
 }

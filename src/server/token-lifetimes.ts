@@ -27,16 +27,20 @@ export function readTokenLifetimes(values: SettingValues): TokenLifetimes {
   return lifetimes
 }
 
+const EXAMPLES = ['45m', '12h', '30d']
+
 function ttl(
   name: SettingName,
   text: string | undefined,
   { least, most }: { least: string; most: string },
 ): number | undefined {
   if (text === undefined) return undefined
-  const ms = parseAge(text)
-  if (ms !== undefined && ms >= (parseAge(least) ?? 0) && ms <= (parseAge(most) ?? 0)) return ms / 1000
-  throw new Fault(
-    'config',
-    `--${name} is a time from ${least} to ${most}, such as 45m, 12h or 30d, not ${text}`,
-  )
+  const within = (time: string): number | undefined => {
+    const ms = parseAge(time)
+    return ms !== undefined && ms >= (parseAge(least) ?? 0) && ms <= (parseAge(most) ?? 0) ? ms : undefined
+  }
+  const ms = within(text)
+  if (ms !== undefined) return ms / 1000
+  const such = EXAMPLES.filter((example) => within(example) !== undefined).join(' or ')
+  throw new Fault('config', `--${name} is a time from ${least} to ${most}, such as ${such}, not ${text}`)
 }

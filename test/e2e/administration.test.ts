@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/platform/clock.ts'
 import { withAccounts } from '../../src/server/administer.ts'
@@ -128,6 +128,50 @@ async function withPeople(subjects: readonly string[]) {
   const run = (...args: string[]) => fob(['server', ...args, '--data', dataDir])
   return { people, run, left, sqlite, [Symbol.dispose]: () => sqlite.close() }
 }
+
+/** A settings file that names the data beside it, and another folder to be in. */
+function withConfig() {
+  const folder = temporaryFolder()
+  const config = join(folder, 'fob.toml')
+  writeFileSync(config, 'data = "real"\n')
+  return { config, data: join(folder, 'real'), cwd: temporaryFolder() }
+}
+
+describe('where the data is', () => {
+  const DATA_SET = { FOB_DATA: '/nowhere' }
+  const add = ['server', 'user', 'add', 'ada@example.com', '--password-stdin']
+  const stdin = 'correct horse battery'
+
+  test('is said by the settings file to every command, and a new server is told of', async () => {
+    const { config, data, cwd } = withConfig()
+    const missing = await fob(['server', 'check', '--config', config], { cwd })
+    expect(missing.code).toBe(6)
+    expect(missing.err).toContain(`there is no server data in ${data}\n`)
+    expect(missing.err).toContain('--config')
+    const first = await fob([...add, '--config', config], { cwd, stdin })
+    const told = `Made ${data} for a new server\nAdded ada@example.com (admin of default)\n`
+    expect(first).toMatchObject({ code: 0, err: told })
+    expect(readdirSync(cwd)).toEqual([])
+    for (const words of [['user', 'list'], ['tenant', 'list'], ['service-key', 'list'], ['check']]) {
+      expect(await fob(['server', ...words, '--config', config], { cwd })).toMatchObject({ code: 0, err: '' })
+    }
+    const second = await fob(['server', 'tenant', 'add', 'acme', '--config', config], { cwd })
+    expect(second).toMatchObject({ code: 0, err: 'Added the tenant acme\n' })
+  })
+
+  test('is said by the flag before the variable, and by that before the file, as to the server', async () => {
+    const { config, data, cwd } = withConfig()
+    expect(await fob([...add, '--config', config], { cwd, stdin })).toMatchObject({ code: 0 })
+    const list = ['server', 'user', 'list', '--config', config]
+    expect(await fob(list, { cwd, env: DATA_SET })).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('/nowhere'),
+    })
+    expect(await fob([...list, '--data', data], { cwd, env: DATA_SET })).toMatchObject({ code: 0 })
+    // As a compose file leaves a variable that it did not find.
+    expect(await fob(list, { cwd, env: { FOB_DATA: '' } })).toMatchObject({ code: 0 })
+  })
+})
 
 describe('server user rm', () => {
   test('takes the user of a provider by provider and subject, or by ID, with all that they were issued', async () => {

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { readPrivateFile, writePrivateFile } from '../../src/platform/files.ts'
+import { narrowingOf, readPrivateFile, writePrivateFile } from '../../src/platform/files.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
@@ -76,5 +76,24 @@ describe('private files', () => {
     const path = join(temporaryFolder(), 'pipe')
     Bun.spawnSync(['mkfifo', path])
     expect(() => readPrivateFile(path)).toThrow('not a regular file')
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('what would keep a file to its owner', () => {
+  const path = join(temporaryFolder(), 'secret')
+  writeFileSync(path, 'a secret')
+  test.each([
+    [0o600, undefined],
+    [0o400, undefined],
+    [0o640, `chmod 600 ${path}`],
+    [0o604, `chmod 600 ${path}`],
+  ])('is said of one with the mode %o', (mode, command) => {
+    chmodSync(path, mode)
+    expect(narrowingOf(path)).toBe(command)
+  })
+
+  test('is nothing of what is no file', () => {
+    expect(narrowingOf(temporaryFolder())).toBeUndefined()
+    expect(narrowingOf(join(temporaryFolder(), 'none'))).toBeUndefined()
   })
 })

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '../../src/contract/fault.ts'
+import { privateFiles } from '../../src/server/setting-values.ts'
 import { readSettings } from '../../src/server/settings.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
@@ -85,6 +86,14 @@ describe('R6: how long tokens live', () => {
     ['oauth-refresh-token-ttl', '366d'],
   ])('--%s cannot be %s', (name, value) => {
     expect(() => lifetimes({ [name]: value })).toThrow(`--${name} is a time from`)
+  })
+
+  test.each([
+    ['oauth-access-token-ttl', '45m or 12h'],
+    ['oauth-access-token-alone-ttl', '45m or 12h or 30d'],
+    ['oauth-refresh-token-ttl', '12h or 30d'],
+  ])('--%s is refused with examples that would do: %s', (name, examples) => {
+    expect(() => lifetimes({ [name]: '999d' })).toThrow(`such as ${examples}, not 999d`)
   })
 
   test('a refresh token outlives its access token, and neither is of a server without OAuth', () => {
@@ -303,6 +312,37 @@ test('a secret can come from a file, whose line end is cut', () => {
   expect(strategy.kind === 'basic' && strategy.password.reveal()).toBe('from-file')
 })
 
+test('a relative path in the settings file is from the folder of that file, elsewhere it stays as it is', () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'session-secret'), SESSION)
+  const file = {
+    data: 'real',
+    oauth: { 'session-secret-file': 'session-secret', 'callback-url': oauth['oauth-callback-url'] },
+    'local-accounts': true,
+  }
+  const filePath = join(folder, 'fob.toml')
+  const settings = readSettings({ flags: {}, env: {}, file, filePath })
+  expect(settings.dataDir).toBe(join(folder, 'real'))
+  expect(settings.strategy.kind === 'oauth' && settings.strategy.sessionSecret.reveal()).toBe(SESSION)
+  const given = readSettings({ flags: { data: 'here' }, env: { FOB_DATA: 'there' }, file, filePath })
+  expect(given.dataDir).toBe('here')
+  expect(readSettings({ flags: {}, env: {}, file: { data: '/srv/fob' }, filePath }).dataDir).toBe('/srv/fob')
+  const memory = { 'secrets-sqlite-path': ':memory:' }
+  expect(readSettings({ flags: {}, env: {}, file: memory, filePath }).vault.store.lasting).toBe(false)
+})
+
+test('which files nobody else should read: those of secrets, and a settings file that holds one', () => {
+  const sources = { flags: {}, env: {}, filePath: '/etc/fob/fob.toml' }
+  expect(privateFiles({ ...sources, file: { listen: ':8080', 'local-accounts': true } })).toEqual([])
+  const named = { oauth: { session_secret_file: 'session' } }
+  expect(privateFiles({ ...sources, file: named })).toEqual(['/etc/fob/session'])
+  const inside = { 'basic-auth-password': 'secret123' }
+  expect(privateFiles({ ...sources, file: inside })).toEqual(['/etc/fob/fob.toml'])
+  const flags = { 'secrets-key-file': 'key', 'secret-file': '.env' }
+  const env = { CI_SECRETS_SQLITE_PASSPHRASE_FILE: 'passphrase' }
+  expect(privateFiles({ flags, env, file: undefined }).toSorted()).toEqual(['.env', 'key', 'passphrase'])
+})
+
 test('the settings file may nest its keys, and a misspelt one is refused', () => {
   const file = { local_accounts: true, oauth: { session_secret: SESSION, 'callback-url': 'https://x' } }
   expect(read({}, {}, file).strategy.kind).toBe('oauth')
@@ -439,6 +479,18 @@ describe('what tasks run on', () => {
     })
     expect(read({ drivers: 'docker' }).tasks.drivers).toEqual(['docker'])
     expect(read({}, { FOB_DRIVERS: 'docker, native' }).tasks.drivers).toEqual(['docker', 'native'])
+  })
+
+  test.each([
+    ['ftp://engine.example', 'cannot reach a Docker Engine at ftp://engine.example'],
+    ['/var/run/docker.sock', 'cannot reach a Docker Engine at /var/run/docker.sock'],
+    ['ssh://ada@engine.example', 'over ssh is not supported'],
+    ['tcp://engine.example:2375', 'DOCKER_TLS_VERIFY is not set'],
+  ])('is no engine at %s, which is refused at once', (host, words) => {
+    expect(() => read({ 'docker-host': host })).toThrow(words)
+    expect(() => read({ 'docker-host': host, drivers: 'native' })).toThrow(words)
+    // The environment is the machine's own: it stops no server that may never ask an engine.
+    expect(read({}, { DOCKER_HOST: host }).tasks.docker.host).toBeUndefined()
   })
 
   test('is told to docker as its own command line reads it, and nothing else of the environment', () => {

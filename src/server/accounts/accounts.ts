@@ -80,8 +80,8 @@ export interface PasswordAttempt {
 
 export type PasswordCheck =
   | { kind: 'ok'; user: User }
-  /** Wrong, and nothing says which part of it. */
-  | { kind: 'refused' }
+  /** Wrong. `account` is for the records alone: whoever tried must not learn that there is one. */
+  | { kind: 'refused'; account: User | undefined }
   /** Not looked at: too many attempts. Try again in `seconds`. */
   | { kind: 'wait'; seconds: number }
 
@@ -168,7 +168,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       const user = await byEmail(account)
       const verdict = await verifier.verify(password, user && (await passwordHash(db, user.id)))
       if (verdict === 'busy') return { kind: 'wait', seconds: 5 }
-      if (verdict === 'wrong' || !user) return { kind: 'refused' }
+      if (verdict === 'wrong' || !user) return { kind: 'refused', account: user }
       attempts.succeeded(account, address)
       return { kind: 'ok', user }
     },

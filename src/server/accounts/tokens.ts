@@ -54,6 +54,8 @@ export interface CliTokens {
     owner: Owner,
     page: { limit: number; cursor?: string },
   ): Promise<{ items: CliToken[]; next: string | null }>
+  /** Undefined when the owner has no such token. */
+  get(owner: Owner, id: string): Promise<CliToken | undefined>
   /** False when the owner has no such token. */
   revoke(owner: Owner, id: string): Promise<boolean>
   /** Undefined for whatever is not, or no longer, a good token. Notes the use, at most once a minute. */
@@ -127,9 +129,13 @@ export function openCliTokens({ db, clock }: { db: Db; clock: Clock }): CliToken
       return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
     },
 
-    async revoke({ tenantId, userId }, id) {
-      const mine = and(eq(cliTokens.id, id), eq(cliTokens.userId, userId), eq(cliTokens.tenantId, tenantId))
-      return (await db.delete(cliTokens).where(mine).returning({ id: cliTokens.id })).length > 0
+    async get(owner, id) {
+      const [row] = await db.select().from(cliTokens).where(isOf(owner, id))
+      return row && toToken(row)
+    },
+
+    async revoke(owner, id) {
+      return (await db.delete(cliTokens).where(isOf(owner, id)).returning({ id: cliTokens.id })).length > 0
     },
 
     verify(presented) {
@@ -143,6 +149,10 @@ export function openCliTokens({ db, clock }: { db: Db; clock: Clock }): CliToken
       return known
     },
   }
+}
+
+function isOf({ tenantId, userId }: Owner, id: string) {
+  return and(eq(cliTokens.id, id), eq(cliTokens.userId, userId), eq(cliTokens.tenantId, tenantId))
 }
 
 /** Ends every token of a user, wherever it is good. */

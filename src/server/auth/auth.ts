@@ -47,7 +47,12 @@ export interface Slowed {
   wait: number
 }
 
-export type Outcome = Principal | Refusal | Slowed | undefined
+/** A name and a password that do not fit. `account` is for the records alone: who it would be, if the name is one. */
+export interface WrongPassword {
+  account: string | null
+}
+
+export type Outcome = Principal | Refusal | Slowed | WrongPassword | undefined
 
 /** Where a request comes from. */
 export interface From {
@@ -56,7 +61,7 @@ export interface From {
 
 export interface Authenticator {
   /**
-   * Undefined: not authenticated (401). A refusal is a 401 too, of a good token in a request that was not
+   * Undefined: not authenticated (401), and so is a wrong password. A refusal is a 401 too, of a good token in a request that was not
    * signed as it has to be; `request` is what a signature is checked against, and guesses are counted by its
    * address.
    */
@@ -97,12 +102,13 @@ export function basicAuthenticator(
       // Both are always compared, so that time does not tell which one was wrong.
       const name = sameSecret(presented.username, user.username)
       const password = sameSecret(presented.password, user.password.reveal())
-      if (!name || !password) return undefined
+      const id = `basic:${user.username}`
+      if (!name || !password) return { account: name ? id : null }
       attempts.succeeded(account, address)
       const [oldest] = known
       if (!known.has(from) && known.size >= MAX_KNOWN && oldest !== undefined) known.delete(oldest)
       known.add(from)
-      return administrator('basic', `basic:${user.username}`, user.username, tenant)
+      return administrator('basic', id, user.username, tenant)
     },
     challenge: () => 'Basic realm="fob", charset="UTF-8"',
   }

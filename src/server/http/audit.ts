@@ -1,3 +1,4 @@
+import { accountIdOf, type User } from '../accounts/accounts.ts'
 import { type AuditEntry, type AuditQuery, type NewEntry } from '../audit/audit.ts'
 import { HttpError, json } from './answer.ts'
 import type { Call, Handler } from './call.ts'
@@ -12,6 +13,15 @@ export function by({ principal, address, requestId }: Call): Omit<NewEntry, 'act
     credential: principal.credential,
     requestId,
   }
+}
+
+/**
+ * A password that was wrong: in the log of the tenant whose account was tried. Never what was typed where that is no
+ * account: people type passwords into the wrong field.
+ */
+export function refusedLogin(call: Call, account: User | undefined): NewEntry {
+  const tried = account && { tenantId: account.tenant.id, target: accountIdOf(account) }
+  return { ...by(call), ...tried, action: 'login', outcome: 'refused', details: { provider: 'local' } }
 }
 
 /** `GET /api/audit[?actor=&action=&target=&outcome=&since=&until=]`: the tenant's entries, newest first. */

@@ -5,7 +5,7 @@ import { readPresented } from '../auth/auth.ts'
 import type { Issuer } from '../issuer/issuer.ts'
 import type { IssuedTokens } from '../issuer/logins.ts'
 import { HttpError, json, readBody } from './answer.ts'
-import { by } from './audit.ts'
+import { by, refusedLogin } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { profileOf } from './identity.ts'
 import { tooManyAttempts } from './limits.ts'
@@ -43,12 +43,7 @@ export const apiLogin: Handler = async (call, services) => {
   })
   if (check.kind === 'wait') throw tooManyAttempts(check.seconds)
   if (check.kind === 'refused') {
-    services.audit.record({
-      ...by(call),
-      action: 'login',
-      outcome: 'refused',
-      details: { provider: 'local' },
-    })
+    services.audit.record(refusedLogin(call, check.account))
     throw new HttpError(401, 'invalid_credentials', 'that e-mail and password do not match an account here', {
       headers: { 'www-authenticate': 'Bearer realm="fob"' },
     })

@@ -3,6 +3,7 @@ import { type Eventually, whenThere } from '../auth/eventually.ts'
 import { runnerOf, serviceKeyOf } from '../auth/keys.ts'
 import type { Principal } from '../rbac/principal.ts'
 import { HttpError } from './answer.ts'
+import { by } from './audit.ts'
 import type { Call } from './call.ts'
 import { tooManyAttempts } from './limits.ts'
 import type { Services } from './services.ts'
@@ -10,21 +11,31 @@ import type { Services } from './services.ts'
 /** Lifts out of a request what proves who is calling, and lets `auth` decide. */
 
 /** By the `Authorization` header, and the signature where there is one. @throws HttpError 401, 413 or 429 */
-export function authenticate(call: Call, { authenticator }: Services): Eventually<Principal> {
+export function authenticate(call: Call, { authenticator, audit }: Services): Eventually<Principal> {
   const presented = readPresented(call.headers.get('authorization'))
-  return whenThere(authenticator.authenticate(presented, call), (outcome) =>
-    isPrincipal(outcome) ? outcome : refuse(outcome, authenticator.challenge(presented, call.path)),
-  )
+  return whenThere(authenticator.authenticate(presented, call), (outcome) => {
+    if (isPrincipal(outcome)) return outcome
+    if (outcome !== undefined && 'account' in outcome) {
+      audit.record({
+        ...by(call),
+        action: 'login',
+        target: outcome.account,
+        outcome: 'refused',
+        details: { provider: 'basic' },
+      })
+    }
+    return refuse(outcome, authenticator.challenge(presented, call.path))
+  })
 }
 
 function isPrincipal(outcome: Outcome): outcome is Principal {
-  return outcome !== undefined && !('wait' in outcome) && !('refused' in outcome)
+  return outcome !== undefined && 'kind' in outcome
 }
 
 /** @throws HttpError 401 or 429, always */
 function refuse(outcome: Exclude<Outcome, Principal>, challenge: string): never {
   const headers = { 'www-authenticate': challenge }
-  if (outcome === undefined) {
+  if (outcome === undefined || 'account' in outcome) {
     throw new HttpError(401, 'unauthenticated', 'authentication required', { headers })
   }
   if ('wait' in outcome) throw tooManyAttempts(outcome.wait)

@@ -29,9 +29,15 @@ export function profileOf(principal: Principal): ProfileAnswer {
 }
 
 /** `/oauth/userinfo` (OpenID Connect Core §5.3), for clients that know nothing of our profile route. */
-export const userinfo: Handler = ({ principal }) => {
-  // Of a login, whosever program it is: tokens and machines have no user information.
-  if (principal.credential.kind !== 'jwt') throw new HttpError(404, 'not_found', 'there is nothing here')
+export const userinfo: Handler = ({ principal }, { settings }) => {
+  if (settings.strategy !== 'oauth') throw new HttpError(404, 'not_found', 'this server has no OAuth')
+  // Of a login, whosever program it is: tokens and machines have no user information (RFC 6750 §3.1).
+  if (principal.credential.kind !== 'jwt') {
+    throw new HttpError(403, 'insufficient_scope', 'this is for logins, not for tokens of another kind', {
+      headers: { 'www-authenticate': 'Bearer realm="fob", error="insufficient_scope", scope="openid"' },
+      details: { hint: 'GET /api/v1/profile says whom a token belongs to' },
+    })
+  }
   return json({
     sub: principal.id,
     email: principal.email,

@@ -6,7 +6,7 @@ import type { InteractionView } from '../issuer/interaction.ts'
 import type { Issuer } from '../issuer/issuer.ts'
 import type { Page } from '../web/layout.ts'
 import { type LoginView, renderConsent, renderLogin, renderMessage } from '../web/web.ts'
-import { by } from './audit.ts'
+import { by, refusedLogin } from './audit.ts'
 import type { Call, Handler } from './call.ts'
 import { readForm } from './interactions-form.ts'
 import { attemptHeaders } from './limits.ts'
@@ -93,12 +93,7 @@ export const loginSubmit: Handler = async (call, services) => {
   }
   if (check.kind === 'refused') {
     services.log.warn('login refused', about)
-    services.audit.record({
-      ...by(call),
-      action: 'login',
-      outcome: 'refused',
-      details: { provider: 'local' },
-    })
+    services.audit.record(refusedLogin(call, check.account))
     return again(401, 'That e-mail and password do not match an account here.', {
       'www-authenticate': 'Form realm="fob"',
     })

@@ -102,9 +102,12 @@ export async function makeToken(wish: TokenWish, call: Call, services: Services)
   return made
 }
 
-/** @throws HttpError 404 */
+/** @throws HttpError 403 for a token that the login could not have made, 404 */
 export async function endToken(id: string, call: Call, { cliTokens, audit }: Services): Promise<void> {
-  if (!(await cliTokens.revoke(ownerOf(call.principal), id))) throw notFound('token')
+  const owner = ownerOf(call.principal)
+  const token = await cliTokens.get(owner, id)
+  if (token) requireEnding(token, call.principal)
+  if (!token || !(await cliTokens.revoke(owner, id))) throw notFound('token')
   audit.record({ ...by(call), action: 'token.revoke', target: id })
 }
 
@@ -149,6 +152,27 @@ function requireScopes(scopes: readonly Scope[], principal: Principal): void {
     `you cannot pass on what you may not do: ${missing.join(' ')}`,
     {
       details: { requiredScopes: missing, tokenScopes: [...principal.scopes] },
+    },
+  )
+}
+
+/**
+ * What counts is what the login was given, whatever the role left of it: who has lost a scope can still end what
+ * they made with it. Logins of people name no pipelines.
+ */
+function requireEnding({ scopes }: CliToken, { granted, scopes: tokenScopes }: Principal): void {
+  const beyond = scopes.filter((scope) => !granted.has(scope))
+  if (beyond.length === 0) return
+  throw new HttpError(
+    403,
+    'insufficient_scope',
+    `this login was narrowed, and cannot end a token that may do more: ${beyond.join(' ')}`,
+    {
+      details: {
+        requiredScopes: beyond,
+        tokenScopes: [...tokenScopes],
+        hint: 'log in without --scope, or end it at /settings/tokens',
+      },
     },
   )
 }

@@ -1,12 +1,14 @@
 import type { Provider } from 'oidc-provider'
-import { ALL_SCOPES } from '../../contract/scopes.ts'
-import { accountIdOf } from '../accounts/accounts.ts'
+import { ALL_SCOPES, isScope } from '../../contract/scopes.ts'
+import { accountIdOf, type User } from '../accounts/accounts.ts'
+import { narrowed } from '../rbac/principal.ts'
 import { TOKEN_ISSUER, type Tokens, type VerifiedToken } from './tokens.ts'
 
 /**
  * RFC 7662. All our clients are public, and §2.1 demands more than a name: who asks shows an access token of
  * this server, and learns of tokens of the same person; an administrator, of access tokens of the tenant. Another
- * program than ours learns of what was issued to itself alone.
+ * program than ours learns of what was issued to itself alone. Scopes are those that the role leaves now in the
+ * person's own tenant, as in `/api/v1/profile`: whoever acts on the answer must not allow more than the API does.
  */
 export function openIntrospection(deps: { provider: Provider; tokens: Tokens; url: string }) {
   const { provider, tokens, url } = deps
@@ -17,7 +19,7 @@ export function openIntrospection(deps: { provider: Provider; tokens: Tokens; ur
       if (!mayKnow(asker, access)) return { active: false }
       return {
         active: true,
-        scope: access.scopes.join(' '),
+        scope: effective(access.scopes, access.user),
         client_id: access.clientId,
         username: access.user.email ?? undefined,
         token_type: 'Bearer',
@@ -33,7 +35,7 @@ export function openIntrospection(deps: { provider: Provider; tokens: Tokens; ur
     if (!refresh || !own || refresh.consumed !== undefined) return { active: false }
     return {
       active: true,
-      scope: refresh.scope,
+      scope: effective(refresh.scope?.split(' ') ?? [], asker.user),
       client_id: refresh.clientId,
       exp: refresh.exp,
       sub: asker.user.subject,
@@ -53,6 +55,12 @@ export function openIntrospection(deps: { provider: Provider; tokens: Tokens; ur
     if (token === null) return Response.json({ error: 'invalid_request' }, { status: 400, headers })
     return Response.json(await describe(token, asker), { headers })
   }
+}
+
+/** What is none of the API's scopes (`openid`) is no role's to take. */
+function effective(granted: readonly string[], { role }: User): string {
+  const left = narrowed(granted.filter(isScope), role)
+  return granted.filter((scope) => !isScope(scope) || left.has(scope)).join(' ')
 }
 
 function mayKnow(asker: VerifiedToken, token: VerifiedToken): boolean {

@@ -81,6 +81,7 @@ export interface BackendSetting {
   description: string
   value?: string
   secret?: true
+  path?: true
 }
 
 export interface BackendKind {

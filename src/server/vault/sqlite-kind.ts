@@ -9,6 +9,7 @@ export const sqliteKind: BackendKind = {
   settings: {
     'secrets-sqlite-path': {
       value: 'PATH',
+      path: true,
       description: 'a database of their own for secrets; ":memory:" keeps nothing (default: in --data)',
     },
     'secrets-sqlite-passphrase': {

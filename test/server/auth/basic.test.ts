@@ -16,7 +16,8 @@ function setUp() {
       { kind: 'basic', username: 'admin', password },
       { ...REQUEST, address },
     )
-    if (answer === undefined) return 'no'
+    if (answer !== undefined && 'account' in answer) return answer.account === 'basic:admin' ? 'no' : 'whose?'
+    if (answer === undefined) return 'nothing'
     return 'wait' in answer ? answer.wait : 'in'
   }
   return { time, call }

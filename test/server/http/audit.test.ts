@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { checkData } from '../../../src/server/administer.ts'
+import { Secret } from '../../../src/redact/secret.ts'
+import { startServer } from '../../support/server.ts'
 import { type Company, openCompany, SCRIPT } from './company.ts'
 
 const CANARY = 'canary-5e1f-value'
@@ -68,16 +70,45 @@ describe('S117: what is recorded', () => {
     })
   })
 
-  test('a login that was refused, without what was typed', async () => {
+  test('a login that was refused: whose account was tried, and never what was typed', async () => {
     for (const email of ['ada@company.com', `${CANARY}@company.com`]) {
       const answer = await company.ask(undefined, 'POST', '/api/auth/login', {
         body: { email, password: `${CANARY}-password` },
       })
       expect(answer.status).toBe(401)
     }
+    const [{ actor: ada } = { actor: '' }] = await entries('&outcome=ok&action=login')
     const refused = await entries('&outcome=refused&action=login')
-    expect(refused.length).toBe(2)
-    expect(refused.every(({ target }) => target === null || !target.includes('canary'))).toBe(true)
+    expect(refused.map(({ actor, target }) => [actor, target])).toEqual([
+      ['anonymous', null],
+      ['anonymous', ada],
+    ])
+    // Where somebody can see it: in the log of the account's own tenant.
+    const body = { email: 'eve@company.com', password: `${CANARY}-password` }
+    await company.ask(undefined, 'POST', '/api/auth/login', { body })
+    const answer = await company.ask('eve', 'GET', '/api/audit?outcome=refused&action=login')
+    const { items } = JSON.parse(answer.text) as { items: Entry[] }
+    expect(items.map(({ target }) => target)).toEqual([expect.stringMatching(/^local:[0-9a-f]{32}$/)])
+    expect((await entries('&outcome=refused&action=login')).length).toBe(2)
+  })
+
+  test('a wrong name or password of Basic, likewise', async () => {
+    const password = new Secret('secret123')
+    const server = await startServer({ strategy: { kind: 'basic', username: 'admin', password } })
+    const ask = (pair: string) =>
+      fetch(`${server.url}/api/audit?action=login`, { headers: { authorization: `Basic ${btoa(pair)}` } })
+    try {
+      for (const pair of ['admin:canary', 'canary:secret123']) expect((await ask(pair)).status).toBe(401)
+      const text = await (await ask('admin:secret123')).text()
+      const { items } = JSON.parse(text) as { items: Entry[] }
+      expect(items.map(({ outcome, target }) => [outcome, target])).toEqual([
+        ['refused', null],
+        ['refused', 'basic:admin'],
+      ])
+      expect(text).not.toContain('canary')
+    } finally {
+      await server.stop()
+    }
   })
 
   test('no secret, in the log or in the file of the database', async () => {

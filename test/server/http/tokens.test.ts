@@ -234,6 +234,22 @@ describe('scoped tokens over HTTP', () => {
     expect(made.body).toMatchObject({ scopes: ['runs:read'] })
   })
 
+  test('nor does it end a token that it could not have made', async () => {
+    const { access_token: as } = await logIn(server.url, ADA, 'openid runs:read')
+    const wider = await make({ scopes: ['runs:read', 'pipelines:write'], allPipelines: true })
+    const refused = await send('DELETE', `/api/auth/cli-tokens/${wider.id}`, { as })
+    expect(refused.status).toBe(403)
+    expect(refused.body).toMatchObject({
+      error: 'insufficient_scope',
+      requiredScopes: ['pipelines:write'],
+      hint: expect.stringContaining('--scope'),
+    })
+    expect((await send('GET', '/api/runs', { as: wider.token })).status).toBe(200)
+    const own = await make({ scopes: ['runs:read'], allPipelines: true })
+    expect((await send('DELETE', `/api/auth/cli-tokens/${own.id}`, { as })).status).toBe(204)
+    expect((await send('DELETE', `/api/auth/cli-tokens/${wider.id}`, { as: ada })).status).toBe(204)
+  })
+
   test('S161, S168: the token of the documented login makes one', async () => {
     const { body: login } = await send('POST', '/api/auth/login', { body: ADA })
     const { body: again } = await send('POST', '/api/auth/refresh', {
@@ -249,6 +265,16 @@ describe('scoped tokens over HTTP', () => {
     const { token } = await make({ scopes: ['runs:read'], allPipelines: true })
     const answer = await send('GET', '/api/v1/profile', { as: token })
     expect(answer.body).toMatchObject({ email: ADA.email, tenant: 'default', scopes: ['runs:read'] })
+  })
+
+  test('it is no login, so there is no user information for it, which OpenID clients are told', async () => {
+    const { token } = await make({ scopes: ['runs:read'], allPipelines: true })
+    for (const method of ['GET', 'POST']) {
+      const answer = await send(method, '/oauth/userinfo', { as: token })
+      expect([answer.status, answer.body.error]).toEqual([403, 'insufficient_scope'])
+      expect(answer.headers.get('www-authenticate')).toContain('error="insufficient_scope"')
+      expect(answer.text).not.toContain(ADA.email)
+    }
   })
 
   test('a revoked token stops at once; that of somebody else is not there', async () => {

@@ -185,6 +185,11 @@ const introspect = async (token: string, bearer?: string) => {
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
 }
 
+const introspectedScopes = async (token: string, bearer: string) => {
+  const { body } = await introspect(token, bearer)
+  return String(body.scope).split(' ').toSorted()
+}
+
 describe('introspection (RFC 7662)', () => {
   test('tells the owner of a token what it is', async () => {
     const tokens = await logIn(world, { scope: 'openid runs:read' })
@@ -226,6 +231,28 @@ describe('introspection (RFC 7662)', () => {
     expect((await introspect(adas.refresh_token ?? '', bobs.access_token)).body).toEqual({ active: false })
     expect((await introspect(bobs.access_token, adas.access_token)).body).toMatchObject({ active: true })
     expect((await introspect(bobs.refresh_token ?? '', adas.access_token)).body).toEqual({ active: false })
+  })
+
+  test('says what a token may do here: of what was consented to, what the role leaves', async () => {
+    const { Secret } = await import('../../../src/redact/secret.ts')
+    const tokensOf = async (role: 'member' | 'viewer', scope?: string) => {
+      const person = { email: `${role}-${scope?.length ?? 0}@example.com`, password: 'their own password' }
+      await world.accounts.addLocal({ ...person, password: new Secret(person.password), role })
+      const browser = new Browser(world.url)
+      const attempt = authorize(scope === undefined ? {} : { scope })
+      const callback = await decide(browser, await signIn(browser, attempt, person), 'authorize')
+      const answer = await redeem(world, callback.searchParams.get('code') ?? '', attempt)
+      return (await answer.json()) as TokenAnswer
+    }
+    const viewer = await tokensOf('viewer')
+    const reading = ['pipelines:read', 'runners:read', 'runs:read', 'secrets:read']
+    expect(await introspectedScopes(viewer.access_token, viewer.access_token)).toEqual(reading)
+    const kept = await introspectedScopes(viewer.refresh_token ?? '', viewer.access_token)
+    expect(kept.filter((scope) => scope.includes(':'))).toEqual(reading)
+    const narrow = await tokensOf('viewer', 'openid runs:read runs:trigger')
+    expect(await introspectedScopes(narrow.access_token, narrow.access_token)).toEqual(['runs:read'])
+    const member = await tokensOf('member')
+    expect(await introspectedScopes(member.access_token, member.access_token)).not.toContain('runners:manage')
   })
 
   test('tells another program than ours about its own tokens alone, whoever it acts for', async () => {

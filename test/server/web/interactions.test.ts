@@ -1,4 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { eq } from 'drizzle-orm'
+import { accountIdOf } from '../../../src/server/accounts/accounts.ts'
+import { auditEntries } from '../../../src/server/db/schema.ts'
 import {
   authorize,
   Browser,
@@ -40,6 +43,10 @@ describe('the login page', () => {
     const wrong = await said({ email: EMAIL, password: 'not the password' })
     expect(wrong).toBe('That e-mail and password do not match an account here.')
     expect(await said({ email: 'nobody@example.com', password: 'not the password' })).toBe(wrong)
+    // Told apart in the audit log alone, which never has what was typed.
+    const { db, ada } = world
+    const tried = await db.select().from(auditEntries).where(eq(auditEntries.outcome, 'refused'))
+    expect(tried.map(({ target }) => target)).toEqual([accountIdOf(ada), null])
     expect(location(await browser.post(login, right))).toContain('/oauth/authorize/')
   })
 

@@ -1,28 +1,56 @@
 import { administer, type Administration } from '../../../server/administer.ts'
+import { readDataDir } from '../../../server/settings.ts'
 import type { Deps } from '../../deps.ts'
 import { chosenFormat } from '../../format.ts'
 import type { Globals } from '../../globals.ts'
 import { sayDone } from '../../output.ts'
+import { settingSources } from './setting-flags.ts'
 
-export const dataFlag = {
-  type: 'string',
-  value: 'DIR',
-  description: "the server's data folder (default ./fob-data; FOB_DATA)",
+/** Where the data is, as `fob server` is told. */
+export const dataFlags = {
+  config: {
+    type: 'string',
+    value: 'FILE',
+    description: "the server's settings in TOML, which say where its data is",
+  },
+  data: {
+    type: 'string',
+    value: 'DIR',
+    description: "the server's data folder (default ./fob-data; FOB_DATA)",
+  },
 } as const
 
-/** The data folder that `--data`, `FOB_DATA` or `CI_DATA` names. */
-export function dataFolder(deps: Deps, data: string | undefined): string {
-  return data ?? deps.env.FOB_DATA ?? deps.env.CI_DATA ?? './fob-data'
+/** What was given for them. */
+export interface DataFlags {
+  config: string | undefined
+  data: string | undefined
+}
+
+/** The data folder that `--data`, `FOB_DATA`, `CI_DATA` or the file of `--config` names. */
+export async function dataFolder(deps: Deps, { config, data }: DataFlags): Promise<string> {
+  return readDataDir(await settingSources({ config, data }, deps))
 }
 
 /** Works on what is in the data folder. */
-export function onData<T>(
+export async function onData<T>(
   deps: Deps,
-  options: { data: string | undefined; create?: boolean },
+  flags: DataFlags,
   work: (administration: Administration) => Promise<T>,
 ): Promise<T> {
-  const dataDir = dataFolder(deps, options.data)
-  return administer({ dataDir, clock: deps.clock, create: options.create === true }, work)
+  return administer({ dataDir: await dataFolder(deps, flags), clock: deps.clock }, work)
+}
+
+/** The same, for what a server can begin with: where there is no data, makes a new server, and says so. */
+export async function onDataOrNew<T>(
+  deps: Deps,
+  { flags, globals }: { flags: DataFlags; globals: Pick<Globals, 'silent'> },
+  work: (administration: Administration) => Promise<T>,
+): Promise<T> {
+  const dataDir = await dataFolder(deps, flags)
+  const onCreated = () => {
+    if (!globals.silent) deps.io.stderr.write(`Made ${dataDir} for a new server\n`)
+  }
+  return administer({ dataDir, clock: deps.clock, create: true, onCreated }, work)
 }
 
 /** As `Client.did`, of what no server was asked for. */

@@ -3,7 +3,7 @@ import { checkData } from '../../../server/administer.ts'
 import { defineCommand } from '../../command.ts'
 import { chosenFormat } from '../../format.ts'
 import { printList } from '../../output.ts'
-import { dataFlag, dataFolder } from './accounts-of.ts'
+import { dataFlags, dataFolder } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: "Check a server's database and its audit log",
@@ -12,10 +12,10 @@ export const command = defineCommand({
     'The audit log is a chain of hashes: note the last one elsewhere, and a log cut short shows as well.',
   ].join('\n'),
   examples: ['fob server check', 'fob server check --data /var/lib/fob -o json'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: {},
   async run({ flags, globals }, deps) {
-    const findings = await checkData(dataFolder(deps, flags.data))
+    const findings = await checkData(await dataFolder(deps, flags))
     const rows = findings.map(({ check, detail, problem }) => ({
       id: check,
       ok: problem === undefined,

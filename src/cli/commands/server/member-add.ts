@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, did, onData } from './accounts-of.ts'
+import { dataFlags, did, onData } from './accounts-of.ts'
 import { findUser, parseRole, ROLES, whoPositional } from './member.ts'
 
 export const command = defineCommand({
@@ -15,12 +15,12 @@ export const command = defineCommand({
       description: `${ROLES.join(', ')} (default member)`,
       completes: ROLES,
     },
-    data: dataFlag,
+    ...dataFlags,
   },
   positionals: { tenant: { arity: 'required', description: 'its slug' }, user: whoPositional },
   async run({ flags, positionals, globals }, deps) {
     const role = parseRole(flags.role) ?? 'member'
-    const { id, provider, subject } = await onData(deps, { data: flags.data }, async (data) => {
+    const { id, provider, subject } = await onData(deps, flags, async (data) => {
       const user = await findUser(data, positionals.user)
       const tenant = await data.tenants.get(positionals.tenant)
       await data.tenants.setMember({ userId: user.id, tenantId: tenant.id, role })

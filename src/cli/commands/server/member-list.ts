@@ -2,17 +2,17 @@ import type { Administration } from '../../../server/administer.ts'
 import { defineCommand } from '../../command.ts'
 import { chosenFormat } from '../../format.ts'
 import { printList } from '../../output.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlags, onData } from './accounts-of.ts'
 
 type Member = Awaited<ReturnType<Administration['tenants']['members']>>['items'][number]
 
 export const command = defineCommand({
   summary: 'List the members of a tenant',
   examples: ['fob server tenant member list acme'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: { tenant: { arity: 'required', description: 'its slug' } },
   async run({ flags, positionals, globals }, deps) {
-    const members = await onData(deps, { data: flags.data }, async ({ tenants }) => {
+    const members = await onData(deps, flags, async ({ tenants }) => {
       const { id } = await tenants.get(positionals.tenant)
       const found: Member[] = []
       let page = await tenants.members(id, { limit: 500 })

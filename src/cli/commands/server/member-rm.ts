@@ -1,14 +1,14 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, did, onData } from './accounts-of.ts'
+import { dataFlags, did, onData } from './accounts-of.ts'
 import { findUser, whoPositional } from './member.ts'
 
 export const command = defineCommand({
   summary: 'Take a user out of a tenant',
   examples: ['fob server tenant member rm acme ada@example.com'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: { tenant: { arity: 'required', description: 'its slug' }, user: whoPositional },
   async run({ flags, positionals, globals }, deps) {
-    const { id, provider, subject } = await onData(deps, { data: flags.data }, async (data) => {
+    const { id, provider, subject } = await onData(deps, flags, async (data) => {
       const user = await findUser(data, positionals.user)
       const tenant = await data.tenants.get(positionals.tenant)
       await data.tenants.removeMember({ userId: user.id, tenantId: tenant.id })

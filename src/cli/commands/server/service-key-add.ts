@@ -7,7 +7,7 @@ import { chosenFormat } from '../../format.ts'
 import type { Globals } from '../../globals.ts'
 import { printOnce } from '../../once.ts'
 import { parseScopes } from '../../scopes.ts'
-import { dataFlag, dataFolder } from './accounts-of.ts'
+import { type DataFlags, dataFlags, dataFolder } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'Make a service key',
@@ -26,7 +26,7 @@ export const command = defineCommand({
     },
     pipeline: { type: 'strings', short: 'p', value: 'NAME', description: 'for this pipeline only' },
     'all-pipelines': { type: 'boolean', description: 'for all pipelines of the tenant' },
-    data: dataFlag,
+    ...dataFlags,
   },
   positionals: { name: { arity: 'required', description: 'what you will know it by' } },
   async run({ flags, positionals, globals }, deps) {
@@ -40,7 +40,7 @@ export const command = defineCommand({
         name: positionals.name,
         scopes: parseScopes(flags.scope),
         pipelines: flags['all-pipelines'] ? null : flags.pipeline,
-        data: flags.data,
+        flags,
         globals,
       },
       deps,
@@ -53,13 +53,14 @@ export interface AddServiceKey {
   scopes: readonly Scope[]
   /** Null: all. */
   pipelines: readonly string[] | null
-  data: string | undefined
+  /** Where. */
+  flags: DataFlags
   globals: Globals
 }
 
 export async function addServiceKey(options: AddServiceKey, deps: Deps): Promise<void> {
   const { name, scopes, pipelines, globals } = options
-  const folder = { dataDir: dataFolder(deps, options.data), clock: deps.clock }
+  const folder = { dataDir: await dataFolder(deps, options.flags), clock: deps.clock }
   const made = await withServiceKeys(folder, async (keys, audit) => {
     const { value, key } = keys.create({ name, scopes, pipelines, tenant: globals.tenant })
     audit.record({ tenantId: key.tenant.id, actor: 'console', action: 'service-key.create', target: key.id })

@@ -2,15 +2,15 @@ import { withServiceKeys } from '../../../server/administer.ts'
 import { defineCommand } from '../../command.ts'
 import { chosenFormat } from '../../format.ts'
 import { printList } from '../../output.ts'
-import { dataFlag, dataFolder } from './accounts-of.ts'
+import { dataFlags, dataFolder } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'List service keys',
   examples: ['fob server service-key list', 'fob server service-key list --data /var/lib/fob -o json'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: {},
   async run({ flags, globals }, deps) {
-    const folder = { dataDir: dataFolder(deps, flags.data), clock: deps.clock }
+    const folder = { dataDir: await dataFolder(deps, flags), clock: deps.clock }
     const keys = await withServiceKeys(folder, (found) => found.list())
     const rows = keys.map(({ id, name, tenant, scopes, pipelines, createdAt, lastUsedAt }) => ({
       id,

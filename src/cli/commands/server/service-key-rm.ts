@@ -1,14 +1,14 @@
 import { withServiceKeys } from '../../../server/administer.ts'
 import { defineCommand } from '../../command.ts'
-import { dataFlag, dataFolder, did } from './accounts-of.ts'
+import { dataFlags, dataFolder, did } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'Delete a service key and its tokens',
   examples: ['fob server service-key rm svk_019a…'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: { id: { arity: 'required', description: 'its ID, from fob server service-key list' } },
   async run({ flags, positionals: { id }, globals }, deps) {
-    const folder = { dataDir: dataFolder(deps, flags.data), clock: deps.clock }
+    const folder = { dataDir: await dataFolder(deps, flags), clock: deps.clock }
     await withServiceKeys(folder, async (keys, audit) => {
       const key = await keys.remove(id)
       audit.record({ tenantId: key.tenantId, actor: 'console', action: 'service-key.rm', target: id })

@@ -7,7 +7,11 @@ import type { Deps } from '../../deps.ts'
 /** The server's settings as flags, with `--config`: all of them, or those that a command has use for. */
 export function settingFlags(has: (name: SettingName) => boolean): Record<string, Flag> {
   const flags: Record<string, Flag> = {
-    config: { type: 'string', value: 'FILE', description: 'settings in TOML' },
+    config: {
+      type: 'string',
+      value: 'FILE',
+      description: 'settings in TOML; relative paths in it are from its own folder',
+    },
   }
   for (const [name, { description, value, secret }] of Object.entries(SETTINGS)) {
     if (!has(name as SettingName)) continue
@@ -36,7 +40,7 @@ export async function settingSources(
     given[name] = value === true ? 'true' : typeof value === 'string' ? value : undefined
   }
   const file = given.config === undefined ? undefined : await readConfig(given.config)
-  return { flags: given, env, file }
+  return { flags: given, env, file, filePath: given.config }
 }
 
 async function readConfig(path: string): Promise<unknown> {

@@ -1,10 +1,13 @@
+import { resolve } from 'node:path'
 import * as v from 'valibot'
 import { VERSION } from '../../../platform/build.ts'
+import { narrowingOf } from '../../../platform/files.ts'
 import { hideFromSameUser } from '../../../platform/harden.ts'
 import { selfCommand } from '../../../platform/process.ts'
 import { gatherLines, jsonLog, type ServerLog } from '../../../server/log.ts'
 import { type RunningServer, serve } from '../../../server/serve.ts'
 import { readSettings, type ServerSettings } from '../../../server/settings.ts'
+import { privateFiles } from '../../../server/setting-values.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { parseKeyValues } from '../../key-values.ts'
@@ -40,16 +43,28 @@ export const command = defineCommand({
   async run({ flags }, deps) {
     const sources = await settingSources(flags, deps)
     const secrets = parseKeyValues(v.parse(v.array(v.string()), flags.secret), '--secret')
-    await runServer(readSettings({ ...sources, secrets }), deps)
+    const settings = readSettings({ ...sources, secrets })
+    await runServer(settings, privateFiles(sources), deps)
   },
 })
 
-/** Serves until the signal is aborted, then shuts down gracefully. */
-export async function runServer(settings: ServerSettings, deps: Deps): Promise<void> {
+/**
+ * Serves until the signal is aborted, then shuts down gracefully.
+ * @param secretFiles those that others should not be able to read: warned about where they can
+ */
+export async function runServer(
+  settings: ServerSettings,
+  secretFiles: readonly string[],
+  deps: Deps,
+): Promise<void> {
   const lines = gatherLines((text) => deps.io.stderr.write(text))
   const log = jsonLog(lines.write, () => deps.clock.now())
   // Also of a server that ends by a defect.
   process.once('exit', lines.flush)
+  for (const path of secretFiles.map((file) => resolve(file))) {
+    const hint = narrowingOf(path)
+    if (hint !== undefined) log.warn('others can read a file of secrets', { file: path, hint })
+  }
   try {
     await serveUntilStopped(settings, log, deps)
   } finally {

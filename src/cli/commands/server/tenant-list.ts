@@ -1,15 +1,15 @@
 import { chosenFormat } from '../../format.ts'
 import { defineCommand } from '../../command.ts'
 import { printList } from '../../output.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlags, onData } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'List the tenants of a server',
   examples: ['fob server tenant list', 'fob server tenant list --data /var/lib/fob -o json'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: {},
   async run({ flags, globals }, deps) {
-    const tenants = await onData(deps, { data: flags.data }, (data) => data.tenants.list())
+    const tenants = await onData(deps, flags, (data) => data.tenants.list())
     const rows = tenants.map(({ id, slug, name, createdAt }) => ({
       id,
       slug,

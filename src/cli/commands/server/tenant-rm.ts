@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, did, onData } from './accounts-of.ts'
+import { dataFlags, did, onData } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'Remove an empty tenant',
@@ -8,10 +8,10 @@ export const command = defineCommand({
     'The tokens that people have for it end with it.',
   ].join('\n'),
   examples: ['fob server tenant rm acme'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: { slug: { arity: 'required', description: 'which one' } },
   async run({ flags, positionals: { slug }, globals }, deps) {
-    await onData(deps, { data: flags.data }, async ({ accounts, tenants, audit }) => {
+    await onData(deps, flags, async ({ accounts, tenants, audit }) => {
       await tenants.remove(slug)
       const tenantId = accounts.defaultTenant().id
       audit.record({ tenantId, actor: 'console', action: 'tenant.rm', target: slug })

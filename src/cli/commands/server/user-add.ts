@@ -3,7 +3,7 @@ import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
 import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
-import { dataFlag, did, onData } from './accounts-of.ts'
+import { type DataFlags, dataFlags, did, onDataOrNew } from './accounts-of.ts'
 import { parseRole, ROLES } from './member.ts'
 
 /** A password longer than this is a file sent by mistake. */
@@ -22,7 +22,7 @@ export const command = defineCommand({
     role: { type: 'string', value: 'ROLE', description: ROLES.join(', '), completes: ROLES },
     name: { type: 'string', value: 'NAME', description: 'the name to show (default: from the e-mail)' },
     'password-stdin': { type: 'boolean', description: 'read the password from standard input' },
-    data: dataFlag,
+    ...dataFlags,
   },
   positionals: { email: { arity: 'required', description: 'the e-mail to log in with' } },
   async run({ flags, positionals, globals }, deps) {
@@ -37,7 +37,7 @@ export const command = defineCommand({
         password,
         role,
         name: flags.name,
-        data: flags.data,
+        flags,
         tenant: globals.tenant,
         globals,
       },
@@ -55,17 +55,18 @@ export interface AddUser {
   password: Secret
   role: (typeof ROLES)[number] | undefined
   name: string | undefined
-  data: string | undefined
+  /** Where. */
+  flags: DataFlags
   /** A slug; undefined: the default tenant. */
   tenant: string | undefined
   globals: Globals
 }
 
 export async function addUser(
-  { data, tenant: slug, globals, ...account }: AddUser,
+  { flags, tenant: slug, globals, ...account }: AddUser,
   deps: Deps,
 ): Promise<void> {
-  const user = await onData(deps, { data, create: true }, async ({ accounts, tenants, audit }) => {
+  const user = await onDataOrNew(deps, { flags, globals }, async ({ accounts, tenants, audit }) => {
     const tenant = slug === undefined ? undefined : await tenants.get(slug)
     const added = await accounts.addLocal({ ...account, tenant })
     const target = `${added.provider}:${added.subject}`

@@ -1,15 +1,15 @@
 import { defineCommand } from '../../command.ts'
 import { printList } from '../../output.ts'
 import { chosenFormat } from '../../format.ts'
-import { dataFlag, onData } from './accounts-of.ts'
+import { dataFlags, onData } from './accounts-of.ts'
 
 export const command = defineCommand({
   summary: 'List the accounts of a server',
   examples: ['fob server user list', 'fob server user list --data /var/lib/fob -o json'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: {},
   async run({ flags, globals }, deps) {
-    const users = await onData(deps, { data: flags.data }, ({ accounts }) => accounts.list())
+    const users = await onData(deps, flags, ({ accounts }) => accounts.list())
     const rows = users.map(({ id, email, name, role, provider, subject, tenant, createdAt }) => ({
       id,
       email,

@@ -1,6 +1,6 @@
 import { defineCommand } from '../../command.ts'
 import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
-import { dataFlag, did, onData } from './accounts-of.ts'
+import { dataFlags, did, onData } from './accounts-of.ts'
 import { passwordQuestion } from './user-add.ts'
 
 export const command = defineCommand({
@@ -11,7 +11,7 @@ export const command = defineCommand({
   ],
   flags: {
     'password-stdin': { type: 'boolean', description: 'read the password from standard input' },
-    data: dataFlag,
+    ...dataFlags,
   },
   positionals: { email: { arity: 'required', description: 'whose password' } },
   async run({ flags, positionals: { email }, globals }, deps) {
@@ -19,7 +19,7 @@ export const command = defineCommand({
     const password = flags['password-stdin']
       ? await readSecretFromStdin(deps, question)
       : await readSecret(deps, globals, question)
-    const id = await onData(deps, { data: flags.data }, async ({ accounts, audit }) => {
+    const id = await onData(deps, flags, async ({ accounts, audit }) => {
       await accounts.setPassword(email, password)
       const user = await accounts.byEmail(email)
       const tenantId = user?.tenant.id ?? accounts.defaultTenant().id

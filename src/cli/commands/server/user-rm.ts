@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts'
-import { dataFlag, did, onData } from './accounts-of.ts'
+import { dataFlags, did, onData } from './accounts-of.ts'
 import { findUser, whoPositional } from './member.ts'
 
 export const command = defineCommand({
@@ -9,10 +9,10 @@ export const command = defineCommand({
     "Who comes from a provider and may log in here comes back as somebody new: the server's rule (--rbac) keeps them out.",
   ].join('\n'),
   examples: ['fob server user rm ada@example.com', 'fob server user rm github:583231'],
-  flags: { data: dataFlag },
+  flags: dataFlags,
   positionals: { user: whoPositional },
   async run({ flags, positionals, globals }, deps) {
-    const { id, provider, subject, email } = await onData(deps, { data: flags.data }, async (data) => {
+    const { id, provider, subject, email } = await onData(deps, flags, async (data) => {
       const user = await findUser(data, positionals.user)
       await data.accounts.remove(user.id)
       const target = `${user.provider}:${user.subject}`

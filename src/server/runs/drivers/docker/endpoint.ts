@@ -71,7 +71,7 @@ function parseHost(host: string, tls: TlsFiles | undefined): Endpoint {
   const url = isTcp ? URL.parse(`https://${rest}`) : null
   if (url === null || url.username !== '' || url.pathname !== '/' || url.search !== '') {
     throw new Fault('config', `cannot reach a Docker Engine at ${withoutUser(host)}`, {
-      hint: 'DOCKER_HOST is unix:///PATH or tcp://HOST:PORT',
+      hint: '--docker-host and DOCKER_HOST are unix:///PATH or tcp://HOST:PORT',
     })
   }
   const secured = tls ?? (scheme === 'https' ? { ca: undefined, cert: undefined, key: undefined } : undefined)
