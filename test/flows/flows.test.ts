@@ -246,6 +246,13 @@ describe('the browser flow', () => {
   })
 })
 
+/** Every OAuth endpoint says in its refusal what it was sent. */
+async function repeating(url: string, init?: { body?: URLSearchParams }): Promise<Response> {
+  if (!url.includes('/oauth/')) return fetch(url, init)
+  const answer = { error: 'invalid_request', error_description: `unexpected ${init?.body?.toString()}` }
+  return Response.json(answer, { status: 400 })
+}
+
 describe('refresh and revoke', () => {
   async function loggedIn(changes: Partial<Behaviour> = {}) {
     const server = start(changes)
@@ -271,6 +278,28 @@ describe('refresh and revoke', () => {
   test('invalid_grant counts as that, also beside a challenge', async () => {
     const { client } = await loggedIn({ challenges: true })
     expect(await refreshTokens({ ...client, refreshToken: new Secret('unknown') }, context)).toBe('refused')
+  })
+
+  test('what was sent is not shown when a server repeats it in its refusal', async () => {
+    const { server, client, refreshToken, accessToken } = await loggedIn()
+    const repeated = { ...context, fetch: repeating as typeof fetch }
+    const revocationEndpoint = `${server.url}/oauth/revoke`
+    const provider = await discoverProvider(server.url, { fetch, signal: never })
+    const login = browserFlow(
+      { provider, clientId: 'fob-cli', scopes: [] },
+      flowContext(fetch, { fetch: repeated.fetch }),
+      anyPort,
+    )
+    const ended = { ...client, revocationEndpoint, token: accessToken, kind: 'access_token' } as const
+    const faults = await Promise.all([
+      faultOf(login),
+      faultOf(refreshTokens({ ...client, refreshToken }, repeated)),
+      faultOf(revokeToken(ended, repeated)),
+    ])
+    for (const { message } of faults) {
+      expect(message).toContain('***')
+      expect(message).not.toMatch(/canary|(?:code|code_verifier)=(?!\*)/)
+    }
   })
 
   test('a server that does not rotate leaves the old refresh token good', async () => {
