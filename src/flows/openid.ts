@@ -11,6 +11,7 @@ import { fetchFailure } from '../platform/network.ts'
 import { safeLine } from '../platform/text.ts'
 import { createRedactor, type Redactor } from '../redact/redactor.ts'
 import { Secret } from '../redact/secret.ts'
+import { readAnswer } from './answer.ts'
 import type { Identity, TokenSet } from './flow.ts'
 import { claimsOf, identityOf, setAsideIdToken } from './id-token.ts'
 
@@ -87,18 +88,18 @@ export async function configure(
   config.timeout = REQUEST_SECONDS
   config[client.customFetch] = async (url, options) => {
     if (options.body instanceof URLSearchParams) addSecrets(options.body, sent)
-    const response = await fetch(url, {
+    const answer = await fetch(url, {
       method: options.method,
       headers: options.headers,
       redirect: 'manual',
       ...(options.body === undefined ? {} : { body: options.body }),
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
     })
-    if (options.method !== 'POST') return response
-    if (checksIdTokens) return withoutChallenge(response)
-    const parted = await setAsideIdToken(response)
+    const text = await readAnswer(answer, url)
+    if (options.method !== 'POST' || !answer.ok || checksIdTokens) return answerWith(text, answer)
+    const parted = setAsideIdToken(text)
     idToken = parted.idToken
-    return withoutChallenge(parted.response)
+    return answerWith(parted.text, answer)
   }
   return {
     client,
@@ -120,14 +121,13 @@ function addSecrets(body: URLSearchParams, redactor: Redactor): void {
 }
 
 /**
- * A token endpoint's error stands in its body (RFC 6749 §5.2); openid-client does not look there when the
- * answer also carries a challenge, as that section allows.
+ * An answer with a text of ours. A token endpoint's error stands in its body (RFC 6749 §5.2); openid-client
+ * does not look there when the answer also carries a challenge, as that section allows, so that goes.
  */
-function withoutChallenge(response: Response): Response {
-  if (response.ok || !response.headers.has('www-authenticate')) return response
-  const headers = new Headers(response.headers)
-  headers.delete('www-authenticate')
-  return new Response(response.body, { status: response.status, headers })
+function answerWith(text: string, { ok, status, headers }: Response): Response {
+  const kept = new Headers(headers)
+  if (!ok) kept.delete('www-authenticate')
+  return new Response(text === '' ? null : text, { status, headers: kept })
 }
 
 /** @param asked the scopes that were asked for, which hold where the answer names none. */
@@ -164,6 +164,8 @@ function toFault(
   }
   if (error instanceof client.ClientError) {
     const { code, cause } = error
+    // What our own fetch threw.
+    if (cause instanceof Fault) return cause
     if (code === 'OAUTH_TIMEOUT') return unreachable(server, 'it did not answer in time')
     if (cause instanceof Response && cause.status >= 500) {
       return new Fault('server_error', `${server} answered ${cause.status}`)

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import { fetchFailure, isLoopbackHost } from '../platform/network.ts'
+import { fetchFailure, isLoopbackHost, readBounded } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
 import { parseJson, refusedBy } from './answers.ts'
 import { secretsOf } from './authorization.ts'
@@ -51,6 +51,8 @@ export interface ApiOptions {
 }
 
 const CALL_TIMEOUT_MS = 30_000
+/** The longest lists are of tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 const MAX_REDIRECTS = 3
 const COMMON_TYPE =
   /^(?:application\/(?:problem\+)?json|text\/(?:event-stream|html|plain))(?:; ?charset=utf-8)?$/i
@@ -93,7 +95,7 @@ export function openApi(options: ApiOptions): Api {
   const send = async (call: Call, secrets: readonly Secret[] = []): Promise<Response> => {
     const { response, presented } = await exchange(call)
     if (response.ok) return response
-    const body = await response.text()
+    const body = await readWhole(response, call.url)
     const hide = await hiding([...presented.flatMap(secretsOf), ...secrets])
     throw refusedBy(server, response.status, body, hide)
   }
@@ -116,7 +118,7 @@ export function openApi(options: ApiOptions): Api {
         headers: { accept: 'application/json' },
         signal: AbortSignal.any([outer, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
       }
-      const text = await reach(server, outer, async () => (await send(call, secrets)).text())
+      const text = await reach(server, outer, async () => readWhole(await send(call, secrets), url))
       const parsed = v.safeParse(schema, text === '' ? undefined : parseJson(text))
       if (parsed.success) return parsed.output
       const field = v.getDotPath(parsed.issues[0])
@@ -136,6 +138,13 @@ export function openApi(options: ApiOptions): Api {
 
     text: ({ path, signal }) => readText(stream(path, { accept: 'text/plain' }, signal)),
   }
+}
+
+/** @throws Fault `server_error` for what is too large to be kept in memory. */
+async function readWhole(response: Response, { origin, pathname }: URL): Promise<string> {
+  const text = await readBounded(response, MAX_ANSWER_BYTES)
+  if (text !== undefined) return text
+  throw new Fault('server_error', `the answer of ${origin}${pathname} is too large`)
 }
 
 /** Shorter ones are left alone: they would blacken ordinary text, which gives them away. */

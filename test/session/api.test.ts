@@ -4,6 +4,7 @@ import { Fault } from '../../src/contract/fault.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { type Api, type ApiOptions, openApi } from '../../src/session/api.ts'
+import { endlessJson } from '../support/endless.ts'
 import { manualClock } from '../support/manual-clock.ts'
 
 const servers: Bun.Server<undefined>[] = []
@@ -229,6 +230,17 @@ describe('a call', () => {
   test('an empty answer is undefined', async () => {
     const api = apiFor(serve(() => new Response(null, { status: 204 })))
     expect(await api.request({ method: 'DELETE', path: '/api/x', schema: v.undefined() })).toBeUndefined()
+  })
+
+  test.each([200, 400, 500])('an answer %d that never ends is not read to its end', async (status) => {
+    const { response, left } = endlessJson(status)
+    const server = serve(() => response)
+    const fault = await faultOf(get(apiFor(server)))
+    expect([fault.code, fault.message]).toEqual([
+      'server_error',
+      `the answer of ${server}/api/x is too large`,
+    ])
+    await left
   })
 
   test('a server that is down is unreachable, and the hint names it', async () => {
