@@ -96,7 +96,9 @@ export function openApi(options: ApiOptions): Api {
     const { response, presented } = await exchange(call)
     if (response.ok) return response
     const body = await readWhole(response, call.url)
-    const hide = await hiding([...presented.flatMap(secretsOf), ...secrets])
+    // Loaded for refusals alone, as few calls meet one.
+    const { hiding } = await import('./hiding.ts')
+    const hide = hiding([...presented.flatMap(secretsOf), ...secrets])
     throw refusedBy(server, response.status, body, hide)
   }
 
@@ -145,19 +147,6 @@ async function readWhole(response: Response, { origin, pathname }: URL): Promise
   const text = await readBounded(response, MAX_ANSWER_BYTES)
   if (text !== undefined) return text
   throw new Fault('server_error', `the answer of ${origin}${pathname} is too large`)
-}
-
-/** Shorter ones are left alone: they would blacken ordinary text, which gives them away. */
-const SHORTEST_SECRET_BYTES = 4
-
-/** What takes secrets out of a text. It is loaded for refusals alone, as few calls meet one. */
-async function hiding(secrets: readonly Secret[]): Promise<(text: string) => string> {
-  const { createRedactor } = await import('../redact/redactor.ts')
-  const redactor = createRedactor()
-  for (const secret of secrets) {
-    if (secret.bytes().length >= SHORTEST_SECRET_BYTES) redactor.add('sent', secret)
-  }
-  return redactor.text
 }
 
 /** Another type than those that are common is the server's own words, which could repeat a credential. */

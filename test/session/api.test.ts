@@ -213,6 +213,17 @@ describe('a call', () => {
     expect((await faultOf(call)).message).toBe('Bearer ***REDACTED***, Bearer ***REDACTED***, ***REDACTED***')
   })
 
+  test('a long secret is not looked for, and a text that could hold it is not shown', async () => {
+    const value = new Secret('canary é\n'.repeat(25_000))
+    const refusal = async (message: string) => {
+      const server = serve(() => Response.json({ error: 'x', message }, { status: 400 }))
+      const call = { method: 'PUT', path: '/api/x', body: {}, secrets: [value], schema: anything }
+      return (await faultOf(apiFor(server).request(call))).message
+    }
+    expect(await refusal('not now')).toBe('not now')
+    expect(await refusal(`what is ${value.reveal()}?`)).toBe('***REDACTED***')
+  })
+
   test('403 names the scope that is missing', async () => {
     const body = { error: 'forbidden', message: 'no', requiredScopes: ['runs:trigger'] }
     const fault = await faultOf(get(apiFor(serve(() => Response.json(body, { status: 403 })))))
