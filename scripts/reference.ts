@@ -14,6 +14,30 @@ import { SETTING_NAMES, SETTINGS, variableName } from '../src/server/setting-nam
 
 export const REFERENCE = resolve(import.meta.dir, '../docs/reference.md')
 
+/** What the client takes from its environment; `test/reference.test.ts` looks for others in the source. */
+export const VARIABLES: Readonly<Record<string, string>> = {
+  FOB_SERVER: 'which server, as `--server`',
+  FOB_TENANT: 'which tenant, as `--tenant`',
+  FOB_ACCOUNT: 'which of several logins at the server: a name, an e-mail address or an ID',
+  FOB_TOKEN: 'a credential that counts before stored logins, as `--auth-token`',
+  FOB_JWT_TOKEN: 'the same for a JWT, checked before it is sent, as `--jwt-token`',
+  CI_AUTH_TOKEN: 'the same, after both',
+  FOB_HOME:
+    'the folder of `config.toml`, logins and trusted projects instead of `~/.fob`; it has keychain entries of its own',
+  FOB_AUTH_CONFIG: 'another credentials file, and no keychain, as `--auth-config`',
+  CI_AUTH_CONFIG: 'the same, where `FOB_AUTH_CONFIG` is not set',
+  FOB_CLIENT_ID: 'the OAuth client to log in as, as `--client-id` of `fob auth login`',
+  FOB_OUTPUT: '`table`, `tsv` or `json`, as `--output`',
+  FOB_SIGN: '`1`: sign every request that carries a `ci_` token, `0`: none ([signing.md](signing.md))',
+  FOB_INSECURE_HTTP:
+    '`1`: send credentials over plain http to other machines too, where all on the way are yours; logins with OAuth still want https',
+  FOB_DEBUG: '`1`: show what is sent and received, without secrets, as `--debug`',
+  BROWSER: 'programs that open addresses, tried in turn, parted by `:` (`;` on Windows); `%s` is the address',
+  CI: 'set and not `false`: never prompt, draw no progress',
+  NO_COLOR: 'set: draw QR codes without colours',
+  'HTTP_PROXY, HTTPS_PROXY, NO_PROXY': 'the proxy for requests; those to this machine never go through one',
+}
+
 /** The whole page. */
 export async function renderReference(): Promise<string> {
   const parts = [
@@ -21,6 +45,9 @@ export async function renderReference(): Promise<string> {
     'Written by `scripts/reference.ts` from the source; do not edit.',
     '## Flags of every command',
     flagTable(GLOBAL_FLAGS),
+    '## Variables of the client',
+    'A flag counts before its variable; a variable that is empty says nothing. [Those of the server](#settings-of-the-server) are its settings.',
+    variableTable(),
     '## Exit codes',
     exitTable(),
     '## Commands',
@@ -68,6 +95,17 @@ function flagTable(flags: Flags): string {
     return [`\`${short}--${name}${value}\`${others === '' ? '' : ` (${others})`}`, flag.description]
   })
   return table(['Flag', 'Meaning'], rows)
+}
+
+function variableTable(): string {
+  const rows = Object.entries(VARIABLES).map(([names, meaning]) => [
+    names
+      .split(', ')
+      .map((name) => `\`${name}\``)
+      .join(', '),
+    meaning,
+  ])
+  return table(['Variable', 'Meaning'], rows)
 }
 
 function exitTable(): string {

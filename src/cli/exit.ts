@@ -1,4 +1,5 @@
 import { Fault, type FaultCode } from '../contract/fault.ts'
+import { OutputError } from '../platform/io.ts'
 
 /** The exit status of every fault (contract §3). Total: a new code does not compile until it is here. */
 export const EXIT = {
@@ -27,11 +28,17 @@ export const EXIT = {
 export function toFault(error: unknown): Fault {
   if (error instanceof Fault) return error
   if (error instanceof Error && error.name === 'AbortError') return new Fault('interrupted', 'interrupted')
+  if (error instanceof OutputError) return outputFault(error, 'make room there, or write it elsewhere')
   const kind = error instanceof Error ? error.name : typeof error
   return new Fault('failed', `unexpected ${kind}`, {
     hint: 'this is a defect in fob; run it again with --debug and report what it prints',
     cause: error,
   })
+}
+
+/** Standard output that cannot be written to, as a fault. */
+export function outputFault({ message }: OutputError, hint: string): Fault {
+  return new Fault('failed', `cannot write to standard output: ${message}`, { hint })
 }
 
 /** A fault as the lines that a user sees, or as one JSON object with `-o json` (contract §3). */

@@ -41,7 +41,20 @@ export async function readSecret(deps: Deps, globals: Globals, question: SecretQ
   return checked(new Secret(answer.value), question)
 }
 
-/** The same, from standard input and nothing else. */
+/**
+ * A secret that is to hold from now on: a prompt asks for it once more, as nobody sees what they type, and a
+ * slip would lock them out.
+ * @throws Fault as `readSecret`, and `usage` when the two differ
+ */
+export async function readNewSecret(deps: Deps, globals: Globals, question: SecretQuestion): Promise<Secret> {
+  const first = await readSecret(deps, globals, question)
+  if (!deps.io.stdin.isTerminal) return first
+  const second = await readSecret(deps, globals, { ...question, what: `${question.what}, once more` })
+  if (first.bytes().equals(second.bytes())) return first
+  throw new Fault('usage', 'the two are not the same; nothing was changed')
+}
+
+/** The same as `readSecret`, from standard input and nothing else. */
 export async function readSecretFromStdin(deps: Deps, question: SecretQuestion): Promise<Secret> {
   const bytes = await deps.io.stdin.readAll(question.limitBytes + 2)
   if (bytes === null)

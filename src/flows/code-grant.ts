@@ -1,6 +1,6 @@
 import type { Fault } from '../contract/fault.ts'
 import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
-import { configure, refusal, toFault, toTokenSet } from './openid.ts'
+import { configure, toTokenSet } from './openid.ts'
 
 /** One authorization request and what becomes of its code. */
 export interface CodeGrant {
@@ -27,10 +27,9 @@ export type Redeemed = Pick<Obtained, 'tokens' | 'identity'>
  */
 export async function codeGrant(request: FlowRequest, context: FlowContext): Promise<CodeGrant> {
   const { provider, clientId, scopes } = request
-  const { client, config, identity } = await configure(provider, clientId, context)
+  const { client, config, identity, refusal, toFault } = await configure(provider, clientId, context)
   const verifier = client.randomPKCECodeVerifier()
   const state = client.randomState()
-  const fault = (error: unknown) => toFault(client, error, provider.issuer, context.signal)
   return {
     state,
     authorizeUrl: async (redirectUri) => {
@@ -58,11 +57,11 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
         }
       } catch (error) {
         if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant') {
-          return { refused: refusal(error.error, error.error_description, provider.issuer) }
+          return { refused: refusal(error) }
         }
-        throw fault(error)
+        throw toFault(error)
       }
     },
-    toFault: fault,
+    toFault,
   }
 }

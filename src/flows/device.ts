@@ -3,7 +3,7 @@ import { isOpenable } from '../platform/browser.ts'
 import { safeLine } from '../platform/text.ts'
 import type { Redeemed } from './code-grant.ts'
 import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
-import { configure, type Configured, refusal, toFault, toTokenSet } from './openid.ts'
+import { configure, type Configured, toTokenSet } from './openid.ts'
 import { span } from './person.ts'
 
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -42,7 +42,7 @@ export async function deviceFlow(request: FlowRequest, context: FlowContext): Pr
     await show(code, context)
     return { ...(await poll(code, request, context, configured)), conclude: async () => {} }
   } catch (error) {
-    throw toFault(configured.client, error, provider.issuer, context.signal)
+    throw configured.toFault(error)
   }
 }
 
@@ -86,14 +86,14 @@ async function show({ address, userCode, holdsCode, end }: DeviceCode, context: 
 
 async function poll(
   code: DeviceCode,
-  { provider, scopes }: FlowRequest,
+  { scopes }: FlowRequest,
   { clock, signal }: FlowContext,
-  { client, config, identity }: Configured,
+  { client, config, identity, refusal, toFault }: Configured,
 ): Promise<Redeemed> {
   let { intervalMs } = code
   for (;;) {
     await clock.sleep(Math.min(intervalMs, Math.max(0, code.end - clock.now())), signal)
-    if (clock.now() >= code.end) throw refusal('expired_token', undefined, provider.issuer)
+    if (clock.now() >= code.end) throw refusal({ error: 'expired_token' })
     try {
       const answer = await client.genericGrantRequest(config, GRANT_TYPE, { device_code: code.deviceCode })
       const who = identity(answer, clock)
@@ -107,7 +107,7 @@ async function poll(
         else if (error.error !== 'authorization_pending') throw error
         continue
       }
-      const fault = toFault(client, error, provider.issuer, signal)
+      const fault = toFault(error)
       const away = fault instanceof Fault && (fault.code === 'unreachable' || fault.code === 'server_error')
       if (!away) throw fault
       // RFC 8628 §3.5: a connection that fails asks for a slower pace, not for giving up.

@@ -12,22 +12,12 @@ const claimsSchema = v.looseObject({
   exp: v.number(),
 })
 
-/** Far more than any token endpoint answers. */
-const MAX_ANSWER_CHARS = 1024 * 1024
-
 /** The answer of a token endpoint without its ID token, and that token. Other answers come back as they are. */
-export async function setAsideIdToken(
-  response: Response,
-): Promise<{ response: Response; idToken: string | undefined }> {
-  if (!response.ok) return { response, idToken: undefined }
-  const text = await response.text()
-  const { status, headers } = response
-  const answer = text.length > MAX_ANSWER_CHARS ? undefined : parseJson(text)
-  if (!isRecord(answer) || typeof answer.id_token !== 'string') {
-    return { response: new Response(text, { status, headers }), idToken: undefined }
-  }
+export function setAsideIdToken(text: string): { text: string; idToken: string | undefined } {
+  const answer = parseJson(text)
+  if (!isRecord(answer) || typeof answer.id_token !== 'string') return { text, idToken: undefined }
   const { id_token: idToken, ...rest } = answer
-  return { response: new Response(JSON.stringify(rest), { status, headers }), idToken }
+  return { text: JSON.stringify(rest), idToken }
 }
 
 /**

@@ -1,10 +1,17 @@
 import type * as openidClient from 'openid-client'
-import type { Configuration, TokenEndpointResponse, TokenEndpointResponseHelpers } from 'openid-client'
+import type {
+  Configuration,
+  ResponseBodyError,
+  TokenEndpointResponse,
+  TokenEndpointResponseHelpers,
+} from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import { fetchFailure } from '../platform/network.ts'
 import { safeLine } from '../platform/text.ts'
+import { createRedactor, type Redactor } from '../redact/redactor.ts'
 import { Secret } from '../redact/secret.ts'
+import { readAnswer } from './answer.ts'
 import type { Identity, TokenSet } from './flow.ts'
 import { claimsOf, identityOf, setAsideIdToken } from './id-token.ts'
 
@@ -26,6 +33,8 @@ export interface Endpoints {
 }
 
 const REQUEST_SECONDS = 30
+/** What a request holds that must not be shown, should the server's words repeat it. */
+const SECRET_PARAMETERS = ['code', 'code_verifier', 'device_code', 'refresh_token', 'token']
 /** A lifetime beyond this is a mistake, and dates end somewhere. */
 const MAX_LIFETIME_SECONDS = 20 * 365 * 24 * 3600
 
@@ -36,7 +45,14 @@ export interface Configured {
   config: Configuration
   /** Who a token endpoint's answer speaks of, if it says. */
   identity(answer: TokenAnswer, clock: Clock): Identity | undefined
+  /** Whatever was thrown meanwhile, as a fault; the signal's reason when it was aborted. */
+  toFault(error: unknown): unknown
+  /** The server's refusal as a fault, without anything secret that was sent. */
+  refusal(error: Refusal): Fault
 }
+
+/** RFC 6749 §4.1.2.1, §5.2. */
+type Refusal = Pick<ResponseBodyError, 'error' | 'error_description'>
 
 /** openid-client set up for a public client; every request has a deadline and ends when `signal` does. */
 export async function configure(
@@ -45,9 +61,10 @@ export async function configure(
   { fetch, signal }: { fetch: typeof globalThis.fetch; signal: AbortSignal },
 ): Promise<Configured> {
   const client = await import('openid-client')
+  const { issuer } = endpoints
   const config = new client.Configuration(
     {
-      issuer: endpoints.issuer,
+      issuer,
       ...defined('authorization_endpoint', endpoints.authorizationEndpoint),
       ...defined('token_endpoint', endpoints.tokenEndpoint),
       ...defined('revocation_endpoint', endpoints.revocationEndpoint),
@@ -64,22 +81,25 @@ export async function configure(
   // Without these openid-client does not know how to check an ID token, and would refuse the answer for it.
   const checksIdTokens = endpoints.idTokenAlgorithms !== undefined
   let idToken: string | undefined
+  const sent = createRedactor()
+  const refused = (error: Refusal) => refusal(error, issuer, sent.text)
   // Plain http has been held to loopback before (`provider.ts`).
   client.allowInsecureRequests(config)
   config.timeout = REQUEST_SECONDS
   config[client.customFetch] = async (url, options) => {
-    const response = await fetch(url, {
+    if (options.body instanceof URLSearchParams) addSecrets(options.body, sent)
+    const answer = await fetch(url, {
       method: options.method,
       headers: options.headers,
       redirect: 'manual',
       ...(options.body === undefined ? {} : { body: options.body }),
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
     })
-    if (options.method !== 'POST') return response
-    if (checksIdTokens) return withoutChallenge(response)
-    const parted = await setAsideIdToken(response)
+    const text = await readAnswer(answer, url)
+    if (options.method !== 'POST' || !answer.ok || checksIdTokens) return answerWith(text, answer)
+    const parted = setAsideIdToken(text)
     idToken = parted.idToken
-    return withoutChallenge(parted.response)
+    return answerWith(parted.text, answer)
   }
   return {
     client,
@@ -88,18 +108,26 @@ export async function configure(
       identityOf(
         answer.claims() ?? (idToken === undefined ? undefined : claimsOf(idToken, clientId, clock.now())),
       ),
+    toFault: (error) => (signal.aborted ? signal.reason : toFault(client, error, issuer, refused)),
+    refusal: refused,
+  }
+}
+
+function addSecrets(body: URLSearchParams, redactor: Redactor): void {
+  for (const name of SECRET_PARAMETERS) {
+    const value = body.get(name)
+    if (value !== null) redactor.add(name, new Secret(value))
   }
 }
 
 /**
- * A token endpoint's error stands in its body (RFC 6749 §5.2); openid-client does not look there when the
- * answer also carries a challenge, as that section allows.
+ * An answer with a text of ours. A token endpoint's error stands in its body (RFC 6749 §5.2); openid-client
+ * does not look there when the answer also carries a challenge, as that section allows, so that goes.
  */
-function withoutChallenge(response: Response): Response {
-  if (response.ok || !response.headers.has('www-authenticate')) return response
-  const headers = new Headers(response.headers)
-  headers.delete('www-authenticate')
-  return new Response(response.body, { status: response.status, headers })
+function answerWith(text: string, { ok, status, headers }: Response): Response {
+  const kept = new Headers(headers)
+  if (!ok) kept.delete('www-authenticate')
+  return new Response(text === '' ? null : text, { status, headers: kept })
 }
 
 /** @param asked the scopes that were asked for, which hold where the answer names none. */
@@ -124,29 +152,39 @@ export function toTokenSet(
  * What openid-client threw, as a fault. Of a server's own words only `error` and `error_description` are
  * shown, and those made safe: its other fields can hold codes and tokens.
  */
-export function toFault(client: OpenidClient, error: unknown, server: string, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason
+function toFault(
+  client: OpenidClient,
+  error: unknown,
+  server: string,
+  refused: (error: Refusal) => Fault,
+): Fault {
   if (error instanceof Fault) return error
   if (error instanceof client.AuthorizationResponseError || error instanceof client.ResponseBodyError) {
-    return refusal(error.error, error.error_description, server)
+    return refused(error)
   }
   if (error instanceof client.ClientError) {
-    if (error.code === 'OAUTH_TIMEOUT') return unreachable(server, 'it did not answer in time')
-    const cause = error.cause
+    const { code, cause } = error
+    // What our own fetch threw.
+    if (cause instanceof Fault) return cause
+    if (code === 'OAUTH_TIMEOUT') return unreachable(server, 'it did not answer in time')
     if (cause instanceof Response && cause.status >= 500) {
       return new Fault('server_error', `${server} answered ${cause.status}`)
     }
-    const code = error.code === undefined ? '' : ` (${error.code})`
-    return new Fault('server_error', `the answer of ${server} is not one of OAuth${code}`)
+    const which = code === undefined ? '' : ` (${code})`
+    return new Fault('server_error', `the answer of ${server} is not one of OAuth${which}`)
   }
   return unreachable(server, fetchFailure(error))
 }
 
 /** A refusal in the server's own words (RFC 6749 §4.1.2.1, §5.2; RFC 8628 §3.5), made safe. */
-export function refusal(code: string, description: string | undefined, server: string): Fault {
-  const words = description === undefined ? '' : `: ${safeLine(description)}`
+function refusal(
+  { error: code, error_description: description }: Refusal,
+  server: string,
+  hide: (text: string) => string,
+): Fault {
+  const words = description === undefined ? '' : `: ${safeLine(hide(description))}`
   if (code === 'access_denied') return new Fault('login_denied', `the login was denied${words}`)
-  const fact = `${server} refused the login with ${safeLine(code, 60)}${words}`
+  const fact = `${server} refused the login with ${safeLine(hide(code), 60)}${words}`
   if (code === 'invalid_client' || code === 'unauthorized_client') {
     return new Fault('login_denied', fact, {
       hint: 'name the client ID that the server knows with --client-id',

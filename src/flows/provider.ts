@@ -5,6 +5,7 @@ import { isOpenable } from '../platform/browser.ts'
 import { isLoopbackHost } from '../platform/network.ts'
 import { fetchFailure } from '../platform/network.ts'
 import { safeLine } from '../platform/text.ts'
+import { readIfOk } from './answer.ts'
 
 /** What there is to know of an authorization server before a login. */
 export interface Provider {
@@ -46,7 +47,6 @@ type Metadata = v.InferOutput<typeof metadataSchema>
 export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob'
 
 const DISCOVERY_TIMEOUT_MS = 15_000
-const MAX_METADATA_CHARS = 256 * 1024
 
 export interface DiscoveryContext {
   fetch: typeof fetch
@@ -104,23 +104,24 @@ async function readMetadata(
 ): Promise<Metadata | undefined> {
   const deadline = AbortSignal.timeout(DISCOVERY_TIMEOUT_MS)
   let response: Response
-  let text: string
+  let text: string | undefined
   try {
     response = await fetch(url, {
       headers: { accept: 'application/json' },
       redirect: 'manual',
       signal: AbortSignal.any([signal, deadline]),
     })
-    text = await response.text()
+    text = await readIfOk(response, url)
   } catch (error) {
     if (signal.aborted) throw signal.reason
+    if (error instanceof Fault) throw error
     throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
       hint: 'is the server running? name another with -s URL or FOB_SERVER',
     })
   }
   if (response.status >= 500) throw new Fault('server_error', `${server} answered ${response.status}`)
   // Anything else that is not metadata (404, a login page, a redirect) means: not published here.
-  if (response.status !== 200 || text.length > MAX_METADATA_CHARS) return undefined
+  if (text === undefined) return undefined
   const parsed = v.safeParse(metadataSchema, parseJson(text))
   return parsed.success ? parsed.output : undefined
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../platform/clock.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { TokenSet } from './flow.ts'
-import { configure, toFault, toTokenSet } from './openid.ts'
+import { configure, toTokenSet } from './openid.ts'
 
 export interface RefreshRequest {
   issuer: string
@@ -28,12 +28,12 @@ export async function refreshTokens(
   request: RefreshRequest,
   context: RefreshContext,
 ): Promise<TokenSet | 'refused'> {
-  const { client, config } = await configure(request, request.clientId, context)
+  const { client, config, toFault } = await configure(request, request.clientId, context)
   try {
     const response = await client.refreshTokenGrant(config, request.refreshToken.reveal())
     return { refreshToken: request.refreshToken, ...toTokenSet(response, context.clock, request.scopes) }
   } catch (error) {
     if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant') return 'refused'
-    throw toFault(client, error, request.issuer, context.signal)
+    throw toFault(error)
   }
 }

@@ -1,5 +1,5 @@
 import type { Secret } from '../redact/secret.ts'
-import { configure, toFault } from './openid.ts'
+import { configure } from './openid.ts'
 
 export interface RevokeRequest {
   issuer: string
@@ -18,10 +18,10 @@ export async function revokeToken(
   request: RevokeRequest,
   context: { fetch: typeof fetch; signal: AbortSignal },
 ): Promise<void> {
-  const { client, config } = await configure(request, request.clientId, context)
+  const { client, config, toFault } = await configure(request, request.clientId, context)
   try {
     await client.tokenRevocation(config, request.token.reveal(), { token_type_hint: request.kind })
   } catch (error) {
-    throw toFault(client, error, request.issuer, context.signal)
+    throw toFault(error)
   }
 }

@@ -2,11 +2,11 @@ import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { fetchFailure } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
+import { readIfOk } from './answer.ts'
 import type { Identity } from './flow.ts'
 import { identityOf } from './id-token.ts'
 
 const TIMEOUT_MS = 30_000
-const MAX_ANSWER_CHARS = 256 * 1024
 
 const claimsSchema = v.looseObject({ sub: v.string() })
 
@@ -15,7 +15,7 @@ const claimsSchema = v.looseObject({ sub: v.string() })
  * @param subject of the ID token: an answer about somebody else is none (§5.3.2).
  * @returns `refused` when the server does not accept the token; undefined where there is no such endpoint,
  * or no answer that is one.
- * @throws Fault `unreachable`; the signal's reason.
+ * @throws Fault `unreachable`; `server_error` for more than can be an answer; the signal's reason.
  */
 export async function readUserinfo(
   endpoint: string,
@@ -24,20 +24,21 @@ export async function readUserinfo(
   { fetch, signal }: { fetch: typeof globalThis.fetch; signal: AbortSignal },
 ): Promise<Identity | 'refused' | undefined> {
   let response: Response
-  let text: string
+  let text: string | undefined
   try {
     response = await fetch(endpoint, {
       headers: { accept: 'application/json', authorization: `Bearer ${token.reveal()}` },
       redirect: 'manual',
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     })
-    text = await response.text()
+    text = await readIfOk(response, endpoint)
   } catch (error) {
     if (signal.aborted) throw signal.reason
+    if (error instanceof Fault) throw error
     throw new Fault('unreachable', `cannot reach ${new URL(endpoint).origin}: ${fetchFailure(error)}`)
   }
   if (response.status === 401 || response.status === 403) return 'refused'
-  if (response.status !== 200 || text.length > MAX_ANSWER_CHARS) return undefined
+  if (text === undefined) return undefined
   const parsed = v.safeParse(claimsSchema, parseJson(text))
   if (!parsed.success || (subject !== undefined && parsed.output.sub !== subject)) return undefined
   return identityOf(parsed.output)

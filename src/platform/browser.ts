@@ -4,7 +4,7 @@ import { childEnv, type Env } from './process.ts'
 
 /**
  * The user's browser (S215): `$BROWSER` first, then what the system opens URLs with. Nothing goes through a
- * shell, and the child gets our environment without the switches that would make a Bun program run code.
+ * shell, and the child gets our environment without what is meant for us alone (`process.ts`).
  */
 
 const SYSTEM_OPENERS: Partial<Record<NodeJS.Platform, readonly (readonly string[])[]>> = {

@@ -2,11 +2,15 @@ import { writeSync } from 'node:fs'
 import type * as Tty from 'node:tty'
 import { type Lines, readLines } from './lines.ts'
 
+/** Standard output took no more; the message says why, in the system's words. */
+export class OutputError extends Error {}
+
 /** The three standard streams, as an object so that tests can hold them. */
 export interface Output {
   isTerminal: boolean
   /** Width in columns; 80 where nobody can tell. */
   columns: number
+  /** @throws OutputError where it is standard output and cannot be written to, such as a file on a full disk */
   write(text: string): void
 }
 
@@ -91,9 +95,16 @@ function writeAll(fd: 1 | 2, bytes: Buffer): void {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code
       if (code === 'EAGAIN') Bun.sleepSync(1)
-      // The reader has gone (`fob … | head`): there is nobody left to tell, and nothing else has failed.
-      else if (code === 'EPIPE') return
-      else throw error
+      // The reader has gone (`fob … | head`), or talk cannot be heard: there is nobody left to tell, and
+      // nothing else has failed.
+      else if (code === 'EPIPE' || fd === 2) return
+      else throw new OutputError(systemWords(error), { cause: error })
     }
   }
+}
+
+/** `no space left on device`, of `ENOSPC: no space left on device, write`. */
+function systemWords(error: unknown): string {
+  const { message } = error as NodeJS.ErrnoException
+  return /^E[A-Z0-9]+: (.+), write$/.exec(message)?.[1] ?? message
 }

@@ -32,3 +32,16 @@ export function keepLoopbackOffProxies(env: Record<string, string | undefined>):
     env[name] = [env[name], LOOPBACK_NAMES].filter(Boolean).join(',')
   }
 }
+
+/** An answer's body as text; undefined, and nothing more is read, where it has more than `mostBytes`. */
+export async function readBounded(response: Response, mostBytes: number): Promise<string | undefined> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  // Leaving the loop closes the connection.
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength
+    if (size > mostBytes) return undefined
+    chunks.push(chunk)
+  }
+  return new TextDecoder().decode(Buffer.concat(chunks))
+}

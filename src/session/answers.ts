@@ -19,9 +19,16 @@ const MAX_HINT_LINES = 4
  * A refusal of the server as a fault with its exit status (contract §3, §5).
  * @param body the answer's text as it came; only its `message` and its `hint` are shown, and those made safe. For
  * 401, a scope that is missing and a foreign tenant the next step is ours to tell.
+ * @param hide takes out of a text what was sent and must not be shown: servers and proxies may repeat it.
  */
-export function refusedBy(server: string, status: number, body: string): Fault {
-  const parsed = v.safeParse(details, parseJson(body))
+export function refusedBy(
+  server: string,
+  status: number,
+  body: string,
+  hide: (text: string) => string,
+): Fault {
+  const hidden = (_: string, value: unknown) => (typeof value === 'string' ? hide(value) : value)
+  const parsed = v.safeParse(details, parseJson(body, hidden))
   const said = parsed.success ? parsed.output : undefined
   const words = said === undefined ? undefined : safeLine(said.message ?? said.error)
   const hint = said?.hint === undefined ? undefined : safeLines(said.hint)
@@ -106,9 +113,9 @@ Or provide a token directly:
   )
 }
 
-export function parseJson(text: string): unknown {
+export function parseJson(text: string, reviver?: (key: string, value: unknown) => unknown): unknown {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text, reviver)
   } catch {
     return undefined
   }

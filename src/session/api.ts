@@ -1,9 +1,10 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import { fetchFailure, isLoopbackHost } from '../platform/network.ts'
+import { fetchFailure, isLoopbackHost, readBounded } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
 import { parseJson, refusedBy } from './answers.ts'
+import { secretsOf } from './authorization.ts'
 import { readEvents, type ServerEvent } from './events.ts'
 
 /** Calls to a server's API, with the credential, the tenant, a deadline, and faults for every refusal. */
@@ -18,6 +19,8 @@ export interface Api {
     path: string
     query?: Record<string, string | undefined>
     body?: unknown
+    /** What of the body must not be shown, should the server repeat it in a refusal. */
+    secrets?: readonly Secret[]
     schema: v.GenericSchema<unknown, T>
     signal?: AbortSignal
   }): Promise<T>
@@ -46,7 +49,11 @@ export interface ApiOptions {
 }
 
 const CALL_TIMEOUT_MS = 30_000
+/** The longest lists are of tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 const MAX_REDIRECTS = 3
+const COMMON_TYPE =
+  /^(?:application\/(?:problem\+)?json|text\/(?:event-stream|html|plain))(?:; ?charset=utf-8)?$/i
 
 interface Call {
   method: string
@@ -59,7 +66,8 @@ interface Call {
 
 export function openApi(options: ApiOptions): Api {
   const { server, clock, debug } = options
-  const send = async (call: Call): Promise<Response> => {
+  /** The answer, and the headers that it could repeat. */
+  const exchange = async (call: Call): Promise<{ response: Response; presented: Secret[] }> => {
     const authorization = await options.authorization()
     const headers: Record<string, string> = {
       'user-agent': `fob/${options.version}`,
@@ -70,46 +78,47 @@ export function openApi(options: ApiOptions): Api {
     // Values of a query can be anybody's data; its names are enough to follow what happens.
     debug(`> ${call.method} ${call.url.origin}${call.url.pathname}${queryNames(call.url)}`)
     const response = await follow({ ...call, headers }, authorization, options)
-    debug(`< ${response.status} ${response.headers.get('content-type') ?? ''}`.trimEnd())
-    if (authorization === undefined || !saysInvalidToken(response)) return response
-    const renewed = await options.renewed?.(authorization)
-    if (renewed === undefined) return response
+    debug(described(response))
+    if (authorization === undefined) return { response, presented: [] }
+    const renewed = saysInvalidToken(response) ? await options.renewed?.(authorization) : undefined
+    if (renewed === undefined) return { response, presented: [authorization] }
     await response.body?.cancel()
     debug('the token was refused before its time; once more with a new one')
     const second = await follow({ ...call, headers }, renewed, options)
-    debug(`< ${second.status} ${second.headers.get('content-type') ?? ''}`.trimEnd())
-    return second
+    debug(described(second))
+    return { response: second, presented: [authorization, renewed] }
+  }
+
+  /** @throws Fault for an answer that is a refusal. */
+  const send = async (call: Call, secrets: readonly Secret[] = []): Promise<Response> => {
+    const { response, presented } = await exchange(call)
+    if (response.ok) return response
+    const body = await readWhole(response, call.url)
+    // Loaded for refusals alone, as few calls meet one.
+    const { hiding } = await import('./hiding.ts')
+    const hide = hiding([...presented.flatMap(secretsOf), ...secrets])
+    throw refusedBy(server, response.status, body, hide)
   }
 
   const stream = (path: string, headers: Record<string, string>, signal: AbortSignal) => {
     const outer = AbortSignal.any([options.signal, signal])
     const connect = (within: AbortSignal) =>
-      reach(server, outer, async () => {
-        const response = await send({ method: 'GET', url: callUrl(server, path), headers, signal: within })
-        if (!response.ok) throw refusedBy(server, response.status, await response.text())
-        return response
-      })
+      reach(server, outer, () => send({ method: 'GET', url: callUrl(server, path), headers, signal: within }))
     return { server, connect, clock, signal: outer }
   }
 
   return {
-    request: async ({ method, path, query, body, schema, signal }) => {
+    request: async ({ method, path, query, body, secrets, schema, signal }) => {
       const url = callUrl(server, path, query)
       const outer = signal === undefined ? options.signal : AbortSignal.any([options.signal, signal])
-      const deadline = AbortSignal.timeout(CALL_TIMEOUT_MS)
-      const within = AbortSignal.any([outer, deadline])
-      const text = await reach(server, outer, async () => {
-        const response = await send({
-          method,
-          url,
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          headers: { accept: 'application/json' },
-          signal: within,
-        })
-        const answer = await response.text()
-        if (!response.ok) throw refusedBy(server, response.status, answer)
-        return answer
-      })
+      const call = {
+        method,
+        url,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers: { accept: 'application/json' },
+        signal: AbortSignal.any([outer, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
+      }
+      const text = await reach(server, outer, async () => readWhole(await send(call, secrets), url))
       const parsed = v.safeParse(schema, text === '' ? undefined : parseJson(text))
       if (parsed.success) return parsed.output
       const field = v.getDotPath(parsed.issues[0])
@@ -127,6 +136,19 @@ export function openApi(options: ApiOptions): Api {
       return readEvents(stream(path, { accept: 'text/event-stream', ...last }, signal))
     },
   }
+}
+
+/** @throws Fault `server_error` for what is too large to be kept in memory. */
+async function readWhole(response: Response, { origin, pathname }: URL): Promise<string> {
+  const text = await readBounded(response, MAX_ANSWER_BYTES)
+  if (text !== undefined) return text
+  throw new Fault('server_error', `the answer of ${origin}${pathname} is too large`)
+}
+
+/** Another type than those that are common is the server's own words, which could repeat a credential. */
+function described({ status, headers }: Response): string {
+  const type = headers.get('content-type') ?? ''
+  return `< ${status} ${COMMON_TYPE.test(type) ? type : ''}`.trimEnd()
 }
 
 /** Runs `work`; what is no fault is a connection that did not come about or broke. */

@@ -7,7 +7,9 @@ import { withAccounts } from '../../src/server/administer.ts'
 import { binaryLogin } from '../support/binary-login.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../support/fob-server.ts'
 import { fob } from '../support/fob.ts'
+import { testWith } from '../support/parts.ts'
 import { temporaryFolder } from '../support/temporary.ts'
+import { inTerminal, missingTerminalPart } from '../support/terminal.ts'
 
 let server: BinaryServer
 let home: string
@@ -170,6 +172,37 @@ describe('where the data is', () => {
     expect(await fob([...list, '--data', data], { cwd, env: DATA_SET })).toMatchObject({ code: 0 })
     // As a compose file leaves a variable that it did not find.
     expect(await fob(list, { cwd, env: { FOB_DATA: '' } })).toMatchObject({ code: 0 })
+  })
+})
+
+const terminalTest = (title: string, run: () => Promise<void>) => testWith(missingTerminalPart(), title, run)
+
+/** `fob server user …` of Bob in a terminal, with what is typed at its two prompts. */
+async function typed(word: string, data: string, first: string, second: string) {
+  const terminal = inTerminal(['server', 'user', word, 'bob@example.com', '--data', data])
+  await terminal.saw('password for bob@example.com')
+  terminal.type(`${first}\r`)
+  await terminal.saw('once more')
+  terminal.type(`${second}\r`)
+  const { code, sane, text } = await terminal.ended
+  expect(sane).toBe(true)
+  expect(text).not.toContain('canary')
+  return { code, text }
+}
+
+describe('server user add and passwd on a terminal', () => {
+  terminalTest('the password is asked for once more, and nothing is done where the two differ', async () => {
+    const data = join(temporaryFolder(), 'data')
+    const list = ['server', 'user', 'list', '--data', data]
+    expect(await typed('add', data, 'canary horse battery', 'canary horse batery')).toMatchObject({
+      code: 2,
+      text: expect.stringContaining('the two are not the same; nothing was changed'),
+    })
+    expect((await fob(list)).out).not.toContain('bob')
+    expect((await typed('add', data, 'canary horse battery', 'canary horse battery')).code).toBe(0)
+    expect((await fob(list)).out).toContain('bob@example.com')
+    expect((await typed('passwd', data, 'canary staple', 'canary maple')).code).toBe(2)
+    expect((await typed('passwd', data, 'canary staple', 'canary staple')).code).toBe(0)
   })
 })
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fob, start } from '../support/fob.ts'
+import { environment, FOB, fob, start } from '../support/fob.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../support/fob-server.ts'
 import { logIn } from '../support/oauth-login.ts'
 import { freePort } from '../support/free-port.ts'
@@ -170,4 +170,53 @@ test('whoami with a user and a password in the address asks the server, and fail
   expect(wrong).toMatchObject({ code: 4, out: '', err: expect.not.stringContaining('canary') })
   running.child.kill('SIGINT')
   await running.ended
+})
+
+/** Runs the binary with a stream that takes nothing; the text is what the other one got. */
+async function onFull(
+  stream: 'stdout' | 'stderr',
+  ...args: string[]
+): Promise<{ code: number; text: string }> {
+  const full = openSync('/dev/full', 'w')
+  const child = Bun.spawn([FOB, ...args], {
+    ...environment({ env }),
+    stdin: 'ignore',
+    stdout: 'pipe',
+    stderr: 'pipe',
+    [stream]: full,
+  })
+  closeSync(full)
+  const text = await new Response(stream === 'stdout' ? child.stderr : child.stdout).text()
+  return { code: await child.exited, text }
+}
+
+describe.skipIf(!existsSync('/dev/full'))('on a full disk', () => {
+  const fact = 'cannot write to standard output: no space left on device'
+
+  test.each([['auth token'], ['--help'], ['pipeline --help'], ['version'], ['whoami'], ['completion bash']])(
+    'fob %s says that it could not write',
+    async (words) => {
+      const { code, text } = await onFull('stdout', ...words.split(' '))
+      expect([code, text]).toEqual([1, `fob: ${fact}\nhint: make room there, or write it elsewhere\n`])
+    },
+  )
+
+  test.each(['text', 'json'])(
+    'a token that nobody saw is named, so that it can be ended (%s)',
+    async (format) => {
+      const words = ['tokens', 'create', 'full', '--scope', 'runs:read', '--all-pipelines', '-q']
+      const { code, text } = await onFull('stdout', ...words, ...(format === 'json' ? ['-o', format] : []))
+      expect([code, text]).toEqual([1, expect.stringContaining(fact)])
+      const id = /end it with fob tokens revoke (\w+)/.exec(text)?.[1] ?? ''
+      expect((await fob(['tokens', 'revoke', id], { env })).code).toBe(0)
+    },
+  )
+
+  test('what cannot be said on standard error changes nothing', async () => {
+    expect(await onFull('stderr', 'secrets', 'set', 'FULL=a long value', '-o', 'json')).toEqual({
+      code: 0,
+      text: expect.stringContaining('"set":true'),
+    })
+    expect(await onFull('stderr', 'nonsense')).toEqual({ code: 2, text: '' })
+  })
 })

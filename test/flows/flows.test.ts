@@ -5,8 +5,10 @@ import type { FlowContext, Obtained } from '../../src/flows/flow.ts'
 import { discoverProvider, scopesToAsk } from '../../src/flows/provider.ts'
 import { refreshTokens } from '../../src/flows/refresh.ts'
 import { revokeToken } from '../../src/flows/revoke.ts'
+import { readUserinfo } from '../../src/flows/userinfo.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
+import { endlessJson } from '../support/endless.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { flowContext } from '../support/flow-context.ts'
 import { manualClock } from '../support/manual-clock.ts'
@@ -24,6 +26,7 @@ afterEach(async () => {
 
 const never = new AbortController().signal
 const anyPort = [0]
+const endless = async () => endlessJson().response
 
 describe('discoverProvider', () => {
   test.each([
@@ -56,6 +59,15 @@ describe('discoverProvider', () => {
   ])('%s at %s is refused', async (field, value) => {
     const server = start({ extraMetadata: { [field]: value } })
     expect((await faultOf(discoverProvider(server.url, { fetch, signal: never }))).code).toBe('config')
+  })
+
+  test('an answer that never ends is not read to its end', async () => {
+    const context = { fetch: endless as unknown as typeof fetch, signal: never }
+    const fault = await faultOf(discoverProvider('https://ci.example.com', context))
+    expect([fault.code, fault.message]).toEqual([
+      'server_error',
+      'the answer of https://ci.example.com/.well-known/oauth-authorization-server is too large',
+    ])
   })
 
   test('plain http to another machine is refused before anything is sent', async () => {
@@ -246,6 +258,13 @@ describe('the browser flow', () => {
   })
 })
 
+/** Every OAuth endpoint says in its refusal what it was sent. */
+async function repeating(url: string, init?: { body?: URLSearchParams }): Promise<Response> {
+  if (!url.includes('/oauth/')) return fetch(url, init)
+  const answer = { error: 'invalid_request', error_description: `unexpected ${init?.body?.toString()}` }
+  return Response.json(answer, { status: 400 })
+}
+
 describe('refresh and revoke', () => {
   async function loggedIn(changes: Partial<Behaviour> = {}) {
     const server = start(changes)
@@ -271,6 +290,42 @@ describe('refresh and revoke', () => {
   test('invalid_grant counts as that, also beside a challenge', async () => {
     const { client } = await loggedIn({ challenges: true })
     expect(await refreshTokens({ ...client, refreshToken: new Secret('unknown') }, context)).toBe('refused')
+  })
+
+  test('what was sent is not shown when a server repeats it in its refusal', async () => {
+    const { server, client, refreshToken, accessToken } = await loggedIn()
+    const repeated = { ...context, fetch: repeating as typeof fetch }
+    const revocationEndpoint = `${server.url}/oauth/revoke`
+    const provider = await discoverProvider(server.url, { fetch, signal: never })
+    const login = browserFlow(
+      { provider, clientId: 'fob-cli', scopes: [] },
+      flowContext(fetch, { fetch: repeated.fetch }),
+      anyPort,
+    )
+    const ended = { ...client, revocationEndpoint, token: accessToken, kind: 'access_token' } as const
+    const faults = await Promise.all([
+      faultOf(login),
+      faultOf(refreshTokens({ ...client, refreshToken }, repeated)),
+      faultOf(revokeToken(ended, repeated)),
+    ])
+    for (const { message } of faults) {
+      expect(message).toContain('***')
+      expect(message).not.toMatch(/canary|(?:code|code_verifier)=(?!\*)/)
+    }
+  })
+
+  test('answers that never end are not read to their end', async () => {
+    const { server, client, refreshToken, accessToken } = await loggedIn()
+    const endlessly = { ...context, fetch: endless as unknown as typeof fetch }
+    const userinfo = `${server.url}/oauth/userinfo`
+    const faults = await Promise.all([
+      faultOf(refreshTokens({ ...client, refreshToken }, endlessly)),
+      faultOf(readUserinfo(userinfo, accessToken, undefined, endlessly)),
+    ])
+    expect(faults.map(({ message }) => message)).toEqual([
+      `the answer of ${server.url}/oauth/token is too large`,
+      `the answer of ${userinfo} is too large`,
+    ])
   })
 
   test('a server that does not rotate leaves the old refresh token good', async () => {

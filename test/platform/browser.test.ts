@@ -97,6 +97,16 @@ describe('openBrowser', () => {
     expect(args()[1]).toBe('env:')
   })
 
+  test('neither do variables of ours, which hold tokens and passphrases', async () => {
+    const file = join(temporaryFolder(), 'env')
+    const ours = { FOB_TOKEN: 'canary', FOB_SECRETS_SQLITE_PASSPHRASE: 'canary', CI_AUTH_TOKEN: 'canary' }
+    const others = { PATH: '/usr/bin:/bin', DISPLAY: ':7', CI: 'true' }
+    await openBrowser(url, { env: { BROWSER: shellScript(`env > '${file}'`), ...others, ...ours } })
+    const text = readFileSync(file, 'utf8')
+    expect(text).toContain('DISPLAY=:7\n')
+    expect(text).not.toMatch(/canary|^(?:FOB|CI)_/m)
+  })
+
   test('one that keeps running counts as opened', async () => {
     const env = { BROWSER: shellScript('exec sleep 3'), PATH: '/usr/bin:/bin' }
     expect(await openBrowser(url, { env, graceMs: 50 })).toBe(true)

@@ -4,6 +4,7 @@ import { Fault } from '../../src/contract/fault.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { type Api, type ApiOptions, openApi } from '../../src/session/api.ts'
+import { endlessJson } from '../support/endless.ts'
 import { manualClock } from '../support/manual-clock.ts'
 
 const servers: Bun.Server<undefined>[] = []
@@ -167,6 +168,62 @@ describe('a call', () => {
     expect(fault.hint).toEqual(hint as string)
   })
 
+  test.each([
+    ['Bearer ci_0123456789abcdef', 'ci_0123456789abcdef'],
+    ['Basic dTpodW50ZXIy', 'dTpodW50ZXIy'],
+    ['Basic dTpodW50ZXIy', 'hunter2'],
+    ['Basic dTpodW50ZXIy', '"u:hunter2"'],
+    ['Basic dTpw', 'dTpw'],
+  ])('what was sent as %s is not shown when a server repeats %s', async (header, repeated) => {
+    const said = `${'x'.repeat(290)} ${repeated} and ${encodeURIComponent(header)}`
+    for (const status of [400, 403, 404, 409, 410, 422, 429, 500, 502]) {
+      const body = { error: said, message: repeated, hint: `${header}\n${said}`, requiredScopes: [repeated] }
+      const server = serve(() => Response.json(body, { status, headers: { 'content-type': said } }))
+      const lines: string[] = []
+      const api = apiFor(server, {
+        authorization: async () => new Secret(header),
+        debug: (line) => void lines.push(line),
+      })
+      const fault = await faultOf(get(api))
+      const shown = [fault.message, fault.hint, ...lines].join('\n')
+      expect(shown).toContain('***')
+      for (const part of [repeated, header.slice(6), repeated.slice(0, 8)]) expect(shown).not.toContain(part)
+    }
+  })
+
+  test('neither is a token that was renewed meanwhile, the one before it, or a secret of the body', async () => {
+    const body = { error: 'x', message: 'Bearer canary-token, Bearer canary-new, canary-value' }
+    const server = serve((request) => {
+      const first = request.headers.get('authorization') === 'Bearer canary-token'
+      if (!first) return Response.json(body, { status: 400 })
+      return Response.json(body, {
+        status: 401,
+        headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+      })
+    })
+    const api = apiFor(server, { renewed: async () => new Secret('Bearer canary-new') })
+    const value = new Secret('canary-value')
+    const call = api.request({
+      method: 'PUT',
+      path: '/api/x',
+      body: { value: value.reveal() },
+      secrets: [value],
+      schema: anything,
+    })
+    expect((await faultOf(call)).message).toBe('Bearer ***REDACTED***, Bearer ***REDACTED***, ***REDACTED***')
+  })
+
+  test('a long secret is not looked for, and a text that could hold it is not shown', async () => {
+    const value = new Secret('canary é\n'.repeat(25_000))
+    const refusal = async (message: string) => {
+      const server = serve(() => Response.json({ error: 'x', message }, { status: 400 }))
+      const call = { method: 'PUT', path: '/api/x', body: {}, secrets: [value], schema: anything }
+      return (await faultOf(apiFor(server).request(call))).message
+    }
+    expect(await refusal('not now')).toBe('not now')
+    expect(await refusal(`what is ${value.reveal()}?`)).toBe('***REDACTED***')
+  })
+
   test('403 names the scope that is missing', async () => {
     const body = { error: 'forbidden', message: 'no', requiredScopes: ['runs:trigger'] }
     const fault = await faultOf(get(apiFor(serve(() => Response.json(body, { status: 403 })))))
@@ -184,6 +241,17 @@ describe('a call', () => {
   test('an empty answer is undefined', async () => {
     const api = apiFor(serve(() => new Response(null, { status: 204 })))
     expect(await api.request({ method: 'DELETE', path: '/api/x', schema: v.undefined() })).toBeUndefined()
+  })
+
+  test.each([200, 400, 500])('an answer %d that never ends is not read to its end', async (status) => {
+    const { response, left } = endlessJson(status)
+    const server = serve(() => response)
+    const fault = await faultOf(get(apiFor(server)))
+    expect([fault.code, fault.message]).toEqual([
+      'server_error',
+      `the answer of ${server}/api/x is too large`,
+    ])
+    await left
   })
 
   test('a server that is down is unreachable, and the hint names it', async () => {

@@ -236,6 +236,7 @@ export async function setPipeline(
       secrets: Object.fromEntries(options.secrets),
       unsetSecrets: options.unsetSecrets,
     },
+    secrets: Array.from(options.secrets.values(), (value) => new Secret(value)),
     schema: pipelineAnswer,
   })
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`

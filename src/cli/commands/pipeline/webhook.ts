@@ -74,6 +74,7 @@ async function setWebhook(
     method: 'PUT',
     path: pathOf(name),
     body: { provider, ...(secret === undefined ? {} : { secret: secret.reveal() }) },
+    secrets: secret === undefined ? [] : [secret],
     schema: webhookAnswer,
   })
   client.say(`Runs of ${name} begin with webhooks (${answer.provider})`)

@@ -17,6 +17,9 @@ export const command = defineCommand({
       body: { name },
       schema: createdRunner,
     })
-    printOnce(deps, client, runner, `Registered ${runner.id}; its token goes into FOB_RUNNER_TOKEN there`)
+    printOnce(deps, client, runner, {
+      about: `Registered ${runner.id}; its token goes into FOB_RUNNER_TOKEN there`,
+      unseen: `replace it with fob runners regenerate ${runner.id}`,
+    })
   },
 })

@@ -15,6 +15,9 @@ export const command = defineCommand({
     const client = await openClient(deps, globals)
     const path = `/api/runners/${encodeURIComponent(id)}/regenerate`
     const runner = await client.api.request({ method: 'POST', path, schema: createdRunner })
-    printOnce(deps, client, runner, `Replaced the token of ${runner.name}; the old one has stopped working`)
+    printOnce(deps, client, runner, {
+      about: `Replaced the token of ${runner.name}; the old one has stopped working`,
+      unseen: `replace it once more with fob runners regenerate ${runner.id}`,
+    })
   },
 })

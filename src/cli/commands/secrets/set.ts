@@ -56,6 +56,7 @@ export async function setSecret({ key, value, place, allowShort }: SetSecret, cl
     path: `/api/secrets/${encodeURIComponent(key)}`,
     query: placeQuery(place),
     body: { value: sendable(value), ...(allowShort ? { allowShort } : {}) },
+    secrets: [value],
     schema: v.unknown(),
   })
   warnOfBlanks(key, value, client)

@@ -6,7 +6,7 @@ import { readKeyFile, readVaultSettings } from '../../../server/settings.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
-import { readSecret } from '../../read-secret.ts'
+import { readNewSecret } from '../../read-secret.ts'
 import { settingFlags, settingSources } from './setting-flags.ts'
 
 /** A passphrase longer than this is a file given by mistake. */
@@ -59,23 +59,15 @@ async function readNext(
     throw new Fault('usage', 'give either --new-passphrase-file or --new-key-file')
   }
   if (keyPath !== undefined) return { kind: 'key file', key: readKeyFile(keyPath) } as const
-  const passphrase =
-    passphrasePath === undefined ? await askTwice(deps, globals) : readPassphrase(passphrasePath)
-  return { kind: 'passphrase', passphrase } as const
-}
-
-/** A typing error here would lock everybody out. */
-async function askTwice(deps: Deps, globals: Globals): Promise<Secret> {
+  if (passphrasePath !== undefined) {
+    return { kind: 'passphrase', passphrase: readPassphrase(passphrasePath) } as const
+  }
   const question = {
     what: 'new passphrase',
     instead: '--new-passphrase-file PATH',
     limitBytes: MAX_PASSPHRASE_BYTES,
   }
-  const first = await readSecret(deps, globals, question)
-  if (!deps.io.stdin.isTerminal) return first
-  const second = await readSecret(deps, globals, { ...question, what: 'new passphrase again' })
-  if (first.bytes().equals(second.bytes())) return first
-  throw new Fault('usage', 'the two are not the same; nothing was changed')
+  return { kind: 'passphrase', passphrase: await readNewSecret(deps, globals, question) } as const
 }
 
 /** As the server reads it: without one line end at the end. */

@@ -67,5 +67,8 @@ export async function addServiceKey(options: AddServiceKey, deps: Deps): Promise
     return { id: key.id, name, tenant: key.tenant.slug, scopes, token: value.reveal() }
   })
   const say = (line: string) => void (globals.silent || deps.io.stderr.write(`${line}\n`))
-  printOnce(deps, { format: chosenFormat(deps, globals), say }, made, `Made the service key ${made.id}`)
+  printOnce(deps, { format: chosenFormat(deps, globals), say }, made, {
+    about: `Made the service key ${made.id}`,
+    unseen: `delete it with fob server service-key rm ${made.id}`,
+  })
 }

@@ -2,7 +2,7 @@ import type { Secret } from '../../../redact/secret.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
-import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
+import { readNewSecret, readSecretFromStdin } from '../../read-secret.ts'
 import { type DataFlags, dataFlags, did, onDataOrNew } from './accounts-of.ts'
 import { parseRole, ROLES } from './member.ts'
 
@@ -30,7 +30,7 @@ export const command = defineCommand({
     const question = passwordQuestion(positionals.email)
     const password = flags['password-stdin']
       ? await readSecretFromStdin(deps, question)
-      : await readSecret(deps, globals, question)
+      : await readNewSecret(deps, globals, question)
     await addUser(
       {
         email: positionals.email,

@@ -1,5 +1,5 @@
 import { defineCommand } from '../../command.ts'
-import { readSecret, readSecretFromStdin } from '../../read-secret.ts'
+import { readNewSecret, readSecretFromStdin } from '../../read-secret.ts'
 import { dataFlags, did, onData } from './accounts-of.ts'
 import { passwordQuestion } from './user-add.ts'
 
@@ -18,7 +18,7 @@ export const command = defineCommand({
     const question = passwordQuestion(email)
     const password = flags['password-stdin']
       ? await readSecretFromStdin(deps, question)
-      : await readSecret(deps, globals, question)
+      : await readNewSecret(deps, globals, question)
     const id = await onData(deps, flags, async ({ accounts, audit }) => {
       await accounts.setPassword(email, password)
       const user = await accounts.byEmail(email)

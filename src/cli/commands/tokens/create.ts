@@ -66,7 +66,11 @@ export async function createToken(options: CreateToken, client: Client, deps: De
     schema: createdToken,
   })
   const end = token.expiresAt === null ? 'has no end' : `ends ${token.expiresAt}`
-  printOnce(deps, client, token, `Made ${token.id}, which ${end}; fob tokens revoke ${token.id} ends it`)
+  const revoke = `fob tokens revoke ${token.id}`
+  printOnce(deps, client, token, {
+    about: `Made ${token.id}, which ${end}; ${revoke} ends it`,
+    unseen: `end it with ${revoke}`,
+  })
 }
 
 /** @throws Fault `usage` when both or neither is said, and there is something to say */
