@@ -9,6 +9,14 @@ export interface PromptContext {
   signal: AbortSignal
 }
 
+/** Standard error. A terminal can be without a size, as in a container, and nothing fits on that. */
+function screen(): NodeJS.WriteStream {
+  const { stderr } = process
+  if (!(stderr.columns > 0)) stderr.columns = 80
+  if (!(stderr.rows > 0)) stderr.rows = 24
+  return stderr
+}
+
 /** A yes or no question; Enter means `initial`. */
 export async function confirm(
   message: string,
@@ -17,7 +25,7 @@ export async function confirm(
 ): Promise<Answer<boolean>> {
   if (!interactive) return { status: 'no_terminal' }
   const clack = await import('@clack/prompts')
-  const value = await clack.confirm({ message, initialValue: initial, output: process.stderr, signal })
+  const value = await clack.confirm({ message, initialValue: initial, output: screen(), signal })
   return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
 }
 
@@ -28,7 +36,7 @@ export async function password(
 ): Promise<Answer<string>> {
   if (!interactive) return { status: 'no_terminal' }
   const clack = await import('@clack/prompts')
-  const value = await clack.password({ message, output: process.stderr, signal })
+  const value = await clack.password({ message, output: screen(), signal })
   return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
 }
 
@@ -40,6 +48,6 @@ export async function select(
 ): Promise<Answer<number>> {
   if (!interactive) return { status: 'no_terminal' }
   const clack = await import('@clack/prompts')
-  const value = await clack.select({ message, options: [...options], output: process.stderr, signal })
+  const value = await clack.select({ message, options: [...options], output: screen(), signal })
   return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
 }

@@ -191,6 +191,14 @@ async function typed(word: string, data: string, first: string, second: string) 
 }
 
 describe('server user add and passwd on a terminal', () => {
+  terminalTest('that has no size, as in a container: the question stands on one line', async () => {
+    const add = ['server', 'user', 'add', 'bob@example.com', '--data', join(temporaryFolder(), 'data')]
+    const terminal = inTerminal(add, { columns: 0 })
+    await terminal.saw('password for bob@example.com')
+    terminal.type('\u0003')
+    expect((await terminal.ended).code).toBe(130)
+  })
+
   terminalTest('the password is asked for once more, and nothing is done where the two differ', async () => {
     const data = join(temporaryFolder(), 'data')
     const list = ['server', 'user', 'list', '--data', data]
