@@ -83,6 +83,10 @@ export async function runPipeline(options: RunPipeline, client: Client, deps: De
     // What is undefined is left out.
     body: { args: options.args, task: options.task, timeoutMs: options.timeoutMs },
     schema: runStarted,
+    unanswered: {
+      fact: 'a run may have begun',
+      hint: `look before you run it again: fob runs list -p ${options.name}`,
+    },
   })
   if (options.detach) return printRecord(deps.io, client.format, { id: runId }, [['run', runId]])
   client.say(`Run ${runId}`)

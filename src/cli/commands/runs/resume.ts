@@ -17,7 +17,15 @@ export const command = defineCommand({
   async run({ flags, positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `${runPath(id)}/resume`
-    const { attempt, lastEventId } = await client.api.request({ method: 'POST', path, schema: runResumed })
+    const { attempt, lastEventId } = await client.api.request({
+      method: 'POST',
+      path,
+      schema: runResumed,
+      unanswered: {
+        fact: 'the run may go on again',
+        hint: `look before you resume it again: fob runs show ${id}`,
+      },
+    })
     if (flags.detach) {
       return printRecord(deps.io, client.format, { id, attempt }, [
         ['run', id],
