@@ -90,7 +90,8 @@ export async function runPipeline(options: RunPipeline, client: Client, deps: De
   })
   if (options.detach) return printRecord(deps.io, client.format, { id: runId }, [['run', runId]])
   client.say(`Run ${runId}`)
-  if ((await followRun(client, deps, runId)) !== 0) {
-    throw new Fault('run_failed', `the run of ${options.name} failed`, { hint: failedHint(runId) })
-  }
+  const status = await followRun(client, deps, runId)
+  if (status === 'success') return
+  const ended = status === 'stopped' ? 'was stopped' : 'failed'
+  throw new Fault('run_failed', `the run of ${options.name} ${ended}`, { hint: failedHint(runId) })
 }

@@ -33,7 +33,9 @@ export const command = defineCommand({
       ])
     }
     client.say(`Run ${id}, attempt ${attempt}`)
-    if ((await followRun(client, deps, id, lastEventId)) === 0) return
-    throw new Fault('run_failed', `the run ${id} failed again`, { hint: failedHint(id) })
+    const status = await followRun(client, deps, id, lastEventId)
+    if (status === 'success') return
+    const ended = status === 'stopped' ? 'was stopped' : 'failed again'
+    throw new Fault('run_failed', `the run ${id} ${ended}`, { hint: failedHint(id) })
   },
 })
