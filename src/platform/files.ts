@@ -153,7 +153,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['ENOTDIR', 'it is not there'],
   ['EACCES', 'permission denied'],
   ['EPERM', 'permission denied'],
-  ['EISDIR', 'it is a folder'],
+  ['EISDIR', 'it is not a regular file'],
   ['ELOOP', 'its symbolic links go in a circle'],
   ['ENAMETOOLONG', 'its name is too long'],
 ])
