@@ -1,5 +1,6 @@
 import { VERSION } from '../platform/build.ts'
 import type { Env } from '../platform/process.ts'
+import { printable } from '../platform/text.ts'
 import type { Api } from '../session/api.ts'
 import { type ProjectChoice, resolveServer, type ServerChoice } from '../session/resolve.ts'
 import { openSession, type Session } from '../session/session.ts'
@@ -59,7 +60,8 @@ export async function openContext(
   const variables = readVariables(env)
   const settings = await readSettings(home)
   const store = openStore({ home, env, authConfig: globals.authConfig, clock, signal })
-  const write = (text: string) => io.stderr.write(`${text}\n`)
+  // What a server calls things is in these lines as well.
+  const write = (text: string) => io.stderr.write(`${printable(text)}\n`)
   const say = globals.silent ? silence : write
   let opened: Promise<ProjectChoice | undefined> | undefined
   const project = () => (opened ??= openProject(deps, globals, say))

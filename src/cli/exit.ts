@@ -1,5 +1,7 @@
 import { Fault, type FaultCode } from '../contract/fault.ts'
 import { OutputError } from '../platform/io.ts'
+import { printable } from '../platform/text.ts'
+import { toJson } from './output.ts'
 
 /** The exit status of every fault (contract §3). Total: a new code does not compile until it is here. */
 export const EXIT = {
@@ -41,13 +43,17 @@ export function outputFault({ message }: OutputError, hint: string): Fault {
   return new Fault('failed', `cannot write to standard output: ${message}`, { hint })
 }
 
-/** A fault as the lines that a user sees, or as one JSON object with `-o json` (contract §3). */
+/**
+ * A fault as the lines that a user sees, or as one JSON object with `-o json` (contract §3). Names of files, of runs
+ * and of whatever else is not ours stand in them, and cannot drive a terminal.
+ */
 export function renderFault(fault: Fault, format: 'text' | 'json'): string {
   if (format === 'json') {
     const { code, message, hint } = fault
-    return `${JSON.stringify({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })}\n`
+    return `${toJson({ error: { code, message, ...(hint === undefined ? {} : { hint }) } })}\n`
   }
   // A hint of several lines (source with a caret) starts on a line of its own.
   const hint = fault.hint === undefined ? '' : `hint:${fault.hint.includes('\n') ? '\n' : ' '}${fault.hint}\n`
-  return `fob: ${fault.message}\n${hint}`
+  const lines = `fob: ${fault.message}\n${hint}`.split('\n')
+  return lines.map((line) => printable(line)).join('\n')
 }

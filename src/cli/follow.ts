@@ -13,16 +13,18 @@ import { runPath } from './run-path.ts'
  * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A connection that breaks
  * is taken up again, and no line is lost or doubled.
  * @param after begins behind the event of this number
- * @returns the run's exit code, 0 or 1
+ * @returns what became of the run
  * @throws Fault `unreachable` when the stream stays broken, `interrupted` on Ctrl-C; the run itself goes on
  */
-export async function followRun(client: Client, deps: Deps, runId: string, after = 0): Promise<number> {
+export async function followRun(client: Client, deps: Deps, runId: string, after = 0): Promise<FinalStatus> {
   const progress = startProgress(deps, client.format !== 'json' && !client.silent)
   const show = presenter(client, deps, progress)
+  let final: FinalStatus | undefined
   try {
     for await (const event of eventsOf(client, deps, { runId, after }, progress)) {
       show.event(event)
-      if (event.type === 'exit') return event.data.code
+      if (event.type === 'run' && isFinal(event.data.status)) final = event.data.status
+      if (event.type === 'exit') return final ?? statusOf(event.data.code)
     }
     throw new Error('a run that is followed ends with its exit')
   } catch (error) {
@@ -122,15 +124,19 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
         lines.end()
         progress.end()
         if (message !== undefined) io.stderr.write(`${printable(message)}\n`)
-        // Whoever began to listen behind its last status has only the code.
-        return client.say(ENDED[final ?? (code === 0 ? 'success' : 'failed')])
+        return client.say(ENDED[final ?? statusOf(code)])
       }
     }
   }
   return { event, end: lines.end }
 }
 
-/** The next step where a run has failed. */
+/** For whoever began to listen behind its last status, and has only the code. */
+function statusOf(code: number): FinalStatus {
+  return code === 0 ? 'success' : 'failed'
+}
+
+/** The next step where a run has failed, or was stopped. */
 export function failedHint(runId: string): string {
   return `see "fob runs show ${runId}"; run again what failed with "fob runs resume ${runId}"`
 }

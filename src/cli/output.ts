@@ -61,10 +61,12 @@ export function printRecord(
   fields: readonly (readonly [name: string, value: string])[],
 ): void {
   if (format === 'json') return printJson(io, record)
-  const width = Math.max(...fields.map(([name]) => name.length))
-  for (const [name, value] of fields) {
-    const text = printable(value)
-    io.stdout.write(format === 'tsv' ? `${name}\t${text}\n` : `${`${name}:`.padEnd(width + 2)}${text}\n`)
+  // A name can be foreign too: a task is called what its script calls it.
+  const lines = fields.map(([name, value]) => [printable(name), printable(value)] as const)
+  const width = Math.max(...lines.map(([name]) => Bun.stringWidth(name)))
+  for (const [name, value] of lines) {
+    const gap = ' '.repeat(width - Bun.stringWidth(name) + 1)
+    io.stdout.write(format === 'tsv' ? `${name}\t${value}\n` : `${name}:${gap}${value}\n`)
   }
 }
 

@@ -103,6 +103,7 @@ export const putPipelineBody = v.strictObject({
     v.pipe(v.array(schedule), v.maxLength(MAX_SCHEDULES, `at most ${MAX_SCHEDULES} schedules`)),
   ),
   secrets: v.optional(namedRecord(secretKey, secretValue)),
+  /** Of the pipeline's own, which have to be there, and not in `secrets`. */
   unsetSecrets: v.optional(v.array(secretKey)),
   allowShort: v.optional(v.boolean()),
 })

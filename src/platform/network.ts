@@ -1,18 +1,34 @@
 /** What a failed `fetch` means, in words that hold nothing of the request. */
 
-const REASONS: readonly (readonly [RegExp, string])[] = [
+type Reason = readonly [RegExp, string]
+
+/** What there is before a request is on its way. */
+const UNSENT: readonly Reason[] = [
   [/ConnectionRefused|ECONNREFUSED/, 'the connection was refused'],
   [/ENOTFOUND|EAI_|DNS|FailedToOpenSocket/, 'the connection could not be opened'],
   [/CERT|SIGNATURE|TLS|SSL/i, 'its certificate is not trusted'],
+]
+const REASONS: readonly Reason[] = [
+  ...UNSENT,
   [/ConnectionClosed|ECONNRESET|EPIPE|UND_ERR_SOCKET/, 'the connection was closed'],
   [/Timeout|ETIMEDOUT/i, 'it did not answer in time'],
 ]
 
 /** Why a request got no answer, as the end of "cannot reach …: ". */
 export function fetchFailure(error: unknown): string {
-  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown }
-  const text = `${typeof code === 'string' ? code : ''} ${typeof name === 'string' ? name : ''}`
+  const text = kindOf(error)
   return REASONS.find(([mark]) => mark.test(text))?.[1] ?? 'the connection failed'
+}
+
+/** Whether a request that got no answer may have arrived all the same. */
+export function mayHaveArrived(error: unknown): boolean {
+  const text = kindOf(error)
+  return !UNSENT.some(([mark]) => mark.test(text))
+}
+
+function kindOf(error: unknown): string {
+  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown }
+  return `${typeof code === 'string' ? code : ''} ${typeof name === 'string' ? name : ''}`
 }
 
 /** 127.0.0.0/8, ::1 and `localhost`, as `URL.hostname` spells them. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
+import { whyUnreadable } from '../platform/files.ts'
 import type { Env } from '../platform/process.ts'
 import { readSwitch, SWITCH_HINT } from '../platform/switch.ts'
 import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-names.ts'
@@ -125,7 +126,9 @@ export function readSecretFile(name: string, path: string): string {
   try {
     text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
-    throw new Fault('config', `cannot read ${path} (--${name}-file)`, { cause: error })
+    throw new Fault('config', `cannot read ${path} (--${name}-file): ${whyUnreadable(error)}`, {
+      cause: error,
+    })
   }
   if (text === '') throw new Fault('config', `${path} (--${name}-file) is empty`)
   return text

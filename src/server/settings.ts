@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Fault } from '../contract/fault.ts'
 import { Secret } from '../redact/secret.ts'
 import { parseDotenv } from '../platform/dotenv.ts'
+import { whyUnreadable } from '../platform/files.ts'
 import { type DriverSettings, driverSettings } from './driver-settings.ts'
 import { gatherSettings, readSecretFile, type SettingSources, type SettingValues } from './setting-values.ts'
 import { type KeepSettings, readKeepSettings } from './keep-settings.ts'
@@ -120,7 +121,7 @@ export function readKeyFile(path: string): Secret {
   try {
     bytes = readFileSync(path)
   } catch (error) {
-    throw new Fault('config', `cannot read the key file ${path}`, { cause: error })
+    throw new Fault('config', `cannot read the key file ${path}: ${whyUnreadable(error)}`, { cause: error })
   }
   const text = bytes.toString('latin1').trim()
   if (/^[0-9a-f]{64}$/i.test(text)) return new Secret(Buffer.from(text, 'hex'))

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import { fetchFailure, isLoopbackHost, readBounded } from '../platform/network.ts'
+import { fetchFailure, isLoopbackHost, mayHaveArrived, readBounded } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
 import { parseJson, refusedBy } from './answers.ts'
 import { secretsOf } from './authorization.ts'
@@ -23,9 +23,19 @@ export interface Api {
     secrets?: readonly Secret[]
     schema: v.GenericSchema<unknown, T>
     signal?: AbortSignal
+    unanswered?: Unanswered
   }): Promise<T>
   /** Server-sent events until the server ends them. Connecting again is the caller's matter. */
   events(call: { path: string; lastEventId?: string; signal: AbortSignal }): AsyncIterable<ServerEvent>
+}
+
+/**
+ * What may have come of a request whose answer was lost, for one that is not to be made twice. Said with whatever
+ * ended the waiting; the hint takes the place of that one's.
+ */
+export interface Unanswered {
+  fact: string
+  hint: string
 }
 
 export interface ApiOptions {
@@ -108,7 +118,7 @@ export function openApi(options: ApiOptions): Api {
   }
 
   return {
-    request: async ({ method, path, query, body, secrets, schema, signal }) => {
+    request: async ({ method, path, query, body, secrets, schema, signal, unanswered }) => {
       const url = callUrl(server, path, query)
       const outer = signal === undefined ? options.signal : AbortSignal.any([options.signal, signal])
       const call = {
@@ -118,7 +128,8 @@ export function openApi(options: ApiOptions): Api {
         headers: { accept: 'application/json' },
         signal: AbortSignal.any([outer, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
       }
-      const text = await reach(server, outer, async () => readWhole(await send(call, secrets), url))
+      const ask = async () => readWhole(await send(call, secrets), url)
+      const text = await reach(server, outer, ask, unanswered)
       const parsed = v.safeParse(schema, text === '' ? undefined : parseJson(text))
       if (parsed.success) return parsed.output
       const field = v.getDotPath(parsed.issues[0])
@@ -140,7 +151,7 @@ export function openApi(options: ApiOptions): Api {
 
 /** @throws Fault `server_error` for what is too large to be kept in memory. */
 async function readWhole(response: Response, { origin, pathname }: URL): Promise<string> {
-  const text = await readBounded(response, MAX_ANSWER_BYTES)
+  const text = await readBounded(response, MAX_ANSWER_BYTES).catch(lost)
   if (text !== undefined) return text
   throw new Fault('server_error', `the answer of ${origin}${pathname} is too large`)
 }
@@ -151,17 +162,39 @@ function described({ status, headers }: Response): string {
   return `< ${status} ${COMMON_TYPE.test(type) ? type : ''}`.trimEnd()
 }
 
+/** The request went out, or may have, and its answer did not come: `cause` says why. */
+class AnswerLost extends Error {}
+
+function lost(cause: unknown): never {
+  throw mayHaveArrived(cause) ? new AnswerLost('no answer', { cause }) : cause
+}
+
 /** Runs `work`; what is no fault is a connection that did not come about or broke. */
-async function reach<T>(server: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+async function reach<T>(
+  server: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+  unanswered?: Unanswered,
+): Promise<T> {
   try {
     return await work()
-  } catch (error) {
+  } catch (thrown) {
+    const isLost = thrown instanceof AnswerLost
+    const error = isLost ? thrown.cause : thrown
+    if (isLost && unanswered !== undefined) throw leftOpen(server, signal, error, unanswered)
     if (signal.aborted) throw signal.reason
     if (error instanceof Fault) throw error
     throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
       hint: `is a server running at ${server}? name another with -s URL or FOB_SERVER`,
     })
   }
+}
+
+/** Why there is no answer, and what may have come of the request all the same. */
+function leftOpen(server: string, signal: AbortSignal, cause: unknown, { fact, hint }: Unanswered): Fault {
+  const stopped: unknown = signal.aborted ? signal.reason : undefined
+  if (stopped instanceof Fault) return new Fault(stopped.code, `${stopped.message}; ${fact}`, { hint })
+  return new Fault('unreachable', `no answer from ${server}: ${fetchFailure(cause)}; ${fact}`, { hint })
 }
 
 /**
@@ -177,6 +210,7 @@ async function follow(
   let { url } = call
   const signing = sign ? await import('./sign.ts') : undefined
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    call.signal.throwIfAborted()
     const response = await fetch(url.href, {
       method: call.method,
       headers: {
@@ -187,7 +221,7 @@ async function follow(
       ...(call.body === undefined ? {} : { body: call.body }),
       redirect: 'manual',
       signal: call.signal,
-    })
+    }).catch(lost)
     const location = response.headers.get('location')
     if (response.status < 300 || response.status >= 400 || location === null) return response
     await response.body?.cancel()

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import { readPrivateFile } from '../platform/files.ts'
+import { readPrivateFile, whyUnreadable } from '../platform/files.ts'
 import type { TomlTable } from '../platform/toml.ts'
 
 const schema = v.looseObject({
@@ -64,5 +64,5 @@ export function check(table: TomlTable, path: string): Settings {
 export function unusable(path: string, error: unknown): unknown {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
   const system = code !== undefined && !(error instanceof Fault)
-  return system ? new Fault('config', `cannot use ${path}: ${code}`) : error
+  return system ? new Fault('config', `cannot use ${path}: ${whyUnreadable(error)}`) : error
 }

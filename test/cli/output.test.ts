@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'bun:test'
+import { Fault } from '../../src/contract/fault.ts'
 import { nearest } from '../../src/contract/nearest.ts'
+import { openContext } from '../../src/cli/client.ts'
+import { renderFault } from '../../src/cli/exit.ts'
+import { command } from '../../src/cli/commands/version.ts'
 import { printList, printRecord } from '../../src/cli/output.ts'
+import { parseCommandLine } from '../../src/cli/parse.ts'
 import { printable } from '../../src/platform/text.ts'
 import { parseKeyValues } from '../../src/cli/key-values.ts'
+import { fakeDeps } from '../support/fake-deps.ts'
 import { fakeIo } from '../support/fake-io.ts'
 
 const rows = [
@@ -41,6 +47,34 @@ describe('lists', () => {
       ['name', 'x'],
     ])
     expect(io.out()).toBe('id:   1\nname: x\n')
+  })
+
+  test.each([
+    ['table', 'task x status\ufffd]52;: failed\nby:                 ada\n'],
+    ['tsv', 'task x status\ufffd]52;\tfailed\nby\tada\n'],
+  ] as const)('a name in a record as %s breaks no line and drives no terminal', (format, said) => {
+    const io = fakeIo({ terminal: true })
+    printRecord(io, format, {}, [
+      ['task x\nstatus\u001b]52;', 'failed'],
+      ['by', 'ada'],
+    ])
+    expect(io.out()).toBe(said)
+  })
+})
+
+describe('what goes to stderr', () => {
+  test('talk is one line that cannot drive a terminal', async () => {
+    const deps = fakeDeps({ terminal: true })
+    const { globals } = parseCommandLine(command, [], 'fob version')
+    const { say } = await openContext(deps, globals)
+    say('Run run_1\u001b]52;c;\u0007\nforged')
+    expect(deps.io.err()).toBe('Run run_1\ufffd]52;c;\ufffd forged\n')
+  })
+
+  test('a fault keeps its lines, and nothing in them drives a terminal', () => {
+    const fault = new Fault('failed', 'two\nlines of a\u009bb', { hint: '  ^ \u001b[2J' })
+    expect(renderFault(fault, 'text')).toBe('fob: two\nlines of a\ufffdb\nhint:   ^ \ufffd[2J\n')
+    expect(renderFault(fault, 'json')).toContain(String.raw`"two\nlines of a\u009bb","hint":"  ^ \u001b[2J"`)
   })
 })
 

@@ -212,6 +212,32 @@ describe('a connection that is cut at any byte', () => {
   }, 60_000)
 })
 
+describe('a request to run whose answer never comes', () => {
+  test.each([
+    [['run', 'deploy', '--task', 'x'], 'a run may have begun', 'fob runs list -p deploy'],
+    [['pipeline', 'run', 'deploy'], 'a run may have begun', 'fob runs list -p deploy'],
+    [['runs', 'resume', 'run_1'], 'the run may go on again', 'fob runs show run_1'],
+  ])('fob %j says that it may have arrived', async (words, fact, look) => {
+    const asked = Promise.withResolvers<void>()
+    const silent = Bun.serve({
+      hostname: '127.0.0.1',
+      port: 0,
+      fetch: () => {
+        asked.resolve()
+        return new Promise<Response>(() => {})
+      },
+    })
+    const running = start([...words, '-s', silent.url.origin, '--auth-token', token])
+    await asked.promise
+    running.child.kill('SIGINT')
+    const { code, err } = await running.ended
+    await silent.stop(true)
+    expect(code).toBe(130)
+    expect(err).toContain(`fob: interrupted; ${fact}\nhint: look before you `)
+    expect(err).toContain(look)
+  })
+})
+
 /** Starts one that waits for a file. */
 async function begin(): Promise<{ id: string; release(): void }> {
   const file = join(temporaryFolder(), 'go')

@@ -207,13 +207,13 @@ describe('the line, on the compiled binary', () => {
     expect(rest.out).toBe('started\ndone\n')
   })
 
-  test('runs stop ends a run, which then has failed', async () => {
+  test('runs stop ends a run, which then was stopped', async () => {
     const running = start(['pipeline', 'run', 'slow'], { home })
     await running.saw('started')
     const id = /Run (run_\w+)/.exec(running.err())?.[1] ?? ''
     expect((await run(['runs', 'stop', id])).code).toBe(0)
     expect((await running.ended).code).toBe(1)
-    expect(running.err()).toContain('■ the run was stopped')
+    expect(running.err()).toContain('■ the run was stopped\nfob: the run of slow was stopped\n')
     expect((await run(['runs', 'show', id])).out).toContain('stopped')
     expect((await run(['runs', 'logs', id])).err).toContain('■ the run was stopped')
   })

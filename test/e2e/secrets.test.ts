@@ -247,6 +247,16 @@ describe('values', () => {
     expect(run).toMatchObject({ code: 0 })
     expect(run.out).not.toContain(Buffer.from('line one').toString('hex'))
 
+    const unset = (...keys: string[]) =>
+      site.client('pipeline', 'set', 'probe.ts', ...keys.flatMap((key) => ['--unset-secret', key]))
+    expect(await unset('THIRD', 'NOPE')).toMatchObject({
+      code: 6,
+      err: expect.stringContaining('fob: the pipeline probe has no secret NOPE to be removed\n'),
+    })
+    const both = await site.client('pipeline', 'set', 'probe.ts', '-e', 'NEW=value', '--unset-secret', 'NEW')
+    expect(both).toMatchObject({ code: 2, err: 'fob: NEW is to be set and to be removed\n' })
+    expect(await keys()).toEqual(['FOURTH', 'PROBE', 'THIRD'])
+
     writeFileSync(join(site.cwd, 'bad.env'), 'GOOD=1234\ncanary value\n')
     const bad = await site.client('pipeline', 'set', 'probe.ts', '--secret-file', 'bad.env')
     expect(bad.code).toBe(2)
@@ -256,9 +266,9 @@ describe('values', () => {
 
   test('S70, R15: a global secret with a run', async () => {
     writeFileSync(join(site.cwd, 'probe.ts'), PROBE)
-    const set = await site.client('pipeline', 'set', 'probe.ts', '--unset-secret', 'PROBE')
+    const set = await site.client('pipeline', 'set', 'probe.ts', '-n', 'poor')
     expect(set).toMatchObject({ code: 0 })
-    const run = await site.client('pipeline', 'run', 'probe', '--global-secret', 'PROBE=canary-global')
+    const run = await site.client('pipeline', 'run', 'poor', '--global-secret', 'PROBE=canary-global')
     expect(run).toMatchObject({ code: 0 })
     expect(run.out + run.err).not.toContain('canary')
   })

@@ -240,7 +240,10 @@ describe('a run with a time limit', () => {
     await set('long', WAITS)
     const ended = await client('pipeline', 'run', 'long', '--timeout', '1s')
     expect(ended).toMatchObject({ code: 1, err: expect.stringContaining(TOO_LONG) })
-    expect(await client('run', 'long', '--timeout', '1s')).toMatchObject({ code: 1 })
+    expect(await client('run', 'long', '--timeout', '1s')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('fob: the run of long was stopped\n'),
+    })
   })
 
   test('is stopped by the next server too; the time that it waits for its turn does not count', async () => {

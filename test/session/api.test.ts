@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { type AddressInfo, createServer } from 'node:net'
 import * as v from 'valibot'
 import { Fault } from '../../src/contract/fault.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -294,6 +295,53 @@ describe('a call', () => {
       return new Promise<Response>(() => {})
     })
     expect((await faultOf(get(apiFor(server, { signal: abort.signal })))).code).toBe('interrupted')
+  })
+
+  describe('that is not to be made twice', () => {
+    const unanswered = { fact: 'it may have begun', hint: 'look first' }
+    const post = (api: Api) => api.request({ method: 'POST', path: '/api/x', schema: anything, unanswered })
+
+    test.each([
+      ['nothing at all', ''],
+      ['half a head', 'HTTP/1.1 200'],
+      ['half a body', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"a"'],
+    ])('says what may have come of it when %s is the answer', async (_, answer) => {
+      const server = createServer((socket) => socket.on('data', () => socket.end(answer)))
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const { port } = server.address() as AddressInfo
+      const fault = await faultOf(post(apiFor(`http://127.0.0.1:${port}`)))
+      server.close()
+      expect([fault.code, fault.message, fault.hint]).toEqual([
+        'unreachable',
+        `no answer from http://127.0.0.1:${port}: the connection was closed; it may have begun`,
+        'look first',
+      ])
+    })
+
+    test('says so with Ctrl-C once it is out, and not before', async () => {
+      const late = new AbortController()
+      const server = serve(() => {
+        late.abort(new Fault('interrupted', 'interrupted'))
+        return new Promise<Response>(() => {})
+      })
+      const fault = await faultOf(post(apiFor(server, { signal: late.signal })))
+      expect([fault.code, fault.message]).toEqual(['interrupted', 'interrupted; it may have begun'])
+
+      const early = new AbortController()
+      const authorization = async () => {
+        early.abort(new Fault('interrupted', 'interrupted'))
+        return undefined
+      }
+      const sooner = await faultOf(post(apiFor(server, { signal: early.signal, authorization })))
+      expect([sooner.code, sooner.message]).toEqual(['interrupted', 'interrupted'])
+    })
+
+    test('says nothing of it where the server refuses, or nobody listens', async () => {
+      const server = serve(() => Response.json({ error: 'conflict', message: 'no' }, { status: 409 }))
+      expect((await faultOf(post(apiFor(server)))).message).toBe('no')
+      await servers[0]?.stop(true)
+      expect((await faultOf(post(apiFor(server)))).message).toContain('the connection was refused')
+    })
   })
 
   test('--debug shows what is sent and received, and neither token nor query values', async () => {

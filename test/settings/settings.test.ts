@@ -20,6 +20,13 @@ describe('config.toml', () => {
     expect(await readSettings(homeWith())).toEqual({})
   })
 
+  test('a folder in its place is said in words', async () => {
+    const home = homeWith()
+    mkdirSync(settingsPath(home))
+    const said = `cannot use ${settingsPath(home)}: it is not a regular file`
+    await expect(readSettings(home)).rejects.toMatchObject({ code: 'config', message: said })
+  })
+
   test('S237: server, default tenant and output format are read', async () => {
     const home = homeWith(
       'server = "https://a"\ntenant = "acme"\noutput = "json"\n[servers."https://a"]\ntenant = "b"\n',

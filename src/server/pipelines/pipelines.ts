@@ -127,6 +127,7 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
         throw new Fault('not_found', 'pipeline not found')
       }
       const id = before?.id ?? newId('pip')
+      await checkRemovals(vault, tenantId, id, request)
       // Secrets first: a pipeline never stands there without what was sent with it.
       await storeSecrets(vault, tenantId, id, request)
       let pipeline: Pipeline
@@ -231,6 +232,25 @@ function write(
     },
     { behavior: 'immediate' },
   )
+}
+
+/** @throws Fault `usage` for a secret that is also set, `not_found` for one that is not there. */
+async function checkRemovals(
+  vault: Vault,
+  tenantId: string,
+  id: string,
+  request: PutPipeline,
+): Promise<void> {
+  const { name, secrets, unsetSecrets } = request
+  if (unsetSecrets.length === 0) return
+  const both = unsetSecrets.find((key) => secrets.has(key))
+  if (both !== undefined) throw new Fault('usage', `${both} is to be set and to be removed`)
+  const there = new Set((await vault.list(tenantId, `pipeline/${id}`)).map(({ key }) => key))
+  const unknown = unsetSecrets.find((key) => !there.has(key))
+  if (unknown === undefined) return
+  throw new Fault('not_found', `the pipeline ${name} has no secret ${unknown} to be removed`, {
+    hint: `"fob secrets list -p ${name}" shows those that it has`,
+  })
 }
 
 async function storeSecrets(vault: Vault, tenantId: string, id: string, request: PutPipeline): Promise<void> {

@@ -83,10 +83,15 @@ export async function runPipeline(options: RunPipeline, client: Client, deps: De
     // What is undefined is left out.
     body: { args: options.args, task: options.task, timeoutMs: options.timeoutMs },
     schema: runStarted,
+    unanswered: {
+      fact: 'a run may have begun',
+      hint: `look before you run it again: fob runs list -p ${options.name}`,
+    },
   })
   if (options.detach) return printRecord(deps.io, client.format, { id: runId }, [['run', runId]])
   client.say(`Run ${runId}`)
-  if ((await followRun(client, deps, runId)) !== 0) {
-    throw new Fault('run_failed', `the run of ${options.name} failed`, { hint: failedHint(runId) })
-  }
+  const status = await followRun(client, deps, runId)
+  if (status === 'success') return
+  const ended = status === 'stopped' ? 'was stopped' : 'failed'
+  throw new Fault('run_failed', `the run of ${options.name} ${ended}`, { hint: failedHint(runId) })
 }

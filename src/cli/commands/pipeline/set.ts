@@ -13,18 +13,24 @@ import {
 } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { parseDotenv } from '../../../platform/dotenv.ts'
+import { isPipe } from '../../../platform/files.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { openClient, type Client } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
+import { readGivenFile } from '../../given-file.ts'
 import { parseKeyValues } from '../../key-values.ts'
 import { describeNeeds } from '../../needs.ts'
 import { printRecord } from '../../output.ts'
 
+/** Values are smaller each; the server takes 10 MiB in all. */
+const MAX_SECRET_FILE_BYTES = 10 * 1024 * 1024
+
 export const command = defineCommand({
   summary: 'Upload a pipeline',
   description:
-    'FILE is a .ts or .js module that exports `pipeline`. Secrets given here are for this pipeline alone.',
+    'FILE is a .ts or .js module that exports `pipeline`, or with -n a pipe that brings one. Secrets given here\n' +
+    'are for this pipeline alone.',
   examples: [
     'fob pipeline set deploy.ts',
     'fob pipeline set deploy.ts -n deploy-staging -e API_KEY=…',
@@ -92,10 +98,9 @@ export const command = defineCommand({
   positionals: { file: { arity: 'required', description: 'a .ts or .js file', completes: 'file' } },
   async run({ flags, positionals: { file }, globals }, deps) {
     const options: SetPipeline = {
-      file,
-      name: flags.name ?? basename(file).replace(/\.[^.]*$/, ''),
+      ...readNames(file, flags.name),
       secrets: new Map([
-        ...(await readSecretFile(flags['secret-file'])),
+        ...(await readSecretFile(flags['secret-file'], deps)),
         ...parseKeyValues(flags.secret, '--secret'),
       ]),
       unsetSecrets: flags['unset-secret'],
@@ -105,17 +110,15 @@ export const command = defineCommand({
       schedules: readSchedules(flags),
       allowShort: flags['allow-short'],
     }
-    const source = await readSource(options)
+    const source = await readSource(file, deps)
     await setPipeline(options, source, await openClient(deps, globals), deps)
   },
 })
 
 /** @throws Fault `usage` naming the line that is wrong, never what stands in it */
-async function readSecretFile(path: string | undefined): Promise<Map<string, string>> {
+async function readSecretFile(path: string | undefined, deps: Deps): Promise<Map<string, string>> {
   if (path === undefined) return new Map()
-  const file = Bun.file(path)
-  if (!(await file.exists())) throw new Fault('usage', `there is no file ${path}`)
-  const text = new Secret(await file.bytes())
+  const text = new Secret(await readGivenFile(path, { limitBytes: MAX_SECRET_FILE_BYTES }, deps))
   if (!text.isText) throw new Fault('usage', `${path} is not UTF-8 text`)
   const parsed = parseDotenv(text.reveal())
   if (parsed.ok) return parsed.values
@@ -169,8 +172,9 @@ function readSchedules(flags: {
 }
 
 export interface SetPipeline {
-  file: string
   name: string
+  /** What the source is called, where it is shown. */
+  filename: string
   secrets: ReadonlyMap<string, string>
   unsetSecrets: readonly string[]
   driver: DriverName | undefined
@@ -180,15 +184,26 @@ export interface SetPipeline {
   allowShort: boolean
 }
 
-async function readSource({ file, name }: SetPipeline): Promise<string> {
+/**
+ * A pipeline is called what its file is called, but for `-n`. A pipe (`<(…)`) has no name that means anything.
+ * @throws Fault `usage`
+ */
+function readNames(file: string, given: string | undefined): Pick<SetPipeline, 'name' | 'filename'> {
+  const isModule = /\.(ts|js)$/.test(file)
+  const hint = 'name it with -n NAME'
+  if (!isModule && !isPipe(file)) throw new Fault('usage', `${file} is not a .ts or .js file`)
+  if (!isModule && given === undefined)
+    throw new Fault('usage', 'a pipe does not name the pipeline', { hint })
+  const name = given ?? basename(file).replace(/\.[^.]*$/, '')
   const valid = v.safeParse(pipelineName, name)
-  if (!valid.success) throw new Fault('usage', valid.issues[0].message, { hint: 'name it with -n NAME' })
-  if (!/\.(ts|js)$/.test(file)) throw new Fault('usage', `${file} is not a .ts or .js file`)
-  const source = Bun.file(file)
-  if (!(await source.exists())) throw new Fault('usage', `there is no file ${file}`)
-  if (source.size === 0) throw new Fault('usage', `${file} is empty`)
-  if (source.size > MAX_SOURCE_BYTES) throw new Fault('usage', `${file} is larger than 1 MiB`)
-  return readText(await source.bytes(), file)
+  if (!valid.success) throw new Fault('usage', valid.issues[0].message, { hint })
+  return { name, filename: isModule ? basename(file) : `${name}.ts` }
+}
+
+async function readSource(file: string, deps: Deps): Promise<string> {
+  const bytes = await readGivenFile(file, { limitBytes: MAX_SOURCE_BYTES }, deps)
+  if (bytes.length === 0) throw new Fault('usage', `${file} is empty`)
+  return readText(bytes, file)
 }
 
 /** @throws Fault `usage` with the first line that is not UTF-8 */
@@ -227,7 +242,7 @@ export async function setPipeline(
     path: `/api/pipelines/${encodeURIComponent(options.name)}`,
     body: {
       source,
-      filename: basename(options.file),
+      filename: options.filename,
       ...(options.driver === undefined ? {} : { driver: options.driver }),
       ...(options.rbac === undefined ? {} : { rbac: options.rbac }),
       ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),

@@ -17,7 +17,15 @@ export const command = defineCommand({
   async run({ flags, positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `${runPath(id)}/resume`
-    const { attempt, lastEventId } = await client.api.request({ method: 'POST', path, schema: runResumed })
+    const { attempt, lastEventId } = await client.api.request({
+      method: 'POST',
+      path,
+      schema: runResumed,
+      unanswered: {
+        fact: 'the run may go on again',
+        hint: `look before you resume it again: fob runs show ${id}`,
+      },
+    })
     if (flags.detach) {
       return printRecord(deps.io, client.format, { id, attempt }, [
         ['run', id],
@@ -25,7 +33,9 @@ export const command = defineCommand({
       ])
     }
     client.say(`Run ${id}, attempt ${attempt}`)
-    if ((await followRun(client, deps, id, lastEventId)) === 0) return
-    throw new Fault('run_failed', `the run ${id} failed again`, { hint: failedHint(id) })
+    const status = await followRun(client, deps, id, lastEventId)
+    if (status === 'success') return
+    const ended = status === 'stopped' ? 'was stopped' : 'failed again'
+    throw new Fault('run_failed', `the run ${id} ${ended}`, { hint: failedHint(id) })
   },
 })

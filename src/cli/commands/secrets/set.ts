@@ -5,6 +5,7 @@ import { Secret } from '../../../redact/secret.ts'
 import { type Client, openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
+import { readGivenFile } from '../../given-file.ts'
 import type { Globals } from '../../globals.ts'
 import { parseKeyValues } from '../../key-values.ts'
 import { readSecret } from '../../read-secret.ts'
@@ -84,14 +85,9 @@ async function readAssignment(
   if (inline && fromFile !== undefined) throw new Fault('usage', 'give either KEY=VALUE or --from-file')
   const [[key, text] = ['', '']] = parseKeyValues([inline ? argument : `${argument}=`], 'secrets set')
   if (inline) return { key, value: new Secret(text) }
-  if (fromFile !== undefined) return { key, value: await readFile(fromFile) }
+  if (fromFile !== undefined) {
+    return { key, value: new Secret(await readGivenFile(fromFile, { limitBytes: MAX_SECRET_BYTES }, deps)) }
+  }
   const question = { what: `value of ${key}`, instead: key, limitBytes: MAX_SECRET_BYTES, anyBytes: true }
   return { key, value: await readSecret(deps, globals, question) }
-}
-
-async function readFile(path: string): Promise<Secret> {
-  const file = Bun.file(path)
-  if (!(await file.exists())) throw new Fault('usage', `there is no file ${path}`)
-  if (file.size > MAX_SECRET_BYTES) throw new Fault('usage', `${path} is larger than 256 KiB`)
-  return new Secret(await file.bytes())
 }

@@ -1,16 +1,18 @@
-import { readFileSync } from 'node:fs'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { rotatePassphrase } from '../../../server/rotate.ts'
 import { readKeyFile, readVaultSettings } from '../../../server/settings.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
+import { readGivenFile } from '../../given-file.ts'
 import type { Globals } from '../../globals.ts'
 import { readNewSecret } from '../../read-secret.ts'
 import { settingFlags, settingSources } from './setting-flags.ts'
 
 /** A passphrase longer than this is a file given by mistake. */
 const MAX_PASSPHRASE_BYTES = 4096
+/** The server takes a long one from a file, so it can be set as well. */
+const MAX_FILE_BYTES = 64 * 1024
 
 export const command = defineCommand({
   summary: 'Change the passphrase of the secrets',
@@ -60,7 +62,7 @@ async function readNext(
   }
   if (keyPath !== undefined) return { kind: 'key file', key: readKeyFile(keyPath) } as const
   if (passphrasePath !== undefined) {
-    return { kind: 'passphrase', passphrase: readPassphrase(passphrasePath) } as const
+    return { kind: 'passphrase', passphrase: await readPassphrase(passphrasePath, deps) } as const
   }
   const question = {
     what: 'new passphrase',
@@ -71,13 +73,11 @@ async function readNext(
 }
 
 /** As the server reads it: without one line end at the end. */
-function readPassphrase(path: string): Secret {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
-  } catch (error) {
-    throw new Fault('usage', `cannot read ${path}`, { cause: error })
-  }
+async function readPassphrase(path: string, deps: Deps): Promise<Secret> {
+  const bytes = await readGivenFile(path, { limitBytes: MAX_FILE_BYTES }, deps)
+  const text = Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/\r?\n$/, '')
   if (text === '') throw new Fault('usage', `${path} is empty`)
   return new Secret(text)
 }

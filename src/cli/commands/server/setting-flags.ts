@@ -3,6 +3,10 @@ import { SETTINGS, type SettingName } from '../../../server/setting-names.ts'
 import type { SettingSources } from '../../../server/setting-values.ts'
 import type { Flag } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
+import { readGivenFile } from '../../given-file.ts'
+
+/** Far more than all settings with a word about each. */
+const MAX_CONFIG_BYTES = 1024 * 1024
 
 /** The server's settings as flags, with `--config`: all of them, or those that a command has use for. */
 export function settingFlags(has: (name: SettingName) => boolean): Record<string, Flag> {
@@ -32,22 +36,21 @@ export function settingFlags(has: (name: SettingName) => boolean): Record<string
 /** What the flags, the environment and the file of `--config` say. */
 export async function settingSources(
   flags: Readonly<Record<string, unknown>>,
-  { env }: Pick<Deps, 'env'>,
+  deps: Pick<Deps, 'env' | 'signal'>,
 ): Promise<SettingSources> {
   const given: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(flags)) {
     // A switch that is not given is unset, not "false": a variable or the file may still set it.
     given[name] = value === true ? 'true' : typeof value === 'string' ? value : undefined
   }
-  const file = given.config === undefined ? undefined : await readConfig(given.config)
-  return { flags: given, env, file, filePath: given.config }
+  const file = given.config === undefined ? undefined : await readConfig(given.config, deps)
+  return { flags: given, env: deps.env, file, filePath: given.config }
 }
 
-async function readConfig(path: string): Promise<unknown> {
-  const file = Bun.file(path)
-  if (!(await file.exists())) throw new Fault('config', `there is no settings file ${path}`)
+async function readConfig(path: string, deps: Pick<Deps, 'signal'>): Promise<unknown> {
+  const bytes = await readGivenFile(path, { limitBytes: MAX_CONFIG_BYTES, code: 'config' }, deps)
   const { parseToml } = await import('../../../platform/toml.ts')
-  const parsed = parseToml(await file.text())
+  const parsed = parseToml(new TextDecoder().decode(bytes))
   if (!parsed.ok) throw new Fault('config', `${path}:${parsed.line}:${parsed.column}: this is not TOML`)
   return parsed.table
 }

@@ -1,6 +1,6 @@
 import { Fault } from '../../../contract/fault.ts'
 import { safeLine } from '../../../platform/text.ts'
-import type { GitSource } from './git-source.ts'
+import type { Access, GitSource } from './git-source.ts'
 
 /** What `ssh-add` gave, by our own word for it. */
 const NO_KEY = 97
@@ -9,11 +9,6 @@ type Explanation = readonly [mark: RegExp, fact: (at: string) => string, hint?: 
 
 /** By what git and ssh print, in English. The first that fits counts. */
 const EXPLANATIONS: readonly Explanation[] = [
-  [
-    /transport '.*' not allowed|127\.0\.0\.1 port 1\b|UNKNOWN port 65535/,
-    () => 'a submodule leads to another host, or another protocol, than the repository',
-    'fetch it as a resource of its own',
-  ],
   [
     /host key verification failed|no matching host key|REMOTE HOST IDENTIFICATION/i,
     (at) => `the host key of ${at} is not the one that is known`,
@@ -53,17 +48,35 @@ const EXPLANATIONS: readonly Explanation[] = [
 ]
 
 /** What a failed command means. Its own words only where they are not known, as one line. */
-export function explainGit(code: number, stderr: string, { url }: GitSource): Fault {
+export function explainGit(code: number, stderr: string, { url, access }: GitSource): Fault {
   if (code === NO_KEY) {
     return new Fault('failed', 'source.private_key is not a private key, or is protected by a passphrase', {
       hint: 'make one without: ssh-keygen -t ed25519 -N "" -f deploy_key',
     })
+  }
+  if (leadsAway(stderr, access)) {
+    return new Fault(
+      'failed',
+      'a submodule leads to another host, or another protocol, than the repository',
+      {
+        hint: 'fetch it as a resource of its own',
+      },
+    )
   }
   const known = EXPLANATIONS.find(([mark]) => mark.test(stderr))
   const words = safeLine(said(stderr), 300)
   if (known === undefined) return new Fault('failed', words === '' ? `git ended with ${code}` : words)
   const [, fact, hint] = known
   return new Fault('failed', fact(url), hint === undefined ? {} : { hint })
+}
+
+/** Whether git was kept from another host or protocol: by its settings, ssh's `false`, or a proxy at port 1. */
+function leadsAway(stderr: string, access: Access): boolean {
+  if (/transport '.*' not allowed|UNKNOWN port 65535/.test(stderr)) return true
+  if (access.kind === 'ssh') return false
+  // The repository itself is asked without the proxy, also where it is said to be at that very address.
+  const others = stderr.split('\n').filter((line) => !line.includes(`'${access.origin}/`))
+  return others.some((line) => /127\.0\.0\.1 port 1\b/.test(line))
 }
 
 /** The lines in which git and the other side complain. */

@@ -325,11 +325,21 @@ describe('git over http', () => {
     expect(readdirSync(join(desk.volume('without'), 'part'))).toEqual([])
     await desk.fetch({ type: 'git', source, params: { submodules: true }, destDir: 'with' })
     expect(readFileSync(join(desk.volume('with'), 'part/part.txt'), 'utf8')).toBe('a part')
-    addSubmodule(part.path)
-    const fromDisk = desk.fetch({ type: 'git', source, params: { submodules: true }, destDir: 'disk' })
-    expect(String(await failure(fromDisk))).toContain(
-      'a submodule leads to another host, or another protocol',
-    )
+    for (const [at, url] of [
+      part.path,
+      'http://192.0.2.1/part.git',
+      'http://127.0.0.1:1/part.git',
+    ].entries()) {
+      addSubmodule(url)
+      const away = desk.fetch({ type: 'git', source, params: { submodules: true }, destDir: `away${at}` })
+      expect(String(await failure(away))).toContain('a submodule leads to another host, or another protocol')
+    }
+  })
+
+  test.each(['http://127.0.0.1:1/x.git', 'http://127.0.0.1:9/x.git'])('nobody at %s', async (uri) => {
+    const desk = await openDesk({})
+    const checked = desk.check({ type: 'git', source: { uri } })
+    expect(String(await failure(checked))).toContain(`${uri} cannot be reached`)
   })
 })
 
