@@ -63,7 +63,7 @@ async function inSession(
     cmd: ['dbus-run-session', ...bus, '--', 'bash', '-c', lines.join('\n'), '_', ...command],
     env: {
       ...childEnv(process.env),
-      ...childEnv(env),
+      ...env,
       XDG_DATA_HOME: data,
       XDG_CACHE_HOME: join(data, 'cache'),
       XDG_RUNTIME_DIR: temporaryFolder(),
