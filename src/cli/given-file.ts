@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { Fault } from '../contract/fault.ts'
-import { isMissing, whyUnreadable } from '../platform/files.ts'
+import { isMissing, whyUnreadable } from '../platform/file-errors.ts'
 import { orAborted } from '../platform/lines.ts'
 import type { Deps } from './deps.ts'
 

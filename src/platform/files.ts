@@ -17,6 +17,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { isMissing } from './file-errors.ts'
 
 /**
  * Files that only their owner may read (0600, in a folder of 0700), and the one way to write them:
@@ -154,33 +155,6 @@ function openForReading(path: string): number | undefined {
     if (isMissing(error)) return undefined
     throw error
   }
-}
-
-/** Whether the system's error says that nothing is there. */
-export function isMissing(error: unknown): boolean {
-  const code = codeOf(error)
-  return code === 'ENOENT' || code === 'ENOTDIR'
-}
-
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ['ENOENT', 'it is not there'],
-  ['ENOTDIR', 'it is not there'],
-  ['EACCES', 'permission denied'],
-  ['EPERM', 'permission denied'],
-  ['EISDIR', 'it is not a regular file'],
-  ['ELOOP', 'its symbolic links go in a circle'],
-  ['ENAMETOOLONG', 'its name is too long'],
-])
-
-/** The system's error as the end of "cannot read …: ". */
-export function whyUnreadable(error: unknown): string {
-  const code = codeOf(error) ?? 'unknown'
-  return REASONS.get(code) ?? `the system says ${code}`
-}
-
-function codeOf(error: unknown): string | undefined {
-  const { code } = (error ?? {}) as { code?: unknown }
-  return typeof code === 'string' ? code : undefined
 }
 
 /** Whether a pipe is there, named or not: it has no size, and often no name to go by. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
-import { whyUnreadable } from '../platform/files.ts'
+import { whyUnreadable } from '../platform/file-errors.ts'
 import type { Env } from '../platform/process.ts'
 import { readSwitch, SWITCH_HINT } from '../platform/switch.ts'
 import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-names.ts'

@@ -5,7 +5,8 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import { readPrivateFile, whyUnreadable } from '../platform/files.ts'
+import { codeOf, whyUnreadable } from '../platform/file-errors.ts'
+import { readPrivateFile } from '../platform/files.ts'
 import type { TomlTable } from '../platform/toml.ts'
 
 const schema = v.looseObject({
@@ -62,7 +63,6 @@ export function check(table: TomlTable, path: string): Settings {
 
 /** A system error as a fault that names the file; anything else as it is. */
 export function unusable(path: string, error: unknown): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
-  const system = code !== undefined && !(error instanceof Fault)
+  const system = codeOf(error) !== undefined && !(error instanceof Fault)
   return system ? new Fault('config', `cannot use ${path}: ${whyUnreadable(error)}`) : error
 }

@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
+import { codeOf, codeWords } from '../platform/file-errors.ts'
 import type { LockOptions, Release } from '../platform/filelock.ts'
 import {
   ensurePrivateFolder,
@@ -99,23 +100,16 @@ function wrap<T>(path: string, use: () => T): T {
   }
 }
 
-const CAUSES: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EISDIR: 'it is not a regular file',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENOTDIR: 'a part of its path is no folder',
+/** Of the credentials file, which is never reached by a link of somebody else. */
+const OWN_WORDS = {
   EEXIST: 'a part of its path is no folder',
-  EFBIG: 'it is too large',
   ELOOP: 'a symbolic link stands in its place',
 }
 
 function unusable(path: string, error: unknown): unknown {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
+  const code = codeOf(error)
   if (code === undefined) return error
-  return new Fault('config', `cannot use the credentials file ${path}: ${CAUSES[code] ?? code}`, {
+  return new Fault('config', `cannot use the credentials file ${path}: ${codeWords(code, OWN_WORDS)}`, {
     hint: 'name another file with --auth-config or FOB_AUTH_CONFIG',
   })
 }

@@ -1,0 +1,42 @@
+/** What the system says of a file or a folder, in words. */
+
+const WORDS: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there',
+  ENOTDIR: 'a part of its path is no folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EISDIR: 'it is not a regular file',
+  EEXIST: 'a file stands in its place',
+  ELOOP: 'its path is a circle of symbolic links',
+  ENAMETOOLONG: 'its name is too long',
+  EFBIG: 'it is too large',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+}
+
+/**
+ * An error's code as the end of "cannot read …: ".
+ * @param own what codes mean where the caller knows more of it, or has more of them
+ */
+export function codeWords(code: string | undefined, own: Readonly<Record<string, string>> = {}): string {
+  if (code === undefined) return 'the system refuses it'
+  return own[code] ?? WORDS[code] ?? `the system says ${code}`
+}
+
+/** The same of an error. */
+export function whyUnreadable(error: unknown): string {
+  return codeWords(codeOf(error))
+}
+
+/** Whether the system's error says that nothing is there. */
+export function isMissing(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+/** `EACCES`; undefined for what is no error of the system. */
+export function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : undefined
+}
