@@ -9,7 +9,7 @@ import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import { fetchFailure } from '../platform/network.ts'
 import { safeLine } from '../platform/text.ts'
-import { createRedactor, type Redactor } from '../redact/redactor.ts'
+import { hiding } from '../redact/hiding.ts'
 import { Secret } from '../redact/secret.ts'
 import { readAnswer } from './answer.ts'
 import type { Identity, TokenSet } from './flow.ts'
@@ -81,13 +81,13 @@ export async function configure(
   // Without these openid-client does not know how to check an ID token, and would refuse the answer for it.
   const checksIdTokens = endpoints.idTokenAlgorithms !== undefined
   let idToken: string | undefined
-  const sent = createRedactor()
-  const refused = (error: Refusal) => refusal(error, issuer, sent.text)
+  const sent: Secret[] = []
+  const refused = (error: Refusal) => refusal(error, issuer, hiding(sent))
   // Plain http has been held to loopback before (`provider.ts`).
   client.allowInsecureRequests(config)
   config.timeout = REQUEST_SECONDS
   config[client.customFetch] = async (url, options) => {
-    if (options.body instanceof URLSearchParams) addSecrets(options.body, sent)
+    if (options.body instanceof URLSearchParams) sent.push(...secretsIn(options.body))
     const answer = await fetch(url, {
       method: options.method,
       headers: options.headers,
@@ -113,11 +113,8 @@ export async function configure(
   }
 }
 
-function addSecrets(body: URLSearchParams, redactor: Redactor): void {
-  for (const name of SECRET_PARAMETERS) {
-    const value = body.get(name)
-    if (value !== null) redactor.add(name, new Secret(value))
-  }
+function secretsIn(body: URLSearchParams): Secret[] {
+  return SECRET_PARAMETERS.flatMap((name) => body.getAll(name)).map((value) => new Secret(value))
 }
 
 /**

@@ -105,7 +105,7 @@ export function openApi(options: ApiOptions): Api {
     if (response.ok) return response
     const body = await readWhole(response, call.url)
     // Loaded for refusals alone, as few calls meet one.
-    const { hiding } = await import('./hiding.ts')
+    const { hiding } = await import('../redact/hiding.ts')
     const hide = hiding([...presented.flatMap(secretsOf), ...secrets])
     throw refusedBy(server, response.status, body, hide)
   }

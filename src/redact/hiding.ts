@@ -1,6 +1,6 @@
-import { createRedactor } from '../redact/redactor.ts'
-import type { Secret } from '../redact/secret.ts'
-import { MARK } from '../redact/stream.ts'
+import { createRedactor } from './redactor.ts'
+import type { Secret } from './secret.ts'
+import { MARK } from './stream.ts'
 
 /** Shorter ones are left alone: they would blacken ordinary text, which gives them away. */
 const SHORTEST_BYTES = 4
