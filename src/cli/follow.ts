@@ -22,9 +22,11 @@ export async function followRun(client: Client, deps: Deps, runId: string, after
   let final: FinalStatus | undefined
   try {
     for await (const event of eventsOf(client, deps, { runId, after }, progress)) {
-      show.event(event)
       if (event.type === 'run' && isFinal(event.data.status)) final = event.data.status
-      if (event.type === 'exit') return final ?? statusOf(event.data.code)
+      // Whoever began to listen behind its last status has only the code.
+      if (event.type === 'exit') final ??= event.data.code === 0 ? 'success' : 'failed'
+      show.event(event, final)
+      if (final !== undefined && event.type === 'exit') return final
     }
     throw new Error('a run that is followed ends with its exit')
   } catch (error) {
@@ -75,7 +77,8 @@ const ENDED: Readonly<Record<FinalStatus, string>> = {
 const TASK_SIGN = { running: '▶', success: '✓', failure: '✗', abort: '■', error: '✗' } as const
 
 interface Presenter {
-  event(event: NumberedEvent): void
+  /** @param final what became of the run, where that is known */
+  event(event: NumberedEvent, final?: FinalStatus): void
   /** Prints what is left of lines, however the following ended. */
   end(): void
 }
@@ -101,8 +104,7 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
     lines.breakLine()
     progress.around(`${line}\n`, () => client.say(line))
   }
-  let final: FinalStatus | undefined
-  function event({ type, data }: RunEvent): void {
+  function event({ type, data }: RunEvent, final?: FinalStatus): void {
     switch (type) {
       case 'log': {
         const { task: name, number, stream, data: text } = data
@@ -117,23 +119,17 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
         return say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
       }
       case 'run':
-        if (isFinal(data.status)) final = data.status
         return progress.run(data.status)
       case 'exit': {
-        const { message, code } = data
+        const { message } = data
         lines.end()
         progress.end()
         if (message !== undefined) io.stderr.write(`${printable(message)}\n`)
-        return client.say(ENDED[final ?? statusOf(code)])
+        if (final !== undefined) client.say(ENDED[final])
       }
     }
   }
   return { event, end: lines.end }
-}
-
-/** For whoever began to listen behind its last status, and has only the code. */
-function statusOf(code: number): FinalStatus {
-  return code === 0 ? 'success' : 'failed'
 }
 
 /** The next step where a run has failed, or was stopped. */
