@@ -61,9 +61,9 @@ export interface From {
 
 export interface Authenticator {
   /**
-   * Undefined: not authenticated (401), and so is a wrong password. A refusal is a 401 too, of a good token in a request that was not
-   * signed as it has to be; `request` is what a signature is checked against, and guesses are counted by its
-   * address.
+   * Undefined: not authenticated (401), and so is a wrong password. A refusal is a 401 too, of a good token in a
+   * request that was not signed as it has to be; `request` is what a signature is checked against, and guesses are
+   * counted by its address.
    */
   authenticate(presented: Presented, request: SignedRequest & From): Eventually<Outcome>
   /** The `WWW-Authenticate` of a 401. @param path the request's: some have metadata of their own */
