@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { freePort } from '../test/support/free-port.ts'
-import { httpBrowser } from '../test/support/http-browser.ts'
+import { httpBrowser } from '../test/support/servers/http-browser.ts'
 
 const FOB = resolve(import.meta.dir, '../dist/fob')
 const EXAMPLE = 'examples/deploy.ts'

@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Page } from 'playwright-core'
-import { startPageWorld } from '../test/support/page-world.ts'
-import { PAGES } from '../test/support/pages.ts'
+import { startPageWorld } from '../test/support/servers/pages-in-chromium.ts'
+import { PAGES } from '../test/support/servers/page-list.ts'
 import { withPalette } from './palette.ts'
 import { PICTURE_LIST, renderPictureList } from './picture-list.ts'
 

@@ -10,7 +10,7 @@ import { GLOBAL_FLAGS } from '../src/cli/globals.ts'
 import { fallbackOf } from '../src/cli/resolve.ts'
 import { type Group, TREE } from '../src/cli/tree.ts'
 import { ROUTES } from '../src/server/http/routes.ts'
-import { SETTING_NAMES, SETTINGS, variableName } from '../src/server/setting-names.ts'
+import { SETTING_NAMES, SETTINGS, variableName } from '../src/server/settings/setting-names.ts'
 
 export const REFERENCE = resolve(import.meta.dir, '../docs/reference.md')
 

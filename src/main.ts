@@ -2,17 +2,17 @@
  * Arguments in, exit status out. What is imported here is loaded by every call, so there is nothing but
  * the ways that must be fast or must stand alone.
  */
-import { VERSION } from './platform/build.ts'
+import { VERSION } from './platform/build-constants.ts'
 
 const argv = process.argv.slice(2)
 
 if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
   console.log(`fob ${VERSION}`)
 } else if (argv[0] === '__sandbox') {
-  const { runSandboxChild } = await import('./server/runs/sandbox/child.ts')
+  const { runSandboxChild } = await import('./server/runs/sandbox/child/sandbox-child.ts')
   await runSandboxChild()
 } else if (argv[0] === '__tasks') {
-  const { runTasksProcess } = await import('./server/runs/supervisor/process.ts')
+  const { runTasksProcess } = await import('./server/runs/supervisor/supervisor-process.ts')
   await runTasksProcess()
 } else {
   const { runProcess } = await import('./cli/run-process.ts')

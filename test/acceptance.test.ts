@@ -26,7 +26,7 @@ function numbersIn(text: string): number[] {
 test('each numbered line of logins, tokens, pipelines and headless runs is shown on the binary', () => {
   const folder = join(import.meta.dir, 'e2e')
   const shown = new Set(
-    readdirSync(folder)
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.test.ts'))
       .flatMap((name) => numbersIn(readFileSync(join(folder, name), 'utf8'))),
   )

@@ -15,7 +15,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   settings: ['contract', 'platform'],
   session: ['contract', 'flows', 'store', 'settings', 'platform', 'redact'],
   cli: ['contract', 'flows', 'store', 'settings', 'session', 'platform', 'redact'],
-  'cli/commands/server': ['cli', 'contract', 'platform', 'redact', 'server'],
+  'cli/commands/server': [
+    'cli',
+    'contract',
+    'platform',
+    'redact',
+    'server',
+    'server/administration',
+    'server/settings',
+  ],
   main: ['cli', 'platform', 'server/runs'],
   'server/db': ['contract'],
   'server/rbac': ['contract', 'platform'],
@@ -73,8 +81,32 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'redact',
     'platform',
   ],
-  // The composition root, settings and log stand directly under server/.
+  'server/settings': [
+    'server/auth',
+    'server/issuer',
+    'server/runs',
+    'server/vault',
+    'contract',
+    'redact',
+    'platform',
+  ],
+  // What administers a folder of data from the command line, whether or not a server runs on it.
+  'server/administration': [
+    'server',
+    'server/accounts',
+    'server/audit',
+    'server/db',
+    'server/issuer',
+    'server/settings',
+    'server/vault',
+    'contract',
+    'redact',
+    'platform',
+  ],
+  // The composition root, the listener and the log stand directly under server/.
   server: [
+    'server/administration',
+    'server/settings',
     'server/db',
     'server/http',
     'server/rbac',
@@ -159,10 +191,10 @@ describe('the import table', () => {
 
   test('an outside package that stands for a part of the system has one importer', () => {
     const owners: Record<string, string> = {
-      'smol-toml': 'platform/toml.ts',
-      '@clack/prompts': 'platform/prompt.ts',
-      uqr: 'platform/qr.ts',
-      'light-my-request': 'server/issuer/bridge.ts',
+      'smol-toml': 'platform/files/toml.ts',
+      '@clack/prompts': 'platform/terminal/prompts.ts',
+      uqr: 'platform/terminal/qr-code.ts',
+      'light-my-request': 'server/issuer/protocol/node-http-bridge.ts',
     }
     for (const [name, owner] of Object.entries(owners)) {
       const importers = sourceFiles().filter((file) =>

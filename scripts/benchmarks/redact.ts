@@ -3,7 +3,7 @@
  * a plain loop over the same bytes and against a `replaceAll` per pattern. They take turns, chunk size 64 KiB.
  * What 1,000 secrets cost in memory is measured in a process of its own.
  */
-import { formsOf } from '../../src/redact/forms.ts'
+import { formsOf } from '../../src/redact/secret-forms.ts'
 import { createRedactor, type Redactor } from '../../src/redact/redactor.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { logText, ordinarySecrets } from '../../test/redact/samples.ts'

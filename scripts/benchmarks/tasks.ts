@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../../src/platform/clock.ts'
 import type { Driver } from '../../src/server/runs/drivers/driver.ts'
-import { createNativeDriver } from '../../src/server/runs/drivers/native.ts'
+import { createNativeDriver } from '../../src/server/runs/drivers/native-driver.ts'
 
 const ROUNDS = 101
 const TASKS = 1000

@@ -3,8 +3,8 @@
  * refreshes would lose the login. Part 2: the holder of the lock killed before the server rotates, between
  * the rotation and the answer, and at any moment, on a server that repeats a rotation's answer as ours does.
  */
-import { startRotatingServer } from '../../test/support/rotating-server.ts'
-import { killHolder, refreshStorm, type StormResult } from '../../test/support/storm.ts'
+import { startRotatingServer } from '../../test/support/servers/rotating-token-server.ts'
+import { killHolder, refreshStorm, type StormResult } from '../../test/support/hostile/refresh-storm.ts'
 
 const ROUNDS = Number(process.argv[2] ?? 50)
 const PROCESSES = 100

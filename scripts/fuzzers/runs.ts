@@ -1,5 +1,5 @@
 /** Runs of twenty tasks whose server is killed at random moments; counted are the kills. */
-import { runStorm } from '../../test/support/run-storm.ts'
+import { runStorm } from '../../test/support/hostile/run-storm.ts'
 
 const KILLS = Number(process.argv[2] ?? 100)
 

@@ -1,5 +1,5 @@
 /** Logins and logouts killed at random moments, two at a time, on one home; counted are the kills. */
-import { crashStorm } from '../../test/support/crash-storm.ts'
+import { crashStorm } from '../../test/support/hostile/crash-storm.ts'
 
 const KILLS = Number(process.argv[2] ?? 500)
 

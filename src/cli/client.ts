@@ -1,11 +1,15 @@
-import { VERSION } from '../platform/build.ts'
-import type { Env } from '../platform/process.ts'
-import { printable } from '../platform/text.ts'
-import type { Api } from '../session/api.ts'
-import { type ProjectChoice, resolveServer, type ServerChoice } from '../session/resolve.ts'
+import { VERSION } from '../platform/build-constants.ts'
+import type { Env } from '../platform/processes/child-environment.ts'
+import { printable } from '../platform/terminal/printable-text.ts'
+import type { Api } from '../session/api-client.ts'
+import {
+  type ProjectChoice,
+  resolveServer,
+  type ServerChoice,
+} from '../session/resolve-server-and-credential.ts'
 import { openSession, type Session } from '../session/session.ts'
-import { readSettings, type Settings } from '../settings/settings.ts'
-import { openStore } from '../store/open.ts'
+import { readSettings, type Settings } from '../settings/config-file.ts'
+import { openStore } from '../store/open-store.ts'
 import type { Store } from '../store/store.ts'
 import type { Deps } from './deps.ts'
 import { chosenFormat } from './format.ts'
@@ -115,7 +119,7 @@ export async function clientOf(
   context: Context,
   session: Session,
 ): Promise<Client> {
-  const { openApi } = await import('../session/api.ts')
+  const { openApi } = await import('../session/api-client.ts')
   const api = openApi({
     ...serverContext(deps, context, session.server.url),
     tenant: session.tenant,

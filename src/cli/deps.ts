@@ -2,8 +2,8 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
-import { type Io, processIo } from '../platform/io.ts'
-import type { Env } from '../platform/process.ts'
+import { type Io, processIo } from '../platform/terminal/standard-streams.ts'
+import type { Env } from '../platform/processes/child-environment.ts'
 
 /** The outside world as a command sees it. Everything heavy is a function, so that `--help` wakes nothing. */
 export interface Deps {

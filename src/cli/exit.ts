@@ -1,6 +1,6 @@
 import { Fault, type FaultCode } from '../contract/fault.ts'
-import { OutputError } from '../platform/io.ts'
-import { printable } from '../platform/text.ts'
+import { OutputError } from '../platform/terminal/standard-streams.ts'
+import { printable } from '../platform/terminal/printable-text.ts'
 import { toJson } from './output.ts'
 
 /** The exit status of every fault (contract §3). Total: a new code does not compile until it is here. */

@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { Fault } from '../contract/fault.ts'
-import { isMissing, whyUnreadable } from '../platform/file-errors.ts'
-import { orAborted } from '../platform/lines.ts'
+import { isMissing, whyUnreadable } from '../platform/files/file-errors.ts'
+import { orAborted } from '../platform/terminal/read-lines.ts'
 import type { Deps } from './deps.ts'
 
 const CHUNK_BYTES = 64 * 1024

@@ -1,6 +1,6 @@
 import type * as v from 'valibot'
-import { page } from '../contract/listing.ts'
-import type { Api } from '../session/api.ts'
+import { page } from '../contract/paged-list.ts'
+import type { Api } from '../session/api-client.ts'
 
 const PAGE_SIZE = 500
 

@@ -1,4 +1,4 @@
-import { OutputError } from '../platform/io.ts'
+import { OutputError } from '../platform/terminal/standard-streams.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Client } from './client.ts'
 import type { Deps } from './deps.ts'

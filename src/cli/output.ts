@@ -1,6 +1,6 @@
-import type { Io, Output } from '../platform/io.ts'
-import { terminalFilter } from '../platform/terminal-safe.ts'
-import { printable } from '../platform/text.ts'
+import type { Io, Output } from '../platform/terminal/standard-streams.ts'
+import { terminalFilter } from '../platform/terminal/control-sequence-filter.ts'
+import { printable } from '../platform/terminal/printable-text.ts'
 import type { OutputFormat } from './globals.ts'
 
 /** A column of a list: its heading, and what it shows of a row. */

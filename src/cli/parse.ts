@@ -1,7 +1,7 @@
 import { Fault } from '../contract/fault.ts'
 import type { Command, Flag, Flags, Parsed, Positionals } from './command.ts'
 import { GLOBAL_FLAGS, OUTPUT_FORMATS, type Globals, type OutputFormat } from './globals.ts'
-import { nearest } from '../contract/nearest.ts'
+import { nearest } from '../contract/nearest-word.ts'
 import { tokenize } from './tokens.ts'
 
 type Values = Map<string, string | true | string[]>

@@ -1,4 +1,4 @@
-import type { RunStatus, TaskStatus } from '../contract/events.ts'
+import type { RunStatus, TaskStatus } from '../contract/run-events.ts'
 import type { Deps } from './deps.ts'
 import { isCi } from './read-secret.ts'
 

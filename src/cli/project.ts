@@ -1,5 +1,5 @@
-import type { ProjectChoice } from '../session/resolve.ts'
-import { findProject } from '../settings/project.ts'
+import type { ProjectChoice } from '../session/resolve-server-and-credential.ts'
+import { findProject } from '../settings/project-file.ts'
 import type { Deps } from './deps.ts'
 import type { Globals } from './globals.ts'
 

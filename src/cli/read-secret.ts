@@ -1,5 +1,5 @@
 import { Fault } from '../contract/fault.ts'
-import type { Env } from '../platform/process.ts'
+import type { Env } from '../platform/processes/child-environment.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Deps } from './deps.ts'
 import type { Globals } from './globals.ts'
@@ -35,7 +35,7 @@ export async function readSecret(deps: Deps, globals: Globals, question: SecretQ
       hint: `pipe it in: printf %s "$VALUE" | fob … ${question.instead}`,
     })
   }
-  const { password } = await import('../platform/prompt.ts')
+  const { password } = await import('../platform/terminal/prompts.ts')
   const answer = await password(question.what, { interactive: true, signal: deps.signal })
   if (answer.status !== 'answered') throw new Fault('interrupted', 'interrupted')
   return checked(new Secret(answer.value), question)

@@ -1,5 +1,5 @@
 import { Fault } from '../contract/fault.ts'
-import { orAborted } from '../platform/lines.ts'
+import { orAborted } from '../platform/terminal/read-lines.ts'
 import type { Deps } from './deps.ts'
 
 /** Far more than anybody writes; the server takes 10 MiB in all. */

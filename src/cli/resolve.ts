@@ -1,6 +1,6 @@
 import { Fault } from '../contract/fault.ts'
 import { GLOBAL_FLAGS } from './globals.ts'
-import { nearest } from '../contract/nearest.ts'
+import { nearest } from '../contract/nearest-word.ts'
 import type { Group, Leaf, Node } from './tree.ts'
 
 export interface Resolved {

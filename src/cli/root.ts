@@ -4,7 +4,7 @@
  * Refuses: to let an unknown flag pass, to print a stack or the text of an error that is not ours.
  */
 import { Fault } from '../contract/fault.ts'
-import { readSwitch } from '../platform/switch.ts'
+import { readSwitch } from '../platform/boolean-words.ts'
 import type { Deps } from './deps.ts'
 import { EXIT, renderFault, toFault } from './exit.ts'
 import { commandHelp, groupHelp } from './help.ts'

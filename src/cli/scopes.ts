@@ -1,6 +1,6 @@
 import { Fault } from '../contract/fault.ts'
-import { ALL_SCOPES, isScope, type Scope } from '../contract/scopes.ts'
-import { nearest } from '../contract/nearest.ts'
+import { ALL_SCOPES, isScope, type Scope } from '../contract/token-scopes.ts'
+import { nearest } from '../contract/nearest-word.ts'
 
 /**
  * `--scope a --scope b`, also `--scope a,b` and `--scope "a b"`.

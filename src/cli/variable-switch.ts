@@ -1,6 +1,6 @@
 import { Fault } from '../contract/fault.ts'
-import type { Env } from '../platform/process.ts'
-import { readSwitch, SWITCH_HINT } from '../platform/switch.ts'
+import type { Env } from '../platform/processes/child-environment.ts'
+import { readSwitch, SWITCH_HINT } from '../platform/boolean-words.ts'
 
 /**
  * What a variable says that is on or off; undefined where it says nothing, as an empty one.

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { runStatus, taskStatus } from './events.ts'
-import { isFreeName, namedRecord, RESERVED_NAMES } from './names.ts'
+import { runStatus, taskStatus } from './run-events.ts'
+import { isFreeName, namedRecord, RESERVED_NAMES } from './reserved-names.ts'
 
 /**
  * The bodies of the API, in both directions. Objects are loose on the way in to a client (fields are only

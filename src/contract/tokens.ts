@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { pipelineName } from './api.ts'
-import { isScope, type Scope } from './scopes.ts'
+import { isScope, type Scope } from './token-scopes.ts'
 
 /** The bodies of the routes for tokens and runners. */
 

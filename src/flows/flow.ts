@@ -2,13 +2,13 @@
  * How to obtain tokens from an OAuth server: one small file per grant, each returning the same thing.
  * A flow talks to the person through `FlowUi` and to the server through `fetch`. It never saves a token,
  * never prints one, and never checks who it belongs to: that is the profile call, which all logins share
- * (`session/login.ts`).
+ * (`session/complete-login.ts`).
  */
 import type { Clock } from '../platform/clock.ts'
-import type { Lines } from '../platform/lines.ts'
-import type { Outcome } from '../platform/loopback.ts'
+import type { Lines } from '../platform/terminal/read-lines.ts'
+import type { Outcome } from '../platform/browser/callback-listener.ts'
 import type { Secret } from '../redact/secret.ts'
-import type { Provider } from './provider.ts'
+import type { Provider } from './server-discovery.ts'
 
 export interface TokenSet {
   accessToken: Secret

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { fetchFailure } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
-import { readIfOk } from './answer.ts'
+import { readIfOk } from './bounded-response.ts'
 import type { Identity } from './flow.ts'
 import { identityOf } from './id-token.ts'
 

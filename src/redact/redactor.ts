@@ -6,11 +6,11 @@
  * Values that overlap make one mark, the longest first; values side by side make one mark each. A mark that is
  * in the output already stays one mark, whatever the values are.
  */
-import { buildAutomaton } from './automaton.ts'
-import { buildFilter } from './filter.ts'
-import { formsOf } from './forms.ts'
+import { buildAutomaton } from './aho-corasick.ts'
+import { buildFilter } from './candidate-filter.ts'
+import { formsOf } from './secret-forms.ts'
 import type { Secret } from './secret.ts'
-import { createStream, MARK, type Patterns, type RedactingStream } from './stream.ts'
+import { createStream, MARK, type Patterns, type RedactingStream } from './redacting-stream.ts'
 
 export interface Redactor {
   /**

@@ -1,39 +1,40 @@
 /**
  * The composition root: builds every part of the server, joins them, and takes them down again in order.
  */
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Env } from '../platform/process.ts'
+import type { Env } from '../platform/processes/child-environment.ts'
 import { accountIdOf, openAccounts } from './accounts/accounts.ts'
-import { openAttempts } from './accounts/attempts.ts'
-import { openIssued } from './accounts/issued.ts'
+import { openAttempts } from './accounts/login-attempts.ts'
+import { openIssued } from './accounts/issued-credentials.ts'
 import { openTenants } from './accounts/tenants.ts'
 import { openAudit } from './audit/audit.ts'
 import { type Authenticator, basicAuthenticator, oauthAuthenticator, openAuthenticator } from './auth/auth.ts'
-import { type TokenBearers, tokenBearers } from './auth/token-bearers.ts'
-import { claimFolder } from './db/exclusive.ts'
-import { openDatabase } from './db/open.ts'
+import { type TokenBearers, tokenBearers } from './auth/bearer-tokens.ts'
+import { claimFolder } from './db/data-folder-lock.ts'
+import { databasePath } from './db/database-files.ts'
+import { openDatabase } from './db/open-database.ts'
 import { createApp } from './http/app.ts'
-import { openForwarded } from './http/forwarded.ts'
-import { openLimits } from './http/limits.ts'
+import { openForwarded } from './http/forwarded-headers.ts'
+import { openLimits } from './http/guards/rate-limits.ts'
 import type { Services } from './http/services.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
 import { listen, stopListening } from './listen.ts'
 import type { Log, ServerLog } from './log.ts'
 import { openMcp } from './mcp/mcp.ts'
-import { openServerVault, setServerSecrets } from './open-vault.ts'
+import { openServerVault, setServerSecrets } from './administration/vault-from-settings.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
 import { openRbac, type Rbac } from './rbac/rbac.ts'
-import { publicVendors } from './strategy.ts'
-import { revokeEverything } from './revoke.ts'
-import { createDockerDriver } from './runs/drivers/docker.ts'
-import { openRetention } from './runs/retention.ts'
+import { publicVendors } from './settings/authentication-strategy.ts'
+import { revokeEverything } from './administration/revoke-user-access.ts'
+import { createDockerDriver } from './runs/drivers/docker/docker-driver.ts'
+import { openRetention } from './runs/journal/retention.ts'
 import { openRuns } from './runs/run.ts'
-import type { ServerSettings } from './settings.ts'
+import type { ServerSettings } from './settings/settings.ts'
 import { openTriggers } from './triggers/triggers.ts'
-import { devicePages } from './web/device.ts'
-import { renderProtocolError } from './web/web.ts'
+import { devicePages } from './web/device-login-template.ts'
+import { renderProtocolError } from './web/login-and-message-templates.ts'
 
 export interface RunningServer {
   /** The address to use, with the port that was really taken. */
@@ -60,11 +61,6 @@ export interface ServeDeps {
 /** How often expired codes, sessions, tokens and logs are swept out, and when for the first time. */
 const PURGE_EVERY_MS = 10 * 60_000
 const FIRST_PURGE_MS = 5000
-
-/** The database of a data folder. */
-export function databasePath(dataDir: string): string {
-  return join(resolve(dataDir), 'fob.db')
-}
 
 /** @throws Fault `config` when the settings, the passphrase, the folder or the port do not allow a start */
 export async function serve(deps: ServeDeps): Promise<RunningServer> {

@@ -4,13 +4,13 @@
  */
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Env } from '../platform/process.ts'
+import type { Env } from '../platform/processes/child-environment.ts'
 import type { Secret } from '../redact/secret.ts'
-import type { Settings } from '../settings/settings.ts'
+import type { Settings } from '../settings/config-file.ts'
 import type { Store, StoredCredential, StoredLogin } from '../store/store.ts'
-import { accountName, chooseAccount } from './accounts.ts'
-import { authorizationOf } from './authorization.ts'
-import { freshCredential, type RefreshContext, renewCredential } from './refresh.ts'
+import { accountName, chooseAccount } from './choose-account.ts'
+import { authorizationOf } from './authorization-header.ts'
+import { freshCredential, type RefreshContext, renewCredential } from './refresh-login.ts'
 import {
   handedInToken,
   type Presented,
@@ -21,7 +21,7 @@ import {
   resolveServer,
   resolveTenant,
   type ServerChoice,
-} from './resolve.ts'
+} from './resolve-server-and-credential.ts'
 
 export interface SessionOptions {
   flags: {

@@ -5,7 +5,7 @@
  * A server can have several accounts; one of them is its current one.
  * It decides no policy: which server, which account, and when to refresh is `session`'s business.
  */
-import type { KeychainReason, Probe } from '../platform/keychain.ts'
+import type { KeychainReason, Probe } from '../platform/keychain/keychain.ts'
 import type { Secret } from '../redact/secret.ts'
 
 export type Place = 'keychain' | 'file'
@@ -20,7 +20,7 @@ export interface OAuthClient {
 
 /** A login without its secrets: what can be shown. */
 export interface Login {
-  /** Normalised, as `session/resolve.ts` makes it: the key of everything. */
+  /** Normalised, as `session/resolve-server-and-credential.ts` makes it: the key of everything. */
   server: string
   /**
    * `oauth` came from a flow; `token` was handed to us (a scoped or personal access token); `basic` is a

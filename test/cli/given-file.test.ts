@@ -3,9 +3,14 @@ import { closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { readGivenFile } from '../../src/cli/given-file.ts'
 import { interruption } from '../../src/cli/deps.ts'
-import { environment, FOB } from '../support/fob.ts'
-import { asPlainUser, fobOfPlainUser, giveToPlainUser, missingPlainUser } from '../support/plain-user.ts'
-import { testWith } from '../support/parts.ts'
+import { environment, FOB } from '../support/client/compiled-binary.ts'
+import {
+  asPlainUser,
+  fobOfPlainUser,
+  giveToPlainUser,
+  missingPlainUser,
+} from '../support/real-parts/plain-user.ts'
+import { testWith } from '../support/real-parts/skip-without-part.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const folder = temporaryFolder()

@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
-import { nearest } from '../../src/contract/nearest.ts'
+import { nearest } from '../../src/contract/nearest-word.ts'
 import { openContext } from '../../src/cli/client.ts'
 import { renderFault } from '../../src/cli/exit.ts'
 import { command } from '../../src/cli/commands/version.ts'
 import { printList, printRecord } from '../../src/cli/output.ts'
 import { parseCommandLine } from '../../src/cli/parse.ts'
-import { printable } from '../../src/platform/text.ts'
+import { printable } from '../../src/platform/terminal/printable-text.ts'
 import { parseKeyValues } from '../../src/cli/key-values.ts'
-import { fakeDeps } from '../support/fake-deps.ts'
-import { fakeIo } from '../support/fake-io.ts'
+import { fakeDeps } from '../support/client/fake-deps.ts'
+import { fakeIo } from '../support/client/fake-io.ts'
 
 const rows = [
   { id: '1', name: 'deploy' },

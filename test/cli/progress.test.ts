@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { startProgress } from '../../src/cli/progress.ts'
-import { fakeDeps } from '../support/fake-deps.ts'
+import { fakeDeps } from '../support/client/fake-deps.ts'
 import { manualClock } from '../support/manual-clock.ts'
 
 const ERASE = '\r\u001b[2K'

@@ -3,7 +3,7 @@ import { runCommandLine } from '../../src/cli/root.ts'
 import { type Group, type Node, TREE } from '../../src/cli/tree.ts'
 import { defineCommand } from '../../src/cli/command.ts'
 import { Fault } from '../../src/contract/fault.ts'
-import { fakeDeps } from '../support/fake-deps.ts'
+import { fakeDeps } from '../support/client/fake-deps.ts'
 
 function leaves(group: Group, path: string[] = []): { path: string[]; node: Node & { kind: 'leaf' } }[] {
   return Object.entries(group.children).flatMap(([word, node]) =>

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import types from '../../src/contract/fob.d.ts.txt' with { type: 'text' }
-import { openHarness, pipeline } from '../server/runs/harness.ts'
+import { openHarness, pipeline } from '../server/runs/run-harness.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const EXAMPLES = resolve(import.meta.dir, '../../examples')

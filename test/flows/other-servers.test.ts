@@ -1,12 +1,17 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { browserFlow } from '../../src/flows/browser.ts'
-import { deviceFlow } from '../../src/flows/device.ts'
-import { discoverProvider, scopesToAsk } from '../../src/flows/provider.ts'
-import { refreshTokens } from '../../src/flows/refresh.ts'
+import { browserFlow } from '../../src/flows/browser-login.ts'
+import { deviceFlow } from '../../src/flows/device-login.ts'
+import { discoverProvider, scopesToAsk } from '../../src/flows/server-discovery.ts'
+import { refreshTokens } from '../../src/flows/refresh-grant.ts'
 import { readUserinfo } from '../../src/flows/userinfo.ts'
-import { flowContext } from '../support/flow-context.ts'
-import { httpBrowser } from '../support/http-browser.ts'
-import { BARE_LOGIN, type OtherServer, startBareProvider, startMockServer } from '../support/other-servers.ts'
+import { flowContext } from '../support/client/flow-context.ts'
+import { httpBrowser } from '../support/servers/http-browser.ts'
+import {
+  BARE_LOGIN,
+  type OtherServer,
+  startBareProvider,
+  startMockServer,
+} from '../support/servers/other-oauth-servers.ts'
 
 const servers: OtherServer[] = []
 afterEach(async () => {

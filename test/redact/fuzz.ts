@@ -3,7 +3,7 @@
  * random and printed by several tasks in turns. The encodings are written down here a second time, so that what
  * `src/redact` forgets is noticed; the slow reference says what has to come out.
  */
-import { formsOf } from '../../src/redact/forms.ts'
+import { formsOf } from '../../src/redact/secret-forms.ts'
 import { createRedactor, type Redactor } from '../../src/redact/redactor.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { redactByHand, seeded } from './reference.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { formsOf } from '../../src/redact/forms.ts'
+import { formsOf } from '../../src/redact/secret-forms.ts'
 import { Secret } from '../../src/redact/secret.ts'
 import { ENCODINGS, fuzz, MARK, redactorFor } from './fuzz.ts'
 

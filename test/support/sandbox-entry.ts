@@ -1,4 +1,4 @@
-import { runSandboxChild } from '../../src/server/runs/sandbox/child.ts'
+import { runSandboxChild } from '../../src/server/runs/sandbox/child/sandbox-child.ts'
 
 /** What the binary does for its hidden command `__sandbox`. */
 await runSandboxChild()

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
-import { ALL_SCOPES } from '../../../src/contract/scopes.ts'
+import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
 import { freePort } from '../../../test/support/free-port.ts'
 
 const FOB = resolve(import.meta.dir, '../../../dist/fob')

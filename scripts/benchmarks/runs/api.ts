@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { PutPipelineBody } from '../../../src/contract/api.ts'
-import { isFinal, type RunEvent, runEventSchema, runStatus } from '../../../src/contract/events.ts'
+import { isFinal, type RunEvent, runEventSchema, runStatus } from '../../../src/contract/run-events.ts'
 import type { FobServer } from '../api/servers.ts'
 
 const LOOK_MS = 100

@@ -1,5 +1,5 @@
 import { Fault } from '../../contract/fault.ts'
-import { nearest } from '../../contract/nearest.ts'
+import { nearest } from '../../contract/nearest-word.ts'
 import { defineCommand } from '../command.ts'
 import { SCRIPTS, SHELLS } from '../completion/shells.ts'
 

@@ -1,4 +1,4 @@
-import { VERSION } from '../../platform/build.ts'
+import { VERSION } from '../../platform/build-constants.ts'
 import { defineCommand } from '../command.ts'
 import { printJson } from '../output.ts'
 

@@ -1,5 +1,5 @@
 import type { Secret } from '../../redact/secret.ts'
-import { stateOf } from '../../session/refresh.ts'
+import { stateOf } from '../../session/refresh-login.ts'
 import { nobodyHere, notLoggedIn, type Session } from '../../session/session.ts'
 import type { StoredLogin } from '../../store/store.ts'
 import { type Context, openContext, serverContext } from '../client.ts'
@@ -43,7 +43,7 @@ const ASK_MS = 3000
 
 /** An open server takes everyone for the same somebody: there is nobody to be there, and no login to be had. */
 async function nobody({ server, tenant }: Session, context: Context, deps: Deps): Promise<void> {
-  const { strategyOf } = await import('../../session/login.ts')
+  const { strategyOf } = await import('../../session/complete-login.ts')
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(ASK_MS)])
   const there = { ...serverContext(deps, context, server.url), signal }
   const strategy = await strategyOf(there).catch(() => undefined)
@@ -67,7 +67,7 @@ async function whose(
   context: Context,
   deps: Deps,
 ): Promise<void> {
-  const { profileOf } = await import('../../session/login.ts')
+  const { profileOf } = await import('../../session/complete-login.ts')
   const server = serverContext(deps, context, session.server.url)
   const profile = await profileOf(server, token, session.tenant, known)
   print(deps, context, {

@@ -4,11 +4,11 @@
  * a shell could read as anything but one word.
  */
 import { pipelineAnswer, runAnswer, secretAnswer } from '../../contract/api.ts'
-import { page } from '../../contract/listing.ts'
+import { page } from '../../contract/paged-list.ts'
 import { runnerAnswer, tokenAnswer } from '../../contract/tokens.ts'
-import { orAborted } from '../../platform/lines.ts'
-import { safeLine } from '../../platform/text.ts'
-import { accountName } from '../../session/accounts.ts'
+import { orAborted } from '../../platform/terminal/read-lines.ts'
+import { safeLine } from '../../platform/terminal/printable-text.ts'
+import { accountName } from '../../session/choose-account.ts'
 import { type Client, clientOf, type Context, openContext } from '../client.ts'
 import type { Listed } from '../command.ts'
 import { memberships } from '../commands/tenants/memberships.ts'

@@ -3,14 +3,14 @@
  * Refuses: a second use, another path, and more than its maker may do at the moment of the download.
  */
 import { and, eq, gt, lt } from 'drizzle-orm'
-import { isScope, type Scope } from '../../contract/scopes.ts'
+import { isScope, type Scope } from '../../contract/token-scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
-import type { Db } from '../db/open.ts'
+import type { Db } from '../db/open-database.ts'
 import { downloadTokens as table } from '../db/schema.ts'
 import type { User } from './accounts.ts'
-import { hashOf, mintToken } from './mint.ts'
-import { userFinder } from './user-rows.ts'
+import { hashOf, mintToken } from './mint-token.ts'
+import { userFinder } from './user-queries.ts'
 
 export interface Download {
   userId: string

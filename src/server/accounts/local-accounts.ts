@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { and, count, eq } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
-import { newId } from '../db/ids.ts'
-import type { Db } from '../db/open.ts'
+import { newId } from '../db/new-id.ts'
+import type { Db } from '../db/open-database.ts'
 import { memberships, users } from '../db/schema.ts'
 import type { NewLocalAccount, Tenant, User } from './accounts.ts'
-import { checkEmail, checkPassword } from './credentials.ts'
-import { hashPassword } from './password.ts'
+import { checkEmail, checkPassword } from './email-and-password-rules.ts'
+import { hashPassword } from './password-hash.ts'
 
 /** The provider's name for the server's own accounts (ruling R16). */
 export const LOCAL = 'local'

@@ -5,14 +5,14 @@
  */
 import { and, asc, eq, lt, sql } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
-import { isScope, type Scope } from '../../contract/scopes.ts'
+import { isScope, type Scope } from '../../contract/token-scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
-import { newId } from '../db/ids.ts'
-import type { Db } from '../db/open.ts'
+import { newId } from '../db/new-id.ts'
+import type { Db } from '../db/open-database.ts'
 import { pipelines as pipelineTable, serviceKeys, serviceTokens, tenants } from '../db/schema.ts'
 import type { Tenant } from './accounts.ts'
-import { hashOf, mintToken } from './mint.ts'
+import { hashOf, mintToken } from './mint-token.ts'
 
 export interface ServiceKey {
   id: string

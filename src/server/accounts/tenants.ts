@@ -1,8 +1,8 @@
 import { and, asc, count, eq, gt } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { newId } from '../db/ids.ts'
-import type { Db } from '../db/open.ts'
+import { newId } from '../db/new-id.ts'
+import type { Db } from '../db/open-database.ts'
 import {
   cliTokens,
   downloadTokens,
@@ -18,7 +18,7 @@ import {
   users,
 } from '../db/schema.ts'
 import type { AccountRole, Tenant } from './accounts.ts'
-import { keepAnAdministrator } from './administrators.ts'
+import { keepAnAdministrator } from './keep-an-administrator.ts'
 
 /** A tenant with what people call it. */
 export interface NamedTenant extends Tenant {

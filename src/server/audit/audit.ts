@@ -6,9 +6,9 @@
  */
 import { and, desc, eq, gte, lt, lte } from 'drizzle-orm'
 import type { Clock } from '../../platform/clock.ts'
-import type { Db } from '../db/open.ts'
+import type { Db } from '../db/open-database.ts'
 import { auditEntries } from '../db/schema.ts'
-import { type Chained, GENESIS, hashOf } from './chain.ts'
+import { type Chained, GENESIS, hashOf } from './hash-chain.ts'
 
 /** What can be recorded. A closed set, so that a filter never misses a spelling. */
 export type AuditAction =

@@ -3,15 +3,15 @@
  * Refuses: everything that does not prove itself; two credentials at once.
  */
 import type { User } from '../accounts/accounts.ts'
-import { addressGroup, type Attempts } from '../accounts/attempts.ts'
-import type { Scope } from '../../contract/scopes.ts'
+import { addressGroup, type Attempts } from '../accounts/login-attempts.ts'
+import type { Scope } from '../../contract/token-scopes.ts'
 import type { Principal } from '../rbac/principal.ts'
-import { derived } from './derived.ts'
-import type { Eventually } from './eventually.ts'
+import { derived } from './compute-once-per-object.ts'
+import type { Eventually } from './value-or-promise.ts'
 import { administrator, userPrincipal } from './principals.ts'
-import { sameSecret } from './same-secret.ts'
-import type { Refusal, SignedRequest } from './signature.ts'
-import type { TokenBearers } from './token-bearers.ts'
+import { sameSecret } from './constant-time-compare.ts'
+import type { Refusal, SignedRequest } from './request-signature.ts'
+import type { TokenBearers } from './bearer-tokens.ts'
 
 /** What a request presents in its `Authorization` header. */
 export type Presented =

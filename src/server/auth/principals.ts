@@ -1,5 +1,5 @@
 import type { User } from '../accounts/accounts.ts'
-import { ALL_SCOPES, type Scope } from '../../contract/scopes.ts'
+import { ALL_SCOPES, type Scope } from '../../contract/token-scopes.ts'
 import { narrowed, type Principal } from '../rbac/principal.ts'
 
 type Tenant = Principal['tenant']

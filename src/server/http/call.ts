@@ -1,9 +1,9 @@
 import { randomUUIDv7 } from 'bun'
 import type { User } from '../accounts/accounts.ts'
-import type { SignedRequest } from '../auth/signature.ts'
+import type { SignedRequest } from '../auth/request-signature.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { Delivered } from '../triggers/webhooks.ts'
-import { HttpError, readBytes } from './answer.ts'
+import { HttpError, readBytes } from './response.ts'
 import type { Services } from './services.ts'
 
 /** What `Bun.serve` knows of a request and the request does not. */

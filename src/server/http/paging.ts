@@ -1,4 +1,4 @@
-import { HttpError } from './answer.ts'
+import { HttpError } from './response.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500

@@ -2,18 +2,18 @@
  * Owns: the table of routes. A route cannot be written without its guard.
  * Refuses: any route that is not in this table; a wrong method is answered with 405 and what is allowed.
  */
-import type { Scope } from '../../contract/scopes.ts'
-import { listAudit } from './audit.ts'
+import type { Scope } from '../../contract/token-scopes.ts'
+import { listAudit } from './api/audit-log.ts'
 import type { Handler } from './call.ts'
-import type { LimitName } from './limits.ts'
-import { health, protectedResource, profile, userinfo } from './identity.ts'
-import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './auth-api.ts'
-import { githubLogin } from './auth-api-github.ts'
-import { consentPage, consentSubmit, loginPage, loginSubmit } from './interactions.ts'
-import { upstreamBegin, upstreamCallback } from './login-upstream.ts'
-import { mcp } from './mcp.ts'
-import { oauth } from './oauth.ts'
-import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pipeline-pages.ts'
+import type { LimitName } from './guards/rate-limits.ts'
+import { health, protectedResource, profile, userinfo } from './api/profile-and-health.ts'
+import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './api/password-login.ts'
+import { githubLogin } from './api/github-cli-login.ts'
+import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/login-and-consent.ts'
+import { upstreamBegin, upstreamCallback } from './login/identity-provider-login.ts'
+import { mcp } from './api/mcp-endpoint.ts'
+import { oauth } from './login/oauth-endpoints.ts'
+import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pages/pipeline-pages.ts'
 import {
   deletePipeline,
   getPipeline,
@@ -22,7 +22,7 @@ import {
   putPipeline,
   triggerPipeline,
   unpausePipeline,
-} from './pipelines.ts'
+} from './api/pipelines.ts'
 import {
   createRunner,
   deleteRunner,
@@ -32,10 +32,10 @@ import {
   regenerateRunner,
   renameRunner,
   runnerInstallScript,
-} from './runners.ts'
-import { runPage, runSubmit } from './run-pages.ts'
-import { getRun, listRuns, runEvents, runLog, resumeRun, stopRun } from './runs.ts'
-import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './secrets.ts'
+} from './api/runners.ts'
+import { runPage, runSubmit } from './pages/run-pages.ts'
+import { getRun, listRuns, runEvents, runLog, resumeRun, stopRun } from './api/runs.ts'
+import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './api/secrets.ts'
 import {
   endSessions,
   sessionsPage,
@@ -44,15 +44,21 @@ import {
   signIn,
   signOut,
   signOutPage,
-} from './session-pages.ts'
-import { createServiceToken } from './service.ts'
-import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './settings-tokens.ts'
-import { front, logTextScript, runScript, runTasksScript, styleSheet } from './site.ts'
-import { createDownloadToken, createToken, listTokens, revokeCurrentToken, revokeToken } from './tokens.ts'
-import { auditPage } from './settings-audit.ts'
-import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './settings-members.ts'
-import { listTenants } from './tenants.ts'
-import { deleteWebhook, putWebhook, receiveWebhook } from './webhooks.ts'
+} from './pages/session-pages.ts'
+import { createServiceToken } from './api/service-token.ts'
+import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/token-pages.ts'
+import { front, logTextScript, runScript, runTasksScript, styleSheet } from './pages/front-page.ts'
+import {
+  createDownloadToken,
+  createToken,
+  listTokens,
+  revokeCurrentToken,
+  revokeToken,
+} from './api/tokens.ts'
+import { auditPage } from './pages/audit-page.ts'
+import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './pages/member-and-tenant-pages.ts'
+import { listTenants } from './api/tenants.ts'
+import { deleteWebhook, putWebhook, receiveWebhook } from './api/webhooks.ts'
 
 /**
  * Who may call a route. `none`: anyone. `protocol`: the OAuth protocol authenticates. `interaction`: a page of
@@ -83,7 +89,7 @@ export interface Route {
   path: string
   guard: Guard
   handler: Handler
-  /** Counted by address and by account, and refused with 429 beyond what `http/limits.ts` allows. */
+  /** Counted by address and by account, and refused with 429 beyond what `http/guards/rate-limits.ts` allows. */
   limit?: LimitName
 }
 

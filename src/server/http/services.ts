@@ -4,7 +4,7 @@ import type { Tenants } from '../accounts/tenants.ts'
 import type { DownloadTokens } from '../accounts/download-tokens.ts'
 import type { Runners } from '../accounts/runners.ts'
 import type { ServiceKeys } from '../accounts/service-keys.ts'
-import type { CliTokens } from '../accounts/tokens.ts'
+import type { CliTokens } from '../accounts/cli-tokens.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Authenticator } from '../auth/auth.ts'
 import type { Issuer } from '../issuer/issuer.ts'
@@ -16,8 +16,8 @@ import type { Runs } from '../runs/run.ts'
 import type { Schedules } from '../triggers/schedules.ts'
 import type { Webhooks } from '../triggers/webhooks.ts'
 import type { Vault } from '../vault/vault.ts'
-import type { Forwarded } from './forwarded.ts'
-import type { Limits } from './limits.ts'
+import type { Forwarded } from './forwarded-headers.ts'
+import type { Limits } from './guards/rate-limits.ts'
 
 /** The server's parts, as the handlers see them. `serve.ts` builds them. */
 export interface Services {
@@ -48,7 +48,7 @@ export interface Services {
   runners: Runners
   serviceKeys: ServiceKeys
   downloads: DownloadTokens
-  /** Who did what: `record({ ...by(call), action, target })`, see `http/audit.ts`. */
+  /** Who did what: `record({ ...by(call), action, target })`, see `http/api/audit-log.ts`. */
   audit: Audit
   pipelines: Pipelines
   vault: Vault

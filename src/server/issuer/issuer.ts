@@ -2,36 +2,42 @@
  * Owns: the authorization server. Codes, grants, sessions of browsers, refresh tokens, access tokens.
  * Refuses: anything but the code flow with PKCE S256 and a registered redirect URI; to keep a usable code or
  * refresh token in the database; an access token whose ID it does not know or has revoked.
- * The pages are not here: `http/interactions.ts` shows them and tells `finish` what the person decided.
+ * The pages are not here: `http/login/login-and-consent.ts` shows them and tells `finish` what the person decided.
  */
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Accounts, User } from '../accounts/accounts.ts'
-import type { Db } from '../db/open.ts'
+import type { Db } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
-import { openBridge } from './bridge.ts'
-import { FOB_CLI, PAGES_CLIENT, type PublicClient } from './clients.ts'
-import { cookieJar, cookieNames } from './cookies.ts'
-import type { DevicePages } from './device.ts'
-import { type Interactions, openInteractions } from './interaction.ts'
-import { type ApiLogins, openApiLogins } from './logins.ts'
-import { openPagesLogin, type PagesLogin } from './pages-login.ts'
-import { protocolHandler } from './protocol.ts'
-import { DEFAULT_LIFETIMES, type Lifetimes } from './lifetimes.ts'
-import { createProvider, type ErrorPage } from './provider.ts'
-import { endGrant, endLoginOf, endSession, purgeExpiredRecords, revokeUserRecords } from './records.ts'
-import { deriveKey, openSeal } from './seal.ts'
-import { openSessions, type Sessions } from './sessions.ts'
-import { loadSigningKey } from './signing-key.ts'
-import { openTickets } from './tickets.ts'
-import { openTokens, type VerifiedToken } from './tokens.ts'
-import { openUpstreamLogins, type UpstreamLogins } from './upstream/logins.ts'
-import type { UpstreamSettings } from './upstream/upstream.ts'
-import type { ProtocolEvent } from './watch.ts'
+import { openBridge } from './protocol/node-http-bridge.ts'
+import { FOB_CLI, PAGES_CLIENT, type PublicClient } from './first-party-clients.ts'
+import { cookieJar, cookieNames } from './sessions/cookie-jar.ts'
+import type { DevicePages } from './protocol/device-authorization.ts'
+import { type Interactions, openInteractions } from './sessions/interactions.ts'
+import { type ApiLogins, openApiLogins } from './tokens/api-logins.ts'
+import { openPagesLogin, type PagesLogin } from './sessions/pages-login.ts'
+import { protocolHandler } from './protocol/protocol-handler.ts'
+import { DEFAULT_LIFETIMES, type Lifetimes } from './tokens/default-lifetimes.ts'
+import { createProvider, type ErrorPage } from './protocol/oidc-provider.ts'
+import {
+  endGrant,
+  endLoginOf,
+  endSession,
+  purgeExpiredRecords,
+  revokeUserRecords,
+} from './tokens/revoke-records.ts'
+import { deriveKey, openSeal } from './sealed-values.ts'
+import { openSessions, type Sessions } from './sessions/browser-sessions.ts'
+import { loadSigningKey } from './tokens/signing-key.ts'
+import { openTickets } from './protocol/ticket-grant.ts'
+import { openTokens, type VerifiedToken } from './tokens/access-tokens.ts'
+import { openUpstreamLogins, type UpstreamLogins } from './identity-providers/identity-provider-login.ts'
+import type { UpstreamSettings } from './identity-providers/identity-providers.ts'
+import type { ProtocolEvent } from './protocol/protocol-audit.ts'
 
 export interface Issuer {
-  /** Answers the protocol's routes (`protocol.ts`); 404 for any other. @param address the peer's */
+  /** Answers the protocol's routes (`protocol/protocol-handler.ts`); 404 for any other. @param address the peer's */
   handle(request: Request, address?: string): Promise<Response>
   /** What the page of this interaction shows; undefined when it is over, or is not this browser's. */
   interaction: Interactions['view']

@@ -8,10 +8,10 @@ import type { McpServer, McpHttpHandler, StandardSchemaWithJSON } from '@modelco
 import type * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
 import { jsonSchemaOf } from './json-schema.ts'
-import { PIPELINE_TOOLS } from './pipelines.ts'
-import { RUN_TOOLS } from './runs.ts'
-import { SECRET_TOOLS } from './secrets.ts'
-import type { Tool, ToolCall } from './tool.ts'
+import { PIPELINE_TOOLS } from './pipeline-tools.ts'
+import { RUN_TOOLS } from './run-tools.ts'
+import { SECRET_TOOLS } from './secret-tools.ts'
+import type { Tool, ToolCall } from './define-tool.ts'
 
 export const TOOLS: readonly Tool[] = [...PIPELINE_TOOLS, ...RUN_TOOLS, ...SECRET_TOOLS]
 

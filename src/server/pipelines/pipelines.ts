@@ -9,14 +9,14 @@ import type { Concurrency } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
-import { newId } from '../db/ids.ts'
-import type { Db } from '../db/open.ts'
-import { removeRuleOfNone } from '../db/rule-of-none.ts'
+import { newId } from '../db/new-id.ts'
+import type { Db } from '../db/open-database.ts'
+import { removeRuleOfNone } from '../db/orphaned-rules.ts'
 import { pipelines as table } from '../db/schema.ts'
 import { isAdministrator, type Principal, reaches } from '../rbac/principal.ts'
 import type { Rbac } from '../rbac/rbac.ts'
 import type { Vault } from '../vault/vault.ts'
-import { hiddenFrom, isHiddenFrom, openTenantRules, outside, ruleOf, setRule } from './visibility.ts'
+import { hiddenFrom, isHiddenFrom, openTenantRules, outside, ruleOf, setRule } from './pipeline-visibility.ts'
 
 export type Pipeline = typeof table.$inferSelect
 /** As lists have it: a page of 200 sources could be 200 MiB. */

@@ -1,4 +1,4 @@
-import { ALL_SCOPES, type Scope } from '../../contract/scopes.ts'
+import { ALL_SCOPES, type Scope } from '../../contract/token-scopes.ts'
 
 export type Role = 'admin' | 'member' | 'viewer'
 

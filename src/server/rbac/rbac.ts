@@ -3,8 +3,8 @@
  * Refuses: rules that cannot be evaluated (nobody passes), Basic callers before any rule (S9: it is not known
  * who they are). It keeps nothing: `pipelines/` stores the rules of pipelines, the settings have the server's.
  */
-import { type Attributes, attributesOf } from './attributes.ts'
-import type { Rule } from './expression.ts'
+import { type Attributes, attributesOf } from './caller-attributes.ts'
+import type { Rule } from './compile-rule.ts'
 import type { Principal } from './principal.ts'
 
 export interface Rbac {
@@ -26,7 +26,7 @@ const MAX_COMPILED = 5000
  * @throws Fault `usage` when the server's rule is none
  */
 export async function openRbac(serverRule?: string): Promise<Rbac> {
-  const { openCompiler } = await import('./expression.ts')
+  const { openCompiler } = await import('./compile-rule.ts')
   const compile = openCompiler()
   const compiled = new Map<string, Rule>()
   const ruleOf = (expression: string): Rule => {

@@ -3,12 +3,12 @@ import type { Schedule } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Audit } from '../audit/audit.ts'
-import { newId } from '../db/ids.ts'
-import type { Db } from '../db/open.ts'
+import { newId } from '../db/new-id.ts'
+import type { Db } from '../db/open-database.ts'
 import { pipelines, pipelineSchedules as table } from '../db/schema.ts'
 import type { Log } from '../log.ts'
 import type { Runs } from '../runs/run.ts'
-import { checkTimetable, countOccurrences, nextOccurrence } from './occurrences.ts'
+import { checkTimetable, countOccurrences, nextOccurrence } from './cron-occurrences.ts'
 
 type Pipeline = typeof pipelines.$inferSelect
 export type ScheduleRow = typeof table.$inferSelect

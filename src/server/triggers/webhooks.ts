@@ -3,13 +3,13 @@ import { and, eq } from 'drizzle-orm'
 import type { WebhookProvider } from '../../contract/api.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { Secret } from '../../redact/secret.ts'
-import type { Db } from '../db/open.ts'
+import type { Db } from '../db/open-database.ts'
 import { pipelines, tenants } from '../db/schema.ts'
-import type { HttpAnswer, HttpRequest } from '../runs/http-exchange.ts'
+import type { HttpAnswer, HttpRequest } from '../runs/execution/webhook-exchange.ts'
 import type { Runs } from '../runs/run.ts'
 import type { SecretPlace, Vault } from '../vault/vault.ts'
-import { openDeliveries } from './deliveries.ts'
-import { checkDelivery, type DeliveryId, requireKey, type WebhookCall } from './signatures.ts'
+import { openDeliveries } from './webhook-deliveries.ts'
+import { checkDelivery, type DeliveryId, requireKey, type WebhookCall } from './webhook-signatures.ts'
 
 type Pipeline = typeof pipelines.$inferSelect
 

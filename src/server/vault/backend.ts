@@ -1,10 +1,10 @@
 /**
  * Where sealed values are kept: what a new store has to implement, and how it says when it is wanted. Its line
- * in `registry.ts` is all the rest (docs/architecture.md, "How to add a store for secrets").
+ * in `backend-registry.ts` is all the rest (docs/architecture.md, "How to add a store for secrets").
  */
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
-import type { Db } from '../db/open.ts'
+import type { Db } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
 import type { SecretPlace, SecretScope } from './vault.ts'
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chooseWork } from '../../../src/cli/commands/run.ts'
-import { machine } from '../../support/machine.ts'
+import { machine } from '../../support/client/client-machine.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')

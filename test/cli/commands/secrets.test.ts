@@ -5,7 +5,7 @@ import { rewrap } from '../../../src/cli/commands/secrets/rewrap.ts'
 import { setSecret } from '../../../src/cli/commands/secrets/set.ts'
 import { readSecretFromStdin } from '../../../src/cli/read-secret.ts'
 import { Secret } from '../../../src/redact/secret.ts'
-import { fakeDeps } from '../../support/fake-deps.ts'
+import { fakeDeps } from '../../support/client/fake-deps.ts'
 
 /** A client that answers with `answers` in turn, and what it was asked and said. */
 function clientOf(answers: unknown[]) {

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
 import { lookupWith } from '../../../src/cli/completion/lookup.ts'
-import { fakeDeps } from '../../support/fake-deps.ts'
+import { fakeDeps } from '../../support/client/fake-deps.ts'
 
 const HOSTILE = [
   '$(touch pwned)',

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { accountIdOf, type Accounts, openAccounts, type User } from '../../../src/server/accounts/accounts.ts'
-import { openDatabase } from '../../../src/server/db/open.ts'
+import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { users } from '../../../src/server/db/schema.ts'
 
 const PASSWORD = new Secret('correct horse battery')

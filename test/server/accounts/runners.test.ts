@@ -5,7 +5,7 @@ import { openAccounts } from '../../../src/server/accounts/accounts.ts'
 import { openDownloadTokens } from '../../../src/server/accounts/download-tokens.ts'
 import { openRunners } from '../../../src/server/accounts/runners.ts'
 import { openServiceKeys } from '../../../src/server/accounts/service-keys.ts'
-import { openDatabase } from '../../../src/server/db/open.ts'
+import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { runners as runnerTable, serviceKeys, serviceTokens } from '../../../src/server/db/schema.ts'
 
 const closers: (() => void)[] = []

@@ -3,7 +3,7 @@ import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openAccounts } from '../../../src/server/accounts/accounts.ts'
 import { openTenants } from '../../../src/server/accounts/tenants.ts'
-import { openDatabase } from '../../../src/server/db/open.ts'
+import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { pipelines, users } from '../../../src/server/db/schema.ts'
 
 const PASSWORD = new Secret('correct horse battery')

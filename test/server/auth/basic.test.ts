@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
-import { openAttempts } from '../../../src/server/accounts/attempts.ts'
+import { openAttempts } from '../../../src/server/accounts/login-attempts.ts'
 import { basicAuthenticator } from '../../../src/server/auth/auth.ts'
 
 const REQUEST = { method: 'GET', target: '/', headers: new Headers(), body: async () => new Uint8Array() }

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../src/platform/clock.ts'
-import { openDatabase } from '../../../src/server/db/open.ts'
+import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { jsonLog } from '../../../src/server/log.ts'
-import { openRetention } from '../../../src/server/runs/retention.ts'
-import { databasePath } from '../../../src/server/serve.ts'
-import { memoryVault } from '../../support/memory-vault.ts'
-import { jsonClient, until } from '../../support/json-client.ts'
-import { startServer, type TestServer } from '../../support/server.ts'
-import { type StalledReader, stalledReader } from '../../support/stalled-reader.ts'
+import { openRetention } from '../../../src/server/runs/journal/retention.ts'
+import { databasePath } from '../../../src/server/db/database-files.ts'
+import { memoryVault } from '../../support/servers/memory-vault.ts'
+import { jsonClient, until } from '../../support/servers/json-client.ts'
+import { startServer, type TestServer } from '../../support/servers/test-server.ts'
+import { type StalledReader, stalledReader } from '../../support/hostile/stalled-reader.ts'
 
 const MB = 1_000_000
 /** More than the system buffers for a socket. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'
-import { ALL_SCOPES } from '../../../src/contract/scopes.ts'
+import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
 import {
   authorize,
   Browser,
@@ -15,7 +15,7 @@ import {
   startWorld,
   type TokenAnswer,
   type World,
-} from './harness.ts'
+} from './issuer-harness.ts'
 
 let world: World
 beforeAll(async () => {

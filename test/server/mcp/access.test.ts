@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
-import { signatureOf } from '../../../src/contract/signing.ts'
+import { signatureOf } from '../../../src/contract/request-signing.ts'
 import { Secret } from '../../../src/redact/secret.ts'
-import { connectHost, type McpHost } from '../../support/mcp-client.ts'
-import { logIn } from '../../support/oauth-login.ts'
-import { startServer, type TestServer } from '../../support/server.ts'
+import { connectHost, type McpHost } from '../../support/servers/mcp-client.ts'
+import { logIn } from '../../support/servers/oauth-login.ts'
+import { startServer, type TestServer } from '../../support/servers/test-server.ts'
 import { type Company, openCompany, type Person, SCRIPT } from '../http/company.ts'
 
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }

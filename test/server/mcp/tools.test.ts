@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { connectHost, type McpHost, REVISIONS } from '../../support/mcp-client.ts'
-import { startServer, type TestServer } from '../../support/server.ts'
+import { connectHost, type McpHost, REVISIONS } from '../../support/servers/mcp-client.ts'
+import { startServer, type TestServer } from '../../support/servers/test-server.ts'
 
 const CANARY = 'canary-4f7a-value'
 const DEPLOY = `const pipeline = async () => {
@@ -187,7 +187,7 @@ describe('what cannot be is said as an error of the tool', () => {
     // A tool asks the database, which is a part that can break.
     const broken = await startServer()
     const other = await connectHost(`${broken.url}/mcp`)
-    const { databasePath } = await import('../../../src/server/serve.ts')
+    const { databasePath } = await import('../../../src/server/db/database-files.ts')
     const { Database } = await import('bun:sqlite')
     const database = new Database(databasePath(broken.dataDir))
     database.run('DROP TABLE pipelines')

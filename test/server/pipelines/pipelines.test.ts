@@ -3,13 +3,13 @@ import { eq } from 'drizzle-orm'
 import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openAccounts } from '../../../src/server/accounts/accounts.ts'
-import { openDatabase } from '../../../src/server/db/open.ts'
+import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { pipelineRules, pipelines as table, runs } from '../../../src/server/db/schema.ts'
 import { openPipelines, type PutPipeline } from '../../../src/server/pipelines/pipelines.ts'
-import { MAX_RULES } from '../../../src/server/pipelines/visibility.ts'
+import { MAX_RULES } from '../../../src/server/pipelines/pipeline-visibility.ts'
 import { openRbac, type Rbac } from '../../../src/server/rbac/rbac.ts'
-import { memoryVault } from '../../support/memory-vault.ts'
-import { principal } from '../../support/principal.ts'
+import { memoryVault } from '../../support/servers/memory-vault.ts'
+import { principal } from '../../support/servers/principal.ts'
 
 /** The pipelines of one tenant, for an administrator and for somebody whom rules can shut out. */
 async function setUp(rbac?: Rbac, vault = memoryVault()) {

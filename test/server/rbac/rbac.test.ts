@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import type { Principal } from '../../../src/server/rbac/principal.ts'
 import { openRbac } from '../../../src/server/rbac/rbac.ts'
-import { principal } from '../../support/principal.ts'
+import { principal } from '../../support/servers/principal.ts'
 
 const rbac = await openRbac()
 const nobody = principal({

@@ -4,7 +4,16 @@ import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { Fault } from '../../../src/contract/fault.ts'
 import { pipelines } from '../../../src/server/db/schema.ts'
-import { addPipeline, failure, type Harness, NEVER, openHarness, pipeline, sh, TENANT } from './harness.ts'
+import {
+  addPipeline,
+  failure,
+  type Harness,
+  NEVER,
+  openHarness,
+  pipeline,
+  sh,
+  TENANT,
+} from './run-harness.ts'
 
 let fob: Harness
 beforeAll(async () => {

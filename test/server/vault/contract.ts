@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
 import type { Backend } from '../../../src/server/vault/backend.ts'
-import { currentKey, openHeader } from '../../../src/server/vault/header.ts'
+import { currentKey, openHeader } from '../../../src/server/vault/vault-header.ts'
 import { keyIdOf } from '../../../src/server/vault/cipher.ts'
-import { rotateLock } from '../../../src/server/vault/rotate.ts'
+import { rotateLock } from '../../../src/server/vault/replace-passphrase.ts'
 import { manualClock } from '../../support/manual-clock.ts'
-import { interrupted, place, rewrapAll, vaultOn, withKey, withPassphrase } from './harness.ts'
+import { interrupted, place, rewrapAll, vaultOn, withKey, withPassphrase } from './vault-harness.ts'
 
 /** A store and how to reach the same one again, as another server would. */
 export interface OpenBackend {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'bun:test'
-import { SCOPES } from '../../../src/contract/scopes.ts'
-import type { Page } from '../../../src/server/web/layout.ts'
+import { SCOPES } from '../../../src/contract/token-scopes.ts'
+import type { Page } from '../../../src/server/web/page-layout.ts'
 import {
   renderConsent,
   renderLogin,
   renderMessage,
   renderProtocolError,
   STYLE_SHEET,
-} from '../../../src/server/web/web.ts'
+} from '../../../src/server/web/login-and-message-templates.ts'
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror='x'>`
 const redirectTarget = 'http://127.0.0.1:8765'

@@ -1,6 +1,6 @@
 import { Fault } from '../../../contract/fault.ts'
-import { profileOf } from '../../../session/login.ts'
-import { freshCredential, renewCredential } from '../../../session/refresh.ts'
+import { profileOf } from '../../../session/complete-login.ts'
+import { freshCredential, renewCredential } from '../../../session/refresh-login.ts'
 import type { StoredCredential, StoredLogin } from '../../../store/store.ts'
 import { type Context, serverContext } from '../../client.ts'
 import type { Deps } from '../../deps.ts'

@@ -1,7 +1,7 @@
 import type { Flow, FlowUi, Obtained } from '../../../flows/flow.ts'
-import type { Provider } from '../../../flows/provider.ts'
-import { isRemoteSession } from '../../../platform/browser.ts'
-import { DEFAULT_CLIENT_ID } from '../../../platform/build.ts'
+import type { Provider } from '../../../flows/server-discovery.ts'
+import { isRemoteSession } from '../../../platform/browser/open-browser.ts'
+import { DEFAULT_CLIENT_ID } from '../../../platform/build-constants.ts'
 import type { OAuthClient } from '../../../store/store.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'
@@ -26,7 +26,7 @@ export interface FlowResult extends Obtained {
 
 /** Finds the authorization server and runs the flow: they differ in nothing but how the tokens come. */
 export async function runFlow(login: FlowLogin, deps: Deps): Promise<FlowResult> {
-  const { discoverProvider, scopesToAsk } = await import('../../../flows/provider.ts')
+  const { discoverProvider, scopesToAsk } = await import('../../../flows/server-discovery.ts')
   const flow = await loadFlow(login.way)
   const provider = await discoverProvider(login.server, deps)
   const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || DEFAULT_CLIENT_ID)
@@ -50,9 +50,9 @@ export async function runFlow(login: FlowLogin, deps: Deps): Promise<FlowResult>
 }
 
 async function loadFlow(way: FlowWay): Promise<Flow> {
-  if (way.kind === 'device') return (await import('../../../flows/device.ts')).deviceFlow
-  if (way.kind === 'paste') return (await import('../../../flows/paste.ts')).pasteFlow(way)
-  return (await import('../../../flows/browser.ts')).browserFlow
+  if (way.kind === 'device') return (await import('../../../flows/device-login.ts')).deviceFlow
+  if (way.kind === 'paste') return (await import('../../../flows/paste-login.ts')).pasteFlow(way)
+  return (await import('../../../flows/browser-login.ts')).browserFlow
 }
 
 function flowUi({ way, globals }: FlowLogin, deps: Deps): FlowUi {
@@ -62,10 +62,11 @@ function flowUi({ way, globals }: FlowLogin, deps: Deps): FlowUi {
   const say = (line: string) => io.stderr.write(`${line}\n`)
   return {
     say,
-    openUrl: async (url) => (await import('../../../platform/browser.ts')).openBrowser(url, { env }),
+    openUrl: async (url) =>
+      (await import('../../../platform/browser/open-browser.ts')).openBrowser(url, { env }),
     showQr: async (url) => {
       if (!io.stderr.isTerminal) return
-      const { qrLines } = await import('../../../platform/qr.ts')
+      const { qrLines } = await import('../../../platform/terminal/qr-code.ts')
       const lines = (await qrLines(url, io.stderr.columns, !env.NO_COLOR)) ?? []
       for (const line of lines) say(line)
     },

@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import type { ServerChoice } from '../../../session/resolve.ts'
+import type { ServerChoice } from '../../../session/resolve-server-and-credential.ts'
 import type { Globals } from '../../globals.ts'
 
 /** How a credential is to be obtained: exactly one of these. */

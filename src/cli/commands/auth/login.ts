@@ -1,8 +1,8 @@
 import { Fault } from '../../../contract/fault.ts'
-import { ALL_SCOPES } from '../../../contract/scopes.ts'
-import { completeLogin, strategyOf, userLine } from '../../../session/login.ts'
-import { fallbackWarning } from '../../../session/place.ts'
-import { resolveTenant } from '../../../session/resolve.ts'
+import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
+import { completeLogin, strategyOf, userLine } from '../../../session/complete-login.ts'
+import { fallbackWarning } from '../../../session/keychain-fallback-warning.ts'
+import { resolveTenant } from '../../../session/resolve-server-and-credential.ts'
 import type { Saved } from '../../../store/store.ts'
 import { type Context, openContext, serverContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
@@ -119,7 +119,7 @@ export async function login(options: LoginOptions, deps: Deps): Promise<void> {
     sayWhere(context, saved)
     sayWhatWins(context, deps)
     if (saved.replaced !== undefined) {
-      const { revokeReplaced } = await import('../../../session/revoke.ts')
+      const { revokeReplaced } = await import('../../../session/revoke-login.ts')
       const fob = strategy !== undefined
       const words = await revokeReplaced(saved.replaced, obtained.tokens, there, { fob })
       if (words !== undefined) context.say(words)

@@ -1,7 +1,7 @@
 import { Fault } from '../../../contract/fault.ts'
-import { KEYCHAIN_REASONS, type KeychainReason } from '../../../platform/keychain.ts'
-import { accountName, chooseAccount } from '../../../session/accounts.ts'
-import { projectFor, resolveAccount } from '../../../session/resolve.ts'
+import { KEYCHAIN_REASONS, type KeychainReason } from '../../../platform/keychain/keychain.ts'
+import { accountName, chooseAccount } from '../../../session/choose-account.ts'
+import { projectFor, resolveAccount } from '../../../session/resolve-server-and-credential.ts'
 import type { Credential, StoredLogin } from '../../../store/store.ts'
 import { type Context, openContext, serverContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
@@ -146,6 +146,6 @@ async function revokeStored(
     throw error
   }
   if (credential === undefined) return undefined
-  const { revokeCredential } = await import('../../../session/revoke.ts')
+  const { revokeCredential } = await import('../../../session/revoke-login.ts')
   return revokeCredential(credential, serverContext(deps, context, server))
 }

@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import { credentialsExpired, renewCredential } from '../../../session/refresh.ts'
+import { credentialsExpired, renewCredential } from '../../../session/refresh-login.ts'
 import { nobodyHere, notLoggedIn } from '../../../session/session.ts'
 import { openContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'

@@ -1,8 +1,8 @@
 import { Fault } from '../../../contract/fault.ts'
-import { printable } from '../../../platform/text.ts'
-import { accountName, findAccount } from '../../../session/accounts.ts'
-import { normalizeServer } from '../../../session/resolve.ts'
-import { setServer } from '../../../settings/change.ts'
+import { printable } from '../../../platform/terminal/printable-text.ts'
+import { accountName, findAccount } from '../../../session/choose-account.ts'
+import { normalizeServer } from '../../../session/resolve-server-and-credential.ts'
+import { setServer } from '../../../settings/change-config-file.ts'
 import type { StoredLogin } from '../../../store/store.ts'
 import { type Context, openContext } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
@@ -81,7 +81,7 @@ async function ask(logins: readonly StoredLogin[], globals: Globals, deps: Deps)
       hint: `name it: fob auth switch ACCOUNT; ${listed(logins)}`,
     })
   }
-  const { select } = await import('../../../platform/prompt.ts')
+  const { select } = await import('../../../platform/terminal/prompts.ts')
   const options = logins.map((login, index) => ({
     value: index,
     label: `${accountName(login)} at ${login.server}`,

@@ -1,8 +1,13 @@
 import { resolve } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
-import { safeLine } from '../../../platform/text.ts'
-import { findProject, type FoundProject, PROJECT_FILE, readProjectFile } from '../../../settings/project.ts'
-import { setTrust } from '../../../settings/trust.ts'
+import { safeLine } from '../../../platform/terminal/printable-text.ts'
+import {
+  findProject,
+  type FoundProject,
+  PROJECT_FILE,
+  readProjectFile,
+} from '../../../settings/project-file.ts'
+import { setTrust } from '../../../settings/trusted-projects.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../globals.ts'

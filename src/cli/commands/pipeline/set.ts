@@ -12,8 +12,8 @@ import {
   type Schedule,
 } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { parseDotenv } from '../../../platform/dotenv.ts'
-import { isPipe } from '../../../platform/files.ts'
+import { parseDotenv } from '../../../platform/files/dotenv.ts'
+import { isPipe } from '../../../platform/files/private-files.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { openClient, type Client } from '../../client.ts'
 import { defineCommand } from '../../command.ts'

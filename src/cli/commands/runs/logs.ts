@@ -1,5 +1,5 @@
 import { runAnswer } from '../../../contract/api.ts'
-import { isFinal } from '../../../contract/events.ts'
+import { isFinal } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'

@@ -1,5 +1,5 @@
 import { secretAnswer } from '../../../contract/api.ts'
-import { page } from '../../../contract/listing.ts'
+import { page } from '../../../contract/paged-list.ts'
 import { openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'
 import { printList, sayIfNone } from '../../output.ts'

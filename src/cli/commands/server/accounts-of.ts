@@ -1,5 +1,5 @@
-import { administer, type Administration } from '../../../server/administer.ts'
-import { readDataDir } from '../../../server/settings.ts'
+import { administer, type Administration } from '../../../server/administration/open-data-folder.ts'
+import { readDataDir } from '../../../server/settings/settings.ts'
 import type { Deps } from '../../deps.ts'
 import { chosenFormat } from '../../format.ts'
 import type { Globals } from '../../globals.ts'

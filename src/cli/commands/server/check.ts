@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import { checkData } from '../../../server/administer.ts'
+import { checkData } from '../../../server/administration/open-data-folder.ts'
 import { defineCommand } from '../../command.ts'
 import { chosenFormat } from '../../format.ts'
 import { printList } from '../../output.ts'

@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import type { Administration } from '../../../server/administer.ts'
+import type { Administration } from '../../../server/administration/open-data-folder.ts'
 
 export const ROLES = ['admin', 'member', 'viewer'] as const
 

@@ -1,6 +1,6 @@
-import { withServiceKeys } from '../../../server/administer.ts'
+import { withServiceKeys } from '../../../server/administration/open-data-folder.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { ALL_SCOPES, type Scope } from '../../../contract/scopes.ts'
+import { ALL_SCOPES, type Scope } from '../../../contract/token-scopes.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { chosenFormat } from '../../format.ts'

@@ -1,4 +1,4 @@
-import { withServiceKeys } from '../../../server/administer.ts'
+import { withServiceKeys } from '../../../server/administration/open-data-folder.ts'
 import { defineCommand } from '../../command.ts'
 import { chosenFormat } from '../../format.ts'
 import { printList } from '../../output.ts'

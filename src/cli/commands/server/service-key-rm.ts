@@ -1,4 +1,4 @@
-import { withServiceKeys } from '../../../server/administer.ts'
+import { withServiceKeys } from '../../../server/administration/open-data-folder.ts'
 import { defineCommand } from '../../command.ts'
 import { dataFlags, dataFolder, did } from './accounts-of.ts'
 

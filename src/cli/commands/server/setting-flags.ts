@@ -1,6 +1,6 @@
 import { Fault } from '../../../contract/fault.ts'
-import { SETTINGS, type SettingName } from '../../../server/setting-names.ts'
-import type { SettingSources } from '../../../server/setting-values.ts'
+import { SETTINGS, type SettingName } from '../../../server/settings/setting-names.ts'
+import type { SettingSources } from '../../../server/settings/setting-values.ts'
 import type { Flag } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { readGivenFile } from '../../given-file.ts'
@@ -49,7 +49,7 @@ export async function settingSources(
 
 async function readConfig(path: string, deps: Pick<Deps, 'signal'>): Promise<unknown> {
   const bytes = await readGivenFile(path, { limitBytes: MAX_CONFIG_BYTES, code: 'config' }, deps)
-  const { parseToml } = await import('../../../platform/toml.ts')
+  const { parseToml } = await import('../../../platform/files/toml.ts')
   const parsed = parseToml(new TextDecoder().decode(bytes))
   if (!parsed.ok) throw new Fault('config', `${path}:${parsed.line}:${parsed.column}: this is not TOML`)
   return parsed.table

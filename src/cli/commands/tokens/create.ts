@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import { ALL_SCOPES, type Scope } from '../../../contract/scopes.ts'
+import { ALL_SCOPES, type Scope } from '../../../contract/token-scopes.ts'
 import { createdToken } from '../../../contract/tokens.ts'
 import { type Client, openClient } from '../../client.ts'
 import { defineCommand } from '../../command.ts'

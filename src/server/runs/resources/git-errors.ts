@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import { safeLine } from '../../../platform/text.ts'
+import { safeLine } from '../../../platform/terminal/printable-text.ts'
 import type { Access, GitSource } from './git-source.ts'
 
 /** What `ssh-add` gave, by our own word for it. */

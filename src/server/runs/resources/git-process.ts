@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
-import type { Env } from '../../../platform/process.ts'
-import type { Reach } from '../fetch/reach.ts'
-import { killGroup } from '../group.ts'
+import type { Env } from '../../../platform/processes/child-environment.ts'
+import type { Reach } from '../fetch/resolve-allowed-address.ts'
+import { killGroup } from '../process-group.ts'
 import { explainGit } from './git-errors.ts'
 import type { GitSource } from './git-source.ts'
-import { nameOf } from './known-hosts.ts'
+import { nameOf } from './ssh-known-hosts.ts'
 
 /** Of what a command says; a list of a hundred thousand references has some 6 MiB. */
 const MAX_OUTPUT = 32 * 1024 * 1024

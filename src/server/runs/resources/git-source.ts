@@ -1,9 +1,9 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
-import type { Network } from '../fetch/network.ts'
-import { knownHosts } from './known-hosts.ts'
-import { parse, plainText, secretText } from '../fields.ts'
+import type { Network } from '../fetch/allowed-networks.ts'
+import { knownHosts } from './ssh-known-hosts.ts'
+import { parse, plainText, secretText } from '../parse-fields.ts'
 
 /** How git is let into a repository; everything but `url` stays off its command line. */
 export type Access =

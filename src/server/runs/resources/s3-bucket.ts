@@ -4,9 +4,9 @@ import { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import { Fault } from '../../../contract/fault.ts'
 import { fetchFailure } from '../../../platform/network.ts'
-import { hostOf } from '../fetch/guarded.ts'
-import type { Reach } from '../fetch/reach.ts'
-import { codeOf, statusOf } from '../../vault/s3-errors.ts'
+import { hostOf } from '../fetch/guarded-request.ts'
+import type { Reach } from '../fetch/resolve-allowed-address.ts'
+import { codeOf, statusOf } from '../../vault/s3/s3-errors.ts'
 import type { S3Source } from './s3-source.ts'
 
 /** Keys of one check: a hundred pages and more of a listing. */

@@ -1,10 +1,10 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import type { Env } from '../../../platform/process.ts'
+import type { Env } from '../../../platform/processes/child-environment.ts'
 import type { Secret } from '../../../redact/secret.ts'
-import type { Network } from '../fetch/network.ts'
-import { hostOf } from '../fetch/guarded.ts'
-import { parse, plainText, secretText } from '../fields.ts'
+import type { Network } from '../fetch/allowed-networks.ts'
+import { hostOf } from '../fetch/guarded-request.ts'
+import { parse, plainText, secretText } from '../parse-fields.ts'
 
 export interface S3Source {
   bucket: string

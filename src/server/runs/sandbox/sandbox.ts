@@ -5,10 +5,10 @@
  */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { killGroup } from '../group.ts'
-import { pump } from '../pump.ts'
-import { createLines } from './lines.ts'
-import type { SandboxProcess } from './processes.ts'
+import { killGroup } from '../process-group.ts'
+import { pump } from '../tasks/pump-output.ts'
+import { createLines } from './split-lines.ts'
+import type { SandboxProcess } from './child-processes.ts'
 import {
   childMessage,
   type ChildMessage,
@@ -17,8 +17,8 @@ import {
   type PipelineContext,
   type SandboxLimits,
   type ScriptError,
-} from './protocol.ts'
-import { watchChild } from './watchdog.ts'
+} from './child-protocol.ts'
+import { watchChild } from './resource-watchdog.ts'
 
 /** How the script ended. An aborted one counts as failed. `killed`: its process was, and not by us. */
 export type Outcome = { kind: 'done' } | { kind: 'failed'; error: ScriptError } | { kind: 'killed' }

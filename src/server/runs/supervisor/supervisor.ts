@@ -6,16 +6,16 @@
  * secrets, and stay in memory. To serve two servers at once, or one that speaks another protocol.
  */
 import type { Clock } from '../../../platform/clock.ts'
-import { createSandboxes } from './sandboxes.ts'
+import { createSandboxes } from './native-sandboxes.ts'
 import {
   type FromServer,
   type FromSupervisor,
   PROTOCOL,
   type Question,
   type SupervisedSpec,
-} from './protocol.ts'
-import type { Strays } from './strays.ts'
-import { startTask, type SupervisedTask } from './task.ts'
+} from './supervisor-protocol.ts'
+import type { Strays } from './stray-processes.ts'
+import { startTask, type SupervisedTask } from './supervised-task.ts'
 
 export interface SupervisorOptions {
   clock: Clock

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { machine } from '../../../support/machine.ts'
-import { type PeopleServer, startPeopleServer } from '../../../support/people.ts'
+import { machine } from '../../../support/client/client-machine.ts'
+import { type PeopleServer, startPeopleServer } from '../../../support/servers/people-server.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 
 const servers: PeopleServer[] = []

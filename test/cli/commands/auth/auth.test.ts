@@ -1,8 +1,12 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { machine } from '../../../support/machine.ts'
-import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../../../support/oauth-server.ts'
+import { machine } from '../../../support/client/client-machine.ts'
+import {
+  type Behaviour,
+  startOAuthServer,
+  type TestOAuthServer,
+} from '../../../support/servers/oauth-server.ts'
 
 const servers: TestOAuthServer[] = []
 function start(changes: Partial<Behaviour> = {}): TestOAuthServer {

@@ -2,9 +2,13 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { chooseWay } from '../../../../src/cli/commands/auth/login-way.ts'
 import { runCommandLine } from '../../../../src/cli/root.ts'
-import { fakeDeps } from '../../../support/fake-deps.ts'
-import { machine } from '../../../support/machine.ts'
-import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../../../support/oauth-server.ts'
+import { fakeDeps } from '../../../support/client/fake-deps.ts'
+import { machine } from '../../../support/client/client-machine.ts'
+import {
+  type Behaviour,
+  startOAuthServer,
+  type TestOAuthServer,
+} from '../../../support/servers/oauth-server.ts'
 
 const servers: TestOAuthServer[] = []
 function start(changes: Partial<Behaviour> = {}): TestOAuthServer {

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { childEnv } from '../../../../src/platform/process.ts'
-import { scriptedBrowser } from '../../../support/browser.ts'
-import { missingKeyringPart, runWithKeyring } from '../../../support/keyring.ts'
-import { startOAuthServer, type TestOAuthServer } from '../../../support/oauth-server.ts'
+import { childEnv } from '../../../../src/platform/processes/child-environment.ts'
+import { scriptedBrowser } from '../../../support/client/approving-browser.ts'
+import { missingKeyringPart, runWithKeyring } from '../../../support/real-parts/keyring.ts'
+import { startOAuthServer, type TestOAuthServer } from '../../../support/servers/oauth-server.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 
 const MAIN = join(import.meta.dir, '../../../../src/main.ts')

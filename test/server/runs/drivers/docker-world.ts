@@ -1,9 +1,12 @@
 import { systemClock } from '../../../../src/platform/clock.ts'
-import { createDockerDriver, type DockerSettings } from '../../../../src/server/runs/drivers/docker.ts'
+import {
+  createDockerDriver,
+  type DockerSettings,
+} from '../../../../src/server/runs/drivers/docker/docker-driver.ts'
 import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'
-import { knownServerId } from '../../../../src/server/runs/drivers/docker/labels.ts'
+import { knownServerId } from '../../../../src/server/runs/drivers/docker/ownership-labels.ts'
 import { jsonLog } from '../../../../src/server/log.ts'
-import { type DockerEngine, IMAGE, NETWORK } from '../../../support/docker-engine.ts'
+import { type DockerEngine, IMAGE, NETWORK } from '../../../support/real-parts/docker-engine.ts'
 import type { DriverWorld } from './contract.ts'
 
 /** For the process that is killed: where the engine of the tests is. */

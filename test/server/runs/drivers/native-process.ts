@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'
-import { createNativeDriver } from '../../../../src/server/runs/drivers/native.ts'
+import { createNativeDriver } from '../../../../src/server/runs/drivers/native-driver.ts'
 import { actAsServer } from './act-as-server.ts'
 
 const TASKS_COMMAND = [process.execPath, join(import.meta.dir, '../../../../src/main.ts'), '__tasks']

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Fault } from '../../../../src/contract/fault.ts'
-import { type Slack, startSlack } from '../../../support/vendors/slack.ts'
-import { startTeams } from '../../../support/vendors/teams.ts'
-import { failure } from '../harness.ts'
-import { openDesk } from './desk.ts'
+import { type Slack, startSlack } from '../../../support/stand-ins/slack.ts'
+import { startTeams } from '../../../support/stand-ins/teams.ts'
+import { failure } from '../run-harness.ts'
+import { openDesk } from './message-receivers.ts'
 
 const TOKEN = 'xoxb-k3epThisToYourself'
 const closing: (() => unknown)[] = []

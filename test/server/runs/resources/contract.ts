@@ -4,17 +4,17 @@ import { join } from 'node:path'
 import { Fault } from '../../../../src/contract/fault.ts'
 import { createRedactor } from '../../../../src/redact/redactor.ts'
 import { Secret } from '../../../../src/redact/secret.ts'
-import type { HostCalls } from '../../../../src/server/runs/calls.ts'
-import { openNetwork } from '../../../../src/server/runs/fetch/network.ts'
-import { createResolver } from '../../../../src/server/runs/resolve.ts'
+import type { HostCalls } from '../../../../src/server/runs/host-calls.ts'
+import { openNetwork } from '../../../../src/server/runs/fetch/allowed-networks.ts'
+import { createResolver } from '../../../../src/server/runs/secrets/resolve-secrets.ts'
 import {
   createResourceCalls,
   type Outcome,
   type Version,
 } from '../../../../src/server/runs/resources/resources.ts'
-import { memoryVault } from '../../../support/memory-vault.ts'
+import { memoryVault } from '../../../support/servers/memory-vault.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
-import { failure, TENANT } from '../harness.ts'
+import { failure, TENANT } from '../run-harness.ts'
 import { folderDriver } from './folder-driver.ts'
 
 /** A resource with something behind it. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'bun:test'
-import { createRepository, git, startGitHttp } from '../../../support/git-server.ts'
-import { missingSshd, startSshd, type Sshd } from '../../../support/sshd.ts'
+import { createRepository, git, startGitHttp } from '../../../support/real-parts/git-server.ts'
+import { missingSshd, startSshd, type Sshd } from '../../../support/real-parts/sshd.ts'
 import { describeResource, type World, write } from './contract.ts'
 
 const PASSWORD = 'ghp_k3epThisToYourself'

@@ -10,8 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { openNetwork } from '../../../../src/server/runs/fetch/network.ts'
-import { knownHosts } from '../../../../src/server/runs/resources/known-hosts.ts'
+import { openNetwork } from '../../../../src/server/runs/fetch/allowed-networks.ts'
+import { knownHosts } from '../../../../src/server/runs/resources/ssh-known-hosts.ts'
 import { isRefName, readGitSource } from '../../../../src/server/runs/resources/git-source.ts'
 import {
   createRepository,
@@ -19,11 +19,11 @@ import {
   type GitHttpServer,
   type GitRepository,
   startGitHttp,
-} from '../../../support/git-server.ts'
-import { makeKey, missingSshd, startSshd } from '../../../support/sshd.ts'
-import { testWith } from '../../../support/parts.ts'
+} from '../../../support/real-parts/git-server.ts'
+import { makeKey, missingSshd, startSshd } from '../../../support/real-parts/sshd.ts'
+import { testWith } from '../../../support/real-parts/skip-without-part.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
-import { failure } from '../harness.ts'
+import { failure } from '../run-harness.ts'
 import { type Desk, openDesk, write } from './contract.ts'
 
 const NETWORK = openNetwork(['127.0.0.0/8', 'localhost'])

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'bun:test'
-import { missingS3Part, type S3Server, startS3Server } from '../../../support/s3-server.ts'
+import { missingS3Part, type S3Server, startS3Server } from '../../../support/real-parts/s3-server.ts'
 import { describeResource, type World, write } from './contract.ts'
 
 if (missingS3Part() === undefined || process.env.CI) {

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openNetwork } from '../../../../src/server/runs/fetch/network.ts'
+import { openNetwork } from '../../../../src/server/runs/fetch/allowed-networks.ts'
 import {
   compareVersions,
   literalPrefix,
   matchKey,
-} from '../../../../src/server/runs/resources/key-pattern.ts'
+} from '../../../../src/server/runs/resources/object-key-pattern.ts'
 import { readS3Source } from '../../../../src/server/runs/resources/s3-source.ts'
 import { volumePath } from '../../../../src/server/runs/resources/volume-path.ts'
-import { testWith } from '../../../support/parts.ts'
-import { startS3Front } from '../../../support/s3-front.ts'
-import { missingS3Part, type S3Server, startS3Server } from '../../../support/s3-server.ts'
+import { testWith } from '../../../support/real-parts/skip-without-part.ts'
+import { startS3Front } from '../../../support/real-parts/s3-front.ts'
+import { missingS3Part, type S3Server, startS3Server } from '../../../support/real-parts/s3-server.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
-import { failure } from '../harness.ts'
+import { failure } from '../run-harness.ts'
 import { type Desk, openDesk } from './contract.ts'
 
 const NETWORK = openNetwork(['127.0.0.0/8'])

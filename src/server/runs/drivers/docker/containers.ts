@@ -2,8 +2,8 @@ import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import { Secret } from '../../../../redact/secret.ts'
 import type { PlaceSpec, TaskLimits } from '../driver.ts'
-import { CannotStart } from './cannot-start.ts'
-import { type Engine, EngineError } from './engine.ts'
+import { CannotStart } from './start-failure.ts'
+import { type Engine, EngineError } from './daemon-client.ts'
 
 /**
  * What tasks are not given of what Docker gives by itself: raw packets, device files, other root folders, and

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../../platform/clock.ts'
-import type { PullLine } from './images.ts'
+import type { PullLine } from './pull-images.ts'
 
 /** The first line comes soon, the others further and further apart: at most some 35 in half an hour. */
 const FIRST_MS = 2000

@@ -1,0 +1,126 @@
+import { Fault } from '../contract/fault.ts'
+import {
+  CALLBACK_PORTS,
+  listenForCallback,
+  type LoopbackListener,
+} from '../platform/browser/callback-listener.ts'
+import { type CodeGrant, codeGrant, type Redeemed } from './authorization-code-grant.ts'
+import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
+import { expectedOf, explainDeadPage, nextAnswer } from './paste-login.ts'
+import type { Expected } from './parse-pasted-code.ts'
+import { nobodyAnswers, span, withinPatience } from './wait-for-person.ts'
+
+/** What a browser shows instead of coming back, it shows soon. */
+const HINT_AFTER_MS = 20_000
+
+/**
+ * Authorization code with PKCE through the browser (RFC 8252; S195, S200 to S216). The answer comes to a
+ * listener on this machine, or is pasted: so it also ends well with a browser elsewhere.
+ */
+export async function browserFlow(
+  request: FlowRequest,
+  context: FlowContext,
+  ports: readonly number[] = CALLBACK_PORTS,
+): Promise<Obtained> {
+  const grant = await codeGrant(request, context)
+  const listener = listenForCallback(grant.state, ports)
+  if (listener === undefined) throw await noPort(ports)
+  try {
+    const { redirectUri } = listener
+    invite(await grant.authorizeUrl(redirectUri), redirectUri, context)
+    const expected = expectedOf(request, grant, redirectUri)
+    const redeemed = await waitForTokens({ grant, listener, expected, request, context })
+    return { ...redeemed, conclude: (outcome) => listener.close(outcome) }
+  } catch (error) {
+    const fault = grant.toFault(error)
+    await listener.close({ ok: false, message: fault instanceof Fault ? fault.message : 'something failed' })
+    throw fault
+  }
+}
+
+/** Does not wait for the browser to come up: the person may be quicker with the address than it is. */
+function invite(url: string, redirectUri: string, { ui, timeoutMs }: FlowContext): void {
+  const patience = `(at most ${span(timeoutMs)}; Ctrl-C gives up) …`
+  if (ui.remote) {
+    ui.say('This is a session over SSH without a display: open the address in the browser in front of you.')
+  }
+  ui.say(`To log in, approve the request in your browser:`)
+  ui.say('')
+  ui.say(`  ${url}`)
+  ui.say('')
+  if (ui.remote) {
+    explainDeadPage(ui, redirectUri)
+    ui.say(`Paste it here and press Enter ${patience}`)
+    return
+  }
+  ui.say(`Waiting for your approval ${patience}`)
+  if (ui.lines !== undefined) ui.say('Is the browser on another machine? Paste the address it ends at here.')
+  void open(url, ui)
+}
+
+async function open(url: string, ui: FlowContext['ui']): Promise<void> {
+  if (!(await ui.openUrl(url))) ui.say('No browser could be opened here: open the address above yourself.')
+}
+
+interface Wait {
+  grant: CodeGrant
+  listener: LoopbackListener
+  expected: Expected
+  request: FlowRequest
+  context: FlowContext
+}
+
+/** Until an answer brings tokens: what the browser brings is the last word, what is pasted may be wrong. */
+async function waitForTokens(wait: Wait): Promise<Redeemed> {
+  const { grant, listener, context } = wait
+  for (;;) {
+    const answer = await withinPatience(context, (signal) => {
+      void hintLater(wait, signal)
+      return Promise.race([
+        listener.callback.then((url) => ({ url, final: true })),
+        pastedAnswer(wait, signal).then((url) => ({ url, final: false })),
+      ])
+    })
+    const redeemed = await grant.redeem(answer.url)
+    if ('tokens' in redeemed) return redeemed
+    if (answer.final) throw redeemed.refused
+    context.ui.say('The server does not know this code, or no longer. Paste another, or use the browser:')
+  }
+}
+
+/** Never comes back where nobody pastes: then the listener or the clock ends the wait. */
+async function pastedAnswer({ expected, context: { ui } }: Wait, signal: AbortSignal): Promise<URL> {
+  const wrong = (why: string) => ui.say(`${why}.`)
+  const url = ui.lines === undefined ? undefined : await nextAnswer(ui.lines, expected, signal, wrong)
+  if (url !== undefined) return url
+  // No browser was opened, and nobody is left who could paste.
+  if (ui.remote) throw nobodyAnswers()
+  return new Promise(() => {})
+}
+
+/** S246: a server that refuses the request shows that in the browser, and tells us nothing. */
+async function hintLater({ request, context }: Wait, signal: AbortSignal): Promise<void> {
+  try {
+    await context.clock.sleep(HINT_AFTER_MS, signal)
+  } catch {
+    return
+  }
+  context.ui.say(
+    `Does the browser show an error instead? The server may not know the client ID ${request.clientId}` +
+      ` (name another with --client-id) or a scope (--scope).`,
+  )
+}
+
+async function noPort(ports: readonly number[]): Promise<Fault> {
+  const { portHolders } = await import('../platform/browser/port-holder.ts')
+  const held = new Map<string, number[]>()
+  for (const [port, { name, pid }] of portHolders(ports)) {
+    const who = `${name} (process ${pid})`
+    held.set(who, [...(held.get(who) ?? []), port])
+  }
+  const known = [...held].map(([who, its]) => `${who} holds ${its.toSorted((a, b) => a - b).join(', ')}`)
+  const who = known.length === 0 ? `other programs hold ${ports.join(', ')}` : known.join('; ')
+  return new Fault('failed', 'no callback port available', {
+    hint: `${who} on 127.0.0.1; end one of them, or log in with --no-browser or --device`,
+  })
+}

@@ -1,0 +1,117 @@
+import { Fault } from '../contract/fault.ts'
+import { isOpenable } from '../platform/browser/open-browser.ts'
+import { safeLine } from '../platform/terminal/printable-text.ts'
+import type { Redeemed } from './authorization-code-grant.ts'
+import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
+import { configure, type Configured, toTokenSet } from './oauth-client.ts'
+import { span } from './wait-for-person.ts'
+
+const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code'
+/** RFC 8628 §3.2: what holds where the server does not say; and what `slow_down` adds, for good (§3.5). */
+const DEFAULT_INTERVAL_S = 5
+const SLOWER_BY_MS = 5000
+/** Nobody polls faster than this, whatever the server allows. */
+const SHORTEST_INTERVAL_MS = 1000
+
+/** What the server gave for this login, its words made safe. */
+interface DeviceCode {
+  deviceCode: string
+  userCode: string
+  /** With the code in it, where the server gives one (RFC 8628 §3.3.1). */
+  address: string
+  holdsCode: boolean
+  intervalMs: number
+  /** Milliseconds since 1970: the code's end, or the end of the person's time. */
+  end: number
+}
+
+/**
+ * The device authorization grant (RFC 8628): a short code, approved in any browser on any machine. It
+ * listens on nothing and asks for nothing, so it also works without a terminal.
+ */
+export async function deviceFlow(request: FlowRequest, context: FlowContext): Promise<Obtained> {
+  const { provider, clientId } = request
+  if (provider.deviceAuthorizationEndpoint === undefined) {
+    throw new Fault('usage', `${provider.issuer} does not offer --device`, {
+      hint: 'log in with --no-browser, which needs nothing but a browser on any machine',
+    })
+  }
+  const configured = await configure(provider, clientId, context)
+  try {
+    const code = await askForCode(request, context, configured)
+    await show(code, context)
+    return { ...(await poll(code, request, context, configured)), conclude: async () => {} }
+  } catch (error) {
+    throw configured.toFault(error)
+  }
+}
+
+async function askForCode(
+  { scopes }: FlowRequest,
+  { clock, timeoutMs }: FlowContext,
+  { client, config }: Configured,
+): Promise<DeviceCode> {
+  const given = await client.initiateDeviceAuthorization(
+    config,
+    scopes.length === 0 ? {} : { scope: scopes.join(' ') },
+  )
+  const complete = given.verification_uri_complete
+  return {
+    deviceCode: given.device_code,
+    userCode: safeLine(given.user_code, 64),
+    address: safeLine(complete ?? given.verification_uri, 2000),
+    holdsCode: complete !== undefined,
+    intervalMs: Math.max(SHORTEST_INTERVAL_MS, (given.interval ?? DEFAULT_INTERVAL_S) * 1000),
+    end: clock.now() + Math.min(given.expires_in * 1000, timeoutMs),
+  }
+}
+
+/** The code is shown even where the address holds it: that the two agree is the person's check (§5.4). */
+async function show({ address, userCode, holdsCode, end }: DeviceCode, context: FlowContext): Promise<void> {
+  const { ui, clock } = context
+  ui.say('To log in, open this address in a browser, on any machine:')
+  ui.say('')
+  ui.say(`  ${address}`)
+  ui.say('')
+  ui.say(
+    holdsCode
+      ? `It shows the code ${userCode}: approve if it is the same.`
+      : `and enter the code ${userCode}`,
+  )
+  const openable = isOpenable(address)
+  if (openable) await ui.showQr(address)
+  ui.say(`Waiting for your approval (at most ${span(end - clock.now())}; Ctrl-C gives up) …`)
+  if (openable && !ui.remote) void ui.openUrl(address)
+}
+
+async function poll(
+  code: DeviceCode,
+  { scopes }: FlowRequest,
+  { clock, signal }: FlowContext,
+  { client, config, identity, refusal, toFault }: Configured,
+): Promise<Redeemed> {
+  let { intervalMs } = code
+  for (;;) {
+    await clock.sleep(Math.min(intervalMs, Math.max(0, code.end - clock.now())), signal)
+    if (clock.now() >= code.end) throw refusal({ error: 'expired_token' })
+    try {
+      const answer = await client.genericGrantRequest(config, GRANT_TYPE, { device_code: code.deviceCode })
+      const who = identity(answer, clock)
+      return {
+        tokens: toTokenSet(answer, clock, scopes),
+        ...(who === undefined ? {} : { identity: who }),
+      }
+    } catch (error) {
+      if (error instanceof client.ResponseBodyError) {
+        if (error.error === 'slow_down') intervalMs += SLOWER_BY_MS
+        else if (error.error !== 'authorization_pending') throw error
+        continue
+      }
+      const fault = toFault(error)
+      const away = fault instanceof Fault && (fault.code === 'unreachable' || fault.code === 'server_error')
+      if (!away) throw fault
+      // RFC 8628 §3.5: a connection that fails asks for a slower pace, not for giving up.
+      intervalMs *= 2
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import type { Clock } from '../platform/clock.ts'
+import type { Secret } from '../redact/secret.ts'
+import type { TokenSet } from './flow.ts'
+import { configure, toTokenSet } from './oauth-client.ts'
+
+export interface RefreshRequest {
+  issuer: string
+  tokenEndpoint: string
+  clientId: string
+  refreshToken: Secret
+  /** What the old token could do: holds on where the answer names no scopes. */
+  scopes: readonly string[]
+}
+
+export interface RefreshContext {
+  clock: Clock
+  fetch: typeof fetch
+  signal: AbortSignal
+}
+
+/**
+ * New tokens for a refresh token (RFC 6749 §6). A server that rotates sends a new one with them; where it
+ * does not, the old one stays good and is in the answer.
+ * @returns 'refused' on `invalid_grant`: this refresh token is used up, revoked or expired.
+ * @throws Fault `unreachable`, `server_error`, `login_denied`; none of these says anything about the token.
+ */
+export async function refreshTokens(
+  request: RefreshRequest,
+  context: RefreshContext,
+): Promise<TokenSet | 'refused'> {
+  const { client, config, toFault } = await configure(request, request.clientId, context)
+  try {
+    const response = await client.refreshTokenGrant(config, request.refreshToken.reveal())
+    return { refreshToken: request.refreshToken, ...toTokenSet(response, context.clock, request.scopes) }
+  } catch (error) {
+    if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant') return 'refused'
+    throw toFault(error)
+  }
+}

@@ -1,0 +1,27 @@
+import type { Secret } from '../redact/secret.ts'
+import { configure } from './oauth-client.ts'
+
+export interface RevokeRequest {
+  issuer: string
+  revocationEndpoint: string
+  clientId: string
+  token: Secret
+  kind: 'access_token' | 'refresh_token'
+}
+
+/**
+ * Tells the server that a token must no longer work (RFC 7009). A token that it does not know is a success,
+ * as the standard has it.
+ * @throws Fault `unreachable`, `server_error`, `login_denied`.
+ */
+export async function revokeToken(
+  request: RevokeRequest,
+  context: { fetch: typeof fetch; signal: AbortSignal },
+): Promise<void> {
+  const { client, config, toFault } = await configure(request, request.clientId, context)
+  try {
+    await client.tokenRevocation(config, request.token.reveal(), { token_type_hint: request.kind })
+  } catch (error) {
+    throw toFault(error)
+  }
+}

@@ -1,0 +1,197 @@
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import { ALL_SCOPES } from '../contract/token-scopes.ts'
+import { isOpenable } from '../platform/browser/open-browser.ts'
+import { isLoopbackHost } from '../platform/network.ts'
+import { fetchFailure } from '../platform/network.ts'
+import { safeLine } from '../platform/terminal/printable-text.ts'
+import { readIfOk } from './bounded-response.ts'
+
+/** What there is to know of an authorization server before a login. */
+export interface Provider {
+  issuer: string
+  authorizationEndpoint: string
+  tokenEndpoint: string
+  revocationEndpoint?: string
+  /** RFC 8628 §4; absent where the server does not offer the device flow. */
+  deviceAuthorizationEndpoint?: string
+  userinfoEndpoint?: string
+  jwksUri?: string
+  /** It takes `urn:ietf:wg:oauth:2.0:oob` and shows the code on a page of its own (S220). */
+  outOfBand?: boolean
+  /** Absent where the server does not tell. */
+  scopesSupported?: readonly string[]
+  /** RFC 9207: its answers always carry `iss`. */
+  sendsIss: boolean
+  idTokenAlgorithms?: readonly string[]
+  source: 'oauth-metadata' | 'openid-metadata' | 'conventional'
+}
+
+const metadataSchema = v.looseObject({
+  issuer: v.string(),
+  authorization_endpoint: v.string(),
+  token_endpoint: v.string(),
+  revocation_endpoint: v.optional(v.string()),
+  device_authorization_endpoint: v.optional(v.string()),
+  userinfo_endpoint: v.optional(v.string()),
+  // Of no standard, but some servers publish it, and there is no other word for out-of-band.
+  redirect_uris_supported: v.optional(v.array(v.string())),
+  jwks_uri: v.optional(v.string()),
+  scopes_supported: v.optional(v.array(v.string())),
+  authorization_response_iss_parameter_supported: v.optional(v.boolean()),
+  id_token_signing_alg_values_supported: v.optional(v.array(v.string())),
+})
+type Metadata = v.InferOutput<typeof metadataSchema>
+
+/** The redirect that is none: the server shows the code on a page of its own. */
+export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob'
+
+const DISCOVERY_TIMEOUT_MS = 15_000
+
+export interface DiscoveryContext {
+  fetch: typeof fetch
+  signal: AbortSignal
+}
+
+/**
+ * Finds the authorization server at `server` (a normalised URL): RFC 8414 metadata, then OpenID Connect
+ * discovery, else the conventional paths `/oauth/authorize` and `/oauth/token` (S205, S208).
+ * @throws Fault `unreachable`; `server_error` on 5xx; `config` when the server is plain http on another
+ * machine, or when its metadata is somebody else's (RFC 8414 §3.3).
+ */
+export async function discoverProvider(server: string, context: DiscoveryContext): Promise<Provider> {
+  requireSafe(server, 'the server')
+  const base = new URL(server)
+  const path = base.pathname.replace(/\/$/, '')
+  const places = [
+    // RFC 8414 §3.1: the well-known part stands between host and path.
+    ['oauth-metadata', `${base.origin}/.well-known/oauth-authorization-server${path}`],
+    ['openid-metadata', `${base.origin}${path}/.well-known/openid-configuration`],
+  ] as const
+  for (const [source, url] of places) {
+    const metadata = await readMetadata(url, server, context)
+    if (metadata !== undefined) return fromMetadata(metadata, server, source)
+  }
+  return {
+    issuer: server,
+    authorizationEndpoint: `${server}/oauth/authorize`,
+    tokenEndpoint: `${server}/oauth/token`,
+    revocationEndpoint: `${server}/oauth/revoke`,
+    deviceAuthorizationEndpoint: `${server}/oauth/device_authorization`,
+    userinfoEndpoint: `${server}/oauth/userinfo`,
+    sendsIss: false,
+    source: 'conventional',
+  }
+}
+
+/**
+ * The scopes to ask for: `wanted` as it stands, else ours as far as the server knows them. Where it does
+ * not tell what it knows, none: many servers refuse a request that names an unknown one.
+ */
+export function scopesToAsk(provider: Provider, wanted: readonly string[]): string[] {
+  if (wanted.length > 0) return [...new Set(wanted.flatMap((s) => s.split(/[\s,]+/)).filter((s) => s !== ''))]
+  const known = new Set(provider.scopesSupported)
+  const ours = ALL_SCOPES.filter((scope) => known.has(scope))
+  // A server that is not ours has no profile call: a name comes with these (OpenID Connect Core §5.4).
+  const naming = ours.length === 0 ? ['profile', 'email'] : []
+  return [...['openid', 'offline_access', ...naming].filter((scope) => known.has(scope)), ...ours]
+}
+
+async function readMetadata(
+  url: string,
+  server: string,
+  { fetch, signal }: DiscoveryContext,
+): Promise<Metadata | undefined> {
+  const deadline = AbortSignal.timeout(DISCOVERY_TIMEOUT_MS)
+  let response: Response
+  let text: string | undefined
+  try {
+    response = await fetch(url, {
+      headers: { accept: 'application/json' },
+      redirect: 'manual',
+      signal: AbortSignal.any([signal, deadline]),
+    })
+    text = await readIfOk(response, url)
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (error instanceof Fault) throw error
+    throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
+      hint: 'is the server running? name another with -s URL or FOB_SERVER',
+    })
+  }
+  if (response.status >= 500) throw new Fault('server_error', `${server} answered ${response.status}`)
+  // Anything else that is not metadata (404, a login page, a redirect) means: not published here.
+  if (text === undefined) return undefined
+  const parsed = v.safeParse(metadataSchema, parseJson(text))
+  return parsed.success ? parsed.output : undefined
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function fromMetadata(metadata: Metadata, server: string, source: Provider['source']): Provider {
+  if (withoutSlash(metadata.issuer) !== server) throw foreignIssuer(metadata.issuer, server)
+  const optional = {
+    revocationEndpoint: metadata.revocation_endpoint,
+    deviceAuthorizationEndpoint: metadata.device_authorization_endpoint,
+    userinfoEndpoint: metadata.userinfo_endpoint,
+    jwksUri: metadata.jwks_uri,
+  }
+  const { authorization_endpoint: authorization, token_endpoint: token } = metadata
+  for (const endpoint of [authorization, token, ...Object.values(optional)]) {
+    if (endpoint !== undefined) requireSafe(endpoint, 'an address that the server names')
+  }
+  const { scopes_supported: scopes, id_token_signing_alg_values_supported: algorithms } = metadata
+  return {
+    issuer: metadata.issuer,
+    authorizationEndpoint: authorization,
+    tokenEndpoint: token,
+    ...withoutUndefined(optional),
+    ...(scopes === undefined ? {} : { scopesSupported: scopes }),
+    ...(algorithms === undefined ? {} : { idTokenAlgorithms: algorithms }),
+    outOfBand: metadata.redirect_uris_supported?.includes(OUT_OF_BAND) === true,
+    sendsIss: metadata.authorization_response_iss_parameter_supported === true,
+    source,
+  }
+}
+
+function withoutUndefined<K extends string>(
+  fields: Record<K, string | undefined>,
+): Partial<Record<K, string>> {
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(known) as Partial<Record<K, string>>
+}
+
+function withoutSlash(url: string): string {
+  return url.endsWith('/') ? url.slice(0, -1) : url
+}
+
+function foreignIssuer(issuer: string, server: string): Fault {
+  const usable = isOpenable(issuer)
+  return new Fault('config', `the authorization server at ${server} calls itself ${safeLine(issuer)}`, {
+    hint: usable
+      ? `use that address: -s ${new URL(issuer).href.replace(/\/$/, '')}`
+      : 'its public address is not set up correctly',
+  })
+}
+
+/** Codes and tokens travel over https, or over http where they do not leave this machine. */
+function requireSafe(text: string, what: string): void {
+  if (isOpenable(text)) return
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
+    throw new Fault(
+      'config',
+      `${what} is ${safeLine(url.origin)}, and a login must not travel over plain http`,
+      {
+        hint: 'use https; plain http is for this machine alone',
+      },
+    )
+  }
+  throw new Fault('config', `${what} is not a usable URL`)
+}

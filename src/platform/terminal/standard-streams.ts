@@ -1,0 +1,110 @@
+import { writeSync } from 'node:fs'
+import type * as Tty from 'node:tty'
+import { type Lines, readLines } from './read-lines.ts'
+
+/** Standard output took no more; the message says why, in the system's words. */
+export class OutputError extends Error {}
+
+/** The three standard streams, as an object so that tests can hold them. */
+export interface Output {
+  isTerminal: boolean
+  /** Width in columns; 80 where nobody can tell. */
+  columns: number
+  /** @throws OutputError where it is standard output and cannot be written to, such as a file on a full disk */
+  write(text: string): void
+}
+
+export interface Input {
+  isTerminal: boolean
+  /** Everything until the end. Resolves to null when there is more than `limitBytes`. */
+  readAll(limitBytes: number): Promise<Uint8Array | null>
+  /** Line by line. Nothing is read before the first is asked for. */
+  lines(): Lines
+}
+
+export interface Io {
+  stdin: Input
+  stdout: Output
+  stderr: Output
+}
+
+/**
+ * The process's own streams. Writes are synchronous, so nothing is lost when the process exits. Whether a
+ * stream is a terminal is asked when somebody wants to know: `node:tty` takes 3 ms to load and
+ * `process.stdin` 10 ms, which is more than the rest of `fob auth token` together.
+ */
+export function processIo(): Io {
+  return {
+    stdin: {
+      get isTerminal() {
+        return isTerminal(0)
+      },
+      readAll,
+      lines: () => readLines(() => Bun.stdin.stream()),
+    },
+    stdout: output(1),
+    stderr: output(2),
+  }
+}
+
+function output(fd: 1 | 2): Output {
+  return {
+    get isTerminal() {
+      return isTerminal(fd)
+    },
+    get columns() {
+      return (fd === 1 ? process.stdout : process.stderr).columns || 80
+    },
+    write: (text) => writeAll(fd, encode(text)),
+  }
+}
+
+function isTerminal(fd: 0 | 1 | 2): boolean {
+  const { isatty }: typeof Tty = require('node:tty')
+  return isatty(fd)
+}
+
+async function readAll(limitBytes: number): Promise<Uint8Array | null> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of Bun.stdin.stream()) {
+    size += chunk.length
+    if (size > limitBytes) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+/** Room for the log lines of one turn of a busy server, which would otherwise be allocated anew for each turn. */
+const SCRATCH_BYTES = 64 * 1024
+let scratch: Buffer | undefined
+
+/** UTF-8, good until the next call. */
+function encode(text: string): Buffer {
+  // Most texts are short, and a UTF-16 unit takes up to three bytes.
+  if (text.length < 1024 || text.length * 3 > SCRATCH_BYTES) return Buffer.from(text)
+  scratch ??= Buffer.allocUnsafe(SCRATCH_BYTES)
+  return scratch.subarray(0, scratch.write(text))
+}
+
+function writeAll(fd: 1 | 2, bytes: Buffer): void {
+  let written = 0
+  while (written < bytes.length) {
+    try {
+      written += writeSync(fd, bytes, written)
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code
+      if (code === 'EAGAIN') Bun.sleepSync(1)
+      // The reader has gone (`fob … | head`), or talk cannot be heard: there is nobody left to tell, and
+      // nothing else has failed.
+      else if (code === 'EPIPE' || fd === 2) return
+      else throw new OutputError(systemWords(error), { cause: error })
+    }
+  }
+}
+
+/** `no space left on device`, of `ENOSPC: no space left on device, write`. */
+function systemWords(error: unknown): string {
+  const { message } = error as NodeJS.ErrnoException
+  return /^E[A-Z0-9]+: (.+), write$/.exec(message)?.[1] ?? message
+}

@@ -1,0 +1,10 @@
+import type { User } from '../accounts/accounts.ts'
+import { endTokensOf } from '../accounts/cli-tokens.ts'
+import type { Db } from '../db/open-database.ts'
+import { revokeUserRecords } from '../issuer/tokens/revoke-records.ts'
+
+/** Ends all that was issued to a user: sessions, grants, access and refresh tokens, and their own `ci_` tokens. */
+export async function revokeEverything(db: Db, user: User): Promise<void> {
+  await revokeUserRecords(db, user)
+  await endTokensOf(db, user.id)
+}

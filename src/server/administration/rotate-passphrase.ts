@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs'
+import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { databasePath } from '../db/database-files.ts'
+import { openDatabase } from '../db/open-database.ts'
+import type { Log } from '../log.ts'
+import { openAccounts } from '../accounts/accounts.ts'
+import type { VaultSettings } from '../settings/settings.ts'
+import type { Unlock } from '../vault/backend.ts'
+import { rotateLock } from '../vault/replace-passphrase.ts'
+
+/**
+ * Puts the secrets under another passphrase or key file, whether or not a server runs on them: the keys are
+ * wrapped anew and no secret is touched. A server that runs goes on; its next start needs the new one.
+ * @throws Fault `config` when the one in `settings` is wrong; nothing is written then
+ */
+export async function rotatePassphrase(
+  settings: VaultSettings & { dataDir: string },
+  next: Unlock,
+  deps: { clock: Clock; log: Log },
+): Promise<void> {
+  const { store, unlock, dataDir } = settings
+  if (unlock === undefined) throw new Fault('usage', 'the passphrase of now is needed')
+  if (!store.lasting) throw new Fault('usage', 'secrets that are kept in memory cannot be reached from here')
+  const path = databasePath(dataDir)
+  if (!existsSync(path)) {
+    throw new Fault('not_found', `there is no server data in ${dataDir}`, {
+      hint: 'name its folder with --data DIR',
+    })
+  }
+  const database = openDatabase(path)
+  try {
+    const { db } = database
+    const accounts = await openAccounts({ db, clock: deps.clock, onCredentialsChanged: async () => {} })
+    const backend = await store.open({ ...deps, db, defaultTenantId: accounts.defaultTenant().id, unlock })
+    try {
+      await rotateLock(backend, unlock, next)
+    } finally {
+      await backend.close()
+    }
+  } finally {
+    database.close()
+  }
+}

@@ -1,0 +1,66 @@
+import { openEpoch } from './credential-epoch.ts'
+import type { Db } from './open-database.ts'
+
+/** Entries; the oldest one makes room. */
+const MAX_ENTRIES = 10_000
+
+function afterSecond(run: () => void): void {
+  setTimeout(run, 1000).unref()
+}
+
+/**
+ * Remembers what was found for a key, so that the next request with it need not look again: whom a credential
+ * belongs to, which rules a tenant has.
+ *
+ * Nothing outlives a change: triggers of the database count whatever ends or changes a person, a membership, a
+ * tenant, a token or a rule (`credential_epoch`), in this process or in another one, and that number is read
+ * before every answer. What changes by time alone (expiry) and what every request has to prove anew (a
+ * signature, its nonce) is not for `look` to decide, but for whoever asks. That nothing was found is not
+ * remembered.
+ *
+ * @param look what the database says of a key; of nothing that the triggers do not count
+ * @param maxEntries more than these are looked up again
+ * @param soon runs something in a second
+ */
+export function remember<T extends object>(
+  db: Db,
+  look: (key: string) => T | undefined,
+  maxEntries = MAX_ENTRIES,
+  soon: (run: () => void) => unknown = afterSecond,
+): (key: string) => T | undefined {
+  const currentEpoch = openEpoch(db)
+  /** By SHA-256: keys are credentials, and memory need not hold what could be presented. */
+  const known = new Map<string, T>()
+  /** By themselves, for a second: those of requests that have hardly left the memory. */
+  const recent = new Map<string, T>()
+  let epoch = Number.NaN
+
+  function find(key: string): T | undefined {
+    const hash = Bun.SHA256.hash(key, 'base64')
+    const before = known.get(hash)
+    if (before !== undefined) return before
+    const found = look(key)
+    if (found === undefined) return undefined
+    const [oldest] = known.keys()
+    if (known.size >= maxEntries && oldest !== undefined) known.delete(oldest)
+    known.set(hash, found)
+    return found
+  }
+
+  return (key) => {
+    // Read first: a change that comes between this and the look makes the next request look again.
+    const now = currentEpoch()
+    if (now !== epoch) {
+      known.clear()
+      recent.clear()
+      epoch = now
+    }
+    const before = recent.get(key)
+    if (before !== undefined) return before
+    const found = find(key)
+    if (found === undefined) return undefined
+    if (recent.size === 0) soon(() => recent.clear())
+    if (recent.size < maxEntries) recent.set(key, found)
+    return found
+  }
+}

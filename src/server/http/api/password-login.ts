@@ -1,0 +1,134 @@
+import * as v from 'valibot'
+import { Secret } from '../../../redact/secret.ts'
+import { accountIdOf, type User } from '../../accounts/accounts.ts'
+import { readPresented } from '../../auth/auth.ts'
+import type { Issuer } from '../../issuer/issuer.ts'
+import type { IssuedTokens } from '../../issuer/tokens/api-logins.ts'
+import { HttpError, json, readBody } from '../response.ts'
+import { by, refusedLogin } from './audit-log.ts'
+import type { Call, Handler } from '../call.ts'
+import { profileOf } from './profile-and-health.ts'
+import { tooManyAttempts } from '../guards/rate-limits.ts'
+import type { Services } from '../services.ts'
+
+/** The documented JSON API of logins (S161 to S164). All answers are `no-store`. */
+
+const loginBody = v.strictObject({
+  email: v.pipe(v.string(), v.maxLength(254, 'an e-mail has at most 254 characters')),
+  password: v.pipe(v.string(), v.maxLength(1024, 'a password has at most 1024 characters')),
+})
+const token = v.pipe(v.string(), v.nonEmpty('the token is empty'), v.maxLength(4096, 'the token is too long'))
+const refreshBody = v.strictObject({ refreshToken: token })
+const logoutBody = v.strictObject({ refreshToken: v.optional(token) })
+const exchangeBody = v.strictObject({
+  code: v.optional(v.pipe(v.string(), v.maxLength(128, 'the code is too long'))),
+  codeVerifier: v.optional(
+    v.pipe(v.string(), v.regex(/^[\w.~-]{43,128}$/, 'codeVerifier is that of RFC 7636')),
+  ),
+})
+
+/** `POST /api/auth/login` (S161, S162): for the server's own accounts. */
+export const apiLogin: Handler = async (call, services) => {
+  const issuer = requireIssuer(services)
+  const { email, password } = await readBody(call.request, loginBody)
+  if (!services.settings.passwords) {
+    throw new HttpError(404, 'not_found', 'this server has no accounts with a password', {
+      details: { hint: 'log in with a browser' },
+    })
+  }
+  const check = await services.accounts.verifyPassword({
+    email,
+    password: new Secret(password),
+    address: call.address,
+  })
+  if (check.kind === 'wait') throw tooManyAttempts(check.seconds)
+  if (check.kind === 'refused') {
+    services.audit.record(refusedLogin(call, check.account))
+    throw new HttpError(401, 'invalid_credentials', 'that e-mail and password do not match an account here', {
+      headers: { 'www-authenticate': 'Bearer realm="fob"' },
+    })
+  }
+  record(call, services, check.user)
+  return json(answerOf(await issuer.api.issue(check.user), check.user))
+}
+
+/** `POST /api/auth/refresh` (S164): rotates; the old refresh token is good for nothing afterwards. */
+export const apiRefresh: Handler = async (call, services) => {
+  const issuer = requireIssuer(services)
+  const { refreshToken } = await readBody(call.request, refreshBody)
+  const issued = await issuer.api.refresh(refreshToken)
+  const verified = issued && issuer.verifyAccessToken(issued.accessToken.reveal())
+  if (!issued || !verified) throw badToken('that refresh token is not, or no longer, good')
+  return json(answerOf(issued, verified.user))
+}
+
+/**
+ * `POST /api/auth/token`: the one-time code of a login with a browser, for tokens (S167). Without one, tokens
+ * for who is logged in in this browser (S163, S166): another website cannot send that cookie with a POST.
+ */
+export const apiExchange: Handler = async (call, services) => {
+  const issuer = requireIssuer(services)
+  const { code, codeVerifier } = await readBody(call.request, exchangeBody)
+  const session = code === undefined ? await issuer.sessionOf(call.request.headers.get('cookie')) : undefined
+  const user = code === undefined ? session?.user : await issuer.api.takeCode(code, codeVerifier ?? '')
+  if (!user) throw badToken('that code or session is not, or no longer, good')
+  // That of a code was recorded when the code was made.
+  if (session) record(call, services, user, { kind: 'session', id: session.uid })
+  return json(answerOf(await issuer.api.issue(user), user))
+}
+
+/** `POST /api/auth/logout`: ends the login of the presented token, and that of `refreshToken`. */
+export const apiLogout: Handler = async (call, services) => {
+  const issuer = requireIssuer(services)
+  const { refreshToken } = await readBody(call.request, logoutBody)
+  const presented = readPresented(call.request.headers.get('authorization'))
+  const verified = presented.kind === 'bearer' ? issuer.verifyAccessToken(presented.token) : undefined
+  if (refreshToken === undefined && !verified) throw badToken('authentication required')
+  if (presented.kind === 'bearer' && verified) {
+    await issuer.endTokenOf(presented.token)
+    const who = { ...by(call), ...whose(verified.user) }
+    services.audit.record({ ...who, action: 'logout', credential: { kind: 'jwt', id: verified.jti } })
+  }
+  const owner = refreshToken === undefined ? undefined : await issuer.api.endRefreshToken(refreshToken)
+  // With both, they are of one login, which ended a line above.
+  if (owner) services.audit.record({ ...by(call), ...whose(owner), action: 'logout' })
+  return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
+}
+
+/** `GET /api/auth/me`: the same as `/api/v1/profile`, under `user`. */
+export const apiMe: Handler = ({ principal }) => json({ user: profileOf(principal) })
+
+function answerOf(tokens: IssuedTokens, user: User) {
+  return {
+    token: tokens.accessToken.reveal(),
+    ...(tokens.refreshToken === undefined ? {} : { refreshToken: tokens.refreshToken.reveal() }),
+    expiresIn: tokens.expiresIn,
+    user: { id: accountIdOf(user), email: user.email, role: user.role, name: user.name },
+  }
+}
+
+function record(
+  call: Call,
+  { log, audit }: Services,
+  user: User,
+  credential = call.principal.credential,
+): void {
+  log.info('login', { requestId: call.requestId, address: call.address, user: user.id })
+  const who = { ...by(call), ...whose(user), credential }
+  audit.record({ ...who, action: 'login', details: { provider: user.provider } })
+}
+
+function whose(user: User): { tenantId: string; actor: string } {
+  return { tenantId: user.tenant.id, actor: accountIdOf(user) }
+}
+
+function badToken(message: string): HttpError {
+  return new HttpError(401, 'unauthenticated', message, {
+    headers: { 'www-authenticate': 'Bearer realm="fob"' },
+  })
+}
+
+function requireIssuer({ issuer }: Services): Issuer {
+  if (issuer === undefined) throw new HttpError(404, 'not_found', 'this server has no OAuth')
+  return issuer
+}

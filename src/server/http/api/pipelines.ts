@@ -1,0 +1,183 @@
+import * as v from 'valibot'
+import {
+  type PipelineAnswer,
+  pipelineName,
+  putPipelineBody,
+  runPipelineBody,
+  secretKey,
+} from '../../../contract/api.ts'
+import type { Pipeline, PipelineEntry } from '../../pipelines/pipelines.ts'
+import { secretNamesOf } from '../../pipelines/visible-secrets.ts'
+import { HttpError, json, notFound, readBody } from '../response.ts'
+import { by } from './audit-log.ts'
+import type { Call, Handler } from '../call.ts'
+import { eventStream } from '../event-stream-response.ts'
+import { readPage } from '../paging.ts'
+import { scheduleAnswer } from './schedule-response.ts'
+import { readSecretValue, refuseReserved } from './read-secret-value.ts'
+import type { Services } from '../services.ts'
+import { webhookOf } from './webhook-response.ts'
+
+/** `GET /api/pipelines` */
+export const listPipelines: Handler = async (call, { pipelines }) => {
+  const { items, next } = await pipelines.list(call.principal, readPage(call.url))
+  return json({ items: items.map(toAnswer), next })
+}
+
+/** `GET /api/pipelines/:name`: with its source, its rule and the names of its secrets. */
+export const getPipeline: Handler = async (call, services) => {
+  const pipeline = await findPipeline(call, services)
+  return json({
+    ...toAnswer(pipeline),
+    source: pipeline.source,
+    rbac: (await services.pipelines.rule(pipeline)) ?? null,
+    secrets: await secretNamesOf(pipeline, services.vault),
+    needs: await services.runs.needs(pipeline),
+    webhook: webhookOf(pipeline, call.principal.tenant, services),
+    schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),
+  })
+}
+
+/** `PUT /api/pipelines/:name`: creates or replaces; secrets are merged. */
+export const putPipeline: Handler = async (call, services) => {
+  const name = readName(call)
+  const body = await readBody(call.request, putPipelineBody)
+  if (body.rbac !== undefined) checkRule(body.rbac, services)
+  services.schedules.check(body.schedules ?? [])
+  for (const key of [...Object.keys(body.secrets ?? {}), ...(body.unsetSecrets ?? [])]) refuseReserved(key)
+  const secrets = new Map(
+    Object.entries(body.secrets ?? {}).map(([key, sent]) => [
+      key,
+      readSecretValue(key, sent, body.allowShort),
+    ]),
+  )
+  await services.runs.check(body.source, body.filename)
+  // As before: what was set for containers does not become a process of the server's user by being set again.
+  const before = await services.pipelines.get(call.principal, name)
+  const driver = body.driver ?? before?.driver ?? services.settings.driver
+  await services.runs.checkDriver(driver, call.request.signal)
+  const { pipeline, created } = await services.pipelines.put(call.principal, {
+    name,
+    filename: body.filename,
+    source: body.source,
+    driver,
+    secrets,
+    unsetSecrets: body.unsetSecrets ?? [],
+    rbac: body.rbac,
+    concurrency: body.concurrency,
+  })
+  if (body.schedules !== undefined) services.schedules.set(pipeline.id, body.schedules)
+  const details = {
+    created,
+    ...(body.schedules === undefined ? {} : { schedules: body.schedules.length }),
+    ...(body.concurrency === undefined ? {} : { concurrency: body.concurrency.mode }),
+    ...(body.rbac === undefined ? {} : { rule: body.rbac }),
+    ...(secrets.size === 0 ? {} : { secrets: [...secrets.keys()].join(' ') }),
+    ...(body.unsetSecrets === undefined ? {} : { unset: body.unsetSecrets.join(' ') }),
+  }
+  services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
+  const schedules = (await services.schedules.of(pipeline.id)).map(scheduleAnswer)
+  const needs = await services.runs.needs(pipeline)
+  return json({ ...toAnswer(pipeline), schedules, needs }, { status: created ? 201 : 200 })
+}
+
+/** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */
+export const deletePipeline: Handler = async (call, services) => {
+  const pipeline = await services.pipelines.remove(call.principal, call.params.name ?? '')
+  if (pipeline === undefined) throw notFound('pipeline')
+  services.audit.record({ ...by(call), action: 'pipeline.rm', target: pipeline.name })
+  return new Response(null, { status: 204 })
+}
+
+/** `POST /api/pipelines/:name/pause`: no run begins until it is unpaused; those that go on go on. */
+export const pausePipeline: Handler = (call, services) => setPaused(call, services, true)
+/** `POST /api/pipelines/:name/unpause`: what its schedules missed meanwhile is not made up for. */
+export const unpausePipeline: Handler = (call, services) => setPaused(call, services, false)
+
+async function setPaused(call: Call, services: Services, paused: boolean): Promise<Response> {
+  const pipeline = await services.pipelines.setPaused(call.principal, call.params.name ?? '', paused)
+  if (pipeline === undefined) throw notFound('pipeline')
+  const action = paused ? 'pipeline.pause' : 'pipeline.unpause'
+  services.audit.record({ ...by(call), action, target: pipeline.name })
+  return json(toAnswer(pipeline))
+}
+
+/** `POST /api/pipelines/:name/run`: answers `{run_id}`, or the run's events where the caller asks for a stream. */
+export const triggerPipeline: Handler = async (call, services) => {
+  const pipeline = await findPipeline(call, services)
+  const body = await readBody(call.request, runPipelineBody)
+  const { runId } = await services.runs.start({
+    tenantId: pipeline.tenantId,
+    pipeline,
+    args: body.args,
+    task: body.task,
+    timeoutMs: body.timeoutMs,
+    triggeredBy: call.principal.email ?? call.principal.id,
+  })
+  const details = { pipeline: pipeline.name }
+  services.audit.record({ ...by(call), action: 'run.start', target: runId, details })
+  if (call.request.headers.get('accept')?.includes('text/event-stream') === true) {
+    return eventStream(call, services, runId, 0)
+  }
+  return json({ run_id: runId }, { status: 202, headers: { location: `/api/runs/${runId}` } })
+}
+
+function readName({ params }: Call): string {
+  const name = v.safeParse(pipelineName, params.name)
+  if (!name.success) throw new HttpError(400, 'invalid_request', name.issues[0].message)
+  return name.output
+}
+
+/** @throws HttpError 404 for one that the caller does not see */
+export async function findPipeline(call: Call, { pipelines }: Services): Promise<Pipeline> {
+  const pipeline = await pipelines.get(call.principal, call.params.name ?? '')
+  if (pipeline === undefined) throw notFound('pipeline')
+  return pipeline
+}
+
+/**
+ * S9: a rule needs to know more of a caller than Basic can say.
+ * @throws HttpError 400; Fault `usage` with the place where the rule is none
+ */
+function checkRule(rule: string, { settings, rbac }: Services): void {
+  if (settings.strategy === 'oauth') {
+    if (rule !== '') rbac.check(rule)
+    return
+  }
+  throw new HttpError(
+    400,
+    'rbac_needs_oauth',
+    'rules on pipelines need OAuth: this server cannot tell who calls',
+    {
+      details: { hint: 'start the server with --local-accounts' },
+    },
+  )
+}
+
+function toAnswer(pipeline: PipelineEntry): PipelineAnswer {
+  return {
+    id: pipeline.id,
+    name: pipeline.name,
+    filename: pipeline.filename,
+    driver: pipeline.driver,
+    paused: pipeline.paused,
+    concurrency: pipeline.concurrency ?? { mode: 'queue' },
+    createdAt: new Date(pipeline.createdAt).toISOString(),
+    updatedAt: new Date(pipeline.updatedAt).toISOString(),
+  }
+}
+
+/** The pipeline that `?pipeline=` names, or undefined where it names none. */
+export async function pipelineOfQuery(call: Call, { pipelines }: Services): Promise<Pipeline | undefined> {
+  const name = call.url.searchParams.get('pipeline')
+  if (name === null || name === '') return undefined
+  const pipeline = await pipelines.get(call.principal, name)
+  if (pipeline === undefined) throw notFound('pipeline')
+  return pipeline
+}
+
+export function readKey({ params }: Call): string {
+  const key = v.safeParse(secretKey, params.key)
+  if (!key.success) throw new HttpError(400, 'invalid_request', key.issues[0].message)
+  return key.output
+}

@@ -1,0 +1,63 @@
+import type { ProfileAnswer } from '../../../contract/api.ts'
+import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
+import { derived } from '../../auth/compute-once-per-object.ts'
+import type { Principal } from '../../rbac/principal.ts'
+import { HttpError, json, jsonText } from '../response.ts'
+import type { Handler } from '../call.ts'
+
+/** `GET /health` */
+export const health: Handler = (_call, { settings }) =>
+  json({ status: 'ok', version: settings.version, strategy: settings.strategy })
+
+/** `GET /api/v1/profile`: who the presented credential belongs to. */
+export const profile: Handler = ({ principal }) => jsonText(profileText(principal))
+
+/** Written once for each principal, which is one object for as long as nothing about it changes. */
+const profileText = derived((principal: Principal) => JSON.stringify(profileOf(principal)))
+
+export function profileOf(principal: Principal): ProfileAnswer {
+  return {
+    id: principal.id,
+    email: principal.email,
+    name: principal.name,
+    nickName: principal.nickName,
+    provider: principal.provider,
+    role: principal.role,
+    tenant: principal.tenant.slug,
+    scopes: [...principal.scopes],
+  }
+}
+
+/** `/oauth/userinfo` (OpenID Connect Core §5.3), for clients that know nothing of our profile route. */
+export const userinfo: Handler = ({ principal }, { settings }) => {
+  if (settings.strategy !== 'oauth') throw new HttpError(404, 'not_found', 'this server has no OAuth')
+  // Of a login, whosever program it is: tokens and machines have no user information (RFC 6750 §3.1).
+  if (principal.credential.kind !== 'jwt') {
+    throw new HttpError(403, 'insufficient_scope', 'this is for logins, not for tokens of another kind', {
+      headers: { 'www-authenticate': 'Bearer realm="fob", error="insufficient_scope", scope="openid"' },
+      details: { hint: 'GET /api/v1/profile says whom a token belongs to' },
+    })
+  }
+  return json({
+    sub: principal.id,
+    email: principal.email,
+    name: principal.name,
+    nickname: principal.nickName,
+  })
+}
+
+const WELL_KNOWN_RESOURCE = '/.well-known/oauth-protected-resource'
+
+/**
+ * RFC 9728: which authorization server guards this API. Under `/mcp` the same for that address: strict hosts
+ * compare it with the one they were given (§3.3).
+ */
+export const protectedResource: Handler = ({ url }, { settings }) => {
+  if (settings.strategy !== 'oauth') throw new HttpError(404, 'not_found', 'this server has no OAuth')
+  return json({
+    resource: `${settings.url}${url.pathname.slice(WELL_KNOWN_RESOURCE.length)}`,
+    authorization_servers: [settings.url],
+    scopes_supported: ALL_SCOPES,
+    bearer_methods_supported: ['header'],
+  })
+}

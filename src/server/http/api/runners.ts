@@ -1,0 +1,78 @@
+import { heartbeatBody, putRunnerBody, type RunnerAnswer } from '../../../contract/tokens.ts'
+import type { Runner } from '../../accounts/runners.ts'
+import { json, notFound, readBody } from '../response.ts'
+import { by } from './audit-log.ts'
+import type { Handler } from '../call.ts'
+import { installScript } from './runner-check-script.ts'
+import { readPage } from '../paging.ts'
+
+/** `GET /api/runners` */
+export const listRunners: Handler = async ({ principal, url }, { runners }) => {
+  const { items, next } = await runners.list(principal.tenant.id, readPage(url))
+  return json({ items: items.map(toAnswer), next })
+}
+
+/** `GET /api/runners/:id` */
+export const getRunner: Handler = async ({ principal, params }, { runners }) => {
+  const runner = await runners.get(principal.tenant.id, params.id ?? '')
+  if (runner === undefined) throw notFound('runner')
+  return json(toAnswer(runner))
+}
+
+/** `POST /api/runners`: the only answer with the runner's token, besides `…/regenerate`. */
+export const createRunner: Handler = async (call, { runners, audit }) => {
+  const { name } = await readBody(call.request, putRunnerBody)
+  const { value, runner } = runners.create(call.principal.tenant.id, name)
+  audit.record({ ...by(call), action: 'runner.create', target: runner.id })
+  return json({ token: value.reveal(), ...toAnswer(runner) }, { status: 201 })
+}
+
+/** `PUT /api/runners/:id`: its name. */
+export const renameRunner: Handler = async (call, { runners, audit }) => {
+  const { name } = await readBody(call.request, putRunnerBody)
+  const runner = await runners.rename(call.principal.tenant.id, call.params.id ?? '', name)
+  if (runner === undefined) throw notFound('runner')
+  audit.record({ ...by(call), action: 'runner.rename', target: runner.id })
+  return json(toAnswer(runner))
+}
+
+/** `POST /api/runners/:id/regenerate` (S192) */
+export const regenerateRunner: Handler = async (call, { runners, audit }) => {
+  const made = await runners.regenerate(call.principal.tenant.id, call.params.id ?? '')
+  if (made === undefined) throw notFound('runner')
+  audit.record({ ...by(call), action: 'runner.regenerate', target: made.runner.id })
+  return json({ token: made.value.reveal(), ...toAnswer(made.runner) })
+}
+
+/** `DELETE /api/runners/:id` */
+export const deleteRunner: Handler = async (call, { runners, audit }) => {
+  const id = call.params.id ?? ''
+  if (!(await runners.remove(call.principal.tenant.id, id))) throw notFound('runner')
+  audit.record({ ...by(call), action: 'runner.rm', target: id })
+  return new Response(null, { status: 204 })
+}
+
+/** `POST /api/runners/heartbeat` (S191) */
+export const heartbeat: Handler = async (call, { runners }) => {
+  const beat = await readBody(call.request, heartbeatBody)
+  const { id: actor, name, credential } = call.principal
+  await runners.heartbeat(credential.id ?? '', beat)
+  return json({ id: credential.id ?? actor, name, status: beat.status })
+}
+
+/** `GET /api/runners/install.sh` */
+export const runnerInstallScript: Handler = (_call, { settings }) =>
+  new Response(installScript(settings.url), {
+    headers: { 'content-type': 'text/x-shellscript; charset=utf-8', 'cache-control': 'no-store' },
+  })
+
+function toAnswer({ id, name, status, version, createdAt, lastSeenAt }: Runner): RunnerAnswer {
+  return {
+    id,
+    name,
+    status,
+    version,
+    createdAt: new Date(createdAt).toISOString(),
+    lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString(),
+  }
+}

@@ -1,0 +1,156 @@
+import type { RunAnswer, RunResumed } from '../../../contract/api.ts'
+import { isFinal } from '../../../contract/run-events.ts'
+import type { RunEntry, RunRecord } from '../../runs/journal/run-records.ts'
+import { paused, pipelineGone } from '../../runs/queue/start-refusals.ts'
+import { HttpError, json, notFound } from '../response.ts'
+import { by } from './audit-log.ts'
+import type { Call, Handler } from '../call.ts'
+import { eventStream } from '../event-stream-response.ts'
+import { readPage } from '../paging.ts'
+import type { Services } from '../services.ts'
+
+/** `GET /api/runs[?pipeline=]`: newest first. */
+export const listRuns: Handler = async (call, { runs, pipelines }) => {
+  const pipelineName = call.url.searchParams.get('pipeline')
+  const { items, next } = await runs.list(call.principal.tenant.id, {
+    ...readPage(call.url),
+    only: call.principal.pipelines ?? undefined,
+    except: await pipelines.hiddenFrom(call.principal),
+    ...(pipelineName === null ? {} : { pipelineName }),
+  })
+  return json({ items: items.map(toAnswer), next })
+}
+
+/** `GET /api/runs/:id`: with its tasks. */
+export const getRun: Handler = async (call, services) => {
+  const run = await findRun(call, services)
+  return json({
+    ...toAnswer(run),
+    args: run.args,
+    lastEventId: await services.runs.lastEvent(run.id),
+    ...(run.redactions === null ? {} : { redactions: run.redactions }),
+    tasks: run.tasks.map((task) => ({
+      name: task.name,
+      number: task.number,
+      attempt: task.attempt,
+      status: task.status,
+      code: task.code,
+      startedAt: new Date(task.startedAt).toISOString(),
+      endedAt: instant(task.endedAt),
+    })),
+  })
+}
+
+/** `GET /api/runs/:id/events`: server-sent events, from after `Last-Event-ID`. */
+export const runEvents: Handler = async (call, services) => {
+  const run = await findRun(call, services)
+  const last = call.request.headers.get('last-event-id') ?? '0'
+  if (!/^\d{1,15}$/.test(last)) throw new HttpError(400, 'invalid_request', 'Last-Event-ID is a number')
+  // Its last event is all there is; who has read a part of the rest must not take that for the whole.
+  if (run.logRemovedAt !== null && Number(last) > 0) throw logRemoved(run.logRemovedAt)
+  // Whoever comes again after the end is told not to (WHATWG HTML §9.2.2).
+  if (await hasHeardAll(run, Number(last), call, services)) return new Response(null, { status: 204 })
+  return eventStream(call, services, run.id, Number(last))
+}
+
+async function hasHeardAll(
+  { id, tenantId, status }: RunEntry,
+  last: number,
+  { request }: Call,
+  { runs }: Services,
+): Promise<boolean> {
+  if (last === 0 || !isFinal(status)) return false
+  const more = runs.events(tenantId, id, last, request.signal)[Symbol.asyncIterator]()
+  const { done } = await more.next()
+  await more.return?.()
+  return done === true
+}
+
+function logRemoved(at: number): HttpError {
+  return new HttpError(410, 'log_removed', `the log of this run was removed on ${instant(at)}`)
+}
+
+/** `GET /api/runs/:id/log`: what the run printed so far, as text for a file. It does not wait for more. */
+export const runLog: Handler = async (call, services) => {
+  const run = await findRun(call, services)
+  if (run.logRemovedAt !== null) throw logRemoved(run.logRemovedAt)
+  const pieces = services.runs.log(run.id)
+  const encoder = new TextEncoder()
+  // Pulled page by page: a log can be larger than the memory that one download should cost.
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { value, done } = await pieces.next()
+      if (value !== '') controller.enqueue(encoder.encode(value))
+      if (done === true) controller.close()
+    },
+  })
+  return new Response(body, {
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'content-disposition': `attachment; filename="${run.id}.log"`,
+      'cache-control': 'no-store',
+    },
+  })
+}
+
+/** `POST /api/runs/:id/stop` */
+export const stopRun: Handler = async (call, services) => {
+  const run = await findRun(call, services)
+  const who = call.principal.email ?? call.principal.id
+  if (!(await services.runs.stop(run.tenantId, run.id, `stopped by ${who}`))) {
+    throw new HttpError(409, 'conflict', `the run has ended already (${run.status})`)
+  }
+  const details = { pipeline: run.pipelineName }
+  services.audit.record({ ...by(call), action: 'run.stop', target: run.id, details })
+  return json({ id: run.id }, { status: 202 })
+}
+
+/** `POST /api/runs/:id/resume` */
+export const resumeRun: Handler = async (call, services) => {
+  const run = await findRun(call, services)
+  const { attempt, lastEventId } = await resume(run, call, services)
+  const details = { pipeline: run.pipelineName, attempt }
+  services.audit.record({ ...by(call), action: 'run.resume', target: run.id, details })
+  return json({ run_id: run.id, attempt, lastEventId } satisfies RunResumed, { status: 202 })
+}
+
+/**
+ * What was taken away, or is held back, does not run by this door either.
+ * @throws Fault `conflict`, and as `Runs.resume`
+ */
+export async function resume(
+  run: RunEntry,
+  { principal }: Call,
+  { runs, pipelines }: Services,
+): Promise<{ attempt: number; lastEventId: number }> {
+  const pipeline = await pipelines.get(principal, run.pipelineName)
+  if (pipeline?.id !== run.pipelineId) throw pipelineGone(run)
+  if (pipeline.paused) throw paused(pipeline.name)
+  return await runs.resume(run.tenantId, run.id)
+}
+
+/** A run of a pipeline that is hidden from the caller is hidden as well. */
+async function findRun(call: Call, { runs, pipelines }: Services): Promise<RunRecord> {
+  const run = await runs.get(call.principal.tenant.id, call.params.id ?? '')
+  if (run === undefined || !(await pipelines.sees(call.principal, run))) throw notFound('run')
+  return run
+}
+
+function toAnswer(run: RunEntry): RunAnswer {
+  return {
+    id: run.id,
+    pipeline: run.pipelineName,
+    status: run.status,
+    triggeredBy: run.triggeredBy,
+    createdAt: new Date(run.createdAt).toISOString(),
+    startedAt: instant(run.startedAt),
+    endedAt: instant(run.endedAt),
+    message: run.message,
+    attempt: run.attempt,
+    logRemovedAt: instant(run.logRemovedAt),
+  }
+}
+
+function instant(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}

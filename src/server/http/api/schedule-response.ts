@@ -1,0 +1,13 @@
+import type { ScheduleAnswer } from '../../../contract/api.ts'
+import type { ScheduleRow } from '../../triggers/schedules.ts'
+
+/** A schedule as the API shows it. */
+export function scheduleAnswer(row: ScheduleRow): ScheduleAnswer {
+  const { cron, timeZone, catchUp, lastRunId, missed, missedBecause } = row
+  const times = { nextAt: instant(row.nextAt), lastAt: instant(row.lastAt), missedAt: instant(row.missedAt) }
+  return { cron, timeZone, catchUp, ...times, lastRun: lastRunId, missed: missed ?? 0, missedBecause }
+}
+
+function instant(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}

@@ -1,0 +1,16 @@
+import { json } from '../response.ts'
+import { by } from './audit-log.ts'
+import type { Handler } from '../call.ts'
+
+/** `POST /api/auth/service-token` (S193): what CI/CD gets for its service key. */
+export const createServiceToken: Handler = (call, { serviceKeys, audit, clock }) => {
+  const { principal } = call
+  const { value, expiresAt } = serviceKeys.issue(principal.credential.id ?? '')
+  audit.record({ ...by(call), action: 'service-token.create', target: principal.id })
+  return json({
+    token: value.reveal(),
+    tokenType: 'Bearer',
+    expiresIn: Math.round((expiresAt - clock.now()) / 1000),
+    expiresAt: new Date(expiresAt).toISOString(),
+  })
+}

@@ -1,0 +1,19 @@
+import { json } from '../response.ts'
+import type { Handler } from '../call.ts'
+
+/** `GET /api/v1/tenants`: the caller's memberships (S227); `current` is the one of this request. */
+export const listTenants: Handler = async ({ principal }, { tenants }) => {
+  const { userId, tenant, role, tenantBound } = principal
+  const memberships = userId === null ? [] : await tenants.membershipsOf(userId)
+  const reachable = memberships.filter((one) => !tenantBound || one.tenant.id === tenant.id)
+  // A caller that is nobody's account (open, Basic, a service) is in one tenant all the same.
+  const own = reachable.length > 0 ? reachable : [{ tenant: { ...(await tenants.get(tenant.slug)) }, role }]
+  const items = own.map((membership) => ({
+    id: membership.tenant.id,
+    slug: membership.tenant.slug,
+    name: membership.tenant.name,
+    role: membership.role,
+    current: membership.tenant.id === tenant.id,
+  }))
+  return json({ items, next: null })
+}

@@ -1,0 +1,81 @@
+import type { NumberedEvent } from '../../contract/run-events.ts'
+import { Fault } from '../../contract/fault.ts'
+import type { Call } from './call.ts'
+import type { Services } from './services.ts'
+
+/** A comment line at this pace keeps proxies from cutting a quiet stream. */
+const HEARTBEAT_MS = 15_000
+/** A reader who takes nothing from so many in a row, a minute in all, is not waited for any longer. */
+const MOST_MISSED = 4
+
+/**
+ * A run's events as server-sent events: those after `after`, then the live ones, until `exit`.
+ * Pull-driven: a slow reader holds back its own stream and nothing else, and what it costs is what the system
+ * buffers for its socket. One that takes nothing at all is cut off; it can come back with `Last-Event-ID`.
+ */
+export function eventStream(call: Call, services: Services, runId: string, after: number): Response {
+  // A HEAD is not worth following a run; a stream that says nothing keeps it from a `Content-Length` of 0.
+  if (call.method === 'HEAD') return new Response(new ReadableStream(), { headers: HEADERS })
+  call.keepOpen()
+  const { runs, clock, log } = services
+  const abort = new AbortController()
+  const end = () => abort.abort(new Fault('interrupted', 'the stream has ended'))
+  call.request.signal.addEventListener('abort', end, { once: true })
+  const events = runs.events(call.principal.tenant.id, runId, after, abort.signal)[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  let pulls = 0
+  let last = after
+
+  async function beat(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    for (let missed = 0, seen = 0; missed < MOST_MISSED; seen = pulls) {
+      await clock.sleep(HEARTBEAT_MS, abort.signal)
+      const hasRoom = (controller.desiredSize ?? 0) > 0
+      if (hasRoom) controller.enqueue(encoder.encode(': \n\n'))
+      missed = hasRoom || pulls > seen ? 0 : missed + 1
+    }
+    log.info('a reader who took nothing was cut off', { run: runId, request: call.requestId })
+    // Closed, it would wait for the reader to take the rest. Without a reason, as Bun prints that.
+    controller.error()
+    end()
+  }
+
+  /** A log that is removed while it is read must not look as if it were whole. */
+  async function isCutShort(id: number): Promise<boolean> {
+    const hasGap = last > 0 && id !== last + 1
+    last = id
+    return hasGap && (await runs.get(call.principal.tenant.id, runId))?.logRemovedAt !== null
+  }
+
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(encoder.encode(': the events of one run\n\n'))
+      void beat(controller).catch(() => {})
+    },
+    async pull(controller) {
+      pulls += 1
+      try {
+        const next = await events.next()
+        if (abort.signal.aborted) return
+        if (next.done === true) controller.close()
+        else if (await isCutShort(next.value.id)) controller.error()
+        else return controller.enqueue(encoder.encode(format(next.value)))
+      } catch (error) {
+        controller.error(error)
+      }
+      end()
+    },
+    cancel: end,
+  })
+  return new Response(body, { headers: HEADERS })
+}
+
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+}
+
+/** JSON has no raw line ends, so one `data` line is always enough. */
+function format({ id, type, data }: NumberedEvent): string {
+  return `id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+}

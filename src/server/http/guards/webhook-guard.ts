@@ -1,0 +1,39 @@
+import { machine } from '../../auth/principals.ts'
+import { HttpError, notFound, readBytes } from '../response.ts'
+import type { Call, Handler } from '../call.ts'
+import type { Services } from '../services.ts'
+
+/** 1 MiB; GitHub leaves out what would make a push of it larger than that, others send links. */
+const MAX_WEBHOOK_BYTES = 1024 * 1024
+
+/**
+ * The guard of webhooks. `?tenant=` names the pipeline's tenant; without it, it is the default one.
+ * @throws HttpError 404 where there is no such webhook, whatever is missing for it; 401 where the request does not
+ * prove that it comes from who holds its secret; 413
+ */
+export async function bySignature(handler: Handler, call: Call, services: Services): Promise<Response> {
+  const { request, url, params } = call
+  const body = await readBytes(request, MAX_WEBHOOK_BYTES)
+  const found = await services.webhooks.authenticate(
+    { tenantSlug: url.searchParams.get('tenant'), pipelineName: params.pipeline ?? '' },
+    { method: request.method, target: url.pathname + url.search, headers: request.headers, body },
+  )
+  if (found === 'not_found') throw notFound('webhook')
+  if (found === 'refused') {
+    services.log.warn('webhook refused', { requestId: call.requestId, address: call.address })
+    // RFC 9110 §11.6.1 wants a challenge with every 401.
+    throw new HttpError(401, 'signature_invalid', 'this is not signed with the secret of the webhook', {
+      headers: { 'www-authenticate': 'Webhook realm="fob"' },
+    })
+  }
+  const { pipeline, tenant } = found
+  const principal = machine('webhook', {
+    id: `webhook:${pipeline.id}`,
+    name: pipeline.name,
+    tenant,
+    credential: { kind: 'webhook', id: pipeline.id },
+    scopes: ['runs:trigger'],
+    pipelines: new Set([pipeline.id]),
+  })
+  return handler(call.admit({ principal, webhook: { ...found, body } }), services)
+}

@@ -1,0 +1,34 @@
+import { accountIdOf, type User } from '../../accounts/accounts.ts'
+import type { Issuer } from '../../issuer/issuer.ts'
+import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
+import { by } from '../api/audit-log.ts'
+import type { Call } from '../call.ts'
+import { redirect } from '../redirect.ts'
+import type { Services } from '../services.ts'
+
+/** S167: sends the browser back to the program on its machine, with what it asked for. */
+export async function finishCliLogin(
+  done: { user: User; purpose: Extract<Purpose, { kind: 'cli' }>; setCookies: readonly string[] },
+  call: Call,
+  { log, audit }: Services,
+  issuer: Issuer,
+): Promise<Response> {
+  const { user, purpose, setCookies } = done
+  const back = new URL(purpose.redirectUri)
+  if (purpose.codeChallenge === null) {
+    const { accessToken } = await issuer.api.issue(user, true)
+    back.searchParams.set('token', accessToken.reveal())
+  } else {
+    back.searchParams.set('code', issuer.api.makeCode(user, purpose.codeChallenge))
+  }
+  if (purpose.state !== null) back.searchParams.set('state', purpose.state)
+  log.info('login', {
+    requestId: call.requestId,
+    address: call.address,
+    user: user.id,
+    vendor: user.provider,
+  })
+  const who = { ...by(call), tenantId: user.tenant.id, actor: accountIdOf(user) }
+  audit.record({ ...who, action: 'login', details: { provider: user.provider } })
+  return redirect(back.href, setCookies)
+}

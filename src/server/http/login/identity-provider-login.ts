@@ -1,0 +1,122 @@
+import * as v from 'valibot'
+import { Fault } from '../../../contract/fault.ts'
+import type { Issuer } from '../../issuer/issuer.ts'
+import type {
+  UpstreamOutcome,
+  UpstreamRefusal,
+} from '../../issuer/identity-providers/identity-provider-login.ts'
+import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
+import type { VendorName } from '../../issuer/identity-providers/identity-providers.ts'
+import { renderMessage } from '../../web/login-and-message-templates.ts'
+import { HttpError } from '../response.ts'
+import type { Call, Handler } from '../call.ts'
+import { finishCliLogin } from './finish-cli-login.ts'
+import { redirect } from '../redirect.ts'
+import type { Services } from '../services.ts'
+
+/** The way to a vendor and back (S22 to S24). Nothing is shown here but what went wrong. */
+
+const uid = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/))
+
+/** `GET /auth/<vendor>?interaction=` from a login page, or `?next=` for our own pages. */
+export function upstreamBegin(vendor: VendorName): Handler {
+  return async (call, services) => {
+    const interaction = v.safeParse(uid, call.url.searchParams.get('interaction'))
+    const purpose: Purpose = interaction.success
+      ? { kind: 'interaction', uid: interaction.output }
+      : { kind: 'page', next: call.url.searchParams.get('next') ?? '' }
+    return beginUpstream(vendor, purpose, call, services)
+  }
+}
+
+/** Sends the browser to the vendor. @throws HttpError 404 where it is not set up */
+export async function beginUpstream(
+  vendor: VendorName,
+  purpose: Purpose,
+  call: Call,
+  { issuer, log }: Services,
+): Promise<Response> {
+  const known = issuer?.upstream.vendors.some(({ name }) => name === vendor) === true
+  if (!issuer || !known) throw new HttpError(404, 'not_found', `this server does not log in with ${vendor}`)
+  try {
+    const begun = await issuer.upstream.begin(vendor, purpose, call.request.headers.get('cookie'))
+    return redirect(begun.location, begun.setCookies)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    log.warn('login with a vendor could not begin', { requestId: call.requestId, reason: error.message })
+    return failed(purpose, error.code === 'unreachable' ? 'unreachable' : 'refused', [])
+  }
+}
+
+/** `GET /auth/<vendor>/callback`; also `GET /api/auth/github/callback` (S166). */
+export function upstreamCallback(vendor: VendorName): Handler {
+  return async (call, services) => {
+    const { issuer } = services
+    if (!issuer) throw new HttpError(404, 'not_found', 'this server has no OAuth')
+    const cookies = call.request.headers.get('cookie')
+    const outcome = await issuer.upstream.complete(vendor, call.url.searchParams, cookies)
+    if (outcome.kind === 'failed') {
+      return failed(outcome.purpose, outcome.why, outcome.setCookies)
+    }
+    return goOn(outcome, call, services, issuer)
+  }
+}
+
+async function goOn(
+  { user, purpose, setCookies }: Extract<UpstreamOutcome, { kind: 'ok' }>,
+  call: Call,
+  services: Services,
+  issuer: Issuer,
+): Promise<Response> {
+  const { arrivals } = issuer.upstream
+  if (purpose.kind === 'cli') return finishCliLogin({ user, purpose, setCookies }, call, services, issuer)
+  // Shown to the login page, which finishes what the browser began there.
+  const uid = purpose.kind === 'interaction' ? purpose.uid : null
+  const next =
+    purpose.kind === 'interaction'
+      ? `/auth/login/${purpose.uid}`
+      : issuer.pages.authorizeUrl(purpose.next, true)
+  return redirect(next, [...setCookies, arrivals.leave(user.id, uid)])
+}
+
+const TEXTS: Readonly<Record<UpstreamRefusal, { status: number; title: string; text: string }>> = {
+  denied: { status: 403, title: 'That login was cancelled', text: 'Nothing was authorized.' },
+  expired: {
+    status: 410,
+    title: 'This login has expired',
+    text: 'It took too long, was finished already, or was begun in another browser.',
+  },
+  unreachable: {
+    status: 502,
+    title: 'The provider could not be reached',
+    text: 'It did not answer, or not in time. Nothing was authorized.',
+  },
+  refused: {
+    status: 400,
+    title: 'This login was not accepted',
+    text: 'The answer of the provider was not what this server can trust. Its log says more.',
+  },
+}
+
+/** Back to the login page where there is one, else a page of its own; a program hears it by its redirect. */
+async function failed(
+  purpose: Purpose | undefined,
+  why: UpstreamRefusal,
+  setCookies: readonly string[],
+): Promise<Response> {
+  if (purpose?.kind === 'interaction') {
+    return redirect(`/auth/login/${purpose.uid}?problem=${why}`, setCookies)
+  }
+  if (purpose?.kind === 'cli') {
+    const back = new URL(purpose.redirectUri)
+    back.searchParams.set('error', why === 'denied' ? 'access_denied' : 'server_error')
+    if (purpose.state !== null) back.searchParams.set('state', purpose.state)
+    return redirect(back.href, setCookies)
+  }
+  const { status, title, text } = TEXTS[why]
+  const next = purpose === undefined ? '' : `?next=${encodeURIComponent(purpose.next)}`
+  const page = await renderMessage({ title, text, link: { text: 'Try again', href: `/auth/login${next}` } })
+  const headers = new Headers(page.headers)
+  for (const cookie of setCookies) headers.append('set-cookie', cookie)
+  return new Response(page.html, { status, headers })
+}

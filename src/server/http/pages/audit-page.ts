@@ -1,0 +1,59 @@
+import type { AuditEntry } from '../../audit/audit.ts'
+import { isAdministrator } from '../../rbac/principal.ts'
+import { renderAudit } from '../../web/audit-template.ts'
+import { HttpError } from '../response.ts'
+import { readQuery } from '../api/audit-log.ts'
+import type { Handler } from '../call.ts'
+import type { Services } from '../services.ts'
+import { settingsView } from './session-pages.ts'
+
+/** `GET /settings/audit[?tenant=&action=&actor=&outcome=&cursor=]` */
+export const auditPage: Handler = async (call, services) => {
+  const { principal, url } = call
+  if (!isAdministrator(principal)) throw new HttpError(403, 'forbidden', 'this is for administrators')
+  const { items, next } = await services.audit.list(principal.tenant.id, readQuery(url))
+  const text = (name: string) => url.searchParams.get(name) ?? ''
+  const filter = { actor: text('actor'), action: text('action'), outcome: text('outcome') }
+  const older = new URLSearchParams({ tenant: principal.tenant.slug, ...filter, cursor: String(next) })
+  const names = await namesOf(items, services)
+  const page = await renderAudit({
+    ...settingsView(call, services),
+    tenant: principal.tenant.slug,
+    entries: items.map((entry) => toRow(entry, names)),
+    filter,
+    nextHref: next === null ? undefined : `/settings/audit?${older.toString()}`,
+  })
+  return new Response(page.html, { headers: page.headers })
+}
+
+function toRow(entry: AuditEntry, names: ReadonlyMap<string, string>) {
+  const { seq, at, actor, action, target, outcome, address } = entry
+  const credential = entry.credentialKind === 'none' ? null : entry.credentialKind
+  const details = Object.entries(JSON.parse(entry.details) as Record<string, unknown>)
+  return {
+    seq,
+    at,
+    who: names.get(actor) ?? actor,
+    action,
+    target: target === null ? null : (names.get(target) ?? target),
+    outcome,
+    address,
+    credential: [credential, entry.credentialId].filter((part) => part !== null).join(' '),
+    details: details
+      .filter(([, value]) => value !== null && value !== '')
+      .map(([name, value]) => [name, String(value)] as const),
+  }
+}
+
+/** `<provider>:<subject>` → e-mail, for those of the page who still have an account. */
+async function namesOf(entries: readonly AuditEntry[], { accounts }: Services): Promise<Map<string, string>> {
+  const ids = new Set(entries.flatMap(({ actor, target }) => (target === null ? [actor] : [actor, target])))
+  const names = new Map<string, string>()
+  for (const id of ids) {
+    const colon = id.indexOf(':')
+    const user = colon < 1 ? undefined : await accounts.bySubject(id.slice(0, colon), id.slice(colon + 1))
+    const name = user?.email ?? user?.name
+    if (name) names.set(id, name)
+  }
+  return names
+}

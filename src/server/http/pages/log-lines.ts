@@ -1,0 +1,42 @@
+import { type EarlierLines, type LogPiece, streamKey } from '../../runs/log/log-page.ts'
+import { type Stretch, stretches } from '../../web/log-line-text.ts'
+
+export interface LogLine {
+  /** Among all lines of the run, from 1; undefined where that is not known. */
+  number: number | undefined
+  task: string | undefined
+  stream: 'stdout' | 'stderr'
+  parts: readonly Stretch[]
+}
+
+/**
+ * Pieces of output as lines of text with colours. Tasks print side by side, so each stream has its own line under
+ * way, which stands where it began. All that moves a terminal's cursor is taken out; of a line that was written over,
+ * the last state remains.
+ * @param before what came before the pieces; undefined where that is not known, so that no line has a number. The
+ * rest of a line that began there has none either.
+ */
+export function toLines(pieces: readonly LogPiece[], before: EarlierLines | undefined): LogLine[] {
+  const lines: { number: number | undefined; piece: LogPiece; text: string }[] = []
+  const open = new Map<string, (typeof lines)[number]>()
+  const cut = new Set(before?.open)
+  let last = before?.count
+  for (const piece of pieces) {
+    const key = streamKey(piece)
+    for (const part of piece.data.split(/(?<=\n)/)) {
+      let line = open.get(key)
+      if (line === undefined) {
+        const isRest = cut.delete(key)
+        if (last !== undefined && !isRest) last += 1
+        line = { number: isRest ? undefined : last, piece, text: '' }
+        lines.push(line)
+      }
+      line.text += part
+      if (part.endsWith('\n')) open.delete(key)
+      else open.set(key, line)
+    }
+  }
+  return lines.map(({ number, piece: { task, stream }, text }) => {
+    return { number, task, stream, parts: stretches(text.replace(/\r?\n$/, '')) }
+  })
+}

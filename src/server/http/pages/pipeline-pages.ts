@@ -1,0 +1,167 @@
+import * as v from 'valibot'
+import { Fault } from '../../../contract/fault.ts'
+import type { Pipeline } from '../../pipelines/pipelines.ts'
+import { secretNamesOf } from '../../pipelines/visible-secrets.ts'
+import type { RunEntry } from '../../runs/journal/run-records.ts'
+import { renderPipeline, renderPipelines, renderRuns } from '../../web/pipeline-templates.ts'
+import { HttpError, notFound } from '../response.ts'
+import { appView, nextHref, toLine } from './page-frame-view.ts'
+import { by } from '../api/audit-log.ts'
+import type { Call, Handler } from '../call.ts'
+import { formOf } from '../guards/page-guard.ts'
+import { redirect } from '../redirect.ts'
+import type { Services } from '../services.ts'
+import { readFields } from '../guards/session-guard.ts'
+import { webhookOf } from '../api/webhook-response.ts'
+
+const PAGE = 50
+
+/** `GET /pipelines[?cursor=]` */
+export const pipelinesPage: Handler = async (call, services) => {
+  const cursor = call.url.searchParams.get('cursor')
+  const { items, next } = await services.pipelines.list(call.principal, {
+    limit: PAGE,
+    ...(cursor === null ? {} : { cursor }),
+  })
+  const pipelines = await Promise.all(
+    items.map(async ({ name, driver, paused }) => {
+      const { items: runs } = await runsOf(call, services, { pipelineName: name, limit: 1 })
+      return { name, driver, paused, last: runs[0] && toLine(runs[0]) }
+    }),
+  )
+  const page = await renderPipelines({
+    ...appView(call, services),
+    pipelines,
+    nextHref: nextHref(call, 'cursor', next),
+  })
+  return new Response(page.html, { headers: page.headers })
+}
+
+/** `GET /pipelines/:name[?before=RUN]` */
+export const pipelinePage: Handler = (call, services) => show(call, services, {})
+
+const forms = v.variant('do', [
+  v.object({ do: v.literal('run'), csrf: v.string(), task: v.string(), args: v.string() }),
+  v.object({ do: v.literal('pause'), csrf: v.string() }),
+  v.object({ do: v.literal('unpause'), csrf: v.string() }),
+])
+
+/** `POST /pipelines/:name`: what one of its buttons says. */
+export const pipelineSubmit: Handler = async (call, services) => {
+  const asked = readFields(formOf(call), forms)
+  if (!asked) {
+    return await show(call, services, { problem: 'That form could not be read. Nothing was started.' }, 400)
+  }
+  return asked.do === 'run' ? await start(call, services, asked) : await setPaused(call, services, asked.do)
+}
+
+async function start(
+  call: Call,
+  services: Services,
+  asked: { task: string; args: string },
+): Promise<Response> {
+  const pipeline = await find(call, services)
+  try {
+    const { runId } = await services.runs.start({
+      tenantId: pipeline.tenantId,
+      pipeline,
+      args: asked.args.split(/\r?\n/).filter((line) => line !== ''),
+      task: asked.task === '' ? undefined : asked.task,
+      triggeredBy: call.principal.email ?? call.principal.id,
+    })
+    const details = { pipeline: pipeline.name }
+    services.audit.record({ ...by(call), action: 'run.start', target: runId, details })
+    return redirect(`/runs/${runId}${appView(call, services).query}`)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return await show(call, services, { problem: `It was not started: ${error.message}.` }, 409)
+  }
+}
+
+/** A pipeline is changed by who may write it, as through the API. */
+async function setPaused(call: Call, services: Services, asked: 'pause' | 'unpause'): Promise<Response> {
+  if (!call.principal.scopes.has('pipelines:write')) {
+    throw new HttpError(403, 'insufficient_scope', 'this needs the permission pipelines:write')
+  }
+  const pipeline = await services.pipelines.setPaused(
+    call.principal,
+    call.params.name ?? '',
+    asked === 'pause',
+  )
+  if (pipeline === undefined) throw notFound('pipeline')
+  services.audit.record({ ...by(call), action: `pipeline.${asked}`, target: pipeline.name })
+  const notice = pipeline.paused ? 'Paused: nothing begins until it is taken up again.' : 'Taken up again.'
+  return await show(call, services, { notice })
+}
+
+/** `GET /runs[?cursor=]` */
+export const runsPage: Handler = async (call, services) => {
+  const cursor = call.url.searchParams.get('cursor') ?? undefined
+  const { items, next } = await runsOf(call, services, { cursor, limit: PAGE })
+  const page = await renderRuns({
+    ...appView(call, services),
+    runs: items.map(toLine),
+    nextHref: nextHref(call, 'cursor', next),
+  })
+  return new Response(page.html, { headers: page.headers })
+}
+
+async function show(
+  call: Call,
+  services: Services,
+  said: { notice?: string; problem?: string },
+  status = 200,
+): Promise<Response> {
+  const pipeline = await find(call, services)
+  const { principal, url } = call
+  const [{ items, next }, secrets, needs, schedules] = await Promise.all([
+    runsOf(call, services, {
+      pipelineName: pipeline.name,
+      cursor: url.searchParams.get('before') ?? undefined,
+      limit: 20,
+    }),
+    secretNamesOf(pipeline, services.vault),
+    services.runs.needs(pipeline),
+    services.schedules.of(pipeline.id),
+  ])
+  const { name, filename, source, driver, paused, updatedAt } = pipeline
+  const page = await renderPipeline({
+    ...appView(call, services),
+    ...said,
+    name,
+    filename,
+    source,
+    driver,
+    paused,
+    updatedAt,
+    secrets,
+    missing: needs.filter(({ scope }) => scope === null).map(({ key }) => key),
+    webhook: webhookOf(pipeline, principal.tenant, services)?.provider,
+    schedules,
+    runs: items.map(toLine),
+    olderHref: nextHref(call, 'before', next),
+    mayRun: principal.scopes.has('runs:trigger'),
+    mayChange: principal.scopes.has('pipelines:write'),
+  })
+  return new Response(page.html, { status, headers: page.headers })
+}
+
+async function find(call: Call, { pipelines }: Services): Promise<Pipeline> {
+  const pipeline = await pipelines.get(call.principal, call.params.name ?? '')
+  if (pipeline === undefined) throw notFound('pipeline')
+  return pipeline
+}
+
+/** The runs that the caller may see. */
+async function runsOf(
+  { principal }: Call,
+  { runs, pipelines }: Services,
+  query: { pipelineName?: string; cursor?: string | undefined; limit: number },
+): Promise<{ items: RunEntry[]; next: string | null }> {
+  if (!principal.scopes.has('runs:read')) return { items: [], next: null }
+  return await runs.list(principal.tenant.id, {
+    ...query,
+    only: principal.pipelines ?? undefined,
+    except: await pipelines.hiddenFrom(principal),
+  })
+}

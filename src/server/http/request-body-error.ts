@@ -1,0 +1,68 @@
+import type * as v from 'valibot'
+import { nearest } from '../../contract/nearest-word.ts'
+import { safeLine } from '../../platform/terminal/printable-text.ts'
+
+/** What is wrong with a body, and what was probably meant. */
+interface Problem {
+  message: string
+  hint?: string
+}
+
+type Issue = v.BaseIssue<unknown>
+
+/**
+ * The first thing that a schema of an object does not accept, in words that name the field and never its value,
+ * which may be a secret. A field that is not known goes before one that is missing: it may be that one, misspelt.
+ */
+export function problemOf(issues: readonly [Issue, ...Issue[]], schema: object): Problem {
+  const issue = issues.find(isUnknownField) ?? issues[0]
+  const path = issue.path ?? []
+  const field = path.map(({ key }) => safeLine(String(key), 60)).join('.')
+  if (field === '') return { message: hasOwnWords(issue) ? issue.message : 'the body is not accepted' }
+  if (isUnknownField(issue)) {
+    const meant = path.length === 1 ? nearest(field, fieldsOf(schema)) : undefined
+    return {
+      message: `${field} is not known here`,
+      ...(meant === undefined ? {} : { hint: `did you mean "${meant}"?` }),
+    }
+  }
+  if (isMissingField(issue)) return { message: `${field} is missing` }
+  return { message: hasOwnWords(issue) ? `${field}: ${issue.message}` : `${field} ${wanted(issue)}` }
+}
+
+/** Whether the message is the schema's: valibot's own ones quote what was received. */
+function hasOwnWords({ message, received }: Issue): boolean {
+  return !message.startsWith('Invalid ') && (received === null || !message.includes(received))
+}
+
+function isUnknownField(issue: Issue): boolean {
+  return issue.type === 'strict_object' && issue.expected === 'never'
+}
+
+function isMissingField(issue: Issue): boolean {
+  return issue.type === 'strict_object' && issue.path?.at(-1)?.origin === 'key'
+}
+
+function fieldsOf(schema: object): string[] {
+  const entries = 'entries' in schema ? schema.entries : undefined
+  return typeof entries === 'object' && entries !== null ? Object.keys(entries) : []
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'must be text',
+  number: 'must be a number',
+  boolean: 'must be true or false',
+  array: 'must be a list',
+  strict_object: 'must be an object',
+  record: 'must be an object',
+}
+
+/** What a schema says of itself where nobody gave it words: `expected` is `>=1`, or `("a" | "b")`. */
+function wanted({ type, expected }: Issue): string {
+  const bound = expected?.replace(/^[<>]=/, '') ?? ''
+  if (type === 'min_value') return `must be at least ${bound}`
+  if (type === 'max_value') return `must be at most ${bound}`
+  if (type === 'max_length') return `must have at most ${bound} characters`
+  if (type === 'picklist') return `must be one of ${bound.replace(/[()"]/g, '').replaceAll(' | ', ', ')}`
+  return KINDS[type] ?? 'is not accepted'
+}

@@ -1,0 +1,44 @@
+import * as v from 'valibot'
+import { openidVendor } from './openid-connect.ts'
+import type { Vendor, VendorDeps, VendorSettings } from './identity-providers.ts'
+
+const text = v.optional(v.nullable(v.string()), null)
+
+/** GitLab's userinfo: `groups` has the full paths of all groups, inherited ones included. */
+const userSchema = v.object({
+  sub: v.string(),
+  name: text,
+  nickname: text,
+  preferred_username: text,
+  email: text,
+  email_verified: v.optional(v.boolean(), false),
+  picture: text,
+  groups: v.optional(v.array(v.string()), []),
+})
+
+/** gitlab.com or a self-hosted one (S14), by OpenID Connect. */
+export function gitlabVendor(settings: VendorSettings, deps: VendorDeps): Vendor {
+  return openidVendor(
+    {
+      name: 'gitlab',
+      label: 'GitLab',
+      settings,
+      server: new URL(settings.url),
+      scope: 'openid profile email',
+      profile: async ({ client, config, accessToken, claims }) => {
+        const user = v.parse(userSchema, await client.fetchUserInfo(config, accessToken, claims.sub))
+        return {
+          provider: 'gitlab',
+          subject: user.sub,
+          email: user.email_verified ? user.email : null,
+          name: user.name,
+          nickName: user.nickname ?? user.preferred_username,
+          avatarUrl: user.picture,
+          organizations: [],
+          groups: user.groups,
+        }
+      },
+    },
+    deps,
+  )
+}

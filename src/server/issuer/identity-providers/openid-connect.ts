@@ -1,0 +1,88 @@
+import type { Configuration } from 'openid-client'
+import type { UpstreamProfile } from '../../accounts/accounts.ts'
+import {
+  authorizeUrl,
+  customise,
+  exchange,
+  loadClient,
+  type OpenidClient,
+  plainFetch,
+  REQUEST_SECONDS,
+  vendorFault,
+} from './oauth-client.ts'
+import type { Vendor, VendorDeps, VendorName, VendorSettings } from './identity-providers.ts'
+
+/** A vendor's metadata and keys are looked at again after this long. */
+const KEEP_MS = 60 * 60_000
+
+export interface OpenidVendor {
+  name: VendorName
+  label: string
+  settings: VendorSettings
+  /** The issuer, or the address of its metadata where the two do not go together. */
+  server: URL
+  scope: string
+  /** @param claims of the ID token, whose signature, issuer, audience, nonce and times were checked */
+  profile(of: {
+    client: OpenidClient
+    config: Configuration
+    accessToken: string
+    claims: Readonly<Record<string, unknown>> & { sub: string }
+  }): Promise<UpstreamProfile>
+}
+
+/** A vendor that speaks OpenID Connect: discovery, then the code flow with PKCE, state and nonce. */
+export function openidVendor(vendor: OpenidVendor, { fetch }: VendorDeps): Vendor {
+  const { label, settings } = vendor
+  let kept: { at: number; config: Promise<Configuration> } | undefined
+
+  const discover = async (client: OpenidClient): Promise<Configuration> => {
+    const secret = client.ClientSecretPost(settings.clientSecret.reveal())
+    const insecure = settings.url.startsWith('http:') ? [client.allowInsecureRequests] : []
+    const config = await client.discovery(vendor.server, settings.clientId, {}, secret, {
+      [client.customFetch]: plainFetch(fetch),
+      timeout: REQUEST_SECONDS,
+      // TLS already vouches for an ID token from the token endpoint; its signature is checked all the same.
+      execute: [...insecure, client.enableNonRepudiationChecks],
+    })
+    return customise(client, config, { fetch, url: settings.url })
+  }
+  const configure = async () => {
+    const client = await loadClient()
+    const now = performance.now()
+    if (!kept || now - kept.at > KEEP_MS) {
+      const config = discover(client)
+      const mine = { at: now, config }
+      kept = mine
+      config.catch(() => {
+        // A vendor that was down is asked again at the next login.
+        if (kept === mine) kept = undefined
+      })
+    }
+    return { client, config: await kept.config }
+  }
+
+  return {
+    name: vendor.name,
+    label,
+    authorizeUrl: async (checks) => {
+      try {
+        const { client, config } = await configure()
+        return await authorizeUrl(client, config, checks, { scope: vendor.scope, nonce: checks.nonce })
+      } catch (error) {
+        throw vendorFault(error, label)
+      }
+    },
+    identify: async (answer, checks) => {
+      try {
+        const { client, config } = await configure()
+        const tokens = await exchange(client, config, answer, checks, true)
+        const claims = tokens.claims()
+        if (!claims) throw new Error('no ID token')
+        return await vendor.profile({ client, config, accessToken: tokens.access_token, claims })
+      } catch (error) {
+        throw vendorFault(error, label)
+      }
+    },
+  }
+}

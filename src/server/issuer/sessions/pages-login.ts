@@ -1,0 +1,45 @@
+import { PAGES_CLIENT, PAGES_RETURN } from '../first-party-clients.ts'
+import type { Seal } from '../sealed-values.ts'
+
+/** Logging in to our own pages: by the OAuth protocol like everybody, as a client that asks for no token. */
+export interface PagesLogin {
+  /**
+   * Where to send a browser that shall log in and then go to `next`.
+   * @param anew also where somebody is logged in already, who may be somebody else
+   */
+  authorizeUrl(next: string, anew?: boolean): string
+  /** Where a browser goes that has come back: the `next` of `authorizeUrl`, from the `state` we sealed. */
+  next(state: string | null): string
+}
+
+/** After a login that was asked for without a destination. */
+const HOME = '/settings/sessions'
+
+export function openPagesLogin({ url, seal }: { url: string; seal: Seal }): PagesLogin {
+  return {
+    authorizeUrl: (next, anew = false) => {
+      const query = new URLSearchParams({
+        client_id: PAGES_CLIENT,
+        response_type: 'none',
+        redirect_uri: url + PAGES_RETURN,
+        scope: 'openid',
+        ...(anew ? { prompt: 'login' } : {}),
+        // Only we can make one, so the address behind it cannot be anybody's (open redirect).
+        state: seal.seal(Buffer.from(ownPath(url, next)), 'next').toString('base64url'),
+      })
+      return `/oauth/authorize?${query.toString()}`
+    },
+    next: (state) => {
+      const plain = state === null ? undefined : seal.open(Buffer.from(state, 'base64url'), 'next')
+      return ownPath(url, plain?.toString() ?? '')
+    },
+  }
+}
+
+/** The path and query of an address on this server; anything else is sent home. */
+function ownPath(url: string, next: string): string {
+  // Browsers read "//x", "/\x" and tabs in between as another host.
+  if (!/^\/(?![/\\])[^\\\p{Cc}\s]*$/u.test(next) || next.length > 500) return HOME
+  const target = URL.parse(next, url)
+  return target?.origin === url ? target.pathname + target.search : HOME
+}

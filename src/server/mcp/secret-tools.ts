@@ -1,0 +1,45 @@
+import * as v from 'valibot'
+import { pipelineName } from '../../contract/api.ts'
+import { Fault } from '../../contract/fault.ts'
+import { secretsSeenBy } from '../pipelines/visible-secrets.ts'
+import { defineTool, instant, READS, type Tool } from './define-tool.ts'
+
+const MAX_SECRETS = 500
+
+const listSecrets = defineTool({
+  name: 'list_secrets',
+  title: 'List secrets',
+  description: 'Lists the names of secrets, of one pipeline if it is named. Values never come back out.',
+  scope: 'secrets:read',
+  annotations: READS,
+  input: v.strictObject({
+    pipeline: v.optional(v.pipe(pipelineName, v.description('only the secrets of this pipeline'))),
+  }),
+  output: v.object({
+    secrets: v.array(
+      v.object({
+        key: v.string(),
+        scope: v.picklist(['server', 'global', 'pipeline']),
+        pipeline: v.nullable(v.string()),
+        updatedAt: v.string(),
+      }),
+    ),
+    more: v.pipe(v.boolean(), v.description(`there are more than ${MAX_SECRETS}: name a pipeline`)),
+  }),
+  async run({ pipeline: name }, { principal, parts }) {
+    const pipeline = name === undefined ? undefined : await parts.pipelines.get(principal, name)
+    if (name !== undefined && pipeline === undefined) throw new Fault('not_found', 'pipeline not found')
+    const seen = await secretsSeenBy(principal, parts, pipeline)
+    return {
+      secrets: seen.slice(0, MAX_SECRETS).map(({ entry, pipelineName: owner }) => ({
+        key: entry.key,
+        scope: entry.scope === 'server' || entry.scope === 'global' ? entry.scope : ('pipeline' as const),
+        pipeline: owner ?? null,
+        updatedAt: instant(entry.updatedAt) ?? '',
+      })),
+      more: seen.length > MAX_SECRETS,
+    }
+  },
+})
+
+export const SECRET_TOOLS: readonly Tool[] = [listSecrets]

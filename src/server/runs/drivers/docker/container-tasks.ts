@@ -1,0 +1,188 @@
+import { Fault } from '../../../../contract/fault.ts'
+import type { TaskEnd, TaskId, TaskSinks, TaskSpec } from '../driver.ts'
+import { CannotStart } from './start-failure.ts'
+import {
+  inspectContainer,
+  type Inspected,
+  listContainers,
+  removeContainer,
+  startContainer,
+  waitForContainer,
+} from './containers.ts'
+import { endWhen, follow, type FollowOptions, sleepUntil } from './follow-container.ts'
+import type { Hijacked } from './hijacked-connection.ts'
+import { LABEL, type Labels } from './ownership-labels.ts'
+import { createOutput, type Output, SinkFailed } from './container-output.ts'
+import { workingFolder } from './container-paths.ts'
+import { createPlace, type Places } from './create-task-container.ts'
+
+/** As a shell would say it of one that TERM has ended. */
+const TERMINATED = 143
+const MIB = 1024 * 1024
+
+export interface TasksOptions extends Places, FollowOptions {
+  labels: Labels
+  /** Removes the container of a task that has ended, when its end has surely been recorded. */
+  removeLater(id: string): void
+}
+
+/** Tasks in containers of their own. */
+export interface Tasks {
+  run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd>
+  /** Undefined where there is no container of it that was ever started. */
+  takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
+}
+
+interface Going {
+  id: string
+  output: Output
+  /** Milliseconds since 1970. */
+  deadline: number | undefined
+  attached: Hijacked | undefined
+}
+
+export function createTasks(options: TasksOptions): Tasks {
+  const { engine, clock, labels, removeLater } = options
+
+  async function run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
+    const output = createOutput(sinks, { stdout: 0, stderr: 0 })
+    let going: Going | undefined
+    try {
+      going = await begin(spec, output, signal)
+    } catch (error) {
+      if (error instanceof SinkFailed) throw error.cause
+      if (error instanceof CannotStart) {
+        await sinks.stderr(new TextEncoder().encode(`${error.message}\n`))
+        return { status: 'error', code: error.code }
+      }
+      if (!signal.aborted || error instanceof Fault) throw error
+    }
+    return going === undefined ? { status: 'abort', code: TERMINATED } : await toEnd(going, signal)
+  }
+
+  /** @returns the started task; undefined when it was stopped before it began */
+  async function begin(spec: TaskSpec, output: Output, signal: AbortSignal): Promise<Going | undefined> {
+    signal.throwIfAborted()
+    const { deadline, id } = await create(spec, output, signal)
+    let attached: Hijacked | undefined
+    try {
+      const query = { stream: true, stdout: true, stderr: true, stdin: spec.stdin !== undefined }
+      attached = await engine.hijack({ method: 'POST', path: `/containers/${id}/attach`, query })
+      signal.throwIfAborted()
+      await startContainer(engine, id)
+    } catch (error) {
+      attached?.close()
+      await removeContainer(engine, id)
+      throw error
+    }
+    if (spec.stdin !== undefined) void attached.input(new TextEncoder().encode(spec.stdin))
+    return { id, output, deadline, attached }
+  }
+
+  async function create(spec: TaskSpec, output: Output, signal: AbortSignal) {
+    const { path, args, user } = spec.command
+    let deadline: number | undefined
+    let preface = ''
+    let said = Promise.resolve()
+    const say = (line: string) => {
+      preface += `${line}\n`
+      said = said.then(() => output.say(`${line}\n`))
+      said.catch(() => {})
+    }
+    const place = {
+      ...spec,
+      name: labels.containerName('task', spec),
+      command: [path, ...args] as const,
+      user,
+      workingDir: workingFolder(spec.workDir),
+      hasStdin: spec.stdin !== undefined,
+      labels: async () => {
+        await said
+        if (spec.timeoutMs !== undefined) deadline = clock.now() + spec.timeoutMs
+        return {
+          ...labels.of('task', spec.runId, spec.number),
+          ...(deadline === undefined
+            ? {}
+            : { [LABEL.deadline]: String(deadline), [LABEL.timeout]: String(spec.timeoutMs) }),
+          ...(preface === '' ? {} : { [LABEL.preface]: preface }),
+        }
+      },
+    }
+    try {
+      const id = await createPlace(options, place, say, signal)
+      return { id, deadline }
+    } finally {
+      // What comes next on stderr comes after it.
+      await said.catch(nothing)
+    }
+  }
+
+  async function takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
+    const [found] = await listContainers(engine, labels.filters('task', task))
+    const state = found === undefined ? undefined : await inspectContainer(engine, found.id)
+    if (state === undefined) return undefined
+    const { Id: id, State: container } = state
+    if (!container.Running && container.Status !== 'exited') {
+      await removeContainer(engine, id)
+      return undefined
+    }
+    const output = createOutput(sinks, sinks.stored())
+    const { [LABEL.preface]: preface, [LABEL.deadline]: deadline } = state.Config.Labels ?? {}
+    if (preface !== undefined) await output.say(preface)
+    const until = deadline === undefined ? undefined : Number(deadline)
+    return await toEnd({ id, output, deadline: until, attached: undefined }, signal)
+  }
+
+  /** To the end of a task that has been started, by this server or by one before it. */
+  async function toEnd({ id, output, deadline, attached }: Going, signal: AbortSignal): Promise<TaskEnd> {
+    const ending = new AbortController()
+    const end = () => ending.abort()
+    const following = follow(options, id, output, attached?.output)
+    const ended = following.then(nothing, async (error: unknown) => {
+      if (!(error instanceof SinkFailed)) return
+      // Nobody would see what it does.
+      attached?.close()
+      end()
+      await waitForContainer(engine, id).catch(nothing)
+    })
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    try {
+      await Promise.all([
+        endWhen(options, id, ending.signal, ended),
+        deadline === undefined ? undefined : sleepUntil(clock, deadline - clock.now(), end, ended),
+      ])
+      const state = await following
+      return await conclude(state, output, ending.signal.aborted || wasLate(state))
+    } catch (error) {
+      throw error instanceof SinkFailed ? error.cause : error
+    } finally {
+      signal.removeEventListener('abort', end)
+      attached?.close()
+      removeLater(id)
+    }
+  }
+
+  return { run, takeUp }
+}
+
+/** Whether it took longer than it might, while no server was there to end it. By the engine's clock alone. */
+function wasLate({ State, Config }: Inspected): boolean {
+  const timeoutMs = Number(Config.Labels?.[LABEL.timeout] ?? Infinity)
+  return Date.parse(State.FinishedAt) - Date.parse(State.StartedAt) >= timeoutMs
+}
+
+async function conclude(state: Inspected, output: Output, isAborted: boolean): Promise<TaskEnd> {
+  const { ExitCode, OOMKilled } = state.State
+  const { hasBegun, code } = await output.end(ExitCode)
+  const { Memory } = state.HostConfig
+  if (OOMKilled && code !== 0) {
+    const limit = Memory > 0 ? `: its limit is ${Number((Memory / MIB).toFixed(1))} MiB` : ''
+    await output.say(`the task ran out of memory${limit}\n`)
+  }
+  if (isAborted) return { status: 'abort', code }
+  if (!hasBegun) return { status: 'error', code }
+  return { status: code === 0 ? 'success' : 'failure', code }
+}
+
+function nothing(): void {}

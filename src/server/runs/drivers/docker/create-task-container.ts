@@ -1,0 +1,77 @@
+import { Fault } from '../../../../contract/fault.ts'
+import type { PlaceSpec } from '../driver.ts'
+import { makeFolders } from './container-archive.ts'
+import { CannotStart } from './start-failure.ts'
+import { createContainer, removeContainer } from './containers.ts'
+import { type Engine, EngineError } from './daemon-client.ts'
+import type { Images } from './pull-images.ts'
+import { mountTarget, OWN_FOLDER } from './container-paths.ts'
+import type { Volumes } from './container-volumes.ts'
+
+export interface Places {
+  engine: Engine
+  images: Images
+  volumes: Volumes
+  network: string
+}
+
+interface Place extends PlaceSpec {
+  name: string
+  /** Asked for when all has been said. */
+  labels(): Promise<Record<string, string>>
+  command: readonly [string, ...string[]]
+  user: string | undefined
+  workingDir: string
+  hasStdin: boolean
+}
+
+/**
+ * Makes the container in which a task or a sandbox is to run, with the image pulled if need be. It is not started.
+ * @param say takes a line about the pull
+ * @throws Fault `failed` for what can be nowhere, CannotStart for what the engine does not have or take
+ */
+export async function createPlace(
+  { engine, images, volumes, network }: Places,
+  place: Place,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<string> {
+  if (place.image === undefined) {
+    throw new Fault('failed', 'the docker driver has no task without an image', {
+      hint: "name one: image: 'alpine:3.22'",
+    })
+  }
+  const mounts = place.mounts.map((mount) => ({
+    target: mountTarget(mount),
+    volume: volumes.nameOf(place.runId, mount.volume),
+  }))
+  for (const { volume } of place.mounts) await volumes.check(place.runId, volume)
+  const image = await images.get(place.image, say, signal)
+  const { name, command, user, workingDir, env, limits, hasStdin } = place
+  const labels = await place.labels()
+  const spec = { name, labels, network, command, user, workingDir, env, mounts, limits, hasStdin }
+  signal.throwIfAborted()
+  const id = await createContainer(engine, { ...spec, image: place.image })
+  try {
+    const folders = [OWN_FOLDER, ...mounts.map(({ target }) => target)]
+    if (!isRoot(user ?? image.user)) await openUp(engine, id, folders)
+    return id
+  } catch (error) {
+    await removeContainer(engine, id)
+    throw error
+  }
+}
+
+/** The engine makes them for root, and whoever else the task is could not write there. */
+async function openUp(engine: Engine, id: string, folders: readonly string[]): Promise<void> {
+  try {
+    await makeFolders(engine, id, folders)
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error
+    throw new CannotStart(125, `the engine refused the task's folders: ${error.message}`)
+  }
+}
+
+function isRoot(user: string): boolean {
+  return ['', '0', 'root'].includes(user.split(':')[0] ?? '')
+}

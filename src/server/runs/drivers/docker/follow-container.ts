@@ -1,0 +1,152 @@
+import type { Clock } from '../../../../platform/clock.ts'
+import { Fault } from '../../../../contract/fault.ts'
+import { type Inspected, inspectContainer, signalContainer, waitForContainer } from './containers.ts'
+import { contentOf, type Engine, EngineError } from './daemon-client.ts'
+import { readFrames } from './multiplexed-output.ts'
+import { type Output, SinkFailed } from './container-output.ts'
+
+export interface FollowOptions {
+  engine: Engine
+  clock: Clock
+  /** Between TERM and KILL. */
+  graceMs: number
+  /** How long the engine may be away before a task that it runs is given up. */
+  patienceMs: number
+}
+
+/** Between two questions whether the engine is back. */
+const STEP_MS = 500
+/** A container's output ends a moment before the container does. */
+const END_MS = 2000
+/** An engine that is there and breaks off every answer is as good as none. */
+const MOST_BREAKS = 100
+
+/**
+ * Hands over the output of a container until it has ended. Where the connection breaks, the engine is waited for,
+ * and its own record of the output read on from where it broke: nothing is lost or doubled by that.
+ * @param attached the live output, all of it; without it the record is read from its beginning.
+ * @throws SinkFailed; Fault `unreachable` for an engine that stays away, `failed` for a container that is gone
+ */
+export async function follow(
+  options: FollowOptions,
+  id: string,
+  output: Output,
+  attached?: AsyncIterable<Uint8Array>,
+): Promise<Inspected> {
+  const { engine } = options
+  let live = attached
+  for (let breaks = 0; ; breaks++) {
+    try {
+      if (live !== undefined) await drain(live, output)
+      if (live === undefined || !(await endsSoon(engine, id))) {
+        // The end of the live output was none: the task has closed its own, or something on the way has.
+        live = undefined
+        output.again()
+        await drain(await record(engine, id, true), output)
+        await waitForContainer(engine, id)
+        // Who follows a record can miss its last lines in the moment of the end.
+        output.again()
+        await drain(await record(engine, id, false), output)
+      }
+      const state = await inspectContainer(engine, id)
+      if (state !== undefined) return state
+      throw new Fault('failed', 'the container of a task is gone from the engine')
+    } catch (error) {
+      if (!isBreak(error) || breaks === MOST_BREAKS) throw error
+    }
+    await untilBack(options)
+    live = undefined
+    output.again()
+  }
+}
+
+async function endsSoon(engine: Engine, id: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(END_MS)
+  try {
+    await waitForContainer(engine, id, signal)
+    return true
+  } catch (error) {
+    if (signal.aborted) return false
+    throw error
+  }
+}
+
+function isBreak(error: unknown): boolean {
+  if (error instanceof EngineError) return error.status >= 500
+  if (error instanceof Fault) return error.code === 'unreachable'
+  return !(error instanceof SinkFailed)
+}
+
+async function drain(chunks: AsyncIterable<Uint8Array>, output: Output): Promise<void> {
+  for await (const piece of readFrames(chunks)) await output.take(piece)
+}
+
+async function record(engine: Engine, id: string, live: boolean): Promise<AsyncIterable<Uint8Array>> {
+  const query = { stdout: true, stderr: true, follow: live }
+  const answer = await engine.open({ method: 'GET', path: `/containers/${id}/logs`, query })
+  return contentOf(answer)
+}
+
+/** @throws Fault `unreachable` for an engine that stays away; what is not for waiting at once */
+export async function reachPatiently(options: FollowOptions): Promise<void> {
+  try {
+    await options.engine.reach()
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== 'unreachable') throw error
+    await untilBack(options)
+  }
+}
+
+async function untilBack({ engine, clock, patienceMs }: FollowOptions): Promise<void> {
+  const deadline = clock.now() + patienceMs
+  for (;;) {
+    await clock.sleep(STEP_MS)
+    try {
+      return await engine.reach()
+    } catch (error) {
+      if (clock.now() >= deadline) throw error
+    }
+  }
+}
+
+/**
+ * Ends a container when `signal` fires: TERM, and after the grace KILL, which is repeated until it has ended.
+ * @param ended resolves when it has
+ */
+export async function endWhen(
+  { engine, clock, graceMs }: FollowOptions,
+  id: string,
+  signal: AbortSignal,
+  ended: Promise<unknown>,
+): Promise<void> {
+  const fired = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => fired.resolve(), { once: true })
+  if (signal.aborted) fired.resolve()
+  await Promise.race([fired.promise, ended])
+  if (!signal.aborted) return
+  // An engine that is away is asked again below.
+  await signalContainer(engine, id, 'TERM').catch(() => {})
+  let isOver = await isOverWithin(graceMs, clock, ended)
+  while (!isOver) {
+    await signalContainer(engine, id, 'KILL').catch(() => {})
+    isOver = await isOverWithin(STEP_MS, clock, ended)
+  }
+}
+
+async function isOverWithin(ms: number, clock: Clock, ended: Promise<unknown>): Promise<boolean> {
+  let isOver = true
+  await sleepUntil(clock, ms, () => void (isOver = false), ended)
+  return isOver
+}
+
+/** Does `act` after `ms`, unless `before` comes first. */
+export async function sleepUntil(
+  clock: Clock,
+  ms: number,
+  act: () => void,
+  before: Promise<unknown>,
+): Promise<void> {
+  const controller = new AbortController()
+  void before.then(() => controller.abort(new Error('over')))
+  await clock.sleep(Math.max(0, ms), controller.signal).then(act, () => {})
+}

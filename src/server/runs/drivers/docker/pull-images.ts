@@ -1,0 +1,165 @@
+import * as v from 'valibot'
+import type { Clock } from '../../../../platform/clock.ts'
+import { orAborted } from '../../../../platform/terminal/read-lines.ts'
+import { CannotStart } from './start-failure.ts'
+import { contentOf, type Engine, EngineError } from './daemon-client.ts'
+import { createProgress } from './pull-progress.ts'
+
+/** When an image is asked of its registry: if the engine has none of that name, at every task, or not at all. */
+export const PULL_POLICIES = ['missing', 'always', 'never'] as const
+export type PullPolicy = (typeof PULL_POLICIES)[number]
+
+export interface Image {
+  id: string
+  /** Whom its tasks run as, if nobody says otherwise. Empty: root. */
+  user: string
+}
+
+export interface Images {
+  /**
+   * The image of that name, pulled where that is called for. One pull serves all that wait for it.
+   * @param say takes a line for people, without its end: few, and none where nothing has to be pulled.
+   * @throws CannotStart 125 with the engine's or the registry's reason
+   */
+  get(name: string, say: (line: string) => void, signal: AbortSignal): Promise<Image>
+}
+
+export interface ImagesOptions {
+  engine: Engine
+  clock: Clock
+  policy: PullPolicy
+}
+
+/** A registry that goes on sending very slowly does not hold a run for good. */
+const PULL_MS = 30 * 60_000
+const MAX_LINE = 1024 * 1024
+/** As `docker run` ends when it is the engine that fails. */
+const ENGINE_FAILED = 125
+
+const COMPONENT = '[a-z0-9]+(?:[._-]+[a-z0-9]+)*'
+const REFERENCE = new RegExp(
+  `^(?<name>(?:[a-z0-9][a-z0-9.-]*(?::\\d{1,5})?/)?${COMPONENT}(?:/${COMPONENT})*)(?::(?<tag>\\w[\\w.-]{0,127}))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$`,
+  'i',
+)
+const imageAnswer = v.looseObject({
+  Id: v.string(),
+  Config: v.nullish(v.looseObject({ User: v.nullish(v.string()) })),
+})
+const pullLine = v.looseObject({
+  status: v.optional(v.string(), ''),
+  id: v.optional(v.string()),
+  error: v.optional(v.string()),
+  progressDetail: v.optional(
+    v.looseObject({ current: v.optional(v.number()), total: v.optional(v.number()) }),
+  ),
+})
+export type PullLine = v.InferOutput<typeof pullLine>
+
+interface Pull {
+  done: Promise<void>
+  listeners: Set<(line: string) => void>
+  stop: AbortController
+}
+
+export function createImages({ engine, clock, policy }: ImagesOptions): Images {
+  const pulls = new Map<string, Pull>()
+
+  async function inspect(name: string, signal: AbortSignal): Promise<Image | undefined> {
+    try {
+      const { Id, Config } = await engine.json(
+        { method: 'GET', path: `/images/${name}/json`, signal },
+        imageAnswer,
+      )
+      return { id: Id, user: Config?.User ?? '' }
+    } catch (error) {
+      if (error instanceof EngineError && error.status === 404) return undefined
+      throw error
+    }
+  }
+
+  async function pull(name: string, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+    let shared = pulls.get(name)
+    if (shared === undefined) {
+      const listeners = new Set<(line: string) => void>()
+      const stop = new AbortController()
+      const tell = (line: string) => listeners.forEach((listener) => listener(line))
+      const begun = { done: perform(name, tell, stop.signal), listeners, stop }
+      begun.done.catch(() => {}).finally(() => forget(name, begun))
+      pulls.set(name, begun)
+      shared = begun
+    }
+    say(`Pulling ${name}`)
+    shared.listeners.add(say)
+    try {
+      await orAborted(shared.done, signal)
+    } finally {
+      shared.listeners.delete(say)
+      if (shared.listeners.size === 0) {
+        // Who comes now begins one anew.
+        forget(name, shared)
+        shared.stop.abort()
+      }
+    }
+  }
+
+  function forget(name: string, pull: Pull): void {
+    if (pulls.get(name) === pull) pulls.delete(name)
+  }
+
+  async function perform(name: string, tell: (line: string) => void, stop: AbortSignal): Promise<void> {
+    const { name: fromImage, tag, digest } = REFERENCE.exec(name)?.groups ?? {}
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(PULL_MS)])
+    const progress = createProgress(name, clock, tell)
+    const query = { fromImage, tag: digest ?? tag ?? 'latest' }
+    const answer = await engine.open({ method: 'POST', path: '/images/create', query, signal })
+    for await (const line of readLines(contentOf(answer))) {
+      const parsed = v.safeParse(pullLine, line)
+      if (!parsed.success) continue
+      if (parsed.output.error !== undefined) throw new EngineError(answer.status, parsed.output.error)
+      progress.add(parsed.output)
+    }
+    progress.end()
+  }
+
+  async function get(name: string, say: (line: string) => void, signal: AbortSignal): Promise<Image> {
+    if (!REFERENCE.test(name)) throw new CannotStart(ENGINE_FAILED, `${name} is not the name of an image`)
+    try {
+      const there = policy === 'always' ? undefined : await inspect(name, signal)
+      if (there !== undefined) return there
+      if (policy === 'never') throw new CannotStart(ENGINE_FAILED, `the engine has no image ${name}`)
+      await pull(name, say, signal)
+      const pulled = await inspect(name, signal)
+      if (pulled !== undefined) return pulled
+      throw new CannotStart(ENGINE_FAILED, `the engine has no image ${name}, though it has pulled it`)
+    } catch (error) {
+      if (error instanceof EngineError) {
+        throw new CannotStart(ENGINE_FAILED, `cannot pull ${name}: ${error.message}`)
+      }
+      if (error instanceof DOMException && error.name === 'TimeoutError') {
+        throw new CannotStart(
+          ENGINE_FAILED,
+          `cannot pull ${name}: not done after ${PULL_MS / 60_000} minutes`,
+        )
+      }
+      throw error
+    }
+  }
+
+  return { get }
+}
+
+/** One JSON value a line. A line that is longer than any that means well ends it. */
+async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<unknown, void> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of chunks) {
+    text += decoder.decode(chunk, { stream: true })
+    const lines = text.split('\n')
+    text = lines.pop() ?? ''
+    if (text.length > MAX_LINE) throw new EngineError(200, 'the engine sent a line that is too long')
+    for (const line of lines) {
+      if (line.trim() !== '') yield JSON.parse(line)
+    }
+  }
+  if (text.trim() !== '') yield JSON.parse(text)
+}

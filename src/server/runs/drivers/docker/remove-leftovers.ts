@@ -1,0 +1,69 @@
+import type { Clock } from '../../../../platform/clock.ts'
+import type { Log } from '../../../log.ts'
+import { createLimiter } from '../../concurrency-limiter.ts'
+import { listContainers, removeContainer } from './containers.ts'
+import type { Engine } from './daemon-client.ts'
+import { LABEL } from './ownership-labels.ts'
+import type { Volumes } from './container-volumes.ts'
+
+/**
+ * For how long a container is kept whose task has ended: the server that comes after one that dies before it has
+ * recorded the end finds it there, and does not run the task again.
+ */
+const KEEP_MS = 10_000
+/** Removals at once. */
+const AT_ONCE = 8
+
+export interface LeftoversOptions {
+  engine: Engine
+  clock: Clock
+  log: Log
+  volumes: Volumes
+  /** Fires when nothing more is to be removed. */
+  closing: AbortSignal
+  /** Told of each container that goes. */
+  onRemoved(id: string): void
+}
+
+/** What tasks leave on the engine, and how it goes. */
+export interface Leftovers {
+  /** When the end of its task has surely been recorded. */
+  removeLater(id: string): void
+  /**
+   * Containers first, running ones too, then volumes.
+   * @param filters `Labels.filters`
+   * @param isKept is told the run
+   */
+  remove(filters: string, isKept: (runId: string | undefined) => boolean): Promise<void>
+}
+
+export function createLeftovers(options: LeftoversOptions): Leftovers {
+  const { engine, clock, log, volumes, closing, onRemoved } = options
+  const limiter = createLimiter(AT_ONCE)
+
+  async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+    await Promise.all(items.map((item) => limiter.run(() => act(item), closing)))
+  }
+
+  function removeLater(id: string): void {
+    clock.sleep(KEEP_MS, closing).then(
+      () => removeContainer(engine, id).catch(() => log.warn('a container could not be removed', { id })),
+      () => {},
+    )
+  }
+
+  async function remove(filters: string, isKept: (runId: string | undefined) => boolean): Promise<void> {
+    const containers = await listContainers(engine, filters)
+    await each(
+      containers.filter(({ labels }) => !isKept(labels[LABEL.run])),
+      async ({ id }) => {
+        onRemoved(id)
+        await removeContainer(engine, id)
+      },
+    )
+    const all = [...(await volumes.list(filters))].filter(([, runId]) => !isKept(runId))
+    await each(all, ([name]) => volumes.remove(name))
+  }
+
+  return { removeLater, remove }
+}

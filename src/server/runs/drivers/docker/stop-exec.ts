@@ -1,0 +1,91 @@
+import * as v from 'valibot'
+import { type Engine, EngineError } from './daemon-client.ts'
+import type { FollowOptions } from './follow-container.ts'
+
+/**
+ * Sends a signal to all whose environment holds a mark: the task in a sandbox and what it has started, also in
+ * sessions of its own. The engine has no call for that, and its numbers of processes are not those inside.
+ */
+const SIGNAL_MARKED =
+  'for f in $(grep -ls "$1" /proc/[0-9]*/environ); do f=${f#/proc/}; kill -s "$2" "${f%/environ}"; done'
+/** Those that a task starts in the moment of its end are found by looking again. */
+const KILL_ROUNDS = 5
+const STEP_MS = 50
+
+const created = v.looseObject({ Id: v.string() })
+const running = v.looseObject({ Running: v.boolean() })
+
+export interface ExecTarget {
+  /** The container. */
+  id: string
+  execId: string
+  /** `NAME=VALUE`, in the task's environment and in no other's. */
+  mark: string
+  /** Who the task is: nobody else may look into its environment. */
+  user: string | undefined
+}
+
+/**
+ * Ends a task in a sandbox when `signal` fires: TERM, then after the grace KILL. Where the image has no shell that
+ * could do that, or the task has hidden from it, the sandbox is restarted, which ends all that runs in it and
+ * leaves its files.
+ * @param ended resolves when the task has closed its output
+ */
+export async function endExec(
+  options: FollowOptions,
+  target: ExecTarget,
+  signal: AbortSignal,
+  ended: Promise<unknown>,
+): Promise<void> {
+  const { engine, clock, graceMs } = options
+  const fired = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => fired.resolve(), { once: true })
+  if (signal.aborted) fired.resolve()
+  await Promise.race([fired.promise, ended])
+  if (!signal.aborted) return
+
+  async function isOverWithin(ms: number): Promise<boolean> {
+    const deadline = clock.now() + ms
+    while (await isRunning(engine, target.execId)) {
+      if (clock.now() >= deadline) return false
+      await clock.sleep(STEP_MS)
+    }
+    return true
+  }
+
+  await signalMarked(engine, target, 'TERM')
+  if (await isOverWithin(graceMs)) {
+    // The task has ended, but not what it has left in the background.
+    return await signalMarked(engine, target, 'KILL')
+  }
+  for (let round = 0; round < KILL_ROUNDS; round++) {
+    await signalMarked(engine, target, 'KILL')
+    if (await isOverWithin(STEP_MS * 4)) return
+  }
+  await engine.send({ method: 'POST', path: `/containers/${target.id}/restart`, query: { t: 0 } })
+}
+
+async function signalMarked(engine: Engine, { id, mark, user }: ExecTarget, name: string): Promise<void> {
+  try {
+    const body = {
+      Cmd: ['sh', '-c', SIGNAL_MARKED, 'sh', mark, name],
+      AttachStdout: true,
+      AttachStderr: true,
+      ...(user === undefined ? {} : { User: user }),
+    }
+    const { Id } = await engine.json({ method: 'POST', path: `/containers/${id}/exec`, body }, created)
+    await engine.send({ method: 'POST', path: `/exec/${Id}/start`, body: { Detach: false, Tty: false } })
+  } catch (error) {
+    // The sandbox has gone or is going, and the task with it; or it has no shell, which shows right after.
+    if (!(error instanceof EngineError)) throw error
+  }
+}
+
+async function isRunning(engine: Engine, execId: string): Promise<boolean> {
+  try {
+    return (await engine.json({ method: 'GET', path: `/exec/${execId}/json` }, running)).Running
+  } catch (error) {
+    if (error instanceof EngineError) return false
+    throw error
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * Tasks as plain processes of this machine, each in its own folder and process group, with no environment but
+ * the declared one. This keeps honest pipelines apart. It is no wall against hostile ones: a task runs as the
+ * server's user and can read what that user can.
+ * A volume is a folder of the run, and a mount is a symbolic link to it; a sandbox is a folder that tasks share.
+ * `image` is ignored here, so that a pipeline for containers can be tried; `user`, `limits` and absolute paths
+ * would promise something that is not kept, and are refused.
+ * The processes are those of the supervisor, which goes on when this server is killed.
+ */
+import { join, resolve } from 'node:path'
+import { Fault } from '../../../contract/fault.ts'
+import { VERSION } from '../../../platform/build-constants.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { Secret } from '../../../redact/secret.ts'
+import { createClient } from '../supervisor/supervisor-client.ts'
+import { superviseApart, superviseHere } from '../supervisor/launcher.ts'
+import { killRecorded } from '../supervisor/pid-file.ts'
+import { copyFolder } from './copy-folder.ts'
+import type { Driver, PlaceSpec, TaskEnd, TaskId, TaskSinks, TaskSpec, VolumePath } from './driver.ts'
+import { removeFolder } from './remove-folder.ts'
+import {
+  hasFolder,
+  innerPath,
+  linkVolumes,
+  listFolders,
+  makeFolder,
+  readVolume,
+  writeVolume,
+} from './native-folders.ts'
+
+/** Without a server, tasks go on for so long. */
+const WAIT_MS = 10 * 60_000
+
+export interface NativeDriverOptions {
+  dataDir: string
+  clock: Clock
+  /** Between TERM and KILL. */
+  graceMs?: number
+  /**
+   * Starts this program as the supervisor of its tasks: `runTasksProcess`. Without it, tasks are children of this
+   * process, and end with it.
+   */
+  command?: readonly string[] | undefined
+  /** How long tasks go on without a server. */
+  waitMs?: number | undefined
+}
+
+export function createNativeDriver(options: NativeDriverOptions): Driver {
+  const { clock, graceMs = 10_000, waitMs = WAIT_MS, command } = options
+  const dataDir = resolve(options.dataDir)
+  // Named pipes of Windows are for everyone, and it has no other socket with a place in the file system.
+  const isApart = command !== undefined && process.platform !== 'win32'
+  const supervision = isApart
+    ? superviseApart({ command, folder: join(dataDir, 'tasks'), version: VERSION, waitMs })
+    : superviseHere({ clock, version: VERSION })
+  const client = createClient({ supervision, clock, version: VERSION })
+  const runFolder = (runId: string) => join(dataDir, 'runs', runId)
+  const taskHome = ({ runId, number }: TaskId) => join(runFolder(runId), String(number))
+  const sandboxHome = ({ runId, number }: TaskId) => join(runFolder(runId), `sandbox-${number}`)
+  const volumeFolder = (runId: string, volume: string) =>
+    join(runFolder(runId), 'volumes', volumeName(volume))
+
+  async function run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
+    if (signal.aborted) return { status: 'abort', code: 143 }
+    const { runId, number, stdin, timeoutMs } = spec
+    const sandbox = spec.sandbox === undefined ? undefined : { runId, number: spec.sandbox }
+    const home = sandbox ? sandboxHome(sandbox) : taskHome(spec)
+    const cwd = innerPath(home, spec.workDir ?? '.')
+    if (cwd === undefined) {
+      const text = `workDir ${spec.workDir} is outside the task's folder\n`
+      await sinks.stderr(new TextEncoder().encode(text))
+      return { status: 'error', code: 126 }
+    }
+    if (!sandbox) await furnish(home, spec)
+    await makeFolder(cwd)
+    const { path, args } = spec.command
+    const supervised = {
+      task: keyOf(spec),
+      runFolder: runFolder(runId),
+      number,
+      home,
+      cwd,
+      path,
+      args: [...args],
+      env: reveal(spec.env),
+      stdin,
+      timeoutMs,
+      graceMs,
+      sandbox: sandbox && keyOf(sandbox),
+    }
+    const end = await client.run(supervised, sinks, signal)
+    if (end) return end
+    // Its sandbox is gone too, and with it what the tasks before it have left there.
+    if (sandbox) throw new Fault('failed', 'the process that ran the sandbox was killed')
+    await clearAway(spec)
+    return undefined
+  }
+
+  /** A task of a supervisor that is no more. */
+  async function clearAway(task: TaskId): Promise<void> {
+    await killRecorded(runFolder(task.runId), clock, task.number)
+    await removeFolder(taskHome(task))
+  }
+
+  async function furnish(
+    home: string,
+    { runId, mounts }: Pick<PlaceSpec, 'runId' | 'mounts'>,
+  ): Promise<void> {
+    await makeFolder(home)
+    const links = mounts.map(({ path, volume }) => ({ path, volume, folder: volumeFolder(runId, volume) }))
+    await linkVolumes(home, links)
+  }
+
+  async function takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
+    const end = await client.takeUp(keyOf(task), sinks, signal)
+    if (!end) await clearAway(task)
+    return end
+  }
+
+  async function openSandbox(spec: PlaceSpec): Promise<void> {
+    const home = sandboxHome(spec)
+    await furnish(home, spec)
+    await client.ask({ type: 'openSandbox', sandbox: keyOf(spec), home, env: reveal(spec.env) })
+  }
+
+  async function hasSandbox(sandbox: TaskId): Promise<boolean> {
+    const isOpen = await client.askIfThere({ type: 'hasSandbox', sandbox: keyOf(sandbox) })
+    return isOpen === true && (await hasFolder(sandboxHome(sandbox)))
+  }
+
+  async function closeSandbox(sandbox: TaskId): Promise<void> {
+    await client.askIfThere({ type: 'closeSandbox', sandbox: keyOf(sandbox) })
+    await removeFolder(sandboxHome(sandbox))
+  }
+
+  async function importFolder(to: VolumePath, folder: string, signal: AbortSignal): Promise<void> {
+    const target = await writeVolume(volumeFolder(to.runId, to.volume), to)
+    await copyFolder(folder, target, signal)
+  }
+
+  async function exportFolder(from: VolumePath, folder: string, signal: AbortSignal): Promise<void> {
+    const source = await readVolume(volumeFolder(from.runId, from.volume), from)
+    await copyFolder(source, folder, signal)
+  }
+
+  async function cleanUp(runId: string): Promise<void> {
+    await client.askIfThere({ type: 'endRun', runId })
+    await removeRun(runId)
+  }
+
+  async function removeRun(runId: string): Promise<void> {
+    // What a supervisor began that is no more.
+    await killRecorded(runFolder(runId), clock)
+    await removeFolder(runFolder(runId))
+  }
+
+  async function sweep(kept: ReadonlySet<string>): Promise<void> {
+    await client.askIfThere({ type: 'endOthers', runIds: [...kept] })
+    for (const runId of await listFolders(join(dataDir, 'runs'))) {
+      if (!kept.has(runId)) await removeRun(runId)
+    }
+  }
+
+  return {
+    name: 'native',
+    refuse,
+    run,
+    takeUp,
+    openSandbox,
+    hasSandbox,
+    closeSandbox,
+    createVolume: async (runId, volume) => await makeFolder(volumeFolder(runId, volume)),
+    importFolder,
+    exportFolder,
+    cleanUp,
+    sweep,
+    close: client.close,
+  }
+}
+
+/** As a script calls them. */
+const LIMITS = [
+  { key: 'memoryBytes', name: 'memory' },
+  { key: 'cpus', name: 'cpus' },
+  { key: 'processes', name: 'processes' },
+] as const
+
+function refuse({ command, mounts = [], limits = {} }: Parameters<Driver['refuse']>[0]): void {
+  const limit = LIMITS.find(({ key }) => limits[key] !== undefined)
+  const absolute = mounts.find(({ path }) => path.startsWith('/'))
+  if (command?.user !== undefined) throw cannot('has no command.user')
+  if (limit !== undefined) throw cannot(`has no limits.${limit.name}`)
+  if (absolute) throw cannot(`cannot mount at ${absolute.path}`)
+}
+
+function cannot(what: string): Fault {
+  return new Fault('failed', `the native driver ${what}; that needs --driver docker`)
+}
+
+function keyOf({ runId, number }: TaskId): string {
+  return `${runId}/${number}`
+}
+
+/** @throws Fault `usage`: it is the name of a folder. */
+function volumeName(volume: string): string {
+  if (/^[\w.-]+$/.test(volume) && volume !== '.' && volume !== '..') return volume
+  throw new Fault('usage', `"${volume}" is no name for a volume`)
+}
+
+function reveal(env: PlaceSpec['env']): Record<string, string> {
+  const plain: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    plain[name] = value instanceof Secret ? value.reveal() : value
+  }
+  return plain
+}

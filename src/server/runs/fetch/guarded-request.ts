@@ -1,0 +1,112 @@
+import { type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { isIP } from 'node:net'
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
+import { Fault } from '../../../contract/fault.ts'
+import { fetchFailure } from '../../../platform/network.ts'
+import type { Network } from './allowed-networks.ts'
+import { createReach } from './resolve-allowed-address.ts'
+
+/** One request to one place: no redirect is followed, no proxy asked, and nothing of the server's own is sent. */
+export interface GuardedRequest {
+  /** http or https, without credentials. */
+  url: URL
+  method: string
+  /** As they are sent. */
+  headers: Readonly<Record<string, string>>
+  body?: string | undefined
+  signal: AbortSignal
+}
+
+export interface GuardedAnswer {
+  status: number
+  statusText: string
+  /** Names in lower case; those that came several times joined by ", ". */
+  headers: Record<string, string>
+  /** Decompressed. */
+  body: Buffer
+}
+
+/** @throws Fault `forbidden` for a place that may not be reached, `unreachable`, `failed` for too large an answer */
+export type GuardedFetch = (request: GuardedRequest) => Promise<GuardedAnswer>
+
+export interface GuardedFetchOptions {
+  network: Network
+  maxAnswerBytes: number
+  /** All addresses of a name; without it, those that the system knows. */
+  resolve?: (host: string) => Promise<string[]>
+  /** Certificates to trust beside the system's. */
+  ca?: string
+}
+
+/**
+ * The address is looked up once, checked, and connected to: a name that leads elsewhere the next time (DNS
+ * rebinding) has no next time. With `node:http`, since `fetch` would look names up by itself and would use the
+ * proxy of the server's environment.
+ */
+export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
+  const { network, maxAnswerBytes, resolve, ca } = options
+
+  const { addresses, lookup } = createReach(network, resolve)
+
+  return async ({ url, method, headers, body, signal }) => {
+    const host = hostOf(url)
+    // Nobody looks up what is an address.
+    if (isIP(host) !== 0) await addresses(host)
+    const { promise, resolve: answered, reject } = Promise.withResolvers<IncomingMessage>()
+    const sent: RequestOptions & { ca?: string } = { method, headers, signal, lookup, agent: false }
+    const send = url.protocol === 'https:' ? requestHttps : requestHttp
+    const outgoing = send(url, ca === undefined ? sent : { ...sent, ca }, answered)
+    outgoing.on('error', reject)
+    outgoing.end(body)
+    try {
+      const incoming = await promise
+      return {
+        status: incoming.statusCode ?? 0,
+        statusText: incoming.statusMessage ?? '',
+        headers: flat(incoming),
+        body: await readAll(incoming, maxAnswerBytes),
+      }
+    } catch (error) {
+      throw error instanceof Fault ? error : unreachable(url, error, signal)
+    } finally {
+      outgoing.destroy()
+    }
+  }
+}
+
+/** An IPv6 address without its brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '')
+}
+
+function unreachable({ host }: URL, error: unknown, { aborted }: AbortSignal): Fault {
+  const reason = aborted ? 'it did not answer in time' : fetchFailure(error)
+  return new Fault('unreachable', `cannot reach ${host}: ${reason}`, { cause: error })
+}
+
+function flat({ headers }: IncomingMessage): Record<string, string> {
+  const entries = Object.entries(headers).map(([name, value]) => [name, [value].flat().join(', ')] as const)
+  return Object.fromEntries(entries)
+}
+
+/** Counted as it comes out of decompression: a small answer can be a large one. */
+async function readAll(incoming: IncomingMessage, most: number): Promise<Buffer> {
+  const decoder = decoderOf(incoming.headers['content-encoding'])
+  const source = decoder === undefined ? incoming : incoming.pipe(decoder)
+  incoming.on('error', (error) => decoder?.destroy(error))
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > most) throw new Fault('failed', `the answer is larger than ${most / 1024 / 1024} MiB`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function decoderOf(encoding: string | undefined) {
+  if (encoding === 'gzip' || encoding === 'x-gzip') return createGunzip()
+  if (encoding === 'deflate') return createInflate()
+  return encoding === 'br' ? createBrotliDecompress() : undefined
+}

@@ -1,0 +1,46 @@
+import { lookup as resolveName } from 'node:dns/promises'
+import { isIP, type LookupFunction } from 'node:net'
+import { callbackify } from 'node:util'
+import { Fault } from '../../../contract/fault.ts'
+import type { Network } from './allowed-networks.ts'
+
+/** Where a name leads, as far as a script may go there. */
+export interface Reach {
+  /**
+   * All addresses of a name, or the address itself: what has been checked is to be connected to, and not the name.
+   * @throws Fault `forbidden` for a place that may not be reached, `unreachable` for a name without addresses
+   */
+  addresses(host: string): Promise<string[]>
+  /** The same for `node:http` and `node:net`, which do not ask it about addresses. */
+  lookup: LookupFunction
+}
+
+/** @param resolve all addresses of a name; without it, those that the system knows */
+export function createReach(network: Network, resolve = resolveBySystem): Reach {
+  async function addresses(host: string): Promise<string[]> {
+    const found = isIP(host) === 0 ? await resolve(host) : [host]
+    if (found.length === 0) throw new Fault('unreachable', `there is no host ${host}`)
+    // All of them: one that also leads inside is not one of the internet.
+    for (const address of found) if (!network.allows(host, address)) throw refused(host)
+    return found
+  }
+
+  const lookUp = callbackify(async (host: string) =>
+    (await addresses(host)).map((address) => ({ address, family: isIP(address) })),
+  )
+  return { addresses, lookup: (host, _options, callback) => lookUp(host, callback) }
+}
+
+async function resolveBySystem(host: string): Promise<string[]> {
+  const found = await resolveName(host, { all: true }).catch((cause: unknown) => {
+    throw new Fault('unreachable', `the name ${host} is not known`, { cause })
+  })
+  return found.map(({ address }) => address)
+}
+
+/** Without the address: what a name of the inside stands for is not for a script to know. */
+function refused(host: string): Fault {
+  return new Fault('forbidden', `${host} is not a place on the internet, and this server allows no other`, {
+    hint: `its operator can: fob server --allow-network ${host}`,
+  })
+}

@@ -1,0 +1,67 @@
+import { and, asc, eq, gt, max } from 'drizzle-orm'
+import * as v from 'valibot'
+import { type NumberedEvent, runEventSchema } from '../../../contract/run-events.ts'
+import type { Db } from '../../db/open-database.ts'
+import { pipelines, runEvents, runs, runTasks } from '../../db/schema.ts'
+
+/** Instants are milliseconds since 1970. `args`, `task` and `message` have been through the redactor. */
+export type RunRow = typeof runs.$inferSelect
+/** As lists have it: what was handed in can be long. */
+export type RunEntry = Omit<RunRow, 'args' | 'task' | 'redactions'>
+export type TaskRow = typeof runTasks.$inferSelect
+/** A run with its tasks, in the order in which the script asked for them. */
+export type RunRecord = RunRow & { tasks: TaskRow[] }
+
+export async function findRun(db: Db, tenantId: string, id: string): Promise<RunRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(runs)
+    .where(and(eq(runs.tenantId, tenantId), eq(runs.id, id)))
+  return row
+}
+
+/** Whosever it is: for the server itself. */
+export async function findAnyRun(db: Db, id: string): Promise<RunRow | undefined> {
+  const [row] = await db.select().from(runs).where(eq(runs.id, id))
+  return row
+}
+
+/** The IDs of the pipelines of which no run may begin. */
+export async function pausedPipelines(db: Db): Promise<string[]> {
+  const rows = await db.select({ id: pipelines.id }).from(pipelines).where(eq(pipelines.paused, true))
+  return rows.map(({ id }) => id)
+}
+
+/** The number of a run's last event. */
+export async function lastEvent(db: Db, runId: string): Promise<number> {
+  const [row] = await db
+    .select({ id: max(runEvents.id) })
+    .from(runEvents)
+    .where(eq(runEvents.runId, runId))
+  return row?.id ?? 0
+}
+
+export async function findRecord(db: Db, tenantId: string, id: string): Promise<RunRecord | undefined> {
+  const row = await findRun(db, tenantId, id)
+  if (!row) return undefined
+  const tasks = await db.select().from(runTasks).where(eq(runTasks.runId, id)).orderBy(asc(runTasks.number))
+  return { ...row, tasks }
+}
+
+export async function readEvents(
+  db: Db,
+  runId: string,
+  after: number,
+  limit: number,
+): Promise<NumberedEvent[]> {
+  const rows = await db
+    .select()
+    .from(runEvents)
+    .where(and(eq(runEvents.runId, runId), gt(runEvents.id, after)))
+    .orderBy(asc(runEvents.id))
+    .limit(limit)
+  return rows.map(({ id, type, data }) => {
+    const event = v.parse(runEventSchema, { type, data: JSON.parse(data) as unknown })
+    return Object.assign(event, { id })
+  })
+}

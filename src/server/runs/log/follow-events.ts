@@ -1,0 +1,54 @@
+import type { NumberedEvent } from '../../../contract/run-events.ts'
+
+/** Events read in one go, which is all that a slow reader makes the server hold. */
+const PAGE = 100
+
+export interface EventSource {
+  /** Stored events with a number over `after`, in order. */
+  read(after: number, limit: number): Promise<NumberedEvent[]>
+  /** Resolves at the next event; undefined when no further one can come. */
+  next(): Promise<void> | undefined
+}
+
+/**
+ * The events of a run after number `after`: stored ones, then new ones as they come; ends after the `exit`
+ * event or when `signal` fires. Each event is read from where it is stored, at the reader's own pace, so none
+ * is lost or doubled and none is kept in memory for a reader that does not come for it.
+ */
+export async function* followEvents(
+  source: EventSource,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<NumberedEvent, void> {
+  let wake = nothing
+  const onAbort = () => wake()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    let last = after
+    while (!signal.aborted) {
+      // Asked before reading: an event stored in between resolves it.
+      const next = source.next()
+      const page = await source.read(last, PAGE)
+      for (const event of page) {
+        if (signal.aborted) return
+        last = event.id
+        // Of a run that was resumed, the end of an earlier attempt is not the end.
+        if (event.type === 'exit' && (await source.read(last, 1)).length > 0) continue
+        yield event
+        if (event.type === 'exit') return
+      }
+      if (page.length === 0) {
+        if (!next) return
+        await new Promise<void>((resolve) => {
+          wake = resolve
+          void next.then(resolve)
+          if (signal.aborted) resolve()
+        })
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function nothing(): void {}

@@ -1,0 +1,112 @@
+import { and, desc, eq, lt } from 'drizzle-orm'
+import * as v from 'valibot'
+import { runEventSchema } from '../../../contract/run-events.ts'
+import type { Db } from '../../db/open-database.ts'
+import { runEvents } from '../../db/schema.ts'
+
+/** A page of output: about what somebody scrolls through. Of a piece with many lines, all are on one page. */
+const MAX_EVENTS = 1000
+const MAX_LINES = 1000
+const MAX_LENGTH = 256 * 1024
+
+/** With more than this before a page, its lines are not counted: it takes 20 ms, in which nobody else is answered. */
+const MAX_COUNTED_EVENTS = 10_000
+const MAX_COUNTED_LENGTH = 2 * 1024 * 1024
+
+export interface LogPiece {
+  task: string | undefined
+  /** The task's: names may repeat. */
+  number?: number | undefined
+  stream: 'stdout' | 'stderr'
+  data: string
+}
+
+/** What came before a page. */
+export interface EarlierLines {
+  /** How many lines have begun. */
+  count: number
+  /** The streams (`streamKey`) whose last line has no end yet. */
+  open: ReadonlySet<string>
+}
+
+export interface LogPage {
+  pieces: LogPiece[]
+  /** The event before which there is more. */
+  earlier: number | undefined
+  /** Undefined where it is so much that it was not counted. */
+  before: EarlierLines | undefined
+}
+
+/** Each stream of a task has its own line under way. */
+export function streamKey({ task, number, stream }: Omit<LogPiece, 'data'>): string {
+  return `${stream} ${number ?? ''} ${task ?? ''}`
+}
+
+/**
+ * The last of a run's output before event `before`, or the last of all, in order, and the event before which there
+ * is more. Read backwards, so that the end of a long log costs no more than that of a short one.
+ */
+export async function readLogPage(db: Db, runId: string, before: number | undefined): Promise<LogPage> {
+  const rows = await db
+    .select()
+    .from(runEvents)
+    .where(
+      and(
+        eq(runEvents.runId, runId),
+        eq(runEvents.type, 'log'),
+        before === undefined ? undefined : lt(runEvents.id, before),
+      ),
+    )
+    .orderBy(desc(runEvents.id))
+    .limit(MAX_EVENTS + 1)
+  const pieces: LogPiece[] = []
+  let length = 0
+  let lines = 0
+  for (const { id, type, data } of rows) {
+    if (pieces.length === MAX_EVENTS || length > MAX_LENGTH || lines > MAX_LINES)
+      return { pieces: pieces.toReversed(), earlier: id + 1, before: countEarlier(db, runId, id + 1) }
+    const piece = toPiece(type, data)
+    if (piece === undefined) continue
+    pieces.push(piece)
+    length += piece.data.length
+    lines += countEnds(piece.data)
+  }
+  return { pieces: pieces.toReversed(), earlier: undefined, before: { count: 0, open: new Set() } }
+}
+
+/** The lines before event `before`; undefined where that is more than can be counted while somebody waits. */
+function countEarlier(db: Db, runId: string, before: number): EarlierLines | undefined {
+  const rows = db.$client
+    .query<{ data: string }, [string, number, number]>(
+      "SELECT data FROM run_events WHERE run_id = ? AND type = 'log' AND id < ? ORDER BY id LIMIT ?",
+    )
+    .iterate(runId, before, MAX_COUNTED_EVENTS + 1)
+  const open = new Set<string>()
+  let [events, length, count] = [0, 0, 0]
+  for (const { data } of rows) {
+    events += 1
+    length += data.length
+    if (events > MAX_COUNTED_EVENTS || length > MAX_COUNTED_LENGTH) return undefined
+    const piece = toPiece('log', data)
+    if (piece === undefined) continue
+    const key = streamKey(piece)
+    const goesOn = !piece.data.endsWith('\n')
+    count += countEnds(piece.data) + Number(goesOn) - Number(open.has(key))
+    if (goesOn) open.add(key)
+    else open.delete(key)
+  }
+  return { count, open }
+}
+
+function toPiece(type: string, json: string): LogPiece | undefined {
+  const event = v.parse(runEventSchema, { type, data: JSON.parse(json) as unknown })
+  if (event.type !== 'log') return undefined
+  const { task, number, stream, data } = event.data
+  return { task, number, stream, data }
+}
+
+function countEnds(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count += 1
+  return count
+}

@@ -1,0 +1,121 @@
+import { Fault } from '../../../contract/fault.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { fetchFailure } from '../../../platform/network.ts'
+import type { Secret } from '../../../redact/secret.ts'
+import { type GuardedFetch, hostOf } from '../fetch/guarded-request.ts'
+import type { Network } from '../fetch/allowed-networks.ts'
+
+export interface Post {
+  url: Secret
+  method: 'POST' | 'PUT' | 'PATCH'
+  /** Without `content-type` it is JSON. */
+  headers: Readonly<Record<string, Secret>>
+  body: unknown
+}
+
+export interface Answer {
+  status: number
+  /** Its beginning. */
+  body: string
+}
+
+/** Undefined: it was taken. */
+export type Verdict = undefined | { reason: string; again: boolean }
+
+/** Sends, and sends again where that may help. @throws Fault with the last reason, or the signal's */
+export type Deliver = (post: Post, judge: (answer: Answer) => Verdict) => Promise<void>
+
+const ATTEMPTS = 4
+const ATTEMPT_MS = 10_000
+const FIRST_WAIT_MS = 500
+/** Who is asked to wait for longer gives up: a pipeline waits for this. */
+const MAX_WAIT_MS = 30_000
+const MAX_ANSWER = 16 * 1024
+
+export interface DeliveryOptions {
+  clock: Clock
+  network: Network
+  guardedFetch: GuardedFetch
+  /** 0 to 1. */
+  random?: () => number
+}
+
+export function createDelivery({ clock, network, guardedFetch, random = Math.random }: DeliveryOptions) {
+  async function attempt(post: Post, signal: AbortSignal): Promise<Answer & { wait: number | undefined }> {
+    const headers = Object.entries(post.headers).map(([name, value]) => [name, value.reveal()] as const)
+    const answer = await guardedFetch({
+      url: new URL(post.url.reveal()),
+      method: post.method,
+      headers: { 'content-type': 'application/json; charset=utf-8', ...Object.fromEntries(headers) },
+      body: JSON.stringify(post.body),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS)]),
+    })
+    const wait = retryAfter(answer.headers['retry-after'], clock.now())
+    return { status: answer.status, body: answer.body.toString('utf8', 0, MAX_ANSWER), wait }
+  }
+
+  return async (post: Post, judge: (answer: Answer) => Verdict, signal: AbortSignal): Promise<void> => {
+    checkAddress(post.url, network)
+    for (let tried = 1; ; tried++) {
+      let verdict: Verdict
+      let asked: number | undefined
+      try {
+        const { wait, ...answer } = await attempt(post, signal)
+        asked = wait
+        verdict = judgeStatus(answer.status) ?? judge(answer)
+      } catch (error) {
+        signal.throwIfAborted()
+        verdict = failed(error)
+      }
+      if (verdict === undefined) return
+      // Full jitter, so that those who were refused together do not come back together.
+      const wait = asked ?? Math.ceil(random() * FIRST_WAIT_MS * 2 ** tried)
+      if (!verdict.again || tried === ATTEMPTS || wait > MAX_WAIT_MS)
+        throw new Fault('failed', verdict.reason)
+      await clock.sleep(wait, signal)
+    }
+  }
+}
+
+/** What holds for every service. */
+function judgeStatus(status: number): Verdict {
+  if (status >= 300 && status < 400) {
+    return { reason: `it answered ${status}: redirects are not followed`, again: false }
+  }
+  if (status === 429 || status >= 500) return { reason: `it answered ${status}`, again: true }
+  return undefined
+}
+
+/** Not in the words of the error, which have the host in them: all of an address may be a secret. */
+function failed(error: unknown): Verdict {
+  const code = error instanceof Fault ? error.code : undefined
+  if (code === 'forbidden') {
+    const reason = 'its address is not a place on the internet, and this server allows no other'
+    return { reason: `${reason}; its operator can: fob server --allow-network`, again: false }
+  }
+  if (code === 'failed') return { reason: 'its answer was too large', again: false }
+  const cause = error instanceof Fault ? error.cause : error
+  return { reason: `not sent: ${fetchFailure(cause)}`, again: true }
+}
+
+/** @throws Fault `usage`, without the address */
+function checkAddress(url: Secret, network: Network): void {
+  const parsed = URL.canParse(url.reveal()) ? new URL(url.reveal()) : undefined
+  if (parsed?.username !== '' || parsed.password !== '') {
+    throw new Fault('usage', 'its address is none, or has a user in it', {
+      hint: 'put credentials into headers',
+    })
+  }
+  if (parsed.protocol === 'https:') return
+  if (parsed.protocol === 'http:' && network.trusts(hostOf(parsed))) return
+  throw new Fault('usage', 'its address is not one of https', {
+    hint: 'http is for places that the operator has named with --allow-network',
+  })
+}
+
+/** RFC 9110 §10.2.3: seconds, or a date. @returns milliseconds */
+function retryAfter(text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined
+  const at = /^\d{1,9}$/.test(text) ? now + Number(text) * 1000 : Date.parse(text)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+}

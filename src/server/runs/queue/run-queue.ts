@@ -1,0 +1,164 @@
+import type { Concurrency } from '../../../contract/api.ts'
+
+export interface QueuedRun {
+  runId: string
+  tenantId: string
+  pipelineId: string
+  concurrency: Concurrency
+  /** It had begun under the server before this one, and goes on when its turn comes, whatever has become of its pipeline. */
+  begun?: boolean
+  /** Ends this run, waiting or running. */
+  end(reason: string): void
+}
+
+/** Who runs next. Fair between tenants, however many runs one of them asks for. */
+export interface RunQueue {
+  /**
+   * Runs `work` when its turn has come.
+   * @throws the signal's reason when it fires before that: `work` is then never begun.
+   */
+  run<T>(run: QueuedRun, work: () => Promise<T>, signal: AbortSignal): Promise<T>
+  /** While a pipeline is held, none of its runs begins; those that have begun go on. */
+  hold(pipelineId: string, isHeld: boolean): void
+  /** Ends the runs of a pipeline that have not begun. */
+  withdraw(pipelineId: string, reason: string): void
+}
+
+export interface QueueOptions {
+  atOnce: number
+  perTenant: number
+  /** The pipelines that are held. */
+  held?: Iterable<string>
+}
+
+interface Waiter {
+  run: QueuedRun
+  begin: () => void
+}
+
+/**
+ * A free place goes to the tenant with the fewest runs going, among equals to the one that has waited longest
+ * since its last turn. Within a tenant the oldest run that its pipeline's limit lets go is next: one that has to
+ * wait for others of its pipeline holds up no other pipeline.
+ */
+export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: QueueOptions): RunQueue {
+  /** By tenant; whose turn is longest ago stands first. No tenant has an empty set. */
+  const waiting = new Map<string, Set<Waiter>>()
+  const running = new Set<QueuedRun>()
+  const ofTenant = createCounts()
+  const ofPipeline = createCounts()
+  const held = new Set(heldAtFirst)
+
+  function mayGo({ pipelineId, concurrency, begun = false }: QueuedRun): boolean {
+    return (begun || !held.has(pipelineId)) && ofPipeline.get(pipelineId) < mostOf(concurrency)
+  }
+
+  function choose(): Waiter | undefined {
+    let chosen: Waiter | undefined
+    let fewest = perTenant
+    for (const [tenantId, queue] of waiting) {
+      if (ofTenant.get(tenantId) >= fewest) continue
+      const first = queue.values().find(({ run }) => mayGo(run))
+      if (first === undefined) continue
+      chosen = first
+      fewest = ofTenant.get(tenantId)
+    }
+    return chosen
+  }
+
+  function forget(waiter: Waiter): void {
+    const { tenantId } = waiter.run
+    const queue = waiting.get(tenantId)
+    queue?.delete(waiter)
+    if (queue?.size === 0) waiting.delete(tenantId)
+  }
+
+  function fill(): void {
+    while (running.size < atOnce) {
+      const next = choose()
+      if (next === undefined) return
+      const { tenantId, pipelineId } = next.run
+      forget(next)
+      const others = waiting.get(tenantId)
+      // To the end: the others' turn comes first.
+      if (others && waiting.delete(tenantId)) waiting.set(tenantId, others)
+      running.add(next.run)
+      ofTenant.add(tenantId, 1)
+      ofPipeline.add(pipelineId, 1)
+      next.begin()
+    }
+  }
+
+  function leave(run: QueuedRun): void {
+    running.delete(run)
+    ofTenant.add(run.tenantId, -1)
+    ofPipeline.add(run.pipelineId, -1)
+    fill()
+  }
+
+  async function turn(run: QueuedRun, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waiter = { run, begin: resolve }
+    const giveUp = () => {
+      forget(waiter)
+      reject(signal.reason as Error)
+    }
+    waiting.set(run.tenantId, (waiting.get(run.tenantId) ?? new Set()).add(waiter))
+    signal.addEventListener('abort', giveUp, { once: true })
+    fill()
+    await promise.finally(() => signal.removeEventListener('abort', giveUp))
+  }
+
+  function queued(pipelineId: string): QueuedRun[] {
+    const all = [...waiting.values()].flatMap((queue) => [...queue].map((waiter) => waiter.run))
+    return all.filter((run) => run.pipelineId === pipelineId)
+  }
+
+  function supersedeOthers({ runId, pipelineId }: QueuedRun): void {
+    const going = [...running].filter((other) => other.pipelineId === pipelineId)
+    for (const other of [...queued(pipelineId), ...going]) {
+      other.end(`cancelled by ${runId}, a newer run of this pipeline`)
+    }
+  }
+
+  function hold(pipelineId: string, isHeld: boolean): void {
+    if (isHeld) held.add(pipelineId)
+    else held.delete(pipelineId)
+    fill()
+  }
+
+  function withdraw(pipelineId: string, reason: string): void {
+    for (const run of queued(pipelineId)) if (run.begun !== true) run.end(reason)
+    held.delete(pipelineId)
+  }
+
+  async function run<T>(run: QueuedRun, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (run.concurrency.mode === 'cancel-previous') supersedeOthers(run)
+    await turn(run, signal)
+    try {
+      return await work()
+    } finally {
+      leave(run)
+    }
+  }
+
+  return { run, hold, withdraw }
+}
+
+/** How many runs of the pipeline may go at once. */
+function mostOf(concurrency: Concurrency): number {
+  return concurrency.mode === 'queue' ? (concurrency.max ?? Infinity) : 1
+}
+
+function createCounts() {
+  const counts = new Map<string, number>()
+  return {
+    get: (key: string) => counts.get(key) ?? 0,
+    add(key: string, by: 1 | -1): void {
+      const count = (counts.get(key) ?? 0) + by
+      if (count === 0) counts.delete(key)
+      else counts.set(key, count)
+    },
+  }
+}

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import type { SandboxLimits } from './child-protocol.ts'
+
+const TICK_MS = 50
+/** What a child may take beyond the limits that it enforces itself, before the server stops believing it. */
+const GRACE_MS = 300
+/** On a busy machine, time passes without the child's having the processor. It is not waited for for ever. */
+const MOST_STARVED = 4
+
+export interface Watchdog {
+  /** The child has said its first word. */
+  ready(): void
+  /** Whether the child has something to do that the server asked for, and the server is listening. */
+  busy(isBusy: boolean): void
+  stop(): void
+}
+
+/**
+ * Kills a child that does not keep to its limits. The child meters itself; this is for one that cannot or will
+ * not: a native call that never comes back, or a script that has broken out of its VM.
+ * @param kill called once, with what the child did.
+ */
+export function watchChild(pid: number, limits: SandboxLimits, kill: (reason: string) => void): Watchdog {
+  let last = performance.now()
+  let isReady = false
+  let isBusy = true
+  let spent = 0
+  /** What the child's start has cost. */
+  let before = 0
+
+  const verdict = (): string | undefined => {
+    if (!isReady) return spent > limits.startMs ? 'the sandbox did not start in time' : undefined
+    const used = readUsage(pid)
+    const most = limits.cpuMs + GRACE_MS
+    const has = used ? used.cpuMs - before : spent
+    if (spent > most && (has > limits.cpuMs || spent > MOST_STARVED * most)) {
+      return `the script used more than ${limits.cpuMs / 1000} s of processor time`
+    }
+    if (used && used.residentBytes > limits.residentBytes) return 'the script used too much memory'
+    // A child that claims to be idle and is not. Its threads for garbage and compiling count here too.
+    if (used && used.cpuMs > 2 * limits.cpuMs + 2000) return 'the sandbox used too much processor time'
+    return undefined
+  }
+
+  const account = () => {
+    const now = performance.now()
+    if (isBusy) spent += now - last
+    last = now
+  }
+
+  const timer = setInterval(() => {
+    account()
+    const reason = verdict()
+    if (reason === undefined) return
+    clearInterval(timer)
+    kill(reason)
+  }, TICK_MS)
+
+  return {
+    ready: () => {
+      account()
+      spent = 0
+      before = readUsage(pid)?.cpuMs ?? 0
+      isReady = true
+    },
+    busy: (next) => {
+      account()
+      isBusy = next
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+/** Linux only; elsewhere undefined. proc(5): `VmRSS` is in KiB, `utime` and `stime` in ticks of 10 ms. */
+function readUsage(pid: number): { residentBytes: number; cpuMs: number } | undefined {
+  if (process.platform !== 'linux') return undefined
+  try {
+    const resident = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The name, in parentheses, may itself hold spaces and parentheses: fields are counted from its end.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return {
+      residentBytes: Number(resident ?? 0) * 1024,
+      cpuMs: (Number(fields[11]) + Number(fields[12])) * 10,
+    }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,142 @@
+import { isReservedSecret, RESERVED_SECRET_PREFIX, secretKey } from '../../../contract/api.ts'
+import { Fault } from '../../../contract/fault.ts'
+import { nearest } from '../../../contract/nearest-word.ts'
+import type { Redactor } from '../../../redact/redactor.ts'
+import type { Secret } from '../../../redact/secret.ts'
+import type { SecretScope, Vault } from '../../vault/vault.ts'
+import * as v from 'valibot'
+import { referencedSecrets } from './secret-references.ts'
+
+const PREFIX = 'secret:'
+/** Deeper than anyone nests settings, and shallow enough for any stack. */
+const MAX_DEPTH = 64
+
+export interface ResolverOptions {
+  vault: Vault
+  tenantId: string
+  pipeline: { id: string; name: string }
+  runId: string
+  /** Knows each value before it is returned, so that nothing can print it first. */
+  redactor: Redactor
+}
+
+/** The secrets of one run. A value stays as it was when the run first asked for it. */
+export interface Resolver {
+  /**
+   * Looks up what a script's source names, before any of it runs.
+   * @throws Fault `failed` as `resolve` does.
+   */
+  prepare(source: string): Promise<void>
+  /**
+   * A copy of `value` in which every string that begins with `secret:`, in nested maps and arrays too, is the
+   * `Secret` of that key: the pipeline's own, else the tenant's global one, else the server's. All other values
+   * stay as they are (S57, S71, S93).
+   * @throws Fault `failed` naming the key, where it was looked for and the nearest name (S64).
+   */
+  resolve(value: unknown): Promise<unknown>
+  /** Of the secrets that were resolved, the keys of those that were set anew at or after this instant. */
+  changedSince(at: number): Promise<string[]>
+}
+
+export function createResolver(options: ResolverOptions): Resolver {
+  const { vault, tenantId, pipeline, runId, redactor } = options
+  const found = new Map<string, { scope: SecretScope; value: Secret }>()
+  const used = new Set<string>()
+
+  async function lookUp(key: string): Promise<{ scope: SecretScope; value: Secret }> {
+    const known = found.get(key)
+    if (known) return known
+    if (isReservedSecret(key)) {
+      throw new Fault(
+        'failed',
+        `secret ${key} cannot be read: ${RESERVED_SECRET_PREFIX}* is the server's own`,
+      )
+    }
+    for (const scope of scopesOf(pipeline.id)) {
+      const value = await vault.get({ tenantId, scope, key })
+      if (value === undefined) continue
+      register(key, value)
+      found.set(key, { scope, value })
+      return { scope, value }
+    }
+    throw await missing(key)
+  }
+
+  function register(key: string, value: Secret): void {
+    try {
+      redactor.add(key, value)
+    } catch (cause) {
+      throw new Fault(
+        'failed',
+        `secret ${key}: the secrets of this run are too long to be kept out of its output`,
+        {
+          cause,
+        },
+      )
+    }
+  }
+
+  async function missing(key: string): Promise<Fault> {
+    const names = new Set<string>()
+    for (const scope of scopesOf(pipeline.id)) {
+      for (const entry of await vault.list(tenantId, scope)) names.add(entry.key)
+    }
+    const near = nearest(
+      key,
+      [...names].filter((name) => !isReservedSecret(name)),
+    )
+    const places = `looked in pipeline ${pipeline.name}, then in global, then in server`
+    const question = near === undefined ? '' : `; did you mean ${near}?`
+    return new Fault('failed', `secret ${key} is not set: ${places}${question}`, {
+      hint: `fob secrets set ${key} --pipeline ${pipeline.name}`,
+    })
+  }
+
+  async function walk(value: unknown, depth: number): Promise<unknown> {
+    if (typeof value === 'string') return value.startsWith(PREFIX) ? await give(value) : value
+    if (typeof value !== 'object' || value === null) return value
+    if (depth >= MAX_DEPTH) throw new Fault('failed', `settings are nested more than ${MAX_DEPTH} deep`)
+    if (Array.isArray(value)) {
+      const items: unknown[] = []
+      for (const item of value) items.push(await walk(item, depth + 1))
+      return items
+    }
+    const entries: [string, unknown][] = []
+    for (const [key, item] of Object.entries(value)) entries.push([key, await walk(item, depth + 1)])
+    // Not by assignment: a key `__proto__` is a key like any other.
+    return Object.fromEntries(entries)
+  }
+
+  async function give(reference: string): Promise<Secret> {
+    const key = reference.slice(PREFIX.length)
+    if (!v.is(secretKey, key)) {
+      throw new Fault('failed', `"${reference.slice(0, 200)}" does not name a secret`, {
+        hint: 'write secret:KEY; a key has letters, digits and _ and does not begin with a digit',
+      })
+    }
+    const { scope, value } = await lookUp(key)
+    if (!used.has(key)) await vault.touch({ tenantId, scope, key }, runId)
+    used.add(key)
+    return value
+  }
+
+  return {
+    prepare: async (source) => {
+      for (const key of referencedSecrets(source)) await lookUp(key)
+    },
+    resolve: (value) => walk(value, 0),
+    changedSince: async (at) => {
+      const scopes = new Set([...found.values()].map(({ scope }) => scope))
+      const entries = await Promise.all([...scopes].map((scope) => vault.list(tenantId, scope)))
+      return entries
+        .flat()
+        .filter(({ key, scope, updatedAt }) => found.get(key)?.scope === scope && updatedAt >= at)
+        .map(({ key }) => key)
+    },
+  }
+}
+
+/** Where a pipeline looks, in this order. */
+export function scopesOf(pipelineId: string): SecretScope[] {
+  return [`pipeline/${pipelineId}`, 'global', 'server']
+}

@@ -1,0 +1,182 @@
+import { constants } from 'node:os'
+import { resolve } from 'node:path'
+import { rm } from 'node:fs/promises'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Offsets, TaskEnd } from '../drivers/driver.ts'
+import { killGroup } from '../process-group.ts'
+import { pump } from '../tasks/pump-output.ts'
+import { createKept } from './replay-buffer.ts'
+import { recordProcess } from './pid-file.ts'
+import type { FromSupervisor, Stream, SupervisedSpec } from './supervisor-protocol.ts'
+import { CannotStart, spawn } from './spawn-task.ts'
+import type { Sandbox } from './native-sandboxes.ts'
+import type { Strays } from './stray-processes.ts'
+
+export interface SupervisedTask {
+  /** The key of the one in which it runs. */
+  sandbox: string | undefined
+  /** Whether its output is there from these offsets on. */
+  hasFrom(offsets: Offsets): boolean
+  /** From now on tells `send` of its output, beginning with what there is from `from` on, and of its end. */
+  attach(send: (message: FromSupervisor) => void, from: Offsets): void
+  detach(): void
+  taken(taken: Offsets, stored: Offsets): void
+  /** TERM to its group, KILL after the grace. */
+  end(): void
+  /** KILL at once, and none of its output is waited for. */
+  kill(): void
+  /** Resolves when nothing of it runs any more and all of its output is known. Never rejects. */
+  done: Promise<TaskEnd>
+}
+
+export interface TaskDeps {
+  clock: Clock
+  strays: Strays
+  /** The open sandbox in which it runs. */
+  sandbox: Sandbox | undefined
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: TaskDeps): SupervisedTask {
+  const kept = { stdout: createKept(), stderr: createKept() }
+  const ending = new AbortController()
+  const killing = new AbortController()
+  let send: ((message: FromSupervisor) => void) | undefined
+  let ended: TaskEnd | undefined
+
+  const keep = (stream: Stream) => async (bytes: Uint8Array) => {
+    if (killing.signal.aborted) return
+    kept[stream].add(bytes)
+    send?.({ type: 'output', task: spec.task, stream, bytes })
+    await Promise.race([kept[stream].room(), aborted(killing.signal)])
+  }
+
+  async function run(): Promise<TaskEnd> {
+    try {
+      return await supervise(begin(spec, sandbox))
+    } catch (error) {
+      if (!(error instanceof CannotStart)) throw error
+      await keep('stderr')(new TextEncoder().encode(`${error.message}\n`))
+      return { status: 'error', code: error.code }
+    }
+  }
+
+  async function supervise(child: ReturnType<typeof begin>): Promise<TaskEnd> {
+    const { pid, exited } = child
+    const pidFile = recordOrKill(spec, pid)
+    const owner = sandbox?.owner ?? strays.add(spec.home)
+    strays.spawned(pid, owner)
+    const over = new AbortController()
+    const ends = endGroup(pid, over.signal)
+    const pumps = [pump(child.stdout, keep('stdout'), exited), pump(child.stderr, keep('stderr'), exited)]
+    await exited
+    strays.exited(pid)
+    over.abort()
+    // What a sandbox's task leaves is there for the next one, where it can be found again at the sandbox's end.
+    if (!sandbox || !strays.isAble || ending.signal.aborted) killGroup(pid, 'SIGKILL')
+    if (!sandbox) await strays.end(owner)
+    await Promise.all([...pumps, ends])
+    await rm(pidFile, { force: true })
+    const code = exitCode(child)
+    if (ending.signal.aborted) return { status: 'abort', code }
+    return { status: code === 0 ? 'success' : 'failure', code }
+  }
+
+  /** TERM when its time is up or it is told to end, KILL after the grace or when that is asked for. */
+  async function endGroup(pid: number, over: AbortSignal): Promise<void> {
+    const untilOver = (ms: number, ...signals: AbortSignal[]) =>
+      clock.sleep(ms, AbortSignal.any([over, killing.signal, ...signals])).catch(() => {})
+    if (spec.timeoutMs === undefined) await aborted(AbortSignal.any([over, killing.signal, ending.signal]))
+    else await untilOver(spec.timeoutMs, ending.signal)
+    if (over.aborted) return
+    ending.abort()
+    if (!killing.signal.aborted) {
+      killGroup(pid, 'SIGTERM')
+      await untilOver(spec.graceMs)
+    }
+    if (!over.aborted) killGroup(pid, 'SIGKILL')
+  }
+
+  function tellEnd(): void {
+    if (ended) send?.({ type: 'ended', task: spec.task, ...ended })
+  }
+
+  async function toEnd(): Promise<TaskEnd> {
+    ended = await run().catch((): TaskEnd => ({ status: 'error', code: 126 }))
+    tellEnd()
+    return ended
+  }
+
+  function attach(to: (message: FromSupervisor) => void, from: Offsets): void {
+    send = to
+    for (const stream of ['stdout', 'stderr'] as const) {
+      const pieces = kept[stream].from(from[stream]) ?? []
+      kept[stream].taken(from[stream], from[stream])
+      for (const bytes of pieces) to({ type: 'output', task: spec.task, stream, bytes })
+    }
+    tellEnd()
+  }
+
+  return {
+    sandbox: spec.sandbox,
+    hasFrom: (from) =>
+      kept.stdout.from(from.stdout) !== undefined && kept.stderr.from(from.stderr) !== undefined,
+    attach,
+    detach: () => (send = undefined),
+    taken: (taken, stored) => {
+      kept.stdout.taken(taken.stdout, stored.stdout)
+      kept.stderr.taken(taken.stderr, stored.stderr)
+    },
+    end: () => ending.abort(),
+    kill: () => {
+      ending.abort()
+      killing.abort()
+    },
+    done: toEnd(),
+  }
+}
+
+/** @throws CannotStart */
+function begin(spec: SupervisedSpec, sandbox: Sandbox | undefined) {
+  const { path, args, cwd, home } = spec
+  const env = { PATH: DEFAULT_PATH, HOME: home, TMPDIR: home, PWD: cwd, ...sandbox?.env, ...spec.env }
+  return spawn([findProgram(path, cwd, env.PATH), ...args], {
+    argv0: path,
+    cwd,
+    env,
+    stdin: spec.stdin === undefined ? 'ignore' : new TextEncoder().encode(spec.stdin),
+    stdout: 'pipe',
+    stderr: 'pipe',
+    // A session, so a process group, of its own: what ends it ends its children too.
+    detached: true,
+  })
+}
+
+function findProgram(path: string, cwd: string, search: string): string {
+  if (path.includes('/')) return resolve(cwd, path)
+  const found = Bun.which(path, { PATH: search, cwd })
+  if (found === null) throw new CannotStart(127, `${path}: command not found`)
+  return found
+}
+
+/** A task that nobody could find after the death of this process is not let run. */
+function recordOrKill({ runFolder, number }: SupervisedSpec, pid: number): string {
+  try {
+    return recordProcess(runFolder, number, pid)
+  } catch {
+    killGroup(pid, 'SIGKILL')
+    throw new CannotStart(126, "the task's process cannot be written down")
+  }
+}
+
+function exitCode(child: Pick<Bun.Subprocess, 'exitCode' | 'signalCode'>): number {
+  const signal = child.signalCode
+  if (typeof signal === 'string') return 128 + constants.signals[signal]
+  return child.exitCode ?? 128 + (signal ?? 0)
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }))
+}

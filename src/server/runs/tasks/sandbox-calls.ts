@@ -1,0 +1,65 @@
+import { Fault } from '../../../contract/fault.ts'
+import type { HostCalls } from '../host-calls.ts'
+import type { Driver } from '../drivers/driver.ts'
+import { resolveEnvironment } from './task-environment.ts'
+import { parseSandbox, parseSandboxId, parseVolume } from './parse-task-request.ts'
+
+export interface SandboxOptions {
+  runId: string
+  driver: Driver
+  /** Added to a call's number, it is the number of what it opens. */
+  firstNumber: number
+  signal: AbortSignal
+  resolve(value: unknown): Promise<unknown>
+  /** Ends the run. */
+  fail(error: unknown): void
+}
+
+/** `volumes.create`, and where several tasks share one place: `sandbox.open`, `sandbox.close`. */
+export function createSandboxCalls(options: SandboxOptions): HostCalls {
+  const { runId, driver, firstNumber, signal } = options
+
+  async function open(params: unknown, call: number): Promise<{ id: number }> {
+    const { image, env, mounts, limits } = parseSandbox(params)
+    driver.refuse({ image, mounts, limits })
+    const number = firstNumber + call
+    try {
+      await makeVolumes(driver, runId, mounts)
+      const resolved = await resolveEnvironment(env, options.resolve)
+      // What a server that died in the middle of this has left.
+      await driver.closeSandbox({ runId, number })
+      await driver.openSandbox({ runId, number, image, env: resolved, mounts, limits }, signal)
+    } catch (error) {
+      options.fail(error)
+      throw error
+    }
+    return { id: number }
+  }
+
+  return {
+    'volumes.create': async (params, { number }) => {
+      const { name = `volume-${number}` } = parseVolume(params)
+      await driver.createVolume(runId, name)
+      return { name }
+    },
+    'sandbox.open': (params, { number }) => open(params, number),
+    'sandbox.close': async (params) => {
+      await driver.closeSandbox({ runId, number: parseSandboxId(params) })
+      return null
+    },
+  }
+}
+
+/** A volume comes into being where it is first named. */
+export async function makeVolumes(
+  driver: Driver,
+  runId: string,
+  mounts: readonly { volume: string }[],
+): Promise<void> {
+  for (const { volume } of mounts) await driver.createVolume(runId, volume)
+}
+
+/** @throws Fault `failed` for one that was closed, or is gone with the server or the machine that had it. */
+export async function requireSandbox(driver: Driver, runId: string, number: number): Promise<void> {
+  if (!(await driver.hasSandbox({ runId, number }))) throw new Fault('failed', 'the sandbox is closed')
+}

@@ -1,0 +1,210 @@
+import { Fault } from '../../contract/fault.ts'
+import { isLoopbackHost } from '../../platform/network.ts'
+import { Secret } from '../../redact/secret.ts'
+import { VENDOR_NAMES, type UpstreamSettings } from '../issuer/identity-providers/identity-providers.ts'
+import { SETTING_NAMES, type SettingName } from './setting-names.ts'
+import type { SettingValues } from './setting-values.ts'
+import { readTokenLifetimes, type TokenLifetimes } from './token-lifetimes.ts'
+
+/** How callers prove who they are. One of the three, never two (S1 to S3). */
+export type Strategy =
+  | { kind: 'open' }
+  | { kind: 'basic'; username: string; password: Secret }
+  | {
+      kind: 'oauth'
+      localAccounts: boolean
+      /** The vendors that are set up (S17, S18). */
+      upstreams: UpstreamSettings
+      sessionSecret: Secret
+      callbackUrl: string
+      /** Absent: the issuer's own. */
+      lifetimes?: TokenLifetimes
+    }
+
+/** 32 bytes: an HMAC-SHA256 key shorter than its output is weaker than it looks (RFC 7518 §3.2). */
+const MIN_SESSION_SECRET_BYTES = 32
+
+/** @throws Fault `config` naming both settings where two clash, or the one that is missing. */
+export function chooseStrategy(values: SettingValues): Strategy {
+  const basic = bothSet(values, 'basic-auth-username', 'basic-auth-password')
+  // All of them, so that half of the second is noticed as well.
+  const vendors = VENDOR_NAMES.filter((name) =>
+    bothSet(values, `oauth-${name}-client-id`, `oauth-${name}-client-secret`),
+  )
+  const vendor = vendors.at(0)
+  const local = values['local-accounts'] === 'true'
+  const oauthBy =
+    vendor !== undefined ? `--oauth-${vendor}-client-id` : local ? '--local-accounts' : undefined
+  if (basic && oauthBy !== undefined) {
+    throw new Fault('config', `--basic-auth-username and ${oauthBy} cannot both be set`, {
+      hint: 'a server speaks either Basic or OAuth: remove one of the two',
+    })
+  }
+  refuseOrphans(values, basic, oauthBy, vendors)
+  if (basic) return basicStrategy(values)
+  return oauthBy === undefined ? { kind: 'open' } : oauthStrategy(values, oauthBy)
+}
+
+/**
+ * Whoever sets anything of OAuth wants it. Without a way to log in the server would be open instead.
+ * @throws for a setting of OAuth without a provider, and for one of a vendor that is not set up
+ */
+function refuseOrphans(
+  values: SettingValues,
+  basic: boolean,
+  oauthBy: string | undefined,
+  vendors: readonly string[],
+): void {
+  for (const name of SETTING_NAMES) {
+    if (!name.startsWith('oauth-') || values[name] === undefined) continue
+    if (basic) {
+      throw new Fault('config', `--basic-auth-username and --${name} cannot both be set`, {
+        hint: 'a server speaks either Basic or OAuth: remove one of the two',
+      })
+    }
+    if (oauthBy === undefined) {
+      throw new Fault('config', `--${name} is set, but there is no way to log in`, {
+        hint: `set --local-accounts, or the client of a provider: ${VENDOR_NAMES.map((vendor) => `--oauth-${vendor}-client-id`).join(', ')}`,
+      })
+    }
+    const vendor = VENDOR_NAMES.find((known) => name.startsWith(`oauth-${known}-`))
+    if (vendor !== undefined && !vendors.includes(vendor)) {
+      throw new Fault('config', `--${name} is set, but --oauth-${vendor}-client-id is not`, {
+        hint: 'set the client ID and its secret, or neither',
+      })
+    }
+  }
+}
+
+/** @throws when only one of the two is set (S17). */
+function bothSet(values: SettingValues, first: SettingName, second: SettingName): boolean {
+  const [a, b] = [values[first] !== undefined, values[second] !== undefined]
+  if (a !== b) {
+    throw new Fault('config', `--${a ? first : second} is set but --${a ? second : first} is not`, {
+      hint: 'set both or neither',
+    })
+  }
+  return a
+}
+
+function basicStrategy(values: SettingValues): Strategy {
+  const username = values['basic-auth-username'] ?? ''
+  // RFC 7617 §2: the first colon ends the user-id.
+  if (username.includes(':')) throw new Fault('config', '--basic-auth-username cannot contain ":"')
+  return { kind: 'basic', username, password: new Secret(values['basic-auth-password'] ?? '') }
+}
+
+function oauthStrategy(values: SettingValues, oauthBy: string): Strategy {
+  const sessionSecret = values['oauth-session-secret']
+  const callbackUrl = values['oauth-callback-url']
+  if (sessionSecret === undefined) {
+    throw new Fault('config', `${oauthBy} needs --oauth-session-secret`, {
+      hint: 'make one with: openssl rand -hex 32',
+    })
+  }
+  if (callbackUrl === undefined) {
+    throw new Fault('config', `${oauthBy} needs --oauth-callback-url`, {
+      hint: 'the address that browsers use, for example https://ci.example.com',
+    })
+  }
+  if (Buffer.byteLength(sessionSecret) < MIN_SESSION_SECRET_BYTES) {
+    throw new Fault('config', `--oauth-session-secret is shorter than ${MIN_SESSION_SECRET_BYTES} bytes`, {
+      hint: 'make one with: openssl rand -hex 32',
+    })
+  }
+  return {
+    kind: 'oauth',
+    localAccounts: values['local-accounts'] === 'true',
+    upstreams: upstreamSettings(values),
+    sessionSecret: new Secret(sessionSecret),
+    callbackUrl: baseUrl(callbackUrl),
+    lifetimes: readTokenLifetimes(values),
+  }
+}
+
+/** S20: a full base URL without a path: https, since passwords and sessions come there; http on loopback. */
+function baseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const bare =
+    url !== undefined && ['http:', 'https:'].includes(url.protocol) && url.href === `${url.origin}/` // no path, query, fragment or credentials
+  if (!bare) {
+    throw new Fault('config', '--oauth-callback-url is the base URL of this server, without a path', {
+      hint: 'for example https://ci.example.com',
+    })
+  }
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
+    throw new Fault('config', '--oauth-callback-url is an https address, or http on loopback', {
+      hint: `passwords and sessions would travel in the clear; put a proxy with TLS before the server and name its address: https://${url.host}`,
+    })
+  }
+  return url.origin
+}
+
+const VENDOR_URLS = {
+  github: 'https://github.com',
+  gitlab: 'https://gitlab.com',
+  microsoft: 'https://login.microsoftonline.com',
+} as const
+
+/** Everybody with a Microsoft account, which only the global cloud can tell apart. */
+const SHARED_TENANTS: ReadonlySet<string> = new Set(['common', 'organizations', 'consumers'])
+
+/** @throws Fault `config` for an address or a tenant that is none */
+function upstreamSettings(values: SettingValues): UpstreamSettings {
+  const vendor = (name: (typeof VENDOR_NAMES)[number]) => {
+    const clientId = values[`oauth-${name}-client-id`]
+    const clientSecret = values[`oauth-${name}-client-secret`]
+    const setting = `oauth-${name}-url` as const
+    if (clientId === undefined || clientSecret === undefined) return undefined
+    return {
+      clientId,
+      clientSecret: new Secret(clientSecret),
+      url: vendorUrl(setting, values, VENDOR_URLS[name]),
+    }
+  }
+  const [github, gitlab, microsoft] = [vendor('github'), vendor('gitlab'), vendor('microsoft')]
+  return {
+    ...(github === undefined ? {} : { github }),
+    ...(gitlab === undefined ? {} : { gitlab }),
+    ...(microsoft === undefined
+      ? {}
+      : { microsoft: { ...microsoft, tenant: tenantOf(values, microsoft.url) } }),
+  }
+}
+
+/** https, since client secrets and tokens go there; http on loopback. No credentials, query or fragment. */
+function vendorUrl(setting: SettingName, values: SettingValues, standard: string): string {
+  const text = values[setting] ?? standard
+  const url = URL.parse(text)
+  const loopback = url !== null && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
+  const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback)
+  if (!url || !safe || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new Fault('config', `--${setting} is an https address`, { hint: `for example ${standard}` })
+  }
+  return url.href.replace(/\/+$/, '')
+}
+
+/** S16. */
+function tenantOf(values: SettingValues, url: string): string {
+  const tenant = values['oauth-microsoft-tenant'] ?? 'common'
+  if (!/^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/.test(tenant)) {
+    throw new Fault('config', '--oauth-microsoft-tenant is the ID or the domain of a directory', {
+      hint: 'for example contoso.onmicrosoft.com',
+    })
+  }
+  if (url !== VENDOR_URLS.microsoft && SHARED_TENANTS.has(tenant)) {
+    throw new Fault('config', '--oauth-microsoft-url needs --oauth-microsoft-tenant', {
+      hint: 'the ID or the domain of one directory',
+    })
+  }
+  return tenant
+}
+
+/** Those that anybody in the world can have an account with. */
+export function publicVendors({ github, gitlab, microsoft }: UpstreamSettings): string[] {
+  return [
+    ...(github?.url === VENDOR_URLS.github ? ['GitHub'] : []),
+    ...(gitlab?.url === VENDOR_URLS.gitlab ? ['GitLab'] : []),
+    ...(microsoft && SHARED_TENANTS.has(microsoft.tenant) ? ['Microsoft'] : []),
+  ]
+}

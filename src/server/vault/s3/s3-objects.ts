@@ -1,0 +1,168 @@
+import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
+import { codeOf, explain, statusOf } from './s3-errors.ts'
+import type { S3Settings } from './s3-settings.ts'
+
+/** How long one attempt may take, to connect and to be answered; how many there are, and how long all of them. */
+const PATIENCE = { connectMs: 3_000, requestMs: 8_000, attempts: 4, deadlineMs: 30_000 }
+
+export interface S3Object {
+  body: Buffer
+  etag: string
+}
+
+/** What an object has to be for a write to go through. */
+export type Condition = { absent: true } | { etag: string }
+
+export interface PutOptions {
+  condition?: Condition
+  /** SSE-C. */
+  customerKey?: Buffer | undefined
+}
+
+/** The few things that a vault wants of S3, each with a deadline, retries and faults that say what to fix. */
+export interface S3Objects {
+  get(key: string, customerKey?: Buffer): Promise<S3Object | undefined>
+  etag(key: string, customerKey?: Buffer): Promise<string | undefined>
+  /** `changed`: the condition did not hold. `unsupported`: the server does not know conditions. */
+  put(key: string, body: string, options?: PutOptions): Promise<'written' | 'changed' | 'unsupported'>
+  delete(key: string): Promise<void>
+  list(prefix: string): Promise<{ key: string; etag: string }[]>
+  close(): void
+}
+
+/** Loads the SDK, which takes a moment: only for who keeps secrets in S3. */
+export async function openS3Objects(settings: S3Settings, patience = PATIENCE): Promise<S3Objects> {
+  const sdk = await import('@aws-sdk/client-s3')
+  const client = createClient(sdk.S3Client, settings, patience)
+  const { bucket: Bucket } = settings
+  const within = () => ({ abortSignal: AbortSignal.timeout(patience.deadlineMs) })
+
+  /** Runs `work`; a refusal that `expect` turns into an answer is none. */
+  async function ask<T>(
+    work: () => Promise<T>,
+    expect: (error: unknown) => T | 'no' = () => 'no',
+  ): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      const answer = expect(error)
+      if (answer !== 'no') return answer
+      throw explain(error, settings)
+    }
+  }
+
+  return {
+    get: (Key, customerKey) =>
+      ask(async () => {
+        const command = new sdk.GetObjectCommand({ Bucket, Key, ...customer(customerKey) })
+        const { Body, ETag } = await client.send(command, within())
+        return { body: Buffer.from((await Body?.transformToByteArray()) ?? []), etag: ETag ?? '' }
+      }, absent),
+
+    etag: (Key, customerKey) =>
+      ask(async () => {
+        const command = new sdk.HeadObjectCommand({ Bucket, Key, ...customer(customerKey) })
+        return (await client.send(command, within())).ETag ?? ''
+      }, absent),
+
+    put: (Key, Body, { condition, ...options } = {}) =>
+      ask<'written' | 'changed' | 'unsupported'>(
+        async () => {
+          const input: PutObjectCommandInput = {
+            Bucket,
+            Key,
+            Body,
+            ContentType: 'application/json',
+            ...conditional(condition),
+            ...encryption(settings, options),
+          }
+          await client.send(new sdk.PutObjectCommand(input), within())
+          return 'written'
+        },
+        (error) => (condition === undefined ? 'no' : conditionFailed(error)),
+      ),
+
+    delete: (Key) =>
+      ask(
+        async () => void (await client.send(new sdk.DeleteObjectCommand({ Bucket, Key }), within())),
+        absent,
+      ),
+
+    list: (Prefix) =>
+      ask(async () => {
+        const found: { key: string; etag: string }[] = []
+        let ContinuationToken: string | undefined
+        do {
+          const command = new sdk.ListObjectsV2Command({ Bucket, Prefix, ContinuationToken })
+          const page = await client.send(command, within())
+          for (const { Key, ETag } of page.Contents ?? []) {
+            if (Key !== undefined) found.push({ key: Key, etag: ETag ?? '' })
+          }
+          ContinuationToken = page.IsTruncated === true ? page.NextContinuationToken : undefined
+        } while (ContinuationToken !== undefined)
+        return found
+      }),
+
+    close: () => client.destroy(),
+  }
+}
+
+/** What is not there is no failure; a bucket that is not there is one. */
+function absent(error: unknown): undefined | 'no' {
+  return statusOf(error) === 404 && codeOf(error) !== 'NoSuchBucket' ? undefined : 'no'
+}
+
+function createClient(
+  Client: typeof S3Client,
+  { endpoint, region, credentials }: S3Settings,
+  { connectMs, requestMs, attempts }: typeof PATIENCE,
+): S3Client {
+  return new Client({
+    // Other servers than AWS rarely have a name for every bucket.
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...(region === undefined ? {} : { region }),
+    ...(credentials === undefined
+      ? {}
+      : {
+          credentials: async () => ({
+            accessKeyId: credentials.accessKeyId,
+            secretAccessKey: credentials.secretAccessKey.reveal(),
+          }),
+        }),
+    // The SDK's own: exponential, with full jitter, and a budget, so that an outage is not made worse.
+    retryMode: 'standard',
+    maxAttempts: attempts,
+    requestHandler: {
+      connectionTimeout: connectMs,
+      requestTimeout: requestMs,
+      throwOnRequestTimeout: true,
+    },
+    // Trailing checksums are not understood by most other servers; what we store authenticates itself.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  })
+}
+
+function conditional(condition: Condition | undefined) {
+  if (condition === undefined) return {}
+  return 'etag' in condition ? { IfMatch: condition.etag } : { IfNoneMatch: '*' }
+}
+
+function conditionFailed(error: unknown): 'changed' | 'unsupported' | 'no' {
+  const status = statusOf(error)
+  // 409: another conditional write of the same object is under way. 404: what was to be replaced is gone.
+  if (status === 412 || status === 409) return 'changed'
+  if (status === 404 && codeOf(error) !== 'NoSuchBucket') return 'changed'
+  return status === 501 ? 'unsupported' : 'no'
+}
+
+function encryption({ sse }: S3Settings, { customerKey }: PutOptions): Partial<PutObjectCommandInput> {
+  if (customerKey !== undefined) return customer(customerKey)
+  if (sse === 'sse-s3') return { ServerSideEncryption: 'AES256' }
+  return sse === 'sse-kms' ? { ServerSideEncryption: 'aws:kms' } : {}
+}
+
+/** SSE-C; the SDK adds the digest of the key. */
+function customer(key: Buffer | undefined) {
+  return key === undefined ? {} : { SSECustomerAlgorithm: 'AES256', SSECustomerKey: key.toString('base64') }
+}

@@ -1,0 +1,57 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { Fault } from '../../../contract/fault.ts'
+import { KEY_BYTES } from '../cipher.ts'
+import type { S3Settings } from './s3-settings.ts'
+import type { S3Objects } from './s3-objects.ts'
+
+/**
+ * Tries on a bucket, before anything depends on it, everything that a vault does: to write (with the encryption
+ * that is asked for), read, list and delete. Leaves nothing behind.
+ * @returns whether the server keeps the conditions of writes, rather than refusing or ignoring them
+ * @throws Fault that says what to fix
+ */
+export async function probeBucket(
+  objects: S3Objects,
+  settings: S3Settings,
+): Promise<{ conditional: boolean }> {
+  const name = `${settings.prefix}probe/${randomUUID()}`
+  const customerKey = settings.sse === 'sse-c' ? randomBytes(KEY_BYTES) : undefined
+  const body = `{"fob":"${randomUUID()}"}`
+  // The cheapest call comes first: it tells a wrong address, bucket, region or key.
+  await objects.list(`${settings.prefix}probe/`)
+  try {
+    const conditional = await writeConditionally(objects, name, body, customerKey)
+    const read = await objects.get(name, customerKey)
+    if (read?.body.toString() !== body) {
+      throw new Fault('config', `the bucket ${settings.bucket} does not give back what was written to it`, {
+        hint: 'is something between fob and the S3 server that changes or caches answers?',
+      })
+    }
+    await objects.delete(name)
+    return { conditional }
+  } catch (error) {
+    // What went wrong first is what there is to say.
+    await objects.delete(name).catch(() => {})
+    throw error
+  }
+}
+
+/** The object stands afterwards, whatever the server knows of conditions. */
+async function writeConditionally(
+  objects: S3Objects,
+  name: string,
+  body: string,
+  customerKey: Buffer | undefined,
+): Promise<boolean> {
+  const put = (condition?: { absent: true } | { etag: string }) =>
+    objects.put(name, body, { customerKey, ...(condition && { condition }) })
+  const created = await put({ absent: true })
+  if (created === 'unsupported') {
+    await put()
+    return false
+  }
+  // A server that has never heard of conditions ignores them: then these two are written.
+  const again = await put({ absent: true })
+  const wrong = await put({ etag: '"00000000000000000000000000000000"' })
+  return again === 'changed' && wrong === 'changed'
+}

@@ -1,0 +1,42 @@
+import { Secret } from '../../../redact/secret.ts'
+import type { BackendChoice, BackendKind } from '../backend.ts'
+
+const MEMORY = ':memory:'
+
+/** The store when no other one is asked for: the server's own database, or a file of its own. */
+export const sqliteKind: BackendKind = {
+  name: 'sqlite',
+  settings: {
+    'secrets-sqlite-path': {
+      value: 'PATH',
+      path: true,
+      description: 'a database of their own for secrets; ":memory:" keeps nothing (default: in --data)',
+    },
+    'secrets-sqlite-passphrase': {
+      value: 'PASSPHRASE',
+      secret: true,
+      description: 'what secrets are encrypted under; without it none can be stored',
+    },
+  },
+
+  choose(values): BackendChoice {
+    const path = values['secrets-sqlite-path']
+    const passphrase = values['secrets-sqlite-passphrase']
+    return {
+      kind: 'sqlite',
+      passphrase: passphrase === undefined ? undefined : new Secret(passphrase),
+      passphraseFlag: '--secrets-sqlite-passphrase',
+      encrypts: false,
+      lasting: path !== MEMORY,
+      async open({ db, defaultTenantId, unlock, clock }) {
+        const { openSqliteFile, sqliteBackend } = await import('./sqlite-backend.ts')
+        if (path === undefined) return sqliteBackend({ db, close: () => {} }, "the server's database", clock)
+        if (path !== MEMORY) {
+          const { adoptOldDatabase } = await import('../legacy-database.ts')
+          adoptOldDatabase(path, { unlock, tenantId: defaultTenantId, now: clock.now() })
+        }
+        return openSqliteFile(path, clock)
+      },
+    }
+  },
+}

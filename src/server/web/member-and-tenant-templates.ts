@@ -1,0 +1,161 @@
+import { html } from 'hono/html'
+import type { Markup, Page } from './page-layout.ts'
+import { csrfField, instant, settingsPage, type SettingsView } from './settings-layout.ts'
+
+type Frame = Omit<SettingsView, 'title' | 'current'> & {
+  /** What was just done, or why it was not. */
+  notice?: string | undefined
+  problem?: string | undefined
+}
+
+type Role = 'admin' | 'member' | 'viewer'
+
+/** The roles in the words of the page. */
+const ROLES: Readonly<Record<Role, string>> = {
+  admin: 'Administrator',
+  member: 'Member',
+  viewer: 'Viewer, only reads',
+}
+
+export interface TenantsView extends Frame {
+  tenants: readonly { slug: string; name: string; role: Role }[]
+  /** Whether this person may make another. */
+  mayAdd: boolean
+}
+
+/** Where somebody belongs; for administrators of the server, a form that makes another tenant. */
+export function renderTenants(view: TenantsView): Promise<Page> {
+  return settingsPage(
+    { ...view, title: 'Tenants', current: '/settings/tenants' },
+    html`<p class="lead">
+        What you belong to. On the command line, <code>fob tenants use SLUG</code> chooses one.
+      </p>
+      ${messages(view)}
+      <ul class="rows" aria-label="Your tenants">
+        ${view.tenants.map(tenantRow)}
+      </ul>
+      ${view.mayAdd ? addTenantForm(view.csrf) : ''}`,
+  )
+}
+
+function tenantRow({ slug, name, role }: TenantsView['tenants'][number]): Markup {
+  return html`<li>
+    <div>
+      <p>${name} <code>${slug}</code></p>
+      <p class="small">${ROLES[role]}</p>
+    </div>
+    ${
+      role === 'admin'
+        ? html`<p>
+            <a href="/settings/members?tenant=${slug}">Members<span class="unseen"> of ${name}</span></a> ·
+            <a href="/settings/audit?tenant=${slug}">Audit log<span class="unseen"> of ${name}</span></a>
+          </p>`
+        : ''
+    }
+  </li>`
+}
+
+function addTenantForm(csrf: string): Markup {
+  return html`<h2>Add a tenant</h2>
+    <p class="lead">You will be its first administrator.</p>
+    <form method="post" action="/settings/tenants" class="fields">
+      ${csrfField(csrf)}
+      <label for="slug">Slug</label>
+      <input
+        id="slug"
+        name="slug"
+        maxlength="63"
+        autocomplete="off"
+        autocapitalize="none"
+        spellcheck="false"
+        required
+        aria-describedby="slug-form"
+      />
+      <p class="note after" id="slug-form">Small letters, digits and hyphens, for example acme-labs.</p>
+      <label for="tenant-name">Name</label>
+      <input id="tenant-name" name="name" maxlength="100" autocomplete="off" />
+      <button type="submit">Add tenant</button>
+    </form>`
+}
+
+export interface MembersView extends Frame {
+  tenant: { slug: string; name: string }
+  members: readonly {
+    userId: string
+    label: string
+    provider: string
+    role: Role
+    since: number
+    self: boolean
+  }[]
+  /** Where the rest of a long list is. */
+  nextHref: string | undefined
+}
+
+/** Who belongs to a tenant; each row changes a role or ends a membership. For its administrators. */
+export function renderMembers(view: MembersView): Promise<Page> {
+  const action = `/settings/members?tenant=${encodeURIComponent(view.tenant.slug)}`
+  return settingsPage(
+    { ...view, title: `Members of ${view.tenant.name}`, current: '/settings/members' },
+    html`${messages(view)}
+      <ul class="rows" aria-label="Members">
+        ${view.members.map((member) => memberRow(member, action, view.csrf))}
+      </ul>
+      ${view.nextHref === undefined ? '' : html`<p class="next"><a href="${view.nextHref}">More</a></p>`}
+      <h2>Add a member</h2>
+      <form method="post" action="${action}" class="fields">
+        ${csrfField(view.csrf)}
+        <label for="user">User</label>
+        <input
+          id="user"
+          name="user"
+          maxlength="254"
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck="false"
+          required
+          aria-describedby="user-form"
+        />
+        <p class="note after" id="user-form">
+          An e-mail of an account of this server, or PROVIDER:SUBJECT such as github:583231. They must have
+          logged in once.
+        </p>
+        <label for="new-role">Role</label>
+        ${roleSelect('new-role', 'member')}
+        <button type="submit" name="do" value="add">Add member</button>
+      </form>`,
+  )
+}
+
+function memberRow(member: MembersView['members'][number], action: string, csrf: string): Markup {
+  const { userId, label } = member
+  return html`<li>
+    <div>
+      <p>${label} ${member.self ? html`<span class="badge">you</span>` : ''}</p>
+      <p class="small">${member.provider}, since ${instant(member.since)}</p>
+    </div>
+    <form method="post" action="${action}" class="plain">
+      ${csrfField(csrf)}
+      <input type="hidden" name="user" value="${userId}" />
+      <label class="unseen" for="role-${userId}">Role of ${label}</label>
+      ${roleSelect(`role-${userId}`, member.role)}
+      <button type="submit" name="do" value="change">
+        Change<span class="unseen"> the role of ${label}</span>
+      </button>
+      <button type="submit" name="do" value="remove">Remove<span class="unseen"> ${label}</span></button>
+    </form>
+  </li>`
+}
+
+function roleSelect(id: string, chosen: Role): Markup {
+  return html`<select id="${id}" name="role">
+    ${Object.entries(ROLES).map(
+      ([role, text]) => html`<option value="${role}" ${role === chosen ? 'selected' : ''}>${text}</option>`,
+    )}
+  </select>`
+}
+
+function messages({ notice, problem }: Frame): Markup | '' {
+  if (problem !== undefined) return html`<p class="alert" role="alert">${problem}</p>`
+  return notice === undefined ? '' : html`<p class="notice" role="status">${notice}</p>`
+}

@@ -1,0 +1,92 @@
+import { html } from 'hono/html'
+import { type Markup, type Page, page } from './page-layout.ts'
+import { csrfField } from './settings-layout.ts'
+
+/** What the pages about pipelines and runs show around their own part. */
+export interface AppView {
+  /** Who is logged in, as they know themselves; undefined where nobody logs in. */
+  account: string | undefined
+  /** What every form has to carry; empty where there is no session. */
+  csrf: string
+  host: string
+  /** What every link and form keeps: empty, or `?tenant=SLUG`. */
+  query: string
+}
+
+interface FrameParts {
+  title: string
+  current: '/pipelines' | '/runs'
+  main: Markup
+  wide?: 'full'
+  script?: string
+}
+
+const PAGES = [
+  { path: '/pipelines', text: 'Pipelines' },
+  { path: '/runs', text: 'Runs' },
+] as const
+
+/** The frame of those pages: the menu, and the way to the settings where there are any. */
+export function appPage(view: AppView, { title, current, main, wide, script }: FrameParts): Promise<Page> {
+  return page({
+    title,
+    host: view.host,
+    wide: wide ?? true,
+    ...(script === undefined ? {} : { script }),
+    main: html`<nav class="menu" aria-label="Main">
+        <ul>
+          ${PAGES.map(
+            ({ path, text }) =>
+              html`<li>
+                <a href="${path}${view.query}" ${path === current ? html`aria-current="page"` : ''}
+                  >${text}</a
+                >
+              </li>`,
+          )}
+        </ul>
+        ${view.account === undefined ? '' : html`<a href="/settings/sessions">${view.account}</a>`}
+      </nav>
+      ${main}`,
+  })
+}
+
+/** A form that is one button, with what the server needs to take it. */
+export function buttonForm(
+  view: AppView,
+  { action, name, value, text }: { action: string; name: string; value: string; text: string | Markup },
+): Markup {
+  return html`<form method="post" action="${action}${view.query}" class="plain">
+    ${csrfField(view.csrf)}<button type="submit" name="${name}" value="${value}">${text}</button>
+  </form>`
+}
+
+const WORDS = {
+  queued: 'queued',
+  running: 'running',
+  success: 'passed',
+  failed: 'failed',
+  stopped: 'stopped',
+  failure: 'failed',
+  abort: 'ended early',
+  error: 'not started',
+} as const
+export type ShownStatus = keyof typeof WORDS
+
+/** A status as a word with a colour; the word alone says it too. */
+export function statusBadge(status: ShownStatus): Markup {
+  return html`<span class="badge status-${status}">${WORDS[status]}</span>`
+}
+
+/** One of each, for a page's script. */
+export function badgeTemplate(): Markup {
+  const statuses = Object.keys(WORDS) as ShownStatus[]
+  return html`<template id="badges">${statuses.map(statusBadge)}</template>`
+}
+
+/** `1.4 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(ms: number): string {
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}

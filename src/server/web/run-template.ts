@@ -1,0 +1,193 @@
+import { html } from 'hono/html'
+import { isFinal, type RunStatus } from '../../contract/run-events.ts'
+import {
+  type AppView,
+  appPage,
+  badgeTemplate,
+  buttonForm,
+  duration,
+  type ShownStatus,
+  statusBadge,
+} from './page-frame.ts'
+import type { Markup, Page } from './page-layout.ts'
+import type { Stretch } from './log-line-text.ts'
+// oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
+import RUN_SCRIPT from './browser-scripts/run-page.js' with { type: 'text' }
+// oxlint-disable-next-line import/default -- the same
+import RUN_TASKS_SCRIPT from './browser-scripts/run-tasks.js' with { type: 'text' }
+import { scriptText } from './browser-script-text.ts' with { type: 'macro' }
+import { instant } from './settings-layout.ts'
+
+export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
+/** This too is what `RUN_SCRIPT` imports. */
+export const LOG_TEXT_SCRIPT = scriptText('log-line-text.ts')
+
+/** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
+export interface RunView extends AppView {
+  id: string
+  pipeline: string
+  /** Whether the pipeline is still there. */
+  pipelineHref: string | undefined
+  status: RunStatus
+  triggeredBy: string
+  args: readonly string[]
+  task: string | null
+  message: string | null
+  createdAt: number
+  startedAt: number | null
+  endedAt: number | null
+  tasks: readonly {
+    number: number
+    name: string
+    status: ShownStatus
+    code: number | null
+    startedAt: number
+    endedAt: number | null
+  }[]
+  /** The end of the log, for who has no script. */
+  lines: readonly {
+    /** Undefined where so much came before that nobody has counted it. */
+    number: number | undefined
+    task: string | undefined
+    stream: 'stdout' | 'stderr'
+    parts: readonly Stretch[]
+  }[]
+  /** What came before those lines. */
+  earlierHref: string | undefined
+  /** Since when the log is not kept any more. */
+  logRemovedAt: number | null
+  /** Which of stop and resume the caller can press now. */
+  action: 'stop' | 'resume' | undefined
+  problem?: string | undefined
+}
+
+/** One run: what it does, its tasks as they go, and its log. With the script the log is live. */
+export function renderRun(view: RunView): Promise<Page> {
+  return appPage(view, {
+    title: `${view.pipeline} · ${view.id}`,
+    current: '/runs',
+    wide: 'full',
+    ...(view.logRemovedAt === null ? { script: '/assets/run.js' } : {}),
+    main: html`<h1>${pipelineName(view)} <span id="run-status">${statusBadge(view.status)}</span></h1>
+      <p class="lead"><code>${view.id}</code></p>
+      ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
+      <p class="alert" id="run-message" ${view.message === null ? 'hidden' : ''}>${view.message ?? ''}</p>
+      ${facts(view)} ${actionForm(view)} ${badgeTemplate()}
+      <h2 id="tasks-title">Tasks</h2>
+      <ol class="tasks" id="tasks" aria-labelledby="tasks-title">
+        ${view.tasks.map(taskRow)}
+      </ol>
+      <h2 id="log-title">Log</h2>
+      ${view.logRemovedAt === null ? log(view) : removedLog(view.logRemovedAt)}`,
+  })
+}
+
+function pipelineName({ pipeline, pipelineHref }: RunView): Markup {
+  return pipelineHref === undefined ? html`${pipeline}` : html`<a href="${pipelineHref}">${pipeline}</a>`
+}
+
+/** The script puts another in its place once the run has ended. */
+function actionForm(view: RunView): Markup {
+  if (view.action === undefined) return html`<div id="run-action" hidden></div>`
+  const text = view.action === 'stop' ? 'Stop' : 'Resume: run again what failed'
+  return html`<div class="after" id="run-action">
+    ${buttonForm(view, { action: `/runs/${view.id}`, name: 'do', value: view.action, text })}
+  </div>`
+}
+
+function facts(view: RunView): Markup {
+  const { startedAt, endedAt } = view
+  return html`<dl class="details" id="run-facts">
+    <dt>Started</dt>
+    <dd>${instant(startedAt ?? view.createdAt)} by ${view.triggeredBy}</dd>
+    ${
+      startedAt === null || endedAt === null
+        ? ''
+        : html`<dt>Took</dt>
+            <dd>${duration(endedAt - startedAt)}</dd>`
+    }
+    ${
+      view.args.length === 0
+        ? ''
+        : html`<dt>Arguments</dt>
+            <dd>${view.args.map((arg) => html`<code>${arg}</code> `)}</dd>`
+    }
+    ${
+      view.task === null
+        ? ''
+        : html`<dt>Task</dt>
+            <dd>${view.task}</dd>`
+    }
+  </dl>`
+}
+
+function taskRow(task: RunView['tasks'][number]): Markup {
+  const took = task.endedAt === null ? '' : duration(task.endedAt - task.startedAt)
+  return html`<li data-number="${task.number}" data-status="${task.status}">
+    <strong>${task.name}</strong> ${statusBadge(task.status)}
+    <span class="small"
+      >${task.code === null || task.code === 0 ? '' : html`exit code ${task.code},`} ${took}</span
+    >
+  </li>`
+}
+
+function removedLog(at: number): Markup {
+  return html`<p>
+    The log was removed ${instant(at)}: this server keeps logs for some time only. The run cannot be resumed
+    any more.
+  </p>`
+}
+
+function staticLine({ number, task, stream, parts }: RunView['lines'][number]): Markup {
+  const id = number === undefined ? '' : html`id="L${number}"`
+  const link = number === undefined ? html`<a></a>` : html`<a href="#L${number}" tabindex="-1">${number}</a>`
+  const text = parts.map(({ text: part, classes }) =>
+    classes.length === 0 ? part : html`<span class="${classes.join(' ')}">${part}</span>`,
+  )
+  const of = html`<span class="of">${task ?? ''}</span>`
+  // Not a space more: white space is kept in a line.
+  return html`<li class="${stream}" ${id}>${link}${of}<span>${text}</span></li>`
+}
+
+/** The script takes the place of what is inside `#log`, from the events on. */
+function log(view: RunView): Markup {
+  return html`<div class="log-tools" id="log-tools" hidden>
+      <label class="unseen" for="log-search">Search the log</label>
+      <input id="log-search" type="search" placeholder="Search" autocomplete="off" spellcheck="false" />
+      <button type="button" id="log-previous">Previous</button>
+      <button type="button" id="log-next">Next</button>
+      <span id="log-count" class="small" role="status"></span>
+      <label class="unseen" for="log-task">Task</label>
+      <select id="log-task">
+        <option value="">all tasks</option>
+      </select>
+      <button type="button" id="log-error">First error</button>
+      <button type="button" id="log-follow" aria-pressed="false">Follow</button>
+    </div>
+    ${
+      view.earlierHref === undefined
+        ? ''
+        : html`<p class="small" data-static><a href="${view.earlierHref}">Earlier output</a></p>`
+    }
+    <div
+      class="log"
+      id="log"
+      tabindex="0"
+      role="region"
+      aria-labelledby="log-title"
+      data-events="/runs/${view.id}/events${view.query}"
+      ${isFinal(view.status) ? '' : 'data-live'}
+    >
+      ${
+        view.lines.length === 0
+          ? html`<p class="small" data-static>Nothing was printed yet.</p>`
+          : html`<ol data-static>
+              ${view.lines.map(staticLine)}
+            </ol>`
+      }
+    </div>
+    <p class="small">
+      <a href="/runs/${view.id}/log${view.query}">Download the log</a> ·
+      <code>fob runs logs ${view.id} -f</code>
+    </p>`
+}

@@ -1,0 +1,122 @@
+import { html } from 'hono/html'
+import type { Markup, Page } from './page-layout.ts'
+import { csrfField, instant, settingsPage, type SettingsView } from './settings-layout.ts'
+
+export interface SessionsView extends Omit<SettingsView, 'title' | 'current'> {
+  /** Instants are milliseconds since 1970. */
+  browsers: readonly {
+    uid: string
+    loggedInAt: number
+    lastUsedAt: number
+    userAgent: string
+    address: string
+  }[]
+  /** The `uid` of the one that shows the page. */
+  thisBrowser: string
+  programs: readonly { grantId: string; name: string; since: number }[]
+  /** What was just done. */
+  notice?: string | undefined
+}
+
+/** Where somebody is logged in, and the buttons that end it. */
+export function renderSessions(view: SessionsView): Promise<Page> {
+  const others = view.browsers.filter(({ uid }) => uid !== view.thisBrowser)
+  return settingsPage(
+    { ...view, title: 'Sessions', current: '/settings/sessions' },
+    html`<p class="lead">Where you are logged in. Sign out whatever you do not recognise.</p>
+      ${view.notice === undefined ? '' : html`<p class="notice" role="status">${view.notice}</p>`}
+      <h2 id="browsers">Browsers</h2>
+      <ul class="rows" aria-labelledby="browsers">
+        ${view.browsers.map((session) => browserRow(session, view))}
+      </ul>
+      ${
+        others.length === 0
+          ? ''
+          : html`<form method="post" action="/settings/sessions" class="plain after">
+              ${csrfField(view.csrf)}
+              <button type="submit" name="others" value="all">Sign out all other browsers</button>
+            </form>`
+      }
+      <h2 id="programs">Programs</h2>
+      ${
+        view.programs.length === 0
+          ? html`<p class="lead">No program is logged in as you.</p>`
+          : html`<ul class="rows" aria-labelledby="programs">
+              ${view.programs.map((program) => programRow(program, view.csrf))}
+            </ul>`
+      }`,
+  )
+}
+
+function browserRow(session: SessionsView['browsers'][number], view: SessionsView): Markup {
+  const current = session.uid === view.thisBrowser
+  const name = browserName(session.userAgent)
+  return html`<li>
+    <div>
+      <p>${name} ${current ? html`<span class="badge">this browser</span>` : ''}</p>
+      <p class="small">
+        ${session.address === '' ? '' : html`from ${session.address}, `}logged in
+        ${instant(session.loggedInAt)}, last used ${instant(session.lastUsedAt)}
+      </p>
+    </div>
+    ${
+      current
+        ? ''
+        : html`<form method="post" action="/settings/sessions" class="plain">
+            ${csrfField(view.csrf)}
+            <button type="submit" name="session" value="${session.uid}">
+              Sign out<span class="unseen"> ${name}, logged in ${instant(session.loggedInAt)}</span>
+            </button>
+          </form>`
+    }
+  </li>`
+}
+
+function programRow(program: SessionsView['programs'][number], csrf: string): Markup {
+  return html`<li>
+    <div>
+      <p>${program.name}</p>
+      <p class="small">since ${instant(program.since)}</p>
+    </div>
+    <form method="post" action="/settings/sessions" class="plain">
+      ${csrfField(csrf)}
+      <button type="submit" name="program" value="${program.grantId}">
+        Sign out<span class="unseen"> ${program.name}, since ${instant(program.since)}</span>
+      </button>
+    </form>
+  </li>`
+}
+
+const BROWSERS = [
+  ['Edge', /\bEdg(?:e|A|iOS)?\//],
+  ['Opera', /\bOPR\//],
+  ['Firefox', /\b(?:Firefox|FxiOS)\//],
+  ['Chrome', /\b(?:Chrome|Chromium|CriOS|HeadlessChrome)\//],
+  ['Safari', /\bSafari\//],
+] as const
+const SYSTEMS = [
+  ['Android', /Android/],
+  ['iOS', /iPhone|iPad/],
+  ['Windows', /Windows/],
+  ['macOS', /Mac OS X/],
+  ['Linux', /Linux/],
+] as const
+
+/** "Firefox on Linux", as far as the browser says so. */
+function browserName(userAgent: string): string {
+  const browser = BROWSERS.find(([, mark]) => mark.test(userAgent))?.[0] ?? 'A browser'
+  const system = SYSTEMS.find(([, mark]) => mark.test(userAgent))?.[0]
+  return system === undefined ? browser : `${browser} on ${system}`
+}
+
+/** Asks before somebody is signed out: a link alone must not do it. */
+export function renderSignOut(view: Omit<SettingsView, 'title' | 'current'>): Promise<Page> {
+  return settingsPage(
+    { ...view, title: 'Sign out', current: '/settings/sessions' },
+    html`<p class="lead">You are logged in as <strong>${view.account}</strong> in this browser.</p>
+      <form method="post" action="/auth/logout">
+        ${csrfField(view.csrf)}
+        <button class="primary" type="submit">Sign out</button>
+      </form>`,
+  )
+}

@@ -1,0 +1,267 @@
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import type { Clock } from '../platform/clock.ts'
+import { fetchFailure, isLoopbackHost, mayHaveArrived, readBounded } from '../platform/network.ts'
+import type { Secret } from '../redact/secret.ts'
+import { parseJson, refusedBy } from './api-refusals.ts'
+import { secretsOf } from './authorization-header.ts'
+import { readEvents, type ServerEvent } from './event-stream-reader.ts'
+
+/** Calls to a server's API, with the credential, the tenant, a deadline, and faults for every refusal. */
+export interface Api {
+  /**
+   * One call. The answer is parsed by `schema`; an empty one is `undefined` to it.
+   * @throws Fault `unauthenticated`, `credentials_expired`, `forbidden`, `not_found`, `conflict`, `failed`,
+   * `unreachable`, `server_error`; the reason of a signal that was aborted.
+   */
+  request<T>(call: {
+    method: string
+    path: string
+    query?: Record<string, string | undefined>
+    body?: unknown
+    /** What of the body must not be shown, should the server repeat it in a refusal. */
+    secrets?: readonly Secret[]
+    schema: v.GenericSchema<unknown, T>
+    signal?: AbortSignal
+    unanswered?: Unanswered
+  }): Promise<T>
+  /** Server-sent events until the server ends them. Connecting again is the caller's matter. */
+  events(call: { path: string; lastEventId?: string; signal: AbortSignal }): AsyncIterable<ServerEvent>
+}
+
+/**
+ * What may have come of a request whose answer was lost, for one that is not to be made twice. Said with whatever
+ * ended the waiting; the hint takes the place of that one's.
+ */
+export interface Unanswered {
+  fact: string
+  hint: string
+}
+
+export interface ApiOptions {
+  /** Normalised, without a trailing slash. */
+  server: string
+  tenant: string | undefined
+  /** The `Authorization` header, asked for before every call. */
+  authorization: () => Promise<Secret | undefined>
+  /** Another header when the server calls this one an invalid token: the call is then made once more. */
+  renewed?: (refused: Secret) => Promise<Secret | undefined>
+  /** Whether requests with a `ci_` token are signed (S182). */
+  sign: boolean
+  version: string
+  clock: Clock
+  fetch: typeof fetch
+  signal: AbortSignal
+  /** Send credentials over http to other machines as well (`FOB_INSECURE_HTTP=1`). */
+  insecureHttp: boolean
+  /** Takes one line per request and answer, without secrets. */
+  debug: (line: string) => void
+}
+
+const CALL_TIMEOUT_MS = 30_000
+/** The longest lists are of tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+const MAX_REDIRECTS = 3
+const COMMON_TYPE =
+  /^(?:application\/(?:problem\+)?json|text\/(?:event-stream|html|plain))(?:; ?charset=utf-8)?$/i
+
+interface Call {
+  method: string
+  url: URL
+  /** JSON, as it is sent. */
+  body?: string
+  headers: Record<string, string>
+  signal: AbortSignal
+}
+
+export function openApi(options: ApiOptions): Api {
+  const { server, clock, debug } = options
+  /** The answer, and the headers that it could repeat. */
+  const exchange = async (call: Call): Promise<{ response: Response; presented: Secret[] }> => {
+    const authorization = await options.authorization()
+    const headers: Record<string, string> = {
+      'user-agent': `fob/${options.version}`,
+      ...(options.tenant === undefined ? {} : { 'x-tenant': options.tenant }),
+      ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...call.headers,
+    }
+    // Values of a query can be anybody's data; its names are enough to follow what happens.
+    debug(`> ${call.method} ${call.url.origin}${call.url.pathname}${queryNames(call.url)}`)
+    const response = await follow({ ...call, headers }, authorization, options)
+    debug(described(response))
+    if (authorization === undefined) return { response, presented: [] }
+    const renewed = saysInvalidToken(response) ? await options.renewed?.(authorization) : undefined
+    if (renewed === undefined) return { response, presented: [authorization] }
+    await response.body?.cancel()
+    debug('the token was refused before its time; once more with a new one')
+    const second = await follow({ ...call, headers }, renewed, options)
+    debug(described(second))
+    return { response: second, presented: [authorization, renewed] }
+  }
+
+  /** @throws Fault for an answer that is a refusal. */
+  const send = async (call: Call, secrets: readonly Secret[] = []): Promise<Response> => {
+    const { response, presented } = await exchange(call)
+    if (response.ok) return response
+    const body = await readWhole(response, call.url)
+    // Loaded for refusals alone, as few calls meet one.
+    const { hiding } = await import('../redact/text-redactor.ts')
+    const hide = hiding([...presented.flatMap(secretsOf), ...secrets])
+    throw refusedBy(server, response.status, body, hide)
+  }
+
+  const stream = (path: string, headers: Record<string, string>, signal: AbortSignal) => {
+    const outer = AbortSignal.any([options.signal, signal])
+    const connect = (within: AbortSignal) =>
+      reach(server, outer, () => send({ method: 'GET', url: callUrl(server, path), headers, signal: within }))
+    return { server, connect, clock, signal: outer }
+  }
+
+  return {
+    request: async ({ method, path, query, body, secrets, schema, signal, unanswered }) => {
+      const url = callUrl(server, path, query)
+      const outer = signal === undefined ? options.signal : AbortSignal.any([options.signal, signal])
+      const call = {
+        method,
+        url,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers: { accept: 'application/json' },
+        signal: AbortSignal.any([outer, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
+      }
+      const ask = async () => readWhole(await send(call, secrets), url)
+      const text = await reach(server, outer, ask, unanswered)
+      const parsed = v.safeParse(schema, text === '' ? undefined : parseJson(text))
+      if (parsed.success) return parsed.output
+      const field = v.getDotPath(parsed.issues[0])
+      throw new Fault(
+        'server_error',
+        `the answer of ${server} to ${method} ${url.pathname} was not understood`,
+        {
+          hint: `${field === null ? 'it is not what was expected' : `"${field}" is not as expected`}; are fob and the server of the same version?`,
+        },
+      )
+    },
+
+    events: ({ path, lastEventId, signal }) => {
+      const last = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+      return readEvents(stream(path, { accept: 'text/event-stream', ...last }, signal))
+    },
+  }
+}
+
+/** @throws Fault `server_error` for what is too large to be kept in memory. */
+async function readWhole(response: Response, { origin, pathname }: URL): Promise<string> {
+  const text = await readBounded(response, MAX_ANSWER_BYTES).catch(lost)
+  if (text !== undefined) return text
+  throw new Fault('server_error', `the answer of ${origin}${pathname} is too large`)
+}
+
+/** Another type than those that are common is the server's own words, which could repeat a credential. */
+function described({ status, headers }: Response): string {
+  const type = headers.get('content-type') ?? ''
+  return `< ${status} ${COMMON_TYPE.test(type) ? type : ''}`.trimEnd()
+}
+
+/** The request went out, or may have, and its answer did not come: `cause` says why. */
+class AnswerLost extends Error {}
+
+function lost(cause: unknown): never {
+  throw mayHaveArrived(cause) ? new AnswerLost('no answer', { cause }) : cause
+}
+
+/** Runs `work`; what is no fault is a connection that did not come about or broke. */
+async function reach<T>(
+  server: string,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+  unanswered?: Unanswered,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    const isLost = thrown instanceof AnswerLost
+    const error = isLost ? thrown.cause : thrown
+    if (isLost && unanswered !== undefined) throw leftOpen(server, signal, error, unanswered)
+    if (signal.aborted) throw signal.reason
+    if (error instanceof Fault) throw error
+    throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
+      hint: `is a server running at ${server}? name another with -s URL or FOB_SERVER`,
+    })
+  }
+}
+
+/** Why there is no answer, and what may have come of the request all the same. */
+function leftOpen(server: string, signal: AbortSignal, cause: unknown, { fact, hint }: Unanswered): Fault {
+  const stopped: unknown = signal.aborted ? signal.reason : undefined
+  if (stopped instanceof Fault) return new Fault(stopped.code, `${stopped.message}; ${fact}`, { hint })
+  return new Fault('unreachable', `no answer from ${server}: ${fetchFailure(cause)}; ${fact}`, { hint })
+}
+
+/**
+ * `fetch` would carry the credential along wherever a redirect points. Ours stays on one origin, and a body
+ * is sent once.
+ */
+async function follow(
+  call: Call,
+  authorization: Secret | undefined,
+  { fetch, insecureHttp, sign, clock }: ApiOptions,
+): Promise<Response> {
+  if (authorization !== undefined && !insecureHttp) requirePrivate(call.url)
+  let { url } = call
+  const signing = sign ? await import('./sign-request.ts') : undefined
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    call.signal.throwIfAborted()
+    const response = await fetch(url.href, {
+      method: call.method,
+      headers: {
+        ...call.headers,
+        ...signing?.signatureHeaders({ ...call, url }, authorization, clock.now()),
+        ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
+      },
+      ...(call.body === undefined ? {} : { body: call.body }),
+      redirect: 'manual',
+      signal: call.signal,
+    }).catch(lost)
+    const location = response.headers.get('location')
+    if (response.status < 300 || response.status >= 400 || location === null) return response
+    await response.body?.cancel()
+    const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined
+    if (next?.origin !== url.origin || call.method !== 'GET') throw movedAway(url, next)
+    url = next
+  }
+  throw new Fault('server_error', `${url.origin} redirects in a circle`)
+}
+
+/** A credential goes over https, or stays on this machine. */
+function requirePrivate(url: URL): void {
+  if (url.protocol === 'https:' || isLoopbackHost(url.hostname)) return
+  throw new Fault('config', `${url.origin} would be sent your credential in the clear`, {
+    hint: 'use https; if every machine on the way is yours, set FOB_INSECURE_HTTP=1',
+  })
+}
+
+/** RFC 6750 §3.1: expired, revoked or malformed, and not merely missing or of another kind. */
+function saysInvalidToken(response: Response): boolean {
+  const challenge = response.headers.get('www-authenticate') ?? ''
+  return response.status === 401 && /\berror="?invalid_token\b/i.test(challenge)
+}
+
+function movedAway(from: URL, to: URL | undefined): Fault {
+  const elsewhere = to !== undefined && to.origin !== 'null' && to.origin !== from.origin
+  return new Fault('server_error', `${from.origin} redirects, and a credential must not follow`, {
+    hint: elsewhere ? `if you trust it, name the other server: -s ${to.origin}` : undefined,
+  })
+}
+
+function callUrl(server: string, path: string, query: Record<string, string | undefined> = {}): URL {
+  const url = new URL(`${server}${path}`)
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(name, value)
+  }
+  return url
+}
+
+function queryNames(url: URL): string {
+  const names = [...url.searchParams.keys()]
+  return names.length === 0 ? '' : `?${names.map((name) => `${name}=…`).join('&')}`
+}

@@ -1,0 +1,122 @@
+import * as v from 'valibot'
+import { errorAnswer } from '../contract/api.ts'
+import { Fault } from '../contract/fault.ts'
+import { safeLine } from '../platform/terminal/printable-text.ts'
+
+const details = v.looseObject({
+  ...errorAnswer.entries,
+  requiredScopes: v.optional(v.array(v.string())),
+  /** Those that the caller may name in `X-Tenant`. */
+  tenants: v.optional(v.array(v.string())),
+  retryAfter: v.optional(v.number()),
+  /** The next step, as the server sees it; it may be a few lines (source with a caret under it). */
+  hint: v.optional(v.string()),
+})
+
+const MAX_HINT_LINES = 4
+
+/**
+ * A refusal of the server as a fault with its exit status (contract §3, §5).
+ * @param body the answer's text as it came; only its `message` and its `hint` are shown, and those made safe. For
+ * 401, a scope that is missing and a foreign tenant the next step is ours to tell.
+ * @param hide takes out of a text what was sent and must not be shown: servers and proxies may repeat it.
+ */
+export function refusedBy(
+  server: string,
+  status: number,
+  body: string,
+  hide: (text: string) => string,
+): Fault {
+  const hidden = (_: string, value: unknown) => (typeof value === 'string' ? hide(value) : value)
+  const parsed = v.safeParse(details, parseJson(body, hidden))
+  const said = parsed.success ? parsed.output : undefined
+  const words = said === undefined ? undefined : safeLine(said.message ?? said.error)
+  const hint = said?.hint === undefined ? undefined : safeLines(said.hint)
+  if (status === 401) return notSigned(said?.error, words) ?? loginNeeded(server)
+  if (status === 400) return new Fault('usage', words ?? `${server} answered 400 bad request`, { hint })
+  if (status === 403 && said?.tenants !== undefined) {
+    return foreignTenant(words ?? `${server} does not know this tenant for you`, said.tenants)
+  }
+  if (status === 403) {
+    const scopes = said?.requiredScopes?.map((s) => safeLine(s, 60)).join(' ')
+    return new Fault('forbidden', words ?? `${server} does not allow this`, {
+      hint: scopes === undefined || scopes === '' ? hint : withScope(scopes),
+    })
+  }
+  if (status === 404) return new Fault('not_found', words ?? `${server} answered 404 not found`, { hint })
+  if (status === 409) return new Fault('conflict', words ?? `${server} answered 409 conflict`, { hint })
+  if (status === 429) {
+    const wait = said?.retryAfter
+    return new Fault('failed', words ?? `${server} asks to slow down`, {
+      hint: hint ?? (wait === undefined ? 'try again later' : `try again in ${wait} s`),
+    })
+  }
+  if (status >= 500)
+    return new Fault(
+      'server_error',
+      `${server} answered ${status}${words === undefined ? '' : `: ${words}`}`,
+      { hint },
+    )
+  return new Fault('failed', words ?? `${server} answered ${status}`, { hint })
+}
+
+function withScope(scopes: string): string {
+  return `use a login that was not narrowed, or a token made with --scope ${scopes}; what neither has, your role does not allow`
+}
+
+const MAX_TENANTS_SHOWN = 20
+
+/** A tenant that does not exist, or that the caller is no member of, with those that they are. */
+export function foreignTenant(fact: string, allowed: readonly string[]): Fault {
+  const shown = allowed.slice(0, MAX_TENANTS_SHOWN).map((slug) => safeLine(slug, 128))
+  const more = allowed.length > shown.length ? `, and ${allowed.length - shown.length} more` : ''
+  return new Fault('forbidden', fact, {
+    hint:
+      shown.length === 0
+        ? 'you are a member of no tenant there'
+        : `yours are: ${shown.join(', ')}${more}; choose one with --tenant or fob tenants use`,
+  })
+}
+
+/** Keeps the line ends and the spaces in front, which place the caret. */
+function safeLines(text: string): string {
+  const lines = text.split('\n').slice(0, MAX_HINT_LINES)
+  return lines.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${safeLine(line)}`).join('\n')
+}
+
+/** What the server says of a good token in a request that was not signed as it has to be. */
+const SIGNING_HINTS: ReadonlyMap<string, string> = new Map([
+  ['signature_required', 'set FOB_SIGN=1, or sign = true in config.toml'],
+  ['signature_expired', 'set the clock of this machine'],
+  ['signature_invalid', 'something on the way changes requests, perhaps a proxy that rewrites paths'],
+  ['nonce_reused', 'something on the way sends requests twice'],
+])
+
+function notSigned(code: string | undefined, words: string | undefined): Fault | undefined {
+  const hint = SIGNING_HINTS.get(code ?? '')
+  return hint === undefined
+    ? undefined
+    : new Fault('unauthenticated', words ?? 'the request is not signed', { hint })
+}
+
+/** The seed's text, word for word (S48, R3). */
+function loginNeeded(server: string): Fault {
+  return new Fault(
+    'unauthenticated',
+    `authentication required: server ${server} returned 401 Unauthorized
+
+Please log in first:
+  fob auth login -s ${server}
+
+Or provide a token directly:
+  export FOB_TOKEN=<token>`,
+  )
+}
+
+export function parseJson(text: string, reviver?: (key: string, value: unknown) => unknown): unknown {
+  try {
+    return JSON.parse(text, reviver)
+  } catch {
+    return undefined
+  }
+}

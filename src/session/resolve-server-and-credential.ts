@@ -1,0 +1,235 @@
+import { Fault } from '../contract/fault.ts'
+import type { Env } from '../platform/processes/child-environment.ts'
+import { isLoopbackHost } from '../platform/network.ts'
+import { safeLine } from '../platform/terminal/printable-text.ts'
+import { Secret } from '../redact/secret.ts'
+import type { Settings } from '../settings/config-file.ts'
+import { requireUsableJwt } from './jwt-expiry.ts'
+
+/** Which server, which credential, which tenant: the orders of precedence, each in one function. */
+
+const DEFAULT_SERVER = 'http://localhost:8080'
+
+export interface BasicCredentials {
+  username: string
+  password: Secret
+}
+
+export interface ServerChoice {
+  /** Normalised: no user, no trailing `/` or `/api/v1`, no query. The key of the store. */
+  url: string
+  /** Where it came from, for messages. */
+  source: string
+  /** Taken out of the URL (S8), so that it is never printed with it. */
+  basic?: BasicCredentials
+}
+
+/** What a project's `.fob.toml` says, once the user has said yes to it. */
+export interface ProjectChoice {
+  path: string
+  server?: string | undefined
+  tenant?: string | undefined
+  account?: string | undefined
+}
+
+/**
+ * `--server`, `FOB_SERVER`, the project's file, config `server`, the only stored one,
+ * `http://localhost:8080` (R8, S231).
+ * `CI_SERVER_URL` is never read: GitLab sets it to its own address (R1).
+ * @throws Fault `usage` or `config` when what was named is no URL.
+ */
+export async function resolveServer(input: {
+  flag: string | undefined
+  env: Env
+  project?: ProjectChoice | undefined
+  settings: Settings
+  stored: () => Promise<readonly { server: string }[]>
+}): Promise<ServerChoice> {
+  const { flag, env, project, settings } = input
+  if (flag !== undefined) return { ...normalizeServer(flag, '--server'), source: '--server' }
+  if (env.FOB_SERVER) return { ...normalizeServer(env.FOB_SERVER, 'FOB_SERVER'), source: 'FOB_SERVER' }
+  const ofProject = project === undefined ? undefined : projectServer(project)
+  if (project !== undefined && ofProject !== undefined) return { url: ofProject, source: project.path }
+  if (settings.server) {
+    return { ...normalizeServer(settings.server, 'server in config.toml'), source: 'config.toml' }
+  }
+  const [only, ...more] = new Set((await input.stored()).map((login) => login.server))
+  if (only !== undefined && more.length === 0) return { url: only, source: 'the only stored login' }
+  return { url: DEFAULT_SERVER, source: 'the default' }
+}
+
+/**
+ * A server's address in its one spelling. A bare `ci.example.com` means https (http on this machine);
+ * user and password are taken out.
+ * @throws Fault `usage`; the message never repeats the text, which can hold a password.
+ */
+export function normalizeServer(text: string, from: string): Omit<ServerChoice, 'source'> {
+  const trimmed = text.trim()
+  const url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`)
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
+    throw new Fault('usage', `${from} is not an http or https URL`, {
+      hint: 'write it as https://ci.example.com',
+    })
+  }
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) && isLoopbackHost(url.hostname)) url.protocol = 'http:'
+  if (url.search !== '' || url.hash !== '') {
+    throw new Fault('usage', `${from} must not have a query or a fragment`)
+  }
+  const { username, password } = url
+  let path = url.pathname
+  // Both, in any number: `/api/v1/api/v1` must not be possible (R8).
+  while (/(\/|\/api\/v1)$/.test(path)) path = path.replace(/(\/|\/api\/v1)$/, '')
+  const result = { url: `${url.origin}${path}` }
+  if (username === '' && password === '') return result
+  return { ...result, basic: { username: decode(username), password: new Secret(decode(password)) } }
+}
+
+/** A credential that is presented to the server, and where it came from. */
+export type Presented =
+  | { kind: 'bearer'; token: Secret; source: string }
+  | { kind: 'stored' }
+  | { kind: 'basic'; credentials: BasicCredentials }
+  | { kind: 'none' }
+
+/** A token that was given to this call: as it is, not held to any shape yet. */
+export interface HandedIn {
+  value: string
+  source: string
+  jwt: boolean
+}
+
+/**
+ * The first in the order of R9: `--auth-token` or `--jwt-token`, `FOB_TOKEN`, `FOB_JWT_TOKEN`, `CI_AUTH_TOKEN`.
+ * @throws Fault `usage` when both flags are given
+ */
+export function handedInToken(input: {
+  authToken: string | undefined
+  jwtToken: string | undefined
+  env: Env
+}): HandedIn | undefined {
+  const { authToken, jwtToken, env } = input
+  if (authToken !== undefined && jwtToken !== undefined) {
+    throw new Fault('usage', 'give --auth-token or --jwt-token, not both')
+  }
+  const candidates = [
+    { value: authToken, source: '--auth-token', jwt: false },
+    { value: jwtToken, source: '--jwt-token', jwt: true },
+    { value: env.FOB_TOKEN || undefined, source: 'FOB_TOKEN', jwt: false },
+    { value: env.FOB_JWT_TOKEN || undefined, source: 'FOB_JWT_TOKEN', jwt: true },
+    { value: env.CI_AUTH_TOKEN || undefined, source: 'CI_AUTH_TOKEN', jwt: false },
+  ]
+  for (const { value, ...more } of candidates) if (value !== undefined) return { value, ...more }
+  return undefined
+}
+
+/** @throws Fault `usage` when it is misshapen, `credentials_expired` for a JWT that has run out */
+export function usableToken({ value, source, jwt }: HandedIn, now: number): Secret {
+  const token = parseToken(value, source)
+  if (jwt) requireUsableJwt(token, source, now)
+  return token
+}
+
+/**
+ * The one order of all commands (R9): what was handed in, the stored credential, Basic credentials in the URL.
+ * @throws Fault `usage` when both flags are given or a token is misshapen; `credentials_expired` for a JWT
+ * that has run out.
+ */
+export function resolvePresented(input: {
+  authToken: string | undefined
+  jwtToken: string | undefined
+  env: Env
+  hasStored: boolean
+  basic: BasicCredentials | undefined
+  now: number
+}): Presented {
+  const given = handedInToken(input)
+  if (given !== undefined) {
+    return { kind: 'bearer', token: usableToken(given, input.now), source: given.source }
+  }
+  if (input.hasStored) return { kind: 'stored' }
+  return input.basic === undefined ? { kind: 'none' } : { kind: 'basic', credentials: input.basic }
+}
+
+/**
+ * A token as a person or a file handed it to us: blanks around it are cut.
+ * @throws Fault `usage` when it is empty or could not stand in a header; the message never shows it.
+ */
+export function parseToken(text: string, source: string): Secret {
+  const token = text.trim()
+  if (token === '') throw new Fault('usage', `${source} is empty`)
+  if (!/^[\u0021-\u007e]+$/.test(token)) {
+    throw new Fault('usage', `${source} is not one token: it holds blanks or characters that no token has`)
+  }
+  return new Secret(token)
+}
+
+/**
+ * What the project says of tenant and account holds for the server that it names; where it names none, for
+ * any.
+ */
+export function projectFor(
+  project: ProjectChoice | undefined,
+  server: ServerChoice,
+): ProjectChoice | undefined {
+  const url = project === undefined ? undefined : projectServer(project)
+  return url === undefined || url === server.url ? project : undefined
+}
+
+/**
+ * The address that a project's file names, normalised.
+ * @throws Fault `usage` when it is none; `config` when it holds a password, which does not belong into a
+ * repository, and one from there is not sent anywhere.
+ */
+export function projectServer({ path, server }: ProjectChoice): string | undefined {
+  if (server === undefined) return undefined
+  const { url, basic } = normalizeServer(server, `server in ${safeLine(path)}`)
+  if (basic === undefined) return url
+  throw new Fault('config', `server in ${safeLine(path)} must not hold a user or a password`)
+}
+
+/** Which of the server's accounts is asked for: `FOB_ACCOUNT`, then the project's file; else the current one. */
+export function resolveAccount(input: {
+  env: Env
+  project: ProjectChoice | undefined
+}): { account: string; source: string } | undefined {
+  const { env, project } = input
+  if (env.FOB_ACCOUNT) return { account: env.FOB_ACCOUNT, source: 'FOB_ACCOUNT' }
+  if (project?.account === undefined) return undefined
+  return { account: project.account, source: project.path }
+}
+
+/**
+ * `--tenant`, `FOB_TENANT`, the project's file, config (this server's before the global one), the one
+ * captured at login (S226).
+ * @throws Fault `usage` when it is no slug.
+ */
+export function resolveTenant(input: {
+  flag: string | undefined
+  env: Env
+  project?: ProjectChoice | undefined
+  settings: Settings
+  server: string
+  captured: string | undefined
+}): string | undefined {
+  const { flag, env, project, settings, server, captured } = input
+  const perServer = settings.servers?.[server]?.tenant
+  const slug = flag ?? (env.FOB_TENANT || project?.tenant || perServer || settings.tenant || captured)
+  if (slug !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(slug)) {
+    throw new Fault('usage', `"${safeLine(slug, 40)}" is not a tenant`, {
+      hint: 'a tenant is a slug of letters, digits, ".", "_" and "-"',
+    })
+  }
+  return slug
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

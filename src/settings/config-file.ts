@@ -1,0 +1,68 @@
+/**
+ * The user's preferences: `config.toml` in fob's home (S237). Never a secret. Keys that we do not know
+ * survive a rewrite. It knows no precedence: flags, variables and defaults are `session`'s and `cli`'s.
+ */
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import { codeOf, whyUnreadable } from '../platform/files/file-errors.ts'
+import { readPrivateFile } from '../platform/files/private-files.ts'
+import type { TomlTable } from '../platform/files/toml.ts'
+
+const schema = v.looseObject({
+  server: v.optional(v.string()),
+  tenant: v.optional(v.string()),
+  output: v.optional(v.string()),
+  /** Whether requests with a `ci_` token are signed. */
+  sign: v.optional(v.boolean()),
+  /** What `fob run` runs when it is told no name. */
+  run: v.optional(v.looseObject({ pipeline: v.optional(v.string()) })),
+  servers: v.optional(v.record(v.string(), v.looseObject({ tenant: v.optional(v.string()) }))),
+})
+export type Settings = v.InferOutput<typeof schema>
+
+export function settingsPath(home: string): string {
+  return join(home, 'config.toml')
+}
+
+/**
+ * The settings, empty where there is no file. TOML is loaded only when there is one.
+ * @throws Fault `config` naming the file and the place or key that is wrong.
+ */
+export async function readSettings(home: string): Promise<Settings> {
+  const table = await readTable(settingsPath(home))
+  return table === undefined ? {} : check(table, settingsPath(home))
+}
+
+/** The file as it stands; undefined where there is none. @throws Fault `config` */
+export async function readTable(path: string): Promise<TomlTable | undefined> {
+  let text: string | undefined
+  try {
+    text = readPrivateFile(path)
+  } catch (error) {
+    throw unusable(path, error)
+  }
+  if (text === undefined) return undefined
+  const { parseToml } = await import('../platform/files/toml.ts')
+  const result = parseToml(text)
+  if (result.ok) return result.table
+  throw new Fault('config', `${path} is not valid TOML (line ${result.line}, column ${result.column})`, {
+    hint: 'repair it, or delete it to start afresh',
+  })
+}
+
+/** @throws Fault `config` naming the key that is wrong */
+export function check(table: TomlTable, path: string): Settings {
+  const parsed = v.safeParse(schema, table)
+  if (parsed.success) return parsed.output
+  const key = v.getDotPath(parsed.issues[0]) ?? 'a key'
+  throw new Fault('config', `${path}: "${key}" has the wrong type`, {
+    hint: key === 'sign' ? 'it is true or false, without quotes' : 'a setting is a text in quotes',
+  })
+}
+
+/** A system error as a fault that names the file; anything else as it is. */
+export function unusable(path: string, error: unknown): unknown {
+  const system = codeOf(error) !== undefined && !(error instanceof Fault)
+  return system ? new Fault('config', `cannot use ${path}: ${whyUnreadable(error)}`) : error
+}

@@ -1,0 +1,122 @@
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import { safeLine } from '../platform/terminal/printable-text.ts'
+import { type Entry, entrySchema, type Position } from './login-entry.ts'
+import { accountOf } from './store.ts'
+
+/**
+ * The credentials file (S43 with more fields): `{"servers":{"<url>":{"token":"…"}}}`. A server's entry is its
+ * current account, so that whoever knows only the documented shape finds the token that is in use; other
+ * accounts of the same server stand under its `accounts`, by their IDs.
+ */
+/** A server's accounts by their IDs; `current` is one of them. */
+export interface Accounts {
+  current: string
+  entries: Map<string, Entry>
+}
+
+/** The file's content: `top` is everything but the servers, kept as it was. */
+export interface Document {
+  top: Record<string, unknown>
+  servers: Map<string, Accounts>
+}
+
+/** @throws Fault `config` naming `path`; never a part of the text, which holds tokens. */
+export function parseDocument(text: string, path: string): Document {
+  // What a crash of another program may leave; there is nothing in it to lose.
+  if (text.trim() === '') return { top: {}, servers: new Map() }
+  const value = asObject(parseJson(text, path))
+  const found = value === undefined ? undefined : asObject(value.servers ?? {})
+  if (value === undefined || found === undefined) {
+    throw damaged(path, 'it has not the shape {"servers":{"<url>":{"token":"…"}}}')
+  }
+  const { servers: _, ...top } = value
+  const servers = new Map<string, Accounts>()
+  for (const [server, entry] of Object.entries(found)) {
+    const accounts = parseServer(server, entry, path)
+    if (accounts !== undefined) servers.set(server, accounts)
+  }
+  return { top, servers }
+}
+
+export function formatDocument({ top, servers }: Document): string {
+  const written = [...servers].map(([server, accounts]) => [server, formatServer(accounts)])
+  return `${JSON.stringify({ ...top, servers: Object.fromEntries(written) }, null, 2)}\n`
+}
+
+/** Every account with its place in the document, a server's current one first. */
+export function* everyAccount({ servers }: Document): Generator<[Position, Entry]> {
+  for (const [server, { current, entries }] of servers) {
+    for (const account of [current, ...[...entries.keys()].filter((id) => id !== current)]) {
+      const entry = entries.get(account)
+      if (entry !== undefined) yield [{ server, account, current: account === current }, entry]
+    }
+  }
+}
+
+function parseServer(server: string, value: unknown, path: string): Accounts | undefined {
+  // Calls are made to it as it stands.
+  if (!URL.canParse(server) || !/^https?:/i.test(server)) {
+    throw damaged(path, `the server ${safeLine(server)} is no http or https URL`)
+  }
+  const object = asObject(value)
+  if (object === undefined) throw damagedEntry(path, server, undefined)
+  const { account, accounts, ...plain } = object
+  const others = asObject(accounts ?? {})
+  const named = typeof account === 'string' && account !== '' ? account : undefined
+  if (account !== undefined && named === undefined) throw damagedEntry(path, server, 'account')
+  if (others === undefined) throw damagedEntry(path, server, 'accounts')
+  const own = parseEntry(server, plain, path)
+  const entries = new Map<string, Entry>()
+  // Without a token of its own (made by hand), a server's first account is its current one.
+  const hasOwn = own.token !== undefined || own.storage !== undefined || own.ended === true
+  const id = named ?? accountOf(own)
+  if (hasOwn || Object.keys(others).length === 0) entries.set(id, own)
+  for (const [other, entry] of Object.entries(others)) {
+    if (!entries.has(other)) entries.set(other, parseEntry(server, entry, path))
+  }
+  const [first] = entries.keys()
+  return first === undefined ? undefined : { current: entries.has(id) ? id : first, entries }
+}
+
+function formatServer({ current, entries }: Accounts): Record<string, unknown> {
+  const own = entries.get(current) ?? {}
+  const others = [...entries].filter(([id]) => id !== current)
+  return {
+    ...own,
+    ...(accountOf(own) === current ? {} : { account: current }),
+    ...(others.length === 0 ? {} : { accounts: Object.fromEntries(others) }),
+  }
+}
+
+function parseEntry(server: string, value: unknown, path: string): Entry {
+  const parsed = v.safeParse(entrySchema, value)
+  if (parsed.success) return parsed.output
+  throw damagedEntry(path, server, v.getDotPath(parsed.issues[0]) ?? undefined)
+}
+
+/** Undefined for what is no object with members of its own. */
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
+  return plain ? { ...value } : undefined
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The parser's own message quotes the text.
+    throw damaged(path, 'it is not JSON')
+  }
+}
+
+function damaged(path: string, what: string): Fault {
+  return new Fault('config', `cannot use the credentials file ${path}: ${what}`, {
+    hint: 'repair it, or move it away and log in again; nothing in it was changed',
+  })
+}
+
+function damagedEntry(path: string, server: string, field: string | undefined): Fault {
+  const where = field === undefined ? '' : ` at "${safeLine(field, 60)}"`
+  return damaged(path, `the entry of ${safeLine(server)} is wrong${where}`)
+}

@@ -1,0 +1,115 @@
+import { basename, dirname, join } from 'node:path'
+import { Fault } from '../contract/fault.ts'
+import type { Clock } from '../platform/clock.ts'
+import { codeOf, codeWords } from '../platform/files/file-errors.ts'
+import type { LockOptions, Release } from '../platform/files/file-lock.ts'
+import {
+  ensurePrivateFolder,
+  readPrivateFile,
+  removeTemporaryFiles,
+  temporaryFilesOf,
+  writePrivateFile,
+} from '../platform/files/private-files.ts'
+import { lockPathOf, removeLeftovers } from '../platform/files/leftover-temporary-files.ts'
+import { type Document, formatDocument, parseDocument } from './credentials-document.ts'
+
+export type Afterwards = (work: () => Promise<unknown>) => void
+
+export interface CredentialsFile {
+  path: string
+  /** As it stands; not to be altered. */
+  read(): Promise<Document>
+  /**
+   * Reads, changes and writes the file under a lock that all processes share. `change` alters the document
+   * and may be slow (the keychain); what it throws leaves the file as it was. What it hands to `afterwards`
+   * is done under the same lock once the file is written. `interruptible: false` is for what would be lost
+   * if Ctrl-C kept it from being saved.
+   */
+  update<T>(
+    change: (document: Document, afterwards: Afterwards) => Promise<T>,
+    options?: { interruptible: boolean },
+  ): Promise<T>
+  /** Another lock beside the file, by name; undefined as `lockFile` says. */
+  lock(name: string, options: Omit<LockOptions, 'clock' | 'signal'>): Promise<Release | undefined>
+}
+
+const LOCK_TIMEOUT_MS = 15_000
+
+export interface FileOptions {
+  clock: Clock
+  /** The file lies in fob's own home, whose mode is ours to keep at 0700. */
+  ownFolder: boolean
+  signal?: AbortSignal
+}
+
+export function credentialsFile(path: string, options: FileOptions): CredentialsFile {
+  const { ownFolder, signal } = options
+  const text = () => wrap(path, () => readPrivateFile(path) ?? '')
+  /** What was read last: a command looks several times, and mostly nothing has changed. */
+  let last: { text: string; document: Document } | undefined
+  const take = async (lockPath: string, how: Omit<LockOptions, 'clock'>) => {
+    wrap(path, () => ensurePrivateFolder(dirname(path), { ownFolder }))
+    const { lockFile } = await import('../platform/files/file-lock.ts')
+    return lockFile(lockPath, { clock: options.clock, ...how }).catch((error: unknown) => {
+      throw how.signal?.aborted === true ? how.signal.reason : unusable(path, error)
+    })
+  }
+  const untilSignal = signal === undefined ? {} : { signal }
+  const takeMain = (timeoutMs: number, interruptible: boolean) =>
+    take(lockPathOf(path), { timeoutMs, ...(interruptible ? untilSignal : {}) })
+  let tidied: Promise<void> | undefined
+  return {
+    path,
+    read: async () => {
+      await (tidied ??= removeLeftovers(path, { clock: options.clock, wholeFolder: ownFolder }))
+      const now = text()
+      if (last?.text !== now) last = { text: now, document: parseDocument(now, path) }
+      return last.document
+    },
+    update: async (change, { interruptible } = { interruptible: true }) => {
+      const release = await takeMain(LOCK_TIMEOUT_MS, interruptible)
+      if (release === undefined) {
+        throw new Fault('failed', `another fob process has held the lock on ${path} for too long`, {
+          hint: 'wait for it, or end it, and run this again',
+        })
+      }
+      try {
+        removeTemporaryFiles(temporaryFilesOf(path))
+        const document = parseDocument(text(), path)
+        const before = formatDocument(document)
+        const later: (() => Promise<unknown>)[] = []
+        const result = await change(document, (work) => later.push(work))
+        const after = formatDocument(document)
+        if (after !== before) wrap(path, () => writePrivateFile(path, after, { ownFolder }))
+        for (const work of later) await work()
+        return result
+      } finally {
+        release()
+      }
+    },
+    lock: (name, how) =>
+      take(join(dirname(path), `.${basename(path)}.${name}.lock`), { ...untilSignal, ...how }),
+  }
+}
+
+function wrap<T>(path: string, use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    throw unusable(path, error)
+  }
+}
+
+/** Of the credentials file, which is never reached by a link of somebody else. */
+const OWN_WORDS = {
+  EEXIST: 'a part of its path is no folder',
+  ELOOP: 'a symbolic link stands in its place',
+}
+
+function unusable(path: string, error: unknown): unknown {
+  const code = codeOf(error)
+  if (code === undefined) return error
+  return new Fault('config', `cannot use the credentials file ${path}: ${codeWords(code, OWN_WORDS)}`, {
+    hint: 'name another file with --auth-config or FOB_AUTH_CONFIG',
+  })
+}

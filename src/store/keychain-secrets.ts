@@ -1,0 +1,103 @@
+import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
+import type { Keychain, KeychainResult, Probe } from '../platform/keychain/keychain.ts'
+import { Secret } from '../redact/secret.ts'
+import { type Entry, type Position, type Secrets, secretsOf } from './login-entry.ts'
+import { UNNAMED } from './store.ts'
+
+/** What one keychain entry holds: the secrets, and nothing that the index has. */
+const secretsSchema = v.looseObject({ token: v.string(), refreshToken: v.optional(v.string()) })
+
+type Place = Pick<Position, 'server' | 'account'>
+
+/** The secrets of accounts in the keychain, one entry for each (S198). */
+export interface KeychainSecrets {
+  get(place: Place): Promise<KeychainResult<Secrets | undefined>>
+  put(place: Place, secrets: Secrets): Promise<KeychainResult<void>>
+  /** False where there was none. */
+  drop(place: Place): Promise<KeychainResult<boolean>>
+  probe(): Promise<Probe>
+}
+
+/**
+ * @param open a function, so that the keychain is not woken before it is needed.
+ * @param service one per home, so that two homes never see each other's entries.
+ */
+export function keychainSecrets(open: () => Promise<Keychain>, service: string): KeychainSecrets {
+  // Loaded with the first use: a credential in the file needs nothing of this.
+  const keychain = async () => {
+    const { withParts } = await import('../platform/keychain/split-large-entries.ts')
+    return withParts(await open())
+  }
+  return {
+    get: async (place) => {
+      const found = await (await keychain()).get(service, entryName(place))
+      if (!found.ok || found.value === undefined) return found.ok ? { ok: true, value: undefined } : found
+      const secrets = deserialize(found.value)
+      return secrets === undefined ? { ok: false, reason: 'damaged' } : { ok: true, value: secrets }
+    },
+    put: async (place, secrets) => (await keychain()).set(service, entryName(place), serialize(secrets)),
+    drop: async (place) => (await keychain()).delete(service, entryName(place)),
+    probe: async () => {
+      const { probeKeychain } = await import('../platform/keychain/keychain.ts')
+      return probeKeychain(await open(), service)
+    },
+  }
+}
+
+/**
+ * Where an account's secrets are. `file`: in the file, without waking the keychain. `keychain`: there.
+ * Neither said (a file made by hand): the keychain first, then the file (R9).
+ * @throws Fault `unauthenticated` when the index says keychain and the keychain does not give them.
+ */
+export async function findSecrets(
+  position: Position,
+  entry: Entry,
+  keychain: KeychainSecrets | undefined,
+): Promise<Secrets | undefined> {
+  if (entry.ended === true) return undefined
+  if (keychain === undefined || entry.storage === 'file') return secretsOf(entry)
+  const found = await keychain.get(position)
+  const secrets = found.ok ? found.value : undefined
+  if (secrets !== undefined || entry.storage === undefined) return secrets ?? secretsOf(entry)
+  const { KEYCHAIN_REASONS } = await import('../platform/keychain/keychain.ts')
+  const why = found.ok ? 'it holds none, or is locked' : KEYCHAIN_REASONS[found.reason]
+  const { server } = position
+  throw new Fault('unauthenticated', `the keychain does not give the credential for ${server}: ${why}`, {
+    hint: `unlock the keychain, or run fob auth login -s ${server}`,
+  })
+}
+
+/** Windows wants a user name of at most 513 characters, and a server decides how long its IDs are. */
+const MAX_NAME = 400
+
+/** A server's address has no fragment, so no other server can be called like this account. */
+function entryName({ server, account }: Place): string {
+  const name = account === UNNAMED ? server : `${server}#${account}`
+  if (name.length <= MAX_NAME) return name
+  return `${name.slice(0, MAX_NAME / 2)}~${new Bun.CryptoHasher('sha256').update(name).digest('hex')}`
+}
+
+function serialize({ token, refreshToken }: Secrets): string {
+  return JSON.stringify({
+    token: token.reveal(),
+    ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.reveal() }),
+  })
+}
+
+/** Undefined when the entry is not one of ours. */
+function deserialize(text: string): Secrets | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const parsed = v.safeParse(secretsSchema, value)
+  if (!parsed.success) return undefined
+  const { token, refreshToken } = parsed.output
+  return {
+    token: new Secret(token),
+    ...(refreshToken === undefined ? {} : { refreshToken: new Secret(refreshToken) }),
+  }
+}

@@ -1,0 +1,42 @@
+import { join, resolve } from 'node:path'
+import type { Clock } from '../platform/clock.ts'
+import type { Keychain } from '../platform/keychain/keychain.ts'
+import type { Env } from '../platform/processes/child-environment.ts'
+import { credentialStore } from './credential-store.ts'
+import { credentialsFile } from './credentials-file.ts'
+import { keychainSecrets } from './keychain-secrets.ts'
+import type { Store } from './store.ts'
+
+export interface OpenStoreOptions {
+  /** `$FOB_HOME` or `~/.fob`. */
+  home: string
+  env: Env
+  /** `--auth-config`. */
+  authConfig: string | undefined
+  clock: Clock
+  signal?: AbortSignal
+  keychain?: () => Keychain
+}
+
+/**
+ * The store of this run: the file named by `--auth-config`, `FOB_AUTH_CONFIG` or `CI_AUTH_CONFIG` and nothing
+ * else (R2, S45), or the keychain with the file of the home behind it. Opens nothing yet.
+ */
+export function openStore(options: OpenStoreOptions): Store {
+  const { home, env, clock, signal } = options
+  const common = { clock, ...(signal === undefined ? {} : { signal }) }
+  const named = options.authConfig ?? (env.FOB_AUTH_CONFIG || env.CI_AUTH_CONFIG || undefined)
+  if (named !== undefined) {
+    const file = credentialsFile(resolve(named), { ...common, ownFolder: false })
+    return credentialStore({ file, keychain: undefined, fileReason: 'named' })
+  }
+  let keychain: Keychain | undefined
+  const open = async () => {
+    const { openKeychain } = await import('../platform/keychain/keychain.ts')
+    return (keychain ??= options.keychain?.() ?? openKeychain())
+  }
+  return credentialStore({
+    file: credentialsFile(join(home, 'credentials'), { ...common, ownFolder: true }),
+    keychain: keychainSecrets(open, env.FOB_HOME ? `fob ${resolve(home)}` : 'fob'),
+  })
+}

@@ -1,0 +1,123 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { Fault } from '../../src/contract/fault.ts'
+import { browserFlow } from '../../src/flows/browser-login.ts'
+import type { FlowContext, FlowUi } from '../../src/flows/flow.ts'
+import { discoverProvider } from '../../src/flows/server-discovery.ts'
+import { faultOf } from '../support/fault-of.ts'
+import { flowContext, typedLines } from '../support/client/flow-context.ts'
+import { manualClock } from '../support/manual-clock.ts'
+import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../support/servers/oauth-server.ts'
+
+const servers: TestOAuthServer[] = []
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop()
+})
+
+/** A browser login that waits, with a keyboard in front of it and a browser that does nothing by itself. */
+async function begin(
+  changes: Partial<Behaviour> = {},
+  more: Partial<Omit<FlowContext, 'ui'>> & { ui?: Partial<FlowUi> } = {},
+) {
+  const server = startOAuthServer(changes)
+  servers.push(server)
+  const keyboard = typedLines()
+  const opened: string[] = []
+  const context = flowContext((url) => opened.push(url), {
+    ...more,
+    ui: { lines: keyboard.lines, ...more.ui },
+  })
+  const provider = await discoverProvider(server.url, context)
+  const flow = browserFlow({ provider, clientId: 'fob-cli', scopes: [] }, context, [0])
+  flow.catch(() => {})
+  const address = (await context.heard(/^ +http/)).trim()
+  await context.heard(/at most/)
+  const redirectUri = new URL(address).searchParams.get('redirect_uri') ?? ''
+  /** Approves in a browser on another machine, where the redirect leads nowhere. */
+  const approve = async () => (await fetch(address, { redirect: 'manual' })).headers.get('location') ?? ''
+  return { server, flow, context, address, redirectUri, opened, approve, ...keyboard }
+}
+
+describe('a browser login with a person at the terminal', () => {
+  test('a pasted address ends the wait as the callback would', async () => {
+    const { flow, type, approve, server, redirectUri } = await begin()
+    type(await approve())
+    const obtained = await flow
+    await obtained.conclude({ ok: true })
+    expect(server.valid.has(obtained.tokens.accessToken.reveal())).toBe(true)
+    expect(server.seen.token[0]?.get('redirect_uri')).toBe(redirectUri)
+    expect(await fetch(redirectUri).catch(() => 'closed')).toBe('closed')
+  })
+
+  test('wrong pastes are answered and end nothing, and then the callback comes', async () => {
+    const { flow, type, context, address, server } = await begin()
+    for (const text of ['no code', 'code=x&state=another', '', 'unknown-to-the-server', 'again unknown'])
+      type(text)
+    await context.heard(/another login/)
+    await context.heard(/does not know this code/)
+    const page = fetch(address)
+    const obtained = await flow
+    await Promise.all([obtained.conclude({ ok: true }), page])
+    expect((await page).status).toBe(200)
+    expect(server.valid.has(obtained.tokens.accessToken.reveal())).toBe(true)
+  })
+
+  test('the end of the input leaves the wait for the browser', async () => {
+    const { flow, end, address } = await begin()
+    end()
+    const page = fetch(address)
+    const obtained = await flow
+    await Promise.all([obtained.conclude({ ok: true }), page])
+    expect((await page).status).toBe(200)
+  })
+
+  test('a pasted refusal ends it, and the listener is gone', async () => {
+    const { flow, type, approve, redirectUri } = await begin({ consent: 'deny' })
+    type(await approve())
+    expect((await faultOf(flow)).code).toBe('login_denied')
+    expect(await fetch(redirectUri).catch(() => 'closed')).toBe('closed')
+  })
+})
+
+describe('a browser login over SSH without a display', () => {
+  const remote = { ui: { remote: true } }
+
+  test('says so, opens nothing, explains the dead page, and takes what is pasted', async () => {
+    const { flow, context, opened, type, approve } = await begin({}, remote)
+    const said = context.said.join(' ')
+    for (const words of ['over SSH without a display', 'connection refused', 'Paste it here']) {
+      expect(said).toContain(words)
+    }
+    type(await approve())
+    await (await flow).conclude({ ok: true })
+    expect(opened).toEqual([])
+  })
+
+  test('a forwarded port brings the callback all the same', async () => {
+    const { flow, address } = await begin({}, remote)
+    const page = fetch(address)
+    await Promise.all([(await flow).conclude({ ok: true }), page])
+  })
+
+  test('with nobody to paste it does not wait', async () => {
+    const { flow, end } = await begin({}, remote)
+    end()
+    expect((await faultOf(flow)).code).toBe('prompt_needed')
+  })
+})
+
+describe('errors that only the browser sees', () => {
+  test('S246: after a while the terminal names the client ID that the server may not know', async () => {
+    const clock = manualClock()
+    const abort = new AbortController()
+    const { flow, context } = await begin({}, { clock, signal: abort.signal, timeoutMs: 300_000 })
+    await clock.sleeping()
+    await clock.advance(19_999)
+    expect(context.said.join(' ')).not.toContain('client ID')
+    await clock.advance(1)
+    const hint = await context.heard(/browser show an error/)
+    expect(hint).toContain('client ID fob-cli')
+    expect(hint).toContain('--client-id')
+    abort.abort(new Fault('interrupted', 'interrupted'))
+    await faultOf(flow)
+  })
+})

@@ -1,9 +1,0 @@
-import { describe } from 'bun:test'
-import { missingDockerPart, sharedDockerEngine } from '../../../support/docker-engine.ts'
-import { describeDriver } from './contract.ts'
-import { dockerWorld } from './docker-world.ts'
-
-const missing = missingDockerPart()
-
-if (missing === undefined || process.env.CI) describeDriver(dockerWorld(await sharedDockerEngine()))
-else describe.skip(`the docker driver (missing here: ${missing})`, () => {})

@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { until } from '../../../support/servers/json-client.ts'
+import { type Harness, openHarness, pipeline } from '../run-harness.ts'
+
+const CPU_MS = 1500
+/** A script gets no more of the server's own time than this in one go, on a machine that does other things too. */
+const MOST_LAG_MS = 1000
+
+let fob: Harness
+let others: number
+beforeAll(async () => {
+  others = process.platform === 'linux' ? sandboxes() : 0
+  const limits = { cpuMs: CPU_MS, memoryBytes: 32 * 1024 * 1024 }
+  fob = await openHarness({ limits, maxLogBytes: 4 * 1024 * 1024 })
+})
+afterAll(() => fob[Symbol.asyncDispose]())
+
+/** The longest time in which this process could do nothing else. */
+async function lagDuring<T>(act: () => Promise<T>): Promise<{ lag: number; value: T }> {
+  let lag = 0
+  let last = performance.now()
+  const timer = setInterval(() => {
+    const now = performance.now()
+    lag = Math.max(lag, now - last - 10)
+    last = now
+  }, 10)
+  try {
+    return { value: await act(), lag }
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+/** Processes of scripts, those of other files' servers too. */
+function sandboxes(): number {
+  return Bun.spawnSync(['pgrep', '-P', String(process.pid), '-f', 'sandbox-entry'])
+    .stdout.toString()
+    .split('\n')
+    .filter(Boolean).length
+}
+
+const TIME = /more than 1\.5 s of processor time/
+const MEMORY = /out of memory|too large|1\.5 s of processor time/
+
+describe('a hostile script', () => {
+  test.each<[string, string, RegExp]>([
+    ['an endless loop', `for (;;);`, TIME],
+    ['an endless loop that prints', `for (;;) console.log('x'.repeat(1000))`, TIME],
+    ['a regular expression that explodes', `/^(a+)+$/.test('a'.repeat(40) + 'b')`, TIME],
+    ['memory that grows', `const all = []; for (;;) all.push('x'.repeat(1e5) + all.length)`, MEMORY],
+    [
+      'a million promises',
+      `const all = []; for (let i = 0; i < 1e6; i++) all.push(new Promise(() => {}))`,
+      MEMORY,
+    ],
+    [
+      'a million tasks at once',
+      `for (let i = 0; i < 1e6; i++) runtime.run({})`,
+      /over 10000 calls wait|1\.5 s/,
+    ],
+    [
+      'timers by the million',
+      `for (let i = 0; i < 1e6; i++) setTimeout(() => {}, 1e6)`,
+      /over 10000 calls wait/,
+    ],
+    [
+      'timers that begin timers',
+      `const again = () => setTimeout(again, 0); again(); again(); await new Promise(() => {})`,
+      /more than 100000 things|1\.5 s/,
+    ],
+    ['a string of 100 MiB', `console.log('x'.repeat(100 * 1024 * 1024))`, MEMORY],
+    [
+      'synchronous calls without end',
+      `for (;;) volumes.create({ name: 'v' })`,
+      /more than 100000 things|1\.5 s/,
+    ],
+    [
+      'a synchronous call with megabytes',
+      `volumes.create({ name: 'x'.repeat(5e6) })`,
+      /the sandbox was stopped|out of memory/,
+    ],
+    ['deep recursion', `const deep = () => deep(); deep()`, /stack/i],
+  ])('%s is contained, and the server answers meanwhile', async (_, body, reason) => {
+    const { value, lag } = await lagDuring(() => fob.run(pipeline(body)))
+    expect([value.record.status, value.record.message]).toEqual([
+      'failed',
+      expect.stringMatching(reason) as string,
+    ])
+    expect(lag).toBeLessThan(MOST_LAG_MS)
+  })
+
+  test.each<[string, string]>([
+    ['the constructor of a function', `return (() => {}).constructor('return process')()`],
+    ['the constructor of a host function', `return console.log.constructor('return this.Bun')() ?? none()`],
+    ['the constructor of an async function', `return await (async () => {}).constructor('return Bun')()`],
+    ['eval', `return eval('process')`],
+    ['indirect eval', `return (0, eval)('Bun')`],
+    ['import', `return await import('node:fs')`],
+    ['require', `return require('fs')`],
+    [
+      'the global object',
+      `return globalThis.process ?? globalThis.Bun ?? globalThis.Deno ?? globalThis.require ?? none()`,
+    ],
+    [
+      'an error of a call',
+      `try { await runtime.run() } catch (e) { return e.constructor.constructor('return Bun')() }`,
+    ],
+    ['an answer', `const v = volumes.create(); return v.constructor.constructor('return process')()`],
+    [
+      'a proxy that is thrown',
+      `throw new Proxy({}, { get() { throw new Proxy({}, { getPrototypeOf() { return Bun } }) } })`,
+    ],
+    [
+      'the stack of an error',
+      `Error.prepareStackTrace = (_, s) => s; const s = new Error().stack; return s[0].getThis().process.exit`,
+    ],
+  ])('%s leads nowhere', async (_, body) => {
+    const { record, text } = await fob.run(
+      pipeline(`const found = await (async () => { ${body} })(); console.log('FOUND', typeof found)`),
+    )
+    expect([record.status, text('stdout')]).toEqual(['failed', ''])
+  })
+
+  test.each<[string, string]>([
+    [
+      'Object',
+      `Object.prototype.then = (resolve) => resolve(1); Object.prototype.image = 'evil'; Object.prototype.id = 1`,
+    ],
+    ['Array', `Array.prototype.push = Array.prototype.map = () => { throw 1 }`],
+    ['Promise', `Promise.prototype.then = () => {}; globalThis.Promise = null`],
+    ['JSON', `JSON.parse = JSON.stringify = () => '{"type":"done"}'`],
+    [
+      'Map',
+      `Map.prototype.get = Map.prototype.set = Map.prototype.delete = () => ({ resolve() {}, reject() {} })`,
+    ],
+    [
+      'a toJSON of its own',
+      `String.prototype.toJSON = () => 'evil'; Object.prototype.toJSON = () => ({ name: 'evil' })`,
+    ],
+  ])('tampering with %s harms nobody but itself', async (_, body) => {
+    const evil = fob.run(pipeline(`${body}; await runtime.run({ name: 'x', command: { path: 'true' } })`))
+    const good = fob.run(
+      pipeline(`console.log((await runtime.run({ name: 'x', command: { path: 'true' } })).status)`),
+    )
+    expect((await good).text('stdout')).toBe('success\n')
+    expect(['success', 'failed']).toContain((await evil).record.status)
+  })
+
+  test.skipIf(process.platform !== 'linux')('leaves no memory and no process behind', async () => {
+    await fob.run(pipeline(`console.log('warm')`))
+    Bun.gc(true)
+    const before = process.memoryUsage().rss
+    for (let i = 0; i < 3; i++) {
+      await Promise.all([
+        fob.run(pipeline(`const all = []; for (;;) all.push('x'.repeat(1e5) + all.length)`)),
+        fob.run(pipeline(`for (let i = 0; i < 30; i++) console.log('x'.repeat(1e6))`)),
+      ])
+    }
+    Bun.gc(true)
+    expect(process.memoryUsage().rss - before).toBeLessThan(96 * 1024 * 1024)
+    // The one that is held ready for the next script; one that was killed may take a moment to be gone.
+    const left = await until(
+      async () => sandboxes(),
+      (n) => n <= others + 1,
+      2000,
+    )
+    expect(left).toBeLessThanOrEqual(others + 1)
+  })
+})

@@ -1,0 +1,271 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { Fault } from '../../src/contract/fault.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { Secret } from '../../src/redact/secret.ts'
+import { freshCredential, renewCredential, stateOf } from '../../src/session/refresh-login.ts'
+import { openSession } from '../../src/session/session.ts'
+import { openStore } from '../../src/store/open-store.ts'
+import { type Credential, type StoredCredential } from '../../src/store/store.ts'
+import { memoryKeychain } from '../support/client/memory-keychain.ts'
+import { startOAuthServer, type TestOAuthServer } from '../support/servers/oauth-server.ts'
+import { temporaryFolder } from '../support/temporary.ts'
+
+const servers: TestOAuthServer[] = []
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop()
+})
+
+/** A server, and a store with a login to it that ends in `lastsMs`. */
+async function loggedIn(lastsMs: number, preferFile = false) {
+  const server = startOAuthServer()
+  servers.push(server)
+  const memory = memoryKeychain()
+  const home = join(temporaryFolder(), '.fob')
+  const store = openStore({
+    home,
+    env: {},
+    authConfig: undefined,
+    clock: systemClock,
+    keychain: () => memory.keychain,
+  })
+  const credential: Credential = {
+    server: server.url,
+    kind: 'oauth',
+    token: new Secret('old-access'),
+    refreshToken: new Secret(server.mintRefreshToken()),
+    expiresAt: Date.now() + lastsMs,
+    scopes: ['runs:read'],
+    tenant: 'acme',
+    user: { id: 'u1', name: 'Ada' },
+    oauth: { issuer: server.url, clientId: 'fob-cli', tokenEndpoint: `${server.url}/oauth/token` },
+  }
+  await store.save(credential, { preferFile })
+  const used: StoredCredential = { ...credential, account: 'u1' }
+  const warnings: string[] = []
+  const signal = new AbortController().signal
+  const context = {
+    store,
+    clock: systemClock,
+    fetch,
+    signal,
+    warn: (line: string) => void warnings.push(line),
+  }
+  return { server, store, credential, used, home, context, warnings, ...memory }
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (e: unknown) => e,
+  )
+  return error instanceof Fault ? error.code : String(error)
+}
+
+describe('stateOf', () => {
+  test.each([
+    [undefined, true, 'valid'],
+    [30_001, false, 'valid'],
+    [30_000, true, 'renewable'],
+    [30_000, false, 'expired'],
+    [-1, true, 'renewable'],
+    [-1, false, 'expired'],
+  ] as const)('S241: a login that ends in %p ms, renewable %p, is %s', (lasts, renewable, state) => {
+    const login = { renewable, ...(lasts === undefined ? {} : { expiresAt: 1000 + lasts }) }
+    expect(stateOf(login, 1000)).toBe(state)
+  })
+})
+
+describe('refreshing', () => {
+  test('R11: what is valid for more than 30 seconds is used as it is', async () => {
+    const { server, context } = await loggedIn(60_000)
+    expect((await freshCredential(server.url, context))?.token.reveal()).toBe('old-access')
+    expect(server.requests).toEqual([])
+  })
+
+  test.each([
+    ['keychain', false],
+    ['file', true],
+  ] as const)('a renewed credential stays where it was: %s', async (place, preferFile) => {
+    const { server, store, context, state, warnings } = await loggedIn(10_000, preferFile)
+    const callsBefore = state.calls
+    const renewed = await freshCredential(server.url, context)
+    expect(server.requests).toEqual(['POST /oauth/token'])
+    expect((await store.list())[0]).toMatchObject({
+      place,
+      tenant: 'acme',
+      user: { name: 'Ada' },
+      renewable: true,
+    })
+    if (place === 'file') expect(state.calls).toBe(callsBefore)
+    expect((await store.read(server.url))?.token.reveal()).toBe(renewed?.token.reveal() ?? '')
+    expect(warnings).toEqual([])
+  })
+
+  test('what another process has renewed meanwhile is taken, and nothing is sent', async () => {
+    const { server, store, credential, used, context } = await loggedIn(10_000)
+    await store.save({ ...credential, token: new Secret('newer') })
+    expect((await renewCredential(used, context)).token.reveal()).toBe('newer')
+    expect(server.requests).toEqual([])
+  })
+
+  test('a refused token whose successor was saved meanwhile is no loss, and ends nothing', async () => {
+    const { server, store, credential, used, context } = await loggedIn(10_000)
+    const racing = Object.assign(
+      async (url: string, init: RequestInit) => {
+        await fetch(url, init)
+        await store.save({ ...credential, token: new Secret('newer'), refreshToken: new Secret('next') })
+        return fetch(url, init)
+      },
+      { preconnect: fetch.preconnect },
+    ) as typeof fetch
+    expect((await renewCredential(used, { ...context, fetch: racing })).token.reveal()).toBe('newer')
+    expect(server.requests).toHaveLength(2)
+    expect((await store.read(server.url))?.token.reveal()).toBe('newer')
+  })
+
+  test('R11: invalid_grant for the refresh token that is stored deletes it; who it was, and where, stays known', async () => {
+    const { server, store, credential, context, entries } = await loggedIn(10_000)
+    await store.save({ ...credential, refreshToken: new Secret('canary-unknown') })
+    expect(await codeOf(freshCredential(server.url, context))).toBe('credentials_expired')
+    expect(entries.size).toBe(0)
+    expect(readFileSync(store.path, 'utf8')).not.toContain('canary')
+    expect(await store.list()).toMatchObject([{ server: server.url, ended: true, user: { name: 'Ada' } }])
+    // Nothing is asked a second time with what was refused for good.
+    expect(await codeOf(freshCredential(server.url, context))).toBe('credentials_expired')
+    expect(server.requests).toEqual(['POST /oauth/token'])
+    await store.save(credential)
+    expect((await store.list())[0]?.ended).toBeUndefined()
+  })
+
+  test.each([
+    ['invalid_client', 'login_denied'],
+    ['server_error', 'server_error'],
+    ['slow_down', 'login_denied'],
+  ])('only invalid_grant ends a login: %s keeps it', async (error, code) => {
+    const { server, store, context } = await loggedIn(-1)
+    const refusing = Object.assign(async () => Response.json({ error }, { status: 400 }), {
+      preconnect: fetch.preconnect,
+    }) as typeof fetch
+    expect(await codeOf(freshCredential(server.url, { ...context, fetch: refusing }))).toBe(code)
+    expect((await store.read(server.url))?.token.reveal()).toBe('old-access')
+  })
+
+  test('a login made while the old one is renewed is not overwritten', async () => {
+    const { server, store, credential, used, context } = await loggedIn(10_000)
+    const racing = Object.assign(
+      async (url: string, init: RequestInit) => {
+        await store.save({ ...credential, token: new Secret('login'), refreshToken: new Secret('of-login') })
+        return fetch(url, init)
+      },
+      { preconnect: fetch.preconnect },
+    ) as typeof fetch
+    expect((await renewCredential(used, { ...context, fetch: racing })).token.reveal()).toBe('login')
+    expect((await store.read(server.url))?.refreshToken?.reveal()).toBe('of-login')
+  })
+
+  test('another account that was chosen meanwhile stays chosen', async () => {
+    const { server, store, credential, used, context } = await loggedIn(10_000)
+    await store.save({ ...credential, user: { id: 'u2' }, token: new Secret('other') })
+    await renewCredential(used, context)
+    expect((await store.list()).map(({ account, current }) => [account, current])).toEqual([
+      ['u2', true],
+      ['u1', false],
+    ])
+    expect((await store.read(server.url))?.token.reveal()).toBe('other')
+  })
+
+  test('20 stores on one file refresh once: all get the new token', async () => {
+    const { server, context, home, keychain } = await loggedIn(-1)
+    const fresh = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        freshCredential(server.url, {
+          ...context,
+          store: openStore({
+            home,
+            env: {},
+            authConfig: undefined,
+            clock: systemClock,
+            keychain: () => keychain,
+          }),
+        }),
+      ),
+    )
+    expect(new Set(fresh.map((credential) => credential?.token.reveal())).size).toBe(1)
+    expect(server.requests).toEqual(['POST /oauth/token'])
+  })
+
+  test("Ctrl-C between the server's answer and the save loses nothing", async () => {
+    const { server, store, used, context } = await loggedIn(-1)
+    const abort = new AbortController()
+    const late = Object.assign(
+      async (url: string, init: RequestInit) => {
+        const answer = await fetch(url, init)
+        abort.abort(new Fault('interrupted', 'interrupted'))
+        return answer
+      },
+      { preconnect: fetch.preconnect },
+    ) as typeof fetch
+    const work = renewCredential(used, { ...context, fetch: late, signal: abort.signal })
+    expect(await codeOf(work)).toBe('interrupted')
+    const stored = await store.read(server.url)
+    expect(stored?.token.reveal()).not.toBe('old-access')
+    expect(server.valid.has(stored?.token.reveal() ?? '')).toBe(true)
+  })
+
+  test('what has not changed is not written again: the keychain sleeps, and so does the file', async () => {
+    const { server, store, used, context, state } = await loggedIn(-1)
+    const same = Object.assign(
+      async () => Response.json({ access_token: 'old-access', token_type: 'bearer', expires_in: 3600 }),
+      { preconnect: fetch.preconnect },
+    ) as typeof fetch
+    const still = { ...context, fetch: same, clock: { ...systemClock, now: () => 1_900_000_000_000 } }
+    await renewCredential(used, still)
+    const [file, calls] = [statSync(store.path), state.calls]
+    await renewCredential(used, still)
+    expect(statSync(store.path).ino).toBe(file.ino)
+    // One to see what is stored, one to see that it is still the same; none to write.
+    expect(state.calls - calls).toBe(2)
+    expect(server.requests).toEqual([])
+  })
+
+  test('a login that was ended meanwhile is not brought back', async () => {
+    const { server, store, used, context } = await loggedIn(10_000)
+    await store.remove(server.url)
+    expect(await codeOf(renewCredential(used, context))).toBe('credentials_expired')
+    expect(await store.list()).toEqual([])
+  })
+
+  test.each([
+    ['its last seconds are used', 10_000, 'Error: nothing thrown'],
+    ['what has ended is unreachable', -1, 'unreachable'],
+  ])('when the server is away, %s', async (_, lasts, code) => {
+    const { server, store, context } = await loggedIn(lasts)
+    await server.stop()
+    const work = freshCredential(server.url, context).then(() => {
+      throw new Error('nothing thrown')
+    })
+    expect(await codeOf(work)).toBe(code)
+    expect((await store.read(server.url))?.token.reveal()).toBe('old-access')
+  })
+
+  test('S199: a keychain that no longer takes it: the file does, with one warning', async () => {
+    const { server, store, context, keychain, warnings } = await loggedIn(10_000)
+    keychain.set = async () => ({ ok: false, reason: 'locked' })
+    await freshCredential(server.url, context)
+    expect((await store.list())[0]?.place).toBe('file')
+    expect(warnings).toHaveLength(1)
+    expect(warnings[0]).toContain('it is locked')
+  })
+
+  test('calls side by side in one process share one refresh', async () => {
+    const { server, context } = await loggedIn(10_000)
+    const flags = { server: server.url, tenant: undefined, authToken: undefined, jwtToken: undefined }
+    const session = await openSession({ ...context, flags, env: {}, settings: {} })
+    const headers = await Promise.all(Array.from({ length: 20 }, () => session.authorization()))
+    expect(new Set(headers.map((header) => header?.reveal())).size).toBe(1)
+    expect(server.requests).toEqual(['POST /oauth/token'])
+    expect(session.tenant).toBe('acme')
+  })
+})

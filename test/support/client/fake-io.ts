@@ -1,0 +1,29 @@
+import type { Io } from '../../../src/platform/terminal/standard-streams.ts'
+import { readLines } from '../../../src/platform/terminal/read-lines.ts'
+
+export interface FakeIo extends Io {
+  /** What was written so far. */
+  out(): string
+  err(): string
+}
+
+/** Streams in memory. `stdin` is what a pipe would bring. */
+export function fakeIo(options: { stdin?: string; terminal?: boolean } = {}): FakeIo {
+  const terminal = options.terminal === true
+  let out = ''
+  let err = ''
+  return {
+    stdin: {
+      isTerminal: terminal && options.stdin === undefined,
+      readAll: async (limit) => {
+        const bytes = new TextEncoder().encode(options.stdin ?? '')
+        return bytes.length > limit ? null : bytes
+      },
+      lines: () => readLines(() => new Blob([options.stdin ?? '']).stream()),
+    },
+    stdout: { isTerminal: terminal, columns: 80, write: (text) => void (out += text) },
+    stderr: { isTerminal: terminal, columns: 80, write: (text) => void (err += text) },
+    out: () => out,
+    err: () => err,
+  }
+}

@@ -1,0 +1,125 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { temporaryFolder } from '../temporary.ts'
+
+/** A bare repository, and a clone of it to make commits in. */
+export interface GitRepository {
+  /** The folder that holds `repo.git`. */
+  root: string
+  path: string
+  /** Commits files, by path, to a branch (`main`). @returns the commit */
+  commit(files: Readonly<Record<string, string>>, options?: { branch?: string; message?: string }): string
+  /** Runs git in the bare repository. */
+  git(...args: string[]): string
+  /** Puts the branch back, as somebody does who rewrites history. */
+  rewind(commit: string): void
+}
+
+const IDENTITY = {
+  GIT_AUTHOR_NAME: 'Ada',
+  GIT_AUTHOR_EMAIL: 'ada@example.com',
+  GIT_COMMITTER_NAME: 'Ada',
+  GIT_COMMITTER_EMAIL: 'ada@example.com',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+}
+
+/** Git as a person has it, with no settings of this machine's. */
+export function git(cwd: string, ...args: string[]): string {
+  const env = { PATH: process.env.PATH ?? '', HOME: cwd, ...IDENTITY }
+  const { exitCode, stdout, stderr } = Bun.spawnSync({ cmd: ['git', ...args], cwd, env })
+  if (exitCode !== 0) throw new Error(`git ${args.join(' ')}: ${stderr.toString()}`)
+  return stdout.toString().trim()
+}
+
+export function createRepository(root = temporaryFolder(), name = 'repo'): GitRepository {
+  const path = join(root, `${name}.git`)
+  const clone = join(temporaryFolder(), 'clone')
+  git(root, 'init', '-q', '--bare', '--initial-branch=main', path)
+  git(root, 'clone', '-q', path, clone)
+  const commit: GitRepository['commit'] = (files, { branch = 'main', message = 'Change' } = {}) => {
+    const hasBranch = git(path, 'for-each-ref', `refs/heads/${branch}`) !== ''
+    git(clone, 'fetch', '-q', 'origin')
+    git(clone, 'checkout', '-q', ...(hasBranch ? ['-B', branch, `origin/${branch}`] : ['-B', branch]))
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(clone, file)), { recursive: true })
+      rmSync(join(clone, file), { force: true })
+      writeFileSync(join(clone, file), text)
+    }
+    git(clone, 'add', '-A')
+    git(clone, 'commit', '-q', '--allow-empty', '-m', message)
+    git(clone, 'push', '-q', 'origin', branch)
+    return git(clone, 'rev-parse', 'HEAD')
+  }
+  return {
+    root,
+    path,
+    commit,
+    git: (...args) => git(path, ...args),
+    rewind: (commit) => void git(path, 'update-ref', 'refs/heads/main', commit),
+  }
+}
+
+export interface GitHttpServer {
+  url: string
+  /** Called at each request, before it is answered; what it returns is the answer instead. */
+  meddle: (request: Request) => Response | undefined
+  stop(): Promise<void>
+}
+
+/** Git's own `http-backend`, behind Basic authentication where there is a login: what a forge does. */
+export function startGitHttp(root: string, login?: { username: string; password: string }): GitHttpServer {
+  const wanted = login && `Basic ${Buffer.from(`${login.username}:${login.password}`).toString('base64')}`
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    async fetch(request) {
+      const instead = state.meddle(request)
+      if (instead) return instead
+      if (wanted !== undefined && request.headers.get('authorization') !== wanted) {
+        return new Response('no', { status: 401, headers: { 'www-authenticate': 'Basic realm="git"' } })
+      }
+      return await backend(root, request, login?.username)
+    },
+  })
+  const state: GitHttpServer = {
+    url: `http://127.0.0.1:${server.port}`,
+    meddle: () => undefined,
+    stop: () => server.stop(true),
+  }
+  return state
+}
+
+/** RFC 3875. */
+async function backend(root: string, request: Request, user = 'nobody'): Promise<Response> {
+  const { pathname, search } = new URL(request.url)
+  const child = Bun.spawn({
+    cmd: ['git', 'http-backend'],
+    env: {
+      PATH: process.env.PATH ?? '',
+      ...IDENTITY,
+      GIT_PROJECT_ROOT: root,
+      GIT_HTTP_EXPORT_ALL: '1',
+      REMOTE_USER: user,
+      REQUEST_METHOD: request.method,
+      PATH_INFO: pathname,
+      QUERY_STRING: search.slice(1),
+      CONTENT_TYPE: request.headers.get('content-type') ?? '',
+      HTTP_CONTENT_ENCODING: request.headers.get('content-encoding') ?? '',
+      HTTP_GIT_PROTOCOL: request.headers.get('git-protocol') ?? '',
+    },
+    stdin: new Uint8Array(await request.arrayBuffer()),
+    stdout: 'pipe',
+    stderr: 'ignore',
+  })
+  const output = Buffer.from(await new Response(child.stdout).arrayBuffer())
+  const end = output.indexOf('\r\n\r\n')
+  const headers = new Headers()
+  for (const line of output.toString('latin1', 0, end).split('\r\n')) {
+    const [name = '', value = ''] = line.split(/: (.*)/s)
+    headers.append(name, value)
+  }
+  const status = Number(headers.get('status')?.split(' ')[0] ?? 200)
+  headers.delete('status')
+  return new Response(output.subarray(end + 4), { status, headers })
+}

@@ -1,0 +1,212 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { childEnv } from '../../../src/platform/processes/child-environment.ts'
+import { signed } from './s3-signer.ts'
+import { freePort } from '../free-port.ts'
+import { temporaryFolder } from '../temporary.ts'
+
+/**
+ * A real S3 server on loopback: OpenStack Swift with its s3api, as Debian packages it. It checks signatures,
+ * keeps what it is given and answers with S3's own errors. It knows no conditional writes and no server-side
+ * encryption of its own: `s3-front.ts` adds those.
+ */
+export interface S3Server {
+  endpoint: string
+  accessKeyId: string
+  secretAccessKey: string
+  createBucket(name: string): Promise<void>
+  /** From now on it keeps every version of its objects. */
+  keepVersions(bucket: string): Promise<void>
+  put(bucket: string, key: string, content: string | Uint8Array): Promise<void>
+  /** Every object of a bucket (under a prefix) as it is stored. */
+  objects(bucket: string, prefix?: string): Promise<Map<string, Buffer>>
+  stop(): Promise<void>
+}
+
+const PARTS = ['memcached', 'swift-proxy-server', 'swift-object-server', 'swift-ring-builder']
+const START_MS = 60_000
+const BUSY_MS = 15_000
+const FILTERS = [
+  'catch_errors',
+  'gatekeeper',
+  'healthcheck',
+  'listing_formats',
+  'bulk',
+  'copy',
+  'slo',
+  'dlo',
+  'symlink',
+]
+
+/** The part that is missing, or undefined. */
+export function missingS3Part(): string | undefined {
+  return process.platform === 'linux' ? PARTS.find((part) => Bun.which(part) === null) : 'OpenStack Swift'
+}
+
+export async function startS3Server(): Promise<S3Server> {
+  const folder = temporaryFolder()
+  const ports = {
+    proxy: freePort(),
+    account: freePort(),
+    container: freePort(),
+    object: freePort(),
+    cache: freePort(),
+  }
+  const etc = join(folder, 'etc')
+  mkdirSync(etc)
+  mkdirSync(join(folder, 'node/d1'), { recursive: true })
+  await writeConfiguration(folder, etc, ports)
+  const env = { ...childEnv(process.env), SWIFT_DIR: etc }
+  const commands = [
+    ['memcached', '-l', '127.0.0.1', '-p', String(ports.cache), '-u', user(), '-m', '16'],
+    ...['account', 'container', 'object', 'proxy'].map((part) => [
+      `swift-${part}-server`,
+      join(etc, `${part}.conf`),
+    ]),
+  ]
+  const children = commands.map((cmd) => Bun.spawn({ cmd, env, stdio: ['ignore', 'ignore', 'ignore'] }))
+  // A test run that ends early leaves nothing running.
+  process.on('exit', () => children.forEach((child) => child.kill()))
+  const stop = async () => {
+    for (const child of children) child.kill()
+    await Promise.all(children.map((child) => child.exited))
+  }
+  const endpoint = `http://127.0.0.1:${ports.proxy}`
+  const keys = { accessKeyId: 'test:tester', secretAccessKey: 'testing' }
+  const once = (method: string, path: string, body?: Uint8Array<ArrayBuffer>) =>
+    fetch(signed({ method, url: `${endpoint}${path}`, ...keys, ...(body && { body }) }))
+  /** On a busy machine a part of it can be late, and it says 503: what a client does then. */
+  const send: typeof once = async (...request) => {
+    const deadline = Date.now() + BUSY_MS
+    for (;;) {
+      const answer = await once(...request)
+      if (answer.status !== 503 || Date.now() > deadline) return answer
+      await answer.body?.cancel()
+      await Bun.sleep(200)
+    }
+  }
+  try {
+    // All four servers have to be there for this.
+    await answering(() => once('PUT', '/is-it-up'))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    endpoint,
+    ...keys,
+    async createBucket(name) {
+      const answer = await send('PUT', `/${name}`)
+      if (!answer.ok) throw new Error(`no bucket: ${answer.status} ${await answer.text()}`)
+    },
+    async keepVersions(name) {
+      const status = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>'
+      const answer = await send('PUT', `/${name}?versioning=`, Uint8Array.from(Buffer.from(status)))
+      if (!answer.ok) throw new Error(`no versions: ${answer.status} ${await answer.text()}`)
+    },
+    async put(bucket, key, content) {
+      const answer = await send('PUT', `/${bucket}/${key}`, Uint8Array.from(Buffer.from(content)))
+      if (!answer.ok) throw new Error(`not stored: ${answer.status} ${await answer.text()}`)
+    },
+    async objects(bucket, prefix = '') {
+      const query = `list-type=2&prefix=${encodeURIComponent(prefix)}`
+      const list = await (await send('GET', `/${bucket}?${query}`)).text()
+      const names = [...list.matchAll(/<Key>([^<]*)<\/Key>/g)].map((match) => match[1] ?? '')
+      const found = new Map<string, Buffer>()
+      for (const name of names) {
+        found.set(name, Buffer.from(await (await send('GET', `/${bucket}/${name}`)).arrayBuffer()))
+      }
+      return found
+    },
+    stop,
+  }
+}
+
+/** Bun's own answer is taken from the environment. */
+function user(): string {
+  return Bun.spawnSync(['id', '-un']).stdout.toString().trim()
+}
+
+async function answering(ask: () => Promise<Response>): Promise<void> {
+  const deadline = Date.now() + START_MS
+  while (Date.now() < deadline) {
+    const status = (await ask().catch(() => undefined))?.status
+    // 409: a try before, which did not say so, has made it.
+    if (status === 200 || status === 409) return
+    await Bun.sleep(100)
+  }
+  throw new Error('the S3 server did not come up')
+}
+
+type Ports = Record<'proxy' | 'account' | 'container' | 'object' | 'cache', number>
+
+async function writeConfiguration(folder: string, etc: string, ports: Ports): Promise<void> {
+  const write = (name: string, lines: string[]) => writeFileSync(join(etc, name), `${lines.join('\n')}\n`)
+  const common = (port: number) => [
+    '[DEFAULT]',
+    `swift_dir = ${etc}`,
+    `user = ${user()}`,
+    'log_level = WARNING',
+    'workers = 0',
+    'bind_ip = 127.0.0.1',
+    `bind_port = ${port}`,
+  ]
+  write('swift.conf', ['[swift-hash]', 'swift_hash_path_suffix = test', 'swift_hash_path_prefix = test'])
+  for (const part of ['account', 'container', 'object'] as const) {
+    await ring(etc, part, ports[part])
+    write(`${part}.conf`, [
+      ...common(ports[part]),
+      `devices = ${folder}/node`,
+      'mount_check = false',
+      'disable_fallocate = true',
+      '[pipeline:main]',
+      `pipeline = ${part}-server`,
+      `[app:${part}-server]`,
+      `use = egg:swift#${part}`,
+    ])
+  }
+  const pipeline =
+    'catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk s3api tempauth copy slo dlo versioned_writes symlink proxy-logging proxy-server'
+  write('proxy.conf', [
+    ...common(ports.proxy),
+    '[pipeline:main]',
+    `pipeline = ${pipeline}`,
+    '[app:proxy-server]',
+    'use = egg:swift#proxy',
+    'account_autocreate = true',
+    // It is asked before its parts are up, and would leave them alone for a minute then.
+    'error_suppression_interval = 0',
+    'error_suppression_limit = 1000000',
+    '[filter:tempauth]',
+    'use = egg:swift#tempauth',
+    'user_test_tester = testing .admin',
+    '[filter:s3api]',
+    'use = egg:swift#s3api',
+    's3_acl = false',
+    'location = us-east-1',
+    'dns_compliant_bucket_names = false',
+    '[filter:cache]',
+    'use = egg:swift#memcache',
+    `memcache_servers = 127.0.0.1:${ports.cache}`,
+    '[filter:proxy-logging]',
+    'use = egg:swift#proxy_logging',
+    '[filter:versioned_writes]',
+    'use = egg:swift#versioned_writes',
+    'allow_object_versioning = true',
+    ...FILTERS.flatMap((name) => [`[filter:${name}]`, `use = egg:swift#${name}`]),
+  ])
+}
+
+/** One partition on one device: where Swift looks for an object. */
+async function ring(etc: string, part: string, port: number): Promise<void> {
+  const device = ['--region', '1', '--zone', '1', '--ip', '127.0.0.1', '--port', String(port)]
+  for (const args of [
+    ['create', '4', '1', '1'],
+    ['add', ...device, '--device', 'd1', '--weight', '1'],
+    ['rebalance'],
+  ]) {
+    const cmd = ['swift-ring-builder', join(etc, `${part}.builder`), ...args]
+    const code = await Bun.spawn({ cmd, cwd: etc, stdio: ['ignore', 'ignore', 'ignore'] }).exited
+    if (code !== 0) throw new Error(`${cmd.join(' ')} ended with ${code}`)
+  }
+}

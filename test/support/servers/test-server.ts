@@ -1,0 +1,87 @@
+import { join } from 'node:path'
+import { type Clock, systemClock } from '../../../src/platform/clock.ts'
+import { Secret } from '../../../src/redact/secret.ts'
+import { jsonLog } from '../../../src/server/log.ts'
+import { type RunningServer, serve } from '../../../src/server/serve.ts'
+import type { RunSettings } from '../../../src/server/settings/run-settings.ts'
+import { openNetwork } from '../../../src/server/runs/fetch/allowed-networks.ts'
+import { driverSettings } from '../../../src/server/settings/driver-settings.ts'
+import { readVaultSettings } from '../../../src/server/settings/settings.ts'
+import type { Strategy } from '../../../src/server/settings/authentication-strategy.ts'
+import { freePort } from '../free-port.ts'
+import { temporaryFolder } from '../temporary.ts'
+
+export interface TestServer extends RunningServer {
+  dataDir: string
+  /** Every log line so far. */
+  log(): string
+}
+
+/** What starts the sandbox from the source. */
+const SANDBOX_COMMAND = [process.execPath, join(import.meta.dir, '../../../src/main.ts'), '__sandbox']
+
+const NO_BOUNDS: RunSettings = {
+  runsAtOnce: undefined,
+  runsPerTenant: undefined,
+  waitingRuns: undefined,
+  network: openNetwork([]),
+}
+
+/** The whole server in this process, on loopback, with its data in a temporary folder. */
+export async function startServer(
+  options: {
+    strategy?: Strategy | ((url: string) => Strategy)
+    passphrase?: string | undefined
+    dataDir?: string
+    port?: number
+    rbac?: string
+    /** For the vendors that people log in with. */
+    fetch?: typeof globalThis.fetch
+    trustedProxies?: readonly string[]
+    runs?: Partial<RunSettings>
+    clock?: Clock
+    /** Settings of the vault, by flag name. */
+    secrets?: Record<string, string | undefined>
+    /** Settings of the drivers, by flag name. */
+    drivers?: Record<string, string>
+  } = {},
+): Promise<TestServer> {
+  const port = options.port ?? freePort()
+  const url = `http://127.0.0.1:${port}`
+  const dataDir = options.dataDir ?? temporaryFolder()
+  const { strategy = { kind: 'open' }, passphrase = 'correct horse battery', secrets } = options
+  let log = ''
+  const running = await serve({
+    settings: {
+      listen: { hostname: '127.0.0.1', port },
+      dataDir,
+      keep: {},
+      strategy: typeof strategy === 'function' ? strategy(url) : strategy,
+      rbac: options.rbac,
+      trustedProxies: options.trustedProxies ?? [],
+      runs: { ...NO_BOUNDS, ...options.runs },
+      vault: readVaultSettings({
+        flags: { ...(passphrase === '' ? {} : { 'secrets-sqlite-passphrase': passphrase }), ...secrets },
+        env: {},
+        file: undefined,
+      }),
+      tasks: driverSettings(options.drivers ?? {}, {}),
+      secrets: new Map(),
+    },
+    clock: options.clock ?? systemClock,
+    log: jsonLog((line) => void (log += `${line}\n`), Date.now),
+    version: '0.0.0-test',
+    sandboxCommand: SANDBOX_COMMAND,
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+  })
+  return { ...running, dataDir, log: () => log }
+}
+
+/** OAuth with the server's own accounts. */
+export const localAccounts = (url: string): Strategy => ({
+  kind: 'oauth',
+  localAccounts: true,
+  upstreams: {},
+  sessionSecret: new Secret('a-session-secret-of-32-bytes-or-more'),
+  callbackUrl: url,
+})

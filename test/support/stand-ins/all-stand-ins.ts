@@ -1,0 +1,111 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { decodeJwt } from 'jose'
+import { Secret } from '../../../src/redact/secret.ts'
+import type { UpstreamSettings } from '../../../src/server/issuer/identity-providers/identity-providers.ts'
+import { httpBrowser, type HttpBrowser, type Page } from '../servers/http-browser.ts'
+import { freePort } from '../free-port.ts'
+import { localAccounts, startServer, type TestServer } from '../servers/test-server.ts'
+import type { Vendor } from './stand-in-behaviour.ts'
+
+/** A server whose people log in with a stand-in. */
+export async function startWithVendor<V extends Vendor>(
+  name: keyof UpstreamSettings,
+  start: (callback: string) => V | Promise<V>,
+  options: {
+    path?: string
+    tenant?: string
+    fetch?: typeof globalThis.fetch
+    /** Where the server is told the vendor is, if not at the stand-in's own address. */
+    vendorUrl?: string
+    passwords?: boolean
+    dataDir?: string
+  } = {},
+): Promise<{ server: TestServer; vendor: V }> {
+  const port = freePort()
+  const segment = name === 'microsoft' ? 'microsoftonline' : name
+  const vendor = await start(`http://127.0.0.1:${port}/auth/${segment}/callback`)
+  const settings = {
+    clientId: vendor.clientId,
+    clientSecret: new Secret(vendor.clientSecret),
+    url: options.vendorUrl ?? vendor.url + (options.path ?? ''),
+  }
+  const server = await startServer({
+    port,
+    // Nothing is stored in the vault here, and its key takes half a second.
+    passphrase: '',
+    strategy: (url) => ({
+      ...localAccounts(url),
+      kind: 'oauth',
+      localAccounts: options.passwords === true,
+      sessionSecret: new Secret('a-session-secret-of-32-bytes-or-more'),
+      callbackUrl: url,
+      upstreams:
+        name === 'microsoft'
+          ? { microsoft: { ...settings, tenant: options.tenant ?? 'common' } }
+          : { [name]: settings },
+    }),
+    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
+  })
+  return {
+    vendor,
+    server: {
+      ...server,
+      stop: async () => {
+        await server.stop()
+        await vendor.stop()
+      },
+    },
+  }
+}
+
+const REDIRECT = 'http://127.0.0.1:8765/callback'
+
+/** A login of the command line, begun: the page that asks who is there. */
+export async function openLogin(
+  server: string,
+  browser: HttpBrowser = httpBrowser({ stopAt: REDIRECT }),
+): Promise<{ browser: HttpBrowser; page: Page; verifier: string; state: string }> {
+  const verifier = randomBytes(32).toString('base64url')
+  const state = randomBytes(16).toString('base64url')
+  const query = new URLSearchParams({
+    response_type: 'code',
+    client_id: 'fob-cli',
+    redirect_uri: REDIRECT,
+    state,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  })
+  const page = await browser.open(`${server}/oauth/authorize?${query.toString()}`)
+  return { browser, page, verifier, state }
+}
+
+export interface VendorLogin {
+  accessToken: string
+  refreshToken: string
+  claims: Record<string, unknown>
+}
+
+/** A whole login of the command line through the vendor that is called `label`. */
+export async function logInWith(server: string, label: string): Promise<VendorLogin> {
+  const { browser, page, verifier, state } = await openLogin(server)
+  const consent = await browser.follow(page, label)
+  const end = await browser.submit(consent, {}, 'Authorize')
+  if (end.url.searchParams.get('state') !== state) throw new Error(`the login ended at ${end.url.href}`)
+  const answer = await fetch(`${server}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: 'fob-cli',
+      redirect_uri: REDIRECT,
+      code: end.url.searchParams.get('code') ?? '',
+      code_verifier: verifier,
+    }),
+  })
+  const tokens = (await answer.json()) as { access_token: string; refresh_token: string }
+  return {
+    accessToken: tokens.access_token,
+    refreshToken: tokens.refresh_token,
+    claims: decodeJwt(tokens.access_token),
+  }
+}
