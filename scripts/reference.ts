@@ -5,10 +5,10 @@
  */
 import { resolve } from 'node:path'
 import type { Command, Flags } from '../src/cli/command.ts'
-import { EXIT } from '../src/cli/exit.ts'
-import { GLOBAL_FLAGS } from '../src/cli/globals.ts'
-import { fallbackOf } from '../src/cli/resolve.ts'
-import { type Group, TREE } from '../src/cli/tree.ts'
+import { EXIT } from '../src/cli/exit-codes.ts'
+import { GLOBAL_FLAGS } from '../src/cli/parsing/global-flags.ts'
+import { fallbackOf } from '../src/cli/parsing/find-command.ts'
+import { type Group, TREE } from '../src/cli/root-command.ts'
 import { ROUTES } from '../src/server/http/routes.ts'
 import { SETTING_NAMES, SETTINGS, variableName } from '../src/server/settings/setting-names.ts'
 

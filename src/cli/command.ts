@@ -1,5 +1,5 @@
 import type { Deps } from './deps.ts'
-import type { Globals } from './globals.ts'
+import type { Globals } from './parsing/global-flags.ts'
 
 /** What the shell offers in a place: paths, names of things that exist, or these words. */
 export type Completes = 'file' | 'folder' | Listed | readonly string[]

@@ -1,6 +1,6 @@
 /**
  * What fob says when something does not work: a fact, the next step, and a code from a closed set.
- * `cli/exit.ts` maps every code to an exit status; a new code does not compile until it is mapped.
+ * `cli/exit-codes.ts` maps every code to an exit status; a new code does not compile until it is mapped.
  */
 export type FaultCode =
   | 'failed'

@@ -3,10 +3,10 @@ import { pipelineName } from '../../contract/api.ts'
 import { Fault } from '../../contract/fault.ts'
 import { endsSoon, jwtExpiry } from '../../session/jwt-expiry.ts'
 import { type HandedIn, handedInToken, usableToken } from '../../session/resolve-server-and-credential.ts'
-import { clientOf, openContext } from '../client.ts'
+import { clientOf, openContext } from '../client/client.ts'
 import { defineCommand } from '../command.ts'
-import { parseKeyValues } from '../key-values.ts'
-import { readTask } from '../read-task.ts'
+import { parseKeyValues } from '../parsing/key-values.ts'
+import { readTask } from '../input/read-task.ts'
 import { readTimeLimit, RUN_FLAGS, runPipeline } from './pipeline/run.ts'
 
 export const command = defineCommand({

@@ -1,6 +1,6 @@
 import { VERSION } from '../../platform/build-constants.ts'
 import { defineCommand } from '../command.ts'
-import { printJson } from '../output.ts'
+import { printJson } from '../output/print.ts'
 
 export const command = defineCommand({
   summary: 'Print the version',

@@ -2,11 +2,11 @@ import type { Secret } from '../../redact/secret.ts'
 import { stateOf } from '../../session/refresh-login.ts'
 import { nobodyHere, notLoggedIn, type Session } from '../../session/session.ts'
 import type { StoredLogin } from '../../store/store.ts'
-import { type Context, openContext, serverContext } from '../client.ts'
+import { type Context, openContext, serverContext } from '../client/client.ts'
 import { defineCommand } from '../command.ts'
 import type { Deps } from '../deps.ts'
-import type { Globals } from '../globals.ts'
-import { printRecord } from '../output.ts'
+import type { Globals } from '../parsing/global-flags.ts'
+import { printRecord } from '../output/print.ts'
 
 export const command = defineCommand({
   summary: 'Who am I (works offline)',

@@ -4,11 +4,11 @@
  * sense is offered nothing.
  */
 import type { Command, Completes, Flag, Flags, Listed } from '../command.ts'
-import { GLOBAL_FLAGS } from '../globals.ts'
-import { type FlagEntry, flagTable } from '../parse.ts'
-import { fallbackOf, type Resolved, resolveCommand } from '../resolve.ts'
-import { type Token, tokenize } from '../tokens.ts'
-import type { Group } from '../tree.ts'
+import { GLOBAL_FLAGS } from '../parsing/global-flags.ts'
+import { type FlagEntry, flagTable } from '../parsing/check-arguments.ts'
+import { fallbackOf, type Resolved, resolveCommand } from '../parsing/find-command.ts'
+import { type Token, tokenize } from '../parsing/tokenize.ts'
+import type { Group } from '../root-command.ts'
 
 export interface Candidate {
   /** The whole word as it would stand there. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import type { Client } from '../../../src/cli/client.ts'
-import { placeQuery } from '../../../src/cli/commands/secrets/scope-flags.ts'
-import { rewrap } from '../../../src/cli/commands/secrets/rewrap.ts'
+import type { Client } from '../../../src/cli/client/client.ts'
+import { placeQuery } from '../../../src/cli/parsing/secret-place.ts'
+import { rewrap } from '../../../src/cli/commands/secrets/re-encrypt.ts'
 import { setSecret } from '../../../src/cli/commands/secrets/set.ts'
-import { readSecretFromStdin } from '../../../src/cli/read-secret.ts'
+import { readSecretFromStdin } from '../../../src/cli/input/read-secret.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { fakeDeps } from '../../support/client/fake-deps.ts'
 

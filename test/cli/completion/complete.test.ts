@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { complete, type Completion, type Given } from '../../../src/cli/completion/complete.ts'
 import type { Listed } from '../../../src/cli/command.ts'
-import { TREE } from '../../../src/cli/tree.ts'
+import { TREE } from '../../../src/cli/root-command.ts'
 
 /** What is offered for a line that ends at the cursor. */
 async function at(line: string, asked: [Listed, Given][] = []): Promise<Completion> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { runCommandLine } from '../../../src/cli/root.ts'
+import { runCommandLine } from '../../../src/cli/run-command-line.ts'
 import { type Clock, systemClock } from '../../../src/platform/clock.ts'
 import { scriptedBrowser } from './approving-browser.ts'
 import { fakeDeps } from './fake-deps.ts'

@@ -4,14 +4,14 @@ import { completeLogin, strategyOf, userLine } from '../../../session/complete-l
 import { fallbackWarning } from '../../../session/keychain-fallback-warning.ts'
 import { resolveTenant } from '../../../session/resolve-server-and-credential.ts'
 import type { Saved } from '../../../store/store.ts'
-import { type Context, openContext, serverContext } from '../../client.ts'
+import { type Context, openContext, serverContext } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
-import type { FlowResult } from './login-flow.ts'
-import type { HandedIn } from './login-token.ts'
-import { chooseWay, isFlow, type Way, wayTo } from './login-way.ts'
-import { parseTimeout } from '../../timeout.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import type { FlowResult } from '../../login/run-login-flow.ts'
+import type { HandedIn } from '../../login/provided-credential.ts'
+import { chooseWay, isFlow, type Way, wayTo } from '../../login/login-method.ts'
+import { parseTimeout } from '../../parsing/duration.ts'
 
 export interface LoginOptions {
   globals: Globals
@@ -141,10 +141,10 @@ async function prepare(
 ): Promise<() => Promise<HandedIn | FlowResult>> {
   const { globals, clientId, scopes, timeoutMs } = options
   if (isFlow(way)) {
-    const { runFlow } = await import('./login-flow.ts')
+    const { runFlow } = await import('../../login/run-login-flow.ts')
     return () => runFlow({ way, server, globals, clientId, scopes, timeoutMs, debug: context.debug }, deps)
   }
-  const { readHandedIn } = await import('./login-token.ts')
+  const { readHandedIn } = await import('../../login/provided-credential.ts')
   const handedIn = await readHandedIn(way, { deps, globals, say: context.say })
   return async () => handedIn
 }

@@ -3,10 +3,10 @@ import { KEYCHAIN_REASONS, type KeychainReason } from '../../../platform/keychai
 import { accountName, chooseAccount } from '../../../session/choose-account.ts'
 import { projectFor, resolveAccount } from '../../../session/resolve-server-and-credential.ts'
 import type { Credential, StoredLogin } from '../../../store/store.ts'
-import { type Context, openContext, serverContext } from '../../client.ts'
+import { type Context, openContext, serverContext } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
   summary: 'Revoke and forget a login',

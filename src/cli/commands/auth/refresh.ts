@@ -1,10 +1,10 @@
 import { Fault } from '../../../contract/fault.ts'
 import { credentialsExpired, renewCredential } from '../../../session/refresh-login.ts'
 import { nobodyHere, notLoggedIn } from '../../../session/session.ts'
-import { openContext } from '../../client.ts'
+import { openContext } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
   summary: 'Renew the login now',

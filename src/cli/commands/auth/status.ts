@@ -6,12 +6,12 @@ import { placeReasonText } from '../../../session/keychain-fallback-warning.ts'
 import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh-login.ts'
 import { nobodyHere, type Session } from '../../../session/session.ts'
 import type { Store, StoredLogin } from '../../../store/store.ts'
-import { type Context, openContext } from '../../client.ts'
+import { type Context, openContext } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
-import { type Column, printList } from '../../output.ts'
-import { checkLogin, type CheckResult } from './check.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import { type Column, printList } from '../../output/print.ts'
+import { checkLogin, type CheckResult } from '../../login/check-stored-login.ts'
 
 export const command = defineCommand({
   summary: 'Show every stored login',

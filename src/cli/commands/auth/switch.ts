@@ -4,11 +4,11 @@ import { accountName, findAccount } from '../../../session/choose-account.ts'
 import { normalizeServer } from '../../../session/resolve-server-and-credential.ts'
 import { setServer } from '../../../settings/change-config-file.ts'
 import type { StoredLogin } from '../../../store/store.ts'
-import { type Context, openContext } from '../../client.ts'
+import { type Context, openContext } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
-import { isInteractive } from '../../read-secret.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import { isInteractive } from '../../input/read-secret.ts'
 
 export const command = defineCommand({
   summary: 'Choose the login that commands use',

@@ -1,8 +1,8 @@
 import { nobodyHere } from '../../../session/session.ts'
-import { openContext } from '../../client.ts'
+import { openContext } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
   summary: 'Print the access token',

@@ -10,8 +10,8 @@ import {
 import { setTrust } from '../../../settings/trusted-projects.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
-import { describe, readProject } from '../../trust.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import { describe, readProject } from '../../input/ask-project-trust.ts'
 
 export const command = defineCommand({
   summary: `Say yes to a project's ${PROJECT_FILE}`,

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
 import { MAX_RUN_HOURS, runStarted } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { type Client, openClient } from '../../client.ts'
+import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand, type Flags } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { failedHint, followRun } from '../../follow.ts'
-import { parseKeyValues } from '../../key-values.ts'
-import { printRecord } from '../../output.ts'
-import { readTask } from '../../read-task.ts'
-import { parseTimeout } from '../../timeout.ts'
+import { failedHint, followRun } from '../../output/follow-run.ts'
+import { parseKeyValues } from '../../parsing/key-values.ts'
+import { printRecord } from '../../output/print.ts'
+import { readTask } from '../../input/read-task.ts'
+import { parseTimeout } from '../../parsing/duration.ts'
 
 /** Those of `fob run` too. */
 export const RUN_FLAGS = {

@@ -15,13 +15,13 @@ import { Fault } from '../../../contract/fault.ts'
 import { parseDotenv } from '../../../platform/files/dotenv.ts'
 import { isPipe } from '../../../platform/files/private-files.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { openClient, type Client } from '../../client.ts'
+import { openClient, type Client } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { readGivenFile } from '../../given-file.ts'
-import { parseKeyValues } from '../../key-values.ts'
-import { describeNeeds } from '../../needs.ts'
-import { printRecord } from '../../output.ts'
+import { readGivenFile } from '../../input/read-named-file.ts'
+import { parseKeyValues } from '../../parsing/key-values.ts'
+import { describeNeeds } from '../../output/pipeline-secrets.ts'
+import { printRecord } from '../../output/print.ts'
 
 /** Values are smaller each; the server takes 10 MiB in all. */
 const MAX_SECRET_FILE_BYTES = 10 * 1024 * 1024

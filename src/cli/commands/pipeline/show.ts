@@ -1,8 +1,8 @@
 import { type PipelineAnswer, pipelineAnswer } from '../../../contract/api.ts'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { describeNeeds } from '../../needs.ts'
-import { printForeign, printRecord } from '../../output.ts'
+import { describeNeeds } from '../../output/pipeline-secrets.ts'
+import { printForeign, printRecord } from '../../output/print.ts'
 
 export const command = defineCommand({
   summary: 'Show one pipeline',

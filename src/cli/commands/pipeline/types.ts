@@ -1,6 +1,6 @@
 import types from '../../../contract/fob.d.ts.txt' with { type: 'text' }
 import { defineCommand } from '../../command.ts'
-import { printForeign } from '../../output.ts'
+import { printForeign } from '../../output/print.ts'
 
 export const command = defineCommand({
   summary: 'Print what a pipeline can call, as TypeScript',

@@ -2,11 +2,11 @@ import * as v from 'valibot'
 import { WEBHOOK_PROVIDERS, type WebhookProvider, webhookAnswer } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { type Client, openClient } from '../../client.ts'
+import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { printRecord } from '../../output.ts'
-import { readSecretFromStdin } from '../../read-secret.ts'
+import { printRecord } from '../../output/print.ts'
+import { readSecretFromStdin } from '../../input/read-secret.ts'
 
 const MAX_SECRET_BYTES = 1024
 

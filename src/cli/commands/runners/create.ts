@@ -1,7 +1,7 @@
 import { createdRunner } from '../../../contract/tokens.ts'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { printOnce } from '../../once.ts'
+import { printOnce } from '../../output/print-secret-once.ts'
 
 export const command = defineCommand({
   summary: 'Register a runner',

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 
 export const command = defineCommand({

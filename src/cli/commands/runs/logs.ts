@@ -1,10 +1,10 @@
 import { runAnswer } from '../../../contract/api.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { runPath } from '../../run-path.ts'
-import { followRun, printLogUntil } from '../../follow.ts'
+import { runPath } from '../../client/run-api-path.ts'
+import { followRun, printLogUntil } from '../../output/follow-run.ts'
 
 export const command = defineCommand({
   summary: 'Print the log of a run',

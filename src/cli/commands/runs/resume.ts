@@ -1,10 +1,10 @@
 import { runResumed } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { failedHint, followRun } from '../../follow.ts'
-import { printRecord } from '../../output.ts'
-import { runPath } from '../../run-path.ts'
+import { failedHint, followRun } from '../../output/follow-run.ts'
+import { printRecord } from '../../output/print.ts'
+import { runPath } from '../../client/run-api-path.ts'
 
 export const command = defineCommand({
   summary: 'Run a failed run again from where it failed',

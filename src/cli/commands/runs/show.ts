@@ -1,8 +1,8 @@
 import { type RunAnswer, runAnswer } from '../../../contract/api.ts'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { runPath } from '../../run-path.ts'
-import { printRecord } from '../../output.ts'
+import { runPath } from '../../client/run-api-path.ts'
+import { printRecord } from '../../output/print.ts'
 
 export const command = defineCommand({
   summary: 'Show one run and its tasks',

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { runPath } from '../../run-path.ts'
+import { runPath } from '../../client/run-api-path.ts'
 
 export const command = defineCommand({
   summary: 'Stop a run',

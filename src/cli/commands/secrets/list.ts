@@ -1,8 +1,8 @@
 import { secretAnswer } from '../../../contract/api.ts'
 import { page } from '../../../contract/paged-list.ts'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { printList, sayIfNone } from '../../output.ts'
+import { printList, sayIfNone } from '../../output/print.ts'
 
 export const command = defineCommand({
   summary: 'List the names of secrets',

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { placeName, placeOf, placeQuery, scopeFlags } from './scope-flags.ts'
+import { placeName, placeOf, placeQuery, scopeFlags } from '../../parsing/secret-place.ts'
 
 export const command = defineCommand({
   summary: 'Delete a secret',

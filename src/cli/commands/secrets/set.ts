@@ -2,14 +2,20 @@ import * as v from 'valibot'
 import { MAX_SECRET_BYTES, type SecretValue } from '../../../contract/api.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { type Client, openClient } from '../../client.ts'
+import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { readGivenFile } from '../../given-file.ts'
-import type { Globals } from '../../globals.ts'
-import { parseKeyValues } from '../../key-values.ts'
-import { readSecret } from '../../read-secret.ts'
-import { placeName, placeOf, placeQuery, scopeFlags, type SecretPlaceFlags } from './scope-flags.ts'
+import { readGivenFile } from '../../input/read-named-file.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import { parseKeyValues } from '../../parsing/key-values.ts'
+import { readSecret } from '../../input/read-secret.ts'
+import {
+  placeName,
+  placeOf,
+  placeQuery,
+  scopeFlags,
+  type SecretPlaceFlags,
+} from '../../parsing/secret-place.ts'
 
 export const command = defineCommand({
   summary: 'Set a secret',

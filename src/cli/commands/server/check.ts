@@ -1,9 +1,9 @@
 import { Fault } from '../../../contract/fault.ts'
 import { checkData } from '../../../server/administration/open-data-folder.ts'
 import { defineCommand } from '../../command.ts'
-import { chosenFormat } from '../../format.ts'
-import { printList } from '../../output.ts'
-import { dataFlags, dataFolder } from './accounts-of.ts'
+import { chosenFormat } from '../../output/output-format.ts'
+import { printList } from '../../output/print.ts'
+import { dataFlags, dataFolder } from '../../administration/data-folder.ts'
 
 export const command = defineCommand({
   summary: "Check a server's database and its audit log",

@@ -4,10 +4,10 @@ import { rotatePassphrase } from '../../../server/administration/rotate-passphra
 import { readKeyFile, readVaultSettings } from '../../../server/settings/settings.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { readGivenFile } from '../../given-file.ts'
-import type { Globals } from '../../globals.ts'
-import { readNewSecret } from '../../read-secret.ts'
-import { settingFlags, settingSources } from './setting-flags.ts'
+import { readGivenFile } from '../../input/read-named-file.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import { readNewSecret } from '../../input/read-secret.ts'
+import { settingFlags, settingSources } from '../../administration/setting-flags.ts'
 
 /** A passphrase longer than this is a file given by mistake. */
 const MAX_PASSPHRASE_BYTES = 4096

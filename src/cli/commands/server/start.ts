@@ -10,8 +10,8 @@ import { readSettings, type ServerSettings } from '../../../server/settings/sett
 import { privateFiles } from '../../../server/settings/setting-values.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { parseKeyValues } from '../../key-values.ts'
-import { settingFlags, settingSources } from './setting-flags.ts'
+import { parseKeyValues } from '../../parsing/key-values.ts'
+import { settingFlags, settingSources } from '../../administration/setting-flags.ts'
 
 export const command = defineCommand({
   summary: 'Run the companion server',

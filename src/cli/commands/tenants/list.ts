@@ -1,9 +1,9 @@
 import type { TenantAnswer } from '../../../contract/api.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
-import { type Column, printList } from '../../output.ts'
-import { memberships } from './memberships.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import { type Column, printList } from '../../output/print.ts'
+import { memberships } from '../../client/tenant-memberships.ts'
 
 export const command = defineCommand({
   summary: 'List the tenants that you are a member of',

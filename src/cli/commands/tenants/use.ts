@@ -3,8 +3,8 @@ import { foreignTenant } from '../../../session/api-refusals.ts'
 import { setTenant } from '../../../settings/change-config-file.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../globals.ts'
-import { memberships } from './memberships.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import { memberships } from '../../client/tenant-memberships.ts'
 
 export const command = defineCommand({
   summary: 'Choose the tenant that commands work in',

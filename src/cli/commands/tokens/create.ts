@@ -1,11 +1,11 @@
 import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES, type Scope } from '../../../contract/token-scopes.ts'
 import { createdToken } from '../../../contract/tokens.ts'
-import { type Client, openClient } from '../../client.ts'
+import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { printOnce } from '../../once.ts'
-import { parseScopes } from '../../scopes.ts'
+import { printOnce } from '../../output/print-secret-once.ts'
+import { parseScopes } from '../../parsing/token-scope-list.ts'
 import { parseLifetime } from './lifetime.ts'
 
 export const command = defineCommand({

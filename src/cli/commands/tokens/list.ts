@@ -1,8 +1,8 @@
 import { type TokenAnswer, tokenAnswer } from '../../../contract/tokens.ts'
-import { openClient } from '../../client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { fetchAll } from '../../listing.ts'
-import { printList, sayIfNone } from '../../output.ts'
+import { fetchAll } from '../../client/fetch-all-pages.ts'
+import { printList, sayIfNone } from '../../output/print.ts'
 
 export const command = defineCommand({
   summary: 'List your tokens',

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { chooseWay } from '../../../../src/cli/commands/auth/login-way.ts'
-import { runCommandLine } from '../../../../src/cli/root.ts'
+import { chooseWay } from '../../../../src/cli/login/login-method.ts'
+import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
 import { fakeDeps } from '../../../support/client/fake-deps.ts'
 import { machine } from '../../../support/client/client-machine.ts'
 import {

@@ -29,7 +29,7 @@ const fob = (words: string) => `"${process.execPath}" "${MAIN}" ${words}`
 
 /** Runs one command line in a process and prints which files of ours and of others it has loaded. */
 async function loadedBy(words: string[], home: string, browser = 'true'): Promise<string> {
-  const code = `const { runCommandLine } = await import(${JSON.stringify(join(SRC, 'cli/root.ts'))})
+  const code = `const { runCommandLine } = await import(${JSON.stringify(join(SRC, 'cli/run-command-line.ts'))})
 const { systemDeps } = await import(${JSON.stringify(join(SRC, 'cli/deps.ts'))})
 const status = await runCommandLine(${JSON.stringify(words)}, systemDeps(new AbortController().signal))
 console.error('status ' + status + '\\n' + Object.keys(require.cache).join('\\n'))

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parseLifetime } from '../../../../src/cli/commands/tokens/lifetime.ts'
-import { runCommandLine } from '../../../../src/cli/root.ts'
-import { parseScopes } from '../../../../src/cli/scopes.ts'
+import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
+import { parseScopes } from '../../../../src/cli/parsing/token-scope-list.ts'
 import { fakeDeps } from '../../../support/client/fake-deps.ts'
 
 describe('tokens create', () => {

@@ -1,0 +1,47 @@
+import * as v from 'valibot'
+import { type TenantAnswer, tenantAnswer } from '../../contract/api.ts'
+import { Fault } from '../../contract/fault.ts'
+import { page } from '../../contract/paged-list.ts'
+import { openApi } from '../../session/api-client.ts'
+import type { Session } from '../../session/session.ts'
+import { type Context, openContext, serverContext } from './client.ts'
+import type { Deps } from '../deps.ts'
+import type { Globals } from '../parsing/global-flags.ts'
+
+export interface Memberships {
+  context: Context
+  session: Session
+  tenants: TenantAnswer[]
+}
+
+/** Our server answers in pages; others with a plain list. */
+const tenantList = v.union([
+  v.array(tenantAnswer),
+  v.pipe(
+    page(tenantAnswer),
+    v.transform(({ items }) => items),
+  ),
+])
+
+/**
+ * The tenants that the caller is a member of. A tenant that is set and that the server does not let the
+ * caller into must not keep them from seeing those that it does: then it is asked without one.
+ */
+export async function memberships(deps: Deps, globals: Globals): Promise<Memberships> {
+  const context = await openContext(deps, globals)
+  const session = await context.session()
+  const ask = (tenant: string | undefined) =>
+    openApi({
+      ...serverContext(deps, context, session.server.url),
+      tenant,
+      authorization: session.authorization,
+      renewed: session.renewed,
+    }).request({ method: 'GET', path: '/api/v1/tenants', schema: tenantList })
+  try {
+    return { context, session, tenants: await ask(session.tenant) }
+  } catch (error) {
+    const foreign = error instanceof Fault && error.code === 'forbidden' && session.tenant !== undefined
+    if (!foreign) throw error
+    return { context, session, tenants: await ask(undefined) }
+  }
+}

@@ -1,0 +1,61 @@
+import { Fault } from '../../contract/fault.ts'
+import { confirm } from '../../platform/terminal/prompts.ts'
+import { safeLine } from '../../platform/terminal/printable-text.ts'
+import { type ProjectChoice, projectServer } from '../../session/resolve-server-and-credential.ts'
+import { type FoundProject, parseProject } from '../../settings/project-file.ts'
+import { setTrust, trustOf } from '../../settings/trusted-projects.ts'
+import type { Deps } from '../deps.ts'
+import type { Globals } from '../parsing/global-flags.ts'
+import { isInteractive } from './read-secret.ts'
+
+export interface TrustContext {
+  deps: Deps
+  globals: Globals
+  say: (line: string) => void
+}
+
+/** What a project's file says, if the user trusts it, or says now that they do. */
+export async function resolveTrust(
+  found: FoundProject,
+  { deps, globals, say }: TrustContext,
+): Promise<ProjectChoice | undefined> {
+  const answer = trustOf(deps.home, found)
+  if (answer === 'no') return undefined
+  if (answer === 'yes') return readProject(found)
+  const path = safeLine(found.path)
+  if (!isInteractive(deps, globals)) {
+    say(`note: ${path} is ignored, because nobody has said yes to it: fob auth trust ${quoted(path)}`)
+    return undefined
+  }
+  const project = await readProject(found)
+  const said = await confirm(`${path} wants fob to use ${describe(project)}. Use it?`, {
+    interactive: true,
+    signal: deps.signal,
+  })
+  if (said.status !== 'answered') throw new Fault('interrupted', 'interrupted')
+  await setTrust(deps.home, found, said.value ? 'yes' : 'no', deps)
+  return said.value ? project : undefined
+}
+
+/**
+ * What the file says, checked: what nobody may say yes to.
+ * @throws Fault `config`, `usage`; never shows a value that may be a secret.
+ */
+export async function readProject(found: FoundProject): Promise<ProjectChoice> {
+  const project = await parseProject(found)
+  projectServer(project)
+  return project
+}
+
+/** "the server https://ci.example.com, the tenant acme": everything that the file says. */
+export function describe({ server, tenant, account }: ProjectChoice): string {
+  const parts = Object.entries({ server, tenant, account }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`the ${key} ${safeLine(value, 200)}`],
+  )
+  return parts.length === 0 ? 'nothing' : parts.join(', ')
+}
+
+/** As a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,38 @@
+import { Fault } from '../../contract/fault.ts'
+import { profileOf } from '../../session/complete-login.ts'
+import { freshCredential, renewCredential } from '../../session/refresh-login.ts'
+import type { StoredCredential, StoredLogin } from '../../store/store.ts'
+import { type Context, serverContext } from '../client/client.ts'
+import type { Deps } from '../deps.ts'
+
+/** What the server said to a check. */
+export type CheckResult = 'accepted' | 'rejected' | 'unreachable' | 'failed'
+
+/**
+ * Asks the server whether it takes the stored credential, as a command would: renewed first if that is due,
+ * and once more with a renewed one when it is refused before its time.
+ */
+export async function checkLogin(login: StoredLogin, context: Context, deps: Deps): Promise<CheckResult> {
+  const world = { ...deps, store: context.store, warn: context.say }
+  const ask = async ({ token, username }: StoredCredential) => {
+    const known = username === undefined ? {} : { username }
+    await profileOf(serverContext(deps, context, login.server), token, login.tenant, known)
+  }
+  try {
+    const credential = await freshCredential(login.server, world, login.account)
+    if (credential === undefined) return 'rejected'
+    await ask(credential).catch(async (error: unknown) => {
+      if (!isRefusal(error) || !login.renewable) throw error
+      await ask(await renewCredential(credential, world))
+    })
+    return 'accepted'
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code === 'interrupted') throw error
+    if (isRefusal(error) || error.code === 'credentials_expired') return 'rejected'
+    return error.code === 'unreachable' || error.code === 'server_error' ? 'unreachable' : 'failed'
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Fault && error.code === 'unauthenticated'
+}

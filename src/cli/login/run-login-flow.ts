@@ -1,0 +1,90 @@
+import type { Flow, FlowUi, Obtained } from '../../flows/flow.ts'
+import type { Provider } from '../../flows/server-discovery.ts'
+import { isRemoteSession } from '../../platform/browser/open-browser.ts'
+import { DEFAULT_CLIENT_ID } from '../../platform/build-constants.ts'
+import type { OAuthClient } from '../../store/store.ts'
+import type { Deps } from '../deps.ts'
+import type { Globals } from '../parsing/global-flags.ts'
+import { isInteractive } from '../input/read-secret.ts'
+import type { FlowWay } from './login-method.ts'
+
+export interface FlowLogin {
+  way: FlowWay
+  server: string
+  globals: Globals
+  clientId: string | undefined
+  scopes: readonly string[]
+  timeoutMs: number
+  debug: (line: string) => void
+}
+
+export interface FlowResult extends Obtained {
+  kind: 'oauth'
+  oauth: OAuthClient
+  userinfoEndpoint?: string
+}
+
+/** Finds the authorization server and runs the flow: they differ in nothing but how the tokens come. */
+export async function runFlow(login: FlowLogin, deps: Deps): Promise<FlowResult> {
+  const { discoverProvider, scopesToAsk } = await import('../../flows/server-discovery.ts')
+  const flow = await loadFlow(login.way)
+  const provider = await discoverProvider(login.server, deps)
+  const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || DEFAULT_CLIENT_ID)
+  login.debug(`authorization server by ${provider.source}, client ${clientId}`)
+  const ui = flowUi(login, deps)
+  try {
+    const obtained = await flow(
+      { provider, clientId, scopes: scopesToAsk(provider, login.scopes) },
+      { ui, clock: deps.clock, fetch: deps.fetch, signal: deps.signal, timeoutMs: login.timeoutMs },
+    )
+    const { userinfoEndpoint } = provider
+    return {
+      ...obtained,
+      kind: 'oauth',
+      oauth: clientOf(provider, clientId),
+      ...(userinfoEndpoint === undefined ? {} : { userinfoEndpoint }),
+    }
+  } finally {
+    ui.lines?.close()
+  }
+}
+
+async function loadFlow(way: FlowWay): Promise<Flow> {
+  if (way.kind === 'device') return (await import('../../flows/device-login.ts')).deviceFlow
+  if (way.kind === 'paste') return (await import('../../flows/paste-login.ts')).pasteFlow(way)
+  return (await import('../../flows/browser-login.ts')).browserFlow
+}
+
+function flowUi({ way, globals }: FlowLogin, deps: Deps): FlowUi {
+  const { io, env } = deps
+  const remote = isRemoteSession(env)
+  // Without the address nobody could log in, so it is shown with --silent as well.
+  const say = (line: string) => io.stderr.write(`${line}\n`)
+  return {
+    say,
+    openUrl: async (url) =>
+      (await import('../../platform/browser/open-browser.ts')).openBrowser(url, { env }),
+    showQr: async (url) => {
+      if (!io.stderr.isTerminal) return
+      const { qrLines } = await import('../../platform/terminal/qr-code.ts')
+      const lines = (await qrLines(url, io.stderr.columns, !env.NO_COLOR)) ?? []
+      for (const line of lines) say(line)
+    },
+    // A pipe is read where the flow depends on an answer; a terminal, wherever a person may be asked.
+    lines:
+      isInteractive(deps, globals) || (!io.stdin.isTerminal && (way.kind === 'paste' || remote))
+        ? io.stdin.lines()
+        : undefined,
+    remote,
+  }
+}
+
+/** What refresh and logout will need to know. */
+function clientOf({ issuer, tokenEndpoint, revocationEndpoint }: Provider, clientId: string): OAuthClient {
+  return {
+    issuer,
+    clientId,
+    tokenEndpoint,
+    ...(revocationEndpoint === undefined ? {} : { revocationEndpoint }),
+  }
+}

@@ -1,0 +1,148 @@
+import { type FinalStatus, isFinal, type NumberedEvent, type RunEvent } from '../../contract/run-events.ts'
+import { Fault } from '../../contract/fault.ts'
+import { openTaskLines } from '../../platform/terminal/task-log-printer.ts'
+import { printable } from '../../platform/terminal/printable-text.ts'
+import { followEvents } from '../../session/follow-run-events.ts'
+import type { Client } from '../client/client.ts'
+import type { Deps } from '../deps.ts'
+import { toJson } from './print.ts'
+import { type Progress, startProgress } from './progress-line.ts'
+import { runPath } from '../client/run-api-path.ts'
+
+/**
+ * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A connection that breaks
+ * is taken up again, and no line is lost or doubled.
+ * @param after begins behind the event of this number
+ * @returns what became of the run
+ * @throws Fault `unreachable` when the stream stays broken, `interrupted` on Ctrl-C; the run itself goes on
+ */
+export async function followRun(client: Client, deps: Deps, runId: string, after = 0): Promise<FinalStatus> {
+  const progress = startProgress(deps, client.format !== 'json' && !client.silent)
+  const show = presenter(client, deps, progress)
+  let final: FinalStatus | undefined
+  try {
+    for await (const event of eventsOf(client, deps, { runId, after }, progress)) {
+      if (event.type === 'run' && isFinal(event.data.status)) final = event.data.status
+      // Whoever began to listen behind its last status has only the code.
+      if (event.type === 'exit') final ??= event.data.code === 0 ? 'success' : 'failed'
+      show.event(event, final)
+      if (final !== undefined && event.type === 'exit') return final
+    }
+    throw new Error('a run that is followed ends with its exit')
+  } catch (error) {
+    throw goesOn(error, runId, deps.signal)
+  } finally {
+    show.end()
+    progress.end()
+  }
+}
+
+/**
+ * Prints the log of a run up to the event numbered `last`, and does not wait for more.
+ * @throws Fault as `followRun` does
+ */
+export async function printLogUntil(
+  client: Client,
+  deps: Deps,
+  { runId, last }: { runId: string; last: number },
+): Promise<void> {
+  const progress = startProgress(deps, false)
+  const show = presenter(client, deps, progress)
+  try {
+    for await (const event of eventsOf(client, deps, { runId }, progress)) {
+      if (event.id <= last) show.event(event)
+      if (event.id >= last) return
+    }
+  } finally {
+    show.end()
+  }
+}
+
+function eventsOf(
+  { api, say }: Client,
+  { clock, signal }: Deps,
+  { runId, after = 0 }: { runId: string; after?: number },
+  progress: Progress,
+) {
+  const onLost = () =>
+    progress.around('the connection was lost; taking it up again\n', (text) => say(text.trimEnd()))
+  return followEvents({ api, path: runPath(runId), after, clock, signal, onLost })
+}
+
+const ENDED: Readonly<Record<FinalStatus, string>> = {
+  success: '✓ the run succeeded',
+  failed: '✗ the run failed',
+  stopped: '■ the run was stopped',
+}
+const TASK_SIGN = { running: '▶', success: '✓', failure: '✗', abort: '■', error: '✗' } as const
+
+interface Presenter {
+  /** @param final what became of the run, where that is known */
+  event(event: NumberedEvent, final?: FinalStatus): void
+  /** Prints what is left of lines, however the following ended. */
+  end(): void
+}
+
+function presenter(client: Client, { io }: Deps, progress: Progress): Presenter {
+  if (client.format === 'json') {
+    return {
+      event: ({ id, ...event }) => io.stdout.write(`${toJson({ id, ...event })}\n`),
+      end: () => {},
+    }
+  }
+  const lines = openTaskLines({
+    isTerminal: { stdout: io.stdout.isTerminal, stderr: io.stderr.isTerminal },
+    isShared: io.stdout.isTerminal && io.stderr.isTerminal,
+    write(stream, text) {
+      // What goes into a file or a pipe stands on no screen.
+      if (!io[stream].isTerminal) return io[stream].write(text)
+      return progress.around(text, (words) => io[stream].write(words))
+    },
+  })
+  const say = (line: string) => {
+    if (client.silent) return
+    lines.breakLine()
+    progress.around(`${line}\n`, () => client.say(line))
+  }
+  function event({ type, data }: RunEvent, final?: FinalStatus): void {
+    switch (type) {
+      case 'log': {
+        const { task: name, number, stream, data: text } = data
+        return lines.says(name === undefined ? undefined : { name, number }, stream, text)
+      }
+      case 'task': {
+        const { name, status, code } = data
+        const detail = code === undefined || code === 0 ? '' : ` (exit code ${code})`
+        if (status === 'running') lines.begins(data)
+        else lines.ends(data)
+        progress.task(status)
+        return say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
+      }
+      case 'run':
+        return progress.run(data.status)
+      case 'exit': {
+        const { message } = data
+        lines.end()
+        progress.end()
+        if (message !== undefined) io.stderr.write(`${printable(message)}\n`)
+        if (final !== undefined) client.say(ENDED[final])
+      }
+    }
+  }
+  return { event, end: lines.end }
+}
+
+/** The next step where a run has failed, or was stopped. */
+export function failedHint(runId: string): string {
+  return `see "fob runs show ${runId}"; run again what failed with "fob runs resume ${runId}"`
+}
+
+/** What ended the following did not end the run: says so, and how to go on or to end it. */
+function goesOn(error: unknown, runId: string, signal: AbortSignal): unknown {
+  const hint = `follow it again with "fob runs logs ${runId} -f", or end it with "fob runs stop ${runId}"`
+  if (signal.aborted) return new Fault('interrupted', 'interrupted; the run goes on', { hint })
+  if (!(error instanceof Fault)) return error
+  // The server's own words about logging in are a text of their own.
+  const message = error.message.includes('\n') ? error.message : `${error.message}; the run may go on`
+  return new Fault(error.code, message, { hint, cause: error.cause })
+}

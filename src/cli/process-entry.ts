@@ -1,0 +1,20 @@
+import { keepLoopbackOffProxies } from '../platform/network.ts'
+import { interruption, systemDeps } from './deps.ts'
+import { EXIT } from './exit-codes.ts'
+import { runCommandLine } from './run-command-line.ts'
+
+/**
+ * Runs a command line in this process; the answer is its exit status. The first SIGINT, SIGTERM or SIGHUP
+ * aborts the command's signal, so that it can leave nothing half-written; a second one ends the process at
+ * once.
+ */
+export function runProcess(argv: readonly string[]): Promise<number> {
+  keepLoopbackOffProxies(process.env)
+  const abort = new AbortController()
+  const interrupt = () => {
+    if (abort.signal.aborted) process.exit(EXIT.interrupted)
+    abort.abort(interruption())
+  }
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt)
+  return runCommandLine(argv, systemDeps(abort.signal))
+}
