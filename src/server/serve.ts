@@ -26,7 +26,7 @@ import { openMcp } from './mcp/mcp.ts'
 import { openServerVault, setServerSecrets } from './administration/vault-from-settings.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
 import { openRbac, type Rbac } from './rbac/rbac.ts'
-import { publicVendors } from './settings/authentication-strategy.ts'
+import { publicIdentityProviders } from './settings/authentication-strategy.ts'
 import { revokeEverything } from './administration/revoke-user-access.ts'
 import { createDockerDriver } from './runs/drivers/docker/docker-driver.ts'
 import { openRetention } from './runs/journal/retention.ts'
@@ -48,7 +48,7 @@ export interface ServeDeps {
   clock: Clock
   log: ServerLog
   version: string
-  /** For the vendors that people log in with; without it, the real one. */
+  /** For the identity providers that people log in with; without it, the real one. */
   fetch?: typeof globalThis.fetch
   /** Starts this program as the sandbox of one script. */
   sandboxCommand: readonly string[]
@@ -103,7 +103,7 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
             log,
             errorPage: renderProtocolError,
             devicePages: devicePages(new URL(url).host),
-            upstreams: settings.strategy.upstreams,
+            identityProviders: settings.strategy.identityProviders,
             lifetimes: settings.strategy.lifetimes ?? {},
             fetch: deps.fetch ?? globalThis.fetch,
             onEvent: ({ user, ...event }) =>
@@ -193,13 +193,13 @@ async function serverRbac({ rbac }: ServerSettings): Promise<Rbac> {
 }
 
 /**
- * An open server, and one that whoever has an account with a public vendor gets in to because no rule says
+ * An open server, and one that whoever has an account with a public identity provider gets in to because no rule says
  * otherwise: that should be meant.
  */
 function warnOfStrangers({ strategy, rbac }: ServerSettings, url: string, log: Log): void {
   if (strategy.kind === 'open') log.warn('anyone who reaches this port is an administrator', { url })
   if (strategy.kind !== 'oauth' || rbac !== undefined) return
-  const open = publicVendors(strategy.upstreams)
+  const open = publicIdentityProviders(strategy.identityProviders)
   if (open.length === 0) return
   log.warn('anybody with an account there may log in and becomes a member: set --rbac', {
     vendors: open.join(', '),

@@ -9,7 +9,7 @@ export const whoPositional = {
 } as const
 
 /**
- * A user as people name one on the command line. An e-mail names a local account alone: a vendor's can be
+ * A user as people name one on the command line. An e-mail names a local account alone: an identity provider's can be
  * reassigned.
  * @throws Fault `not_found`
  */

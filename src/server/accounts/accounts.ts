@@ -15,7 +15,7 @@ import { openAttempts } from './login-attempts.ts'
 import { checkPassword, normaliseEmail } from './email-and-password-rules.ts'
 import { addLocal, LOCAL, passwordHash } from './local-accounts.ts'
 import { hashPassword, openVerifier } from './password-hash.ts'
-import { upsertUpstream } from './identity-provider-accounts.ts'
+import { upsertIdentityProviderAccount } from './identity-provider-accounts.ts'
 import { selectUsers, toUser, userFinder } from './user-queries.ts'
 
 export interface Tenant {
@@ -27,7 +27,7 @@ export type AccountRole = 'admin' | 'member' | 'viewer'
 
 export interface User {
   id: string
-  /** `local`, or the vendor that vouches for the person. */
+  /** `local`, or the identity provider that vouches for the person. */
   provider: string
   /** The provider's own ID for the person: the `sub` claim of access tokens (S30). */
   subject: string
@@ -56,13 +56,13 @@ export interface NewLocalAccount {
   tenant?: Tenant | undefined
 }
 
-/** What a vendor says of a person who has just logged in there. */
-export interface UpstreamProfile {
+/** What an identity provider says of a person who has just logged in there. */
+export interface IdentityProviderProfile {
   /** `github`, `gitlab` or `microsoft`. */
   provider: string
-  /** The vendor's own ID for the person: with `provider`, the key of the account. */
+  /** The identity provider's own ID for the person: with `provider`, the key of the account. */
   subject: string
-  /** Only where the vendor has verified it. */
+  /** Only where the identity provider has verified it. */
   email: string | null
   name: string | null
   nickName: string | null
@@ -92,19 +92,19 @@ export interface Accounts {
   /** Everyone, oldest first. */
   list(): Promise<User[]>
   byId(id: string): Promise<User | undefined>
-  /** Local accounts only: a vendor's e-mail can be reassigned, so it identifies nobody. */
+  /** Local accounts only: an identity provider's e-mail can be reassigned, so it identifies nobody. */
   byEmail(email: string): Promise<User | undefined>
   bySubject(provider: string, subject: string): Promise<User | undefined>
   /**
-   * The account of a person whom a vendor vouches for, made at the first login and brought up to date at each
-   * one. Whoever comes from outside begins as a `member`: only the command line makes an administrator.
+   * The account of a person whom an identity provider vouches for, made at the first login and brought up to date at
+   * each one. Whoever comes from outside begins as a `member`: only the command line makes an administrator.
    */
-  signInUpstream(profile: UpstreamProfile): Promise<User>
+  signInWithIdentityProvider(profile: IdentityProviderProfile): Promise<User>
   verifyPassword(attempt: PasswordAttempt): Promise<PasswordCheck>
   /** Also ends the user's sessions and tokens. @throws Fault `not_found`, `usage`. */
   setPassword(email: string, password: Secret): Promise<void>
   /**
-   * Also ends the user's sessions and tokens. A vendor's user who logs in again is somebody new.
+   * Also ends the user's sessions and tokens. An identity provider's user who logs in again is somebody new.
    * @param who an ID, or the e-mail of a local account
    * @throws Fault `not_found`, `conflict` when a tenant with other people in it would have no administrator
    */
@@ -153,8 +153,8 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     byEmail,
     bySubject: (provider, subject) => findOne(and(eq(users.provider, provider), eq(users.subject, subject))),
 
-    signInUpstream: async (profile) => {
-      const id = upsertUpstream(db, clock.now(), tenant, profile)
+    signInWithIdentityProvider: async (profile) => {
+      const id = upsertIdentityProviderAccount(db, clock.now(), tenant, profile)
       const user = findById(id)
       if (!user) throw new Fault('not_found', 'the account was removed while it logged in')
       return user

@@ -3,16 +3,21 @@ import { Fault } from '../../contract/fault.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { memberships, users } from '../db/schema.ts'
-import type { Tenant, UpstreamProfile } from './accounts.ts'
+import type { Tenant, IdentityProviderProfile } from './accounts.ts'
 import { LOCAL } from './local-accounts.ts'
 
 /**
- * Makes or updates the account of a person whom a vendor vouches for.
+ * Makes or updates the account of a person whom an identity provider vouches for.
  * @returns the account's ID. In one transaction, so that two first logins at once make one account.
  */
-export function upsertUpstream(db: Db, now: number, tenant: Tenant, profile: UpstreamProfile): string {
+export function upsertIdentityProviderAccount(
+  db: Db,
+  now: number,
+  tenant: Tenant,
+  profile: IdentityProviderProfile,
+): string {
   const { provider, subject, organizations, groups, ...rest } = profile
-  if (provider === LOCAL) throw new Fault('failed', 'a vendor cannot vouch for a local account')
+  if (provider === LOCAL) throw new Fault('failed', 'an identity provider cannot vouch for a local account')
   const known = { ...rest, organizations: [...organizations], groups: [...groups], updatedAt: now }
   return db.transaction(
     (tx) => {

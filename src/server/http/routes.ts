@@ -10,7 +10,7 @@ import { health, protectedResource, profile, userinfo } from './api/profile-and-
 import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './api/password-login.ts'
 import { githubLogin } from './api/github-cli-login.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/login-and-consent.ts'
-import { upstreamBegin, upstreamCallback } from './login/identity-provider-login.ts'
+import { startIdentityProviderLogin, finishIdentityProviderLogin } from './login/identity-provider-login.ts'
 import { mcp } from './api/mcp-endpoint.ts'
 import { oauth } from './login/oauth-endpoints.ts'
 import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pages/pipeline-pages.ts'
@@ -145,12 +145,12 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/settings/sessions', 'session', endSessions),
 
   // The second segments are fixed by the documents (S22 to S24).
-  route('GET', '/auth/github', 'none', upstreamBegin('github'), 'login'),
-  route('GET', '/auth/github/callback', 'none', upstreamCallback('github'), 'login'),
-  route('GET', '/auth/gitlab', 'none', upstreamBegin('gitlab'), 'login'),
-  route('GET', '/auth/gitlab/callback', 'none', upstreamCallback('gitlab'), 'login'),
-  route('GET', '/auth/microsoftonline', 'none', upstreamBegin('microsoft'), 'login'),
-  route('GET', '/auth/microsoftonline/callback', 'none', upstreamCallback('microsoft'), 'login'),
+  route('GET', '/auth/github', 'none', startIdentityProviderLogin('github'), 'login'),
+  route('GET', '/auth/github/callback', 'none', finishIdentityProviderLogin('github'), 'login'),
+  route('GET', '/auth/gitlab', 'none', startIdentityProviderLogin('gitlab'), 'login'),
+  route('GET', '/auth/gitlab/callback', 'none', finishIdentityProviderLogin('gitlab'), 'login'),
+  route('GET', '/auth/microsoftonline', 'none', startIdentityProviderLogin('microsoft'), 'login'),
+  route('GET', '/auth/microsoftonline/callback', 'none', finishIdentityProviderLogin('microsoft'), 'login'),
 
   route('GET', '/auth/login/:uid', 'interaction', loginPage),
   route('POST', '/auth/login/:uid', 'interaction', loginSubmit, 'login'),
@@ -163,7 +163,7 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/auth/logout', 'none', apiLogout, 'token'),
   route('GET', '/api/auth/me', 'any', apiMe),
   route('GET', '/api/auth/github', 'none', githubLogin, 'login'),
-  route('GET', '/api/auth/github/callback', 'none', upstreamCallback('github'), 'login'),
+  route('GET', '/api/auth/github/callback', 'none', finishIdentityProviderLogin('github'), 'login'),
 
   route('GET', '/api/v1/profile', 'any', profile),
   route('GET', '/api/v1/tenants', 'any', listTenants),

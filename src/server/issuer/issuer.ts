@@ -32,8 +32,11 @@ import { openSessions, type Sessions } from './sessions/browser-sessions.ts'
 import { loadSigningKey } from './tokens/signing-key.ts'
 import { openTickets } from './protocol/ticket-grant.ts'
 import { openTokens, type VerifiedToken } from './tokens/access-tokens.ts'
-import { openUpstreamLogins, type UpstreamLogins } from './identity-providers/identity-provider-login.ts'
-import type { UpstreamSettings } from './identity-providers/identity-providers.ts'
+import {
+  openIdentityProviderLogins,
+  type IdentityProviderLogins,
+} from './identity-providers/identity-provider-login.ts'
+import type { ConfiguredIdentityProviders } from './identity-providers/identity-provider.ts'
 import type { ProtocolEvent } from './protocol/protocol-audit.ts'
 
 export interface Issuer {
@@ -52,8 +55,8 @@ export interface Issuer {
   clientName(clientId: string): Promise<string>
   /** Logging in to our own pages. */
   pages: PagesLogin
-  /** The vendors that people can log in with. */
-  upstream: UpstreamLogins
+  /** The identity providers that people can log in with. */
+  identityProviders: IdentityProviderLogins
   /** Tokens of the JSON API. */
   api: ApiLogins
   /** Ends everything that was issued with this access token, itself included. @returns whether it was good */
@@ -76,9 +79,9 @@ export interface IssuerDeps {
   /** How an error looks that cannot be sent back to a client. */
   errorPage: ErrorPage
   devicePages: DevicePages
-  /** Without it, there is no vendor. */
-  upstreams?: UpstreamSettings
-  /** For the vendors. */
+  /** Without it, people log in with accounts of this server alone. */
+  identityProviders?: ConfiguredIdentityProviders
+  /** For the identity providers. */
   fetch?: typeof globalThis.fetch
   lifetimes?: Partial<Lifetimes>
   /** Told of what is worth a record and happens by the protocol alone. */
@@ -156,8 +159,8 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     sessions,
     clientName: async (id) => (await client(id)).name,
     pages: openPagesLogin({ url, seal: openSeal(sessionSecret, 'page addresses') }),
-    upstream: openUpstreamLogins({
-      settings: deps.upstreams ?? {},
+    identityProviders: openIdentityProviderLogins({
+      settings: deps.identityProviders ?? {},
       fetch: deps.fetch ?? globalThis.fetch,
       url,
       seal: cookieSeal,

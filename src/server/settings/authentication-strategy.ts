@@ -1,7 +1,10 @@
 import { Fault } from '../../contract/fault.ts'
 import { isLoopbackHost } from '../../platform/network.ts'
 import { Secret } from '../../redact/secret.ts'
-import { VENDOR_NAMES, type UpstreamSettings } from '../issuer/identity-providers/identity-providers.ts'
+import {
+  IDENTITY_PROVIDER_NAMES,
+  type ConfiguredIdentityProviders,
+} from '../issuer/identity-providers/identity-provider.ts'
 import { SETTING_NAMES, type SettingName } from './setting-names.ts'
 import type { SettingValues } from './setting-values.ts'
 import { readTokenLifetimes, type TokenLifetimes } from './token-lifetimes.ts'
@@ -13,8 +16,8 @@ export type Strategy =
   | {
       kind: 'oauth'
       localAccounts: boolean
-      /** The vendors that are set up (S17, S18). */
-      upstreams: UpstreamSettings
+      /** The identity providers that are set up (S17, S18). */
+      identityProviders: ConfiguredIdentityProviders
       sessionSecret: Secret
       callbackUrl: string
       /** Absent: the issuer's own. */
@@ -28,32 +31,32 @@ const MIN_SESSION_SECRET_BYTES = 32
 export function chooseStrategy(values: SettingValues): Strategy {
   const basic = bothSet(values, 'basic-auth-username', 'basic-auth-password')
   // All of them, so that half of the second is noticed as well.
-  const vendors = VENDOR_NAMES.filter((name) =>
+  const providers = IDENTITY_PROVIDER_NAMES.filter((name) =>
     bothSet(values, `oauth-${name}-client-id`, `oauth-${name}-client-secret`),
   )
-  const vendor = vendors.at(0)
+  const provider = providers.at(0)
   const local = values['local-accounts'] === 'true'
   const oauthBy =
-    vendor !== undefined ? `--oauth-${vendor}-client-id` : local ? '--local-accounts' : undefined
+    provider !== undefined ? `--oauth-${provider}-client-id` : local ? '--local-accounts' : undefined
   if (basic && oauthBy !== undefined) {
     throw new Fault('config', `--basic-auth-username and ${oauthBy} cannot both be set`, {
       hint: 'a server speaks either Basic or OAuth: remove one of the two',
     })
   }
-  refuseOrphans(values, basic, oauthBy, vendors)
+  refuseOrphans(values, basic, oauthBy, providers)
   if (basic) return basicStrategy(values)
   return oauthBy === undefined ? { kind: 'open' } : oauthStrategy(values, oauthBy)
 }
 
 /**
  * Whoever sets anything of OAuth wants it. Without a way to log in the server would be open instead.
- * @throws for a setting of OAuth without a provider, and for one of a vendor that is not set up
+ * @throws for a setting of OAuth without a provider, and for one of an identity provider that is not set up
  */
 function refuseOrphans(
   values: SettingValues,
   basic: boolean,
   oauthBy: string | undefined,
-  vendors: readonly string[],
+  providers: readonly string[],
 ): void {
   for (const name of SETTING_NAMES) {
     if (!name.startsWith('oauth-') || values[name] === undefined) continue
@@ -64,12 +67,12 @@ function refuseOrphans(
     }
     if (oauthBy === undefined) {
       throw new Fault('config', `--${name} is set, but there is no way to log in`, {
-        hint: `set --local-accounts, or the client of a provider: ${VENDOR_NAMES.map((vendor) => `--oauth-${vendor}-client-id`).join(', ')}`,
+        hint: `set --local-accounts, or the client of a provider: ${IDENTITY_PROVIDER_NAMES.map((provider) => `--oauth-${provider}-client-id`).join(', ')}`,
       })
     }
-    const vendor = VENDOR_NAMES.find((known) => name.startsWith(`oauth-${known}-`))
-    if (vendor !== undefined && !vendors.includes(vendor)) {
-      throw new Fault('config', `--${name} is set, but --oauth-${vendor}-client-id is not`, {
+    const provider = IDENTITY_PROVIDER_NAMES.find((known) => name.startsWith(`oauth-${known}-`))
+    if (provider !== undefined && !providers.includes(provider)) {
+      throw new Fault('config', `--${name} is set, but --oauth-${provider}-client-id is not`, {
         hint: 'set the client ID and its secret, or neither',
       })
     }
@@ -115,7 +118,7 @@ function oauthStrategy(values: SettingValues, oauthBy: string): Strategy {
   return {
     kind: 'oauth',
     localAccounts: values['local-accounts'] === 'true',
-    upstreams: upstreamSettings(values),
+    identityProviders: readIdentityProviders(values),
     sessionSecret: new Secret(sessionSecret),
     callbackUrl: baseUrl(callbackUrl),
     lifetimes: readTokenLifetimes(values),
@@ -140,7 +143,7 @@ function baseUrl(text: string): string {
   return url.origin
 }
 
-const VENDOR_URLS = {
+const IDENTITY_PROVIDER_URLS = {
   github: 'https://github.com',
   gitlab: 'https://gitlab.com',
   microsoft: 'https://login.microsoftonline.com',
@@ -150,8 +153,8 @@ const VENDOR_URLS = {
 const SHARED_TENANTS: ReadonlySet<string> = new Set(['common', 'organizations', 'consumers'])
 
 /** @throws Fault `config` for an address or a tenant that is none */
-function upstreamSettings(values: SettingValues): UpstreamSettings {
-  const vendor = (name: (typeof VENDOR_NAMES)[number]) => {
+function readIdentityProviders(values: SettingValues): ConfiguredIdentityProviders {
+  const provider = (name: (typeof IDENTITY_PROVIDER_NAMES)[number]) => {
     const clientId = values[`oauth-${name}-client-id`]
     const clientSecret = values[`oauth-${name}-client-secret`]
     const setting = `oauth-${name}-url` as const
@@ -159,10 +162,10 @@ function upstreamSettings(values: SettingValues): UpstreamSettings {
     return {
       clientId,
       clientSecret: new Secret(clientSecret),
-      url: vendorUrl(setting, values, VENDOR_URLS[name]),
+      url: providerUrl(setting, values, IDENTITY_PROVIDER_URLS[name]),
     }
   }
-  const [github, gitlab, microsoft] = [vendor('github'), vendor('gitlab'), vendor('microsoft')]
+  const [github, gitlab, microsoft] = [provider('github'), provider('gitlab'), provider('microsoft')]
   return {
     ...(github === undefined ? {} : { github }),
     ...(gitlab === undefined ? {} : { gitlab }),
@@ -173,7 +176,7 @@ function upstreamSettings(values: SettingValues): UpstreamSettings {
 }
 
 /** https, since client secrets and tokens go there; http on loopback. No credentials, query or fragment. */
-function vendorUrl(setting: SettingName, values: SettingValues, standard: string): string {
+function providerUrl(setting: SettingName, values: SettingValues, standard: string): string {
   const text = values[setting] ?? standard
   const url = URL.parse(text)
   const loopback = url !== null && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
@@ -192,7 +195,7 @@ function tenantOf(values: SettingValues, url: string): string {
       hint: 'for example contoso.onmicrosoft.com',
     })
   }
-  if (url !== VENDOR_URLS.microsoft && SHARED_TENANTS.has(tenant)) {
+  if (url !== IDENTITY_PROVIDER_URLS.microsoft && SHARED_TENANTS.has(tenant)) {
     throw new Fault('config', '--oauth-microsoft-url needs --oauth-microsoft-tenant', {
       hint: 'the ID or the domain of one directory',
     })
@@ -201,10 +204,14 @@ function tenantOf(values: SettingValues, url: string): string {
 }
 
 /** Those that anybody in the world can have an account with. */
-export function publicVendors({ github, gitlab, microsoft }: UpstreamSettings): string[] {
+export function publicIdentityProviders({
+  github,
+  gitlab,
+  microsoft,
+}: ConfiguredIdentityProviders): string[] {
   return [
-    ...(github?.url === VENDOR_URLS.github ? ['GitHub'] : []),
-    ...(gitlab?.url === VENDOR_URLS.gitlab ? ['GitLab'] : []),
+    ...(github?.url === IDENTITY_PROVIDER_URLS.github ? ['GitHub'] : []),
+    ...(gitlab?.url === IDENTITY_PROVIDER_URLS.gitlab ? ['GitLab'] : []),
     ...(microsoft && SHARED_TENANTS.has(microsoft.tenant) ? ['Microsoft'] : []),
   ]
 }

@@ -28,7 +28,7 @@ export interface DeliveryId {
 const REMEMBERED_MS = 7 * 24 * 60 * 60_000
 
 /**
- * Whether a request was made by who holds the secret, in the vendor's own way.
+ * Whether a request was made by who holds the secret, in the sender's own way.
  * @param now milliseconds since 1970
  * @returns undefined where it was not
  */

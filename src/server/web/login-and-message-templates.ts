@@ -17,8 +17,8 @@ export interface LoginView {
   host: string
   /** Where the login ends: an origin or a scheme; undefined: on a page of ours. */
   redirectTarget?: string | undefined
-  /** S18: the vendors to choose from, each with a path of ours. */
-  vendors: readonly { label: string; path: string }[]
+  /** S18: the identity providers to choose from, each with a path of ours. */
+  identityProviders: readonly { label: string; path: string }[]
   /** Whether there are accounts with a password (`--local-accounts`). */
   passwords: boolean
   /** What was typed before, to be corrected rather than typed again. */
@@ -36,22 +36,22 @@ export function renderLogin(view: LoginView): Promise<Page> {
     main: html`<h1>Sign in</h1>
       <p class="lead">to continue to <strong>${view.clientName}</strong></p>
       ${failed ? html`<p class="alert" role="alert" id="problem">${view.error}</p>` : ''}
-      ${view.vendors.length === 0 ? '' : vendorList(view.vendors)}
-      ${view.vendors.length > 0 && view.passwords ? html`<p class="or">or</p>` : ''}
+      ${view.identityProviders.length === 0 ? '' : providerList(view.identityProviders)}
+      ${view.identityProviders.length > 0 && view.passwords ? html`<p class="or">or</p>` : ''}
       ${view.passwords ? passwordForm(view) : ''}`,
   })
 }
 
-function vendorList(vendors: LoginView['vendors']): Markup {
+function providerList(identityProviders: LoginView['identityProviders']): Markup {
   return html`<ul class="providers">
-    ${vendors.map(({ label, path }) => html`<li><a class="button" href="${path}">Continue with ${label}</a></li>`)}
+    ${identityProviders.map(({ label, path }) => html`<li><a class="button" href="${path}">Continue with ${label}</a></li>`)}
   </ul>`
 }
 
 function passwordForm(view: LoginView): Markup {
   const failed = view.error !== undefined
   // The field to type into next: the password when only that is missing. Where there is a choice, none.
-  const focus = view.vendors.length > 0 ? undefined : view.email ? 'password' : 'email'
+  const focus = view.identityProviders.length > 0 ? undefined : view.email ? 'password' : 'email'
   return html`<form method="post" action="${view.action}">
     <label for="email">E-mail</label>
     <input

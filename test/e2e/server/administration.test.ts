@@ -96,7 +96,7 @@ async function withPeople(subjects: readonly string[]) {
   const people = await withAccounts(folder, (accounts) =>
     Promise.all(
       subjects.map((subject) =>
-        accounts.signInUpstream({
+        accounts.signInWithIdentityProvider({
           provider: 'github',
           subject,
           email: `${subject}@example.com`,

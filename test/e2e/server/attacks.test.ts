@@ -155,7 +155,7 @@ describe('a redirect URI that is not the registered one (RFC 9700 §2.1, §4.1)'
 
 /** GitHub's answer, held back on its way to us. */
 const githubAnswer = async () => {
-  const { url } = target.vendors
+  const { url } = target.providers
   const callback = `${url}/auth/github/callback`
   const browser = httpBrowser({ stopAt: callback })
   const { url: answer } = await browser.open(`${url}/auth/github?next=/settings/sessions`)
@@ -189,10 +189,10 @@ describe('mix-up (RFC 9700 §4.4)', () => {
     expect(out).toBe('')
   })
 
-  test('the answer of one vendor is not taken at the callback of another', async () => {
+  test('the answer of one identity provider is not taken at the callback of another', async () => {
     const { browser, answer, url } = await githubAnswer()
-    for (const vendor of ['gitlab', 'microsoftonline']) {
-      const page = await browser.open(`${url}/auth/${vendor}/callback${answer.search}`)
+    for (const provider of ['gitlab', 'microsoftonline']) {
+      const page = await browser.open(`${url}/auth/${provider}/callback${answer.search}`)
       expect(page.status).toBeGreaterThanOrEqual(400)
     }
     expect((await browser.open(`${url}/settings/sessions`)).url.pathname).toStartWith('/auth/login/')
@@ -202,7 +202,7 @@ describe('mix-up (RFC 9700 §4.4)', () => {
     const { answer } = await githubAnswer()
     const victim = httpBrowser()
     expect((await victim.open(answer.href)).status).toBe(410)
-    expect((await victim.open(`${target.vendors.url}/settings/sessions`)).url.pathname).toStartWith(
+    expect((await victim.open(`${target.providers.url}/settings/sessions`)).url.pathname).toStartWith(
       '/auth/login/',
     )
   })
@@ -266,15 +266,15 @@ describe('an open redirect (RFC 9700 §4.11)', () => {
     expect(page.url.origin).toBe(server)
   })
 
-  test.each(ELSEWHERE)('from a vendor, by next=%j', async (next) => {
-    const { url } = target.vendors
+  test.each(ELSEWHERE)('from an identity provider, by next=%j', async (next) => {
+    const { url } = target.providers
     const page = await httpBrowser().open(`${url}/auth/github?next=${encodeURIComponent(next)}`)
     expect(page.url.origin).toBe(url)
   })
 
   test.each(ELSEWHERE)('from the documented login, by redirect_uri=%j', async (uri) => {
     const query = `cli=true&redirect_uri=${encodeURIComponent(uri)}`
-    const answer = await fetch(`${target.vendors.url}/api/auth/github?${query}`, { redirect: 'manual' })
+    const answer = await fetch(`${target.providers.url}/api/auth/github?${query}`, { redirect: 'manual' })
     expect([answer.status, answer.headers.get('location')]).toEqual([400, null])
   })
 

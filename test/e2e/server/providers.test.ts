@@ -6,7 +6,10 @@ import { ADA, type BinaryServer, startBinaryServer } from '../../support/servers
 import { httpBrowser } from '../../support/servers/http-browser.ts'
 import { chromiumPath, testWith } from '../../support/real-parts/skip-without-part.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
-import { startVendorServer, type VendorServer } from '../../support/servers/server-with-identity-providers.ts'
+import {
+  startServerWithIdentityProviders,
+  type ServerWithIdentityProviders,
+} from '../../support/servers/server-with-identity-providers.ts'
 
 const chromiumBinary = chromiumPath()
 const missing = chromiumBinary === undefined ? 'chromium' : undefined
@@ -19,10 +22,10 @@ const ARGS = [
   '--disable-sync',
 ]
 
-let server: VendorServer
+let server: ServerWithIdentityProviders
 let local: BinaryServer
 beforeAll(async () => {
-  server = await startVendorServer()
+  server = await startServerWithIdentityProviders()
   local = await startBinaryServer()
 }, 30_000)
 afterAll(async () => {
@@ -30,7 +33,7 @@ afterAll(async () => {
   await local.stop()
 })
 
-describe('fob auth login on the binary, by way of a vendor', () => {
+describe('fob auth login on the binary, by way of an identity provider', () => {
   test.each([
     ['GitHub', 'octocat@example.com', 'github:583231'],
     ['GitLab', 'ada@example.com', 'gitlab:42'],
@@ -56,7 +59,7 @@ describe('fob auth login on the binary, by way of a vendor', () => {
     expect(await answer.json()).toMatchObject({ user: { id, email, role: 'member' } })
   })
 
-  test('the log of the server holds no secret, code or token of a vendor', () => {
+  test('the log of the server holds no secret, code or token of an identity provider', () => {
     const log = server.running.err()
     expect(log).toContain('"message":"login"')
     for (const { clientSecret } of [server.github, server.gitlab, server.microsoft]) {
@@ -115,7 +118,7 @@ const withPage = async (run: (page: Page, browser: Browser) => Promise<void>) =>
 describe('in Chromium, with scripts switched off', () => {
   testWith(
     missing,
-    'S11 S18: the login page, each vendor, and the sessions page with sign-out',
+    'S11 S18: the login page, each identity provider, and the sessions page with sign-out',
     () =>
       withPage(async (page) => {
         for (const label of ['GitHub', 'GitLab', 'Microsoft']) {

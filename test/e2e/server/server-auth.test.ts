@@ -11,7 +11,10 @@ import { httpBrowser } from '../../support/servers/http-browser.ts'
 import { logIn } from '../../support/servers/oauth-login.ts'
 import { freePort } from '../../support/free-port.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
-import { startVendorServer, type VendorServer } from '../../support/servers/server-with-identity-providers.ts'
+import {
+  startServerWithIdentityProviders,
+  type ServerWithIdentityProviders,
+} from '../../support/servers/server-with-identity-providers.ts'
 import { DIRECTORY } from '../../support/stand-ins/microsoft.ts'
 import { logInWith } from '../../support/stand-ins/all-stand-ins.ts'
 
@@ -55,15 +58,15 @@ function pipelineFile(): string {
 }
 
 let local: BinaryServer
-let vendors: VendorServer
+let providers: ServerWithIdentityProviders
 beforeAll(async () => {
-  ;[local, vendors] = await Promise.all([startBinaryServer(), startVendorServer()])
+  ;[local, providers] = await Promise.all([startBinaryServer(), startServerWithIdentityProviders()])
 }, 60_000)
 afterAll(async () => {
   for (const { child } of running) child.kill('SIGINT')
   await Promise.all(running.map(({ ended }) => ended))
   await local.stop()
-  await vendors.stop()
+  await providers.stop()
 })
 
 describe('strategies', () => {
@@ -224,7 +227,7 @@ describe('strategies', () => {
   })
 })
 
-describe('vendors', () => {
+describe('identity providers', () => {
   test.each<[string, () => string[], string, () => string]>([
     [
       'S12: GitHub',
@@ -240,10 +243,10 @@ describe('vendors', () => {
         '--oauth-gitlab-client-secret',
         'the-secret',
         '--oauth-gitlab-url',
-        vendors.gitlab.url,
+        providers.gitlab.url,
       ],
       'gitlab',
-      () => `${vendors.gitlab.url}/oauth/authorize`,
+      () => `${providers.gitlab.url}/oauth/authorize`,
     ],
     [
       'S15 S16: Microsoft, and its tenant in the address',
@@ -255,10 +258,10 @@ describe('vendors', () => {
         '--oauth-microsoft-tenant',
         DIRECTORY,
         '--oauth-microsoft-url',
-        vendors.microsoft.url,
+        providers.microsoft.url,
       ],
       'microsoftonline',
-      () => `${vendors.microsoft.url}/${DIRECTORY}/oauth2/v2.0/authorize`,
+      () => `${providers.microsoft.url}/${DIRECTORY}/oauth2/v2.0/authorize`,
     ],
   ])(
     '%s is set up by flags alone; S17: with both of its pair it is on, and no other is',
@@ -282,23 +285,23 @@ describe('vendors', () => {
     ['S23', 'gitlab', '/auth/gitlab/callback'],
     ['S24', 'microsoftonline', '/auth/microsoftonline/callback'],
   ])('%s: the callback path of %s is %s, behind --oauth-callback-url (S20)', async (_number, name, path) => {
-    const to = new URL((await get(`${vendors.url}/auth/${name}`)).headers.get('location') ?? '')
-    expect(to.searchParams.get('redirect_uri')).toBe(vendors.url + path)
+    const to = new URL((await get(`${providers.url}/auth/${name}`)).headers.get('location') ?? '')
+    expect(to.searchParams.get('redirect_uri')).toBe(providers.url + path)
   })
 
   test('S27: organizations that GitHub tells are what a rule sees, and others stay out', async () => {
-    const github = (await logInWith(vendors.url, 'GitHub')).accessToken
-    const gitlab = (await logInWith(vendors.url, 'GitLab')).accessToken
+    const github = (await logInWith(providers.url, 'GitHub')).accessToken
+    const gitlab = (await logInWith(providers.url, 'GitLab')).accessToken
     const rule = '"myorg" in Organizations && Provider == "github"'
     const set = await fob(
-      ['pipeline', 'set', pipelineFile(), '-n', 'ours', '--rbac', rule, '-s', vendors.url],
+      ['pipeline', 'set', pipelineFile(), '-n', 'ours', '--rbac', rule, '-s', providers.url],
       {
         env: { FOB_TOKEN: github },
       },
     )
     expect(set).toMatchObject({ code: 0 })
     const see = async (token: string) =>
-      (await get(`${vendors.url}/api/pipelines/ours`, { authorization: `Bearer ${token}` })).status
+      (await get(`${providers.url}/api/pipelines/ours`, { authorization: `Bearer ${token}` })).status
     expect([await see(github), await see(gitlab)]).toEqual([200, 404])
   })
 })
@@ -314,7 +317,7 @@ describe('S28: JSON Web Tokens', () => {
   })
 
   test('S30 to S36: say who, by whom, from whom and since when', async () => {
-    const { claims } = await logInWith(vendors.url, 'GitHub')
+    const { claims } = await logInWith(providers.url, 'GitHub')
     expect(claims).toMatchObject({
       sub: '583231',
       email: 'octocat@example.com',
@@ -322,7 +325,7 @@ describe('S28: JSON Web Tokens', () => {
       nick_name: 'octocat',
       provider: 'github',
       iss: 'fob',
-      aud: vendors.url,
+      aud: providers.url,
       tenant: 'default',
       jti: expect.stringMatching(/.{16}/),
     })
@@ -333,7 +336,7 @@ describe('S28: JSON Web Tokens', () => {
     const callback = 'http://127.0.0.1:9876/callback'
     const browser = httpBrowser({ stopAt: callback })
     const end = await browser.open(
-      `${vendors.url}/api/auth/github?cli=true&redirect_uri=${encodeURIComponent(callback)}`,
+      `${providers.url}/api/auth/github?cli=true&redirect_uri=${encodeURIComponent(callback)}`,
     )
     const alone = decodeJwt(end.url.searchParams.get('token') ?? '')
     expect(Number(alone.exp) - Number(alone.iat)).toBe(30 * 86_400)
@@ -420,7 +423,7 @@ describe('the command line finds its credential', () => {
     expect((await binaryLogin(local.url, { home })).code).toBe(0)
     expect(existsSync(join(home, '.fob', 'credentials'))).toBe(true)
     expect(await fob(['pipeline', 'list'], { home })).toMatchObject({ code: 0, err: '' })
-    expect((await fob(['pipeline', 'list', '-s', vendors.url], { home })).code).toBe(4)
+    expect((await fob(['pipeline', 'list', '-s', providers.url], { home })).code).toBe(4)
   })
 
   test('S45: -c, CI_AUTH_CONFIG and FOB_AUTH_CONFIG name another file, which is then the only one', async () => {
@@ -475,28 +478,30 @@ describe('the documented JSON API of logins', () => {
   })
 
   test('S165: GET /api/auth/github redirects to GitHub', async () => {
-    const answer = await get(`${vendors.url}/api/auth/github`)
+    const answer = await get(`${providers.url}/api/auth/github`)
     expect([answer.status, answer.headers.get('location')]).toEqual([
       303,
-      expect.stringContaining(`${vendors.github.url}/login/oauth/authorize?`),
+      expect.stringContaining(`${providers.github.url}/login/oauth/authorize?`),
     ])
   })
 
   test('S166 S163: its callback logs the browser in, which then has a JWT for our own pages', async () => {
     const browser = httpBrowser()
-    expect((await browser.open(`${vendors.url}/api/auth/github`)).url.href).toBe(`${vendors.url}/`)
-    expect((await browser.open(`${vendors.url}/settings/sessions`)).html).toContain('octocat@example.com')
-    const answer = await fetch(`${vendors.url}/api/auth/token`, {
+    expect((await browser.open(`${providers.url}/api/auth/github`)).url.href).toBe(`${providers.url}/`)
+    expect((await browser.open(`${providers.url}/settings/sessions`)).html).toContain('octocat@example.com')
+    const answer = await fetch(`${providers.url}/api/auth/token`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        cookie: browser.cookies(new URL(vendors.url)),
-        origin: vendors.url,
+        cookie: browser.cookies(new URL(providers.url)),
+        origin: providers.url,
       },
       body: '{}',
     })
     const { token } = (await answer.json()) as { token: string }
-    expect((await get(`${vendors.url}/api/pipelines`, { authorization: `Bearer ${token}` })).status).toBe(200)
+    expect((await get(`${providers.url}/api/pipelines`, { authorization: `Bearer ${token}` })).status).toBe(
+      200,
+    )
   })
 
   test('S167: with cli=true the token goes to the program on this machine, and nowhere else', async () => {
@@ -506,13 +511,13 @@ describe('the documented JSON API of logins', () => {
       fetch: (request) => new Response(request.url),
     })
     const begin = (uri: string) =>
-      `${vendors.url}/api/auth/github?cli=true&state=its-own&redirect_uri=${encodeURIComponent(uri)}`
+      `${providers.url}/api/auth/github?cli=true&state=its-own&redirect_uri=${encodeURIComponent(uri)}`
     const end = await httpBrowser().open(begin(`${server.url.origin}/callback`))
     const got = new URL(end.html).searchParams
     await server.stop(true)
     expect(got.get('state')).toBe('its-own')
     const headers = { authorization: `Bearer ${got.get('token')}` }
-    expect(await (await get(`${vendors.url}/api/auth/me`, headers)).json()).toMatchObject({
+    expect(await (await get(`${providers.url}/api/auth/me`, headers)).json()).toMatchObject({
       user: { id: 'github:583231' },
     })
     for (const uri of [

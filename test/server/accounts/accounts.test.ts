@@ -67,7 +67,7 @@ describe('the local accounts', () => {
     expect(accountIdOf(ada)).toBe(`local:${ada.subject}`)
   })
 
-  test('an e-mail is looked up among local accounts only: a vendor can reassign one', async () => {
+  test('an e-mail is looked up among local accounts only: an identity provider can reassign one', async () => {
     const { db, accounts } = await setUp()
     await db.insert(users).values({
       id: 'usr_x',

@@ -113,13 +113,13 @@ const pair = (name: string) => ({
   [`oauth-${name}-client-secret`]: `${name}-secret`,
 })
 
-const upstreams = (flags: Record<string, string>, env: Record<string, string> = {}) => {
+const identityProviders = (flags: Record<string, string>, env: Record<string, string> = {}) => {
   const { strategy } = read(flags, env)
   if (strategy.kind !== 'oauth') throw new Error(strategy.kind)
-  return strategy.upstreams
+  return strategy.identityProviders
 }
 
-describe('the vendors', () => {
+describe('the identity providers', () => {
   const base = { 'oauth-session-secret': SESSION, 'oauth-callback-url': 'https://ci.example.com' }
 
   test.each([
@@ -127,7 +127,7 @@ describe('the vendors', () => {
     ['S13', 'gitlab', 'https://gitlab.com'],
     ['S15', 'microsoft', 'https://login.microsoftonline.com'],
   ] as const)('%s: --oauth-%s-client-id and its secret enable it', (_row, name, url) => {
-    const set = upstreams({ ...base, ...pair(name) })
+    const set = identityProviders({ ...base, ...pair(name) })
     expect(Object.keys(set)).toEqual([name])
     expect(set[name]).toMatchObject({ clientId: `${name}-id`, url })
     expect(set[name]?.clientSecret.reveal()).toBe(`${name}-secret`)
@@ -141,21 +141,21 @@ describe('the vendors', () => {
       ...pair('microsoft'),
       'local-accounts': 'true',
     }
-    expect(Object.keys(upstreams(flags))).toEqual(['github', 'gitlab', 'microsoft'])
+    expect(Object.keys(identityProviders(flags))).toEqual(['github', 'gitlab', 'microsoft'])
     expect(read(flags).strategy).toMatchObject({ localAccounts: true })
     expect(read({ ...base, ...pair('github') }).strategy).toMatchObject({ localAccounts: false })
   })
 
   test('S14: --oauth-gitlab-url points to a GitLab of one’s own, a path included', () => {
     const flags = { ...base, ...pair('gitlab'), 'oauth-gitlab-url': 'https://company.com/gitlab/' }
-    expect(upstreams(flags).gitlab?.url).toBe('https://company.com/gitlab')
+    expect(identityProviders(flags).gitlab?.url).toBe('https://company.com/gitlab')
   })
 
   test('S16: --oauth-microsoft-tenant; without it, anybody with a Microsoft account', () => {
     const flags = { ...base, ...pair('microsoft') }
-    expect(upstreams(flags).microsoft?.tenant).toBe('common')
+    expect(identityProviders(flags).microsoft?.tenant).toBe('common')
     const one = { ...flags, 'oauth-microsoft-tenant': 'contoso.onmicrosoft.com' }
-    expect(upstreams(one).microsoft?.tenant).toBe('contoso.onmicrosoft.com')
+    expect(identityProviders(one).microsoft?.tenant).toBe('contoso.onmicrosoft.com')
   })
 
   test.each(['CI_', 'FOB_'])('S25 S26: all of it from %s variables alone', (prefix) => {
@@ -173,7 +173,7 @@ describe('the vendors', () => {
         OAUTH_CALLBACK_URL: 'https://ci.example.com',
       }).map(([name, value]) => [prefix + name, value]),
     )
-    expect(upstreams({}, env)).toMatchObject({
+    expect(identityProviders({}, env)).toMatchObject({
       github: { clientId: 'a' },
       gitlab: { clientId: 'c', url: 'https://gitlab.company.com' },
       microsoft: { clientId: 'e', tenant: 'contoso.com' },
@@ -182,7 +182,7 @@ describe('the vendors', () => {
 
   test.each<[string, Record<string, string>, string]>([
     [
-      'S17: half of the second vendor',
+      'S17: half of the second identity provider',
       { ...pair('github'), 'oauth-gitlab-client-id': 'x' },
       '--oauth-gitlab-client-secret',
     ],
@@ -219,7 +219,7 @@ describe('what does not start', () => {
   test.each<[string, Record<string, string>, string[]]>([
     ['S2: Basic with OAuth', { ...basic, ...oauth }, ['--basic-auth-username', '--local-accounts']],
     [
-      'S2: Basic with a vendor',
+      'S2: Basic with an identity provider',
       { ...basic, 'oauth-github-client-id': 'i', 'oauth-github-client-secret': 's' },
       ['--basic-auth-username', '--oauth-github-client-id'],
     ],
@@ -229,7 +229,7 @@ describe('what does not start', () => {
       ['--basic-auth-username', '--basic-auth-password'],
     ],
     [
-      'S17: half of a vendor',
+      'S17: half of an identity provider',
       { ...oauth, 'oauth-gitlab-client-secret': 's' },
       ['--oauth-gitlab-client-secret', '--oauth-gitlab-client-id'],
     ],
@@ -400,8 +400,8 @@ describe('settings that fail closed', () => {
     ['oauth-gitlab-url', 'https://gitlab.company.com'],
     ['oauth-microsoft-tenant', 'contoso.com'],
   ])('--%s does not stand without its client', (name, value) => {
-    const vendor = name.split('-')[1]
-    expect(refused({ ...oauth, [name]: value })).toContain(`--oauth-${vendor}-client-id`)
+    const provider = name.split('-')[1]
+    expect(refused({ ...oauth, [name]: value })).toContain(`--oauth-${provider}-client-id`)
   })
 
   test.each([

@@ -17,7 +17,7 @@ const login = {
   host: 'ci.example.com',
   redirectTarget,
   passwords: true,
-  vendors: [] as { label: string; path: string }[],
+  identityProviders: [] as { label: string; path: string }[],
 }
 const consent = {
   ...login,
@@ -86,7 +86,7 @@ test('every value is escaped wherever it stands', async () => {
       host: HOSTILE,
       redirectTarget,
       passwords: true,
-      vendors: [{ label: HOSTILE, path: HOSTILE }],
+      identityProviders: [{ label: HOSTILE, path: HOSTILE }],
       email: HOSTILE,
       error: HOSTILE,
     }),

@@ -2,9 +2,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import { fob } from '../client/compiled-binary.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../servers/binary-server.ts'
 import { type HttpBrowser, httpBrowser, type Page } from '../servers/http-browser.ts'
-import { startVendorServer, type VendorServer } from '../servers/server-with-identity-providers.ts'
+import {
+  startServerWithIdentityProviders,
+  type ServerWithIdentityProviders,
+} from '../servers/server-with-identity-providers.ts'
 
-/** What an attack is made of: the binary with two tenants, the binary with vendors, and codes to misuse. */
+/**
+ * What an attack is made of: the binary with two tenants, the binary with identity providers, and codes to misuse.
+ */
 
 /** Administers the tenant `acme`, and belongs to no other. */
 export const EVE = { email: 'eve@acme.example', password: 'eves own password' }
@@ -12,7 +17,7 @@ export const REDIRECT = 'http://127.0.0.1:8765/callback'
 
 export interface Target {
   local: BinaryServer
-  vendors: VendorServer
+  providers: ServerWithIdentityProviders
   stop(): Promise<void>
 }
 
@@ -27,13 +32,13 @@ export async function startTarget(): Promise<Target> {
     const { code, err } = await fob([...args, ...data], { stdin })
     if (code !== 0) throw new Error(`${args.join(' ')}: ${err}`)
   }
-  const vendors = await startVendorServer()
+  const providers = await startServerWithIdentityProviders()
   return {
     local,
-    vendors,
+    providers,
     async stop() {
       await local.stop()
-      await vendors.stop()
+      await providers.stop()
     },
   }
 }

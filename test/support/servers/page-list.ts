@@ -79,30 +79,30 @@ const LOGIN: PageVisit[] = [
     show: at('/auth/login/0123456789abcdefghijk'),
   },
   {
-    name: 'login-vendors',
-    about: 'Login with a vendor',
+    name: 'login-identity-providers',
+    about: 'Login with an identity provider',
     heading: 'Sign in',
-    show: (page, { vendors }) => page.goto(`${vendors.url}/settings/sessions`),
+    show: (page, { providers }) => page.goto(`${providers.url}/settings/sessions`),
   },
   {
     name: 'login-cancelled',
-    about: 'A login that was cancelled at the vendor',
+    about: 'A login that was cancelled at the identity provider',
     heading: 'Sign in',
-    async show(page, { vendors }) {
-      await page.goto(`${vendors.url}/settings/sessions`)
-      vendors.github.behaviour.consent = 'deny'
+    async show(page, { providers }) {
+      await page.goto(`${providers.url}/settings/sessions`)
+      providers.github.behaviour.consent = 'deny'
       await link(page, 'Continue with GitHub')
-      vendors.github.behaviour.consent = 'grant'
+      providers.github.behaviour.consent = 'grant'
       await page.getByRole('alert').waitFor()
     },
   },
-  ...['GitHub', 'GitLab', 'Microsoft'].map((vendor) => ({
-    name: `sessions-${vendor.toLowerCase()}`,
-    about: `The settings of somebody from ${vendor}`,
+  ...['GitHub', 'GitLab', 'Microsoft'].map((provider) => ({
+    name: `sessions-${provider.toLowerCase()}`,
+    about: `The settings of somebody from ${provider}`,
     heading: 'Sessions',
-    async show(page: Page, { vendors }: PageWorld) {
-      await page.goto(`${vendors.url}/settings/sessions`)
-      await link(page, `Continue with ${vendor}`)
+    async show(page: Page, { providers }: PageWorld) {
+      await page.goto(`${providers.url}/settings/sessions`)
+      await link(page, `Continue with ${provider}`)
     },
   })),
   {
@@ -420,10 +420,10 @@ const REFUSALS: PageVisit[] = [
     name: 'too-many',
     about: 'Too many requests (429)',
     heading: 'Too many requests',
-    async show(page, { vendors }) {
-      const send = () => fetch(`${vendors.url}/auth/login/none`, { method: 'POST' })
+    async show(page, { providers }) {
+      const send = () => fetch(`${providers.url}/auth/login/none`, { method: 'POST' })
       while ((await send()).status !== 429);
-      await page.goto(`${vendors.url}/auth/github`)
+      await page.goto(`${providers.url}/auth/github`)
     },
   },
 ]

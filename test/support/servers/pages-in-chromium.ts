@@ -4,14 +4,23 @@ import { chromium } from 'playwright-core'
 import { fob } from '../client/compiled-binary.ts'
 import { ADA, type BinaryServer, startBinaryServer } from './binary-server.ts'
 import { chromiumPath } from '../real-parts/skip-without-part.ts'
-import { startVendorServer, type VendorServer } from './server-with-identity-providers.ts'
+import {
+  startServerWithIdentityProviders,
+  type ServerWithIdentityProviders,
+} from './server-with-identity-providers.ts'
 
-/** The binary twice (accounts of its own; stand-ins of all vendors), and a Chromium to look at its pages with. */
+/**
+ * The binary twice (accounts of its own; stand-ins of all identity providers), and a Chromium to look at its pages
+ * with.
+ */
 export interface PageWorld {
   local: BinaryServer
-  vendors: VendorServer
+  providers: ServerWithIdentityProviders
   browser: Browser
-  /** A page without scripts: in the browser of `who`, logged in on the server with accounts of its own, or in a fresh one. */
+  /**
+   * A page without scripts: in the browser of `who`, logged in on the server with accounts of its own, or in a fresh
+   * one.
+   */
   open(who?: PageVisitor): Promise<{ page: Page; close(): Promise<void> }>
   stop(): Promise<void>
 }
@@ -39,7 +48,7 @@ export async function startPageWorld(): Promise<PageWorld> {
     stdin: BOB.password,
   })
   if (added.code !== 0) throw new Error(`no second user: ${added.err}`)
-  const vendors = await startVendorServer()
+  const providers = await startServerWithIdentityProviders()
   const browser = await chromium.launch({ executablePath: chromiumPath() ?? 'chromium', args: ARGS })
   const known = new Map<PageVisitor, BrowserContext>()
   const newWindow = () => browser.newContext({ viewport: NARROW, javaScriptEnabled: false })
@@ -55,7 +64,7 @@ export async function startPageWorld(): Promise<PageWorld> {
   }
   return {
     local,
-    vendors,
+    providers,
     browser,
     async open(who) {
       const context = who === undefined ? await newWindow() : (known.get(who) ?? (await windowOf(who)))
@@ -65,7 +74,7 @@ export async function startPageWorld(): Promise<PageWorld> {
     async stop() {
       await browser.close()
       await local.stop()
-      await vendors.stop()
+      await providers.stop()
     },
   }
 }

@@ -8,7 +8,7 @@ import { type Github, startGithub } from '../stand-ins/github.ts'
 import { type Gitlab, startGitlab } from '../stand-ins/gitlab.ts'
 import { DIRECTORY, type Microsoft, startMicrosoft } from '../stand-ins/microsoft.ts'
 
-export interface VendorServer {
+export interface ServerWithIdentityProviders {
   url: string
   dataDir: string
   github: Github
@@ -18,8 +18,8 @@ export interface VendorServer {
   stop(): Promise<void>
 }
 
-/** The compiled binary, set up by variables alone (S26), with a stand-in for each vendor. */
-export async function startVendorServer(): Promise<VendorServer> {
+/** The compiled binary, set up by variables alone (S26), with a stand-in for each identity provider. */
+export async function startServerWithIdentityProviders(): Promise<ServerWithIdentityProviders> {
   const folder = temporaryFolder()
   const port = freePort()
   const url = `http://127.0.0.1:${port}`

@@ -35,7 +35,7 @@ export async function startServer(
     dataDir?: string
     port?: number
     rbac?: string
-    /** For the vendors that people log in with. */
+    /** For the identity providers that people log in with. */
     fetch?: typeof globalThis.fetch
     trustedProxies?: readonly string[]
     runs?: Partial<RunSettings>
@@ -81,7 +81,7 @@ export async function startServer(
 export const localAccounts = (url: string): Strategy => ({
   kind: 'oauth',
   localAccounts: true,
-  upstreams: {},
+  identityProviders: {},
   sessionSecret: new Secret('a-session-secret-of-32-bytes-or-more'),
   callbackUrl: url,
 })

@@ -1,33 +1,33 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { Secret } from '../../../src/redact/secret.ts'
-import type { UpstreamSettings } from '../../../src/server/issuer/identity-providers/identity-providers.ts'
+import type { ConfiguredIdentityProviders } from '../../../src/server/issuer/identity-providers/identity-provider.ts'
 import { httpBrowser, type HttpBrowser, type Page } from '../servers/http-browser.ts'
 import { freePort } from '../free-port.ts'
 import { localAccounts, startServer, type TestServer } from '../servers/test-server.ts'
-import type { Vendor } from './stand-in-behaviour.ts'
+import type { StandIn } from './stand-in-behaviour.ts'
 
 /** A server whose people log in with a stand-in. */
-export async function startWithVendor<V extends Vendor>(
-  name: keyof UpstreamSettings,
+export async function startWithIdentityProvider<V extends StandIn>(
+  name: keyof ConfiguredIdentityProviders,
   start: (callback: string) => V | Promise<V>,
   options: {
     path?: string
     tenant?: string
     fetch?: typeof globalThis.fetch
-    /** Where the server is told the vendor is, if not at the stand-in's own address. */
-    vendorUrl?: string
+    /** Where the server is told the identity provider is, if not at the stand-in's own address. */
+    providerUrl?: string
     passwords?: boolean
     dataDir?: string
   } = {},
-): Promise<{ server: TestServer; vendor: V }> {
+): Promise<{ server: TestServer; provider: V }> {
   const port = freePort()
   const segment = name === 'microsoft' ? 'microsoftonline' : name
-  const vendor = await start(`http://127.0.0.1:${port}/auth/${segment}/callback`)
+  const provider = await start(`http://127.0.0.1:${port}/auth/${segment}/callback`)
   const settings = {
-    clientId: vendor.clientId,
-    clientSecret: new Secret(vendor.clientSecret),
-    url: options.vendorUrl ?? vendor.url + (options.path ?? ''),
+    clientId: provider.clientId,
+    clientSecret: new Secret(provider.clientSecret),
+    url: options.providerUrl ?? provider.url + (options.path ?? ''),
   }
   const server = await startServer({
     port,
@@ -39,7 +39,7 @@ export async function startWithVendor<V extends Vendor>(
       localAccounts: options.passwords === true,
       sessionSecret: new Secret('a-session-secret-of-32-bytes-or-more'),
       callbackUrl: url,
-      upstreams:
+      identityProviders:
         name === 'microsoft'
           ? { microsoft: { ...settings, tenant: options.tenant ?? 'common' } }
           : { [name]: settings },
@@ -48,12 +48,12 @@ export async function startWithVendor<V extends Vendor>(
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
   })
   return {
-    vendor,
+    provider,
     server: {
       ...server,
       stop: async () => {
         await server.stop()
-        await vendor.stop()
+        await provider.stop()
       },
     },
   }
@@ -80,14 +80,14 @@ export async function openLogin(
   return { browser, page, verifier, state }
 }
 
-export interface VendorLogin {
+export interface IdentityProviderLogin {
   accessToken: string
   refreshToken: string
   claims: Record<string, unknown>
 }
 
-/** A whole login of the command line through the vendor that is called `label`. */
-export async function logInWith(server: string, label: string): Promise<VendorLogin> {
+/** A whole login of the command line through the identity provider that is called `label`. */
+export async function logInWith(server: string, label: string): Promise<IdentityProviderLogin> {
   const { browser, page, verifier, state } = await openLogin(server)
   const consent = await browser.follow(page, label)
   const end = await browser.submit(consent, {}, 'Authorize')

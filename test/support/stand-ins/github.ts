@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { newBehaviour, obstacle, type Vendor } from './stand-in-behaviour.ts'
+import { newBehaviour, obstacle, type StandIn } from './stand-in-behaviour.ts'
 
 /**
  * GitHub Enterprise Server, as far as a login sees it: the shapes, status codes and errors of GitHub's
@@ -14,7 +14,7 @@ export interface GithubPerson {
   organizations: string[]
 }
 
-export interface Github extends Vendor {
+export interface Github extends StandIn {
   person: GithubPerson
   /** Organizations on one page: `per_page` above it is cut, as GitHub cuts at 100. */
   pageSize: number

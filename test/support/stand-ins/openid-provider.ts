@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { newBehaviour, obstacle, type Vendor } from './stand-in-behaviour.ts'
+import { newBehaviour, obstacle, type StandIn } from './stand-in-behaviour.ts'
 
-/** What the OpenID Connect vendors have in common: the code flow with PKCE, nonce and RS256 ID tokens. */
-export interface OpenidStandIn extends Vendor {
+/**
+ * What the identity providers with OpenID Connect have in common: the code flow with PKCE, nonce and RS256 ID tokens.
+ */
+export interface OpenidStandIn extends StandIn {
   /** Changed in the next ID token: another nonce, issuer, audience … */
   forge: Record<string, unknown>
   /** Sign the next ID tokens with a key that is not published. */

@@ -1,10 +1,10 @@
 /** What a stand-in does next; a test changes it at will. */
-export interface VendorBehaviour {
-  /** What the person does on the vendor's page. */
+export interface StandInBehaviour {
+  /** What the person does on the identity provider's page. */
   consent: 'grant' | 'deny'
   /** `state` of the answer; as it came without it. */
   state?: string
-  /** Paths (by their beginning) that answer with this status, in the vendor's error shape. */
+  /** Paths (by their beginning) that answer with this status, in the identity provider's error shape. */
   broken: Map<string, number>
   /** Paths (by their beginning) that never answer. */
   slow: Set<string>
@@ -12,12 +12,12 @@ export interface VendorBehaviour {
   codesExpired: boolean
 }
 
-export function newBehaviour(): VendorBehaviour {
+export function newBehaviour(): StandInBehaviour {
   return { consent: 'grant', broken: new Map(), slow: new Set(), codesExpired: false }
 }
 
 /** What stands in the way of an answer, if anything. */
-export async function obstacle(behaviour: VendorBehaviour, request: Request): Promise<Response | undefined> {
+export async function obstacle(behaviour: StandInBehaviour, request: Request): Promise<Response | undefined> {
   const { pathname } = new URL(request.url)
   if ([...behaviour.slow].some((start) => pathname.startsWith(start))) {
     await new Promise<void>((resolve) => request.signal.addEventListener('abort', () => resolve()))
@@ -32,11 +32,11 @@ export async function obstacle(behaviour: VendorBehaviour, request: Request): Pr
       })
 }
 
-export interface Vendor {
+export interface StandIn {
   url: string
   clientId: string
   clientSecret: string
-  behaviour: VendorBehaviour
+  behaviour: StandInBehaviour
   /** Every request as `METHOD /path`, and the queries of authorize. */
   requests: string[]
   authorizations: URLSearchParams[]

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import { HttpError } from '../response.ts'
 import type { Handler } from '../call.ts'
-import { beginUpstream } from '../login/identity-provider-login.ts'
+import { sendToIdentityProvider } from '../login/identity-provider-login.ts'
 
 /** Logging in with GitHub as the documents have it (S165 to S167). */
 
@@ -33,7 +33,7 @@ export const githubLogin: Handler = (call, services) => {
     if (redirectUri !== undefined) {
       throw new HttpError(400, 'invalid_request', 'redirect_uri needs cli=true')
     }
-    return beginUpstream('github', { kind: 'page', next: '/' }, call, services)
+    return sendToIdentityProvider('github', { kind: 'page', next: '/' }, call, services)
   }
   if (redirectUri === undefined || !isLoopback(redirectUri)) {
     throw new HttpError(400, 'invalid_redirect_uri', 'redirect_uri is http on 127.0.0.1, [::1] or localhost')
@@ -44,7 +44,7 @@ export const githubLogin: Handler = (call, services) => {
     state: state ?? null,
     codeChallenge: codeChallenge ?? null,
   }
-  return beginUpstream('github', purpose, call, services)
+  return sendToIdentityProvider('github', purpose, call, services)
 }
 
 /** S167: only a program on the machine of the browser; judged by the URL as browsers read it. */

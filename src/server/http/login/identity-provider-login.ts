@@ -2,11 +2,11 @@ import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
 import type {
-  UpstreamOutcome,
-  UpstreamRefusal,
+  IdentityProviderOutcome,
+  IdentityProviderRefusal,
 } from '../../issuer/identity-providers/identity-provider-login.ts'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
-import type { VendorName } from '../../issuer/identity-providers/identity-providers.ts'
+import type { IdentityProviderName } from '../../issuer/identity-providers/identity-provider.ts'
 import { renderMessage } from '../../web/login-and-message-templates.ts'
 import { HttpError } from '../response.ts'
 import type { Call, Handler } from '../call.ts'
@@ -14,47 +14,50 @@ import { finishCliLogin } from './finish-cli-login.ts'
 import { redirect } from '../redirect.ts'
 import type { Services } from '../services.ts'
 
-/** The way to a vendor and back (S22 to S24). Nothing is shown here but what went wrong. */
+/** The way to an identity provider and back (S22 to S24). Nothing is shown here but what went wrong. */
 
 const uid = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/))
 
-/** `GET /auth/<vendor>?interaction=` from a login page, or `?next=` for our own pages. */
-export function upstreamBegin(vendor: VendorName): Handler {
+/** `GET /auth/<provider>?interaction=` from a login page, or `?next=` for our own pages. */
+export function startIdentityProviderLogin(provider: IdentityProviderName): Handler {
   return async (call, services) => {
     const interaction = v.safeParse(uid, call.url.searchParams.get('interaction'))
     const purpose: Purpose = interaction.success
       ? { kind: 'interaction', uid: interaction.output }
       : { kind: 'page', next: call.url.searchParams.get('next') ?? '' }
-    return beginUpstream(vendor, purpose, call, services)
+    return sendToIdentityProvider(provider, purpose, call, services)
   }
 }
 
-/** Sends the browser to the vendor. @throws HttpError 404 where it is not set up */
-export async function beginUpstream(
-  vendor: VendorName,
+/** Sends the browser to the identity provider. @throws HttpError 404 where it is not set up */
+export async function sendToIdentityProvider(
+  provider: IdentityProviderName,
   purpose: Purpose,
   call: Call,
   { issuer, log }: Services,
 ): Promise<Response> {
-  const known = issuer?.upstream.vendors.some(({ name }) => name === vendor) === true
-  if (!issuer || !known) throw new HttpError(404, 'not_found', `this server does not log in with ${vendor}`)
+  const known = issuer?.identityProviders.providers.some(({ name }) => name === provider) === true
+  if (!issuer || !known) throw new HttpError(404, 'not_found', `this server does not log in with ${provider}`)
   try {
-    const begun = await issuer.upstream.begin(vendor, purpose, call.request.headers.get('cookie'))
+    const begun = await issuer.identityProviders.begin(provider, purpose, call.request.headers.get('cookie'))
     return redirect(begun.location, begun.setCookies)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    log.warn('login with a vendor could not begin', { requestId: call.requestId, reason: error.message })
+    log.warn('login with an identity provider could not begin', {
+      requestId: call.requestId,
+      reason: error.message,
+    })
     return failed(purpose, error.code === 'unreachable' ? 'unreachable' : 'refused', [])
   }
 }
 
-/** `GET /auth/<vendor>/callback`; also `GET /api/auth/github/callback` (S166). */
-export function upstreamCallback(vendor: VendorName): Handler {
+/** `GET /auth/<provider>/callback`; also `GET /api/auth/github/callback` (S166). */
+export function finishIdentityProviderLogin(provider: IdentityProviderName): Handler {
   return async (call, services) => {
     const { issuer } = services
     if (!issuer) throw new HttpError(404, 'not_found', 'this server has no OAuth')
     const cookies = call.request.headers.get('cookie')
-    const outcome = await issuer.upstream.complete(vendor, call.url.searchParams, cookies)
+    const outcome = await issuer.identityProviders.complete(provider, call.url.searchParams, cookies)
     if (outcome.kind === 'failed') {
       return failed(outcome.purpose, outcome.why, outcome.setCookies)
     }
@@ -63,12 +66,12 @@ export function upstreamCallback(vendor: VendorName): Handler {
 }
 
 async function goOn(
-  { user, purpose, setCookies }: Extract<UpstreamOutcome, { kind: 'ok' }>,
+  { user, purpose, setCookies }: Extract<IdentityProviderOutcome, { kind: 'ok' }>,
   call: Call,
   services: Services,
   issuer: Issuer,
 ): Promise<Response> {
-  const { arrivals } = issuer.upstream
+  const { arrivals } = issuer.identityProviders
   if (purpose.kind === 'cli') return finishCliLogin({ user, purpose, setCookies }, call, services, issuer)
   // Shown to the login page, which finishes what the browser began there.
   const uid = purpose.kind === 'interaction' ? purpose.uid : null
@@ -79,7 +82,7 @@ async function goOn(
   return redirect(next, [...setCookies, arrivals.leave(user.id, uid)])
 }
 
-const TEXTS: Readonly<Record<UpstreamRefusal, { status: number; title: string; text: string }>> = {
+const TEXTS: Readonly<Record<IdentityProviderRefusal, { status: number; title: string; text: string }>> = {
   denied: { status: 403, title: 'That login was cancelled', text: 'Nothing was authorized.' },
   expired: {
     status: 410,
@@ -101,7 +104,7 @@ const TEXTS: Readonly<Record<UpstreamRefusal, { status: number; title: string; t
 /** Back to the login page where there is one, else a page of its own; a program hears it by its redirect. */
 async function failed(
   purpose: Purpose | undefined,
-  why: UpstreamRefusal,
+  why: IdentityProviderRefusal,
   setCookies: readonly string[],
 ): Promise<Response> {
   if (purpose?.kind === 'interaction') {

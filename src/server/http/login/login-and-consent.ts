@@ -38,7 +38,7 @@ export const loginPage: Handler = async (call, services) => {
   return respond(200, await renderLogin({ ...loginView(found, call, services), error }))
 }
 
-/** What a vendor's callback may say on the way back here. */
+/** What an identity provider's callback may say on the way back here. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   denied: 'That login was cancelled. Nothing was authorized.',
   expired: 'That login took too long. Try again.',
@@ -46,13 +46,13 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   refused: 'The answer of the provider was not accepted. Try again, or ask the administrator of this server.',
 }
 
-/** Somebody who has just come back from a vendor need not say anything more here. */
+/** Somebody who has just come back from an identity provider need not say anything more here. */
 async function arrived(
   { view, issuer }: { view: InteractionView; issuer: Issuer },
   call: Call,
   services: Services,
 ): Promise<Response | undefined> {
-  const arrival = issuer.upstream.arrivals.read(call.request.headers.get('cookie'))
+  const arrival = issuer.identityProviders.arrivals.read(call.request.headers.get('cookie'))
   if (!arrival) return undefined
   // One that is not for a certain login is for our own pages, and for nobody else's.
   const meant = arrival.uid === null ? view.clientId === PAGES_CLIENT : arrival.uid === view.uid
@@ -184,7 +184,7 @@ function loginView(
     redirectTarget,
     host: hostOf(services),
     passwords: services.settings.passwords,
-    vendors: issuer.upstream.vendors.map(({ label, path }) => ({
+    identityProviders: issuer.identityProviders.providers.map(({ label, path }) => ({
       label,
       path: `${path}?interaction=${view.uid}`,
     })),

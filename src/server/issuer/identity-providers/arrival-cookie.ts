@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import type { Seal } from '../sealed-values.ts'
 import { cookiesOf } from './pending-login-cookie.ts'
 
-/** From the vendor's answer to our login page: two redirects. */
+/** From the identity provider's answer to our login page: two redirects. */
 const LIFETIME_MS = 60_000
 const PATH = '/auth/login'
 
@@ -11,11 +11,11 @@ const schema = v.object({ at: v.number(), userId: v.string(), uid: v.nullable(v.
 export interface Arrivals {
   /** @param uid the login page that it is for; null: one of our own pages, whose ID is not known yet. */
   leave(userId: string, uid: string | null): string
-  /** Who has just come back from a vendor in this browser. `clear` is the cookie line that ends it. */
+  /** Who has just come back from an identity provider in this browser. `clear` is the cookie line that ends it. */
   read(cookieHeader: string | null): { userId: string; uid: string | null; clear: string } | undefined
 }
 
-/** What a browser brings from a vendor's callback to the login page that goes on: a sealed cookie. */
+/** What a browser brings from an identity provider's callback to the login page that goes on: a sealed cookie. */
 export function openArrivals(seal: Seal, secure: boolean, now: () => number): Arrivals {
   // A path that is not "/" rules out `__Host-`.
   const name = secure ? '__Secure-fob_arrival' : 'fob_arrival'

@@ -1,7 +1,14 @@
 import * as v from 'valibot'
-import { authorizeUrl, customise, exchange, loadClient, plainFetch, vendorFault } from './oauth-client.ts'
-import { openApi, type VendorApi } from './rest-client.ts'
-import type { Vendor, VendorDeps, VendorSettings } from './identity-providers.ts'
+import {
+  authorizeUrl,
+  customise,
+  exchange,
+  loadClient,
+  plainFetch,
+  identityProviderFault,
+} from './oauth-client.ts'
+import { openRestClient, type RestClient } from './rest-client.ts'
+import type { IdentityProvider, IdentityProviderDeps, IdentityProviderSettings } from './identity-provider.ts'
 
 const LABEL = 'GitHub'
 /** The least that shows a person's verified e-mail and, S27, all organizations, private ones included. */
@@ -17,7 +24,10 @@ const emailsSchema = v.array(v.object({ email: v.string(), primary: v.boolean(),
 const organizationsSchema = v.array(v.object({ login: v.string() }))
 
 /** GitHub's OAuth, which is not OpenID Connect: who it was is asked of the API. */
-export function githubVendor(settings: VendorSettings, { fetch }: VendorDeps): Vendor {
+export function githubProvider(
+  settings: IdentityProviderSettings,
+  { fetch }: IdentityProviderDeps,
+): IdentityProvider {
   const { url } = settings
   // GitHub Enterprise Server has its API below /api/v3; GitHub's own has a host to itself.
   const api = new URL(url === 'https://github.com' ? 'https://api.github.com/' : `${url}/api/v3/`)
@@ -47,7 +57,7 @@ export function githubVendor(settings: VendorSettings, { fetch }: VendorDeps): V
         const { client, config } = await configure()
         const tokens = await exchange(client, config, answer, checks, false)
         return await profileOf(
-          openApi({
+          openRestClient({
             fetch,
             label: LABEL,
             origin: api.origin,
@@ -62,13 +72,13 @@ export function githubVendor(settings: VendorSettings, { fetch }: VendorDeps): V
           api,
         )
       } catch (error) {
-        throw vendorFault(error, LABEL)
+        throw identityProviderFault(error, LABEL)
       }
     },
   }
 }
 
-async function profileOf(api: VendorApi, base: URL) {
+async function profileOf(api: RestClient, base: URL) {
   const user = await api.get(new URL('user', base), userSchema)
   const emails = (
     await api.all(new URL('user/emails?per_page=100', base), emailsSchema, (_page, headers) =>

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { openidVendor } from './openid-connect.ts'
-import type { Vendor, VendorDeps, VendorSettings } from './identity-providers.ts'
+import { openidConnectProvider } from './openid-connect.ts'
+import type { IdentityProvider, IdentityProviderDeps, IdentityProviderSettings } from './identity-provider.ts'
 
 const text = v.optional(v.nullable(v.string()), null)
 
@@ -17,8 +17,11 @@ const userSchema = v.object({
 })
 
 /** gitlab.com or a self-hosted one (S14), by OpenID Connect. */
-export function gitlabVendor(settings: VendorSettings, deps: VendorDeps): Vendor {
-  return openidVendor(
+export function gitlabProvider(
+  settings: IdentityProviderSettings,
+  deps: IdentityProviderDeps,
+): IdentityProvider {
+  return openidConnectProvider(
     {
       name: 'gitlab',
       label: 'GitLab',

@@ -1,8 +1,12 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { openApi } from './rest-client.ts'
-import { openidVendor } from './openid-connect.ts'
-import type { UpstreamSettings, Vendor, VendorDeps } from './identity-providers.ts'
+import { openRestClient } from './rest-client.ts'
+import { openidConnectProvider } from './openid-connect.ts'
+import type {
+  ConfiguredIdentityProviders,
+  IdentityProvider,
+  IdentityProviderDeps,
+} from './identity-provider.ts'
 
 const LABEL = 'Microsoft'
 
@@ -29,17 +33,17 @@ const graphPage = v.object({
 })
 
 /** Microsoft Entra ID, by OpenID Connect; groups beyond what fits into a token by Microsoft Graph. */
-export function microsoftVendor(
-  settings: NonNullable<UpstreamSettings['microsoft']>,
-  deps: VendorDeps,
-): Vendor {
+export function microsoftProvider(
+  settings: NonNullable<ConfiguredIdentityProviders['microsoft']>,
+  deps: IdentityProviderDeps,
+): IdentityProvider {
   const { url, tenant } = settings
   const issuer = `${url}/${encodeURIComponent(tenant)}/v2.0`
   // The library knows the global cloud, whose metadata names other issuers than the address they are at.
   const server = new URL(
     url === 'https://login.microsoftonline.com' ? issuer : `${issuer}/.well-known/openid-configuration`,
   )
-  return openidVendor(
+  return openidConnectProvider(
     {
       name: 'microsoft',
       label: LABEL,
@@ -92,8 +96,8 @@ function graphUrl(host: unknown, authority: string): URL {
 }
 
 /** The IDs of all groups, nested ones included: what the token would have held. */
-async function groupsOf(deps: VendorDeps, graph: URL, token: string): Promise<string[]> {
-  const api = openApi({ fetch: deps.fetch, label: LABEL, origin: graph.origin, token, headers: {} })
+async function groupsOf(deps: IdentityProviderDeps, graph: URL, token: string): Promise<string[]> {
+  const api = openRestClient({ fetch: deps.fetch, label: LABEL, origin: graph.origin, token, headers: {} })
   const first = new URL('/v1.0/me/transitiveMemberOf?$select=id&$top=999', graph)
   const pages = await api.all(first, graphPage, (page) => page['@odata.nextLink'])
   return pages

@@ -2,13 +2,13 @@ import type * as openidClient from 'openid-client'
 import type { Configuration } from 'openid-client'
 import { Fault } from '../../../contract/fault.ts'
 import { fetchFailure } from '../../../platform/network.ts'
-import type { Checks } from './identity-providers.ts'
+import type { Checks } from './identity-provider.ts'
 
 /** The one place on the server that loads openid-client, and that turns what it throws into faults. */
 
 export type OpenidClient = typeof openidClient
 
-/** A vendor that has said nothing for this long is down, as far as a waiting person is concerned. */
+/** An identity provider that has said nothing for this long is down, as far as a waiting person is concerned. */
 export const REQUEST_SECONDS = 10
 
 export function loadClient(): Promise<OpenidClient> {
@@ -79,8 +79,11 @@ const DOWN = new Set(['server_error', 'temporarily_unavailable'])
 const TOO_OLD = new Set(['invalid_grant', 'bad_verification_code'])
 const NOT_KNOWN = new Set(['invalid_client', 'unauthorized_client', 'incorrect_client_credentials'])
 
-/** What went wrong at a vendor, as a fault that names the vendor and holds nothing of what it sent. */
-export function vendorFault(error: unknown, label: string): Fault {
+/**
+ * What went wrong at an identity provider, as a fault that names the identity provider and holds nothing of what it
+ * sent.
+ */
+export function identityProviderFault(error: unknown, label: string): Fault {
   if (error instanceof Fault) return error
   const told = errorCode(error)
   if (told === 'access_denied' || told === 'consent_required' || told === 'interaction_required') {

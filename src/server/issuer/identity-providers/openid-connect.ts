@@ -1,5 +1,5 @@
 import type { Configuration } from 'openid-client'
-import type { UpstreamProfile } from '../../accounts/accounts.ts'
+import type { IdentityProviderProfile } from '../../accounts/accounts.ts'
 import {
   authorizeUrl,
   customise,
@@ -8,17 +8,22 @@ import {
   type OpenidClient,
   plainFetch,
   REQUEST_SECONDS,
-  vendorFault,
+  identityProviderFault,
 } from './oauth-client.ts'
-import type { Vendor, VendorDeps, VendorName, VendorSettings } from './identity-providers.ts'
+import type {
+  IdentityProvider,
+  IdentityProviderDeps,
+  IdentityProviderName,
+  IdentityProviderSettings,
+} from './identity-provider.ts'
 
-/** A vendor's metadata and keys are looked at again after this long. */
+/** An identity provider's metadata and keys are looked at again after this long. */
 const KEEP_MS = 60 * 60_000
 
-export interface OpenidVendor {
-  name: VendorName
+export interface OpenidConnectProvider {
+  name: IdentityProviderName
   label: string
-  settings: VendorSettings
+  settings: IdentityProviderSettings
   /** The issuer, or the address of its metadata where the two do not go together. */
   server: URL
   scope: string
@@ -28,18 +33,21 @@ export interface OpenidVendor {
     config: Configuration
     accessToken: string
     claims: Readonly<Record<string, unknown>> & { sub: string }
-  }): Promise<UpstreamProfile>
+  }): Promise<IdentityProviderProfile>
 }
 
-/** A vendor that speaks OpenID Connect: discovery, then the code flow with PKCE, state and nonce. */
-export function openidVendor(vendor: OpenidVendor, { fetch }: VendorDeps): Vendor {
-  const { label, settings } = vendor
+/** An identity provider that speaks OpenID Connect: discovery, then the code flow with PKCE, state and nonce. */
+export function openidConnectProvider(
+  provider: OpenidConnectProvider,
+  { fetch }: IdentityProviderDeps,
+): IdentityProvider {
+  const { label, settings } = provider
   let kept: { at: number; config: Promise<Configuration> } | undefined
 
   const discover = async (client: OpenidClient): Promise<Configuration> => {
     const secret = client.ClientSecretPost(settings.clientSecret.reveal())
     const insecure = settings.url.startsWith('http:') ? [client.allowInsecureRequests] : []
-    const config = await client.discovery(vendor.server, settings.clientId, {}, secret, {
+    const config = await client.discovery(provider.server, settings.clientId, {}, secret, {
       [client.customFetch]: plainFetch(fetch),
       timeout: REQUEST_SECONDS,
       // TLS already vouches for an ID token from the token endpoint; its signature is checked all the same.
@@ -55,7 +63,7 @@ export function openidVendor(vendor: OpenidVendor, { fetch }: VendorDeps): Vendo
       const mine = { at: now, config }
       kept = mine
       config.catch(() => {
-        // A vendor that was down is asked again at the next login.
+        // An identity provider that was down is asked again at the next login.
         if (kept === mine) kept = undefined
       })
     }
@@ -63,14 +71,14 @@ export function openidVendor(vendor: OpenidVendor, { fetch }: VendorDeps): Vendo
   }
 
   return {
-    name: vendor.name,
+    name: provider.name,
     label,
     authorizeUrl: async (checks) => {
       try {
         const { client, config } = await configure()
-        return await authorizeUrl(client, config, checks, { scope: vendor.scope, nonce: checks.nonce })
+        return await authorizeUrl(client, config, checks, { scope: provider.scope, nonce: checks.nonce })
       } catch (error) {
-        throw vendorFault(error, label)
+        throw identityProviderFault(error, label)
       }
     },
     identify: async (answer, checks) => {
@@ -79,9 +87,9 @@ export function openidVendor(vendor: OpenidVendor, { fetch }: VendorDeps): Vendo
         const tokens = await exchange(client, config, answer, checks, true)
         const claims = tokens.claims()
         if (!claims) throw new Error('no ID token')
-        return await vendor.profile({ client, config, accessToken: tokens.access_token, claims })
+        return await provider.profile({ client, config, accessToken: tokens.access_token, claims })
       } catch (error) {
-        throw vendorFault(error, label)
+        throw identityProviderFault(error, label)
       }
     },
   }

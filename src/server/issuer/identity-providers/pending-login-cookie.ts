@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import type { Seal } from '../sealed-values.ts'
-import { type Checks, VENDOR_NAMES, type VendorName } from './identity-providers.ts'
+import { type Checks, IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from './identity-provider.ts'
 
-/** What a login with a vendor is for; where it goes on afterwards. */
+/** What a login with an identity provider is for; where it goes on afterwards. */
 export type Purpose =
   /** A login page of the OAuth protocol. */
   | { kind: 'interaction'; uid: string }
@@ -13,12 +13,12 @@ export type Purpose =
   | { kind: 'cli'; redirectUri: string; state: string | null; codeChallenge: string | null }
 
 export interface Pending {
-  vendor: VendorName
+  provider: IdentityProviderName
   checks: Checks
   purpose: Purpose
 }
 
-/** From the button to the answer of the vendor. */
+/** From the button to the answer of the identity provider. */
 const LIFETIME_MS = 10 * 60_000
 /** In one browser. More would grow past what servers take as headers. */
 const MAX_PENDING = 5
@@ -26,7 +26,8 @@ const MAX_VALUE = 4096
 
 const schema = v.object({
   at: v.number(),
-  vendor: v.picklist(VENDOR_NAMES),
+  /** The provider; the name of a member is the cookie's format. */
+  vendor: v.picklist(IDENTITY_PROVIDER_NAMES),
   checks: v.object({
     state: v.string(),
     codeVerifier: v.string(),
@@ -48,7 +49,7 @@ const schema = v.object({
 export interface PendingLogins {
   /** @returns the pending login, and the cookies that keep it in the browser. */
   begin(
-    login: { vendor: VendorName; redirectUri: string; purpose: Purpose },
+    login: { provider: IdentityProviderName; redirectUri: string; purpose: Purpose },
     cookieHeader: string | null,
   ): { pending: Pending; setCookies: string[] }
   /** The login that this browser began with `state`; undefined when there is none. It cannot be taken again. */
@@ -59,8 +60,8 @@ export interface PendingLogins {
 }
 
 /**
- * Logins that are at a vendor, each in a sealed cookie of its own that is named after its `state`: logins in
- * two tabs do not disturb each other, and an answer to a login that another browser began finds nothing.
+ * Logins that are at an identity provider, each in a sealed cookie of its own that is named after its `state`: logins
+ * in two tabs do not disturb each other, and an answer to a login that another browser began finds nothing.
  */
 export function pendingLogins(seal: Seal, secure: boolean, now: () => number): PendingLogins {
   const prefix = secure ? '__Host-fob_upstream_' : 'fob_upstream_'
@@ -70,11 +71,11 @@ export function pendingLogins(seal: Seal, secure: boolean, now: () => number): P
     prefix + createHash('sha256').update(state).digest('base64url').slice(0, 16)
 
   return {
-    begin: ({ vendor, redirectUri, purpose }, cookieHeader) => {
+    begin: ({ provider, redirectUri, purpose }, cookieHeader) => {
       const checks = { state: random(), codeVerifier: random(), nonce: random(), redirectUri }
-      const pending = { vendor, checks, purpose }
+      const pending = { provider, checks, purpose }
       const name = nameOf(checks.state)
-      const plain = Buffer.from(JSON.stringify({ at: now(), ...pending }))
+      const plain = Buffer.from(JSON.stringify({ at: now(), vendor: provider, checks, purpose }))
       const value = seal.seal(plain, name).toString('base64url')
       const others = [...cookiesOf(cookieHeader).keys()].filter((other) => other.startsWith(prefix))
       const surplus = others.slice(0, Math.max(0, others.length - MAX_PENDING + 1))
@@ -90,9 +91,9 @@ export function pendingLogins(seal: Seal, secure: boolean, now: () => number): P
       if (value === undefined || value.length > MAX_VALUE) return undefined
       const plain = seal.open(Buffer.from(value, 'base64url'), name)
       if (!plain) return undefined
-      const { at, ...pending } = v.parse(schema, JSON.parse(plain.toString()))
-      if (now() - at > LIFETIME_MS || pending.checks.state !== state) return undefined
-      return { pending, setCookies: [gone(name)] }
+      const { at, vendor: provider, checks, purpose } = v.parse(schema, JSON.parse(plain.toString()))
+      if (now() - at > LIFETIME_MS || checks.state !== state) return undefined
+      return { pending: { provider, checks, purpose }, setCookies: [gone(name)] }
     },
   }
 }

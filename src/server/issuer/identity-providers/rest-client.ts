@@ -1,8 +1,8 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { vendorFault } from './oauth-client.ts'
+import { identityProviderFault } from './oauth-client.ts'
 
-/** Calls a vendor's API with the token of the person who is logging in. */
+/** Calls an identity provider's API with the token of the person who is logging in. */
 
 /** A list of a thousand organizations has some 200 KiB. */
 const MAX_BYTES = 4 * 1024 * 1024
@@ -10,7 +10,7 @@ const MAX_BYTES = 4 * 1024 * 1024
 const ALL_SECONDS = 20
 const MAX_PAGES = 50
 
-export interface ApiDeps {
+export interface RestClientDeps {
   fetch: typeof globalThis.fetch
   label: string
   /** Sent to this origin and to no other. */
@@ -19,7 +19,7 @@ export interface ApiDeps {
   headers: Readonly<Record<string, string>>
 }
 
-export interface VendorApi {
+export interface RestClient {
   get<T>(url: URL, schema: v.GenericSchema<unknown, T>): Promise<T>
   /** Every page of a list. @param next where the following page is, from one page and its headers. */
   all<T>(
@@ -30,7 +30,7 @@ export interface VendorApi {
 }
 
 /** @throws Fault (all methods) `unreachable` for no answer or 5xx, `failed` for one that is not understood. */
-export function openApi({ fetch, label, origin, token, headers }: ApiDeps): VendorApi {
+export function openRestClient({ fetch, label, origin, token, headers }: RestClientDeps): RestClient {
   const signal = AbortSignal.timeout(ALL_SECONDS * 1000)
   const ask = async <T>(url: URL, schema: v.GenericSchema<unknown, T>) => {
     if (url.origin !== origin) throw new Fault('failed', `${label} pointed to another host`)
@@ -42,7 +42,7 @@ export function openApi({ fetch, label, origin, token, headers }: ApiDeps): Vend
         signal,
       })
     } catch (error) {
-      throw vendorFault(error, label)
+      throw identityProviderFault(error, label)
     }
     if (!response.ok) {
       await response.body?.cancel()
@@ -85,7 +85,7 @@ async function readJson(response: Response, label: string): Promise<unknown> {
       chunks.push(chunk)
     }
   } catch (error) {
-    throw vendorFault(error, label)
+    throw identityProviderFault(error, label)
   }
   try {
     return JSON.parse(Buffer.concat(chunks).toString())

@@ -260,7 +260,7 @@ function claimsOf(user: User): Record<string, unknown> {
   }
 }
 
-/** For ID tokens. Their `sub` names the provider too: two vendors may well know a person 42 each. */
+/** For ID tokens. Their `sub` names the provider too: two identity providers may well know a person 42 each. */
 function toAccount(user: User): Account {
   const accountId = accountIdOf(user)
   return {

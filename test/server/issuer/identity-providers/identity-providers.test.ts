@@ -5,11 +5,11 @@ import { withAccounts } from '../../../../src/server/administration/open-data-fo
 import type { User } from '../../../../src/server/accounts/accounts.ts'
 import { httpBrowser } from '../../../support/servers/http-browser.ts'
 import type { TestServer } from '../../../support/servers/test-server.ts'
-import type { Vendor } from '../../../support/stand-ins/stand-in-behaviour.ts'
+import type { StandIn } from '../../../support/stand-ins/stand-in-behaviour.ts'
 import { type GithubPerson, startGithub } from '../../../support/stand-ins/github.ts'
 import { startGitlab } from '../../../support/stand-ins/gitlab.ts'
 import { DIRECTORY, startMicrosoft } from '../../../support/stand-ins/microsoft.ts'
-import { logInWith, openLogin, startWithVendor } from '../../../support/stand-ins/all-stand-ins.ts'
+import { logInWith, openLogin, startWithIdentityProvider } from '../../../support/stand-ins/all-stand-ins.ts'
 
 let running: TestServer | undefined
 afterEach(async () => {
@@ -17,17 +17,17 @@ afterEach(async () => {
   running = undefined
 })
 
-async function open<V extends Vendor>(starting: Promise<{ server: TestServer; vendor: V }>) {
+async function open<V extends StandIn>(starting: Promise<{ server: TestServer; provider: V }>) {
   const world = await starting
   running = world.server
   return world
 }
 
-const github = () => open(startWithVendor('github', startGithub))
+const github = () => open(startWithIdentityProvider('github', startGithub))
 const gitlab = (path = '') =>
-  open(startWithVendor('gitlab', (callback) => startGitlab(callback, path), { path }))
+  open(startWithIdentityProvider('gitlab', (callback) => startGitlab(callback, path), { path }))
 const microsoft = (tenant = DIRECTORY) =>
-  open(startWithVendor('microsoft', (callback) => startMicrosoft(callback, tenant), { tenant }))
+  open(startWithIdentityProvider('microsoft', (callback) => startMicrosoft(callback, tenant), { tenant }))
 
 async function usersOf(server: TestServer): Promise<User[]> {
   return withAccounts({ dataDir: server.dataDir, clock: systemClock, create: false }, (accounts) =>
@@ -37,7 +37,7 @@ async function usersOf(server: TestServer): Promise<User[]> {
 
 describe('a login with GitHub', () => {
   test('S11 S22 S30 to S36: authorize, GitHub, callback, consent, and a token that says who', async () => {
-    const { server, vendor } = await github()
+    const { server, provider } = await github()
     const { claims } = await logInWith(server.url, 'GitHub')
     expect(claims).toMatchObject({
       sub: '583231',
@@ -49,7 +49,7 @@ describe('a login with GitHub', () => {
       aud: server.url,
       tenant: 'default',
     })
-    const [asked] = vendor.authorizations
+    const [asked] = provider.authorizations
     expect(asked?.get('redirect_uri')).toBe(`${server.url}/auth/github/callback`)
     expect(asked?.get('code_challenge_method')).toBe('S256')
     expect(asked?.get('state')?.length).toBeGreaterThanOrEqual(43)
@@ -57,20 +57,20 @@ describe('a login with GitHub', () => {
   })
 
   test('S27: organizations of all pages are kept with the user', async () => {
-    const { server, vendor } = await github()
-    vendor.pageSize = 2
-    vendor.person.organizations = ['a', 'b', 'c', 'd', 'myorg']
+    const { server, provider } = await github()
+    provider.pageSize = 2
+    provider.person.organizations = ['a', 'b', 'c', 'd', 'myorg']
     await logInWith(server.url, 'GitHub')
     expect((await usersOf(server))[0]?.organizations).toEqual(['a', 'b', 'c', 'd', 'myorg'])
-    expect(vendor.requests.filter((line) => line === 'GET /api/v3/user/orgs')).toHaveLength(3)
+    expect(provider.requests.filter((line) => line === 'GET /api/v3/user/orgs')).toHaveLength(3)
   })
 
   test('S27 R5: they are read anew at each login, and the account is found by its ID, not its e-mail or name', async () => {
-    const { server, vendor } = await github()
+    const { server, provider } = await github()
     await logInWith(server.url, 'GitHub')
     const [before] = await usersOf(server)
-    Object.assign(vendor.person, { login: 'renamed', organizations: ['other'] })
-    vendor.person.emails = [{ email: 'new@example.com', primary: true, verified: true, visibility: null }]
+    Object.assign(provider.person, { login: 'renamed', organizations: ['other'] })
+    provider.person.emails = [{ email: 'new@example.com', primary: true, verified: true, visibility: null }]
     await logInWith(server.url, 'GitHub')
     const [after, ...more] = await usersOf(server)
     expect(more).toEqual([])
@@ -80,7 +80,7 @@ describe('a login with GitHub', () => {
       email: 'new@example.com',
       organizations: ['other'],
     })
-    vendor.person.id = 2
+    provider.person.id = 2
     await logInWith(server.url, 'GitHub')
     expect(await usersOf(server)).toHaveLength(2)
   })
@@ -110,15 +110,15 @@ describe('a login with GitHub', () => {
     ],
     ['none, if there is none', [], null],
   ])('S10 S31: the e-mail is %s', async (_name, emails, expected) => {
-    const { server, vendor } = await github()
-    vendor.person.emails = emails
+    const { server, provider } = await github()
+    provider.person.emails = emails
     const { claims } = await logInWith(server.url, 'GitHub')
     expect(claims.email ?? null).toBe(expected)
     expect((await usersOf(server))[0]?.email ?? null).toBe(expected)
   })
 
   test('a token for GitHub goes to no other host, whatever a page of its list says', async () => {
-    const { server, vendor } = await github()
+    const { server, provider } = await github()
     let stolen = ''
     const thief = Bun.serve({
       hostname: '127.0.0.1',
@@ -128,8 +128,8 @@ describe('a login with GitHub', () => {
         return Response.json([])
       },
     })
-    vendor.pageSize = 1
-    vendor.nextPage = `http://127.0.0.1:${thief.port}/user/orgs?page=2`
+    provider.pageSize = 1
+    provider.nextPage = `http://127.0.0.1:${thief.port}/user/orgs?page=2`
     const { browser, page } = await openLogin(server.url)
     expect((await browser.follow(page, 'GitHub')).html).toContain('was not accepted')
     await thief.stop(true)
@@ -143,7 +143,7 @@ describe('a login with GitLab', () => {
     ['at the root of a host', ''],
     ['below a path', '/gitlab'],
   ])('S13 S14 S23: a self-hosted one, %s', async (_name, path) => {
-    const { server, vendor } = await gitlab(path)
+    const { server, provider } = await gitlab(path)
     const { claims } = await logInWith(server.url, 'GitLab')
     expect(claims).toMatchObject({
       sub: '42',
@@ -152,7 +152,7 @@ describe('a login with GitLab', () => {
       nick_name: 'ada',
       provider: 'gitlab',
     })
-    const [asked] = vendor.authorizations
+    const [asked] = provider.authorizations
     expect(asked?.get('redirect_uri')).toBe(`${server.url}/auth/gitlab/callback`)
     expect(asked?.get('scope')).toBe('openid profile email')
     expect(asked?.get('code_challenge_method')).toBe('S256')
@@ -161,10 +161,10 @@ describe('a login with GitLab', () => {
   })
 
   test('S10: groups are read anew at each login; an e-mail that is not verified is not taken', async () => {
-    const { server, vendor } = await gitlab()
+    const { server, provider } = await gitlab()
     await logInWith(server.url, 'GitLab')
-    vendor.person.groups = []
-    vendor.person.emailVerified = false
+    provider.person.groups = []
+    provider.person.emailVerified = false
     await logInWith(server.url, 'GitLab')
     expect(await usersOf(server)).toMatchObject([{ groups: [], email: null }])
   })
@@ -172,41 +172,43 @@ describe('a login with GitLab', () => {
 
 describe('a login with Microsoft', () => {
   test('S15 S16 S24: the tenant reaches the authorize and the token address', async () => {
-    const { server, vendor } = await microsoft()
+    const { server, provider } = await microsoft()
     const { claims } = await logInWith(server.url, 'Microsoft')
     expect(claims).toMatchObject({
-      sub: vendor.person.sub,
+      sub: provider.person.sub,
       email: 'ada@contoso.com',
       nick_name: 'ada@contoso.com',
       provider: 'microsoft',
     })
-    expect(vendor.requests).toContain(`GET /${DIRECTORY}/oauth2/v2.0/authorize`)
-    expect(vendor.requests).toContain(`POST /${DIRECTORY}/oauth2/v2.0/token`)
-    expect(vendor.authorizations[0]?.get('redirect_uri')).toBe(`${server.url}/auth/microsoftonline/callback`)
-    expect((await usersOf(server))[0]?.groups).toEqual(vendor.person.groups)
+    expect(provider.requests).toContain(`GET /${DIRECTORY}/oauth2/v2.0/authorize`)
+    expect(provider.requests).toContain(`POST /${DIRECTORY}/oauth2/v2.0/token`)
+    expect(provider.authorizations[0]?.get('redirect_uri')).toBe(
+      `${server.url}/auth/microsoftonline/callback`,
+    )
+    expect((await usersOf(server))[0]?.groups).toEqual(provider.person.groups)
   })
 
   test('a tenant may be named by its domain, though the issuer has its ID', async () => {
-    const { server, vendor } = await microsoft('contoso.onmicrosoft.com')
+    const { server, provider } = await microsoft('contoso.onmicrosoft.com')
     await logInWith(server.url, 'Microsoft')
-    expect(vendor.requests).toContain('POST /contoso.onmicrosoft.com/oauth2/v2.0/token')
+    expect(provider.requests).toContain('POST /contoso.onmicrosoft.com/oauth2/v2.0/token')
   })
 
   test('groups overage: what does not fit into the token is asked of Graph, all pages of it', async () => {
-    const { server, vendor } = await microsoft()
-    Object.assign(vendor.person, {
+    const { server, provider } = await microsoft()
+    Object.assign(provider.person, {
       overage: true,
       pageSize: 100,
       groups: Array.from({ length: 250 }, (_, i) => `00000000-0000-0000-0000-${String(i).padStart(12, '0')}`),
     })
     await logInWith(server.url, 'Microsoft')
-    expect((await usersOf(server))[0]?.groups).toEqual(vendor.person.groups)
+    expect((await usersOf(server))[0]?.groups).toEqual(provider.person.groups)
   })
 
   test('groups overage with Graph down lets nobody in: a rule may say who must not be in a group', async () => {
-    const { server, vendor } = await microsoft()
-    vendor.person.overage = true
-    vendor.behaviour.broken.set('/v1.0/', 503)
+    const { server, provider } = await microsoft()
+    provider.person.overage = true
+    provider.behaviour.broken.set('/v1.0/', 503)
     const { browser, page } = await openLogin(server.url)
     expect((await browser.follow(page, 'Microsoft')).html).toContain('could not be reached')
     expect(await usersOf(server)).toEqual([])
@@ -226,28 +228,28 @@ describe('a login with Microsoft', () => {
       },
       { preconnect: fetch.preconnect },
     )
-    const { server, vendor } = await open(
-      startWithVendor('microsoft', (callback) => startMicrosoft(callback, 'common', global), {
+    const { server, provider } = await open(
+      startWithIdentityProvider('microsoft', (callback) => startMicrosoft(callback, 'common', global), {
         tenant: 'common',
-        vendorUrl: global,
+        providerUrl: global,
         fetch: led,
       }),
     )
-    standIn = vendor.url
-    vendor.person.edov = edov
+    standIn = provider.url
+    provider.person.edov = edov
     const browser = httpBrowser({ stopAt: global })
     const { page } = await openLogin(server.url, browser)
     const away = await browser.follow(page, 'Microsoft')
     expect(away.url.pathname).toBe('/common/oauth2/v2.0/authorize')
-    const back = await fetch(vendor.url + away.url.pathname + away.url.search, { redirect: 'manual' })
+    const back = await fetch(provider.url + away.url.pathname + away.url.search, { redirect: 'manual' })
     const consent = await browser.open(back.headers.get('location') ?? '')
     expect(consent.html).toContain('Authorize access')
-    expect(await usersOf(server)).toMatchObject([{ email: expected, subject: vendor.person.sub }])
+    expect(await usersOf(server)).toMatchObject([{ email: expected, subject: provider.person.sub }])
   })
 })
 
-/** The three vendors, as rows: what has to hold for each. */
-const VENDORS: [string, () => Promise<{ server: TestServer; vendor: Vendor }>][] = [
+/** The three identity providers, as rows: what has to hold for each. */
+const IDENTITY_PROVIDERS: [string, () => Promise<{ server: TestServer; provider: StandIn }>][] = [
   ['GitHub', () => github()],
   ['GitLab', () => gitlab()],
   ['Microsoft', () => microsoft()],
@@ -255,15 +257,15 @@ const VENDORS: [string, () => Promise<{ server: TestServer; vendor: Vendor }>][]
 
 const nobody = async (server: TestServer) => expect(await usersOf(server)).toEqual([])
 
-describe.each(VENDORS)('what goes wrong with %s', (label, start) => {
+describe.each(IDENTITY_PROVIDERS)('what goes wrong with %s', (label, start) => {
   const attempt = async (server: TestServer) => {
     const { browser, page } = await openLogin(server.url)
     return browser.follow(page, label)
   }
 
   test('a person who says no is back on the login page, and may choose again', async () => {
-    const { server, vendor } = await start()
-    vendor.behaviour.consent = 'deny'
+    const { server, provider } = await start()
+    provider.behaviour.consent = 'deny'
     const page = await attempt(server)
     expect(page.url.pathname).toStartWith('/auth/login/')
     expect(page.html).toContain('That login was cancelled')
@@ -273,23 +275,23 @@ describe.each(VENDORS)('what goes wrong with %s', (label, start) => {
   })
 
   test('a code that has expired', async () => {
-    const { server, vendor } = await start()
-    vendor.behaviour.codesExpired = true
+    const { server, provider } = await start()
+    provider.behaviour.codesExpired = true
     expect((await attempt(server)).html).toContain('took too long')
     await nobody(server)
   })
 
-  test('a vendor that answers 503 to the exchange', async () => {
-    const { server, vendor } = await start()
-    vendor.behaviour.broken.set(tokenPath(label), 503)
+  test('an identity provider that answers 503 to the exchange', async () => {
+    const { server, provider } = await start()
+    provider.behaviour.broken.set(tokenPath(label), 503)
     expect((await attempt(server)).html).toContain('could not be reached')
     await nobody(server)
   })
 
-  test('a client secret that the vendor does not know; the log says so, and not the secret', async () => {
-    const { server, vendor } = await start()
-    const secret = vendor.clientSecret
-    vendor.clientSecret = 'rotated'
+  test('a client secret that the identity provider does not know; the log says so, and not the secret', async () => {
+    const { server, provider } = await start()
+    const secret = provider.clientSecret
+    provider.clientSecret = 'rotated'
     expect((await attempt(server)).html).toContain('administrator')
     expect(server.log()).toContain("does not accept this server's client ID and secret")
     expect(server.log()).not.toContain(secret)
@@ -297,8 +299,8 @@ describe.each(VENDORS)('what goes wrong with %s', (label, start) => {
   })
 
   test('another state than ours', async () => {
-    const { server, vendor } = await start()
-    vendor.behaviour.state = 'x'.repeat(43)
+    const { server, provider } = await start()
+    provider.behaviour.state = 'x'.repeat(43)
     const page = await attempt(server)
     expect(page.status).toBe(410)
     expect(page.html).toContain('This login has expired')
@@ -306,18 +308,18 @@ describe.each(VENDORS)('what goes wrong with %s', (label, start) => {
   })
 
   test('an answer in a browser that did not begin (login CSRF, session fixation)', async () => {
-    const { server, vendor } = await start()
+    const { server, provider } = await start()
     const thief = httpBrowser({ stopAt: `${server.url}/auth/${segmentOf(label)}/callback` })
     const { page } = await openLogin(server.url, thief)
     const back = await thief.follow(page, label)
     expect(back.url.searchParams.has('code')).toBe(true)
     const victim = await httpBrowser().open(back.url.href)
     expect(victim.status).toBe(410)
-    expect(vendor.requests.some((line) => line.startsWith('POST'))).toBe(false)
+    expect(provider.requests.some((line) => line.startsWith('POST'))).toBe(false)
     await nobody(server)
   })
 
-  test('the answer of another vendor (mix-up)', async () => {
+  test('the answer of another identity provider (mix-up)', async () => {
     const { server } = await start()
     const browser = httpBrowser({ stopAt: `${server.url}/auth/${segmentOf(label)}/callback` })
     const { page } = await openLogin(server.url, browser)
@@ -328,7 +330,7 @@ describe.each(VENDORS)('what goes wrong with %s', (label, start) => {
   })
 
   test('another issuer in the answer (RFC 9207)', async () => {
-    const { server, vendor } = await start()
+    const { server, provider } = await start()
     const callback = `${server.url}/auth/${segmentOf(label)}/callback`
     const browser = httpBrowser({ stopAt: callback })
     const { page } = await openLogin(server.url, browser)
@@ -336,24 +338,24 @@ describe.each(VENDORS)('what goes wrong with %s', (label, start) => {
     back.url.searchParams.set('iss', 'https://evil.example')
     expect((await browser.open(back.url.href)).html).toContain('was not accepted')
     await nobody(server)
-    expect(vendor.requests.some((line) => line.startsWith('POST'))).toBe(false)
+    expect(provider.requests.some((line) => line.startsWith('POST'))).toBe(false)
   })
 
-  test('no token of the vendor, code or verifier is in the log or the database', async () => {
-    const { server, vendor } = await start()
+  test('no token of the identity provider, code or verifier is in the log or the database', async () => {
+    const { server, provider } = await start()
     await logInWith(server.url, label)
     const log = server.log()
-    for (const secret of [vendor.clientSecret, vendor.authorizations[0]?.get('state') ?? 'x']) {
+    for (const secret of [provider.clientSecret, provider.authorizations[0]?.get('state') ?? 'x']) {
       expect(log).not.toContain(secret)
     }
     expect(log).not.toMatch(/gho_|code=|eyJ/)
   })
 })
 
-const startGitlabWorld = () => startWithVendor('gitlab', startGitlab)
+const startGitlabWorld = () => startWithIdentityProvider('gitlab', startGitlab)
 
 const startMicrosoftWorld = () =>
-  startWithVendor('microsoft', (callback) => startMicrosoft(callback), { tenant: DIRECTORY })
+  startWithIdentityProvider('microsoft', (callback) => startMicrosoft(callback), { tenant: DIRECTORY })
 
 describe('an ID token that is not to be believed', () => {
   test.each<[string, Record<string, unknown>]>([
@@ -368,7 +370,7 @@ describe('an ID token that is not to be believed', () => {
       ['GitLab', await startGitlabWorld()],
       ['Microsoft', await startMicrosoftWorld()],
     ] as const) {
-      Object.assign(world.vendor, { forge })
+      Object.assign(world.provider, { forge })
       const { browser, page } = await openLogin(world.server.url)
       expect((await browser.follow(page, label)).html).toContain('was not accepted')
       expect(await usersOf(world.server)).toEqual([])
@@ -376,12 +378,12 @@ describe('an ID token that is not to be believed', () => {
     }
   })
 
-  test('a signature by a key that the vendor has not published', async () => {
+  test('a signature by a key that the identity provider has not published', async () => {
     for (const [label, world] of [
       ['GitLab', await startGitlabWorld()],
       ['Microsoft', await startMicrosoftWorld()],
     ] as const) {
-      world.vendor.foreignKey = true
+      world.provider.foreignKey = true
       const { browser, page } = await openLogin(world.server.url)
       expect((await browser.follow(page, label)).html).toContain('was not accepted')
       await world.server.stop()
@@ -389,7 +391,7 @@ describe('an ID token that is not to be believed', () => {
   })
 })
 
-describe('a vendor that is slow or down', () => {
+describe('an identity provider that is slow or down', () => {
   /** The real deadline is 10 s; here every request gives up after 100 ms, in the same way. */
   const impatient = Object.assign(
     (input: string | URL | Request, init?: RequestInit) =>
@@ -403,8 +405,10 @@ describe('a vendor that is slow or down', () => {
   test.each(['/login/oauth/access_token', '/api/v3/user', '/api/v3/user/orgs'])(
     'GitHub does not answer on %s',
     async (path) => {
-      const { server, vendor } = await open(startWithVendor('github', startGithub, { fetch: impatient }))
-      vendor.behaviour.slow.add(path)
+      const { server, provider } = await open(
+        startWithIdentityProvider('github', startGithub, { fetch: impatient }),
+      )
+      provider.behaviour.slow.add(path)
       const { browser, page } = await openLogin(server.url)
       expect((await browser.follow(page, 'GitHub')).html).toContain('could not be reached')
       expect(await usersOf(server)).toEqual([])
@@ -412,18 +416,18 @@ describe('a vendor that is slow or down', () => {
   )
 
   test('GitLab does not say where to go; when it does again, the next login works', async () => {
-    const { server, vendor } = await gitlab()
-    vendor.behaviour.broken.set('/.well-known/', 502)
+    const { server, provider } = await gitlab()
+    provider.behaviour.broken.set('/.well-known/', 502)
     const { browser, page } = await openLogin(server.url)
     const back = await browser.follow(page, 'GitLab')
     expect(back.html).toContain('could not be reached')
-    vendor.behaviour.broken.clear()
+    provider.behaviour.broken.clear()
     expect((await browser.follow(back, 'GitLab')).html).toContain('Authorize access')
   })
 
   test('a list of organizations that cannot be read lets nobody in', async () => {
-    const { server, vendor } = await github()
-    vendor.behaviour.broken.set('/api/v3/user/orgs', 500)
+    const { server, provider } = await github()
+    provider.behaviour.broken.set('/api/v3/user/orgs', 500)
     const { browser, page } = await openLogin(server.url)
     expect((await browser.follow(page, 'GitHub')).html).toContain('could not be reached')
     expect(await usersOf(server)).toEqual([])
@@ -431,7 +435,7 @@ describe('a vendor that is slow or down', () => {
 })
 
 describe('logins in one browser', () => {
-  test('two tabs at a vendor do not disturb each other', async () => {
+  test('two tabs at an identity provider do not disturb each other', async () => {
     const { server } = await github()
     const callback = `${server.url}/auth/github/callback`
     const browser = httpBrowser({ stopAt: callback })
@@ -445,17 +449,17 @@ describe('logins in one browser', () => {
   })
 
   test('a callback address works once', async () => {
-    const { server, vendor } = await github()
+    const { server, provider } = await github()
     const callback = `${server.url}/auth/github/callback`
     const browser = httpBrowser({ stopAt: callback })
     const { page } = await openLogin(server.url, browser)
     const back = await browser.follow(page, 'GitHub')
     expect((await browser.open(back.url.href)).status).toBe(200)
     expect((await browser.open(back.url.href)).status).toBe(410)
-    expect(vendor.requests.filter((line) => line === 'POST /login/oauth/access_token')).toHaveLength(1)
+    expect(provider.requests.filter((line) => line === 'POST /login/oauth/access_token')).toHaveLength(1)
   })
 
-  test('a vendor that is not set up has no page', async () => {
+  test('an identity provider that is not set up has no page', async () => {
     const { server } = await github()
     expect((await fetch(`${server.url}/auth/gitlab`)).status).toBe(404)
     expect((await fetch(`${server.url}/auth/microsoftonline`)).status).toBe(404)
@@ -488,10 +492,10 @@ describe('S165 S166 S167: the documented login with GitHub', () => {
   const cli = (more = '') => `cli=true&redirect_uri=${encodeURIComponent(CALLBACK)}${more}`
 
   test('S165: it redirects to GitHub', async () => {
-    const { server, vendor } = await github()
+    const { server, provider } = await github()
     const answer = await fetch(`${server.url}/api/auth/github`, { redirect: 'manual' })
     expect(answer.status).toBe(303)
-    expect(answer.headers.get('location')).toStartWith(`${vendor.url}/login/oauth/authorize?`)
+    expect(answer.headers.get('location')).toStartWith(`${provider.url}/login/oauth/authorize?`)
   })
 
   test('S167: the token comes to the program that listens on this machine, with its state', async () => {
@@ -530,8 +534,8 @@ describe('S165 S166 S167: the documented login with GitHub', () => {
   })
 
   test('a denial reaches the program as well', async () => {
-    const { server, vendor } = await github()
-    vendor.behaviour.consent = 'deny'
+    const { server, provider } = await github()
+    provider.behaviour.consent = 'deny'
     const end = await begin(server, cli('&state=s'))
     expect(Object.fromEntries(end.url.searchParams)).toEqual({ error: 'access_denied', state: 's' })
   })
@@ -551,12 +555,12 @@ describe('S165 S166 S167: the documented login with GitHub', () => {
     'ftp://127.0.0.1/',
     '',
   ])('S167: only to this machine, not to %s', async (redirectUri) => {
-    const { server, vendor } = await github()
+    const { server, provider } = await github()
     const query = new URLSearchParams({ cli: 'true', redirect_uri: redirectUri })
     const answer = await fetch(`${server.url}/api/auth/github?${query.toString()}`, { redirect: 'manual' })
     expect(answer.status).toBe(400)
     expect(answer.headers.get('location')).toBeNull()
-    expect(vendor.requests).toEqual([])
+    expect(provider.requests).toEqual([])
   })
 
   test.each([
@@ -592,12 +596,12 @@ describe('S165 S166 S167: the documented login with GitHub', () => {
   })
 
   test('S166: whoever comes from GitHub is logged in, also where somebody else was', async () => {
-    const { server, vendor } = await github()
+    const { server, provider } = await github()
     const browser = httpBrowser()
     await browser.open(`${server.url}/api/auth/github`)
     const before = browser.cookies(new URL(server.url))
-    vendor.person.id = 2
-    vendor.person.emails = [{ email: 'other@example.com', primary: true, verified: true, visibility: null }]
+    provider.person.id = 2
+    provider.person.emails = [{ email: 'other@example.com', primary: true, verified: true, visibility: null }]
     await browser.open(`${server.url}/api/auth/github`)
     expect((await browser.open(`${server.url}/settings/sessions`)).html).toContain('other@example.com')
     const earlier = await fetch(`${server.url}/settings/sessions`, {

@@ -4,7 +4,7 @@ import { httpBrowser, type HttpBrowser } from '../../../support/servers/http-bro
 import { ADA, BOB, loggedInBrowser, startLocalWorld } from '../../../support/servers/server-with-accounts.ts'
 import type { TestServer } from '../../../support/servers/test-server.ts'
 import { startGithub } from '../../../support/stand-ins/github.ts'
-import { startWithVendor } from '../../../support/stand-ins/all-stand-ins.ts'
+import { startWithIdentityProvider } from '../../../support/stand-ins/all-stand-ins.ts'
 
 let server: TestServer
 let ada: HttpBrowser
@@ -257,7 +257,7 @@ describe('what is no form of ours', () => {
 })
 
 test('S11: the device flow survives the trip to a provider', async () => {
-  const { server: other } = await startWithVendor('github', startGithub)
+  const { server: other } = await startWithIdentityProvider('github', startGithub)
   try {
     const device = await begin(other)
     const browser = httpBrowser()
