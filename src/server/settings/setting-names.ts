@@ -100,7 +100,7 @@ const table = {
   },
   'docker-network': {
     value: 'NAME',
-    description: "the engine's network for tasks (default bridge; none: no network)",
+    description: "the Docker daemon's network for tasks (default bridge; none: no network)",
   },
   'docker-pull': {
     value: 'WHEN',

@@ -183,7 +183,7 @@ describe('a server whose driver is docker', () => {
       const set = await client(['pipeline', 'set', file])
       expect(set.code).not.toBe(0)
       expect(set.err).toContain(
-        'cannot reach the Docker Engine at unix:///nowhere/docker.sock: there is no such socket',
+        'cannot reach the Docker daemon at unix:///nowhere/docker.sock: there is no such socket',
       )
       const other = await client(['pipeline', 'set', file, '--driver', 'podman'])
       expect([other.code, other.err]).toEqual([2, 'fob: --driver is native or docker\n'])

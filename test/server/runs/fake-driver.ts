@@ -87,7 +87,7 @@ export function fakeDriver(automatic = false): FakeDriver {
       }
       return follow(task, sinks, signal)
     },
-    takeUp: async (id, sinks, signal) => {
+    reattach: async (id, sinks, signal) => {
       const task = tasks.get(keyOf(id))
       if (!task) return undefined
       takenUp.push(id.number)

@@ -482,8 +482,8 @@ describe('what tasks run on', () => {
   })
 
   test.each([
-    ['ftp://engine.example', 'cannot reach a Docker Engine at ftp://engine.example'],
-    ['/var/run/docker.sock', 'cannot reach a Docker Engine at /var/run/docker.sock'],
+    ['ftp://engine.example', 'cannot reach a Docker daemon at ftp://engine.example'],
+    ['/var/run/docker.sock', 'cannot reach a Docker daemon at /var/run/docker.sock'],
     ['ssh://ada@engine.example', 'over ssh is not supported'],
     ['tcp://engine.example:2375', 'DOCKER_TLS_VERIFY is not set'],
   ])('is no engine at %s, which is refused at once', (host, words) => {

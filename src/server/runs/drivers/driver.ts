@@ -1,5 +1,5 @@
 /**
- * Owns: what a task is to the engine, whatever runs it. A driver starts it, hands over its output as it comes,
+ * Owns: what a task is to the server, whatever runs it. A driver starts it, hands over its output as it comes,
  * ends it when told to, takes it up again for a server that was started anew, and leaves nothing behind.
  * Refuses: nothing here; each driver refuses, by name, what it cannot do.
  */
@@ -89,7 +89,7 @@ export interface Driver {
    * @returns undefined where nothing is left of it, or it cannot be taken up, or is lost as in `run`: it is then
    * ended and cleaned away, and can be run again.
    */
-  takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
+  reattach(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
   /** Opens a place in which tasks run one after the other or side by side, and find each other's files. */
   openSandbox(spec: PlaceSpec, signal: AbortSignal): Promise<void>
   /** Whether a sandbox that an earlier server opened is still there. */

@@ -111,8 +111,8 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
     await linkVolumes(home, links)
   }
 
-  async function takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
-    const end = await client.takeUp(keyOf(task), sinks, signal)
+  async function reattach(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
+    const end = await client.reattach(keyOf(task), sinks, signal)
     if (!end) await clearAway(task)
     return end
   }
@@ -165,7 +165,7 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
     name: 'native',
     refuse,
     run,
-    takeUp,
+    reattach,
     openSandbox,
     hasSandbox,
     closeSandbox,

@@ -11,7 +11,7 @@ const UNTAKEN_BYTES = 1024 * 1024
 const UNSTORED_BYTES = 4 * 1024 * 1024
 
 /** The output of one stream of a task, from what a server has stored of it to its end. */
-export interface Kept {
+export interface ReplayBuffer {
   add(chunk: Uint8Array): void
   /** Resolves when more may be added. */
   room(): Promise<void>
@@ -21,7 +21,9 @@ export interface Kept {
   taken(taken: number, stored: number): void
 }
 
-export function createKept(limits = { untaken: UNTAKEN_BYTES, unstored: UNSTORED_BYTES }): Kept {
+export function createReplayBuffer(
+  limits = { untaken: UNTAKEN_BYTES, unstored: UNSTORED_BYTES },
+): ReplayBuffer {
   let blocks: { bytes: Uint8Array; used: number }[] = []
   /** Offset of the first block's first byte, and of what follows the last byte. */
   let base = 0

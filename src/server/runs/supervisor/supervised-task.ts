@@ -5,7 +5,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Offsets, TaskEnd } from '../drivers/driver.ts'
 import { killGroup } from '../process-group.ts'
 import { pump } from '../tasks/pump-output.ts'
-import { createKept } from './replay-buffer.ts'
+import { createReplayBuffer } from './replay-buffer.ts'
 import { recordProcess } from './pid-file.ts'
 import type { FromSupervisor, Stream, SupervisedSpec } from './supervisor-protocol.ts'
 import { CannotStart, spawn } from './spawn-task.ts'
@@ -39,7 +39,7 @@ export interface TaskDeps {
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: TaskDeps): SupervisedTask {
-  const kept = { stdout: createKept(), stderr: createKept() }
+  const buffers = { stdout: createReplayBuffer(), stderr: createReplayBuffer() }
   const ending = new AbortController()
   const killing = new AbortController()
   let send: ((message: FromSupervisor) => void) | undefined
@@ -47,9 +47,9 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
 
   const keep = (stream: Stream) => async (bytes: Uint8Array) => {
     if (killing.signal.aborted) return
-    kept[stream].add(bytes)
+    buffers[stream].add(bytes)
     send?.({ type: 'output', task: spec.task, stream, bytes })
-    await Promise.race([kept[stream].room(), aborted(killing.signal)])
+    await Promise.race([buffers[stream].room(), aborted(killing.signal)])
   }
 
   async function run(): Promise<TaskEnd> {
@@ -111,8 +111,8 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
   function attach(to: (message: FromSupervisor) => void, from: Offsets): void {
     send = to
     for (const stream of ['stdout', 'stderr'] as const) {
-      const pieces = kept[stream].from(from[stream]) ?? []
-      kept[stream].taken(from[stream], from[stream])
+      const pieces = buffers[stream].from(from[stream]) ?? []
+      buffers[stream].taken(from[stream], from[stream])
       for (const bytes of pieces) to({ type: 'output', task: spec.task, stream, bytes })
     }
     tellEnd()
@@ -121,12 +121,12 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
   return {
     sandbox: spec.sandbox,
     hasFrom: (from) =>
-      kept.stdout.from(from.stdout) !== undefined && kept.stderr.from(from.stderr) !== undefined,
+      buffers.stdout.from(from.stdout) !== undefined && buffers.stderr.from(from.stderr) !== undefined,
     attach,
     detach: () => (send = undefined),
     taken: (taken, stored) => {
-      kept.stdout.taken(taken.stdout, stored.stdout)
-      kept.stderr.taken(taken.stderr, stored.stderr)
+      buffers.stdout.taken(taken.stdout, stored.stdout)
+      buffers.stderr.taken(taken.stderr, stored.stderr)
     },
     end: () => ending.abort(),
     kill: () => {

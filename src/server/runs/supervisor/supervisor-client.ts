@@ -20,7 +20,7 @@ export interface SupervisorClient {
    */
   run(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
   /** The same for one that runs, or has run, already; undefined also where it cannot be had. */
-  takeUp(task: string, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
+  reattach(task: string, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
   /** Starts a supervisor where there is none. */
   ask(question: Question): Promise<boolean>
   /** Undefined where there is no supervisor. */
@@ -232,7 +232,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
 
   return {
     run: (spec, sinks, signal) => unlessLost(start(spec, sinks, signal)),
-    takeUp: (task, sinks, signal) => unlessLost(attach(task, sinks, signal)),
+    reattach: (task, sinks, signal) => unlessLost(attach(task, sinks, signal)),
     ask: async (question) => await put(await reachOrStart(), question),
     askIfThere: async (question) => {
       const session = await reach(false)

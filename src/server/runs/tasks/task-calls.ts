@@ -96,7 +96,7 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     const spec = { ...asked.spec, runId, number, env }
     // After the secrets are known, and once: all events of a task carry the same name.
     const name = known?.name ?? redactor.text(asked.name)
-    return await limiter.run(() => (known ? takeUp(spec, known) : perform(spec, name)), signal)
+    return await limiter.run(() => (known ? reattach(spec, known) : perform(spec, name)), signal)
   }
 
   async function perform(spec: TaskSpec, name: string, attempt = 1): Promise<TaskResult> {
@@ -124,14 +124,14 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   }
 
   /** Goes on with a task where the server before has left it; where nothing is left of it, it is run again. */
-  async function takeUp(spec: TaskSpec, known: TaskRow): Promise<TaskResult> {
+  async function reattach(spec: TaskSpec, known: TaskRow): Promise<TaskResult> {
     const { number, name } = known
     const outputs = openOutputs(known, {
       stdout: { bytes: known.stdoutBytes, tail: options.readTail({ number, stream: 'stdout' }) },
       stderr: { bytes: known.stderrBytes, tail: options.readTail({ number, stream: 'stderr' }) },
     })
     const sinks = await withheld(known, outputs.sinks)
-    const end = await driver.takeUp({ runId, number }, sinks, signal)
+    const end = await driver.reattach({ runId, number }, sinks, signal)
     const { startedAt } = known
     if (end) return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, outputs, end)
     signal.throwIfAborted()

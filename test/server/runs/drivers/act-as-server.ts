@@ -38,7 +38,7 @@ async function perform(
   const end =
     order.type === 'run'
       ? await driver.run(order.spec, sinks, signal)
-      : await driver.takeUp(order.task, sinks, signal)
+      : await driver.reattach(order.task, sinks, signal)
   if (end) say({ type: 'ended', ...end })
 }
 

@@ -5,7 +5,7 @@ import type { TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'
 import { openFixture, type Ran } from './fixture.ts'
 import type { DriverWorld } from './contract.ts'
 
-/** What a shell, or a container's engine, puts there by itself. */
+/** What a shell, or a container's daemon, puts there by itself. */
 const EVERYWHERE = new Set(['PATH', 'HOME', 'TMPDIR', 'PWD', 'OLDPWD', 'SHLVL', 'HOSTNAME', '_'])
 
 export function describeTasks(world: DriverWorld): void {

@@ -3,7 +3,7 @@ import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'
 import { describeEnds } from './contract-ends.ts'
 import { describeOutput } from './contract-output.ts'
 import { describeSandboxes } from './contract-sandboxes.ts'
-import { describeTakeUp } from './contract-take-up.ts'
+import { describeReattach } from './contract-reattach.ts'
 import { describeTasks } from './contract-tasks.ts'
 import { describeVolumes } from './contract-volumes.ts'
 
@@ -18,7 +18,7 @@ export interface Capabilities {
   endsSessions: boolean
   /** A task whose output nobody takes waits with it. */
   slowsTasksDown: boolean
-  takeUp: boolean
+  reattach: boolean
   /** A task in a sandbox is not taken up, but ended: of its output nothing is kept. */
   endsTasksInSandboxes?: true
 }
@@ -39,7 +39,7 @@ export interface DriverWorld {
   leftOf(folder: string, runId: string): Promise<string[]>
 }
 
-/** Everything that the engine counts on, whatever the driver. */
+/** Everything that the daemon counts on, whatever the driver. */
 export function describeDriver(world: DriverWorld): void {
   describe(`the ${world.name} driver`, () => {
     describeTasks(world)
@@ -47,6 +47,6 @@ export function describeDriver(world: DriverWorld): void {
     describeEnds(world)
     describeVolumes(world)
     describeSandboxes(world)
-    if (world.can.takeUp) describeTakeUp(world)
+    if (world.can.reattach) describeReattach(world)
   })
 }

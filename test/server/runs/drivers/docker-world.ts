@@ -9,7 +9,7 @@ import { jsonLog } from '../../../../src/server/log.ts'
 import { type DockerEngine, IMAGE, NETWORK } from '../../../support/real-parts/docker-engine.ts'
 import type { DriverWorld } from './contract.ts'
 
-/** For the process that is killed: where the engine of the tests is. */
+/** For the process that is killed: where the daemon of the tests is. */
 export const HOST_VARIABLE = 'FOB_TEST_DOCKER_HOST'
 
 /** As a server would have it, with 300 ms between TERM and KILL. */
@@ -29,8 +29,8 @@ export function openDockerDriver(
   })
 }
 
-export function dockerWorld(engine: DockerEngine): DriverWorld {
-  process.env[HOST_VARIABLE] = engine.host
+export function dockerWorld(daemon: DockerEngine): DriverWorld {
+  process.env[HOST_VARIABLE] = daemon.host
   return {
     name: 'docker',
     image: IMAGE,
@@ -40,11 +40,11 @@ export function dockerWorld(engine: DockerEngine): DriverWorld {
       absolutePaths: true,
       endsSessions: true,
       slowsTasksDown: true,
-      takeUp: true,
+      reattach: true,
       endsTasksInSandboxes: true,
     },
     startMs: 3000,
-    open: async (folder) => openDockerDriver(folder, engine.host),
+    open: async (folder) => openDockerDriver(folder, daemon.host),
     processEntry: 'docker-process.ts',
     leftOf: async (folder, runId) => {
       const filters = [
@@ -54,8 +54,8 @@ export function dockerWorld(engine: DockerEngine): DriverWorld {
         `label=fob.server=${knownServerId(folder)}`,
       ]
       const all = await Promise.all([
-        engine.docker('ps', '--all', '--format', '{{.Names}}', ...filters),
-        engine.docker('volume', 'ls', '--format', '{{.Name}}', ...filters),
+        daemon.docker('ps', '--all', '--format', '{{.Names}}', ...filters),
+        daemon.docker('volume', 'ls', '--format', '{{.Name}}', ...filters),
       ])
       return all
         .join('\n')

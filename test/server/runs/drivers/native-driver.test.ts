@@ -16,7 +16,7 @@ const world: DriverWorld = {
     absolutePaths: false,
     endsSessions: process.platform === 'linux',
     slowsTasksDown: true,
-    takeUp: process.platform !== 'win32',
+    reattach: process.platform !== 'win32',
   },
   startMs: 300,
   open: openNative,
@@ -27,7 +27,7 @@ const world: DriverWorld = {
 /** As on Windows: tasks are children of the server itself. */
 const withoutProcess: DriverWorld = {
   ...world,
-  can: { ...world.can, endsSessions: false, takeUp: false },
+  can: { ...world.can, endsSessions: false, reattach: false },
   open: async (folder) => createNativeDriver({ dataDir: folder, clock: systemClock, graceMs: 1000 }),
 }
 

@@ -6,7 +6,7 @@ import { report } from './act-as-server.ts'
 /** What a server is told to do that is going to be killed. Environments are plain text here. */
 export type Order =
   | { type: 'run'; spec: TaskSpec }
-  | { type: 'takeUp'; task: TaskId }
+  | { type: 'reattach'; task: TaskId }
   | { type: 'openSandbox'; spec: PlaceSpec }
 
 export interface Victim {

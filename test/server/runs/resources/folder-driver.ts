@@ -9,7 +9,7 @@ export function folderDriver(root: string): Driver {
     name: 'folders',
     refuse() {},
     run: no,
-    takeUp: no,
+    reattach: no,
     openSandbox: no,
     hasSandbox: no,
     closeSandbox: no,

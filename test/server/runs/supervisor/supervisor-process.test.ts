@@ -206,7 +206,7 @@ describe.skipIf(process.platform === 'win32')('a driver whose tasks run apart', 
   test('starts no process before the first task, and none to clean up', async () => {
     const { dataDir, driver } = open()
     await driver.createVolume('run_1', 'v')
-    expect(await driver.takeUp({ runId: 'run_1', number: 1 }, collect().sinks, NEVER)).toBeUndefined()
+    expect(await driver.reattach({ runId: 'run_1', number: 1 }, collect().sinks, NEVER)).toBeUndefined()
     expect(await driver.hasSandbox({ runId: 'run_1', number: 1 })).toBe(false)
     await driver.closeSandbox({ runId: 'run_1', number: 1 })
     await driver.cleanUp('run_1')

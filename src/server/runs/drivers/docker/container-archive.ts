@@ -1,8 +1,8 @@
 import * as v from 'valibot'
 import { packFolders } from '../../../../platform/archives/tar.ts'
-import { type Engine, EngineError } from './daemon-client.ts'
+import { type DaemonClient, DaemonError } from './daemon-client.ts'
 
-/** Of Go's `os.FileMode`, which is how the engine tells what stands at a path. */
+/** Of Go's `os.FileMode`, which is how the daemon tells what stands at a path. */
 const GO_DIRECTORY = 2 ** 31
 const GO_SYMLINK = 2 ** 27
 
@@ -10,38 +10,42 @@ const pathStat = v.looseObject({ mode: v.number() })
 
 /** What stands at a path in a container, running or not; a link at its end is not followed. */
 export async function kindOf(
-  engine: Engine,
+  daemon: DaemonClient,
   id: string,
   path: string,
 ): Promise<'folder' | 'other' | undefined> {
   try {
-    const answer = await engine.open({ method: 'HEAD', path: `/containers/${id}/archive`, query: { path } })
+    const answer = await daemon.open({ method: 'HEAD', path: `/containers/${id}/archive`, query: { path } })
     const stat = Buffer.from(answer.headers.get('x-docker-container-path-stat') ?? '', 'base64').toString()
     const { mode } = v.parse(pathStat, JSON.parse(stat))
     return hasBit(mode, GO_DIRECTORY) && !hasBit(mode, GO_SYMLINK) ? 'folder' : 'other'
   } catch (error) {
-    if (error instanceof EngineError && error.status === 404) return undefined
+    if (error instanceof DaemonError && error.status === 404) return undefined
     throw error
   }
 }
 
 /** Makes folders that everybody in the container may write to; those that are there become so. */
-export async function makeFolders(engine: Engine, id: string, folders: readonly string[]): Promise<void> {
+export async function makeFolders(
+  daemon: DaemonClient,
+  id: string,
+  folders: readonly string[],
+): Promise<void> {
   if (folders.length === 0) return
   const paths = folders.map((folder) => folder.slice(1))
-  await put(engine, id, '/', packFolders(paths, 0o777))
+  await put(daemon, id, '/', packFolders(paths, 0o777))
 }
 
 /** Unpacks a tar archive into a folder of a container. */
 export async function put(
-  engine: Engine,
+  daemon: DaemonClient,
   id: string,
   folder: string,
   stream: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<void> {
   const path = `/containers/${id}/archive`
-  const answer = await engine.open({ method: 'PUT', path, query: { path: folder }, stream, signal })
+  const answer = await daemon.open({ method: 'PUT', path, query: { path: folder }, stream, signal })
   await answer.arrayBuffer()
 }
 

@@ -3,7 +3,7 @@ import type { Piece } from './multiplexed-output.ts'
 
 /**
  * What is said in place of a program's output when the program cannot be started: by Docker's init, and by the
- * engine of a task in a sandbox. Nothing else tells that from a program that ends with such a code.
+ * daemon of a task in a sandbox. Nothing else tells that from a program that ends with such a code.
  */
 const NOT_STARTED = [
   { stream: 'stderr', start: '[FATAL tini (', whole: /^\[FATAL tini \(\d+\)\] exec (.*) failed: (.*)\n$/s },
@@ -22,9 +22,9 @@ type Stream = Piece['stream']
 /** A sink threw: the output cannot be kept. `cause` is what it threw. */
 export class SinkFailed extends Error {}
 
-/** A task's output on its way from the engine to the sinks. */
+/** A task's output on its way from the daemon to the sinks. */
 export interface Output {
-  /** The engine tells it all once more, from the first byte. What was taken before is passed over. */
+  /** The daemon tells it all once more, from the first byte. What was taken before is passed over. */
   again(): void
   take(piece: Piece): Promise<void>
   /** A word of the driver's own on stderr. It counts like the task's. */
@@ -38,7 +38,7 @@ export interface Output {
  */
 export function createOutput(sinks: Omit<TaskSinks, 'stored'>, skip: Offsets): Output {
   const left = { ...skip }
-  /** Of what the engine tells: how much was taken, and where it is now. */
+  /** Of what the daemon tells: how much was taken, and where it is now. */
   const taken = { stdout: 0, stderr: 0 }
   let at = { stdout: 0, stderr: 0 }
   /** The beginning of each, for as long as it may be such a word. */

@@ -12,7 +12,7 @@ import {
   removeContainer,
   startContainer,
 } from './containers.ts'
-import { EngineError } from './daemon-client.ts'
+import { DaemonError } from './daemon-client.ts'
 import { endExec } from './stop-exec.ts'
 import { type FollowOptions, sleepUntil } from './follow-container.ts'
 import { readFrames } from './multiplexed-output.ts'
@@ -50,12 +50,12 @@ export interface Sandboxes {
 }
 
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
-  const { engine, labels } = options
-  /** Sandboxes by the engine's ID in which no task of an earlier server goes on. */
+  const { daemon, labels } = options
+  /** Sandboxes by the daemon's ID in which no task of an earlier server goes on. */
   const cleared = new Map<string, Promise<void>>()
 
   async function find(sandbox: TaskId): Promise<string | undefined> {
-    const [found] = await listContainers(engine, labels.filters('sandbox', sandbox))
+    const [found] = await listContainers(daemon, labels.filters('sandbox', sandbox))
     return found?.id
   }
 
@@ -72,7 +72,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     try {
       const id = await createPlace(options, place, () => {}, signal)
       cleared.set(id, Promise.resolve())
-      await startContainer(engine, id)
+      await startContainer(daemon, id)
     } catch (error) {
       throw error instanceof CannotStart ? new Fault('failed', error.message) : error
     }
@@ -86,9 +86,9 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   }
 
   async function restart(id: string): Promise<void> {
-    const state = await inspectContainer(engine, id)
+    const state = await inspectContainer(daemon, id)
     if (state === undefined || (state.State.Running && (state.ExecIDs ?? []).length === 0)) return
-    await engine.send({ method: 'POST', path: `/containers/${id}/restart`, query: { t: 0 } })
+    await daemon.send({ method: 'POST', path: `/containers/${id}/restart`, query: { t: 0 } })
   }
 
   async function exec(
@@ -115,7 +115,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     const { clock } = options
     const mark = `${spec.number}-${randomBytes(8).toString('hex')}`
     const execId = await createExec(id, spec, mark)
-    const stream = await engine.hijack({
+    const stream = await daemon.hijack({
       method: 'POST',
       path: `/exec/${execId}/start`,
       body: { Detach: false, Tty: false },
@@ -155,28 +155,28 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     try {
       const path = `/containers/${id}/exec`
       const env = [...envOf(spec.env), `${MARK}=${mark}`]
-      return (await engine.json({ method: 'POST', path, body: { ...body, Env: env } }, execCreated)).Id
+      return (await daemon.json({ method: 'POST', path, body: { ...body, Env: env } }, execCreated)).Id
     } catch (error) {
-      if (!(error instanceof EngineError)) throw error
+      if (!(error instanceof DaemonError)) throw error
       const why = await whyNot(id)
-      throw new CannotStart(125, why ?? `the engine refused the task: ${error.message}`)
+      throw new CannotStart(125, why ?? `the daemon refused the task: ${error.message}`)
     }
   }
 
-  /** As the engine does it for a container's own folder. */
+  /** As the daemon does it for a container's own folder. */
   async function makeMissing(id: string, folder: string): Promise<void> {
     const steps = folder.split('/').filter((step) => step !== '')
     const all = steps.map((_, index) => `/${steps.slice(0, index + 1).join('/')}`)
-    const kinds = await Promise.all(all.map((path) => kindOf(engine, id, path)))
+    const kinds = await Promise.all(all.map((path) => kindOf(daemon, id, path)))
     await makeFolders(
-      engine,
+      daemon,
       id,
       all.filter((_, index) => kinds[index] === undefined),
     )
   }
 
   async function whyNot(id: string): Promise<string | undefined> {
-    const state = await inspectContainer(engine, id)
+    const state = await inspectContainer(daemon, id)
     if (state === undefined) return 'the sandbox has been closed'
     if (state.State.Running) return undefined
     if (state.State.ExitCode === 127) return `the image has no ${IDLE[0]}, which a sandbox needs`
@@ -194,16 +194,16 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
   /** Undefined where the sandbox has gone meanwhile. */
   async function exitCode(execId: string): Promise<number | undefined> {
     try {
-      const state = await engine.json({ method: 'GET', path: `/exec/${execId}/json` }, execState)
+      const state = await daemon.json({ method: 'GET', path: `/exec/${execId}/json` }, execState)
       return state.ExitCode ?? undefined
     } catch (error) {
-      if (error instanceof EngineError) return undefined
+      if (error instanceof DaemonError) return undefined
       throw error
     }
   }
 
   async function endOrphans(runId: string): Promise<void> {
-    const all = await listContainers(engine, labels.filters('sandbox', { runId }))
+    const all = await listContainers(daemon, labels.filters('sandbox', { runId }))
     for (const { id } of all) await clear(id)
   }
 
@@ -220,7 +220,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       const id = await find(sandbox)
       if (id === undefined) return
       cleared.delete(id)
-      await removeContainer(engine, id)
+      await removeContainer(daemon, id)
     },
     forget: (id) => void cleared.delete(id),
   }

@@ -30,7 +30,7 @@ export interface TasksOptions extends Places, FollowOptions {
 export interface Tasks {
   run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd>
   /** Undefined where there is no container of it that was ever started. */
-  takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
+  reattach(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
 }
 
 interface Going {
@@ -42,7 +42,7 @@ interface Going {
 }
 
 export function createTasks(options: TasksOptions): Tasks {
-  const { engine, clock, labels, removeLater } = options
+  const { daemon, clock, labels, removeLater } = options
 
   async function run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
     const output = createOutput(sinks, { stdout: 0, stderr: 0 })
@@ -67,12 +67,12 @@ export function createTasks(options: TasksOptions): Tasks {
     let attached: Hijacked | undefined
     try {
       const query = { stream: true, stdout: true, stderr: true, stdin: spec.stdin !== undefined }
-      attached = await engine.hijack({ method: 'POST', path: `/containers/${id}/attach`, query })
+      attached = await daemon.hijack({ method: 'POST', path: `/containers/${id}/attach`, query })
       signal.throwIfAborted()
-      await startContainer(engine, id)
+      await startContainer(daemon, id)
     } catch (error) {
       attached?.close()
-      await removeContainer(engine, id)
+      await removeContainer(daemon, id)
       throw error
     }
     if (spec.stdin !== undefined) void attached.input(new TextEncoder().encode(spec.stdin))
@@ -117,13 +117,13 @@ export function createTasks(options: TasksOptions): Tasks {
     }
   }
 
-  async function takeUp(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
-    const [found] = await listContainers(engine, labels.filters('task', task))
-    const state = found === undefined ? undefined : await inspectContainer(engine, found.id)
+  async function reattach(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined> {
+    const [found] = await listContainers(daemon, labels.filters('task', task))
+    const state = found === undefined ? undefined : await inspectContainer(daemon, found.id)
     if (state === undefined) return undefined
     const { Id: id, State: container } = state
     if (!container.Running && container.Status !== 'exited') {
-      await removeContainer(engine, id)
+      await removeContainer(daemon, id)
       return undefined
     }
     const output = createOutput(sinks, sinks.stored())
@@ -143,7 +143,7 @@ export function createTasks(options: TasksOptions): Tasks {
       // Nobody would see what it does.
       attached?.close()
       end()
-      await waitForContainer(engine, id).catch(nothing)
+      await waitForContainer(daemon, id).catch(nothing)
     })
     signal.addEventListener('abort', end, { once: true })
     if (signal.aborted) end()
@@ -163,10 +163,10 @@ export function createTasks(options: TasksOptions): Tasks {
     }
   }
 
-  return { run, takeUp }
+  return { run, reattach }
 }
 
-/** Whether it took longer than it might, while no server was there to end it. By the engine's clock alone. */
+/** Whether it took longer than it might, while no server was there to end it. By the daemon's clock alone. */
 function wasLate({ State, Config }: Inspected): boolean {
   const timeoutMs = Number(Config.Labels?.[LABEL.timeout] ?? Infinity)
   return Date.parse(State.FinishedAt) - Date.parse(State.StartedAt) >= timeoutMs

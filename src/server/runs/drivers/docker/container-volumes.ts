@@ -5,14 +5,14 @@ import { packFolders, packTar, unpackTar } from '../../../../platform/archives/t
 import type { VolumePath } from '../driver.ts'
 import { kindOf, makeFolders, put } from './container-archive.ts'
 import { createContainer, removeContainer } from './containers.ts'
-import { contentOf, type Engine, EngineError, type EngineRequest } from './daemon-client.ts'
+import { contentOf, type DaemonClient, DaemonError, type DaemonRequest } from './daemon-client.ts'
 import { LABEL, type Labels } from './ownership-labels.ts'
 import { checkVolumeName, stepsInVolume } from './container-paths.ts'
 
-/** The volumes of runs, as volumes of the engine. */
+/** The volumes of runs, as volumes of the daemon. */
 export interface Volumes {
   nameOf(runId: string, volume: string): string
-  /** @throws Fault `failed` naming a volume that the run does not have: the engine would make an empty one */
+  /** @throws Fault `failed` naming a volume that the run does not have: the daemon would make an empty one */
   check(runId: string, volume: string): Promise<void>
   create(runId: string, volume: string): Promise<void>
   importFolder(to: VolumePath, folder: string, signal: AbortSignal): Promise<void>
@@ -22,7 +22,7 @@ export interface Volumes {
   remove(name: string): Promise<void>
 }
 
-/** An image with nothing in it, made on the engine: a volume can only be reached by way of a container. */
+/** An image with nothing in it, made on the daemon: a volume can only be reached by way of a container. */
 const EMPTY_IMAGE = { repo: 'fob-empty', tag: '1' }
 const PLACE = '/volume'
 const LIMITS = { maxBytes: 64 * 1024 ** 3, maxEntries: 2_000_000, strays: 'keep links' } as const
@@ -32,20 +32,20 @@ const listed = v.looseObject({
   ),
 })
 
-export function createVolumes(engine: Engine, labels: Labels): Volumes {
+export function createVolumes(daemon: DaemonClient, labels: Labels): Volumes {
   let transfers = 0
 
   async function check(runId: string, volume: string): Promise<void> {
     checkVolumeName(volume)
     const path = `/volumes/${labels.volumeName(runId, volume)}`
-    if (await exists(engine, { method: 'GET', path })) return
+    if (await exists(daemon, { method: 'GET', path })) return
     throw new Fault('failed', `the run has no volume ${volume}`)
   }
 
   async function create(runId: string, volume: string): Promise<void> {
     checkVolumeName(volume)
     const body = { Name: labels.volumeName(runId, volume), Labels: labels.of('volume', runId) }
-    await engine.send({ method: 'POST', path: '/volumes/create', body })
+    await daemon.send({ method: 'POST', path: '/volumes/create', body })
   }
 
   /** A container that has the volume and is never started. */
@@ -55,7 +55,7 @@ export function createVolumes(engine: Engine, labels: Labels): Volumes {
   ): Promise<T> {
     await check(runId, volume)
     await makeEmptyImage()
-    const id = await createContainer(engine, {
+    const id = await createContainer(daemon, {
       name: labels.containerName('transfer', { runId, number: ++transfers }),
       labels: labels.of('transfer', runId),
       image: `${EMPTY_IMAGE.repo}:${EMPTY_IMAGE.tag}`,
@@ -71,21 +71,21 @@ export function createVolumes(engine: Engine, labels: Labels): Volumes {
     try {
       return await act(id)
     } finally {
-      await removeContainer(engine, id)
+      await removeContainer(daemon, id)
     }
   }
 
   async function makeEmptyImage(): Promise<void> {
     const { repo, tag } = EMPTY_IMAGE
-    if (await exists(engine, { method: 'GET', path: `/images/${repo}:${tag}/json` })) return
+    if (await exists(daemon, { method: 'GET', path: `/images/${repo}:${tag}/json` })) return
     const query = { fromSrc: '-', repo, tag }
-    await engine.send({ method: 'POST', path: '/images/create', query, stream: packFolders([], 0) })
+    await daemon.send({ method: 'POST', path: '/images/create', query, stream: packFolders([], 0) })
   }
 
   /** @returns how many of the steps are there. @throws Fault `failed` where one is no folder, or a link */
   async function walk(id: string, steps: readonly string[], { volume, path }: VolumePath): Promise<number> {
     for (let depth = 1; depth <= steps.length; depth++) {
-      const kind = await kindOf(engine, id, placeOf(steps.slice(0, depth)))
+      const kind = await kindOf(daemon, id, placeOf(steps.slice(0, depth)))
       if (kind === undefined) return depth - 1
       // A link that a task left would lead out of the volume.
       if (kind === 'other') {
@@ -100,8 +100,8 @@ export function createVolumes(engine: Engine, labels: Labels): Volumes {
     await withVolume(to, async (id) => {
       const there = await walk(id, steps, to)
       const missing = steps.slice(there).map((_, index) => placeOf(steps.slice(0, there + index + 1)))
-      await makeFolders(engine, id, missing)
-      await put(engine, id, placeOf(steps), packTar(folder), signal)
+      await makeFolders(daemon, id, missing)
+      await put(daemon, id, placeOf(steps), packTar(folder), signal)
     })
   }
 
@@ -112,7 +112,7 @@ export function createVolumes(engine: Engine, labels: Labels): Volumes {
         throw new Fault('failed', `there is no ${from.path} in the volume ${from.volume}`)
       }
       const query = { path: `${placeOf(steps)}/.` }
-      const answer = await engine.open({ method: 'GET', path: `/containers/${id}/archive`, query, signal })
+      const answer = await daemon.open({ method: 'GET', path: `/containers/${id}/archive`, query, signal })
       try {
         await unpackTar(contentOf(answer), createTarget(folder, LIMITS))
       } catch (error) {
@@ -124,23 +124,23 @@ export function createVolumes(engine: Engine, labels: Labels): Volumes {
   }
 
   async function list(filters: string): Promise<Map<string, string | undefined>> {
-    const { Volumes } = await engine.json({ method: 'GET', path: '/volumes', query: { filters } }, listed)
+    const { Volumes } = await daemon.json({ method: 'GET', path: '/volumes', query: { filters } }, listed)
     return new Map((Volumes ?? []).map(({ Name, Labels }) => [Name, Labels?.[LABEL.run]]))
   }
 
   async function remove(name: string): Promise<void> {
-    await exists(engine, { method: 'DELETE', path: `/volumes/${name}`, query: { force: true } })
+    await exists(daemon, { method: 'DELETE', path: `/volumes/${name}`, query: { force: true } })
   }
 
   return { nameOf: labels.volumeName, check, create, importFolder, exportFolder, list, remove }
 }
 
-async function exists(engine: Engine, request: EngineRequest): Promise<boolean> {
+async function exists(daemon: DaemonClient, request: DaemonRequest): Promise<boolean> {
   try {
-    await engine.send(request)
+    await daemon.send(request)
     return true
   } catch (error) {
-    if (error instanceof EngineError && error.status === 404) return false
+    if (error instanceof DaemonError && error.status === 404) return false
     throw error
   }
 }

@@ -3,7 +3,7 @@ import { Fault } from '../../../../contract/fault.ts'
 import { Secret } from '../../../../redact/secret.ts'
 import type { PlaceSpec, TaskLimits } from '../driver.ts'
 import { CannotStart } from './start-failure.ts'
-import { type Engine, EngineError } from './daemon-client.ts'
+import { type DaemonClient, DaemonError } from './daemon-client.ts'
 
 /**
  * What tasks are not given of what Docker gives by itself: raw packets, device files, other root folders, and
@@ -33,7 +33,7 @@ export interface ContainerSpec {
 export interface VolumeMount {
   /** Absolute, in the container. */
   target: string
-  /** As the engine calls it. */
+  /** As the daemon calls it. */
   volume: string
 }
 
@@ -58,10 +58,10 @@ const inspected = v.looseObject({
 })
 export type Inspected = v.InferOutput<typeof inspected>
 
-/** @returns the engine's ID. @throws CannotStart where the engine will not have it so */
-export async function createContainer(engine: Engine, spec: ContainerSpec): Promise<string> {
+/** @returns the daemon's ID. @throws CannotStart where the daemon will not have it so */
+export async function createContainer(daemon: DaemonClient, spec: ContainerSpec): Promise<string> {
   const create = () =>
-    engine.json(
+    daemon.json(
       {
         method: 'POST',
         path: '/containers/create',
@@ -73,11 +73,11 @@ export async function createContainer(engine: Engine, spec: ContainerSpec): Prom
   try {
     return (await create()).Id
   } catch (error) {
-    if (!(error instanceof EngineError)) throw error
-    if (error.status !== 409) throw new CannotStart(125, `the engine refused the task: ${error.message}`)
+    if (!(error instanceof DaemonError)) throw error
+    if (error.status !== 409) throw new CannotStart(125, `the daemon refused the task: ${error.message}`)
   }
   // One of that name: what is left of an earlier try, which nobody could take up.
-  await removeContainer(engine, spec.name)
+  await removeContainer(daemon, spec.name)
   return (await create()).Id
 }
 
@@ -127,64 +127,68 @@ export function envOf(env: PlaceSpec['env']): string[] {
   )
 }
 
-/** @throws CannotStart with the engine's reason */
-export async function startContainer(engine: Engine, id: string): Promise<void> {
+/** @throws CannotStart with the daemon's reason */
+export async function startContainer(daemon: DaemonClient, id: string): Promise<void> {
   try {
-    await engine.send({ method: 'POST', path: `/containers/${id}/start` })
+    await daemon.send({ method: 'POST', path: `/containers/${id}/start` })
   } catch (error) {
-    if (error instanceof EngineError)
+    if (error instanceof DaemonError)
       throw new CannotStart(125, `the task cannot be started: ${error.message}`)
     throw error
   }
 }
 
 /** Undefined where there is none. */
-export async function inspectContainer(engine: Engine, id: string): Promise<Inspected | undefined> {
-  return await unlessGone(engine.json({ method: 'GET', path: `/containers/${id}/json` }, inspected))
+export async function inspectContainer(daemon: DaemonClient, id: string): Promise<Inspected | undefined> {
+  return await unlessGone(daemon.json({ method: 'GET', path: `/containers/${id}/json` }, inspected))
 }
 
 /** Resolves when it does not run any more. Undefined when there is none. */
 export async function waitForContainer(
-  engine: Engine,
+  daemon: DaemonClient,
   id: string,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
   const path = `/containers/${id}/wait`
   const answer = await unlessGone(
-    engine.open({ method: 'POST', path, query: { condition: 'not-running' }, signal }),
+    daemon.open({ method: 'POST', path, query: { condition: 'not-running' }, signal }),
   )
   if (answer === undefined) return undefined
   const parsed = v.safeParse(waited, await answer.json())
-  // The engine that is shutting down ends the answer without a word.
-  if (!parsed.success) throw new Fault('unreachable', 'the Docker Engine broke off its answer')
+  // The daemon that is shutting down ends the answer without a word.
+  if (!parsed.success) throw new Fault('unreachable', 'the Docker daemon broke off its answer')
   return parsed.output.StatusCode
 }
 
 /** Does nothing to one that does not run. */
-export async function signalContainer(engine: Engine, id: string, signal: 'TERM' | 'KILL'): Promise<void> {
+export async function signalContainer(
+  daemon: DaemonClient,
+  id: string,
+  signal: 'TERM' | 'KILL',
+): Promise<void> {
   try {
-    await engine.send({ method: 'POST', path: `/containers/${id}/kill`, query: { signal } })
+    await daemon.send({ method: 'POST', path: `/containers/${id}/kill`, query: { signal } })
   } catch (error) {
-    if (!(error instanceof EngineError) || (error.status !== 409 && error.status !== 404)) throw error
+    if (!(error instanceof DaemonError) || (error.status !== 409 && error.status !== 404)) throw error
   }
 }
 
 /** With what is mounted for it alone. Ends it first. */
-export async function removeContainer(engine: Engine, id: string): Promise<void> {
+export async function removeContainer(daemon: DaemonClient, id: string): Promise<void> {
   try {
-    await engine.send({ method: 'DELETE', path: `/containers/${id}`, query: { force: true, v: true } })
+    await daemon.send({ method: 'DELETE', path: `/containers/${id}`, query: { force: true, v: true } })
   } catch (error) {
     // 409: somebody is removing it already, and we want to see it gone.
-    if (!(error instanceof EngineError) || (error.status !== 409 && error.status !== 404)) throw error
-    if (error.status === 409) await waitUntilRemoved(engine, id)
+    if (!(error instanceof DaemonError) || (error.status !== 409 && error.status !== 404)) throw error
+    if (error.status === 409) await waitUntilRemoved(daemon, id)
   }
 }
 
-async function waitUntilRemoved(engine: Engine, id: string): Promise<void> {
+async function waitUntilRemoved(daemon: DaemonClient, id: string): Promise<void> {
   const path = `/containers/${id}/wait`
   const signal = AbortSignal.timeout(30_000)
   const answer = await unlessGone(
-    engine.open({ method: 'POST', path, query: { condition: 'removed' }, signal }),
+    daemon.open({ method: 'POST', path, query: { condition: 'removed' }, signal }),
   )
   await answer?.arrayBuffer()
 }
@@ -196,9 +200,9 @@ export interface Listed {
 }
 
 /** @param filters `Labels.filters` */
-export async function listContainers(engine: Engine, filters: string): Promise<Listed[]> {
+export async function listContainers(daemon: DaemonClient, filters: string): Promise<Listed[]> {
   const query = { all: true, filters }
-  const all = await engine.json({ method: 'GET', path: '/containers/json', query }, listed)
+  const all = await daemon.json({ method: 'GET', path: '/containers/json', query }, listed)
   return all.map(({ Id, Labels, State }) => ({
     id: Id,
     labels: Labels ?? {},
@@ -210,7 +214,7 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof EngineError && error.status === 404) return undefined
+    if (error instanceof DaemonError && error.status === 404) return undefined
     throw error
   }
 }

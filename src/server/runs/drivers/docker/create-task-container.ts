@@ -3,13 +3,13 @@ import type { PlaceSpec } from '../driver.ts'
 import { makeFolders } from './container-archive.ts'
 import { CannotStart } from './start-failure.ts'
 import { createContainer, removeContainer } from './containers.ts'
-import { type Engine, EngineError } from './daemon-client.ts'
+import { type DaemonClient, DaemonError } from './daemon-client.ts'
 import type { Images } from './pull-images.ts'
 import { mountTarget, OWN_FOLDER } from './container-paths.ts'
 import type { Volumes } from './container-volumes.ts'
 
 export interface Places {
-  engine: Engine
+  daemon: DaemonClient
   images: Images
   volumes: Volumes
   network: string
@@ -28,10 +28,10 @@ interface Place extends PlaceSpec {
 /**
  * Makes the container in which a task or a sandbox is to run, with the image pulled if need be. It is not started.
  * @param say takes a line about the pull
- * @throws Fault `failed` for what can be nowhere, CannotStart for what the engine does not have or take
+ * @throws Fault `failed` for what can be nowhere, CannotStart for what the daemon does not have or take
  */
 export async function createPlace(
-  { engine, images, volumes, network }: Places,
+  { daemon, images, volumes, network }: Places,
   place: Place,
   say: (line: string) => void,
   signal: AbortSignal,
@@ -51,24 +51,24 @@ export async function createPlace(
   const labels = await place.labels()
   const spec = { name, labels, network, command, user, workingDir, env, mounts, limits, hasStdin }
   signal.throwIfAborted()
-  const id = await createContainer(engine, { ...spec, image: place.image })
+  const id = await createContainer(daemon, { ...spec, image: place.image })
   try {
     const folders = [OWN_FOLDER, ...mounts.map(({ target }) => target)]
-    if (!isRoot(user ?? image.user)) await openUp(engine, id, folders)
+    if (!isRoot(user ?? image.user)) await openUp(daemon, id, folders)
     return id
   } catch (error) {
-    await removeContainer(engine, id)
+    await removeContainer(daemon, id)
     throw error
   }
 }
 
-/** The engine makes them for root, and whoever else the task is could not write there. */
-async function openUp(engine: Engine, id: string, folders: readonly string[]): Promise<void> {
+/** The daemon makes them for root, and whoever else the task is could not write there. */
+async function openUp(daemon: DaemonClient, id: string, folders: readonly string[]): Promise<void> {
   try {
-    await makeFolders(engine, id, folders)
+    await makeFolders(daemon, id, folders)
   } catch (error) {
-    if (!(error instanceof EngineError)) throw error
-    throw new CannotStart(125, `the engine refused the task's folders: ${error.message}`)
+    if (!(error instanceof DaemonError)) throw error
+    throw new CannotStart(125, `the daemon refused the task's folders: ${error.message}`)
   }
 }
 

@@ -7,14 +7,14 @@ import { type Hijacked, hijack } from './hijacked-connection.ts'
 /** The newest version of the API that we speak, and the oldest that has what we need (Docker 20.10, 2020). */
 const NEWEST = [1, 47] as const
 const OLDEST = [1, 41] as const
-/** How long the engine may take to say who it is. */
+/** How long the daemon may take to say who it is. */
 const PING_MS = 10_000
 /** How long it may take for an answer that waits for no task. On some drivers an image is copied for a container. */
 const ANSWER_MS = 5 * 60_000
 /** Of an answer that is not a stream. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
-export interface EngineRequest {
+export interface DaemonRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
   /** Without the version: `/containers/json`. */
   path: string
@@ -26,23 +26,23 @@ export interface EngineRequest {
   signal?: AbortSignal | undefined
 }
 
-/** The Docker Engine API over its socket. Every method throws what `reach` throws, and EngineError. */
-export interface Engine {
+/** The Engine API over its socket. Every method throws what `reach` throws, and DaemonError. */
+export interface DaemonClient {
   /** As a person would name it. Empty before it is known. */
   name(): string
-  /** @throws Fault `config` or `unreachable`, with a hint: no engine, or none that we can talk to. */
+  /** @throws Fault `config` or `unreachable`, with a hint: no daemon, or none that we can talk to. */
   reach(signal?: AbortSignal): Promise<void>
   /** An answer that is read to its end by whom it is given to, with no deadline but that of `signal`. */
-  open(request: EngineRequest): Promise<Response>
-  json<T>(request: EngineRequest, schema: v.GenericSchema<unknown, T>): Promise<T>
+  open(request: DaemonRequest): Promise<Response>
+  json<T>(request: DaemonRequest, schema: v.GenericSchema<unknown, T>): Promise<T>
   /** For what answers with nothing of use. */
-  send(request: EngineRequest): Promise<void>
+  send(request: DaemonRequest): Promise<void>
   /** A request after which the connection itself carries a task's input and output. */
-  hijack(request: EngineRequest): Promise<Hijacked>
+  hijack(request: DaemonRequest): Promise<Hijacked>
 }
 
-/** The engine has answered, and refused. */
-export class EngineError extends Error {
+/** The daemon has answered, and refused. */
+export class DaemonError extends Error {
   readonly status: number
 
   constructor(status: number, message: string) {
@@ -53,7 +53,7 @@ export class EngineError extends Error {
 
 const refusal = v.looseObject({ message: v.string() })
 
-export function createEngine(sources: EndpointSources): Engine {
+export function createDaemonClient(sources: EndpointSources): DaemonClient {
   let known: { endpoint: Endpoint; version: string } | undefined
 
   async function connect(signal?: AbortSignal): Promise<{ endpoint: Endpoint; version: string }> {
@@ -61,12 +61,12 @@ export function createEngine(sources: EndpointSources): Engine {
     const endpoint = findEndpoint(sources)
     const answer = await ask(endpoint, '/_ping', { signal: within(PING_MS, signal) })
     await answer.arrayBuffer()
-    if (!answer.ok) throw new Fault('unreachable', `what listens at ${endpoint.name} is no Docker Engine`)
+    if (!answer.ok) throw new Fault('unreachable', `what listens at ${endpoint.name} is no Docker daemon`)
     known = { endpoint, version: negotiate(answer.headers.get('api-version'), endpoint) }
     return known
   }
 
-  async function open(request: EngineRequest): Promise<Response> {
+  async function open(request: DaemonRequest): Promise<Response> {
     const { endpoint, version } = await connect(request.signal)
     const { method, signal, body, stream } = request
     const init: BunFetchRequestInit = { method, ...(signal === undefined ? {} : { signal }) }
@@ -78,15 +78,15 @@ export function createEngine(sources: EndpointSources): Engine {
       init.body = toStream(stream)
     }
     const answer = await ask(endpoint, `/v${version}${pathOf(request)}`, init)
-    if (answer.status >= 400) throw new EngineError(answer.status, await reasonOf(answer))
+    if (answer.status >= 400) throw new DaemonError(answer.status, await reasonOf(answer))
     return answer
   }
 
-  async function json<T>(request: EngineRequest, schema: v.GenericSchema<unknown, T>): Promise<T> {
+  async function json<T>(request: DaemonRequest, schema: v.GenericSchema<unknown, T>): Promise<T> {
     const answer = await open({ ...request, signal: within(ANSWER_MS, request.signal) })
     const parsed = v.safeParse(schema, parseJson(await readText(answer)))
     if (parsed.success) return parsed.output
-    throw new EngineError(answer.status, `the engine's answer to ${request.path} is not understood`)
+    throw new DaemonError(answer.status, `the daemon's answer to ${request.path} is not understood`)
   }
 
   return {
@@ -111,7 +111,7 @@ export function createEngine(sources: EndpointSources): Engine {
       }).catch((error: unknown) => {
         throw request.signal?.aborted === true ? error : unreachable(endpoint, error)
       })
-      if ('refused' in answer) throw new EngineError(answer.refused, reasonIn(answer.text))
+      if ('refused' in answer) throw new DaemonError(answer.refused, reasonIn(answer.text))
       return answer
     },
   }
@@ -153,15 +153,15 @@ function pick({ ca, cert, key }: NonNullable<Endpoint['tls']>) {
 /** The facts, and what to do about them. */
 function unreachable({ name, socket }: Endpoint, error: unknown): Fault {
   const fault = (why: string, hint: string) =>
-    new Fault('unreachable', `cannot reach the Docker Engine at ${name}: ${why}`, { hint, cause: error })
+    new Fault('unreachable', `cannot reach the Docker daemon at ${name}: ${why}`, { hint, cause: error })
   if (socket === undefined)
-    return fault(codeOf(error), 'check DOCKER_HOST, and that the engine listens there')
+    return fault(codeOf(error), 'check DOCKER_HOST, and that the daemon listens there')
   const reason = socketProblem(socket)
   if (reason === 'ENOENT') {
-    return fault('there is no such socket', 'start the engine, or set DOCKER_HOST or --docker-host')
+    return fault('there is no such socket', 'start the daemon, or set DOCKER_HOST or --docker-host')
   }
   if (reason === 'EACCES') {
-    const hint = 'run the server as a member of the group of that socket (docker), or use a rootless engine'
+    const hint = 'run the server as a member of the group of that socket (docker), or use a rootless daemon'
     return fault('this user may not use that socket', hint)
   }
   return fault(codeOf(error), 'see whether it runs: docker info')
@@ -187,16 +187,16 @@ function codeOf(error: unknown): string {
 function negotiate(offered: string | null, { name }: Endpoint): string {
   const match = /^1\.(\d{1,3})$/.exec(offered ?? '')
   const minor = Number(match?.[1])
-  if (match === null) throw new Fault('unreachable', `what listens at ${name} is no Docker Engine`)
+  if (match === null) throw new Fault('unreachable', `what listens at ${name} is no Docker daemon`)
   if (minor < OLDEST[1]) {
-    throw new Fault('unreachable', `the Docker Engine at ${name} is too old: API ${offered}`, {
+    throw new Fault('unreachable', `the Docker daemon at ${name} is too old: API ${offered}`, {
       hint: `it has to speak ${OLDEST.join('.')}: Docker 20.10 or newer`,
     })
   }
   return `1.${Math.min(minor, NEWEST[1])}`
 }
 
-function pathOf({ path, query = {} }: EngineRequest): string {
+function pathOf({ path, query = {} }: DaemonRequest): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) search.set(name, String(value))
@@ -210,7 +210,7 @@ async function reasonOf(answer: Response): Promise<string> {
 
 function reasonIn(text: string): string {
   const parsed = v.safeParse(refusal, parseJson(text))
-  return parsed.success ? parsed.output.message.trim() : 'the engine gave no reason'
+  return parsed.success ? parsed.output.message.trim() : 'the daemon gave no reason'
 }
 
 /** What an answer holds, as it comes. */
@@ -224,7 +224,7 @@ async function readText(answer: Response): Promise<string> {
   let length = 0
   for await (const piece of contentOf(answer)) {
     length += piece.length
-    if (length > MAX_ANSWER_BYTES) throw new EngineError(answer.status, "the engine's answer is too long")
+    if (length > MAX_ANSWER_BYTES) throw new DaemonError(answer.status, "the daemon's answer is too long")
     pieces.push(piece)
   }
   return Buffer.concat(pieces).toString()

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import type { Env } from '../../../../platform/processes/child-environment.ts'
 
-/** Where the Docker Engine listens. */
+/** Where the Docker daemon listens. */
 export interface Endpoint {
   /** For people: `unix:///var/run/docker.sock`. */
   name: string
@@ -37,7 +37,7 @@ const contextFile = v.looseObject({
 })
 
 /**
- * The engine that Docker's own command line would use: `DOCKER_HOST`, else the context of `DOCKER_CONTEXT`, else
+ * The daemon that Docker's own command line would use: `DOCKER_HOST`, else the context of `DOCKER_CONTEXT`, else
  * that of Docker's settings, else the usual socket. A host of TCP is used with TLS, and its certificate is always
  * checked, with `DOCKER_TLS_VERIFY` or `DOCKER_CERT_PATH`; without TLS on this machine only.
  * @throws Fault `config` naming what cannot be used.
@@ -63,14 +63,14 @@ function parseHost(host: string, tls: TlsFiles | undefined): Endpoint {
     return { name: host, origin: 'http://localhost', socket: rest, tls: undefined }
   }
   if (scheme === 'ssh') {
-    throw new Fault('config', `a Docker Engine over ssh is not supported: ${host}`, {
-      hint: 'forward its socket, and name that: ssh -nNT -L /run/engine.sock:/var/run/docker.sock HOST',
+    throw new Fault('config', `a Docker daemon over ssh is not supported: ${host}`, {
+      hint: 'forward its socket, and name that: ssh -nNT -L /run/daemon.sock:/var/run/docker.sock HOST',
     })
   }
   const isTcp = scheme === 'tcp' || scheme === 'http' || scheme === 'https'
   const url = isTcp ? URL.parse(`https://${rest}`) : null
   if (url === null || url.username !== '' || url.pathname !== '/' || url.search !== '') {
-    throw new Fault('config', `cannot reach a Docker Engine at ${withoutUser(host)}`, {
+    throw new Fault('config', `cannot reach a Docker daemon at ${withoutUser(host)}`, {
       hint: '--docker-host and DOCKER_HOST are unix:///PATH or tcp://HOST:PORT',
     })
   }

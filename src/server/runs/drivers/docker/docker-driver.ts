@@ -1,14 +1,14 @@
 /**
- * Owns: tasks in containers of a Docker Engine, each in one of its own, or several in a sandbox; the volumes they
+ * Owns: tasks in containers of a Docker daemon, each in one of its own, or several in a sandbox; the volumes they
  * share. What it makes there carries the label of this server's data folder, and is found again by it.
- * Refuses: to mount anything of the machine, the engine's socket above all; privileges, and the capabilities that
- * `docker/containers.ts` names; an engine that would be spoken to in the clear over a network.
- * A task in a sandbox does not outlive the server: the engine keeps no output of it.
+ * Refuses: to mount anything of the machine, the daemon's socket above all; privileges, and the capabilities that
+ * `docker/containers.ts` names; a daemon that would be spoken to in the clear over a network.
+ * A task in a sandbox does not outlive the server: the daemon keeps no output of it.
  */
 import type { Clock } from '../../../../platform/clock.ts'
 import type { Env } from '../../../../platform/processes/child-environment.ts'
 import type { Log } from '../../../log.ts'
-import { createEngine } from './daemon-client.ts'
+import { createDaemonClient } from './daemon-client.ts'
 import { reachPatiently } from './follow-container.ts'
 import { createImages, PULL_POLICIES, type PullPolicy } from './pull-images.ts'
 import { createLabels, knownServerId, type Labels, serverId } from './ownership-labels.ts'
@@ -24,7 +24,7 @@ export { PULL_POLICIES }
 export interface DockerSettings {
   /** `unix:///PATH` or `tcp://HOST:PORT`; undefined: as Docker's own command line finds it. */
   host: string | undefined
-  /** The engine's name for the network of tasks. */
+  /** The daemon's name for the network of tasks. */
   network: string
   pull: PullPolicy
   /** In which `DOCKER_HOST` and its like stand. */
@@ -38,7 +38,7 @@ export interface DockerDriverOptions {
   log: Log
   /** Between TERM and KILL. */
   graceMs?: number
-  /** How long the engine may be away before the tasks that it runs are given up. */
+  /** How long the daemon may be away before the tasks that it runs are given up. */
   patienceMs?: number
 }
 
@@ -50,10 +50,10 @@ interface Parts {
   tasks: Tasks
 }
 
-/** Nothing is asked of the engine before a task is. Every method throws what `Engine.reach` throws. */
+/** Nothing is asked of the daemon before a task is. Every method throws what `DaemonClient.reach` throws. */
 export function createDockerDriver(options: DockerDriverOptions): Driver {
   const { settings, dataDir, clock, log, graceMs = 10_000, patienceMs = 60_000 } = options
-  const engine = createEngine(settings)
+  const daemon = createDaemonClient(settings)
   const closing = new AbortController()
   let made: Parts | undefined
 
@@ -64,13 +64,13 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   }
 
   function assemble(labels: Labels): Parts {
-    const images = createImages({ engine, clock, policy: settings.pull })
-    const volumes = createVolumes(engine, labels)
-    const shared = { engine, clock, images, volumes, labels, network: settings.network, graceMs, patienceMs }
+    const images = createImages({ daemon, clock, policy: settings.pull })
+    const volumes = createVolumes(daemon, labels)
+    const shared = { daemon, clock, images, volumes, labels, network: settings.network, graceMs, patienceMs }
     const sandboxes = createSandboxes(shared)
     const { signal } = closing
     const onRemoved = sandboxes.forget
-    const leftovers = createLeftovers({ engine, clock, log, volumes, closing: signal, onRemoved })
+    const leftovers = createLeftovers({ daemon, clock, log, volumes, closing: signal, onRemoved })
     const tasks = createTasks({ ...shared, removeLater: leftovers.removeLater })
     return { labels, leftovers, volumes, sandboxes, tasks }
   }
@@ -81,31 +81,31 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       const { labels, leftovers } = parts()
       await leftovers.remove(labels.filters(), (runId) => runId !== undefined && kept.has(runId))
     } catch (error) {
-      // A server starts without its engine; who needs that hears of it.
-      log.warn('what is left on the Docker Engine could not be removed', { error: messageOf(error) })
+      // A server starts without its daemon; who needs that hears of it.
+      log.warn('what is left on the Docker daemon could not be removed', { error: messageOf(error) })
     }
   }
 
   return {
     name: 'docker',
     refuse: ({ mounts = [] }) => mounts.forEach(mountTarget),
-    ready: (signal) => engine.reach(signal),
+    ready: (signal) => daemon.reach(signal),
     run: async (spec, sinks, signal) => {
       const { sandbox } = spec
       if (sandbox === undefined) return await parts().tasks.run(spec, sinks, signal)
       return await parts().sandboxes.exec({ ...spec, sandbox }, sinks, signal)
     },
-    takeUp: async (task, sinks, signal) => {
-      // The machine has just started, maybe, and its engine comes after us.
-      await reachPatiently({ engine, clock, graceMs, patienceMs })
+    reattach: async (task, sinks, signal) => {
+      // The machine has just started, maybe, and its daemon comes after us.
+      await reachPatiently({ daemon, clock, graceMs, patienceMs })
       const { tasks, sandboxes } = parts()
-      const end = await tasks.takeUp(task, sinks, signal)
+      const end = await tasks.reattach(task, sinks, signal)
       if (end === undefined) await sandboxes.endOrphans(task.runId)
       return end
     },
     openSandbox: (spec, signal) => parts().sandboxes.open(spec, signal),
     hasSandbox: async (sandbox) => {
-      await reachPatiently({ engine, clock, graceMs, patienceMs })
+      await reachPatiently({ daemon, clock, graceMs, patienceMs })
       return await parts().sandboxes.has(sandbox)
     },
     closeSandbox: (sandbox) => parts().sandboxes.close(sandbox),

@@ -1,31 +1,31 @@
 import type { Clock } from '../../../../platform/clock.ts'
 import { Fault } from '../../../../contract/fault.ts'
 import { type Inspected, inspectContainer, signalContainer, waitForContainer } from './containers.ts'
-import { contentOf, type Engine, EngineError } from './daemon-client.ts'
+import { contentOf, type DaemonClient, DaemonError } from './daemon-client.ts'
 import { readFrames } from './multiplexed-output.ts'
 import { type Output, SinkFailed } from './container-output.ts'
 
 export interface FollowOptions {
-  engine: Engine
+  daemon: DaemonClient
   clock: Clock
   /** Between TERM and KILL. */
   graceMs: number
-  /** How long the engine may be away before a task that it runs is given up. */
+  /** How long the daemon may be away before a task that it runs is given up. */
   patienceMs: number
 }
 
-/** Between two questions whether the engine is back. */
+/** Between two questions whether the daemon is back. */
 const STEP_MS = 500
 /** A container's output ends a moment before the container does. */
 const END_MS = 2000
-/** An engine that is there and breaks off every answer is as good as none. */
+/** A daemon that is there and breaks off every answer is as good as none. */
 const MOST_BREAKS = 100
 
 /**
- * Hands over the output of a container until it has ended. Where the connection breaks, the engine is waited for,
+ * Hands over the output of a container until it has ended. Where the connection breaks, the daemon is waited for,
  * and its own record of the output read on from where it broke: nothing is lost or doubled by that.
  * @param attached the live output, all of it; without it the record is read from its beginning.
- * @throws SinkFailed; Fault `unreachable` for an engine that stays away, `failed` for a container that is gone
+ * @throws SinkFailed; Fault `unreachable` for a daemon that stays away, `failed` for a container that is gone
  */
 export async function follow(
   options: FollowOptions,
@@ -33,24 +33,24 @@ export async function follow(
   output: Output,
   attached?: AsyncIterable<Uint8Array>,
 ): Promise<Inspected> {
-  const { engine } = options
+  const { daemon } = options
   let live = attached
   for (let breaks = 0; ; breaks++) {
     try {
       if (live !== undefined) await drain(live, output)
-      if (live === undefined || !(await endsSoon(engine, id))) {
+      if (live === undefined || !(await endsSoon(daemon, id))) {
         // The end of the live output was none: the task has closed its own, or something on the way has.
         live = undefined
         output.again()
-        await drain(await record(engine, id, true), output)
-        await waitForContainer(engine, id)
+        await drain(await record(daemon, id, true), output)
+        await waitForContainer(daemon, id)
         // Who follows a record can miss its last lines in the moment of the end.
         output.again()
-        await drain(await record(engine, id, false), output)
+        await drain(await record(daemon, id, false), output)
       }
-      const state = await inspectContainer(engine, id)
+      const state = await inspectContainer(daemon, id)
       if (state !== undefined) return state
-      throw new Fault('failed', 'the container of a task is gone from the engine')
+      throw new Fault('failed', 'the container of a task is gone from the daemon')
     } catch (error) {
       if (!isBreak(error) || breaks === MOST_BREAKS) throw error
     }
@@ -60,10 +60,10 @@ export async function follow(
   }
 }
 
-async function endsSoon(engine: Engine, id: string): Promise<boolean> {
+async function endsSoon(daemon: DaemonClient, id: string): Promise<boolean> {
   const signal = AbortSignal.timeout(END_MS)
   try {
-    await waitForContainer(engine, id, signal)
+    await waitForContainer(daemon, id, signal)
     return true
   } catch (error) {
     if (signal.aborted) return false
@@ -72,7 +72,7 @@ async function endsSoon(engine: Engine, id: string): Promise<boolean> {
 }
 
 function isBreak(error: unknown): boolean {
-  if (error instanceof EngineError) return error.status >= 500
+  if (error instanceof DaemonError) return error.status >= 500
   if (error instanceof Fault) return error.code === 'unreachable'
   return !(error instanceof SinkFailed)
 }
@@ -81,28 +81,28 @@ async function drain(chunks: AsyncIterable<Uint8Array>, output: Output): Promise
   for await (const piece of readFrames(chunks)) await output.take(piece)
 }
 
-async function record(engine: Engine, id: string, live: boolean): Promise<AsyncIterable<Uint8Array>> {
+async function record(daemon: DaemonClient, id: string, live: boolean): Promise<AsyncIterable<Uint8Array>> {
   const query = { stdout: true, stderr: true, follow: live }
-  const answer = await engine.open({ method: 'GET', path: `/containers/${id}/logs`, query })
+  const answer = await daemon.open({ method: 'GET', path: `/containers/${id}/logs`, query })
   return contentOf(answer)
 }
 
-/** @throws Fault `unreachable` for an engine that stays away; what is not for waiting at once */
+/** @throws Fault `unreachable` for a daemon that stays away; what is not for waiting at once */
 export async function reachPatiently(options: FollowOptions): Promise<void> {
   try {
-    await options.engine.reach()
+    await options.daemon.reach()
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'unreachable') throw error
     await untilBack(options)
   }
 }
 
-async function untilBack({ engine, clock, patienceMs }: FollowOptions): Promise<void> {
+async function untilBack({ daemon, clock, patienceMs }: FollowOptions): Promise<void> {
   const deadline = clock.now() + patienceMs
   for (;;) {
     await clock.sleep(STEP_MS)
     try {
-      return await engine.reach()
+      return await daemon.reach()
     } catch (error) {
       if (clock.now() >= deadline) throw error
     }
@@ -114,7 +114,7 @@ async function untilBack({ engine, clock, patienceMs }: FollowOptions): Promise<
  * @param ended resolves when it has
  */
 export async function endWhen(
-  { engine, clock, graceMs }: FollowOptions,
+  { daemon, clock, graceMs }: FollowOptions,
   id: string,
   signal: AbortSignal,
   ended: Promise<unknown>,
@@ -124,11 +124,11 @@ export async function endWhen(
   if (signal.aborted) fired.resolve()
   await Promise.race([fired.promise, ended])
   if (!signal.aborted) return
-  // An engine that is away is asked again below.
-  await signalContainer(engine, id, 'TERM').catch(() => {})
+  // A daemon that is away is asked again below.
+  await signalContainer(daemon, id, 'TERM').catch(() => {})
   let isOver = await isOverWithin(graceMs, clock, ended)
   while (!isOver) {
-    await signalContainer(engine, id, 'KILL').catch(() => {})
+    await signalContainer(daemon, id, 'KILL').catch(() => {})
     isOver = await isOverWithin(STEP_MS, clock, ended)
   }
 }

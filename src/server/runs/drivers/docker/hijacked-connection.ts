@@ -10,7 +10,7 @@ export interface Hijacked {
   close(): void
 }
 
-/** The engine's answer was no. */
+/** The daemon's answer was no. */
 interface Refused {
   refused: number
   text: string
@@ -112,10 +112,10 @@ async function readHead(chunks: AsyncIterator<Uint8Array>): Promise<{ status: nu
     if (next.done === true || held.length > MAX_HEAD_BYTES) break
     held = Buffer.concat([held, next.value])
   }
-  throw new Error('the engine did not answer in HTTP')
+  throw new Error('the daemon did not answer in HTTP')
 }
 
-/** The engine says no in JSON, after which it may leave the connection open. */
+/** The daemon says no in JSON, after which it may leave the connection open. */
 async function readReason(rest: Buffer, chunks: AsyncIterator<Uint8Array>): Promise<string> {
   let held = rest
   while (held.length < MAX_REASON_BYTES && !held.includes('}')) {

@@ -1,4 +1,4 @@
-/** What the engine writes before each piece of a task's output. */
+/** What the daemon writes before each piece of a task's output. */
 const HEADER_BYTES = 8
 const STREAMS = ['stdin', 'stdout', 'stderr'] as const
 
@@ -8,7 +8,7 @@ export interface Piece {
 }
 
 /**
- * Takes apart the one stream in which the engine sends both of a task that has no terminal (Engine API,
+ * Takes apart the one stream in which the daemon sends both of a task that has no terminal (Engine API,
  * "Attach to a container"): a byte for the stream, three of zero, the length as 32 bits big-endian, the bytes.
  * A piece is handed on as it comes, so a long one costs no memory.
  * @throws Error for what is no such stream, and for one that ends in the middle of a piece
@@ -37,13 +37,13 @@ export async function* readFrames(chunks: AsyncIterable<Uint8Array>): AsyncGener
       left = header.readUInt32BE(4)
     }
   }
-  if (left > 0 || headerLength > 0) throw new Error("the engine's stream ends in the middle of a piece")
+  if (left > 0 || headerLength > 0) throw new Error("the daemon's stream ends in the middle of a piece")
 }
 
 function streamOf(header: Buffer): 'stdout' | 'stderr' {
   const stream = STREAMS[header.readUInt8(0)]
   if (stream === undefined || stream === 'stdin' || header.readUIntBE(1, 3) !== 0) {
-    throw new Error("the engine's stream is not one of output")
+    throw new Error("the daemon's stream is not one of output")
   }
   return stream
 }

@@ -4,7 +4,7 @@ import { readPrivateFile, writePrivateFile } from '../../../../platform/files/pr
 import type { TaskId } from '../driver.ts'
 
 /**
- * How what we make on an engine is told apart from all else there: by label, so that leftovers of this server, and
+ * How what we make on a daemon is told apart from all else there: by label, so that leftovers of this server, and
  * of no other, are found. Names are for people, and keep a task from being started twice.
  */
 export const LABEL = {
@@ -44,7 +44,7 @@ export function serverId(dataDir: string): string {
   return id
 }
 
-/** Undefined for a server that has never used an engine. */
+/** Undefined for a server that has never used an daemon. */
 export function knownServerId(dataDir: string): string | undefined {
   return /^([0-9a-f]{16})\n$/.exec(readPrivateFile(join(dataDir, ID_FILE)) ?? '')?.[1]
 }
@@ -64,7 +64,7 @@ export function createLabels(server: string): Labels {
       return JSON.stringify({ label: labels.map(([name, value]) => `${name}=${value}`) })
     },
     containerName: (kind, { runId, number }) => `${prefix}-${runId}-${kind}-${number}`,
-    // Hashed too: the engine's names have no upper limit, but the file system below has.
+    // Hashed too: the daemon's names have no upper limit, but the file system below has.
     volumeName: (runId, volume) => `${prefix}-${runId}-${shorten(volume)}`,
   }
 }

@@ -2,10 +2,10 @@ import * as v from 'valibot'
 import type { Clock } from '../../../../platform/clock.ts'
 import { orAborted } from '../../../../platform/terminal/read-lines.ts'
 import { CannotStart } from './start-failure.ts'
-import { contentOf, type Engine, EngineError } from './daemon-client.ts'
+import { contentOf, type DaemonClient, DaemonError } from './daemon-client.ts'
 import { createProgress } from './pull-progress.ts'
 
-/** When an image is asked of its registry: if the engine has none of that name, at every task, or not at all. */
+/** When an image is asked of its registry: if the daemon has none of that name, at every task, or not at all. */
 export const PULL_POLICIES = ['missing', 'always', 'never'] as const
 export type PullPolicy = (typeof PULL_POLICIES)[number]
 
@@ -19,13 +19,13 @@ export interface Images {
   /**
    * The image of that name, pulled where that is called for. One pull serves all that wait for it.
    * @param say takes a line for people, without its end: few, and none where nothing has to be pulled.
-   * @throws CannotStart 125 with the engine's or the registry's reason
+   * @throws CannotStart 125 with the daemon's or the registry's reason
    */
   get(name: string, say: (line: string) => void, signal: AbortSignal): Promise<Image>
 }
 
 export interface ImagesOptions {
-  engine: Engine
+  daemon: DaemonClient
   clock: Clock
   policy: PullPolicy
 }
@@ -33,8 +33,8 @@ export interface ImagesOptions {
 /** A registry that goes on sending very slowly does not hold a run for good. */
 const PULL_MS = 30 * 60_000
 const MAX_LINE = 1024 * 1024
-/** As `docker run` ends when it is the engine that fails. */
-const ENGINE_FAILED = 125
+/** As `docker run` ends when it is the daemon that fails. */
+const DAEMON_FAILED = 125
 
 const COMPONENT = '[a-z0-9]+(?:[._-]+[a-z0-9]+)*'
 const REFERENCE = new RegExp(
@@ -61,18 +61,18 @@ interface Pull {
   stop: AbortController
 }
 
-export function createImages({ engine, clock, policy }: ImagesOptions): Images {
+export function createImages({ daemon, clock, policy }: ImagesOptions): Images {
   const pulls = new Map<string, Pull>()
 
   async function inspect(name: string, signal: AbortSignal): Promise<Image | undefined> {
     try {
-      const { Id, Config } = await engine.json(
+      const { Id, Config } = await daemon.json(
         { method: 'GET', path: `/images/${name}/json`, signal },
         imageAnswer,
       )
       return { id: Id, user: Config?.User ?? '' }
     } catch (error) {
-      if (error instanceof EngineError && error.status === 404) return undefined
+      if (error instanceof DaemonError && error.status === 404) return undefined
       throw error
     }
   }
@@ -111,33 +111,33 @@ export function createImages({ engine, clock, policy }: ImagesOptions): Images {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(PULL_MS)])
     const progress = createProgress(name, clock, tell)
     const query = { fromImage, tag: digest ?? tag ?? 'latest' }
-    const answer = await engine.open({ method: 'POST', path: '/images/create', query, signal })
+    const answer = await daemon.open({ method: 'POST', path: '/images/create', query, signal })
     for await (const line of readLines(contentOf(answer))) {
       const parsed = v.safeParse(pullLine, line)
       if (!parsed.success) continue
-      if (parsed.output.error !== undefined) throw new EngineError(answer.status, parsed.output.error)
+      if (parsed.output.error !== undefined) throw new DaemonError(answer.status, parsed.output.error)
       progress.add(parsed.output)
     }
     progress.end()
   }
 
   async function get(name: string, say: (line: string) => void, signal: AbortSignal): Promise<Image> {
-    if (!REFERENCE.test(name)) throw new CannotStart(ENGINE_FAILED, `${name} is not the name of an image`)
+    if (!REFERENCE.test(name)) throw new CannotStart(DAEMON_FAILED, `${name} is not the name of an image`)
     try {
       const there = policy === 'always' ? undefined : await inspect(name, signal)
       if (there !== undefined) return there
-      if (policy === 'never') throw new CannotStart(ENGINE_FAILED, `the engine has no image ${name}`)
+      if (policy === 'never') throw new CannotStart(DAEMON_FAILED, `the daemon has no image ${name}`)
       await pull(name, say, signal)
       const pulled = await inspect(name, signal)
       if (pulled !== undefined) return pulled
-      throw new CannotStart(ENGINE_FAILED, `the engine has no image ${name}, though it has pulled it`)
+      throw new CannotStart(DAEMON_FAILED, `the daemon has no image ${name}, though it has pulled it`)
     } catch (error) {
-      if (error instanceof EngineError) {
-        throw new CannotStart(ENGINE_FAILED, `cannot pull ${name}: ${error.message}`)
+      if (error instanceof DaemonError) {
+        throw new CannotStart(DAEMON_FAILED, `cannot pull ${name}: ${error.message}`)
       }
       if (error instanceof DOMException && error.name === 'TimeoutError') {
         throw new CannotStart(
-          ENGINE_FAILED,
+          DAEMON_FAILED,
           `cannot pull ${name}: not done after ${PULL_MS / 60_000} minutes`,
         )
       }
@@ -156,7 +156,7 @@ async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<unk
     text += decoder.decode(chunk, { stream: true })
     const lines = text.split('\n')
     text = lines.pop() ?? ''
-    if (text.length > MAX_LINE) throw new EngineError(200, 'the engine sent a line that is too long')
+    if (text.length > MAX_LINE) throw new DaemonError(200, 'the daemon sent a line that is too long')
     for (const line of lines) {
       if (line.trim() !== '') yield JSON.parse(line)
     }

@@ -6,7 +6,7 @@ const FIRST_MS = 2000
 const LONGEST_MS = 60_000
 const MIB = 1024 * 1024
 
-/** Makes a few lines for people of the many that the engine sends. */
+/** Makes a few lines for people of the many that the daemon sends. */
 export function createProgress(name: string, clock: Clock, tell: (line: string) => void) {
   const layers = new Map<string, { done: boolean; current: number; total: number }>()
   const started = clock.now()

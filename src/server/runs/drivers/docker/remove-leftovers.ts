@@ -2,7 +2,7 @@ import type { Clock } from '../../../../platform/clock.ts'
 import type { Log } from '../../../log.ts'
 import { createLimiter } from '../../concurrency-limiter.ts'
 import { listContainers, removeContainer } from './containers.ts'
-import type { Engine } from './daemon-client.ts'
+import type { DaemonClient } from './daemon-client.ts'
 import { LABEL } from './ownership-labels.ts'
 import type { Volumes } from './container-volumes.ts'
 
@@ -15,7 +15,7 @@ const KEEP_MS = 10_000
 const AT_ONCE = 8
 
 export interface LeftoversOptions {
-  engine: Engine
+  daemon: DaemonClient
   clock: Clock
   log: Log
   volumes: Volumes
@@ -25,7 +25,7 @@ export interface LeftoversOptions {
   onRemoved(id: string): void
 }
 
-/** What tasks leave on the engine, and how it goes. */
+/** What tasks leave on the daemon, and how it goes. */
 export interface Leftovers {
   /** When the end of its task has surely been recorded. */
   removeLater(id: string): void
@@ -38,7 +38,7 @@ export interface Leftovers {
 }
 
 export function createLeftovers(options: LeftoversOptions): Leftovers {
-  const { engine, clock, log, volumes, closing, onRemoved } = options
+  const { daemon, clock, log, volumes, closing, onRemoved } = options
   const limiter = createLimiter(AT_ONCE)
 
   async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
@@ -47,18 +47,18 @@ export function createLeftovers(options: LeftoversOptions): Leftovers {
 
   function removeLater(id: string): void {
     clock.sleep(KEEP_MS, closing).then(
-      () => removeContainer(engine, id).catch(() => log.warn('a container could not be removed', { id })),
+      () => removeContainer(daemon, id).catch(() => log.warn('a container could not be removed', { id })),
       () => {},
     )
   }
 
   async function remove(filters: string, isKept: (runId: string | undefined) => boolean): Promise<void> {
-    const containers = await listContainers(engine, filters)
+    const containers = await listContainers(daemon, filters)
     await each(
       containers.filter(({ labels }) => !isKept(labels[LABEL.run])),
       async ({ id }) => {
         onRemoved(id)
-        await removeContainer(engine, id)
+        await removeContainer(daemon, id)
       },
     )
     const all = [...(await volumes.list(filters))].filter(([, runId]) => !isKept(runId))

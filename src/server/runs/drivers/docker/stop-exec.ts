@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import { type Engine, EngineError } from './daemon-client.ts'
+import { type DaemonClient, DaemonError } from './daemon-client.ts'
 import type { FollowOptions } from './follow-container.ts'
 
 /**
  * Sends a signal to all whose environment holds a mark: the task in a sandbox and what it has started, also in
- * sessions of its own. The engine has no call for that, and its numbers of processes are not those inside.
+ * sessions of its own. The daemon has no call for that, and its numbers of processes are not those inside.
  */
 const SIGNAL_MARKED =
   'for f in $(grep -ls "$1" /proc/[0-9]*/environ); do f=${f#/proc/}; kill -s "$2" "${f%/environ}"; done'
@@ -37,7 +37,7 @@ export async function endExec(
   signal: AbortSignal,
   ended: Promise<unknown>,
 ): Promise<void> {
-  const { engine, clock, graceMs } = options
+  const { daemon, clock, graceMs } = options
   const fired = Promise.withResolvers<void>()
   signal.addEventListener('abort', () => fired.resolve(), { once: true })
   if (signal.aborted) fired.resolve()
@@ -46,26 +46,30 @@ export async function endExec(
 
   async function isOverWithin(ms: number): Promise<boolean> {
     const deadline = clock.now() + ms
-    while (await isRunning(engine, target.execId)) {
+    while (await isRunning(daemon, target.execId)) {
       if (clock.now() >= deadline) return false
       await clock.sleep(STEP_MS)
     }
     return true
   }
 
-  await signalMarked(engine, target, 'TERM')
+  await signalMarked(daemon, target, 'TERM')
   if (await isOverWithin(graceMs)) {
     // The task has ended, but not what it has left in the background.
-    return await signalMarked(engine, target, 'KILL')
+    return await signalMarked(daemon, target, 'KILL')
   }
   for (let round = 0; round < KILL_ROUNDS; round++) {
-    await signalMarked(engine, target, 'KILL')
+    await signalMarked(daemon, target, 'KILL')
     if (await isOverWithin(STEP_MS * 4)) return
   }
-  await engine.send({ method: 'POST', path: `/containers/${target.id}/restart`, query: { t: 0 } })
+  await daemon.send({ method: 'POST', path: `/containers/${target.id}/restart`, query: { t: 0 } })
 }
 
-async function signalMarked(engine: Engine, { id, mark, user }: ExecTarget, name: string): Promise<void> {
+async function signalMarked(
+  daemon: DaemonClient,
+  { id, mark, user }: ExecTarget,
+  name: string,
+): Promise<void> {
   try {
     const body = {
       Cmd: ['sh', '-c', SIGNAL_MARKED, 'sh', mark, name],
@@ -73,19 +77,19 @@ async function signalMarked(engine: Engine, { id, mark, user }: ExecTarget, name
       AttachStderr: true,
       ...(user === undefined ? {} : { User: user }),
     }
-    const { Id } = await engine.json({ method: 'POST', path: `/containers/${id}/exec`, body }, created)
-    await engine.send({ method: 'POST', path: `/exec/${Id}/start`, body: { Detach: false, Tty: false } })
+    const { Id } = await daemon.json({ method: 'POST', path: `/containers/${id}/exec`, body }, created)
+    await daemon.send({ method: 'POST', path: `/exec/${Id}/start`, body: { Detach: false, Tty: false } })
   } catch (error) {
     // The sandbox has gone or is going, and the task with it; or it has no shell, which shows right after.
-    if (!(error instanceof EngineError)) throw error
+    if (!(error instanceof DaemonError)) throw error
   }
 }
 
-async function isRunning(engine: Engine, execId: string): Promise<boolean> {
+async function isRunning(daemon: DaemonClient, execId: string): Promise<boolean> {
   try {
-    return (await engine.json({ method: 'GET', path: `/exec/${execId}/json` }, running)).Running
+    return (await daemon.json({ method: 'GET', path: `/exec/${execId}/json` }, running)).Running
   } catch (error) {
-    if (error instanceof EngineError) return false
+    if (error instanceof DaemonError) return false
     throw error
   }
 }

@@ -27,7 +27,7 @@ async function read(chunks: Uint8Array[]): Promise<Record<Piece['stream'], strin
   return found
 }
 
-describe("the engine's stream", () => {
+describe("the daemon's stream", () => {
   const whole = Buffer.concat([
     frame(1, 'out'),
     frame(2, 'err'),
@@ -68,7 +68,7 @@ describe("a task's output", () => {
       'no-such: no such file or directory\n',
     ],
     [
-      'of the engine',
+      'of the daemon',
       'stdout',
       RUNC,
       126,
@@ -95,7 +95,7 @@ describe("a task's output", () => {
     }
   })
 
-  test('is not doubled when the engine tells it once more', async () => {
+  test('is not doubled when the daemon tells it once more', async () => {
     const { sinks, text } = collect()
     const output = createOutput(sinks, { stdout: 2, stderr: 4 })
     await output.say('pull\n')

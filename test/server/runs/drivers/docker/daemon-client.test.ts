@@ -18,7 +18,7 @@ import { openDockerDriver } from '../docker-world.ts'
 import { collect, failure, NEVER, plainSpec, type Ran, runToEnd, until } from '../fixture.ts'
 
 const missing = missingDockerPart()
-const it = (title: string, body: (engine: DockerEngine) => Promise<void>) =>
+const it = (title: string, body: (daemon: DockerEngine) => Promise<void>) =>
   testWith(missing, title, async () => body(await sharedDockerEngine()), 90_000)
 
 let runs = 0
@@ -41,14 +41,14 @@ async function run(
 }
 
 /** What `docker inspect` shows of the one container that is labelled so. */
-async function inspect(engine: DockerEngine, label: string) {
-  const id = (await engine.docker('ps', '-aq', '--filter', `label=${label}`)).trim()
-  return JSON.parse(await engine.docker('inspect', id))[0]
+async function inspect(daemon: DockerEngine, label: string) {
+  const id = (await daemon.docker('ps', '-aq', '--filter', `label=${label}`)).trim()
+  return JSON.parse(await daemon.docker('inspect', id))[0]
 }
 
 describe('a task in a container', () => {
-  it('is given nothing of the machine, and little of root’s power', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('is given nothing of the machine, and little of root’s power', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     const runId = newRun()
     await driver.createVolume(runId, 'v')
     const env = { TOKEN: new Secret('s3cret-value') }
@@ -62,7 +62,7 @@ describe('a task in a container', () => {
     expect(ran.stdout).toContain('NoNewPrivs:\t1\n')
     expect(ran.stdout).toEndWith('lo\ndocker-init\n')
 
-    const shown = await inspect(engine, `fob.run=${runId}`)
+    const shown = await inspect(daemon, `fob.run=${runId}`)
     expect(shown.Config.Env).toContain('TOKEN=s3cret-value')
     expect(JSON.stringify([shown.Path, shown.Args, shown.Config.Cmd, shown.Config.Entrypoint])).not.toContain(
       's3cret',
@@ -85,8 +85,8 @@ describe('a task in a container', () => {
     await driver.cleanUp(runId)
   })
 
-  it('that takes too much memory is killed, and its log says why', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('that takes too much memory is killed, and its log says why', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     const ran = await run(driver, ['tail', '/dev/zero'], { limits: { memoryBytes: 16 * 1024 * 1024 } })
     expect(ran).toMatchObject({
       status: 'failure',
@@ -95,15 +95,15 @@ describe('a task in a container', () => {
     })
   })
 
-  it('starts no more processes than it may', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('starts no more processes than it may', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     const script = 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 5 & done; echo all'
     expect((await run(driver, script, { limits: { processes: 6 } })).stdout).toBe('')
     expect((await run(driver, script)).stdout).toBe('all\n')
   })
 
-  it('of another user can write to its own folder and to its volumes', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('of another user can write to its own folder and to its volumes', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     const runId = newRun()
     await driver.createVolume(runId, 'v')
     const mounts = [{ path: 'v', volume: 'v' }]
@@ -119,31 +119,31 @@ describe('a task in a container', () => {
     await driver.cleanUp(runId)
   })
 
-  it('can work anywhere in its image', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('can work anywhere in its image', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     expect((await run(driver, 'pwd; ls', { workDir: '/etc' })).stdout).toStartWith('/etc\ngroup\n')
   })
 
-  it('that closes its output goes on, and its end is waited for', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('that closes its output goes on, and its end is waited for', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     const ran = await run(driver, 'echo said; exec >&- 2>&-; sleep 4; exit 5')
     expect(ran).toMatchObject({ status: 'failure', code: 5, stdout: 'said\n' })
   })
 
-  it('needs an image', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('needs an image', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     expect(String(await failure(run(driver, 'true', { image: undefined })))).toContain('without an image')
   })
 
-  it('does not begin on a network that the engine does not have', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host, { network: 'nowhere' })
+  it('does not begin on a network that the daemon does not have', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host, { network: 'nowhere' })
     const ran = await run(driver, 'true')
     expect(ran).toMatchObject({ status: 'error', code: 125 })
     expect(ran.stderr).toContain('nowhere')
   })
 
-  it('in a sandbox, that hides and is deaf, is ended all the same, and the files stay', async (engine) => {
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('in a sandbox, that hides and is deaf, is ended all the same, and the files stay', async (daemon) => {
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     const runId = newRun()
     await driver.openSandbox(taskOf('true', { runId }), NEVER)
     const exec = (command: string, more: Partial<TaskSpec> = {}) =>
@@ -156,19 +156,19 @@ describe('a task in a container', () => {
   })
 })
 
-/** The file system of the engine's own image, as a tar archive. */
-async function layer(engine: DockerEngine): Promise<Uint8Array<ArrayBuffer>> {
+/** The file system of the daemon's own image, as a tar archive. */
+async function layer(daemon: DockerEngine): Promise<Uint8Array<ArrayBuffer>> {
   const folder = temporaryFolder()
-  const id = (await engine.docker('create', '--network', 'none', IMAGE)).trim()
-  await engine.docker('export', '-o', join(folder, 'layer.tar'), id)
-  await engine.docker('rm', id)
+  const id = (await daemon.docker('create', '--network', 'none', IMAGE)).trim()
+  await daemon.docker('export', '-o', join(folder, 'layer.tar'), id)
+  await daemon.docker('rm', id)
   return new Uint8Array(readFileSync(join(folder, 'layer.tar')))
 }
 
 describe('an image', () => {
-  it('is pulled once for all that wait for it, its log says so, and its own user counts', async (engine) => {
-    const registry = startImageRegistry(await layer(engine))
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+  it('is pulled once for all that wait for it, its log says so, and its own user counts', async (daemon) => {
+    const registry = startImageRegistry(await layer(daemon))
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     const { image } = registry
     try {
       const ran = await Promise.all([1, 2].map(() => run(driver, 'id -un; touch mine', { image })))
@@ -181,7 +181,7 @@ describe('an image', () => {
       const pulls = registry.pulls()
       expect((await run(driver, 'true', { image })).stderr).toBe('')
       expect(registry.pulls()).toBe(pulls)
-      const always = openDockerDriver(temporaryFolder(), engine.host, { pull: 'always' })
+      const always = openDockerDriver(temporaryFolder(), daemon.host, { pull: 'always' })
       expect((await run(always, 'true', { image })).stderr).toContain('Pulled')
       expect(registry.pulls()).toBeGreaterThan(pulls)
     } finally {
@@ -189,10 +189,10 @@ describe('an image', () => {
     }
   })
 
-  it('that is still being pulled when the task is stopped holds nobody', async (engine) => {
+  it('that is still being pulled when the task is stopped holds nobody', async (daemon) => {
     const held = Promise.withResolvers<void>()
     const registry = startImageRegistry(new Uint8Array(10_240), held.promise)
-    const driver = openDockerDriver(temporaryFolder(), engine.host)
+    const driver = openDockerDriver(temporaryFolder(), daemon.host)
     try {
       const controller = new AbortController()
       const running = run(driver, 'true', { image: registry.image }, controller.signal)
@@ -208,13 +208,13 @@ describe('an image', () => {
   for (const [what, image, pull, says] of [
     ['that its registry does not have', '/things/other:1', 'missing', 'cannot pull'],
     ['whose registry is not there', '127.0.0.1:9/x:1', 'missing', 'cannot pull'],
-    ['that may not be pulled', 'not-here:1', 'never', 'the engine has no image not-here:1'],
+    ['that may not be pulled', 'not-here:1', 'never', 'the daemon has no image not-here:1'],
     ['whose name is none', '../containers/json', 'missing', 'is not the name of an image'],
     ['whose name holds a query', 'busybox?x=1', 'missing', 'is not the name of an image'],
   ] as const) {
-    it(`${what} is an error of the task`, async (engine) => {
+    it(`${what} is an error of the task`, async (daemon) => {
       const registry = startImageRegistry(new Uint8Array(0))
-      const driver = openDockerDriver(temporaryFolder(), engine.host, { pull })
+      const driver = openDockerDriver(temporaryFolder(), daemon.host, { pull })
       const name = image.startsWith('/') ? registry.image.replace(/\/.*/, image) : image
       const ran = await run(driver, 'true', { image: name })
       await registry.stop()
@@ -224,7 +224,7 @@ describe('an image', () => {
   }
 })
 
-/** By the engine's clock, which is not ours: an hour ahead. */
+/** By the daemon's clock, which is not ours: an hour ahead. */
 const at = (seconds: number) => new Date(Date.now() + 3_600_000 + seconds * 1000).toISOString()
 
 test('a task that took longer than it might while no server was there has not succeeded', async () => {
@@ -252,32 +252,32 @@ test('a task that took longer than it might while no server was there has not su
     })
     const { sinks } = collect()
     const driver = openDockerDriver(folder, `unix://${socket}`)
-    expect(await driver.takeUp({ runId: 'run_1', number: 1 }, sinks, NEVER)).toEqual({ status, code: 0 })
+    expect(await driver.reattach({ runId: 'run_1', number: 1 }, sinks, NEVER)).toEqual({ status, code: 0 })
     await driver.close()
     await server.stop(true)
   }
 })
 
-describe('what is left on the engine', () => {
-  it('is removed by the server whose it is, and by no other', async (engine) => {
+describe('what is left on the daemon', () => {
+  it('is removed by the server whose it is, and by no other', async (daemon) => {
     const [mine, other] = [temporaryFolder(), temporaryFolder()]
-    const drivers = [mine, other].map((folder) => openDockerDriver(folder, engine.host))
+    const drivers = [mine, other].map((folder) => openDockerDriver(folder, daemon.host))
     const places = [newRun(), newRun()]
     for (const [index, driver] of drivers.entries()) {
       const runId = places[index] ?? ''
       await driver.createVolume(runId, 'v')
       await driver.openSandbox(taskOf('true', { runId }), NEVER)
     }
-    await openDockerDriver(mine, engine.host).sweep(new Set())
-    const left = await engine.docker('ps', '-a', '--format', '{{.Names}}')
+    await openDockerDriver(mine, daemon.host).sweep(new Set())
+    const left = await daemon.docker('ps', '-a', '--format', '{{.Names}}')
     expect(left).not.toContain(places[0] ?? '?')
     expect(left).toContain(places[1] ?? '?')
-    expect(await engine.docker('volume', 'ls')).toContain(places[1] ?? '?')
+    expect(await daemon.docker('volume', 'ls')).toContain(places[1] ?? '?')
     await drivers[1]?.sweep(new Set())
-    expect(await engine.docker('volume', 'ls')).not.toContain(places[1] ?? '?')
+    expect(await daemon.docker('volume', 'ls')).not.toContain(places[1] ?? '?')
   })
 
-  test('is not looked for by a server that has never used one, and no engine keeps none from starting', async () => {
+  test('is not looked for by a server that has never used one, and no daemon keeps none from starting', async () => {
     const folder = temporaryFolder()
     const lines: string[] = []
     const open = () =>
@@ -287,17 +287,17 @@ describe('what is left on the engine', () => {
     expect([lines, existsSync(join(folder, 'docker-id'))]).toEqual([[], false])
     await failure(open().createVolume('run_1', 'v'))
     await open().sweep(new Set())
-    expect(lines.join()).toContain('cannot reach the Docker Engine')
+    expect(lines.join()).toContain('cannot reach the Docker daemon')
   })
 })
 
 const COUNT = 'i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo $i; sleep 0.05; done; exit 4'
 const counted = (to: number) => Array.from({ length: to }, (_, index) => `${index + 1}\n`).join('')
 
-describe('an engine that goes away', () => {
-  it('and comes back while its tasks go on: none is lost, and no line lost or doubled', async (engine) => {
+describe('a daemon that goes away', () => {
+  it('and comes back while its tasks go on: none is lost, and no line lost or doubled', async (daemon) => {
     const socket = join(temporaryFolder(), 'cut.sock')
-    const proxy = await startCutProxy(socket, engine.socket)
+    const proxy = await startCutProxy(socket, daemon.socket)
     const driver = openDockerDriver(temporaryFolder(), `unix://${socket}`)
     const { sinks, text } = collect()
     const spec = taskOf(COUNT)
@@ -314,10 +314,10 @@ describe('an engine that goes away', () => {
     await proxy.cut()
   })
 
-  it('for good: the task is given up, and the error says where it was', async (engine) => {
+  it('for good: the task is given up, and the error says where it was', async (daemon) => {
     const folder = temporaryFolder()
     const socket = join(folder, 'cut.sock')
-    const proxy = await startCutProxy(socket, engine.socket)
+    const proxy = await startCutProxy(socket, daemon.socket)
     const driver = openDockerDriver(folder, `unix://${socket}`, { patienceMs: 700 })
     const { sinks, text } = collect()
     const spec = taskOf('echo up; sleep 60')
@@ -327,30 +327,30 @@ describe('an engine that goes away', () => {
     const error = await running
     expect(error).toMatchObject({ code: 'unreachable', hint: expect.stringContaining('DOCKER_HOST') })
     expect(String(error)).toContain(
-      `cannot reach the Docker Engine at unix://${socket}: there is no such socket`,
+      `cannot reach the Docker daemon at unix://${socket}: there is no such socket`,
     )
     expect(await failure(run(driver, 'true'))).toMatchObject({ code: 'unreachable' })
-    await openDockerDriver(folder, engine.host).cleanUp(spec.runId)
-    expect(await engine.docker('ps', '-aq', '--filter', `label=fob.run=${spec.runId}`)).toBe('')
+    await openDockerDriver(folder, daemon.host).cleanUp(spec.runId)
+    expect(await daemon.docker('ps', '-aq', '--filter', `label=fob.run=${spec.runId}`)).toBe('')
   })
 
-  it('and is not yet there when the next server takes up its tasks is waited for', async (engine) => {
+  it('and is not yet there when the next server takes up its tasks is waited for', async (daemon) => {
     const folder = temporaryFolder()
     const socket = join(folder, 'cut.sock')
-    const proxy = await startCutProxy(socket, engine.socket)
+    const proxy = await startCutProxy(socket, daemon.socket)
     const before = openDockerDriver(folder, `unix://${socket}`)
     const { sinks, text } = collect()
     const spec = taskOf('echo up; sleep 1; echo done; exit 6', { timeoutMs: 60_000 })
     void before.run(spec, { ...sinks, stdout: async () => await new Promise(() => {}) }, NEVER)
     await until(
-      async () => (await engine.docker('ps', '-q', '--filter', `label=fob.run=${spec.runId}`)) !== '',
+      async () => (await daemon.docker('ps', '-q', '--filter', `label=fob.run=${spec.runId}`)) !== '',
     )
     await proxy.cut()
     const lines: string[] = []
     const next = openDockerDriver(folder, `unix://${socket}`, { log: (line) => void lines.push(line) })
     await next.sweep(new Set([spec.runId]))
-    expect(lines.join()).toContain('cannot reach the Docker Engine')
-    const taking = next.takeUp(spec, sinks, NEVER)
+    expect(lines.join()).toContain('cannot reach the Docker daemon')
+    const taking = next.reattach(spec, sinks, NEVER)
     await proxy.mend()
     expect(await taking).toEqual({ status: 'failure', code: 6 })
     expect(text().stdout).toBe('up\ndone\n')
@@ -358,9 +358,9 @@ describe('an engine that goes away', () => {
     await proxy.cut()
   })
 
-  it('while a task is to be ended ends it when it is back', async (engine) => {
+  it('while a task is to be ended ends it when it is back', async (daemon) => {
     const socket = join(temporaryFolder(), 'cut.sock')
-    const proxy = await startCutProxy(socket, engine.socket)
+    const proxy = await startCutProxy(socket, daemon.socket)
     const driver = openDockerDriver(temporaryFolder(), `unix://${socket}`)
     const { sinks, text } = collect()
     const controller = new AbortController()
@@ -380,19 +380,19 @@ describe('an engine that goes away', () => {
     missing,
     'and takes its tasks with it: they have failed, with all that they said',
     async () => {
-      const engine = await startDockerEngine()
-      const driver = openDockerDriver(temporaryFolder(), engine.host)
+      const daemon = await startDockerEngine()
+      const driver = openDockerDriver(temporaryFolder(), daemon.host)
       const { sinks, text } = collect()
       const spec = taskOf('i=0; while :; do i=$((i+1)); echo $i; sleep 0.05; done')
       const running = driver.run(spec, sinks, NEVER)
       await until(() => text().stdout.includes('\n5\n'))
-      await engine.stop()
-      await engine.start()
+      await daemon.stop()
+      await daemon.start()
       expect((await running)?.status).toBe('failure')
       expect(text().stdout).toBe(counted(text().stdout.trim().split('\n').length))
       expect((await run(driver, 'echo again')).stdout).toBe('again\n')
       await driver.cleanUp(spec.runId)
-      await engine.stop()
+      await daemon.stop()
     },
     90_000,
   )

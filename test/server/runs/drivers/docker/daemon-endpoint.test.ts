@@ -30,7 +30,7 @@ function homeWithContexts(current?: string): string {
   return home
 }
 
-describe('the engine is found', () => {
+describe('the daemon is found', () => {
   test.each<[string, Record<string, string>, string | undefined, object]>([
     ['at the usual socket', {}, undefined, { socket: '/var/run/docker.sock', origin: 'http://localhost' }],
     ['by DOCKER_HOST', { DOCKER_HOST: 'unix:///x/y.sock' }, undefined, { socket: '/x/y.sock' }],
@@ -92,10 +92,10 @@ describe('the engine is found', () => {
       'tcp://127.0.0.1.example:2375',
       'DOCKER_TLS_VERIFY is not set',
     ],
-    ['a path', 'tcp://127.0.0.1:2375/v1', 'cannot reach a Docker Engine at'],
-    ['no address', 'docker', 'cannot reach a Docker Engine at docker'],
-    ['a relative socket', 'unix://docker.sock', 'cannot reach a Docker Engine at'],
-    ['a pipe of Windows', 'npipe:////./pipe/docker_engine', 'cannot reach a Docker Engine at'],
+    ['a path', 'tcp://127.0.0.1:2375/v1', 'cannot reach a Docker daemon at'],
+    ['no address', 'docker', 'cannot reach a Docker daemon at docker'],
+    ['a relative socket', 'unix://docker.sock', 'cannot reach a Docker daemon at'],
+    ['a pipe of Windows', 'npipe:////./pipe/docker_engine', 'cannot reach a Docker daemon at'],
   ])('not over %s', (_, DOCKER_HOST, message) => {
     expect(() => find({ DOCKER_HOST })).toThrow(message)
   })

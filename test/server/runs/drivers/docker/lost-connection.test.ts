@@ -3,7 +3,10 @@ import { createServer } from 'node:net'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { createEngine, EngineError } from '../../../../../src/server/runs/drivers/docker/daemon-client.ts'
+import {
+  createDaemonClient,
+  DaemonError,
+} from '../../../../../src/server/runs/drivers/docker/daemon-client.ts'
 import { hijack } from '../../../../../src/server/runs/drivers/docker/hijacked-connection.ts'
 import { createProgress } from '../../../../../src/server/runs/drivers/docker/pull-progress.ts'
 import { createDockerDriver } from '../../../../../src/server/runs/drivers/docker/docker-driver.ts'
@@ -18,9 +21,9 @@ import { temporaryFolder } from '../../../../support/temporary.ts'
 import { openDockerDriver } from '../docker-world.ts'
 import { collect, failure, NEVER, plainSpec } from '../fixture.ts'
 
-const engineAt = (host: string, env: Record<string, string> = {}) => createEngine({ host, env })
+const engineAt = (host: string, env: Record<string, string> = {}) => createDaemonClient({ host, env })
 
-/** Something that answers on a socket as an engine of that version would. */
+/** Something that answers on a socket as a daemon of that version would. */
 function fakeEngine(
   version: string | undefined,
   answer: (path: string) => Response = () => new Response('{}'),
@@ -39,7 +42,7 @@ function fakeEngine(
   return { host: `unix://${socket}`, paths, [Symbol.asyncDispose]: () => server.stop(true) }
 }
 
-describe('an engine', () => {
+describe('a daemon', () => {
   test.each([
     ['1.41', '1.41'],
     ['1.44', '1.44'],
@@ -53,8 +56,8 @@ describe('an engine', () => {
 
   test.each([
     ['is too old', '1.40', 'is too old: API 1.40'],
-    ['does not say what it speaks', undefined, 'is no Docker Engine'],
-    ['says something else', '2.0', 'is no Docker Engine'],
+    ['does not say what it speaks', undefined, 'is no Docker daemon'],
+    ['says something else', '2.0', 'is no Docker daemon'],
   ])('that %s is not used', async (_, version, says) => {
     await using fake = fakeEngine(version)
     expect(await failure(engineAt(fake.host).reach())).toMatchObject({
@@ -67,27 +70,27 @@ describe('an engine', () => {
     const socket = join(temporaryFolder(), 'engine.sock')
     expect(await failure(engineAt(`unix://${socket}`).reach())).toMatchObject({
       code: 'unreachable',
-      message: `cannot reach the Docker Engine at unix://${socket}: there is no such socket`,
-      hint: 'start the engine, or set DOCKER_HOST or --docker-host',
+      message: `cannot reach the Docker daemon at unix://${socket}: there is no such socket`,
+      hint: 'start the daemon, or set DOCKER_HOST or --docker-host',
     })
     writeFileSync(socket, '')
     expect(await failure(engineAt(`unix://${socket}`).reach())).toMatchObject({
       message: expect.stringContaining('nobody listens there'),
     })
     expect(await failure(engineAt('tcp://127.0.0.1:9').reach())).toMatchObject({
-      message: 'cannot reach the Docker Engine at tcp://127.0.0.1:9: nobody listens there',
+      message: 'cannot reach the Docker daemon at tcp://127.0.0.1:9: nobody listens there',
     })
   })
 
   test.each([
     ['its words', () => Response.json({ message: 'no such thing' }, { status: 404 }), 404, 'no such thing'],
-    ['no words', () => new Response('<html>', { status: 500 }), 500, 'the engine gave no reason'],
+    ['no words', () => new Response('<html>', { status: 500 }), 500, 'the daemon gave no reason'],
     ['what is not asked for', () => new Response('{"Id":7}'), 200, 'is not understood'],
   ])('that answers with %s is quoted', async (_, answer, status, says) => {
     await using fake = fakeEngine('1.41', answer)
     const request = { method: 'GET', path: '/x' } as const
     const error = await failure(engineAt(fake.host).json(request, v.object({ Id: v.string() })))
-    expect(error).toBeInstanceOf(EngineError)
+    expect(error).toBeInstanceOf(DaemonError)
     expect(error).toMatchObject({ status, message: expect.stringContaining(says) })
   })
 
@@ -104,9 +107,9 @@ describe('an engine', () => {
     server.close()
     const controller = new AbortController()
     await using fake = fakeEngine('1.41', () => new Response(new ReadableStream()))
-    const engine = engineAt(fake.host)
-    await engine.reach()
-    const asking = failure(engine.send({ method: 'GET', path: '/x', signal: controller.signal }))
+    const daemon = engineAt(fake.host)
+    await daemon.reach()
+    const asking = failure(daemon.send({ method: 'GET', path: '/x', signal: controller.signal }))
     controller.abort(new Error('enough'))
     expect(await asking).toBeInstanceOf(Error)
   })
@@ -126,7 +129,7 @@ describe('an engine', () => {
         `--tlscert=${pem('cert')}`,
         `--tlskey=${pem('key')}`,
       ]
-      const engine = await startDockerEngine([`--host=tcp://127.0.0.1:${port}`, ...tls])
+      const daemon = await startDockerEngine([`--host=tcp://127.0.0.1:${port}`, ...tls])
       const host = `tcp://127.0.0.1:${port}`
       const env = { DOCKER_HOST: host, DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: folder }
       const driver = openDockerDriver(temporaryFolder(), host, { env })
@@ -154,13 +157,13 @@ describe('an engine', () => {
         code: expect.stringMatching(/CERT|SIGN/),
       })
       expect(await failure(engineAt(host).reach())).toMatchObject({ code: 'unreachable' })
-      await engine.stop()
+      await daemon.stop()
     },
     90_000,
   )
 })
 
-test('the progress of a pull is a few lines, whatever the engine sends', async () => {
+test('the progress of a pull is a few lines, whatever the daemon sends', async () => {
   const clock = manualClock()
   const lines: string[] = []
   const progress = createProgress('tool:1', clock, (line) => void lines.push(line))
@@ -180,7 +183,7 @@ test('the progress of a pull is a few lines, whatever the engine sends', async (
   expect(lines.length).toBeLessThan(40)
 })
 
-test('a driver of an engine that nobody can reach says so when it is asked', async () => {
+test('a driver of a daemon that nobody can reach says so when it is asked', async () => {
   const settings = { host: 'ssh://x', network: 'none', pull: 'missing', env: {} } as const
   const log = jsonLog(() => {}, Date.now)
   const driver = createDockerDriver({ settings, dataDir: temporaryFolder(), clock: systemClock, log })

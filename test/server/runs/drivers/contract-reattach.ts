@@ -9,7 +9,7 @@ const LINES = Array.from({ length: 40 }, (_, index) => `line ${index}\n`).join('
 /** Says each line twice, once on each stream, over some 2 s. */
 const TALK = `i=0; while [ $i -lt 40 ]; do echo "line $i"; echo "line $i" >&2; i=$((i+1)); sleep 0.05; done; exit 3`
 
-export function describeTakeUp(world: DriverWorld): void {
+export function describeReattach(world: DriverWorld): void {
   describe('a task that a killed server began', () => {
     const open: Driver[] = []
     afterEach(async () => {
@@ -30,7 +30,7 @@ export function describeTakeUp(world: DriverWorld): void {
         at.said('stdout').includes('line 9\n'),
       )
       expect(victim.said('stdout')).not.toContain('line 39')
-      const taken = await takeUp(await nextServer(folder), task, victim)
+      const taken = await reattach(await nextServer(folder), task, victim)
       expect(taken).toEqual({ end: { status: 'failure', code: 3 }, stdout: LINES, stderr: LINES })
     }, 60_000)
 
@@ -39,10 +39,10 @@ export function describeTakeUp(world: DriverWorld): void {
         at.said('stdout').includes('line 4\n'),
       )
       const second = startVictim(world.processEntry, folder, victim.stored())
-      second.order({ type: 'takeUp', task: { runId: task.runId, number: task.number } })
+      second.order({ type: 'reattach', task: { runId: task.runId, number: task.number } })
       await until(() => second.said('stdout').includes('line 14\n'))
       await second.kill()
-      const taken = await takeUp(await nextServer(folder), task, second)
+      const taken = await reattach(await nextServer(folder), task, second)
       expect(taken).toEqual({ end: { status: 'failure', code: 3 }, stdout: LINES, stderr: LINES })
     }, 60_000)
 
@@ -53,7 +53,7 @@ export function describeTakeUp(world: DriverWorld): void {
       await driver.createVolume('run_other', 'v')
       // Longer than it takes to end.
       await driver.run({ ...plainSpec(world, 'sleep 1.5'), runId: 'run_other' }, collect().sinks, NEVER)
-      expect(await takeUp(driver, task, victim)).toEqual({
+      expect(await reattach(driver, task, victim)).toEqual({
         end: { status: 'failure', code: 5 },
         stdout: 'begun\nended\n',
         stderr: 'too\n',
@@ -67,7 +67,7 @@ export function describeTakeUp(world: DriverWorld): void {
         'echo all; exit 6',
         (at) => at.ended() !== undefined,
       )
-      expect(await takeUp(await nextServer(folder), task, victim)).toMatchObject({
+      expect(await reattach(await nextServer(folder), task, victim)).toMatchObject({
         end: { status: 'failure', code: 6 },
         stdout: 'all\n',
       })
@@ -84,16 +84,16 @@ export function describeTakeUp(world: DriverWorld): void {
       const had = text()
       expect(had.stdout).not.toContain('line 39')
       const stored = { stdout: Buffer.from(had.stdout), stderr: Buffer.from(had.stderr) }
-      const taken = await takeUp(await nextServer(folder), task, { stored: () => stored })
+      const taken = await reattach(await nextServer(folder), task, { stored: () => stored })
       expect(taken).toEqual({ end: { status: 'failure', code: 3 }, stdout: LINES, stderr: LINES })
     }, 60_000)
 
     test('that never was is not taken up', async () => {
       const driver = await nextServer(temporaryFolder())
-      expect(await driver.takeUp({ runId: 'run_never', number: 1 }, collect().sinks, NEVER)).toBeUndefined()
+      expect(await driver.reattach({ runId: 'run_never', number: 1 }, collect().sinks, NEVER)).toBeUndefined()
       const { folder, task } = await killedServer(world, {}, TALK, (at) => at.said('stdout') !== '')
       const next = await nextServer(folder)
-      expect(await next.takeUp({ ...task, number: 77 }, collect().sinks, NEVER)).toBeUndefined()
+      expect(await next.reattach({ ...task, number: 77 }, collect().sinks, NEVER)).toBeUndefined()
     }, 60_000)
 
     test('has its time-out from its own start', async () => {
@@ -105,7 +105,7 @@ export function describeTakeUp(world: DriverWorld): void {
         (at) => at.said('stdout') !== '',
       )
       const started = performance.now()
-      const taken = await takeUp(await nextServer(folder), task, victim)
+      const taken = await reattach(await nextServer(folder), task, victim)
       expect(taken).toMatchObject({ end: { status: 'abort' }, stdout: 'go\n' })
       expect(performance.now() - started).toBeLessThan(timeoutMs + world.startMs + 1000)
     }, 60_000)
@@ -114,7 +114,7 @@ export function describeTakeUp(world: DriverWorld): void {
       const script = `trap 'echo bye; exit 4' TERM; echo go; while :; do sleep 0.02; done`
       const { folder, victim, task } = await killedServer(world, {}, script, (at) => at.said('stdout') !== '')
       const controller = new AbortController()
-      const taking = takeUp(await nextServer(folder), task, victim, controller.signal)
+      const taking = reattach(await nextServer(folder), task, victim, controller.signal)
       controller.abort()
       expect(await taking).toMatchObject({ end: { status: 'abort', code: 4 }, stdout: 'go\nbye\n' })
     }, 60_000)
@@ -124,7 +124,7 @@ export function describeTakeUp(world: DriverWorld): void {
       const driver = await nextServer(folder)
       await driver.cleanUp(task.runId)
       expect(await world.leftOf(folder, task.runId)).toEqual([])
-      expect(await driver.takeUp(task, collect().sinks, NEVER)).toBeUndefined()
+      expect(await driver.reattach(task, collect().sinks, NEVER)).toBeUndefined()
     }, 60_000)
 
     test('is ended by a sweep that does not keep its run', async () => {
@@ -132,7 +132,7 @@ export function describeTakeUp(world: DriverWorld): void {
       const driver = await nextServer(folder)
       await driver.sweep(new Set(['run_other']))
       expect(await world.leftOf(folder, task.runId)).toEqual([])
-      expect(await driver.takeUp(task, collect().sinks, NEVER)).toBeUndefined()
+      expect(await driver.reattach(task, collect().sinks, NEVER)).toBeUndefined()
     }, 60_000)
 
     test('may have been in a sandbox, which is still there with its files and its environment', async () => {
@@ -147,7 +147,7 @@ export function describeTakeUp(world: DriverWorld): void {
       await victim.kill()
       const driver = await nextServer(folder)
       expect(await driver.hasSandbox({ runId, number: 1 })).toBe(true)
-      const taken = await takeUp(driver, task, victim)
+      const taken = await reattach(driver, task, victim)
       if (!world.can.endsTasksInSandboxes) {
         expect(taken).toEqual({ end: { status: 'failure', code: 3 }, stdout: LINES, stderr: LINES })
       } else expect(taken.end).toBeUndefined()
@@ -180,14 +180,14 @@ async function killedServer(
 }
 
 /** Takes the task up from where the dead server had stored it, and puts both parts together. */
-async function takeUp(driver: Driver, task: TaskSpec, victim: Pick<Victim, 'stored'>, signal = NEVER) {
+async function reattach(driver: Driver, task: TaskSpec, victim: Pick<Victim, 'stored'>, signal = NEVER) {
   const { sinks, text } = collect()
   const had = victim.stored()
   const lengths = () => ({
     stdout: had.stdout.length + Buffer.byteLength(text().stdout),
     stderr: had.stderr.length + Buffer.byteLength(text().stderr),
   })
-  const end = await driver.takeUp(task, { ...sinks, stored: lengths }, signal)
+  const end = await driver.reattach(task, { ...sinks, stored: lengths }, signal)
   const { stdout, stderr } = text()
   return { end, stdout: had.stdout.toString() + stdout, stderr: had.stderr.toString() + stderr }
 }
