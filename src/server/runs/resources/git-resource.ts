@@ -5,7 +5,7 @@ import { type Git, openGit } from './git-process.ts'
 import { pushable } from './copy-repository-for-push.ts'
 import { type GitSource, isRefName, readGitSource, refName } from './git-source.ts'
 import { parse } from '../parse-fields.ts'
-import type { Outcome, Outside, Resource, Version, Workplace } from './resources.ts'
+import type { Outcome, Outside, Resource, Version, Workplace } from './resource.ts'
 
 /** Of one check; older ones are left out. */
 const MAX_VERSIONS = 1000

@@ -9,7 +9,7 @@ import { unpackArchive } from '../../../platform/archives/unpack-archive.ts'
 import { ArchiveError, type ArchiveLimits } from '../../../platform/archives/archive-target.ts'
 import { compareVersions, literalPrefix, matchKey } from './object-key-pattern.ts'
 import { parse, plainText } from '../parse-fields.ts'
-import type { Outcome, Outside, Resource, Version, Workplace } from './resources.ts'
+import type { Outcome, Outside, Resource, Version, Workplace } from './resource.ts'
 import { type Bucket, openBucket, type S3Object } from './s3-bucket.ts'
 import { type Objects, readS3Source, type S3Source } from './s3-source.ts'
 

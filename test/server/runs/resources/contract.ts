@@ -7,11 +7,8 @@ import { Secret } from '../../../../src/redact/secret.ts'
 import type { HostCalls } from '../../../../src/server/runs/host-calls.ts'
 import { openNetwork } from '../../../../src/server/runs/fetch/allowed-networks.ts'
 import { createResolver } from '../../../../src/server/runs/secrets/resolve-secrets.ts'
-import {
-  createResourceCalls,
-  type Outcome,
-  type Version,
-} from '../../../../src/server/runs/resources/resources.ts'
+import type { Outcome, Version } from '../../../../src/server/runs/resources/resource.ts'
+import { createResourceCalls } from '../../../../src/server/runs/resources/resources.ts'
 import { memoryVault } from '../../../support/servers/memory-vault.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 import { failure, TENANT } from '../run-harness.ts'

@@ -3,7 +3,7 @@ import type { Clock } from '../../../../platform/clock.ts'
 import { orAborted } from '../../../../platform/terminal/read-lines.ts'
 import { CannotStart } from './start-failure.ts'
 import { contentOf, type DaemonClient, DaemonError } from './daemon-client.ts'
-import { createProgress } from './pull-progress.ts'
+import { createProgress, pullLine } from './pull-progress.ts'
 
 /** When an image is asked of its registry: if the daemon has none of that name, at every task, or not at all. */
 export const PULL_POLICIES = ['missing', 'always', 'never'] as const
@@ -45,16 +45,6 @@ const imageAnswer = v.looseObject({
   Id: v.string(),
   Config: v.nullish(v.looseObject({ User: v.nullish(v.string()) })),
 })
-const pullLine = v.looseObject({
-  status: v.optional(v.string(), ''),
-  id: v.optional(v.string()),
-  error: v.optional(v.string()),
-  progressDetail: v.optional(
-    v.looseObject({ current: v.optional(v.number()), total: v.optional(v.number()) }),
-  ),
-})
-export type PullLine = v.InferOutput<typeof pullLine>
-
 interface Pull {
   done: Promise<void>
   listeners: Set<(line: string) => void>

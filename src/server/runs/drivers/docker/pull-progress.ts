@@ -1,10 +1,22 @@
+/** The progress of pulling an image, as a few lines for the log of the run. */
+import * as v from 'valibot'
 import type { Clock } from '../../../../platform/clock.ts'
-import type { PullLine } from './pull-images.ts'
 
 /** The first line comes soon, the others further and further apart: at most some 35 in half an hour. */
 const FIRST_MS = 2000
 const LONGEST_MS = 60_000
 const MIB = 1024 * 1024
+
+/** One line of the daemon's response to a pull (Engine API, `POST /images/create`). */
+export const pullLine = v.looseObject({
+  status: v.optional(v.string(), ''),
+  id: v.optional(v.string()),
+  error: v.optional(v.string()),
+  progressDetail: v.optional(
+    v.looseObject({ current: v.optional(v.number()), total: v.optional(v.number()) }),
+  ),
+})
+type PullLine = v.InferOutput<typeof pullLine>
 
 /** Makes a few lines for people of the many that the daemon sends. */
 export function createProgress(name: string, clock: Clock, tell: (line: string) => void) {
