@@ -1,9 +1,10 @@
+/** Copies the content of one folder into another without following symbolic links. */
 import { chmod, constants, copyFile, lstat, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /**
- * Copies what is in one folder into another, beside what that has; files of the same name are replaced. Modes are
- * kept, but not the ones that lend somebody's rights. A symbolic link stays one and is never followed, on either
+ * Copies the content of one folder into another. Files of the same name are replaced, other files stay. Permission
+ * bits are kept, except setuid, setgid and sticky. Symbolic links are copied as links and never followed, on either
  * side; pipes, sockets and devices are left out.
  */
 export async function copyFolder(from: string, to: string, signal: AbortSignal): Promise<void> {
@@ -29,6 +30,6 @@ async function copyInto(source: string, target: string, signal: AbortSignal): Pr
     await mkdir(target, { mode: 0o700 })
   }
   await copyFolder(source, target, signal)
-  // Last: it may close the folder.
+  // Last, because it may make the folder read-only.
   await chmod(target, (await lstat(source)).mode & 0o777)
 }

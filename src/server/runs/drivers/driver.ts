@@ -1,6 +1,6 @@
 /**
- * Owns: what a task is to the server, whatever runs it. A driver starts it, hands over its output as it comes,
- * ends it when told to, takes it up again for a server that was started anew, and leaves nothing behind.
+ * Owns: the interface of a task driver. A driver starts tasks, passes their output on as it comes, stops them, reattaches
+ * to them after a restart of the server, and leaves nothing behind.
  * Refuses: nothing here; each driver refuses, by name, what it cannot do.
  */
 import type { Secret } from '../../../redact/secret.ts'
@@ -18,10 +18,10 @@ export interface Mount {
   volume: string
 }
 
-/** What a task may use at most; absent: as much as there is. */
+/** The most that a task may use. An absent limit means no limit. */
 export interface TaskLimits {
   memoryBytes?: number | undefined
-  /** Of one processor: 0.5 is half of one. */
+  /** In processors: 0.5 is half of one. */
   cpus?: number | undefined
   processes?: number | undefined
 }
@@ -29,7 +29,7 @@ export interface TaskLimits {
 /** Where a task runs. */
 export interface PlaceSpec extends TaskId {
   image?: string | undefined
-  /** All that is found in the environment, beside what the driver's page of the reference names. */
+  /** The whole environment, besides the variables that the documentation of the driver lists. */
   env: Readonly<Record<string, string | Secret>>
   mounts: readonly Mount[]
   limits: TaskLimits
@@ -41,7 +41,7 @@ export interface TaskSpec extends PlaceSpec {
   workDir?: string | undefined
   stdin?: string | undefined
   timeoutMs?: number | undefined
-  /** The number of the open sandbox in which it runs; without it, in a place of its own. */
+  /** The number of the open sandbox in which it runs; absent: the task has a place of its own. */
   sandbox?: number | undefined
 }
 
@@ -51,65 +51,65 @@ export interface Offsets {
   stderr: number
 }
 
-/** Where output goes. The driver reads no further until a chunk is taken. */
+/** Where output goes. The driver reads on only after a chunk has been accepted. */
 export interface TaskSinks {
   stdout: (chunk: Uint8Array) => Promise<void>
   stderr: (chunk: Uint8Array) => Promise<void>
   /**
-   * How many bytes of the task's output, from its very beginning, need never be handed over again, also not to
-   * the server that comes after this one. A driver that keeps output for that one may drop so much.
+   * How many bytes of each stream, counted from the start of the task, are stored for good. A driver that buffers
+   * output for a later server may drop that much.
    */
   stored(): Offsets
 }
 
 export interface TaskEnd {
-  /** `error`: it could not be started; why is on its stderr. `abort`: out of time, or stopped. */
+  /** `error`: it could not be started, and its stderr says why. `abort`: it ran out of time or was stopped. */
   status: 'success' | 'failure' | 'abort' | 'error'
-  /** As a shell would give it: 128 + n for signal n, 127 for a program that is not there, 126 for no permission. */
+  /** As a shell reports it: 128 + n for signal n, 127 for a missing program, 126 for missing permission. */
   code: number
 }
 
 export interface Driver {
   name: string
-  /** @throws Fault `failed` naming the driver, for what it cannot do: asked before anything is resolved. */
+  /** @throws Fault `failed` that names the driver, for what it cannot do. Called before any secret is resolved. */
   refuse(asked: Partial<Omit<TaskSpec, 'env'>>): void
-  /** @throws Fault with a hint, where no task could run now. Absent: there is nothing that could be missing. */
+  /** @throws Fault with a hint when no task could run now. Absent: the driver needs nothing. */
   ready?(signal: AbortSignal): Promise<void>
   /**
-   * Runs a task to its end. When `signal` fires, the task is ended: politely, then after a grace by force.
-   * @returns undefined where what ran it was lost, and with it how it ended: it is then ended and cleaned away, and
-   * can be run again.
-   * @throws what a sink throws, once the task has been ended for it.
+   * Runs a task to its end. When `signal` fires, the task is stopped: TERM, then KILL after a grace period.
+   * @returns undefined when the process that ran the task was lost, and with it the result: the task is then stopped
+   * and removed, and can be run again.
+   * @throws what a sink throws, after the task has been stopped.
    */
   run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
   /**
-   * Takes up a task that an earlier server began and whose end it did not record, whether the task still runs or
-   * has ended since: hands over its output from `sinks.stored()` on, nothing twice, and then its end. Its time-out
+   * Reattaches to a task that an earlier server started and whose end it did not record, whether the task still runs
+   * or has ended since: passes on its output from `sinks.stored()` on, nothing twice, and then its end. Its time limit
    * counts from its own start.
-   * @returns undefined where nothing is left of it, or it cannot be taken up, or is lost as in `run`: it is then
-   * ended and cleaned away, and can be run again.
+   * @returns undefined when nothing is left of the task, or it is lost as in `run`: it is then stopped and removed,
+   * and can be run again.
    */
   reattach(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
-  /** Opens a place in which tasks run one after the other or side by side, and find each other's files. */
+  /** Opens a place in which several tasks run, in sequence or at the same time, and share their files. */
   openSandbox(spec: PlaceSpec, signal: AbortSignal): Promise<void>
   /** Whether a sandbox that an earlier server opened is still there. */
   hasSandbox(sandbox: TaskId): Promise<boolean>
-  /** Ends what still runs in it. Does nothing where there is none. */
+  /** Stops what still runs in it. Does nothing when there is no such sandbox. */
   closeSandbox(sandbox: TaskId): Promise<void>
-  /** Does nothing where the run has it already. It lives until `cleanUp`. @param volume letters, digits, `.`, `_`, `-` */
+  /** Does nothing when the run has it already. It exists until `cleanUp`. @param volume letters, digits, `.`, `_`, `-` */
   createVolume(runId: string, volume: string): Promise<void>
-  /** Puts the content of a folder of this machine into a volume, under `path`, a relative one that stays inside. */
+  /** Copies the content of a folder of this machine into a volume, under `path`: relative, and inside the volume. */
   importFolder(to: VolumePath, folder: string, signal: AbortSignal): Promise<void>
-  /** The other way: the content of `path` in the volume, into an empty folder of this machine. */
+  /** Copies the content of `path` in the volume into an empty folder of this machine. */
   exportFolder(from: VolumePath, folder: string, signal: AbortSignal): Promise<void>
   /**
-   * Removes what the run's tasks have left, volumes and sandboxes too. Called when none of them runs any more, or
-   * when the server that ran them has died: then it first ends those that still go on.
+   * Removes what the tasks of the run have left, with its volumes and sandboxes. Tasks that still run, after the
+   * death of an earlier server, are stopped first.
    */
   cleanUp(runId: string): Promise<void>
-  /** At a server's start: removes what is left of all runs but `kept`. */
+  /** At the start of a server: removes what is left of all runs except `kept`. */
   sweep(kept: ReadonlySet<string>): Promise<void>
-  /** Lets go of what the driver holds itself. What still runs is left to the next server, where it can be. */
+  /** Releases what the driver itself holds. Tasks that still run are left to the next server, where that is possible. */
   close(): Promise<void>
 }
 

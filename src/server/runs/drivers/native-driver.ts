@@ -1,11 +1,11 @@
 /**
- * Tasks as plain processes of this machine, each in its own folder and process group, with no environment but
- * the declared one. This keeps honest pipelines apart. It is no wall against hostile ones: a task runs as the
- * server's user and can read what that user can.
- * A volume is a folder of the run, and a mount is a symbolic link to it; a sandbox is a folder that tasks share.
- * `image` is ignored here, so that a pipeline for containers can be tried; `user`, `limits` and absolute paths
- * would promise something that is not kept, and are refused.
- * The processes are those of the supervisor, which goes on when this server is killed.
+ * The native driver: tasks as plain processes of this machine, each in its own folder and process group, with only the
+ * declared environment. This separates honest pipelines. It is no protection against hostile ones: a task runs as the
+ * user of the server and can read what that user can read.
+ * A volume is a folder of the run, a mount is a symbolic link to it, and a sandbox is a folder that tasks share.
+ * `image` is ignored, so that a pipeline for containers can be tried. `user`, `limits` and absolute mounts are refused,
+ * because they would promise something that this driver does not enforce.
+ * The processes belong to the supervisor, which keeps running when this server is killed.
  */
 import { join, resolve } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
@@ -28,7 +28,7 @@ import {
   writeVolume,
 } from './native-folders.ts'
 
-/** Without a server, tasks go on for so long. */
+/** How long tasks keep running without a server. */
 const WAIT_MS = 10 * 60_000
 
 export interface NativeDriverOptions {
@@ -37,18 +37,18 @@ export interface NativeDriverOptions {
   /** Between TERM and KILL. */
   graceMs?: number
   /**
-   * Starts this program as the supervisor of its tasks: `runTasksProcess`. Without it, tasks are children of this
+   * Starts this program as the supervisor of the tasks (`runTasksProcess`). Absent: tasks are children of this
    * process, and end with it.
    */
   command?: readonly string[] | undefined
-  /** How long tasks go on without a server. */
+  /** How long tasks keep running without a server, in milliseconds. */
   waitMs?: number | undefined
 }
 
 export function createNativeDriver(options: NativeDriverOptions): Driver {
   const { clock, graceMs = 10_000, waitMs = WAIT_MS, command } = options
   const dataDir = resolve(options.dataDir)
-  // Named pipes of Windows are for everyone, and it has no other socket with a place in the file system.
+  // On Windows, named pipes are open to every user, and there is no other socket in the file system.
   const isApart = command !== undefined && process.platform !== 'win32'
   const supervision = isApart
     ? superviseApart({ command, folder: join(dataDir, 'tasks'), version: VERSION, waitMs })
@@ -90,13 +90,13 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
     }
     const end = await client.run(supervised, sinks, signal)
     if (end) return end
-    // Its sandbox is gone too, and with it what the tasks before it have left there.
+    // Its sandbox is lost too, with the files that earlier tasks left there.
     if (sandbox) throw new Fault('failed', 'the process that ran the sandbox was killed')
     await clearAway(spec)
     return undefined
   }
 
-  /** A task of a supervisor that is no more. */
+  /** Removes a task whose supervisor has ended. */
   async function clearAway(task: TaskId): Promise<void> {
     await killRecorded(runFolder(task.runId), clock, task.number)
     await removeFolder(taskHome(task))
@@ -149,7 +149,7 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
   }
 
   async function removeRun(runId: string): Promise<void> {
-    // What a supervisor began that is no more.
+    // Tasks of a supervisor that has ended.
     await killRecorded(runFolder(runId), clock)
     await removeFolder(runFolder(runId))
   }
@@ -178,7 +178,7 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
   }
 }
 
-/** As a script calls them. */
+/** The limits by the names that scripts use. */
 const LIMITS = [
   { key: 'memoryBytes', name: 'memory' },
   { key: 'cpus', name: 'cpus' },
@@ -201,10 +201,10 @@ function keyOf({ runId, number }: TaskId): string {
   return `${runId}/${number}`
 }
 
-/** @throws Fault `usage`: it is the name of a folder. */
+/** @throws Fault `usage` for a name that cannot be the name of a folder. */
 function volumeName(volume: string): string {
   if (/^[\w.-]+$/.test(volume) && volume !== '.' && volume !== '..') return volume
-  throw new Fault('usage', `"${volume}" is no name for a volume`)
+  throw new Fault('usage', `"${volume}" is not a name for a volume`)
 }
 
 function reveal(env: PlaceSpec['env']): Record<string, string> {

@@ -1,9 +1,10 @@
+/** The folders of native tasks: paths kept inside a folder, volumes linked into it, no link followed. */
 import type { Stats } from 'node:fs'
 import { lstat, mkdir, readdir, symlink } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
 
-/** What of a path is below `folder`, absolute; undefined for a path that leaves it. */
+/** The absolute path of `path` inside `folder`; undefined for a path that leaves it. */
 export function innerPath(folder: string, path: string): string | undefined {
   const whole = resolve(folder, path)
   const inside = relative(folder, whole)
@@ -11,7 +12,7 @@ export function innerPath(folder: string, path: string): string | undefined {
   return leaves ? undefined : whole
 }
 
-/** With all that leads to it; closed to other users. */
+/** Creates a folder and its parents, closed to other users. */
 export async function makeFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 })
 }
@@ -20,7 +21,7 @@ export async function hasFolder(path: string): Promise<boolean> {
   return (await find(path))?.isDirectory() ?? false
 }
 
-/** The names of the folders in a folder; none where there is no such. */
+/** The names of the folders in a folder; empty when it does not exist. */
 export async function listFolders(path: string): Promise<string[]> {
   const entries = await readdir(path, { withFileTypes: true }).catch(() => [])
   return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name)
@@ -33,12 +34,12 @@ interface VolumeLink {
   folder: string
 }
 
-/** @throws Fault `usage` for a path outside of `home`, or a volume that is not there. */
+/** @throws Fault `usage` for a path outside `home`, or a volume that does not exist. */
 export async function linkVolumes(home: string, links: readonly VolumeLink[]): Promise<void> {
   for (const { path, volume, folder } of links) {
     const at = innerPath(home, path)
     if (at === undefined || at === home) {
-      throw new Fault('usage', `"${path}" is no place for a volume in the task's folder`)
+      throw new Fault('usage', `"${path}" is not a path inside the task's folder`)
     }
     if (!(await hasFolder(folder))) throw new Fault('usage', `there is no volume "${volume}"`)
     await makeFolder(dirname(at))
@@ -57,7 +58,7 @@ interface Wanted {
 
 /**
  * The folder in a volume that is to be read.
- * @throws Fault `usage` when it is not there, is none, or would be reached by a symbolic link.
+ * @throws Fault `usage` when it is missing, is not a folder, or is reached through a symbolic link.
  */
 export async function readVolume(folder: string, wanted: Wanted): Promise<string> {
   return await walk(folder, wanted, async (path) => {
@@ -65,12 +66,12 @@ export async function readVolume(folder: string, wanted: Wanted): Promise<string
   })
 }
 
-/** The folder in a volume that is to be written to; it is made. @throws Fault as `readVolume` does. */
+/** The folder in a volume that is to be written to; it is created. @throws Fault as `readVolume` does. */
 export async function writeVolume(folder: string, wanted: Wanted): Promise<string> {
   return await walk(folder, wanted, async (_, whole) => await makeFolder(whole))
 }
 
-/** Segment by segment: a task may have left a link anywhere. */
+/** Checks each segment: a task may have left a link anywhere. */
 async function walk(
   folder: string,
   { volume, path }: Wanted,

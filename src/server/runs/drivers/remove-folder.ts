@@ -1,7 +1,8 @@
+/** Removes a folder with everything in it. */
 import { chmod, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Removes a folder and all in it, also what a task has made read-only. Does not follow symbolic links. */
+/** Removes a folder and its content, also what a task has made read-only. Does not follow symbolic links. */
 export async function removeFolder(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true })

@@ -1,23 +1,24 @@
+/** Copies the commits of a repository that a task has written into a clean one that git can push. */
 import { cp, lstat, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
 import type { Git } from './git-process.ts'
 
-/** Commits and what leads to them. Settings, hooks, the index, links to other repositories: nothing of those. */
+/** Objects and references. Settings, hooks, the index and links to other repositories are not copied. */
 const TAKEN = ['HEAD', 'objects', 'refs', 'packed-refs', 'shallow']
-/** Where a repository says that its objects are elsewhere: on this machine, that may be anybody's. */
+/** Files by which a repository refers to objects elsewhere, which could be anybody's on this machine. */
 const ELSEWHERE = ['objects/info/alternates', 'objects/info/http-alternates']
 
 /**
- * A repository of our own with the commits of one that a task has left. In a repository that somebody else could
- * write to, git would run what its settings name; links in it would lead to other repositories of this machine.
- * @param to made here. @returns the folder to run git in.
+ * A repository of our own with the commits of one that a task has written. In a repository that somebody else could
+ * write to, git would run programs that its settings name, and links could lead to other repositories of this machine.
+ * @param to a folder that is created. @returns the folder to run git in.
  */
 export async function pushable(git: Git, from: string, to: string): Promise<string> {
   const theirs = join(from, '.git')
   const stat = await lstat(theirs).catch(() => undefined)
   if (stat?.isDirectory() !== true) {
-    throw new Fault('failed', 'what is to be pushed is no git repository', {
+    throw new Fault('failed', 'srcDir is not a git repository', {
       hint: 'srcDir names the folder that has .git in it',
     })
   }
@@ -38,5 +39,5 @@ export async function pushable(git: Git, from: string, to: string): Promise<stri
 async function refuseLinks(path: string): Promise<void> {
   const stat = await lstat(path)
   if (stat.isDirectory()) for (const name of await readdir(path)) await refuseLinks(join(path, name))
-  else if (!stat.isFile()) throw new Fault('failed', 'the repository has links in it, or what is no file')
+  else if (!stat.isFile()) throw new Fault('failed', 'the repository contains links or special files')
 }

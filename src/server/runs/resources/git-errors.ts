@@ -1,13 +1,14 @@
+/** What a failed git or ssh command means, as a message without credentials. */
 import { Fault } from '../../../contract/fault.ts'
 import { safeLine } from '../../../platform/terminal/printable-text.ts'
 import type { Access, GitSource } from './git-source.ts'
 
-/** What `ssh-add` gave, by our own word for it. */
+/** The marker that our script prints when `ssh-add` fails. */
 const NO_KEY = 97
 
 type Explanation = readonly [mark: RegExp, fact: (at: string) => string, hint?: string]
 
-/** By what git and ssh print, in English. The first that fits counts. */
+/** By the English messages of git and ssh. The first match counts. */
 const EXPLANATIONS: readonly Explanation[] = [
   [
     /host key verification failed|no matching host key|REMOTE HOST IDENTIFICATION/i,
@@ -47,11 +48,11 @@ const EXPLANATIONS: readonly Explanation[] = [
   [/could not apply|CONFLICT/, () => 'the commits do not fit onto the branch as it is now'],
 ]
 
-/** What a failed command means. Its own words only where they are not known, as one line. */
+/** The meaning of a failed command. Its own message is used, as one line, only when it is not a known one. */
 export function explainGit(code: number, stderr: string, { url, access }: GitSource): Fault {
   if (code === NO_KEY) {
     return new Fault('failed', 'source.private_key is not a private key, or is protected by a passphrase', {
-      hint: 'make one without: ssh-keygen -t ed25519 -N "" -f deploy_key',
+      hint: 'create one without: ssh-keygen -t ed25519 -N "" -f deploy_key',
     })
   }
   if (leadsAway(stderr, access)) {
@@ -70,16 +71,16 @@ export function explainGit(code: number, stderr: string, { url, access }: GitSou
   return new Fault('failed', fact(url), hint === undefined ? {} : { hint })
 }
 
-/** Whether git was kept from another host or protocol: by its settings, ssh's `false`, or a proxy at port 1. */
+/** Whether git was blocked from another host or protocol: by its settings, ssh's `false`, or a proxy at port 1. */
 function leadsAway(stderr: string, access: Access): boolean {
   if (/transport '.*' not allowed|UNKNOWN port 65535/.test(stderr)) return true
   if (access.kind === 'ssh') return false
-  // The repository itself is asked without the proxy, also where it is said to be at that very address.
+  // The repository itself is accessed without the proxy, even if it claims to be at that very address.
   const others = stderr.split('\n').filter((line) => !line.includes(`'${access.origin}/`))
   return others.some((line) => /127\.0\.0\.1 port 1\b/.test(line))
 }
 
-/** The lines in which git and the other side complain. */
+/** The lines with the errors of git and of the remote side. */
 function said(stderr: string): string {
   const lines = stderr.split('\n')
   const complaints = lines.filter((line) => /^(?:fatal|error|remote):/.test(line))

@@ -1,3 +1,4 @@
+/** Runs the git of the system without its settings, with credentials that never stand on a command line. */
 import { writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -9,13 +10,13 @@ import { explainGit } from './git-errors.ts'
 import type { GitSource } from './git-source.ts'
 import { nameOf } from './ssh-known-hosts.ts'
 
-/** Of what a command says; a list of a hundred thousand references has some 6 MiB. */
+/** The most output of a command; a list of a hundred thousand references has some 6 MiB. */
 const MAX_OUTPUT = 32 * 1024 * 1024
 const MAX_ERRORS = 64 * 1024
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-/** Whom to trust, which is the operator's to say. No proxy: it would connect wherever it can. */
+/** Variables that the operator may set: trusted authorities. No proxy, which would connect wherever it can. */
 const TRUST = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO', 'GIT_SSL_CAPATH']
-/** Where nobody listens. */
+/** An address where nothing listens. */
 const NOWHERE = 'http://127.0.0.1:1'
 
 export interface Git {
@@ -23,7 +24,7 @@ export interface Git {
    * Runs git in `folder`. @returns what it printed. @throws Fault saying what is wrong, or the signal's reason
    */
   local(folder: string, args: readonly string[]): Promise<string>
-  /** The same for a command that speaks to the repository: it alone has the credentials. */
+  /** The same for a command that connects to the repository: only it has the credentials. */
   remote(folder: string, args: readonly string[]): Promise<string>
 }
 
@@ -37,10 +38,9 @@ export interface GitOptions {
 }
 
 /**
- * The system's git, with nothing of the machine's, the user's or a repository's own settings in effect that could
- * run a program or lead elsewhere. A password comes from a helper that reads it from its environment; a key goes
- * through a pipe into an agent that lives as long as the command. It connects to the addresses that were checked, and to
- * no other host.
+ * The git of the system, without any setting of the machine, the user or a repository that could run a program or
+ * redirect it. A password comes from a helper that reads it from its environment; a key goes through a pipe into an
+ * agent that lives as long as the command. Git connects only to the addresses that were checked, and to no other host.
  */
 export async function openGit({ source, scratch, signal, env, reach }: GitOptions): Promise<Git> {
   const path = env.PATH ?? DEFAULT_PATH
@@ -76,7 +76,7 @@ const SAFE: readonly Setting[] = [
   ['core.attributesFile', '/dev/null'],
   ['core.askPass', ''],
   ['credential.helper', ''],
-  // A redirect would take the request, and in older versions of git the password, to another host.
+  // A redirect would send the request, and in older versions of git the password, to another host.
   ['http.followRedirects', 'false'],
   ['http.lowSpeedLimit', '1000'],
   ['http.lowSpeedTime', '60'],
@@ -96,7 +96,7 @@ const SAFE: readonly Setting[] = [
   ['user.email', 'fob@localhost'],
 ]
 
-/** Git's settings by its environment: those of a command line come after nothing, and can be seen by all. */
+/** Git's settings by environment variables: a command line would be visible to every user. */
 function configuration(settings: readonly Setting[]): Record<string, string> {
   const pairs = settings.flatMap(([key, value], at) => [
     [`GIT_CONFIG_KEY_${at}`, key],
@@ -124,7 +124,7 @@ function quietEnv(scratch: string): Record<string, string> {
     GIT_SEQUENCE_EDITOR: 'true',
     GIT_PAGER: 'cat',
     GIT_LFS_SKIP_SMUDGE: '1',
-    // The data folder may be in a repository itself.
+    // The data folder itself may be inside a repository.
     GIT_CEILING_DIRECTORIES: dirname(scratch),
   }
 }
@@ -139,7 +139,7 @@ function trustOf(env: Env): Record<string, string> {
 }
 
 interface Prepared {
-  /** Stands before the command. */
+  /** Prefix of the command. */
   command: string[]
   stdin?: Uint8Array<ArrayBuffer>
   more: Env
@@ -147,7 +147,7 @@ interface Prepared {
 
 /** `test`: git also asks a helper to keep and to forget. `printf` is the shell's own, so nothing shows in `ps`. */
 const HELPER = `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$FOB_GIT_USERNAME" "$FOB_GIT_PASSWORD"; }; f`
-/** The agent leaves the group of the command, and would notice its end only some seconds later. */
+/** The agent leaves the process group of the command, and would notice its end only seconds later. */
 const WITH_KEY = 'ssh-add -q - || exit 97; "$@" </dev/null; code=$?; kill "$SSH_AGENT_PID"; exit "$code"'
 
 interface Preparing {
@@ -171,7 +171,7 @@ async function prepare({ source, scratch, base, addresses }: Preparing): Promise
   await writeFile(hosts, access.knownHosts, { mode: 0o600 })
   await writeFile(config, sshConfig(source, hosts, addresses), { mode: 0o600 })
   const ssh = { GIT_SSH_COMMAND: `ssh -F ${shellQuoted(config)}`, GIT_SSH_VARIANT: 'ssh' }
-  // ssh-add wants a line end behind the last line, which people lose when they copy.
+  // ssh-add requires a line end after the last line, which is easily lost in copying.
   const key = `${access.key.reveal().replaceAll('\r\n', '\n').trim()}\n`
   return {
     command: ['ssh-agent', '-t', '7200', 'sh', '-c', WITH_KEY, 'sh'],
@@ -184,7 +184,7 @@ function webSettings({ host, port }: GitSource, origin: string, addresses: reado
   const found = addresses.map((address) => (isIP(address) === 6 ? `[${address}]` : address)).join(',')
   return [
     ...SAFE,
-    // Any other host, of a submodule: through a proxy that is not there.
+    // Any other host, of a submodule, goes through a proxy that does not exist.
     ['http.proxy', NOWHERE],
     [`http.${origin}.proxy`, ''],
     ...(isIP(host) === 0 ? ([['http.curloptResolve', `${host}:${port}:${found}`]] as const) : []),
@@ -192,7 +192,7 @@ function webSettings({ host, port }: GitSource, origin: string, addresses: reado
 }
 
 function sshConfig({ host, port }: GitSource, hosts: string, addresses: readonly string[]): string {
-  // ssh takes one address; one of IPv4 where there is one, as most machines reach those.
+  // ssh takes one address: IPv4 if there is one, as most machines can reach those.
   const address = addresses.find((one) => isIP(one) === 4) ?? addresses[0] ?? host
   return [
     `Host * !${host}`,
@@ -249,7 +249,7 @@ async function spawn({
     stdin: input ?? 'ignore',
     stdout: 'pipe',
     stderr: 'pipe',
-    // A group of its own: git starts others, and all of them end with it.
+    // A process group of its own: git starts other programs, and all are stopped with it.
     detached: true,
   })
   const kill = () => killGroup(child.pid, 'SIGKILL')
@@ -270,7 +270,7 @@ async function spawn({
   }
 }
 
-/** The first `most` bytes. @returns undefined where there were more and `tooMuch` has ended it */
+/** The first `most` bytes. @returns undefined when there were more and `tooMuch` has stopped the command */
 async function read(
   pipe: ReadableStream<Uint8Array>,
   most: number,

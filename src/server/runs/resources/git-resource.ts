@@ -1,3 +1,4 @@
+/** The native resource `git`: check for commits, fetch one into a volume, push from a volume. */
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
@@ -7,12 +8,12 @@ import { type GitSource, isRefName, readGitSource, refName } from './git-source.
 import { parse } from '../parse-fields.ts'
 import type { Outcome, Outside, Resource, Version, Workplace } from './resource.ts'
 
-/** Of one check; older ones are left out. */
+/** The most versions of one check; older ones are left out. */
 const MAX_VERSIONS = 1000
 const HASH = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/
 
 const fetchParams = v.strictObject({
-  /** So many commits of its history; without it, all. */
+  /** How many commits of the history; absent: all. */
   depth: v.optional(v.pipe(v.number(), v.integer('is not a whole number'), v.minValue(1, 'is under 1'))),
   submodules: v.optional(v.boolean(), false),
 })
@@ -60,7 +61,7 @@ export function createGitResource({ env, network, reach }: Outside): Resource {
       const { git, source } = await open(asked, at)
       const branch = params.branch ?? source.branch
       if (branch === undefined) {
-        throw new Fault('usage', 'which branch to push to is not said', {
+        throw new Fault('usage', 'the branch to push to is not given', {
           hint: 'set params.branch or source.branch',
         })
       }
@@ -75,7 +76,7 @@ export function createGitResource({ env, network, reach }: Outside): Resource {
   }
 }
 
-/** The branch that is meant, the default one where none is named, and its newest commit. */
+/** The branch of the source (or the default branch) and its newest commit. */
 async function findBranch(
   git: Git,
   { url, branch }: GitSource,
@@ -88,7 +89,7 @@ async function findBranch(
   if (tip === undefined) {
     throw new Fault('failed', branch === undefined ? `${url} is empty` : `${url} has no branch ${branch}`)
   }
-  // A HEAD that is no branch: the commits are there all the same.
+  // A detached HEAD: its commits can be fetched all the same.
   return { branch: branch ?? (head !== undefined && isRefName(head) ? head : 'main'), tip }
 }
 
@@ -128,7 +129,7 @@ async function fetchCommit(git: Git, folder: string, { branch, ref, depth }: Wan
   const fetch = (...more: string[]) => git.remote(folder, ['fetch', '-q', ...more])
   const one = (...more: string[]) => fetch('--no-tags', ...more, '--', 'origin', ref)
   if (depth !== undefined) {
-    // Not every server gives out a commit that is no branch's newest one.
+    // Not every server sends a commit that is not the tip of a branch.
     const hasCommit = await one('--depth', String(depth)).then(
       () => true,
       () => false,
@@ -157,13 +158,13 @@ interface History {
   tip: string
 }
 
-/** The states of the branch from one on; the newest alone where that one is not among them. */
+/** The commits of the branch from one on; only the newest when that one is not among them. */
 async function history({ git, source, branch, from, tip }: History, scratch: string): Promise<Version[]> {
   const folder = join(scratch, 'history.git')
   await git.local(scratch, ['init', '-q', '--bare', '--template=', folder])
   await git.local(folder, ['remote', 'add', '--', 'origin', source.url])
   const refs = `+refs/heads/${branch}:refs/heads/${branch}`
-  // Commits without what is in them, where the server can do that.
+  // Commits without their files, if the server supports that.
   await git.remote(folder, ['fetch', '-q', '--no-tags', '--filter=tree:0', '--', 'origin', refs])
   const isAncestor = await git.local(folder, ['merge-base', '--is-ancestor', from, tip]).then(
     () => true,
@@ -188,7 +189,7 @@ async function rebase(git: Git, repository: string, branch: string): Promise<voi
   await git.local(repository, ['rebase', '-q', 'FETCH_HEAD'])
 }
 
-/** Fields of git-log(1), and what they are called. */
+/** Fields of git-log(1), and their names. */
 const FIELDS = {
   commit: '%H',
   author: '%an',

@@ -1,3 +1,4 @@
+/** Reads the `source` of a git resource: address, branch, and how git authenticates. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
@@ -5,7 +6,7 @@ import type { Network } from '../fetch/allowed-networks.ts'
 import { knownHosts } from './ssh-known-hosts.ts'
 import { parse, plainText, secretText } from '../parse-fields.ts'
 
-/** How git is let into a repository; everything but `url` stays off its command line. */
+/** How git authenticates; everything except `url` stays off its command line. */
 export type Access =
   | { kind: 'http'; origin: string; login: { username: string; password: Secret } | undefined }
   | { kind: 'ssh'; key: Secret; knownHosts: string }
@@ -14,16 +15,16 @@ export interface GitSource {
   /** Without user and password. */
   url: string
   protocol: 'https' | 'http' | 'ssh'
-  /** A name or an address, IPv6 without brackets. */
+  /** A host name or an address, IPv6 without brackets. */
   host: string
   port: number
   branch: string | undefined
   access: Access
 }
 
-/** The rules of git-check-ref-format(1), and nothing that a command could take for an option. */
+/** The rules of git-check-ref-format(1), without names that a command could take for an option. */
 export function isRefName(name: string): boolean {
-  // oxlint-disable-next-line no-control-regex -- they are what it refuses
+  // oxlint-disable-next-line no-control-regex -- these are what it refuses
   const isPlain = /^[^\u0000-\u0020\u007f~^:?*[\\]{1,250}$/.test(name)
   return isPlain && !/^[-/.]|[/.]$|\.\.|\/\/|\/\.|@\{|^@$/.test(name) && !/\.lock(?:\/|$)/.test(name)
 }
@@ -58,7 +59,7 @@ export function readGitSource(source: unknown, network: Network): GitSource {
 
 interface WebAddress {
   protocol: 'https' | 'http'
-  /** As it stands in an address. */
+  /** As written in a URL. */
   hostname: string
   host: string
   port: number
@@ -69,7 +70,7 @@ interface WebAddress {
   password: string
 }
 
-/** An https or http address, taken apart; undefined for another one. */
+/** The parts of an https or http URL; undefined for another scheme. */
 function webAddress(uri: string): WebAddress | undefined {
   if (!/^https?:\/\//i.test(uri)) return undefined
   const parsed = URL.canParse(uri) ? new URL(uri) : undefined
@@ -117,7 +118,7 @@ function loginOf(given: Given, web: WebAddress) {
   return login
 }
 
-/** What goes with a token where the service wants a name that says so; others take any. */
+/** The user name that services require beside a token; other services accept any. */
 function defaultUser(hostname: string): string {
   return hostname === 'bitbucket.org' ? 'x-token-auth' : 'x-access-token'
 }
@@ -134,7 +135,7 @@ function sshSource(given: Given, web: WebAddress | undefined): Omit<GitSource, '
       hint: 'ssh takes private_key, https takes token',
     })
   }
-  // A key says that ssh is meant, also where the address was copied from the browser (S92).
+  // A key means ssh, also when the address was copied from the browser.
   const address = web
     ? { url: `ssh://git@${web.hostname}${web.path}`, host: web.host, port: 22 }
     : sshAddress(given.uri)
@@ -158,7 +159,7 @@ const USER = String.raw`(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?`
 const HOST = String.raw`([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])`
 const PATH = String.raw`[^\u0000-\u001f\u007f]+`
 const SSH_URL = new RegExp(`^ssh://${USER}${HOST}(?::(\\d{1,5}))?/${PATH}$`)
-/** `git@host:path`, as scp(1) has it. */
+/** `git@host:path`, the form of scp(1). */
 const SCP_LIKE = new RegExp(`^${USER}${HOST}:(?![-/]{2})(?!-)${PATH}$`)
 
 function sshAddress(uri: string): SshAddress {
@@ -166,7 +167,7 @@ function sshAddress(uri: string): SshAddress {
   if (url) return { url: uri, host: bare(url[1] ?? ''), port: Number(url[2] ?? 22) }
   const scp = uri.includes('::') && !uri.includes('[') ? null : SCP_LIKE.exec(uri)
   if (scp) return { url: uri, host: bare(scp[1] ?? ''), port: 22 }
-  throw new Fault('usage', 'source.uri is no address of https or ssh', {
+  throw new Fault('usage', 'source.uri is not an address of https or ssh', {
     hint: 'for example https://github.com/my-org/repo.git or git@github.com:my-org/repo.git',
   })
 }

@@ -1,10 +1,10 @@
 /**
- * Patterns of keys, `builds/app-*.tar.gz`: `*` is any text without `/`, `?` one such character. No regular
- * expression, whose cost a pattern of the script's could drive up without end: this one's is at most the length of
- * the pattern times that of the key.
+ * Matches object keys against patterns such as `builds/app-*.tar.gz`: `*` is any text without `/`, `?` one such
+ * character. Not a regular expression, which a script could make arbitrarily expensive: the cost is at most the length
+ * of the pattern times the length of the key.
  */
 
-/** What stands for the `*`s, in order; undefined where the key does not fit. */
+/** The text that each `*` matched, in order; undefined when the key does not match. */
 export function matchKey(pattern: string, key: string): string[] | undefined {
   const wanted = pattern.split('/')
   const parts = key.split('/')
@@ -19,7 +19,7 @@ export function matchKey(pattern: string, key: string): string[] | undefined {
 }
 
 function matchPart(pattern: string, text: string): string[] | undefined {
-  /** Where each star's text begins and ends. Only the last one ever has to be tried anew. */
+  /** Start and end of the text of each star. Only the last one ever has to be extended. */
   const stars: { from: number; to: number }[] = []
   let after = 0
   let at = 0
@@ -43,12 +43,12 @@ function matchPart(pattern: string, text: string): string[] | undefined {
   return stars.map(({ from, to }) => text.slice(from, to))
 }
 
-/** The part of a pattern before what is not itself: all keys that fit begin so. */
+/** The part of a pattern before the first wildcard: every matching key starts with it. */
 export function literalPrefix(pattern: string): string {
   return pattern.split(/[*?]/, 1)[0] ?? ''
 }
 
-/** Orders what stands for the `*`s as versions: numbers by their value, and `1.0-rc1` before `1.0`. */
+/** Compares the texts of the `*`s as versions: numbers by value, and `1.0-rc1` before `1.0`. */
 export function compareVersions(a: readonly string[], b: readonly string[]): number {
   for (let at = 0; at < Math.max(a.length, b.length); at++) {
     const order = compareVersion(a[at] ?? '', b[at] ?? '')
@@ -62,7 +62,7 @@ function compareVersion(a: string, b: string): number {
   for (let at = 0; at < Math.max(left.length, right.length); at++) {
     const [one, other] = [left[at], right[at]]
     if (one === other) continue
-    // Semantic Versioning 2.0.0 §11.3: what has a `-` and more behind it comes before what has not.
+    // Semantic Versioning 2.0.0 §11.3: a version with a pre-release part comes before the one without.
     if (one === undefined) return other === '-' ? 1 : -1
     if (other === undefined) return one === '-' ? -1 : 1
     return comparePiece(one, other)

@@ -3,43 +3,43 @@ import type { Env } from '../../../platform/processes/child-environment.ts'
 import type { Network } from '../fetch/allowed-networks.ts'
 import type { Reach } from '../fetch/resolve-allowed-address.ts'
 
-/** What tells two states of a resource apart, such as `{ ref: '4f1c…' }`. */
+/** The identity of one state of a resource, such as `{ ref: '4f1c…' }`. */
 export type Version = Readonly<Record<string, string>>
 
 export interface Outcome {
   version: Version
-  /** What a person would like to know of that version: who, when, which file. */
+  /** Information about the version for people: author, time, file. */
   metadata: { name: string; value: string }[]
 }
 
-/** `source` and `params` as the script gave them, each `secret:` in them a `Secret`. */
+/** `source` and `params` of the script, with each `secret:` reference resolved to a `Secret`. */
 export interface Asked {
   source: unknown
   params: unknown
 }
 
 export interface Workplace {
-  /** Empty, private, and removed after the call. */
+  /** An empty, private folder that is removed after the call. */
   scratch: string
-  /** Fires when the run ends, or the call has taken too long. */
+  /** Fires when the run ends, or the call exceeds its time limit. */
   signal: AbortSignal
 }
 
-/** @throws Fault (all methods) in words without a credential; it is redacted all the same. */
+/** All methods throw a Fault whose message holds no credential; it is redacted all the same. */
 export interface Resource {
-  /** With `since`: it, and what is newer; without, or where it is no more: the newest alone. Newest last. */
+  /** With `since`: that version and newer ones. Without it, or when it no longer exists: only the newest. Newest last. */
   check(asked: Asked & { since: Version | undefined }, at: Workplace): Promise<Version[]>
-  /** Puts a version, the newest where none is named, into an empty folder. */
+  /** Writes a version (default: the newest) into an empty folder. */
   fetch(asked: Asked & { version: Version | undefined }, folder: string, at: Workplace): Promise<Outcome>
-  /** @param folder what a task has left: to be trusted with nothing. May be changed. */
+  /** @param folder files of a task, which are not trusted. It may be changed. */
   push(asked: Asked, folder: string, at: Workplace): Promise<Outcome>
 }
 
-/** What lies beyond the call itself. */
+/** What a resource gets from the server. */
 export interface Outside {
-  /** Of the server; what each type of resource takes of it, its own file says. */
+  /** The environment of the server; each type of resource says in its file what it uses. */
   env: Env
-  /** What may be reached. */
+  /** The networks that may be reached. */
   network: Network
   reach: Reach
 }

@@ -1,8 +1,8 @@
 /**
- * Owns: `nativeResources`: what a script gets from outside and puts there, through the server and not through a
- * task. Each type of resource lists versions, fetches one into a volume, and pushes what a volume holds.
- * Refuses: to give the script a secret's value; to leave a credential on a command line, in a file that outlives
- * the call, or in an error; to use a credential of the server's own.
+ * Owns: `nativeResources`: what a script fetches and pushes through the server instead of a task. Each type of resource
+ * lists versions, fetches one into a volume, and pushes the content of a volume.
+ * Refuses: to give the script the value of a secret; to leave a credential on a command line, in a file that outlives
+ * the call, or in an error; to use a credential of the server itself.
  */
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,19 +22,19 @@ import { volumePath } from './volume-path.ts'
 
 export interface ResourceCallsOptions extends Omit<Outside, 'reach'> {
   runId: string
-  /** Turns `secret:` references into `Secret`s, which the redactor then knows. */
+  /** Resolves `secret:` references to `Secret`s and registers them with the redactor. */
   resolve(value: unknown): Promise<unknown>
   redactor: Redactor
   driver: Driver
-  /** Where calls have their private folders. Made when it is not there. */
+  /** The parent of the private folders of calls. Created if missing. */
   scratchDir: string
-  /** Fires when nobody waits for the answer any more: the run has ended, or is left to the next server. */
+  /** Fires when the result is no longer needed: the run has ended, or is left to the next server. */
   quiet: AbortSignal
-  /** All addresses of a name; without it, those that the system knows. */
+  /** Resolves a host name to all its addresses; absent: the resolver of the system. */
   resolveName?: (host: string) => Promise<string[]>
 }
 
-/** A script waits for this one: it is synchronous. */
+/** Short, because the script blocks: the call is synchronous. */
 const CHECK_MS = 2 * 60_000
 const TRANSFER_MS = 60 * 60_000
 
@@ -59,7 +59,7 @@ export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
     s3: createS3Resource(outside),
   }
 
-  /** A place to work in, which goes whatever happens, and errors that may be shown. */
+  /** Runs work with a scratch folder that is always removed, and makes its errors safe to show. */
   async function within<T>(
     type: string,
     { signal, ms }: { signal: AbortSignal; ms: number },
@@ -69,7 +69,7 @@ export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
     if (!resource) {
       const known = Object.keys(types).join(' and ')
       throw new Fault('usage', `there is no native resource ${JSON.stringify(type.slice(0, 100))}`, {
-        hint: `there are ${known}`,
+        hint: `the native resources are ${known}`,
       })
     }
     await mkdir(scratchDir, { recursive: true, mode: 0o700 })

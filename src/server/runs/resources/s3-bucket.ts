@@ -1,3 +1,4 @@
+/** The calls that the S3 resource makes to a bucket, over the AWS SDK, with checked addresses. */
 import type { S3Client } from '@aws-sdk/client-s3'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
@@ -9,7 +10,7 @@ import type { Reach } from '../fetch/resolve-allowed-address.ts'
 import { codeOf, statusOf } from '../../vault/s3/s3-errors.ts'
 import type { S3Source } from './s3-source.ts'
 
-/** Keys of one check: a hundred pages and more of a listing. */
+/** The most keys of one check: more than a hundred pages of a listing. */
 const MAX_KEYS = 200_000
 const ATTEMPTS = 4
 const CONNECT_MS = 10_000
@@ -21,41 +22,41 @@ export interface S3Object {
   etag: string
   modified: number
   size: number
-  /** Where the bucket keeps versions. */
+  /** Present when the bucket keeps versions. */
   versionId: string | undefined
 }
 
-/** What the resource wants of a bucket. @throws Fault (all methods) saying what to fix, never with a key of an account */
+/** The calls to a bucket. All methods throw a Fault that says what to fix, never with a key of an account. */
 export interface Bucket {
-  /** All objects whose key begins so. */
+  /** All objects whose key starts with `prefix`. */
   list(prefix: string): Promise<S3Object[]>
-  /** All versions of one object, newest first; none where the server keeps none. */
+  /** All versions of one object, newest first; empty when the server keeps none. */
   versions(key: string): Promise<S3Object[]>
-  /** The object as it is now; undefined where there is none. */
+  /** The current object; undefined when there is none. */
   head(key: string): Promise<S3Object | undefined>
   get(key: string, which: { versionId?: string; etag?: string }): Promise<S3Object & { body: Readable }>
   put(key: string, body: Readable | Uint8Array, size: number): Promise<Pick<S3Object, 'etag' | 'versionId'>>
   close(): void
 }
 
-/** Loads the SDK, which takes a moment: only for who uses it. */
+/** Loads the SDK at first use, because that takes a moment. */
 export async function openBucket(source: S3Source, reach: Reach, signal: AbortSignal): Promise<Bucket> {
   const sdk = await import('@aws-sdk/client-s3')
-  // Nobody looks up what is an address.
+  // An IP address needs no lookup.
   if (source.endpoint !== undefined && !source.isOperators)
     await reach.addresses(hostOf(new URL(source.endpoint)))
   const client = createClient(sdk.S3Client, source, reach)
   const within = { abortSignal: signal }
   const Bucket = source.bucket
 
-  /** `missing`: the answer where there is no such object. */
-  async function ask<T>(what: string, work: () => Promise<T>, missing?: { answer: T }): Promise<T> {
+  /** `missing`: the result when there is no such object. */
+  async function ask<T>(what: string, work: () => Promise<T>, missing?: { response: T }): Promise<T> {
     try {
       return await work()
     } catch (error) {
       signal.throwIfAborted()
       const isMissing = statusOf(error) === 404 && codeOf(error) !== 'NoSuchBucket'
-      if (missing && isMissing) return missing.answer
+      if (missing && isMissing) return missing.response
       throw explain(error, source, what)
     }
   }
@@ -91,13 +92,13 @@ export async function openBucket(source: S3Source, reach: Reach, signal: AbortSi
         'list',
         async () => {
           const page = await client.send(new sdk.ListObjectVersionsCommand({ Bucket, Prefix: key }), within)
-          // What only begins like the key comes behind it.
+          // Keys that only start with this key come after it.
           const own = (page.Versions ?? []).filter((entry) => entry.Key === key)
           return own.map((entry) => objectOf(key, entry))
         },
-        { answer: [] },
+        { response: [] },
       ).catch((error: unknown) => {
-        // 501: a server that knows no versions.
+        // 501: a server without versions.
         if (error instanceof Fault && statusOf(error.cause) === 501) return []
         throw error
       }),
@@ -106,20 +107,20 @@ export async function openBucket(source: S3Source, reach: Reach, signal: AbortSi
       ask<S3Object | undefined>(
         'get',
         async () => {
-          const answer = await client.send(new sdk.HeadObjectCommand({ Bucket, Key: key }), within)
-          return objectOf(key, { ...answer, Size: answer.ContentLength })
+          const response = await client.send(new sdk.HeadObjectCommand({ Bucket, Key: key }), within)
+          return objectOf(key, { ...response, Size: response.ContentLength })
         },
-        { answer: undefined },
+        { response: undefined },
       ),
 
     get: (Key, { versionId, etag }) =>
       ask('get', async () => {
         const which = versionId === undefined ? { IfMatch: etag } : { VersionId: versionId }
-        const answer = await client.send(new sdk.GetObjectCommand({ Bucket, Key, ...which }), within)
-        const { Body } = answer
+        const response = await client.send(new sdk.GetObjectCommand({ Bucket, Key, ...which }), within)
+        const { Body } = response
         if (Body === undefined) throw new Fault('failed', `${Key} came without content`)
-        // In a program that is no browser, it is node's kind of stream.
-        return { ...objectOf(Key, { ...answer, Size: answer.ContentLength }), body: Body as Readable }
+        // Outside browsers it is a stream of node.
+        return { ...objectOf(Key, { ...response, Size: response.ContentLength }), body: Body as Readable }
       }),
 
     put: (Key, Body, ContentLength) =>
@@ -141,7 +142,7 @@ interface Described {
 }
 
 function objectOf(key: string, { ETag = '', Size = 0, LastModified, VersionId }: Described): S3Object {
-  // `null` is what stands for it where nothing is versioned.
+  // Buckets without versions report the version `null`.
   const versionId = VersionId === 'null' ? undefined : VersionId
   return { key, etag: ETag, size: Size, modified: LastModified?.getTime() ?? 0, versionId }
 }
@@ -154,9 +155,9 @@ function createClient(
   const agent = isOperators ? {} : { lookup }
   return new Client({
     region,
-    // Other servers than AWS rarely have a name for every bucket.
+    // Servers other than AWS rarely have a host name for every bucket.
     ...(endpoint === undefined ? { followRegionRedirects: true } : { endpoint, forcePathStyle: true }),
-    // Never what the server itself has: its variables, its profile, the role of its machine.
+    // Never the credentials of the server itself: its variables, its profile, the role of its machine.
     ...(credentials === undefined
       ? { credentials: NOBODY, signer: { sign: async (request) => request } }
       : {
@@ -174,7 +175,7 @@ function createClient(
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent(agent),
     },
-    // Trailing checksums are not understood by most other servers.
+    // Most other servers do not support trailing checksums.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
@@ -184,7 +185,7 @@ const NOBODY = { accessKeyId: 'nobody', secretAccessKey: 'nobody' }
 
 type Explanation = readonly [fact: string, hint?: string]
 
-/** What an error of the SDK means. Its own message is not used: it can repeat what was sent. */
+/** The meaning of an error of the SDK. Its own message is not used, because it can repeat what was sent. */
 function explain(error: unknown, { bucket, endpoint, region }: S3Source, what: string): Fault {
   if (error instanceof Fault) return error
   const at = endpoint ?? 'AWS'
@@ -205,11 +206,13 @@ function explain(error: unknown, { bucket, endpoint, region }: S3Source, what: s
   }
   const status = statusOf(error)
   const code = codeOf(error)
-  // An answer to HEAD has no words.
+  // A response to HEAD has no body with a code.
   const byStatus: Readonly<Record<number, string>> = { 403: 'AccessDenied', 404: 'NoSuchKey' }
   const [fact, hint] = known[code] ?? known[byStatus[status ?? 0] ?? ''] ?? []
   if (fact !== undefined) return new Fault('failed', fact, { hint, cause: error })
   if (status === undefined)
     return new Fault('failed', `cannot reach ${at}: ${fetchFailure(error)}`, { cause: error })
-  return new Fault('failed', `${at} answered ${status}${code === '' ? '' : ` ${code}`}`, { cause: error })
+  return new Fault('failed', `${at} responded with ${status}${code === '' ? '' : ` ${code}`}`, {
+    cause: error,
+  })
 }

@@ -1,3 +1,4 @@
+/** The native resource `s3`: check for objects, fetch one into a volume (unpacked if wanted), push files. */
 import { createReadStream, createWriteStream } from 'node:fs'
 import { lstat, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,19 +14,19 @@ import type { Outcome, Outside, Resource, Version, Workplace } from './resource.
 import { type Bucket, openBucket, type S3Object } from './s3-bucket.ts'
 import { type Objects, readS3Source, type S3Source } from './s3-source.ts'
 
-/** Of one check; older ones are left out. */
+/** The most versions of one check; older ones are left out. */
 const MAX_VERSIONS = 1000
-/** Of one object, and of all that is in an archive. */
+/** The largest object, and the largest content of an archive. */
 const MAX_BYTES = 16 * 1024 ** 3
 const ARCHIVE: ArchiveLimits = { maxBytes: MAX_BYTES, maxEntries: 500_000, strays: 'refuse' }
 const MAX_FILES = 10_000
-/** What S3 takes in one request. */
+/** The largest upload of one S3 request. */
 const MAX_PUT_BYTES = 5 * 1024 ** 3
-/** Up to here a file is read whole, so that a request can be made again. */
+/** Files up to this size are read whole, so that a request can be repeated. */
 const SMALL_BYTES = 8 * 1024 ** 2
 
 const fetchParams = v.strictObject({
-  /** A tar, tar.gz or zip archive: what is in it, in its place. */
+  /** Unpacks a tar, tar.gz or zip archive. */
   unpack: v.optional(v.boolean(), false),
 })
 const relative = v.pipe(
@@ -36,11 +37,11 @@ const relative = v.pipe(
   ),
 )
 const pushParams = v.strictObject({
-  /** One file of srcDir; without it, all. */
+  /** One file of srcDir; absent: all files. */
   file: v.optional(relative),
-  /** Of that one file. */
+  /** The key of that one file. */
   key: v.optional(v.pipe(plainText, v.nonEmpty('is empty'), v.maxLength(1024, 'has over 1024 characters'))),
-  /** Before the path of each file. */
+  /** A prefix of the key of each file. */
   prefix: v.optional(v.pipe(plainText, v.maxLength(1024, 'has over 1024 characters'))),
 })
 
@@ -92,14 +93,14 @@ export function createS3Resource({ env, network, reach }: Outside): Resource {
         const below = params.prefix ?? (objects.kind === 'prefix' ? objects.prefix : '')
         let last: Outcome | undefined
         for (const path of paths) last = await putFile(bucket, folder, path, params.key ?? `${below}${path}`)
-        if (last === undefined) throw new Fault('failed', 'there is no file to be pushed')
+        if (last === undefined) throw new Fault('failed', 'there is no file to push')
         return { ...last, metadata: [...last.metadata, { name: 'files', value: String(paths.length) }] }
       })
     },
   }
 }
 
-/** What is meant, newest last. */
+/** The objects that the source selects, newest last. */
 async function findAll(bucket: Bucket, objects: Objects): Promise<S3Object[]> {
   if (objects.kind === 'key') {
     const versions = (await bucket.versions(objects.key)).filter(({ versionId }) => versionId !== undefined)
@@ -119,7 +120,7 @@ async function findAll(bucket: Bucket, objects: Objects): Promise<S3Object[]> {
   return found.toSorted((a, b) => compareVersions(a.stars, b.stars)).map(({ object }) => object)
 }
 
-/** A version that names no object, such as one of another resource, is the newest one. */
+/** A version without a key, such as one of another resource, means the newest object. */
 async function findOne(bucket: Bucket, { bucket: name, objects }: S3Source, version: Version | undefined) {
   const key = version?.key
   if (key !== undefined) return { key, ...select(version?.version_id, version?.etag) }
@@ -166,14 +167,14 @@ function atMost(bytes: number): Transform {
   })
 }
 
-/** The last word of a key, where it is one that a file can have. */
+/** The last segment of a key, if it can be the name of a file. */
 function fileName(key: string): string {
   const last = key.split('/').at(-1) ?? ''
   const isName = last !== '' && last !== '.' && last !== '..' && !/[\0\\]/.test(last)
   return isName && Buffer.byteLength(last) <= 255 ? last : 'object'
 }
 
-/** The files of a folder, by their paths. Links are left out: they could lead anywhere on this machine. */
+/** The paths of the files in a folder. Links are left out, because they could lead anywhere on this machine. */
 async function filesBelow(folder: string, under = ''): Promise<string[]> {
   const found: string[] = []
   for (const entry of (await readdir(folder, { withFileTypes: true })).toSorted((a, b) =>
@@ -182,8 +183,7 @@ async function filesBelow(folder: string, under = ''): Promise<string[]> {
     const path = `${under}${entry.name}`
     if (entry.isDirectory()) found.push(...(await filesBelow(join(folder, entry.name), `${path}/`)))
     else if (entry.isFile()) found.push(path)
-    if (found.length > MAX_FILES)
-      throw new Fault('failed', `there are more than ${MAX_FILES} files to be pushed`)
+    if (found.length > MAX_FILES) throw new Fault('failed', `there are more than ${MAX_FILES} files to push`)
   }
   return found
 }
@@ -197,7 +197,7 @@ async function putFile(bucket: Bucket, folder: string, path: string, key: string
   return outcome({ key, size, etag, versionId, modified: 0 })
 }
 
-/** No part of the path is a link, and its end is a file. */
+/** Whether the path is a file, and no part of it is a link. */
 async function realFile(folder: string, path: string): Promise<string> {
   let at = folder
   const parts = path.split('/')

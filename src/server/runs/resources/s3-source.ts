@@ -1,3 +1,4 @@
+/** Reads the `source` of an S3 resource: bucket, endpoint, credentials, and which objects are meant. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { Env } from '../../../platform/processes/child-environment.ts'
@@ -11,24 +12,24 @@ export interface S3Source {
   region: string
   /** Undefined: AWS itself. */
   endpoint: string | undefined
-  /** The endpoint is the operator's choice, and so needs no leave. */
+  /** The endpoint comes from the operator, and so needs no permission. */
   isOperators: boolean
-  /** Undefined: requests are not signed, as for a bucket that is open to all. */
+  /** Undefined: requests are not signed, for public buckets. */
   credentials: { accessKey: Secret; secretKey: Secret; sessionToken: Secret | undefined } | undefined
   objects: Objects
 }
 
-/** Which objects of the bucket are meant. */
+/** The objects of the bucket that the source selects. */
 export type Objects =
-  /** One, in all its versions. */
+  /** One object, in all its versions. */
   | { kind: 'key'; key: string }
-  /** Those whose key fits, ordered by what stands for the `*`s. */
+  /** Objects whose key matches, ordered by the text of the `*`s. */
   | { kind: 'pattern'; pattern: string }
-  /** All below, ordered by their time. */
+  /** All objects below, ordered by time. */
   | { kind: 'prefix'; prefix: string }
 
 const name = (pattern: RegExp, what: string) => v.pipe(plainText, v.regex(pattern, what))
-/** Longer than any, and shorter than what takes time to compare. */
+/** Longer than any real pattern, and short enough to match quickly. */
 const key = v.pipe(plainText, v.nonEmpty('is empty'), v.maxLength(1024, 'has over 1024 characters'))
 
 const schema = v.strictObject({
@@ -47,7 +48,7 @@ const schema = v.strictObject({
   prefix: v.optional(key),
 })
 
-/** @throws Fault `usage` naming the field */
+/** @throws Fault `usage` that names the field */
 export function readS3Source(source: unknown, env: Env, network: Network): S3Source {
   const { bucket, region, credentials, ...given } = parse(schema, source, 'source.')
   const endpoint = readEndpoint(given.endpoint, network)

@@ -1,7 +1,7 @@
 /**
- * The host keys of services that publish them. Compared by their fingerprints with what the services say:
+ * The SSH host keys of services that publish them. Their fingerprints were compared with the published ones:
  * GitHub: docs.github.com, "GitHub's SSH key fingerprints"; GitLab: docs.gitlab.com, "GitLab.com settings";
- * Bitbucket: support.atlassian.com, "Configure SSH and two-step verification". A test holds the fingerprints.
+ * Bitbucket: support.atlassian.com, "Configure SSH and two-step verification". A test checks the fingerprints.
  */
 const PUBLISHED = `
 github.com,[ssh.github.com]:443 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl
@@ -12,15 +12,15 @@ bitbucket.org,[altssh.bitbucket.org]:443 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIa
 bitbucket.org,[altssh.bitbucket.org]:443 ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBPIQmuzMBuKdWeF4+a2sjSSpBK0iqitSQ+5BM9KhpexuGt20JpTVM7u5BDZngncgrqDMbWdxMWWOGtZ9UgbqgZE=
 `.trimStart()
 
-/** As known_hosts names a host. */
+/** The name of a host in known_hosts. */
 export function nameOf(host: string, port: number): string {
   return port === 22 ? host : `[${host}]:${port}`
 }
 
 /**
- * The content of a known_hosts file for a connection. Lines of `given` that begin with the kind of a key, as
- * `ssh-keygen -y` prints one, are for this host.
- * @returns undefined where nothing is known of the host.
+ * The content of a known_hosts file for a connection. Lines of `given` that start with the type of a key, as
+ * `ssh-keygen -y` prints it, are for this host.
+ * @returns undefined when no key of the host is known.
  */
 export function knownHosts(given: string | undefined, host: string, port: number): string | undefined {
   const name = nameOf(host, port)

@@ -1,19 +1,20 @@
+/** Whole frames over a socket between the server and the supervisor. */
 import type { Socket } from 'node:net'
 import { createFrames, type Frame } from './frame-encoding.ts'
 
-/** Whole frames over a socket. What is no frame, or none that `take` accepts, ends it. */
+/** A socket that carries whole frames. Bytes that are not a frame, or a frame that `take` refuses, close it. */
 export interface Channel {
   send(frame: Uint8Array): void
-  /** Once all that was sent has gone. */
+  /** Closes after everything has been sent. */
   close(): void
-  /** At once. */
+  /** Closes at once. */
   drop(): void
 }
 
 export interface ChannelEvents {
-  /** @throws Error for what the other end would never say */
+  /** @throws Error for a message that the other end never sends */
   take(frame: Frame): void
-  /** Called once, whoever ended it. */
+  /** Called once, whichever end closed it. */
   closed(): void
 }
 
@@ -26,7 +27,7 @@ export function openChannel(socket: Socket, { take, closed }: ChannelEvents): Ch
       socket.destroy()
     }
   })
-  // What follows it is told by `close`.
+  // `close` follows and reports it.
   socket.on('error', () => {})
   socket.on('close', closed)
   return {

@@ -1,9 +1,10 @@
+/** The frames between the server and the supervisor: encoding, and cutting a stream of bytes into them. */
 import type { OutputMessage } from './supervisor-protocol.ts'
 
 /**
- * A frame is its length in 4 bytes (big-endian, without them), its kind in one, and what it carries:
+ * A frame is its length in 4 bytes (big-endian, not counting these 4), its kind in 1 byte, and its content:
  * 0: JSON in UTF-8;
- * 1: output: 0 or 1 for its stream, the length of the task's key in one byte, the key, then the bytes as they are.
+ * 1: output: 0 (stdout) or 1 (stderr), the length of the task's key in 1 byte, the key, then the bytes unchanged.
  */
 const KIND = { json: 0, output: 1 }
 const HEAD_BYTES = 5
@@ -25,7 +26,7 @@ export function encodeOutput({ task, stream, bytes }: OutputMessage): Uint8Array
 /** @throws Error for a frame that the other end would refuse. */
 function frame(kind: number, parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 1)
-  if (length > MAX_FRAME_BYTES) throw new Error('it is too large to be handed over')
+  if (length > MAX_FRAME_BYTES) throw new Error('the message is too large for a frame')
   const head = Buffer.alloc(HEAD_BYTES)
   head.writeUInt32BE(length)
   head[HEAD_BYTES - 1] = kind
@@ -34,12 +35,12 @@ function frame(kind: number, parts: readonly Uint8Array[]): Uint8Array {
 
 /**
  * Cuts bytes that arrive in pieces into frames.
- * @throws Error for what is none.
+ * @throws Error for bytes that are not a frame.
  */
 export function createFrames(maxBytes = MAX_FRAME_BYTES): (chunk: Uint8Array) => Frame[] {
   let pieces: Uint8Array[] = []
   let held = 0
-  /** Bytes before which there is no whole frame. */
+  /** The number of bytes that the next whole frame needs. */
   let needed = HEAD_BYTES
 
   return (chunk) => {

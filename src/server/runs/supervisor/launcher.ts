@@ -1,3 +1,4 @@
+/** Finds the supervisor of a data folder, or starts one: in a process of its own, or in this process. */
 import { chmodSync, lstatSync, mkdirSync, rmSync } from 'node:fs'
 import { connect as connectSocket } from 'node:net'
 import { join } from 'node:path'
@@ -11,23 +12,23 @@ import { controlMessage, type FromServer, type FromSupervisor } from './supervis
 import { NO_STRAYS } from './stray-processes.ts'
 import { createSupervisor } from './supervisor.ts'
 
-/** The server's way to its supervisor. */
+/** A connection from the server to its supervisor. */
 export interface ServerLink {
   send(message: FromServer): void
-  /** Leaves the supervisor to the next server, if it can outlive this one. */
+  /** Disconnects; a supervisor in a process of its own waits for the next server. */
   close(): void
 }
 
 export interface LinkEvents {
   receive(message: FromSupervisor): void
-  /** Called once, whoever ended it. */
+  /** Called once, whichever end closed it. */
   closed(): void
 }
 
 export interface Supervision {
-  /** Undefined where nobody is there. @throws Fault `config` for a socket that is not ours */
+  /** Undefined when there is no supervisor. @throws Fault `config` for a socket that is not ours */
   find(events: LinkEvents): Promise<ServerLink | undefined>
-  /** Begins one. `find` finds it from then on. @throws Fault `failed` */
+  /** Starts a supervisor that `find` finds from then on. @throws Fault `failed` */
   start(): Promise<void>
 }
 
@@ -37,7 +38,7 @@ const START_MS = 20_000
 export interface ProcessOptions {
   /** Starts this program as the supervisor. */
   command: readonly string[]
-  /** Of the socket, which others must not reach: made with 0700. */
+  /** The folder of the socket, created with 0700 because others must not reach it. */
   folder: string
   version: string
   waitMs: number
@@ -65,7 +66,7 @@ export function superviseApart({ command, folder, ...settings }: ProcessOptions)
   async function start(): Promise<void> {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(folder, 0o700)
-    // Nobody answers there: its owner was killed.
+    // A socket that nobody serves: its owner was killed.
     rmSync(socket, { force: true })
     const child = Bun.spawn([...command], {
       stdin: 'pipe',
@@ -73,7 +74,7 @@ export function superviseApart({ command, folder, ...settings }: ProcessOptions)
       stderr: 'ignore',
       env: {},
       cwd: '/',
-      // A session of its own: what ends the server, or the terminal, does not end it.
+      // A session of its own: a signal to the server's group, or the end of the terminal, does not reach it.
       detached: true,
     })
     const input: v.InferInput<typeof processSettings> = { socket, ...settings }
@@ -91,13 +92,13 @@ export function superviseApart({ command, folder, ...settings }: ProcessOptions)
   return { find, start }
 }
 
-/** A supervisor in this process, with which its tasks end: where there is nothing better. */
+/** A supervisor inside this process, whose tasks end with it: for systems that allow nothing better. */
 export function superviseHere({ clock, version }: { clock: Clock; version: string }): Supervision {
   let supervisor: ReturnType<typeof createSupervisor> | undefined
   return {
     find: async (events) => {
       const connection = supervisor?.connect({ send: events.receive, close: events.closed })
-      // There is no next one here.
+      // No later server can reach it.
       const close = () => connection?.receive({ type: 'bye' })
       return connection && { send: connection.receive, close }
     },
@@ -108,12 +109,12 @@ export function superviseHere({ clock, version }: { clock: Clock; version: strin
   }
 }
 
-/** @throws Error for what no supervisor says */
+/** @throws Error for a frame that no supervisor sends */
 function parseFrame(frame: Frame): FromSupervisor {
   return frame.kind === 'output' ? frame.message : v.parse(controlMessage, frame.value)
 }
 
-/** @throws Fault `config` where somebody else has put something there, or could. */
+/** @throws Fault `config` when another user owns the folder or the socket, or could replace it. */
 function isOurs(folder: string, socket: string): boolean {
   const [around, end] = [stat(folder), stat(socket)]
   if (!around || !end) return false
@@ -121,7 +122,7 @@ function isOurs(folder: string, socket: string): boolean {
   const me = process.getuid?.()
   if (isPrivate && end.isSocket() && around.uid === me && end.uid === me) return true
   throw new Fault('config', `${folder} is not a private folder of this server's user`, {
-    hint: 'remove it: it is made anew',
+    hint: 'remove it: the server creates it again',
   })
 }
 

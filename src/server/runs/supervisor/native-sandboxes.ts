@@ -1,6 +1,7 @@
+/** The open sandboxes of a supervisor: an environment, and an owner for the processes that their tasks leave. */
 import type { Owner, Strays } from './stray-processes.ts'
 
-/** An open sandbox: what its tasks have in common. */
+/** An open sandbox: what its tasks share. */
 export interface Sandbox {
   env: Readonly<Record<string, string>>
   owner: Owner
@@ -11,7 +12,7 @@ export interface Sandboxes {
   keys(): string[]
   get(key: string): Sandbox | undefined
   open(key: string, sandbox: { home: string; env: Readonly<Record<string, string>> }): void
-  /** Kills what its tasks have left. Does nothing where there is no such sandbox. */
+  /** Kills the processes that its tasks have left. Does nothing when there is no such sandbox. */
   close(key: string): Promise<void>
 }
 

@@ -1,7 +1,7 @@
 /**
- * What is running, on disk, for the server that comes after a supervisor that was killed. A process is named by its number
- * and by when it began, in which boot of the machine, so that another with the same number is never taken for it.
- * Linux only: elsewhere nothing tells when a process began, so nothing is written down and nothing is killed.
+ * Process IDs of running tasks on disk, for a server that starts after the supervisor was killed. A process is identified
+ * by its ID, its start time and the boot of the machine, so that another process with the same ID is never killed.
+ * Linux only: elsewhere the start time of a process is not available, so nothing is recorded and nothing is killed.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,11 +9,11 @@ import type { Clock } from '../../../platform/clock.ts'
 import { killGroup } from '../process-group.ts'
 
 const SUFFIX = '.pid'
-/** How long the killed may take to go, in steps. */
+/** How long killed processes may take to end: the interval, and the number of checks. */
 const STEP_MS = 20
 const STEPS = 100
 
-/** Writes down the process that runs task `number`, if it still runs. @returns the file. */
+/** Records the process of task `number`, if it still runs. @returns the path of the file */
 export function recordProcess(runFolder: string, number: number, pid: number): string {
   const path = join(runFolder, `${number}${SUFFIX}`)
   const identity = identify(pid)
@@ -22,8 +22,8 @@ export function recordProcess(runFolder: string, number: number, pid: number): s
 }
 
 /**
- * Kills the groups of the processes that are written down in `runFolder`, or only that of one task, and waits for
- * their leaders' end.
+ * Kills the process groups that are recorded in `runFolder`, or only that of one task, and waits until their leaders
+ * have ended.
  */
 export async function killRecorded(runFolder: string, clock: Clock, number?: number): Promise<void> {
   const left = readRecords(runFolder, number).filter(isRunning)
@@ -45,12 +45,12 @@ function readRecords(runFolder: string, number: number | undefined): ProcessReco
   return names.flatMap((name) => {
     const match = /^(\d+) (\d+ [\da-f-]+)\n$/.exec(name.endsWith(SUFFIX) ? read(join(runFolder, name)) : '')
     const pid = Number(match?.[1])
-    // A number of 0 or 1 would name ourselves or everything.
+    // 0 and 1 would address our own group or every process.
     return match?.[2] !== undefined && pid > 1 ? [{ pid, identity: match[2] }] : []
   })
 }
 
-/** proc(5): field 3 of `stat` is the state, field 22 the start in ticks since boot. Undefined for who is gone. */
+/** proc(5): field 3 of `stat` is the state, field 22 the start in ticks since boot. Undefined for an ended process. */
 function identify(pid: number): string | undefined {
   const stat = read(`/proc/${pid}/stat`)
   // The name, in parentheses, may itself hold spaces and parentheses: fields are counted from its end.

@@ -1,23 +1,24 @@
-/** Small pieces are gathered in blocks of this size: a task that prints a byte at a time costs no more. */
+/** The buffered output of one stream of a task, for a server that attaches to the task later. */
+/** Small pieces are collected in blocks of this size, so that a task that prints single bytes costs no more. */
 const BLOCK_BYTES = 16 * 1024
 
-/** How much a stream may hold that no server has taken; then the task waits. */
+/** The most that may be buffered and not yet taken by a server; then the task waits. */
 const UNTAKEN_BYTES = 1024 * 1024
 /**
- * How much may be kept that was taken and is not stored: many times what a server stores at once. Where a server
- * holds back still more (what could be the beginning of a very long secret), the task goes on, and only loses
- * the possibility to be taken up.
+ * The most that may be buffered after a server has taken it and before it is stored: many times what a server stores
+ * at once. When a server holds back more (it may be the start of a very long secret), the task continues and only
+ * loses the possibility to be reattached to.
  */
 const UNSTORED_BYTES = 4 * 1024 * 1024
 
-/** The output of one stream of a task, from what a server has stored of it to its end. */
+/** The output of one stream of a task, from the offset that a server has stored to its end. */
 export interface ReplayBuffer {
   add(chunk: Uint8Array): void
   /** Resolves when more may be added. */
   room(): Promise<void>
-  /** What there is from `offset` on; undefined where that is not kept any more, or has not been yet. */
+  /** The output from `offset` on; undefined when it was dropped already, or has not been written yet. */
   from(offset: number): readonly Uint8Array[] | undefined
-  /** A server begins, or goes on, at `taken`, and never needs again what is before `stored`. */
+  /** A server has received everything up to `taken` and never needs what is before `stored` again. */
   taken(taken: number, stored: number): void
 }
 
@@ -25,7 +26,7 @@ export function createReplayBuffer(
   limits = { untaken: UNTAKEN_BYTES, unstored: UNSTORED_BYTES },
 ): ReplayBuffer {
   let blocks: { bytes: Uint8Array; used: number }[] = []
-  /** Offset of the first block's first byte, and of what follows the last byte. */
+  /** The offset of the first buffered byte, and the offset after the last one. */
   let base = 0
   let length = 0
   let taken = 0
@@ -67,7 +68,7 @@ export function createReplayBuffer(
       base += first.used
       blocks.shift()
     }
-    // Within a block, what was dropped is only forgotten, but it is never given again.
+    // Bytes dropped inside a block still use memory, but are never returned again.
     const [first] = blocks
     if (first && before > base) {
       first.bytes = first.bytes.subarray(before - base)

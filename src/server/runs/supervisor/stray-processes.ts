@@ -1,39 +1,40 @@
+/** Finds and kills the processes that tasks leave behind, also those in sessions of their own. */
 import { readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Orphans } from '../../../platform/processes/adopt-orphans.ts'
 
 /** Ticks of 10 ms in a second: proc(5) counts in them, whatever the kernel was built with. */
 const TICKS_PER_S = 100
-/** How often what has left its task is looked for while tasks run. */
+/** How often stray processes are looked for while tasks run. */
 const LOOK_MS = 1000
-/** How long the end of a task waits for the end of what it left, in steps. */
+/** How long the end of a task waits until its stray processes have ended, and how often it looks. */
 const END_MS = 2000
 const STEP_MS = 5
 
 /** A task, or a sandbox, to which processes belong. */
 export interface Owner {
-  /** Paths below it in an environment or as a working folder show whose a process is. */
+  /** A process with a path below it in its environment, or as its working folder, belongs to this owner. */
   home: string
   realHome: string
-  /** Nothing that began before is its, in ticks since the machine's start. */
+  /** Processes that started earlier do not belong to it. In ticks since the boot of the machine. */
   since: number
   isOver: boolean
 }
 
 /**
- * What tasks leave behind, also in sessions and process groups of their own: we are their adoptive parent. Whose a
- * process is, is told by its session, else by the task's folder in its environment or as where it works. What
- * hides all of that belongs to any task that is older, and is ended when none of those runs any more: so nothing
- * is ever ended that could belong to another.
+ * The processes that tasks leave behind, also in sessions and process groups of their own: this process adopts them as
+ * orphans. The owner of a process is found by its session, else by the task's folder in its environment or as its
+ * working folder. A process that hides all of these may belong to any older task, and is killed only when none of
+ * those runs any more: so no process is killed that could belong to another task.
  */
 export interface Strays {
-  /** Whether there is such a thing on this system. */
+  /** Whether this system supports adopting orphans. */
   isAble: boolean
   add(home: string): Owner
-  /** A process that we started ourselves. */
+  /** Registers a process that this supervisor started. */
   spawned(pid: number, owner: Owner): void
   exited(pid: number): void
-  /** Kills what an owner has left. */
+  /** Kills the processes that an owner has left. */
   end(owner: Owner): Promise<void>
 }
 
@@ -43,7 +44,7 @@ interface Stray {
   owner: Owner | undefined
 }
 
-/** Where nobody is adopted, the process groups are all there is. */
+/** For systems without adoption: only process groups are stopped. */
 export const NO_STRAYS: Strays = {
   isAble: false,
   add: (home) => ({ home, realHome: home, since: 0, isOver: false }),
@@ -55,12 +56,12 @@ export const NO_STRAYS: Strays = {
 export function createStrays(orphans: Orphans, clock: Clock): Strays {
   const own = new Set<number>()
   const owners = new Set<Owner>()
-  /** A session has the number of the process that began it. */
+  /** By session ID, which is the ID of the process that created the session. */
   const sessions = new Map<number, Owner>()
   const known = new Map<number, Stray>()
   let timer: ReturnType<typeof setInterval> | undefined
 
-  /** The adopted that still run; who has ended is buried on the way. */
+  /** The adopted processes that still run; ended ones are reaped. */
   function look(): Stray[] {
     const found: Stray[] = []
     for (const pid of orphans.children()) {
@@ -96,7 +97,7 @@ export function createStrays(orphans: Orphans, clock: Clock): Strays {
     return ![...owners].some((one) => !one.isOver && one.since <= start)
   }
 
-  /** Kills what has to go. @returns what is not gone yet. */
+  /** Kills the processes that have to end. @returns those that have not ended yet */
   function clear(): Stray[] {
     return look().filter((stray) => isToEnd(stray) && kill(stray.pid))
   }
@@ -113,7 +114,7 @@ export function createStrays(orphans: Orphans, clock: Clock): Strays {
     owner.isOver = true
     const deadline = clock.now() + END_MS
     while (clear().some((stray) => stray.owner === undefined || stray.owner === owner)) {
-      // The next look goes on with it.
+      // The periodic check continues with the rest.
       if (clock.now() > deadline) return
       await clock.sleep(STEP_MS)
     }
@@ -157,7 +158,7 @@ function ticksNow(): number {
   return Math.floor(parseFloat(readText('/proc/uptime')) * TICKS_PER_S)
 }
 
-/** False where that cannot be done: it has ended, or became another user's. */
+/** False when it cannot be killed: it has ended, or belongs to another user now. */
 function kill(pid: number): boolean {
   try {
     return process.kill(pid, 'SIGKILL')

@@ -1,31 +1,33 @@
+/** One task as a process of the supervisor: its output in a replay buffer, its time limit, its stop and its end. */
 import { constants } from 'node:os'
 import { resolve } from 'node:path'
 import { rm } from 'node:fs/promises'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Offsets, TaskEnd } from '../drivers/driver.ts'
+import { StartFailure } from '../drivers/start-failure.ts'
 import { killGroup } from '../process-group.ts'
 import { pump } from '../tasks/pump-output.ts'
 import { createReplayBuffer } from './replay-buffer.ts'
 import { recordProcess } from './pid-file.ts'
 import type { FromSupervisor, Stream, SupervisedSpec } from './supervisor-protocol.ts'
-import { CannotStart, spawn } from './spawn-task.ts'
+import { spawn } from './spawn-task.ts'
 import type { Sandbox } from './native-sandboxes.ts'
 import type { Strays } from './stray-processes.ts'
 
 export interface SupervisedTask {
-  /** The key of the one in which it runs. */
+  /** The key of the sandbox in which it runs. */
   sandbox: string | undefined
-  /** Whether its output is there from these offsets on. */
+  /** Whether its output is buffered from these offsets on. */
   hasFrom(offsets: Offsets): boolean
-  /** From now on tells `send` of its output, beginning with what there is from `from` on, and of its end. */
+  /** Sends its output from the offsets `from` on, and its end, to `send`. */
   attach(send: (message: FromSupervisor) => void, from: Offsets): void
   detach(): void
   taken(taken: Offsets, stored: Offsets): void
   /** TERM to its group, KILL after the grace. */
   end(): void
-  /** KILL at once, and none of its output is waited for. */
+  /** KILL at once, without waiting for its output. */
   kill(): void
-  /** Resolves when nothing of it runs any more and all of its output is known. Never rejects. */
+  /** Resolves when none of its processes runs and all its output has been read. Never rejects. */
   done: Promise<TaskEnd>
 }
 
@@ -56,7 +58,7 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
     try {
       return await supervise(begin(spec, sandbox))
     } catch (error) {
-      if (!(error instanceof CannotStart)) throw error
+      if (!(error instanceof StartFailure)) throw error
       await keep('stderr')(new TextEncoder().encode(`${error.message}\n`))
       return { status: 'error', code: error.code }
     }
@@ -73,7 +75,7 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
     await exited
     strays.exited(pid)
     over.abort()
-    // What a sandbox's task leaves is there for the next one, where it can be found again at the sandbox's end.
+    // Processes that a task leaves in a sandbox serve its next tasks, if they can be found when the sandbox closes.
     if (!sandbox || !strays.isAble || ending.signal.aborted) killGroup(pid, 'SIGKILL')
     if (!sandbox) await strays.end(owner)
     await Promise.all([...pumps, ends])
@@ -83,7 +85,7 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
     return { status: code === 0 ? 'success' : 'failure', code }
   }
 
-  /** TERM when its time is up or it is told to end, KILL after the grace or when that is asked for. */
+  /** TERM at its time limit or when it is stopped; KILL after the grace period or on demand. */
   async function endGroup(pid: number, over: AbortSignal): Promise<void> {
     const untilOver = (ms: number, ...signals: AbortSignal[]) =>
       clock.sleep(ms, AbortSignal.any([over, killing.signal, ...signals])).catch(() => {})
@@ -137,7 +139,7 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
   }
 }
 
-/** @throws CannotStart */
+/** @throws StartFailure */
 function begin(spec: SupervisedSpec, sandbox: Sandbox | undefined) {
   const { path, args, cwd, home } = spec
   const env = { PATH: DEFAULT_PATH, HOME: home, TMPDIR: home, PWD: cwd, ...sandbox?.env, ...spec.env }
@@ -148,7 +150,7 @@ function begin(spec: SupervisedSpec, sandbox: Sandbox | undefined) {
     stdin: spec.stdin === undefined ? 'ignore' : new TextEncoder().encode(spec.stdin),
     stdout: 'pipe',
     stderr: 'pipe',
-    // A session, so a process group, of its own: what ends it ends its children too.
+    // A session, and so a process group, of its own: a signal to the group reaches its children too.
     detached: true,
   })
 }
@@ -156,17 +158,17 @@ function begin(spec: SupervisedSpec, sandbox: Sandbox | undefined) {
 function findProgram(path: string, cwd: string, search: string): string {
   if (path.includes('/')) return resolve(cwd, path)
   const found = Bun.which(path, { PATH: search, cwd })
-  if (found === null) throw new CannotStart(127, `${path}: command not found`)
+  if (found === null) throw new StartFailure(127, `${path}: command not found`)
   return found
 }
 
-/** A task that nobody could find after the death of this process is not let run. */
+/** A task that could not be found again after the death of this process must not run. */
 function recordOrKill({ runFolder, number }: SupervisedSpec, pid: number): string {
   try {
     return recordProcess(runFolder, number, pid)
   } catch {
     killGroup(pid, 'SIGKILL')
-    throw new CannotStart(126, "the task's process cannot be written down")
+    throw new StartFailure(126, "the task's process ID cannot be recorded")
   }
 }
 

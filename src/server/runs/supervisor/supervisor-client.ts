@@ -1,3 +1,4 @@
+/** The server's client of the supervisor: finds or starts one, runs tasks in it and reattaches to them. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver.ts'
@@ -11,21 +12,21 @@ import {
   type SupervisedSpec,
 } from './supervisor-protocol.ts'
 
-/** How the server reaches its supervisor, whether that runs already or not. */
+/** The server's access to its supervisor, whether one runs already or not. */
 export interface SupervisorClient {
   /**
-   * Runs a task to its end, which it is brought to when `signal` fires.
-   * @returns undefined when the supervisor is lost, and with it what became of the task
+   * Runs a task to its end; stops it when `signal` fires.
+   * @returns undefined when the supervisor is lost, and with it the result of the task
    * @throws what a sink throws
    */
   run(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
-  /** The same for one that runs, or has run, already; undefined also where it cannot be had. */
+  /** The same for a task that was started earlier; undefined also when the supervisor does not have it. */
   reattach(task: string, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
-  /** Starts a supervisor where there is none. */
+  /** Asks the supervisor, starting one if there is none. */
   ask(question: Question): Promise<boolean>
-  /** Undefined where there is no supervisor. */
+  /** Asks the supervisor; undefined when there is none. */
   askIfThere(question: Question): Promise<boolean | undefined>
-  /** Lets go of the supervisor, which ends when it has nothing to keep. */
+  /** Disconnects from the supervisor, which ends when it holds nothing. */
   close(): Promise<void>
 }
 
@@ -35,11 +36,11 @@ export interface ClientOptions {
   version: string
 }
 
-/** How often is looked for what has been stored since output was taken. */
+/** How often the stored offsets are reported to the supervisor. */
 const SYNC_MS = 250
-/** How long any answer may take. */
-const ANSWER_MS = 30_000
-/** How long a supervisor may take to notice that the server before us is gone, in steps. */
+/** How long any reply may take. */
+const REPLY_MS = 30_000
+/** How long a supervisor may take to notice that the previous server has disconnected, and how often we try. */
 const BUSY_MS = 5000
 const STEP_MS = 20
 
@@ -48,19 +49,19 @@ interface Session {
   followers: Map<string, Follower>
   questions: Map<number, PromiseWithResolvers<boolean>>
   isOpen: boolean
-  /** Resolves with what it was greeted with; undefined when the other end closed without a word. */
+  /** Resolves with the welcome message; undefined when the other end closed without one. */
   welcome: PromiseWithResolvers<(FromSupervisor & { type: 'welcome' }) | undefined>
   closed: PromiseWithResolvers<void>
 }
 
-const END_IT = 'end it, and with it what it runs: it is a process of this user called `fob __tasks`'
+const END_IT = 'stop that process, and with it its tasks: it is a process of this user called `fob __tasks`'
 
-/** It is no more. What a client lets go of itself is not lost: that goes on. */
+/** The supervisor has ended. A client that disconnects by itself does not lose it. */
 class SupervisorLost extends Fault {}
 
-async function unlessLost<T>(answer: Promise<T>): Promise<T | undefined> {
+async function unlessLost<T>(reply: Promise<T>): Promise<T | undefined> {
   try {
-    return await answer
+    return await reply
   } catch (error) {
     if (error instanceof SupervisorLost) return undefined
     throw error
@@ -105,7 +106,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     return started
   }
 
-  /** @returns undefined when nobody is there who speaks as we do and has anything of ours. */
+  /** @returns undefined when no supervisor answers that speaks our protocol or holds tasks of ours. */
   async function greet(): Promise<Session | undefined> {
     const deadline = clock.now() + BUSY_MS
     for (;;) {
@@ -115,7 +116,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
       const welcome = await inTime(session.welcome.promise)
       if (welcome?.version === version || (welcome?.held ?? 0) > 0) return session
       if (welcome) {
-        // Of another version, and with nothing that would be lost.
+        // Another version that holds no tasks: it is replaced.
         session.link.send({ type: 'bye' })
         await inTime(session.closed.promise)
       } else if (clock.now() > deadline) {
@@ -155,27 +156,27 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     return undefined
   }
 
-  /** A process can also be stopped, or swapped out. @throws Fault `failed` */
-  async function inTime<T>(answer: Promise<T>): Promise<T> {
+  /** Bounds the wait, because the process may be suspended or swapped out. @throws Fault `failed` */
+  async function inTime<T>(reply: Promise<T>): Promise<T> {
     const isHere = new AbortController()
-    const late = clock.sleep(ANSWER_MS, isHere.signal).then(() => {
-      throw new Fault('failed', 'the process that runs tasks does not answer', { hint: END_IT })
+    const late = clock.sleep(REPLY_MS, isHere.signal).then(() => {
+      throw new Fault('failed', 'the process that runs tasks does not respond', { hint: END_IT })
     })
     try {
-      return await Promise.race([answer, late])
+      return await Promise.race([reply, late])
     } finally {
-      isHere.abort(new Error('answered'))
+      isHere.abort(new Error('replied'))
     }
   }
 
   async function put(session: Session, question: Question): Promise<boolean> {
     if (!session.isOpen) throw lost()
     const ask = ++asked
-    const answer = Promise.withResolvers<boolean>()
-    session.questions.set(ask, answer)
+    const reply = Promise.withResolvers<boolean>()
+    session.questions.set(ask, reply)
     try {
       session.link.send({ type: 'ask', ask, question })
-      return await inTime(answer.promise)
+      return await inTime(reply.promise)
     } finally {
       session.questions.delete(ask)
     }
@@ -186,18 +187,18 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     from: Offsets
     sinks: TaskSinks
     signal: AbortSignal
-    /** What makes it begin to be heard of. */
+    /** The question that makes the supervisor send its output. */
     question: Question
   }
 
-  /** @returns undefined when the question is answered by no. */
+  /** @returns undefined when the supervisor declines the question. */
   async function follow(session: Session, following: Following): Promise<TaskEnd | undefined> {
     const { task, from, sinks, signal, question } = following
     const tell = (message: FromServer) => {
       if (session.isOpen) session.link.send(message)
     }
     const follower = createFollower({ task, from, sinks, tell })
-    // It is only awaited once the question is answered.
+    // It is awaited only after the reply to the question.
     follower.result.catch(() => {})
     session.followers.set(task, follower)
     const end = () => tell({ type: 'end', task })

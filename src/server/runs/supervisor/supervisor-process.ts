@@ -1,3 +1,4 @@
+/** The process that runs native tasks (`fob __tasks`): its socket, its signals and its exit. */
 import { rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import * as v from 'valibot'
@@ -10,19 +11,18 @@ import { type FromServer, fromServer, type FromSupervisor } from './supervisor-p
 import { createStrays, NO_STRAYS } from './stray-processes.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
-/** What the server hands over on standard input. */
+/** The settings that the server writes to standard input. */
 export const processSettings = v.object({ socket: v.string(), version: v.string(), waitMs: v.number() })
 
-/** What is said on standard output once a server can connect. */
+/** Written to standard output once a server can connect. */
 const READY = 'ready\n'
 
 /** How long the server that started this process may take to connect. */
 const FIRST_MS = 30_000
 
 /**
- * The whole life of the process that runs the tasks, started by the server as the hidden command `__tasks`. It has
- * no environment and no terminal, and goes on when the server is killed. It returns when there is nothing left
- * to do.
+ * Runs the process of the tasks, which the server starts as the hidden command `__tasks`. It has no environment and no
+ * terminal, keeps running when the server is killed, and ends when there is nothing left to do.
  */
 export async function runTasksProcess(): Promise<void> {
   hideFromSameUser()
@@ -37,7 +37,7 @@ export async function runTasksProcess(): Promise<void> {
     waitMs,
     onOver: () => over.resolve(),
   })
-  // Whoever wants all of us to go tells the server too, and it knows what has to be written down first.
+  // The server gets these signals too, and first records what has to be recorded.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
   process.on('SIGTERM', () => supervisor.terminate())
   const first = setTimeout(() => supervisor.terminate(), FIRST_MS)
@@ -63,7 +63,7 @@ function serve(socket: Socket, supervisor: Supervisor): void {
   })
 }
 
-/** @throws Error for what no server says */
+/** @throws Error for a frame that no server sends */
 function parseFrame(frame: Frame): FromServer {
   if (frame.kind !== 'json') throw new Error('output comes from tasks only')
   return v.parse(fromServer, frame.value)
@@ -73,13 +73,13 @@ function encode(message: FromSupervisor): Uint8Array {
   return message.type === 'output' ? encodeOutput(message) : encodeJson(message)
 }
 
-/** Its folder is closed to others, and so is the socket itself. */
+/** The socket is closed to other users, as its folder is. */
 async function listen(listener: ReturnType<typeof createServer>, path: string): Promise<void> {
   const before = process.umask(0o077)
   await new Promise<void>((resolve, reject) => {
     listener.once('error', reject)
     listener.listen(path, resolve)
   })
-  // Tasks inherit it.
+  // Tasks inherit the umask.
   process.umask(before)
 }

@@ -1,6 +1,6 @@
 /**
- * What a server and the process that runs its tasks say to each other. `hello` and the numbers of the frames
- * never change; anything else may, together with `PROTOCOL`.
+ * The messages between a server and the process that runs its tasks. `hello` and the numbers of the frames never
+ * change; anything else may change together with `PROTOCOL`.
  */
 import * as v from 'valibot'
 
@@ -11,7 +11,7 @@ const offsets = v.object({ stdout: v.number(), stderr: v.number() })
 /** `RUN/NUMBER` */
 const key = v.pipe(v.string(), v.maxLength(200))
 
-/** Everything that a process is begun with. */
+/** Everything that a process is started with. */
 const taskSpec = v.object({
   task: key,
   runFolder: v.string(),
@@ -30,11 +30,11 @@ const taskSpec = v.object({
 })
 export type SupervisedSpec = v.InferOutput<typeof taskSpec>
 
-/** What is answered by true or false. */
+/** Questions with the reply true or false. */
 const question = v.variant('type', [
-  /** False where there is such a task already, or no such sandbox. Else its output and end follow by themselves. */
+  /** False when there is such a task already, or no such sandbox. Otherwise its output and end follow. */
   v.object({ type: v.literal('start'), spec: taskSpec }),
-  /** From then on, output and the end are sent. False where there is no such task, or not so much of it. */
+  /** Output and end are sent from then on. False when there is no such task, or its buffer starts later. */
   v.object({ type: v.literal('attach'), task: key, from: offsets }),
   v.object({ type: v.literal('endRun'), runId: v.string() }),
   v.object({ type: v.literal('endOthers'), runIds: v.array(v.string()) }),
@@ -52,20 +52,20 @@ export type Question = v.InferOutput<typeof question>
 export const fromServer = v.variant('type', [
   v.object({ type: v.literal('hello'), protocol: v.number() }),
   v.object({ type: v.literal('ask'), ask: v.number(), question }),
-  /** How far the output has been taken, and how far it need never be sent again. */
+  /** How much output has been received, and how much is stored and need never be sent again. */
   v.object({ type: v.literal('taken'), task: key, taken: offsets, stored: offsets }),
   /** TERM, then KILL. */
   v.object({ type: v.literal('end'), task: key }),
-  /** No server will come for what is here. */
+  /** No server will need the remaining tasks: the supervisor ends. */
   v.object({ type: v.literal('bye') }),
 ])
 export type FromServer = v.InferOutput<typeof fromServer>
 
 export const controlMessage = v.variant('type', [
-  /** `held`: how many tasks and sandboxes there are to be taken up. */
+  /** `held`: the number of tasks and sandboxes that can be reattached to. */
   v.object({ type: v.literal('welcome'), protocol: v.number(), version: v.string(), held: v.number() }),
   v.object({ type: v.literal('answer'), ask: v.number(), value: v.boolean() }),
-  /** After all of the output. */
+  /** Sent after all output. */
   v.object({
     type: v.literal('ended'),
     task: key,

@@ -1,9 +1,9 @@
 /**
- * Owns: the tasks of one data folder as processes: their output until a server has stored it, how they ended
- * until a server has taken that, their time-outs and their ends, and what they leave behind. It outlives the
- * server, in a process of its own, and waits some time for the next one.
- * Refuses: to write anything of a task to disk but its process number: output and environments can hold
- * secrets, and stay in memory. To serve two servers at once, or one that speaks another protocol.
+ * Owns: the tasks of one data folder as processes: their output until a server has stored it, their results until a
+ * server has received them, their time limits, and the processes that they leave behind. It outlives the server, in a
+ * process of its own, and waits some time for the next one.
+ * Refuses: to write anything of a task to disk except its process ID: output and environments can hold secrets and
+ * stay in memory; to serve two servers at once, or a server with another protocol version.
  */
 import type { Clock } from '../../../platform/clock.ts'
 import { createSandboxes } from './native-sandboxes.ts'
@@ -21,9 +21,9 @@ export interface SupervisorOptions {
   clock: Clock
   version: string
   strays: Strays
-  /** How long tasks go on without a server. */
+  /** How long tasks keep running without a server, in milliseconds. */
   waitMs: number
-  /** Called once, when there is nothing left to do here. */
+  /** Called once, when there is nothing left to do. */
   onOver(): void
 }
 
@@ -33,7 +33,7 @@ export interface Link {
   close(): void
 }
 
-/** What a server says, and that it is gone. */
+/** What a server sends, and that it has disconnected. */
 export interface Connection {
   receive(message: FromServer): void
   closed(): void
@@ -41,7 +41,7 @@ export interface Connection {
 
 export interface Supervisor {
   connect(link: Link): Connection
-  /** Asked by the system to end: the tasks are, unless a server is there, which will say so itself. */
+  /** The system asks this process to end: tasks are stopped, unless a connected server decides that itself. */
   terminate(): void
 }
 
@@ -60,7 +60,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     options.onOver()
   }
 
-  /** Ends all there is, and itself. */
+  /** Stops all tasks and closes all sandboxes, then ends. */
   async function finish(how: 'politely' | 'now'): Promise<void> {
     for (const task of tasks.values()) {
       if (how === 'now') task.kill()
@@ -87,12 +87,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return {
       receive: (message) => {
         if (isServer) return handle(link, message)
-        // Whoever comes while a server is here is not it.
+        // Only one server at a time is served.
         if (message.type !== 'hello' || current !== undefined || isOver) return link.close()
         isServer = true
         current = link
         waiting?.abort()
-        // The answer to another protocol is the end of what it could not steer.
+        // A server with another protocol could not control these tasks, so they are stopped.
         if (message.protocol !== PROTOCOL) return void finish('now')
         link.send({
           type: 'welcome',
@@ -169,7 +169,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return true
   }
 
-  /** Ends the tasks that run in it too; how they ended can still be taken. */
+  /** Stops its tasks too; their results can still be read. */
   async function closeSandbox(key: string): Promise<void> {
     const inside = [...tasks.values()].filter((task) => task.sandbox === key)
     for (const task of inside) task.kill()
@@ -197,7 +197,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 }
 
-/** The run of a task's or sandbox's key: `RUN/NUMBER`. */
+/** The run in the key of a task or sandbox, `RUN/NUMBER`. */
 function runOf(key: string): string {
   return key.slice(0, key.lastIndexOf('/'))
 }

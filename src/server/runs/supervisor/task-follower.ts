@@ -1,21 +1,22 @@
+/** The server's side of one running task: passes its output on and reports how much has been stored. */
 import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver.ts'
 import type { FromServer, Stream } from './supervisor-protocol.ts'
 
-/** The server's side of one task: hands its output to the sinks, and says how far that has got. */
+/** Passes the output of one task to its sinks, and reports the offsets to the supervisor. */
 export interface Follower {
   output(stream: Stream, bytes: Uint8Array): void
   ended(end: TaskEnd): void
-  /** Nothing more will be heard of it. */
+  /** The supervisor is lost: nothing more will come. */
   lost(error: Error): void
-  /** Says what has been stored since the last time. @returns whether there is nothing left to say. */
+  /** Reports what has been stored since the last report. @returns whether nothing is left to report */
   sync(): boolean
-  /** The end, after all output has been taken. @throws what a sink threw, or what it was lost for */
+  /** The end, after all output has been passed on. @throws what a sink threw, or the error given to `lost` */
   result: Promise<TaskEnd>
 }
 
 export interface FollowerOptions {
   task: string
-  /** What the sinks have already. */
+  /** The offsets that the sinks have already. */
   from: Offsets
   sinks: TaskSinks
   tell(message: FromServer): void
@@ -29,7 +30,7 @@ export function createFollower({ task, from, sinks, tell }: FollowerOptions): Fo
   const queues = { stdout: Promise.resolve(), stderr: Promise.resolve() }
   const { promise: result, resolve, reject } = Promise.withResolvers<TaskEnd>()
 
-  /** Never rejects: output that cannot be kept ends the task, since nobody would see what it does. */
+  /** Never rejects: a task whose output cannot be stored is stopped, because nobody would see what it does. */
   async function deliver(stream: Stream, bytes: Uint8Array): Promise<void> {
     try {
       if (!failed) await sinks[stream](bytes)
@@ -47,7 +48,7 @@ export function createFollower({ task, from, sinks, tell }: FollowerOptions): Fo
     tell({ type: 'taken', task, taken: { ...taken }, stored: said })
   }
 
-  /** Once all output that came has been taken. */
+  /** Settles once all received output has been passed on. */
   async function settle(how: () => void): Promise<void> {
     await Promise.all([queues.stdout, queues.stderr])
     isOver = true

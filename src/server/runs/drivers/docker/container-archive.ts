@@ -1,22 +1,23 @@
+/** Folders and files in a container, by way of the archive calls of the Engine API. */
 import * as v from 'valibot'
 import { packFolders } from '../../../../platform/archives/tar.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'
 
-/** Of Go's `os.FileMode`, which is how the daemon tells what stands at a path. */
+/** Bits of Go's `os.FileMode`, by which the daemon reports the kind of a path. */
 const GO_DIRECTORY = 2 ** 31
 const GO_SYMLINK = 2 ** 27
 
 const pathStat = v.looseObject({ mode: v.number() })
 
-/** What stands at a path in a container, running or not; a link at its end is not followed. */
+/** The kind of a path in a container, running or not; a link at its end is not followed. */
 export async function kindOf(
   daemon: DaemonClient,
   id: string,
   path: string,
 ): Promise<'folder' | 'other' | undefined> {
   try {
-    const answer = await daemon.open({ method: 'HEAD', path: `/containers/${id}/archive`, query: { path } })
-    const stat = Buffer.from(answer.headers.get('x-docker-container-path-stat') ?? '', 'base64').toString()
+    const response = await daemon.open({ method: 'HEAD', path: `/containers/${id}/archive`, query: { path } })
+    const stat = Buffer.from(response.headers.get('x-docker-container-path-stat') ?? '', 'base64').toString()
     const { mode } = v.parse(pathStat, JSON.parse(stat))
     return hasBit(mode, GO_DIRECTORY) && !hasBit(mode, GO_SYMLINK) ? 'folder' : 'other'
   } catch (error) {
@@ -25,7 +26,7 @@ export async function kindOf(
   }
 }
 
-/** Makes folders that everybody in the container may write to; those that are there become so. */
+/** Creates folders that every user in the container may write to; existing ones get that permission. */
 export async function makeFolders(
   daemon: DaemonClient,
   id: string,
@@ -45,8 +46,8 @@ export async function put(
   signal?: AbortSignal,
 ): Promise<void> {
   const path = `/containers/${id}/archive`
-  const answer = await daemon.open({ method: 'PUT', path, query: { path: folder }, stream, signal })
-  await answer.arrayBuffer()
+  const response = await daemon.open({ method: 'PUT', path, query: { path: folder }, stream, signal })
+  await response.arrayBuffer()
 }
 
 function hasBit(mode: number, bit: number): boolean {

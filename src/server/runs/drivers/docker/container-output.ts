@@ -1,9 +1,10 @@
+/** The output of a task's container on its way to the log, with start failures told apart from output. */
 import type { Offsets, TaskSinks } from '../driver.ts'
 import type { Piece } from './multiplexed-output.ts'
 
 /**
- * What is said in place of a program's output when the program cannot be started: by Docker's init, and by the
- * daemon of a task in a sandbox. Nothing else tells that from a program that ends with such a code.
+ * What Docker's init, or the daemon for a task in a sandbox, writes in place of output when a program cannot be started.
+ * Only this text distinguishes a failed start from a program that ends with the same code.
  */
 const NOT_STARTED = [
   { stream: 'stderr', start: '[FATAL tini (', whole: /^\[FATAL tini \(\d+\)\] exec (.*) failed: (.*)\n$/s },
@@ -19,29 +20,29 @@ const MAX_HELD_BYTES = 64 * 1024
 
 type Stream = Piece['stream']
 
-/** A sink threw: the output cannot be kept. `cause` is what it threw. */
+/** A sink threw: the output cannot be stored. `cause` is what it threw. */
 export class SinkFailed extends Error {}
 
 /** A task's output on its way from the daemon to the sinks. */
 export interface Output {
-  /** The daemon tells it all once more, from the first byte. What was taken before is passed over. */
+  /** The daemon sends everything again from the first byte. What was passed on before is skipped. */
   again(): void
   take(piece: Piece): Promise<void>
-  /** A word of the driver's own on stderr. It counts like the task's. */
+  /** A message of the driver on stderr. It counts as output of the task. */
   say(text: string): Promise<void>
-  /** @param code with which it ended. @returns the same, or as a shell would have it for what did not begin */
+  /** @param code the exit code. @returns the same, or the code of a shell for a program that did not start */
   end(code: number): Promise<{ hasBegun: boolean; code: number }>
 }
 
 /**
- * @param skip what need not be handed over: so many bytes of each stream, counted from the very beginning.
+ * @param skip how many bytes of each stream, counted from the start, need not be passed on.
  */
 export function createOutput(sinks: Omit<TaskSinks, 'stored'>, skip: Offsets): Output {
   const left = { ...skip }
-  /** Of what the daemon tells: how much was taken, and where it is now. */
+  /** Offsets in the stream of the daemon: how much was passed on, and the current position. */
   const taken = { stdout: 0, stderr: 0 }
   let at = { stdout: 0, stderr: 0 }
-  /** The beginning of each, for as long as it may be such a word. */
+  /** The start of each stream, while it may still be the message of a failed start. */
   const held: Record<Stream, Buffer | undefined> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }
 
   async function give(stream: Stream, bytes: Uint8Array): Promise<void> {

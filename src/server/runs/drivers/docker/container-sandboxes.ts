@@ -1,9 +1,10 @@
+/** Sandboxes of the docker driver: idle containers in which tasks are executed. */
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import type { PlaceSpec, TaskEnd, TaskId, TaskSinks, TaskSpec } from '../driver.ts'
 import { kindOf, makeFolders } from './container-archive.ts'
-import { CannotStart } from './start-failure.ts'
+import { StartFailure } from '../start-failure.ts'
 import {
   envOf,
   type Inspected,
@@ -21,9 +22,9 @@ import { createOutput, type Output, SinkFailed } from './container-output.ts'
 import { OWN_FOLDER, workingFolder } from './container-paths.ts'
 import { createPlace, type Places } from './create-task-container.ts'
 
-/** What a sandbox does between its tasks: some 68 years. */
+/** A sandbox sleeps between its tasks: for some 68 years. */
 const IDLE = ['sleep', '2147483647'] as const
-/** By it a task in a sandbox is found when it has to be ended. */
+/** The variable by which a task in a sandbox is found when it has to be stopped. */
 const MARK = 'FOB_TASK'
 const KILLED = 137
 
@@ -34,24 +35,24 @@ export interface SandboxesOptions extends Places, FollowOptions {
   labels: Labels
 }
 
-/** Containers that idle, and tasks that are executed in them. */
+/** Idle containers, and the tasks that are executed in them. */
 export interface Sandboxes {
   open(spec: PlaceSpec, signal: AbortSignal): Promise<void>
   has(sandbox: TaskId): Promise<boolean>
   close(sandbox: TaskId): Promise<void>
   exec(spec: TaskSpec & { sandbox: number }, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd>
   /**
-   * Ends all tasks that a server before this one began in the run's sandboxes: what they say, nobody has kept,
-   * so none can be taken up.
+   * Stops all tasks that an earlier server started in the sandboxes of the run: their output is not recorded
+   * anywhere, so the driver cannot reattach to them.
    */
   endOrphans(runId: string): Promise<void>
-  /** The container is gone, or is going. */
+  /** The container has been removed, or is being removed. */
   forget(id: string): void
 }
 
 export function createSandboxes(options: SandboxesOptions): Sandboxes {
   const { daemon, labels } = options
-  /** Sandboxes by the daemon's ID in which no task of an earlier server goes on. */
+  /** The daemon's IDs of sandboxes in which no task of an earlier server runs. */
   const cleared = new Map<string, Promise<void>>()
 
   async function find(sandbox: TaskId): Promise<string | undefined> {
@@ -74,11 +75,11 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       cleared.set(id, Promise.resolve())
       await startContainer(daemon, id)
     } catch (error) {
-      throw error instanceof CannotStart ? new Fault('failed', error.message) : error
+      throw error instanceof StartFailure ? new Fault('failed', error.message) : error
     }
   }
 
-  /** A restart is the one way to end, without its help, what runs in a container beside its first process. */
+  /** Only a restart stops, without its help, what runs in a container besides its first process. */
   async function clear(id: string): Promise<void> {
     const clearing = cleared.get(id) ?? restart(id)
     cleared.set(id, clearing)
@@ -105,7 +106,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
       return await perform(id, spec, output, signal)
     } catch (error) {
       if (error instanceof SinkFailed) throw error.cause
-      if (!(error instanceof CannotStart)) throw error
+      if (!(error instanceof StartFailure)) throw error
       await sinks.stderr(new TextEncoder().encode(`${error.message}\n`))
       return { status: 'error', code: error.code }
     }
@@ -159,11 +160,11 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     } catch (error) {
       if (!(error instanceof DaemonError)) throw error
       const why = await whyNot(id)
-      throw new CannotStart(125, why ?? `the daemon refused the task: ${error.message}`)
+      throw new StartFailure(125, why ?? `the daemon refused the task: ${error.message}`)
     }
   }
 
-  /** As the daemon does it for a container's own folder. */
+  /** As the daemon does for the working folder of a container. */
   async function makeMissing(id: string, folder: string): Promise<void> {
     const steps = folder.split('/').filter((step) => step !== '')
     const all = steps.map((_, index) => `/${steps.slice(0, index + 1).join('/')}`)
@@ -191,7 +192,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     return { status: code === 0 ? 'success' : 'failure', code }
   }
 
-  /** Undefined where the sandbox has gone meanwhile. */
+  /** Undefined when the sandbox has been removed meanwhile. */
   async function exitCode(execId: string): Promise<number | undefined> {
     try {
       const state = await daemon.json({ method: 'GET', path: `/exec/${execId}/json` }, execState)

@@ -1,6 +1,7 @@
+/** Tasks of the docker driver, each in a container of its own: run, reattach, stop. */
 import { Fault } from '../../../../contract/fault.ts'
 import type { TaskEnd, TaskId, TaskSinks, TaskSpec } from '../driver.ts'
-import { CannotStart } from './start-failure.ts'
+import { StartFailure } from '../start-failure.ts'
 import {
   inspectContainer,
   type Inspected,
@@ -16,20 +17,20 @@ import { createOutput, type Output, SinkFailed } from './container-output.ts'
 import { workingFolder } from './container-paths.ts'
 import { createPlace, type Places } from './create-task-container.ts'
 
-/** As a shell would say it of one that TERM has ended. */
+/** The exit code of a shell for a program that TERM has ended. */
 const TERMINATED = 143
 const MIB = 1024 * 1024
 
 export interface TasksOptions extends Places, FollowOptions {
   labels: Labels
-  /** Removes the container of a task that has ended, when its end has surely been recorded. */
+  /** Removes the container of a finished task, once its end has surely been recorded. */
   removeLater(id: string): void
 }
 
 /** Tasks in containers of their own. */
 export interface Tasks {
   run(spec: TaskSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd>
-  /** Undefined where there is no container of it that was ever started. */
+  /** Undefined when there is no container of it that was ever started. */
   reattach(task: TaskId, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd | undefined>
 }
 
@@ -51,7 +52,7 @@ export function createTasks(options: TasksOptions): Tasks {
       going = await begin(spec, output, signal)
     } catch (error) {
       if (error instanceof SinkFailed) throw error.cause
-      if (error instanceof CannotStart) {
+      if (error instanceof StartFailure) {
         await sinks.stderr(new TextEncoder().encode(`${error.message}\n`))
         return { status: 'error', code: error.code }
       }
@@ -60,7 +61,7 @@ export function createTasks(options: TasksOptions): Tasks {
     return going === undefined ? { status: 'abort', code: TERMINATED } : await toEnd(going, signal)
   }
 
-  /** @returns the started task; undefined when it was stopped before it began */
+  /** @returns the started task; undefined when it was stopped before it started */
   async function begin(spec: TaskSpec, output: Output, signal: AbortSignal): Promise<Going | undefined> {
     signal.throwIfAborted()
     const { deadline, id } = await create(spec, output, signal)
@@ -112,7 +113,7 @@ export function createTasks(options: TasksOptions): Tasks {
       const id = await createPlace(options, place, say, signal)
       return { id, deadline }
     } finally {
-      // What comes next on stderr comes after it.
+      // What follows on stderr comes after it.
       await said.catch(nothing)
     }
   }
@@ -133,14 +134,14 @@ export function createTasks(options: TasksOptions): Tasks {
     return await toEnd({ id, output, deadline: until, attached: undefined }, signal)
   }
 
-  /** To the end of a task that has been started, by this server or by one before it. */
+  /** Follows a started task to its end, whether this server or an earlier one started it. */
   async function toEnd({ id, output, deadline, attached }: Going, signal: AbortSignal): Promise<TaskEnd> {
     const ending = new AbortController()
     const end = () => ending.abort()
     const following = follow(options, id, output, attached?.output)
     const ended = following.then(nothing, async (error: unknown) => {
       if (!(error instanceof SinkFailed)) return
-      // Nobody would see what it does.
+      // Without its output nobody would see what it does.
       attached?.close()
       end()
       await waitForContainer(daemon, id).catch(nothing)
@@ -166,7 +167,7 @@ export function createTasks(options: TasksOptions): Tasks {
   return { run, reattach }
 }
 
-/** Whether it took longer than it might, while no server was there to end it. By the daemon's clock alone. */
+/** Whether it exceeded its time limit while no server could stop it. By the clock of the daemon alone. */
 function wasLate({ State, Config }: Inspected): boolean {
   const timeoutMs = Number(Config.Labels?.[LABEL.timeout] ?? Infinity)
   return Date.parse(State.FinishedAt) - Date.parse(State.StartedAt) >= timeoutMs

@@ -1,3 +1,4 @@
+/** The volumes of runs as Docker volumes: create, import a folder, export a folder, remove. */
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import { ArchiveError, createTarget } from '../../../../platform/archives/archive-target.ts'
@@ -9,20 +10,20 @@ import { contentOf, type DaemonClient, DaemonError, type DaemonRequest } from '.
 import { LABEL, type Labels } from './ownership-labels.ts'
 import { checkVolumeName, stepsInVolume } from './container-paths.ts'
 
-/** The volumes of runs, as volumes of the daemon. */
+/** The volumes of runs as volumes of the daemon. */
 export interface Volumes {
   nameOf(runId: string, volume: string): string
-  /** @throws Fault `failed` naming a volume that the run does not have: the daemon would make an empty one */
+  /** @throws Fault `failed` for a volume that the run does not have: the daemon would create an empty one */
   check(runId: string, volume: string): Promise<void>
   create(runId: string, volume: string): Promise<void>
   importFolder(to: VolumePath, folder: string, signal: AbortSignal): Promise<void>
   exportFolder(from: VolumePath, folder: string, signal: AbortSignal): Promise<void>
-  /** Of what has these labels (`Labels.filters`), the run of each by its name. */
+  /** The run of each volume with these labels (`Labels.filters`), by the name of the volume. */
   list(filters: string): Promise<Map<string, string | undefined>>
   remove(name: string): Promise<void>
 }
 
-/** An image with nothing in it, made on the daemon: a volume can only be reached by way of a container. */
+/** An empty image, created on the daemon: a volume can only be accessed through a container. */
 const EMPTY_IMAGE = { repo: 'fob-empty', tag: '1' }
 const PLACE = '/volume'
 const LIMITS = { maxBytes: 64 * 1024 ** 3, maxEntries: 2_000_000, strays: 'keep links' } as const
@@ -48,7 +49,7 @@ export function createVolumes(daemon: DaemonClient, labels: Labels): Volumes {
     await daemon.send({ method: 'POST', path: '/volumes/create', body })
   }
 
-  /** A container that has the volume and is never started. */
+  /** A container that mounts the volume and is never started. */
   async function withVolume<T>(
     { runId, volume }: VolumePath,
     act: (container: string) => Promise<T>,
@@ -82,14 +83,14 @@ export function createVolumes(daemon: DaemonClient, labels: Labels): Volumes {
     await daemon.send({ method: 'POST', path: '/images/create', query, stream: packFolders([], 0) })
   }
 
-  /** @returns how many of the steps are there. @throws Fault `failed` where one is no folder, or a link */
+  /** @returns how many of the steps exist. @throws Fault `failed` when one is a link, or not a folder */
   async function walk(id: string, steps: readonly string[], { volume, path }: VolumePath): Promise<number> {
     for (let depth = 1; depth <= steps.length; depth++) {
       const kind = await kindOf(daemon, id, placeOf(steps.slice(0, depth)))
       if (kind === undefined) return depth - 1
-      // A link that a task left would lead out of the volume.
+      // A link that a task left could lead out of the volume.
       if (kind === 'other') {
-        throw new Fault('failed', `${path} is no folder of the volume ${volume}`)
+        throw new Fault('failed', `${path} is not a folder in the volume ${volume}`)
       }
     }
     return steps.length
@@ -112,9 +113,9 @@ export function createVolumes(daemon: DaemonClient, labels: Labels): Volumes {
         throw new Fault('failed', `there is no ${from.path} in the volume ${from.volume}`)
       }
       const query = { path: `${placeOf(steps)}/.` }
-      const answer = await daemon.open({ method: 'GET', path: `/containers/${id}/archive`, query, signal })
+      const response = await daemon.open({ method: 'GET', path: `/containers/${id}/archive`, query, signal })
       try {
-        await unpackTar(contentOf(answer), createTarget(folder, LIMITS))
+        await unpackTar(contentOf(response), createTarget(folder, LIMITS))
       } catch (error) {
         signal.throwIfAborted()
         if (!(error instanceof ArchiveError)) throw error

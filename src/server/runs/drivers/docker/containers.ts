@@ -1,18 +1,19 @@
+/** Containers by the Engine API: create, start, inspect, wait, signal, remove, list. */
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import { Secret } from '../../../../redact/secret.ts'
 import type { PlaceSpec, TaskLimits } from '../driver.ts'
-import { CannotStart } from './start-failure.ts'
+import { StartFailure } from '../start-failure.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'
 
 /**
- * What tasks are not given of what Docker gives by itself: raw packets, device files, other root folders, and
- * the passing on of capabilities. Package managers, `su` and servers on low ports work without them.
+ * Capabilities that Docker grants by default and tasks do not get: raw packets, device files, chroot, and passing
+ * capabilities on. Package managers, `su` and servers on low ports work without them.
  */
 const DROPPED = ['MKNOD', 'NET_RAW', 'SETPCAP', 'SYS_CHROOT'] as const
 /**
- * This form keeps any bytes, Docker's default one only text. Nothing is rotated away: the server that comes
- * after this one counts what it has from the first byte.
+ * This log driver keeps any bytes, Docker's default one only text. Nothing is rotated away: a later server counts its
+ * offsets from the first byte.
  */
 const LOG_CONFIG = { Type: 'local', Config: { 'max-size': '1024t', 'max-file': '1', compress: 'false' } }
 
@@ -33,7 +34,7 @@ export interface ContainerSpec {
 export interface VolumeMount {
   /** Absolute, in the container. */
   target: string
-  /** As the daemon calls it. */
+  /** The daemon's name of the volume. */
   volume: string
 }
 
@@ -58,7 +59,7 @@ const inspected = v.looseObject({
 })
 export type Inspected = v.InferOutput<typeof inspected>
 
-/** @returns the daemon's ID. @throws CannotStart where the daemon will not have it so */
+/** @returns the daemon's ID. @throws StartFailure when the daemon refuses it */
 export async function createContainer(daemon: DaemonClient, spec: ContainerSpec): Promise<string> {
   const create = () =>
     daemon.json(
@@ -74,9 +75,9 @@ export async function createContainer(daemon: DaemonClient, spec: ContainerSpec)
     return (await create()).Id
   } catch (error) {
     if (!(error instanceof DaemonError)) throw error
-    if (error.status !== 409) throw new CannotStart(125, `the daemon refused the task: ${error.message}`)
+    if (error.status !== 409) throw new StartFailure(125, `the daemon refused the task: ${error.message}`)
   }
-  // One of that name: what is left of an earlier try, which nobody could take up.
+  // A container of that name is left from an earlier attempt that cannot be reattached to.
   await removeContainer(daemon, spec.name)
   return (await create()).Id
 }
@@ -99,7 +100,7 @@ function describe(spec: ContainerSpec) {
     AttachStderr: true,
     Healthcheck: { Test: ['NONE'] },
     HostConfig: {
-      // The first process reaps the others and takes signals as any does.
+      // An init as the first process reaps the others and handles signals.
       Init: true,
       NetworkMode: spec.network,
       LogConfig: LOG_CONFIG,
@@ -112,7 +113,7 @@ function describe(spec: ContainerSpec) {
         Target: target,
         VolumeOptions: { NoCopy: true },
       })),
-      // No swap beyond it, which would make it no limit.
+      // No swap beyond it, which would void the limit.
       ...(memoryBytes === undefined ? {} : { Memory: memoryBytes, MemorySwap: memoryBytes }),
       ...(cpus === undefined ? {} : { NanoCpus: Math.round(cpus * 1e9) }),
       ...(processes === undefined ? {} : { PidsLimit: processes }),
@@ -120,47 +121,47 @@ function describe(spec: ContainerSpec) {
   }
 }
 
-/** `NAME=VALUE`, for the body of a request and nothing else. */
+/** `NAME=VALUE`, only for the body of a request: it holds revealed secrets. */
 export function envOf(env: PlaceSpec['env']): string[] {
   return Object.entries(env).map(
     ([name, value]) => `${name}=${value instanceof Secret ? value.reveal() : value}`,
   )
 }
 
-/** @throws CannotStart with the daemon's reason */
+/** @throws StartFailure with the daemon's reason */
 export async function startContainer(daemon: DaemonClient, id: string): Promise<void> {
   try {
     await daemon.send({ method: 'POST', path: `/containers/${id}/start` })
   } catch (error) {
     if (error instanceof DaemonError)
-      throw new CannotStart(125, `the task cannot be started: ${error.message}`)
+      throw new StartFailure(125, `the task cannot be started: ${error.message}`)
     throw error
   }
 }
 
-/** Undefined where there is none. */
+/** Undefined when there is no such container. */
 export async function inspectContainer(daemon: DaemonClient, id: string): Promise<Inspected | undefined> {
   return await unlessGone(daemon.json({ method: 'GET', path: `/containers/${id}/json` }, inspected))
 }
 
-/** Resolves when it does not run any more. Undefined when there is none. */
+/** Resolves when it no longer runs. Undefined when there is no such container. */
 export async function waitForContainer(
   daemon: DaemonClient,
   id: string,
   signal?: AbortSignal,
 ): Promise<number | undefined> {
   const path = `/containers/${id}/wait`
-  const answer = await unlessGone(
+  const response = await unlessGone(
     daemon.open({ method: 'POST', path, query: { condition: 'not-running' }, signal }),
   )
-  if (answer === undefined) return undefined
-  const parsed = v.safeParse(waited, await answer.json())
-  // The daemon that is shutting down ends the answer without a word.
-  if (!parsed.success) throw new Fault('unreachable', 'the Docker daemon broke off its answer')
+  if (response === undefined) return undefined
+  const parsed = v.safeParse(waited, await response.json())
+  // A daemon that shuts down ends the response without content.
+  if (!parsed.success) throw new Fault('unreachable', 'the Docker daemon broke off its response')
   return parsed.output.StatusCode
 }
 
-/** Does nothing to one that does not run. */
+/** Does nothing to a container that does not run. */
 export async function signalContainer(
   daemon: DaemonClient,
   id: string,
@@ -173,12 +174,12 @@ export async function signalContainer(
   }
 }
 
-/** With what is mounted for it alone. Ends it first. */
+/** Stops and removes it, with its anonymous volumes. */
 export async function removeContainer(daemon: DaemonClient, id: string): Promise<void> {
   try {
     await daemon.send({ method: 'DELETE', path: `/containers/${id}`, query: { force: true, v: true } })
   } catch (error) {
-    // 409: somebody is removing it already, and we want to see it gone.
+    // 409: it is being removed already; wait until it has gone.
     if (!(error instanceof DaemonError) || (error.status !== 409 && error.status !== 404)) throw error
     if (error.status === 409) await waitUntilRemoved(daemon, id)
   }
@@ -187,10 +188,10 @@ export async function removeContainer(daemon: DaemonClient, id: string): Promise
 async function waitUntilRemoved(daemon: DaemonClient, id: string): Promise<void> {
   const path = `/containers/${id}/wait`
   const signal = AbortSignal.timeout(30_000)
-  const answer = await unlessGone(
+  const response = await unlessGone(
     daemon.open({ method: 'POST', path, query: { condition: 'removed' }, signal }),
   )
-  await answer?.arrayBuffer()
+  await response?.arrayBuffer()
 }
 
 export interface Listed {
@@ -210,9 +211,9 @@ export async function listContainers(daemon: DaemonClient, filters: string): Pro
   }))
 }
 
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+async function unlessGone<T>(response: Promise<T>): Promise<T | undefined> {
   try {
-    return await answer
+    return await response
   } catch (error) {
     if (error instanceof DaemonError && error.status === 404) return undefined
     throw error

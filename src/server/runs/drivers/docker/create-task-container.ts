@@ -1,7 +1,8 @@
+/** Creates the container of a task or a sandbox, with image, volumes and folders; it is not started. */
 import { Fault } from '../../../../contract/fault.ts'
 import type { PlaceSpec } from '../driver.ts'
 import { makeFolders } from './container-archive.ts'
-import { CannotStart } from './start-failure.ts'
+import { StartFailure } from '../start-failure.ts'
 import { createContainer, removeContainer } from './containers.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'
 import type { Images } from './pull-images.ts'
@@ -17,7 +18,7 @@ export interface Places {
 
 interface Place extends PlaceSpec {
   name: string
-  /** Asked for when all has been said. */
+  /** Called after everything has been reported. */
   labels(): Promise<Record<string, string>>
   command: readonly [string, ...string[]]
   user: string | undefined
@@ -26,9 +27,9 @@ interface Place extends PlaceSpec {
 }
 
 /**
- * Makes the container in which a task or a sandbox is to run, with the image pulled if need be. It is not started.
- * @param say takes a line about the pull
- * @throws Fault `failed` for what can be nowhere, CannotStart for what the daemon does not have or take
+ * Creates the container of a task or a sandbox, pulling the image if needed. It is not started.
+ * @param say receives a line about the pull
+ * @throws Fault `failed` for a request that no daemon could serve, StartFailure for what this daemon lacks or refuses
  */
 export async function createPlace(
   { daemon, images, volumes, network }: Places,
@@ -37,7 +38,7 @@ export async function createPlace(
   signal: AbortSignal,
 ): Promise<string> {
   if (place.image === undefined) {
-    throw new Fault('failed', 'the docker driver has no task without an image', {
+    throw new Fault('failed', 'a task of the docker driver needs an image', {
       hint: "name one: image: 'alpine:3.22'",
     })
   }
@@ -62,13 +63,13 @@ export async function createPlace(
   }
 }
 
-/** The daemon makes them for root, and whoever else the task is could not write there. */
+/** The daemon creates these folders for root; a task with another user could not write there. */
 async function openUp(daemon: DaemonClient, id: string, folders: readonly string[]): Promise<void> {
   try {
     await makeFolders(daemon, id, folders)
   } catch (error) {
     if (!(error instanceof DaemonError)) throw error
-    throw new CannotStart(125, `the daemon refused the task's folders: ${error.message}`)
+    throw new StartFailure(125, `the daemon refused the task's folders: ${error.message}`)
   }
 }
 

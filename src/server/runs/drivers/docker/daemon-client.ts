@@ -1,22 +1,23 @@
+/** The client of the Docker daemon: requests to the Engine API over its socket, with time limits and bounds. */
 import { accessSync, constants } from 'node:fs'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import { type Endpoint, type EndpointSources, findEndpoint } from './daemon-endpoint.ts'
 import { type Hijacked, hijack } from './hijacked-connection.ts'
 
-/** The newest version of the API that we speak, and the oldest that has what we need (Docker 20.10, 2020). */
+/** The newest API version that we use, and the oldest that has what we need (Docker 20.10, 2020). */
 const NEWEST = [1, 47] as const
 const OLDEST = [1, 41] as const
-/** How long the daemon may take to say who it is. */
+/** How long the daemon may take to report its version. */
 const PING_MS = 10_000
-/** How long it may take for an answer that waits for no task. On some drivers an image is copied for a container. */
-const ANSWER_MS = 5 * 60_000
-/** Of an answer that is not a stream. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+/** How long a response may take that waits for no task. Some storage drivers copy the image for a container. */
+const RESPONSE_MS = 5 * 60_000
+/** The largest response that is not a stream. */
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 
 export interface DaemonRequest {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
-  /** Without the version: `/containers/json`. */
+  /** Without the API version: `/containers/json`. */
   path: string
   query?: Readonly<Record<string, string | number | boolean | undefined>>
   /** Sent as JSON. */
@@ -28,20 +29,20 @@ export interface DaemonRequest {
 
 /** The Engine API over its socket. Every method throws what `reach` throws, and DaemonError. */
 export interface DaemonClient {
-  /** As a person would name it. Empty before it is known. */
+  /** For messages. Empty before it is known. */
   name(): string
-  /** @throws Fault `config` or `unreachable`, with a hint: no daemon, or none that we can talk to. */
+  /** @throws Fault `config` or `unreachable`, with a hint, when there is no daemon that we can use */
   reach(signal?: AbortSignal): Promise<void>
-  /** An answer that is read to its end by whom it is given to, with no deadline but that of `signal`. */
+  /** A response that the caller reads to its end, with no deadline except `signal`. */
   open(request: DaemonRequest): Promise<Response>
   json<T>(request: DaemonRequest, schema: v.GenericSchema<unknown, T>): Promise<T>
-  /** For what answers with nothing of use. */
+  /** For requests whose response has no content of use. */
   send(request: DaemonRequest): Promise<void>
-  /** A request after which the connection itself carries a task's input and output. */
+  /** A request after which the connection carries a task's input and output. */
   hijack(request: DaemonRequest): Promise<Hijacked>
 }
 
-/** The daemon has answered, and refused. */
+/** The daemon has responded, and refused. */
 export class DaemonError extends Error {
   readonly status: number
 
@@ -59,10 +60,11 @@ export function createDaemonClient(sources: EndpointSources): DaemonClient {
   async function connect(signal?: AbortSignal): Promise<{ endpoint: Endpoint; version: string }> {
     if (known !== undefined) return known
     const endpoint = findEndpoint(sources)
-    const answer = await ask(endpoint, '/_ping', { signal: within(PING_MS, signal) })
-    await answer.arrayBuffer()
-    if (!answer.ok) throw new Fault('unreachable', `what listens at ${endpoint.name} is no Docker daemon`)
-    known = { endpoint, version: negotiate(answer.headers.get('api-version'), endpoint) }
+    const response = await ask(endpoint, '/_ping', { signal: within(PING_MS, signal) })
+    await response.arrayBuffer()
+    if (!response.ok)
+      throw new Fault('unreachable', `what listens at ${endpoint.name} is not a Docker daemon`)
+    known = { endpoint, version: negotiate(response.headers.get('api-version'), endpoint) }
     return known
   }
 
@@ -77,42 +79,42 @@ export function createDaemonClient(sources: EndpointSources): DaemonClient {
       init.headers = { 'content-type': 'application/x-tar' }
       init.body = toStream(stream)
     }
-    const answer = await ask(endpoint, `/v${version}${pathOf(request)}`, init)
-    if (answer.status >= 400) throw new DaemonError(answer.status, await reasonOf(answer))
-    return answer
+    const response = await ask(endpoint, `/v${version}${pathOf(request)}`, init)
+    if (response.status >= 400) throw new DaemonError(response.status, await reasonOf(response))
+    return response
   }
 
   async function json<T>(request: DaemonRequest, schema: v.GenericSchema<unknown, T>): Promise<T> {
-    const answer = await open({ ...request, signal: within(ANSWER_MS, request.signal) })
-    const parsed = v.safeParse(schema, parseJson(await readText(answer)))
+    const response = await open({ ...request, signal: within(RESPONSE_MS, request.signal) })
+    const parsed = v.safeParse(schema, parseJson(await readText(response)))
     if (parsed.success) return parsed.output
-    throw new DaemonError(answer.status, `the daemon's answer to ${request.path} is not understood`)
+    throw new DaemonError(response.status, `the daemon's response to ${request.path} is not understood`)
   }
 
   return {
     name: () => known?.endpoint.name ?? '',
     reach: async (signal) => {
-      // Asked anew: it may have gone since.
+      // Look it up again: it may have stopped since.
       known = undefined
       await connect(signal)
     },
     open,
     json,
     send: async (request) => {
-      const answer = await open({ ...request, signal: within(ANSWER_MS, request.signal) })
-      await answer.arrayBuffer()
+      const response = await open({ ...request, signal: within(RESPONSE_MS, request.signal) })
+      await response.arrayBuffer()
     },
     hijack: async (request) => {
       const { endpoint, version } = await connect(request.signal)
-      const answer = await hijack(endpoint, {
+      const response = await hijack(endpoint, {
         target: `/v${version}${pathOf(request)}`,
         body: request.body === undefined ? '' : JSON.stringify(request.body),
-        signal: within(ANSWER_MS, request.signal),
+        signal: within(RESPONSE_MS, request.signal),
       }).catch((error: unknown) => {
         throw request.signal?.aborted === true ? error : unreachable(endpoint, error)
       })
-      if ('refused' in answer) throw new DaemonError(answer.refused, reasonIn(answer.text))
-      return answer
+      if ('refused' in response) throw new DaemonError(response.refused, reasonIn(response.text))
+      return response
     },
   }
 }
@@ -127,7 +129,7 @@ async function ask(endpoint: Endpoint, target: string, init: BunFetchRequestInit
   const { socket, tls, origin } = endpoint
   const transport: BunFetchRequestInit = {
     redirect: 'error',
-    // Some answers come when a task ends, and no sooner.
+    // Some responses come only when a task ends.
     timeout: false,
     ...(socket === undefined ? {} : { unix: socket }),
     ...(tls === undefined ? {} : { tls: pick(tls) }),
@@ -150,7 +152,7 @@ function pick({ ca, cert, key }: NonNullable<Endpoint['tls']>) {
   }
 }
 
-/** The facts, and what to do about them. */
+/** The cause, and what to do about it. */
 function unreachable({ name, socket }: Endpoint, error: unknown): Fault {
   const fault = (why: string, hint: string) =>
     new Fault('unreachable', `cannot reach the Docker daemon at ${name}: ${why}`, { hint, cause: error })
@@ -179,18 +181,18 @@ function socketProblem(socket: string): string | undefined {
 function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (code === 'ECONNREFUSED') return 'nobody listens there'
-  if (code === 'ETIMEDOUT' || (error instanceof Error && error.name === 'TimeoutError')) return 'no answer'
+  if (code === 'ETIMEDOUT' || (error instanceof Error && error.name === 'TimeoutError')) return 'no response'
   return typeof code === 'string' ? code : 'the connection broke'
 }
 
-/** The newest version that both speak. @throws Fault `unreachable` */
+/** The newest API version of both sides. @throws Fault `unreachable` */
 function negotiate(offered: string | null, { name }: Endpoint): string {
   const match = /^1\.(\d{1,3})$/.exec(offered ?? '')
   const minor = Number(match?.[1])
-  if (match === null) throw new Fault('unreachable', `what listens at ${name} is no Docker daemon`)
+  if (match === null) throw new Fault('unreachable', `what listens at ${name} is not a Docker daemon`)
   if (minor < OLDEST[1]) {
     throw new Fault('unreachable', `the Docker daemon at ${name} is too old: API ${offered}`, {
-      hint: `it has to speak ${OLDEST.join('.')}: Docker 20.10 or newer`,
+      hint: `it needs API ${OLDEST.join('.')}: Docker 20.10 or newer`,
     })
   }
   return `1.${Math.min(minor, NEWEST[1])}`
@@ -204,8 +206,8 @@ function pathOf({ path, query = {} }: DaemonRequest): string {
   return search.size === 0 ? path : `${path}?${search.toString()}`
 }
 
-async function reasonOf(answer: Response): Promise<string> {
-  return reasonIn(await readText(answer))
+async function reasonOf(response: Response): Promise<string> {
+  return reasonIn(await readText(response))
 }
 
 function reasonIn(text: string): string {
@@ -213,18 +215,19 @@ function reasonIn(text: string): string {
   return parsed.success ? parsed.output.message.trim() : 'the daemon gave no reason'
 }
 
-/** What an answer holds, as it comes. */
+/** The content of a response as it arrives. */
 export async function* contentOf({ body }: Response): AsyncGenerator<Uint8Array, void> {
   if (body !== null) yield* body
 }
 
-/** @throws Error for one that is larger than any that means well */
-async function readText(answer: Response): Promise<string> {
+/** @throws DaemonError for a response larger than any legitimate one */
+async function readText(response: Response): Promise<string> {
   const pieces: Uint8Array[] = []
   let length = 0
-  for await (const piece of contentOf(answer)) {
+  for await (const piece of contentOf(response)) {
     length += piece.length
-    if (length > MAX_ANSWER_BYTES) throw new DaemonError(answer.status, "the daemon's answer is too long")
+    if (length > MAX_RESPONSE_BYTES)
+      throw new DaemonError(response.status, "the daemon's response is too long")
     pieces.push(piece)
   }
   return Buffer.concat(pieces).toString()

@@ -1,21 +1,22 @@
+/** Where the Docker daemon listens: --docker-host, DOCKER_HOST, Docker's contexts, the usual socket. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import type { Env } from '../../../../platform/processes/child-environment.ts'
 
-/** Where the Docker daemon listens. */
+/** The address of the Docker daemon. */
 export interface Endpoint {
   /** For people: `unix:///var/run/docker.sock`. */
   name: string
-  /** What addresses of the API begin with. */
+  /** The start of every API address. */
   origin: string
   /** The path of the socket; undefined for TCP. */
   socket: string | undefined
   tls: TlsFiles | undefined
 }
 
-/** In PEM. Without `ca`, the authorities of this machine count. */
+/** In PEM. Without `ca`, the authorities of this machine are trusted. */
 export interface TlsFiles {
   ca: string | undefined
   cert: string | undefined
@@ -37,10 +38,10 @@ const contextFile = v.looseObject({
 })
 
 /**
- * The daemon that Docker's own command line would use: `DOCKER_HOST`, else the context of `DOCKER_CONTEXT`, else
- * that of Docker's settings, else the usual socket. A host of TCP is used with TLS, and its certificate is always
- * checked, with `DOCKER_TLS_VERIFY` or `DOCKER_CERT_PATH`; without TLS on this machine only.
- * @throws Fault `config` naming what cannot be used.
+ * The daemon that Docker's own command line would use: `DOCKER_HOST`, else the context of `DOCKER_CONTEXT`, else the
+ * context of Docker's settings, else the usual socket. TCP is used with TLS (`DOCKER_TLS_VERIFY` or
+ * `DOCKER_CERT_PATH`) and the certificate is always checked; TCP without TLS only on this machine.
+ * @throws Fault `config` that names what cannot be used.
  */
 export function findEndpoint({ host, env }: EndpointSources): Endpoint {
   const folder = env.DOCKER_CONFIG || join(env.HOME ?? '/', '.docker')
@@ -76,7 +77,7 @@ function parseHost(host: string, tls: TlsFiles | undefined): Endpoint {
   }
   const secured = tls ?? (scheme === 'https' ? { ca: undefined, cert: undefined, key: undefined } : undefined)
   if (secured === undefined && !LOOPBACK.test(url.hostname)) {
-    // What a task is given, secrets included, would be readable on the way.
+    // The environment of a task, secrets included, would be readable on the network.
     throw new Fault('config', `${host} is not on this machine and DOCKER_TLS_VERIFY is not set`, {
       hint: 'set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH',
     })

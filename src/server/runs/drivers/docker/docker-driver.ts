@@ -1,9 +1,9 @@
 /**
- * Owns: tasks in containers of a Docker daemon, each in one of its own, or several in a sandbox; the volumes they
- * share. What it makes there carries the label of this server's data folder, and is found again by it.
- * Refuses: to mount anything of the machine, the daemon's socket above all; privileges, and the capabilities that
- * `docker/containers.ts` names; a daemon that would be spoken to in the clear over a network.
- * A task in a sandbox does not outlive the server: the daemon keeps no output of it.
+ * Owns: tasks in containers of a Docker daemon, each in a container of its own or several in a sandbox, and the volumes
+ * that they share. Whatever it creates has the label of this server's data folder, and is found again by it.
+ * Refuses: to mount anything of the machine, above all the daemon's socket; privileges, and the capabilities that
+ * `docker/containers.ts` lists; a daemon on the network without TLS.
+ * A task in a sandbox does not outlive the server, because the daemon stores no output of it.
  */
 import type { Clock } from '../../../../platform/clock.ts'
 import type { Env } from '../../../../platform/processes/child-environment.ts'
@@ -24,10 +24,10 @@ export { PULL_POLICIES }
 export interface DockerSettings {
   /** `unix:///PATH` or `tcp://HOST:PORT`; undefined: as Docker's own command line finds it. */
   host: string | undefined
-  /** The daemon's name for the network of tasks. */
+  /** The daemon's name of the network for tasks. */
   network: string
   pull: PullPolicy
-  /** In which `DOCKER_HOST` and its like stand. */
+  /** The environment with `DOCKER_HOST` and the like. */
   env: Env
 }
 
@@ -38,7 +38,7 @@ export interface DockerDriverOptions {
   log: Log
   /** Between TERM and KILL. */
   graceMs?: number
-  /** How long the daemon may be away before the tasks that it runs are given up. */
+  /** How long the daemon may be unreachable before its tasks are given up. */
   patienceMs?: number
 }
 
@@ -50,14 +50,14 @@ interface Parts {
   tasks: Tasks
 }
 
-/** Nothing is asked of the daemon before a task is. Every method throws what `DaemonClient.reach` throws. */
+/** The daemon is not contacted before the first task. Every method throws what `DaemonClient.reach` throws. */
 export function createDockerDriver(options: DockerDriverOptions): Driver {
   const { settings, dataDir, clock, log, graceMs = 10_000, patienceMs = 60_000 } = options
   const daemon = createDaemonClient(settings)
   const closing = new AbortController()
   let made: Parts | undefined
 
-  /** Made when first used: until then there is no file with an ID. */
+  /** Created at first use: until then there is no file with an ID. */
   function parts(): Parts {
     made ??= assemble(createLabels(serverId(dataDir)))
     return made
@@ -81,7 +81,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       const { labels, leftovers } = parts()
       await leftovers.remove(labels.filters(), (runId) => runId !== undefined && kept.has(runId))
     } catch (error) {
-      // A server starts without its daemon; who needs that hears of it.
+      // A server starts without its daemon; the first task reports it.
       log.warn('what is left on the Docker daemon could not be removed', { error: messageOf(error) })
     }
   }
@@ -96,7 +96,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return await parts().sandboxes.exec({ ...spec, sandbox }, sinks, signal)
     },
     reattach: async (task, sinks, signal) => {
-      // The machine has just started, maybe, and its daemon comes after us.
+      // After a boot of the machine, the daemon may start later than this server.
       await reachPatiently({ daemon, clock, graceMs, patienceMs })
       const { tasks, sandboxes } = parts()
       const end = await tasks.reattach(task, sinks, signal)

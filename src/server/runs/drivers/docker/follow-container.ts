@@ -1,3 +1,4 @@
+/** Follows a container to its end: its output, reconnects to the daemon, the stop by TERM and KILL. */
 import type { Clock } from '../../../../platform/clock.ts'
 import { Fault } from '../../../../contract/fault.ts'
 import { type Inspected, inspectContainer, signalContainer, waitForContainer } from './containers.ts'
@@ -10,22 +11,22 @@ export interface FollowOptions {
   clock: Clock
   /** Between TERM and KILL. */
   graceMs: number
-  /** How long the daemon may be away before a task that it runs is given up. */
+  /** How long the daemon may be unreachable before its task is given up. */
   patienceMs: number
 }
 
-/** Between two questions whether the daemon is back. */
+/** Between two attempts to reach the daemon again. */
 const STEP_MS = 500
-/** A container's output ends a moment before the container does. */
+/** The output of a container ends shortly before the container does. */
 const END_MS = 2000
-/** A daemon that is there and breaks off every answer is as good as none. */
+/** A daemon that breaks off every response counts as unreachable. */
 const MOST_BREAKS = 100
 
 /**
- * Hands over the output of a container until it has ended. Where the connection breaks, the daemon is waited for,
- * and its own record of the output read on from where it broke: nothing is lost or doubled by that.
- * @param attached the live output, all of it; without it the record is read from its beginning.
- * @throws SinkFailed; Fault `unreachable` for a daemon that stays away, `failed` for a container that is gone
+ * Passes on the output of a container until it has ended. After a broken connection it waits for the daemon and
+ * continues from the daemon's log where it broke: nothing is lost or doubled.
+ * @param attached the live output, all of it; absent: the log is read from its start.
+ * @throws SinkFailed; Fault `unreachable` for a daemon that stays unreachable, `failed` for a missing container
  */
 export async function follow(
   options: FollowOptions,
@@ -39,18 +40,18 @@ export async function follow(
     try {
       if (live !== undefined) await drain(live, output)
       if (live === undefined || !(await endsSoon(daemon, id))) {
-        // The end of the live output was none: the task has closed its own, or something on the way has.
+        // The live output ended, but the container runs: the task closed its output, or the connection was cut.
         live = undefined
         output.again()
         await drain(await record(daemon, id, true), output)
         await waitForContainer(daemon, id)
-        // Who follows a record can miss its last lines in the moment of the end.
+        // A reader of the log can miss the last lines at the moment of the end.
         output.again()
         await drain(await record(daemon, id, false), output)
       }
       const state = await inspectContainer(daemon, id)
       if (state !== undefined) return state
-      throw new Fault('failed', 'the container of a task is gone from the daemon')
+      throw new Fault('failed', 'the container of a task has been removed from the daemon')
     } catch (error) {
       if (!isBreak(error) || breaks === MOST_BREAKS) throw error
     }
@@ -83,11 +84,11 @@ async function drain(chunks: AsyncIterable<Uint8Array>, output: Output): Promise
 
 async function record(daemon: DaemonClient, id: string, live: boolean): Promise<AsyncIterable<Uint8Array>> {
   const query = { stdout: true, stderr: true, follow: live }
-  const answer = await daemon.open({ method: 'GET', path: `/containers/${id}/logs`, query })
-  return contentOf(answer)
+  const response = await daemon.open({ method: 'GET', path: `/containers/${id}/logs`, query })
+  return contentOf(response)
 }
 
-/** @throws Fault `unreachable` for a daemon that stays away; what is not for waiting at once */
+/** Waits for an unreachable daemon. @throws Fault `unreachable` when it stays so; other errors at once */
 export async function reachPatiently(options: FollowOptions): Promise<void> {
   try {
     await options.daemon.reach()
@@ -110,7 +111,7 @@ async function untilBack({ daemon, clock, patienceMs }: FollowOptions): Promise<
 }
 
 /**
- * Ends a container when `signal` fires: TERM, and after the grace KILL, which is repeated until it has ended.
+ * Stops a container when `signal` fires: TERM, then KILL after the grace period, repeated until it has ended.
  * @param ended resolves when it has
  */
 export async function endWhen(
@@ -124,7 +125,7 @@ export async function endWhen(
   if (signal.aborted) fired.resolve()
   await Promise.race([fired.promise, ended])
   if (!signal.aborted) return
-  // A daemon that is away is asked again below.
+  // An unreachable daemon is asked again below.
   await signalContainer(daemon, id, 'TERM').catch(() => {})
   let isOver = await isOverWithin(graceMs, clock, ended)
   while (!isOver) {

@@ -1,16 +1,17 @@
+/** A connection to the daemon that, after its HTTP response, carries a task's input and output. */
 import { connect, isIP, type Socket } from 'node:net'
 import type { Endpoint } from './daemon-endpoint.ts'
 
-/** A connection that has become a task's input and output. */
+/** A connection that carries a task's input and output. */
 export interface Hijacked {
-  /** What the task writes, framed (`multiplexed-output.ts`). Who does not read on slows the task down. */
+  /** What the task writes, framed (`multiplexed-output.ts`). A reader that stops reading slows the task down. */
   output: AsyncIterable<Uint8Array>
-  /** Gives the task all of its input, and then its end. Resolves when it has been taken, or cannot be. */
+  /** Sends the task all of its input and closes it. Resolves when that has been sent, or cannot be. */
   input(bytes: Uint8Array): Promise<void>
   close(): void
 }
 
-/** The daemon's answer was no. */
+/** The daemon has refused. */
 interface Refused {
   refused: number
   text: string
@@ -26,9 +27,9 @@ const MAX_HEAD_BYTES = 16 * 1024
 const MAX_REASON_BYTES = 64 * 1024
 
 /**
- * Sends a request after whose answer the connection carries other things than HTTP (Engine API, "Attach to a
+ * Sends a request after whose response the connection carries other data than HTTP (Engine API, "Attach to a
  * container": `Upgrade: tcp`), which `fetch` cannot do.
- * @throws the system's error; Error for an answer that is none
+ * @throws the system's error; Error for a response that is not HTTP
  */
 export async function hijack(endpoint: Endpoint, request: HijackRequest): Promise<Hijacked | Refused> {
   const socket = await dial(endpoint, request.signal)
@@ -77,7 +78,7 @@ async function dial({ socket: path, origin, tls }: Endpoint, signal?: AbortSigna
   else if (tls === undefined) socket = connect(address)
   else {
     const { connect: connectTls } = await import('node:tls')
-    // An address is no name, and is compared with the certificate all the same.
+    // An address is not sent as a server name, but is compared with the certificate all the same.
     const name = isIP(address.host) === 0 ? { servername: address.host } : {}
     socket = connectTls({ ...address, ...tls, ...name })
   }
@@ -94,7 +95,7 @@ async function dial({ socket: path, origin, tls }: Endpoint, signal?: AbortSigna
   } finally {
     signal?.removeEventListener('abort', stop)
   }
-  // A broken connection ends what is read from it, which is where it is noticed.
+  // The reader notices a broken connection as the end of the stream.
   socket.on('error', () => {})
   return socket
 }
@@ -112,10 +113,10 @@ async function readHead(chunks: AsyncIterator<Uint8Array>): Promise<{ status: nu
     if (next.done === true || held.length > MAX_HEAD_BYTES) break
     held = Buffer.concat([held, next.value])
   }
-  throw new Error('the daemon did not answer in HTTP')
+  throw new Error('the daemon did not respond in HTTP')
 }
 
-/** The daemon says no in JSON, after which it may leave the connection open. */
+/** The daemon refuses with JSON, and may then leave the connection open. */
 async function readReason(rest: Buffer, chunks: AsyncIterator<Uint8Array>): Promise<string> {
   let held = rest
   while (held.length < MAX_REASON_BYTES && !held.includes('}')) {
@@ -124,7 +125,7 @@ async function readReason(rest: Buffer, chunks: AsyncIterator<Uint8Array>): Prom
     held = Buffer.concat([held, next.value])
   }
   const text = held.toString()
-  // Between lengths of chunks, if it is sent in such.
+  // It may be chunked: the JSON stands between the lengths of chunks.
   return text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)
 }
 
@@ -140,7 +141,7 @@ async function* prepend(
   }
 }
 
-/** A task may end without having read all, which breaks the pipe and is no error. */
+/** A task may end without reading all of its input, which breaks the pipe and is not an error. */
 async function giveAll(socket: Socket, bytes: Uint8Array): Promise<void> {
   const taken = Promise.withResolvers<void>()
   socket.once('close', () => taken.resolve())

@@ -1,4 +1,5 @@
-/** What the daemon writes before each piece of a task's output. */
+/** Splits the daemon's one stream of a task's output into stdout and stderr. */
+/** The length of the header before each piece of output. */
 const HEADER_BYTES = 8
 const STREAMS = ['stdin', 'stdout', 'stderr'] as const
 
@@ -8,10 +9,10 @@ export interface Piece {
 }
 
 /**
- * Takes apart the one stream in which the daemon sends both of a task that has no terminal (Engine API,
- * "Attach to a container"): a byte for the stream, three of zero, the length as 32 bits big-endian, the bytes.
- * A piece is handed on as it comes, so a long one costs no memory.
- * @throws Error for what is no such stream, and for one that ends in the middle of a piece
+ * Splits the one stream in which the daemon sends stdout and stderr of a task without a terminal (Engine API, "Attach to a
+ * container"): one byte for the stream, three zero bytes, the length as 32 bits big-endian, the bytes.
+ * A piece is passed on as it arrives, so a long one costs no memory.
+ * @throws Error for a stream of another form, and for one that ends in the middle of a piece
  */
 export async function* readFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Piece, void> {
   const header = Buffer.alloc(HEADER_BYTES)
@@ -43,7 +44,7 @@ export async function* readFrames(chunks: AsyncIterable<Uint8Array>): AsyncGener
 function streamOf(header: Buffer): 'stdout' | 'stderr' {
   const stream = STREAMS[header.readUInt8(0)]
   if (stream === undefined || stream === 'stdin' || header.readUIntBE(1, 3) !== 0) {
-    throw new Error("the daemon's stream is not one of output")
+    throw new Error("the daemon's stream is not output of a task")
   }
   return stream
 }

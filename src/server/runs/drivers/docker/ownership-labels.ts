@@ -1,11 +1,12 @@
+/** The names and labels that mark containers and volumes as those of this server, run and task. */
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { readPrivateFile, writePrivateFile } from '../../../../platform/files/private-files.ts'
 import type { TaskId } from '../driver.ts'
 
 /**
- * How what we make on a daemon is told apart from all else there: by label, so that leftovers of this server, and
- * of no other, are found. Names are for people, and keep a task from being started twice.
+ * Labels separate what this server creates on a daemon from everything else there, so that its own leftovers and no
+ * others are removed. Names are for people, and prevent a task from being started twice.
  */
 export const LABEL = {
   /** The ID of the data folder. */
@@ -14,11 +15,11 @@ export const LABEL = {
   /** The number of the task, or of the sandbox. */
   task: 'fob.task',
   kind: 'fob.kind',
-  /** When the task's time is up: milliseconds since 1970. */
+  /** The deadline of the task: milliseconds since 1970. */
   deadline: 'fob.deadline',
-  /** How long the task may take, in milliseconds. */
+  /** The time limit of the task, in milliseconds. */
   timeout: 'fob.timeout',
-  /** What was written on the task's stderr before it began, so that its output can be counted from there. */
+  /** What the driver wrote on the task's stderr before it started, so that output is counted from there. */
   preface: 'fob.preface',
 } as const
 
@@ -27,7 +28,7 @@ export type Kind = 'task' | 'sandbox' | 'volume' | 'transfer'
 /** Of one server. */
 export interface Labels {
   of(kind: Kind, runId: string, number?: number): Record<string, string>
-  /** The value of `filters` that finds what has these labels. */
+  /** The `filters` value that selects these labels. */
   filters(kind?: Kind, task?: { runId: string; number?: number }): string
   containerName(kind: Kind, task: TaskId): string
   volumeName(runId: string, volume: string): string
@@ -35,7 +36,7 @@ export interface Labels {
 
 const ID_FILE = 'docker-id'
 
-/** The ID of the data folder, made when it is first asked for. */
+/** The ID of the data folder, created at its first use. */
 export function serverId(dataDir: string): string {
   const known = knownServerId(dataDir)
   if (known !== undefined) return known
@@ -44,7 +45,7 @@ export function serverId(dataDir: string): string {
   return id
 }
 
-/** Undefined for a server that has never used an daemon. */
+/** Undefined for a server that has never used a daemon. */
 export function knownServerId(dataDir: string): string | undefined {
   return /^([0-9a-f]{16})\n$/.exec(readPrivateFile(join(dataDir, ID_FILE)) ?? '')?.[1]
 }
@@ -64,7 +65,7 @@ export function createLabels(server: string): Labels {
       return JSON.stringify({ label: labels.map(([name, value]) => `${name}=${value}`) })
     },
     containerName: (kind, { runId, number }) => `${prefix}-${runId}-${kind}-${number}`,
-    // Hashed too: the daemon's names have no upper limit, but the file system below has.
+    // Hashed: the daemon does not limit names, but the file system below does.
     volumeName: (runId, volume) => `${prefix}-${runId}-${shorten(volume)}`,
   }
 }

@@ -1,25 +1,26 @@
+/** The images of tasks: looked up on the daemon, pulled by policy, one pull for everybody who waits. */
 import * as v from 'valibot'
 import type { Clock } from '../../../../platform/clock.ts'
 import { orAborted } from '../../../../platform/terminal/read-lines.ts'
-import { CannotStart } from './start-failure.ts'
+import { StartFailure } from '../start-failure.ts'
 import { contentOf, type DaemonClient, DaemonError } from './daemon-client.ts'
 import { createProgress, pullLine } from './pull-progress.ts'
 
-/** When an image is asked of its registry: if the daemon has none of that name, at every task, or not at all. */
+/** When an image is pulled: if the daemon lacks it, at every task, or never. */
 export const PULL_POLICIES = ['missing', 'always', 'never'] as const
 export type PullPolicy = (typeof PULL_POLICIES)[number]
 
 export interface Image {
   id: string
-  /** Whom its tasks run as, if nobody says otherwise. Empty: root. */
+  /** The default user of its tasks. Empty: root. */
   user: string
 }
 
 export interface Images {
   /**
-   * The image of that name, pulled where that is called for. One pull serves all that wait for it.
-   * @param say takes a line for people, without its end: few, and none where nothing has to be pulled.
-   * @throws CannotStart 125 with the daemon's or the registry's reason
+   * The image of that name, pulled if the policy asks for it. One pull serves everybody who waits for it.
+   * @param say receives a few lines of progress, without line ends; none when nothing is pulled.
+   * @throws StartFailure 125 with the daemon's or the registry's reason
    */
   get(name: string, say: (line: string) => void, signal: AbortSignal): Promise<Image>
 }
@@ -30,10 +31,10 @@ export interface ImagesOptions {
   policy: PullPolicy
 }
 
-/** A registry that goes on sending very slowly does not hold a run for good. */
+/** Bounds a pull from a registry that sends very slowly. */
 const PULL_MS = 30 * 60_000
 const MAX_LINE = 1024 * 1024
-/** As `docker run` ends when it is the daemon that fails. */
+/** The exit code of `docker run` when the daemon fails. */
 const DAEMON_FAILED = 125
 
 const COMPONENT = '[a-z0-9]+(?:[._-]+[a-z0-9]+)*'
@@ -41,7 +42,7 @@ const REFERENCE = new RegExp(
   `^(?<name>(?:[a-z0-9][a-z0-9.-]*(?::\\d{1,5})?/)?${COMPONENT}(?:/${COMPONENT})*)(?::(?<tag>\\w[\\w.-]{0,127}))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$`,
   'i',
 )
-const imageAnswer = v.looseObject({
+const imageResponse = v.looseObject({
   Id: v.string(),
   Config: v.nullish(v.looseObject({ User: v.nullish(v.string()) })),
 })
@@ -58,7 +59,7 @@ export function createImages({ daemon, clock, policy }: ImagesOptions): Images {
     try {
       const { Id, Config } = await daemon.json(
         { method: 'GET', path: `/images/${name}/json`, signal },
-        imageAnswer,
+        imageResponse,
       )
       return { id: Id, user: Config?.User ?? '' }
     } catch (error) {
@@ -85,7 +86,7 @@ export function createImages({ daemon, clock, policy }: ImagesOptions): Images {
     } finally {
       shared.listeners.delete(say)
       if (shared.listeners.size === 0) {
-        // Who comes now begins one anew.
+        // A later caller starts a new pull.
         forget(name, shared)
         shared.stop.abort()
       }
@@ -101,32 +102,32 @@ export function createImages({ daemon, clock, policy }: ImagesOptions): Images {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(PULL_MS)])
     const progress = createProgress(name, clock, tell)
     const query = { fromImage, tag: digest ?? tag ?? 'latest' }
-    const answer = await daemon.open({ method: 'POST', path: '/images/create', query, signal })
-    for await (const line of readLines(contentOf(answer))) {
+    const response = await daemon.open({ method: 'POST', path: '/images/create', query, signal })
+    for await (const line of readLines(contentOf(response))) {
       const parsed = v.safeParse(pullLine, line)
       if (!parsed.success) continue
-      if (parsed.output.error !== undefined) throw new DaemonError(answer.status, parsed.output.error)
+      if (parsed.output.error !== undefined) throw new DaemonError(response.status, parsed.output.error)
       progress.add(parsed.output)
     }
     progress.end()
   }
 
   async function get(name: string, say: (line: string) => void, signal: AbortSignal): Promise<Image> {
-    if (!REFERENCE.test(name)) throw new CannotStart(DAEMON_FAILED, `${name} is not the name of an image`)
+    if (!REFERENCE.test(name)) throw new StartFailure(DAEMON_FAILED, `${name} is not the name of an image`)
     try {
       const there = policy === 'always' ? undefined : await inspect(name, signal)
       if (there !== undefined) return there
-      if (policy === 'never') throw new CannotStart(DAEMON_FAILED, `the daemon has no image ${name}`)
+      if (policy === 'never') throw new StartFailure(DAEMON_FAILED, `the daemon has no image ${name}`)
       await pull(name, say, signal)
       const pulled = await inspect(name, signal)
       if (pulled !== undefined) return pulled
-      throw new CannotStart(DAEMON_FAILED, `the daemon has no image ${name}, though it has pulled it`)
+      throw new StartFailure(DAEMON_FAILED, `the daemon has no image ${name}, though it has pulled it`)
     } catch (error) {
       if (error instanceof DaemonError) {
-        throw new CannotStart(DAEMON_FAILED, `cannot pull ${name}: ${error.message}`)
+        throw new StartFailure(DAEMON_FAILED, `cannot pull ${name}: ${error.message}`)
       }
       if (error instanceof DOMException && error.name === 'TimeoutError') {
-        throw new CannotStart(
+        throw new StartFailure(
           DAEMON_FAILED,
           `cannot pull ${name}: not done after ${PULL_MS / 60_000} minutes`,
         )
@@ -138,7 +139,7 @@ export function createImages({ daemon, clock, policy }: ImagesOptions): Images {
   return { get }
 }
 
-/** One JSON value a line. A line that is longer than any that means well ends it. */
+/** One JSON value per line. @throws DaemonError for a line longer than any legitimate one */
 async function* readLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<unknown, void> {
   const decoder = new TextDecoder()
   let text = ''

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import type { Clock } from '../../../../platform/clock.ts'
 
-/** The first line comes soon, the others further and further apart: at most some 35 in half an hour. */
+/** The first line comes soon, later ones at growing intervals: at most some 35 in half an hour. */
 const FIRST_MS = 2000
 const LONGEST_MS = 60_000
 const MIB = 1024 * 1024
@@ -18,7 +18,7 @@ export const pullLine = v.looseObject({
 })
 type PullLine = v.InferOutput<typeof pullLine>
 
-/** Makes a few lines for people of the many that the daemon sends. */
+/** Condenses the many lines of the daemon into a few. */
 export function createProgress(name: string, clock: Clock, tell: (line: string) => void) {
   const layers = new Map<string, { done: boolean; current: number; total: number }>()
   const started = clock.now()
@@ -26,7 +26,7 @@ export function createProgress(name: string, clock: Clock, tell: (line: string) 
   let next = started + wait
 
   function add({ id, status, progressDetail }: PullLine): void {
-    // The first line names the tag where others name their layer.
+    // The first line has the tag where others have their layer.
     if (id === undefined || status.startsWith('Pulling from')) return
     const layer = layers.get(id) ?? { done: false, current: 0, total: 0 }
     layers.set(id, layer)

@@ -1,3 +1,4 @@
+/** Removes what tasks leave on the daemon: finished containers, and all of a run or an earlier server. */
 import type { Clock } from '../../../../platform/clock.ts'
 import type { Log } from '../../../log.ts'
 import { createLimiter } from '../../concurrency-limiter.ts'
@@ -7,11 +8,11 @@ import { LABEL } from './ownership-labels.ts'
 import type { Volumes } from './container-volumes.ts'
 
 /**
- * For how long a container is kept whose task has ended: the server that comes after one that dies before it has
- * recorded the end finds it there, and does not run the task again.
+ * How long the container of a finished task is kept: if the server dies before it has recorded the end, the next one
+ * finds the container and does not run the task again.
  */
 const KEEP_MS = 10_000
-/** Removals at once. */
+/** The number of removals at the same time. */
 const AT_ONCE = 8
 
 export interface LeftoversOptions {
@@ -19,20 +20,20 @@ export interface LeftoversOptions {
   clock: Clock
   log: Log
   volumes: Volumes
-  /** Fires when nothing more is to be removed. */
+  /** Aborts removals. */
   closing: AbortSignal
-  /** Told of each container that goes. */
+  /** Called with each container that is removed. */
   onRemoved(id: string): void
 }
 
-/** What tasks leave on the daemon, and how it goes. */
+/** Removes what tasks leave on the daemon. */
 export interface Leftovers {
-  /** When the end of its task has surely been recorded. */
+  /** Removes a container later, when the end of its task has surely been recorded. */
   removeLater(id: string): void
   /**
    * Containers first, running ones too, then volumes.
    * @param filters `Labels.filters`
-   * @param isKept is told the run
+   * @param isKept decides by the ID of the run
    */
   remove(filters: string, isKept: (runId: string | undefined) => boolean): Promise<void>
 }

@@ -1,14 +1,15 @@
+/** Stops a task that is executed in a sandbox, with everything that it has started. */
 import * as v from 'valibot'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'
 import type { FollowOptions } from './follow-container.ts'
 
 /**
- * Sends a signal to all whose environment holds a mark: the task in a sandbox and what it has started, also in
- * sessions of its own. The daemon has no call for that, and its numbers of processes are not those inside.
+ * Signals every process whose environment holds a mark: the task in a sandbox and what it has started, also in sessions
+ * of its own. The Engine API has no call for that, and the process IDs that it reports are those of the host.
  */
 const SIGNAL_MARKED =
   'for f in $(grep -ls "$1" /proc/[0-9]*/environ); do f=${f#/proc/}; kill -s "$2" "${f%/environ}"; done'
-/** Those that a task starts in the moment of its end are found by looking again. */
+/** Processes that a task starts while it is stopped are found by repeating the search. */
 const KILL_ROUNDS = 5
 const STEP_MS = 50
 
@@ -19,16 +20,15 @@ export interface ExecTarget {
   /** The container. */
   id: string
   execId: string
-  /** `NAME=VALUE`, in the task's environment and in no other's. */
+  /** `NAME=VALUE`, only in the environment of this task. */
   mark: string
-  /** Who the task is: nobody else may look into its environment. */
+  /** The user of the task: another user cannot read its environment. */
   user: string | undefined
 }
 
 /**
- * Ends a task in a sandbox when `signal` fires: TERM, then after the grace KILL. Where the image has no shell that
- * could do that, or the task has hidden from it, the sandbox is restarted, which ends all that runs in it and
- * leaves its files.
+ * Stops a task in a sandbox when `signal` fires: TERM, then KILL after the grace period. When the image has no shell for
+ * that, or the task has hidden from it, the sandbox is restarted, which stops everything in it and leaves its files.
  * @param ended resolves when the task has closed its output
  */
 export async function endExec(
@@ -55,7 +55,7 @@ export async function endExec(
 
   await signalMarked(daemon, target, 'TERM')
   if (await isOverWithin(graceMs)) {
-    // The task has ended, but not what it has left in the background.
+    // The task has ended, but its background processes have not.
     return await signalMarked(daemon, target, 'KILL')
   }
   for (let round = 0; round < KILL_ROUNDS; round++) {
@@ -80,7 +80,7 @@ async function signalMarked(
     const { Id } = await daemon.json({ method: 'POST', path: `/containers/${id}/exec`, body }, created)
     await daemon.send({ method: 'POST', path: `/exec/${Id}/start`, body: { Detach: false, Tty: false } })
   } catch (error) {
-    // The sandbox has gone or is going, and the task with it; or it has no shell, which shows right after.
+    // The sandbox is being removed, and the task with it; or it has no shell, which the next step finds out.
     if (!(error instanceof DaemonError)) throw error
   }
 }
