@@ -1,4 +1,6 @@
 import * as v from 'valibot'
+import { present } from '../contract/present.ts'
+import { parseJson } from '../platform/json.ts'
 import type { Identity } from './flow.ts'
 
 /**
@@ -39,18 +41,14 @@ export function claimsOf(
 
 /** Who the claims of an ID token speak of. */
 export function identityOf(claims: Readonly<Record<string, unknown>> | undefined): Identity | undefined {
-  const text = (...names: string[]) => names.map((name) => claims?.[name]).find((value) => isText(value))
-  const [subject, name, email] = [
-    text('sub'),
-    text('name', 'nickname', 'preferred_username'),
-    text('email'),
-  ] as (string | undefined)[]
+  const text = (...names: string[]) => names.map((name) => claims?.[name]).find(isText)
+  const subject = text('sub')
   if (subject === undefined) return undefined
-  return {
+  return present({
     subject,
-    ...(name === undefined ? {} : { name }),
-    ...(email === undefined ? {} : { email }),
-  }
+    name: text('name', 'nickname', 'preferred_username'),
+    email: text('email'),
+  })
 }
 
 function isText(value: unknown): value is string {
@@ -59,12 +57,4 @@ function isText(value: unknown): value is string {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -2,8 +2,8 @@ import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { ALL_SCOPES } from '../contract/token-scopes.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
-import { isLoopbackHost } from '../platform/network.ts'
-import { fetchFailure } from '../platform/network.ts'
+import { parseJson } from '../platform/json.ts'
+import { fetchFailure, isLoopbackHost } from '../platform/network.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { readIfOk } from './bounded-response.ts'
 
@@ -124,14 +124,6 @@ async function readMetadata(
   if (text === undefined) return undefined
   const parsed = v.safeParse(metadataSchema, parseJson(text))
   return parsed.success ? parsed.output : undefined
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function fromMetadata(metadata: Metadata, server: string, source: Provider['source']): Provider {

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { parseJson } from '../platform/json.ts'
 import { fetchFailure } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
 import { readIfOk } from './bounded-response.ts'
@@ -42,12 +43,4 @@ export async function readUserinfo(
   const parsed = v.safeParse(claimsSchema, parseJson(text))
   if (!parsed.success || (subject !== undefined && parsed.output.sub !== subject)) return undefined
   return identityOf(parsed.output)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,9 +1,10 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
+import { parseJson } from '../platform/json.ts'
 import { fetchFailure, isLoopbackHost, mayHaveArrived, readBounded } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
-import { parseJson, refusedBy } from './api-refusals.ts'
+import { refusedBy } from './api-refusals.ts'
 import { secretsOf } from './authorization-header.ts'
 import { readEvents, type ServerEvent } from './event-stream-reader.ts'
 

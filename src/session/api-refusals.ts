@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { errorAnswer } from '../contract/api.ts'
 import { Fault } from '../contract/fault.ts'
+import { parseJson } from '../platform/json.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 
 const details = v.looseObject({
@@ -111,12 +112,4 @@ Please log in first:
 Or provide a token directly:
   export FOB_TOKEN=<token>`,
   )
-}
-
-export function parseJson(text: string, reviver?: (key: string, value: unknown) => unknown): unknown {
-  try {
-    return JSON.parse(text, reviver)
-  } catch {
-    return undefined
-  }
 }

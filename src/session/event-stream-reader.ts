@@ -1,7 +1,7 @@
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import { fetchFailure } from '../platform/network.ts'
-import { parseJson } from './api-refusals.ts'
+import { parseJson } from '../platform/json.ts'
 
 /** One event of a stream: `data` is parsed JSON that nobody has checked yet. */
 export interface ServerEvent {

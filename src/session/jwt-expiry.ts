@@ -1,5 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { instant } from '../contract/instant.ts'
+import { parseJson } from '../platform/json.ts'
 import type { Secret } from '../redact/secret.ts'
 
 const claims = v.looseObject({ exp: v.optional(v.number()) })
@@ -40,7 +42,7 @@ const ENDS_SOON_MS = 7 * DAY_MS
 /** A warning about a token that ends within 7 days; undefined for any other. @param now milliseconds since 1970 */
 export function endsSoon(expiresAt: number | undefined, now: number): string | undefined {
   if (expiresAt === undefined || expiresAt <= now || expiresAt - now > ENDS_SOON_MS) return undefined
-  return `warning: this token ends in ${timeLeft(expiresAt - now)}, at ${new Date(expiresAt).toISOString()}`
+  return `warning: this token ends in ${timeLeft(expiresAt - now)}, at ${instant(expiresAt)}`
 }
 
 function timeLeft(ms: number): string {
@@ -50,9 +52,5 @@ function timeLeft(ms: number): string {
 }
 
 function decodePart(part: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString())
-  } catch {
-    return undefined
-  }
+  return parseJson(Buffer.from(part, 'base64url').toString())
 }

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { parseJson } from '../platform/json.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { type Entry, entrySchema, type Position } from './login-entry.ts'
 import { accountOf } from './store.ts'
@@ -25,7 +26,9 @@ export interface Document {
 export function parseDocument(text: string, path: string): Document {
   // What a crash of another program may leave; there is nothing in it to lose.
   if (text.trim() === '') return { top: {}, servers: new Map() }
-  const value = asObject(parseJson(text, path))
+  const json = parseJson(text)
+  if (json === undefined) throw damaged(path, 'it is not JSON')
+  const value = asObject(json)
   const found = value === undefined ? undefined : asObject(value.servers ?? {})
   if (value === undefined || found === undefined) {
     throw damaged(path, 'it has not the shape {"servers":{"<url>":{"token":"…"}}}')
@@ -99,15 +102,6 @@ function parseEntry(server: string, value: unknown, path: string): Entry {
 function asObject(value: unknown): Record<string, unknown> | undefined {
   const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
   return plain ? { ...value } : undefined
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's own message quotes the text.
-    throw damaged(path, 'it is not JSON')
-  }
 }
 
 function damaged(path: string, what: string): Fault {

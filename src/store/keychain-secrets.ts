@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { parseJson } from '../platform/json.ts'
 import type { Keychain, KeychainResult, Probe } from '../platform/keychain/keychain.ts'
 import { Secret } from '../redact/secret.ts'
 import { type Entry, type Position, type Secrets, secretsOf } from './login-entry.ts'
@@ -87,13 +88,7 @@ function serialize({ token, refreshToken }: Secrets): string {
 
 /** Undefined when the entry is not one of ours. */
 function deserialize(text: string): Secrets | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  const parsed = v.safeParse(secretsSchema, value)
+  const parsed = v.safeParse(secretsSchema, parseJson(text))
   if (!parsed.success) return undefined
   const { token, refreshToken } = parsed.output
   return {

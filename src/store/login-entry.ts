@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { instant } from '../contract/instant.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Credential, Login, OAuthClient, Place, StoredCredential, StoredLogin } from './store.ts'
 
@@ -102,7 +103,7 @@ export function toEntry(
     ...(username === undefined ? {} : { username }),
     ...(inFile ? { token: credential.token.reveal() } : {}),
     ...(inFile && refreshToken !== undefined ? { refreshToken: refreshToken.reveal() } : {}),
-    ...(expiresAt === undefined ? {} : { expiresAt: new Date(expiresAt).toISOString() }),
+    ...(expiresAt === undefined ? {} : { expiresAt: instant(expiresAt) }),
     scopes: [...credential.scopes],
     ...(tenant === undefined ? {} : { tenant }),
     ...(user === undefined ? {} : { user: { ...user } }),
