@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { errorAnswer } from '../contract/api.ts'
+import { errorAnswer } from '../contract/api/errors.ts'
 import { Fault } from '../contract/fault.ts'
 import { parseJson } from '../platform/json.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'

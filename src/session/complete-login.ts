@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { healthAnswer } from '../contract/api.ts'
+import { healthAnswer } from '../contract/api/health.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Identity, TokenSet } from '../flows/flow.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'

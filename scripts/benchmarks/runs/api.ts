@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { PutPipelineBody } from '../../../src/contract/api.ts'
+import type { PutPipelineBody } from '../../../src/contract/api/pipelines.ts'
 import { isFinal, type RunEvent, runEventSchema, runStatus } from '../../../src/contract/run-events.ts'
 import type { FobServer } from '../api/servers.ts'
 

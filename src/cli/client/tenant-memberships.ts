@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type TenantAnswer, tenantAnswer } from '../../contract/api.ts'
+import { type TenantAnswer, tenantAnswer } from '../../contract/api/tenants.ts'
 import { Fault } from '../../contract/fault.ts'
 import { page } from '../../contract/paged-list.ts'
 import { openApi } from '../../session/api-client.ts'

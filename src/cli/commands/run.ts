@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { pipelineName } from '../../contract/api.ts'
+import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import { endsSoon, jwtExpiry } from '../../session/jwt-expiry.ts'
 import { type HandedIn, handedInToken, usableToken } from '../../session/resolve-server-and-credential.ts'

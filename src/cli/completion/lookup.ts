@@ -3,9 +3,12 @@
  * Refuses: to present anything but a stored login, to prompt, to wait long, to complain, and to offer a name that
  * a shell could read as anything but one word.
  */
-import { pipelineAnswer, runAnswer, secretAnswer } from '../../contract/api.ts'
+import { pipelineAnswer } from '../../contract/api/pipelines.ts'
+import { runAnswer } from '../../contract/api/runs.ts'
+import { secretAnswer } from '../../contract/api/secrets.ts'
 import { page } from '../../contract/paged-list.ts'
-import { runnerAnswer, tokenAnswer } from '../../contract/tokens.ts'
+import { runnerAnswer } from '../../contract/api/runners.ts'
+import { tokenAnswer } from '../../contract/api/tokens.ts'
 import { orAborted } from '../../platform/terminal/read-lines.ts'
 import { safeLine } from '../../platform/terminal/printable-text.ts'
 import { accountName } from '../../session/choose-account.ts'

@@ -1,4 +1,4 @@
-import type { PipelineAnswer } from '../../contract/api.ts'
+import type { PipelineAnswer } from '../../contract/api/pipelines.ts'
 
 const PLACES = { pipeline: 'for this pipeline', global: 'for all pipelines', server: 'by the server' }
 

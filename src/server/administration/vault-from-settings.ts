@@ -2,7 +2,7 @@
  * The vault that the settings ask for, as the server and its administrator's commands open it.
  */
 import { Fault } from '../../contract/fault.ts'
-import { MIN_SECRET_BYTES } from '../../contract/api.ts'
+import { MIN_SECRET_BYTES } from '../../contract/api/secrets.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'

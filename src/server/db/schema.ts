@@ -1,4 +1,5 @@
-import { type Concurrency, WEBHOOK_PROVIDERS } from '../../contract/api.ts'
+import type { Concurrency } from '../../contract/api/pipelines.ts'
+import { WEBHOOK_PROVIDERS } from '../../contract/api/webhooks.ts'
 import { sql } from 'drizzle-orm'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 

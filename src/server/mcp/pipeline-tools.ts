@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { pipelineName } from '../../contract/api.ts'
+import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import { secretNamesOf } from '../pipelines/visible-secrets.ts'
 import type { Pipeline, PipelineEntry } from '../pipelines/pipelines.ts'

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { pipelineName } from '../../contract/api.ts'
+import { pipelineName } from '../../contract/api/pipelines.ts'
 import { isFinal, runStatus, taskStatus } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { RunEntry, RunRecord } from '../runs/journal/run-records.ts'

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { pipelineName } from '../../contract/api.ts'
+import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import { secretsSeenBy } from '../pipelines/visible-secrets.ts'
 import { defineTool, instant, READS, type Tool } from './define-tool.ts'

@@ -5,7 +5,7 @@
  * credential that does not reach it: every function takes the caller, so none can be asked without one.
  */
 import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm'
-import type { Concurrency } from '../../contract/api.ts'
+import type { Concurrency } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'

@@ -1,4 +1,4 @@
-import { isReservedSecret } from '../../contract/api.ts'
+import { isReservedSecret } from '../../contract/api/secrets.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { SecretEntry, Vault } from '../vault/vault.ts'
 import type { Pipeline, Pipelines } from './pipelines.ts'

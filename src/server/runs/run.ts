@@ -5,7 +5,7 @@
  * secret to anything but the environment of a task that asked for it by name.
  */
 import { join } from 'node:path'
-import type { NeededSecret } from '../../contract/api.ts'
+import type { NeededSecret } from '../../contract/api/pipelines.ts'
 import { isFinal, type NumberedEvent } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'

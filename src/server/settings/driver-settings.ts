@@ -1,5 +1,5 @@
 import { Fault } from '../../contract/fault.ts'
-import { DRIVERS, type DriverName } from '../../contract/api.ts'
+import { DRIVERS, type DriverName } from '../../contract/api/pipelines.ts'
 import type { Env } from '../../platform/processes/child-environment.ts'
 import { type DockerSettings, PULL_POLICIES } from '../runs/drivers/docker/docker-driver.ts'
 import { findEndpoint } from '../runs/drivers/docker/daemon-endpoint.ts'

@@ -1,5 +1,5 @@
 import { and, asc, eq, isNotNull, lte, min } from 'drizzle-orm'
-import type { Schedule } from '../../contract/api.ts'
+import type { Schedule } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Audit } from '../audit/audit.ts'

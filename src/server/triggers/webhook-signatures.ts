@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
-import type { WebhookProvider } from '../../contract/api.ts'
+import type { WebhookProvider } from '../../contract/api/webhooks.ts'
 import { Fault } from '../../contract/fault.ts'
 import { SIGNATURE_WINDOW_MS, TIMESTAMP_HEADER, NONCE_HEADER } from '../../contract/request-signing.ts'
 import type { Secret } from '../../redact/secret.ts'

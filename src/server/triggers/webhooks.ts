@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { and, eq } from 'drizzle-orm'
-import type { WebhookProvider } from '../../contract/api.ts'
+import type { WebhookProvider } from '../../contract/api/webhooks.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'

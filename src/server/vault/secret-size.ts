@@ -1,4 +1,4 @@
-import { MAX_SECRET_BYTES, MIN_SECRET_BYTES } from '../../contract/api.ts'
+import { MAX_SECRET_BYTES, MIN_SECRET_BYTES } from '../../contract/api/secrets.ts'
 import type { Secret } from '../../redact/secret.ts'
 
 /** What is wrong with the length of a value. A short one can be asked for all the same: hiding it hides much else. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
-import type { Schedule } from '../../../src/contract/api.ts'
+import type { Schedule } from '../../../src/contract/api/pipelines.ts'
 import { Fault } from '../../../src/contract/fault.ts'
 import { openAudit } from '../../../src/server/audit/audit.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'

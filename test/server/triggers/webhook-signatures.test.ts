@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { WebhookProvider } from '../../../src/contract/api.ts'
+import type { WebhookProvider } from '../../../src/contract/api/webhooks.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { checkDelivery, requireKey } from '../../../src/server/triggers/webhook-signatures.ts'
 import { genericHeaders, githubHeaders, standardHeaders } from '../../support/servers/webhook-signer.ts'

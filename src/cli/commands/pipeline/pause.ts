@@ -1,4 +1,4 @@
-import { pipelineAnswer } from '../../../contract/api.ts'
+import { pipelineAnswer } from '../../../contract/api/pipelines.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 

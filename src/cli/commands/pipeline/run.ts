@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { MAX_RUN_HOURS, runStarted } from '../../../contract/api.ts'
+import { MAX_RUN_HOURS, runStarted } from '../../../contract/api/runs.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand, type Flags } from '../../command.ts'

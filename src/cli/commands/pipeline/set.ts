@@ -1,16 +1,6 @@
 import { basename } from 'node:path'
 import * as v from 'valibot'
-import {
-  type Concurrency,
-  concurrency,
-  type DriverName,
-  DRIVERS,
-  MAX_SOURCE_BYTES,
-  pipelineAnswer,
-  type PipelineAnswer,
-  pipelineName,
-  type Schedule,
-} from '../../../contract/api.ts'
+import { type Concurrency, concurrency, type DriverName, DRIVERS, MAX_SOURCE_BYTES, pipelineAnswer, type PipelineAnswer, pipelineName, type Schedule } from '../../../contract/api/pipelines.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { parseDotenv } from '../../../platform/files/dotenv.ts'
 import { isPipe } from '../../../platform/files/private-files.ts'

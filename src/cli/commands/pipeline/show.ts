@@ -1,4 +1,4 @@
-import { type PipelineAnswer, pipelineAnswer } from '../../../contract/api.ts'
+import { type PipelineAnswer, pipelineAnswer } from '../../../contract/api/pipelines.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { describeNeeds } from '../../output/pipeline-secrets.ts'

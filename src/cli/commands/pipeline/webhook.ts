@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { WEBHOOK_PROVIDERS, type WebhookProvider, webhookAnswer } from '../../../contract/api.ts'
+import { WEBHOOK_PROVIDERS, type WebhookProvider, webhookAnswer } from '../../../contract/api/webhooks.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { type Client, openClient } from '../../client/client.ts'

@@ -1,4 +1,4 @@
-import { runnerAnswer } from '../../../contract/tokens.ts'
+import { runnerAnswer } from '../../../contract/api/runners.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../client/fetch-all-pages.ts'

@@ -1,4 +1,4 @@
-import { createdRunner } from '../../../contract/tokens.ts'
+import { createdRunner } from '../../../contract/api/runners.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { printOnce } from '../../output/print-secret-once.ts'

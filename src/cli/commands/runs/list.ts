@@ -1,4 +1,4 @@
-import { runAnswer } from '../../../contract/api.ts'
+import { runAnswer } from '../../../contract/api/runs.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'

@@ -1,4 +1,4 @@
-import { type RunAnswer, runAnswer } from '../../../contract/api.ts'
+import { type RunAnswer, runAnswer } from '../../../contract/api/runs.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { runPath } from '../../client/run-api-path.ts'

@@ -1,4 +1,4 @@
-import { secretAnswer } from '../../../contract/api.ts'
+import { secretAnswer } from '../../../contract/api/secrets.ts'
 import { page } from '../../../contract/paged-list.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'

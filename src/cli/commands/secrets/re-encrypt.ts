@@ -1,4 +1,4 @@
-import { rewrapAnswer } from '../../../contract/api.ts'
+import { rewrapAnswer } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'

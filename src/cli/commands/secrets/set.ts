@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { MAX_SECRET_BYTES, type SecretValue } from '../../../contract/api.ts'
+import { MAX_SECRET_BYTES, type SecretValue } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { type Client, openClient } from '../../client/client.ts'

@@ -1,4 +1,4 @@
-import type { TenantAnswer } from '../../../contract/api.ts'
+import type { TenantAnswer } from '../../../contract/api/tenants.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

@@ -1,6 +1,6 @@
 import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES, type Scope } from '../../../contract/token-scopes.ts'
-import { createdToken } from '../../../contract/tokens.ts'
+import { createdToken } from '../../../contract/api/tokens.ts'
 import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

@@ -1,4 +1,4 @@
-import { type TokenAnswer, tokenAnswer } from '../../../contract/tokens.ts'
+import { type TokenAnswer, tokenAnswer } from '../../../contract/api/tokens.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../client/fetch-all-pages.ts'

@@ -1,11 +1,7 @@
 import * as v from 'valibot'
-import {
-  type PipelineAnswer,
-  pipelineName,
-  putPipelineBody,
-  runPipelineBody,
-  secretKey,
-} from '../../../contract/api.ts'
+import { type PipelineAnswer, pipelineName, putPipelineBody } from '../../../contract/api/pipelines.ts'
+import { runPipelineBody } from '../../../contract/api/runs.ts'
+import { secretKey } from '../../../contract/api/secrets.ts'
 import type { Pipeline, PipelineEntry } from '../../pipelines/pipelines.ts'
 import { secretNamesOf } from '../../pipelines/visible-secrets.ts'
 import { HttpError, json, notFound, readBody } from '../response.ts'

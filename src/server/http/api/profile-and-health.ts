@@ -1,4 +1,4 @@
-import type { ProfileAnswer } from '../../../contract/api.ts'
+import type { ProfileAnswer } from '../../../contract/api/profile.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { derived } from '../../auth/compute-once-per-object.ts'
 import type { Principal } from '../../rbac/principal.ts'

@@ -1,4 +1,4 @@
-import { heartbeatBody, putRunnerBody, type RunnerAnswer } from '../../../contract/tokens.ts'
+import { heartbeatBody, putRunnerBody, type RunnerAnswer } from '../../../contract/api/runners.ts'
 import type { Runner } from '../../accounts/runners.ts'
 import { json, notFound, readBody } from '../response.ts'
 import { by } from './audit-log.ts'

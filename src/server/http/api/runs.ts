@@ -1,4 +1,4 @@
-import type { RunAnswer, RunResumed } from '../../../contract/api.ts'
+import type { RunAnswer, RunResumed } from '../../../contract/api/runs.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/run-records.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-refusals.ts'

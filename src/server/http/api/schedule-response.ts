@@ -1,4 +1,4 @@
-import type { ScheduleAnswer } from '../../../contract/api.ts'
+import type { ScheduleAnswer } from '../../../contract/api/pipelines.ts'
 import type { ScheduleRow } from '../../triggers/schedules.ts'
 
 /** A schedule as the API shows it. */

@@ -1,4 +1,4 @@
-import { putSecretBody, type RewrapAnswer, type SecretAnswer } from '../../../contract/api.ts'
+import { putSecretBody, type RewrapAnswer, type SecretAnswer } from '../../../contract/api/secrets.ts'
 import { secretsSeenBy } from '../../pipelines/visible-secrets.ts'
 import { isAdministrator } from '../../rbac/principal.ts'
 import type { SecretEntry, SecretPlace } from '../../vault/vault.ts'

@@ -1,5 +1,5 @@
-import type { TokenAnswer } from '../../../contract/tokens.ts'
-import { createTokenBody, downloadTokenBody } from '../../../contract/tokens.ts'
+import type { TokenAnswer } from '../../../contract/api/tokens.ts'
+import { createTokenBody, downloadTokenBody } from '../../../contract/api/tokens.ts'
 import type { Scope } from '../../../contract/token-scopes.ts'
 import type { CliToken, Owner } from '../../accounts/cli-tokens.ts'
 import type { Principal } from '../../rbac/principal.ts'

@@ -1,4 +1,4 @@
-import type { WebhookAnswer } from '../../../contract/api.ts'
+import type { WebhookAnswer } from '../../../contract/api/webhooks.ts'
 import type { Pipeline } from '../../pipelines/pipelines.ts'
 import type { Services } from '../services.ts'
 

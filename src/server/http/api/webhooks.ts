@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { putWebhookBody } from '../../../contract/api.ts'
+import { putWebhookBody } from '../../../contract/api/webhooks.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { HttpAnswer, HttpRequest } from '../../runs/execution/webhook-exchange.ts'
 import { json, notFound, readBody } from '../response.ts'

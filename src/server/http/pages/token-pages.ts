@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { ALL_SCOPES, isScope } from '../../../contract/token-scopes.ts'
-import { displayName, type TokenAnswer } from '../../../contract/tokens.ts'
+import { displayName } from '../../../contract/api/display-name.ts'
+import type { TokenAnswer } from '../../../contract/api/tokens.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { CliToken } from '../../accounts/cli-tokens.ts'
 import type { Page } from '../../web/page-layout.ts'

@@ -1,4 +1,4 @@
-import type { Concurrency } from '../../../contract/api.ts'
+import type { Concurrency } from '../../../contract/api/pipelines.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Env } from '../../../platform/processes/child-environment.ts'

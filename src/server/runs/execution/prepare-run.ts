@@ -1,5 +1,5 @@
 import { eq } from 'drizzle-orm'
-import type { Concurrency } from '../../../contract/api.ts'
+import type { Concurrency } from '../../../contract/api/pipelines.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { createRedactor } from '../../../redact/redactor.ts'

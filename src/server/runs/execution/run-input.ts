@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { isReservedSecret } from '../../../contract/api.ts'
+import { isReservedSecret } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { occursIn } from '../../../redact/secret-forms.ts'
 import type { Redactor } from '../../../redact/redactor.ts'

@@ -1,4 +1,4 @@
-import type { Concurrency } from '../../../contract/api.ts'
+import type { Concurrency } from '../../../contract/api/pipelines.ts'
 
 export interface QueuedRun {
   runId: string

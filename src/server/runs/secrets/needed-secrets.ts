@@ -1,4 +1,5 @@
-import { isReservedSecret, type NeededSecret, RESERVED_SECRET_PREFIX } from '../../../contract/api.ts'
+import type { NeededSecret } from '../../../contract/api/pipelines.ts'
+import { isReservedSecret, RESERVED_SECRET_PREFIX } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Vault } from '../../vault/vault.ts'
 import { partsOf } from './script-parts.ts'

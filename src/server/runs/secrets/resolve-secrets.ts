@@ -1,4 +1,4 @@
-import { isReservedSecret, RESERVED_SECRET_PREFIX, secretKey } from '../../../contract/api.ts'
+import { isReservedSecret, RESERVED_SECRET_PREFIX, secretKey } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { nearest } from '../../../contract/nearest-word.ts'
 import type { Redactor } from '../../../redact/redactor.ts'

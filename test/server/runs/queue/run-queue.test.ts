@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import type { Concurrency } from '../../../../src/contract/api.ts'
+import type { Concurrency } from '../../../../src/contract/api/pipelines.ts'
 import { createRunQueue, type QueuedRun, type RunQueue } from '../../../../src/server/runs/queue/run-queue.ts'
 import { type ManualClock, manualClock } from '../../../support/manual-clock.ts'
 import { failure, NEVER } from '../run-harness.ts'

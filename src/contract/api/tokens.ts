@@ -1,8 +1,8 @@
+/** The bodies of the routes for tokens. */
 import * as v from 'valibot'
-import { pipelineName } from './api.ts'
-import { isScope, type Scope } from './token-scopes.ts'
-
-/** The bodies of the routes for tokens and runners. */
+import { isScope, type Scope } from '../token-scopes.ts'
+import { displayName } from './display-name.ts'
+import { pipelineName } from './pipelines.ts'
 
 /** What the documents call our scopes (R13): accepted, and answered by their names here. */
 const OLD_SCOPES: Readonly<Record<string, Scope>> = {
@@ -13,15 +13,6 @@ const OLD_SCOPES: Readonly<Record<string, Scope>> = {
   'drifts:read': 'secrets:read',
   'drifts:write': 'secrets:write',
 }
-
-/** A name for people: one line without control characters. */
-export const displayName = v.pipe(
-  v.string(),
-  v.trim(),
-  v.nonEmpty('the name is empty'),
-  v.maxLength(100, 'a name has at most 100 characters'),
-  v.check((text) => !/\p{Cc}/u.test(text), 'a name has no control characters'),
-)
 
 const scopes = v.pipe(
   v.array(v.string()),
@@ -83,26 +74,6 @@ export type TokenAnswer = v.InferOutput<typeof tokenAnswer>
 
 /** Only in the answer to its creation. */
 export const createdToken = v.looseObject({ ...tokenAnswer.entries, token: v.string() })
-
-export const putRunnerBody = v.strictObject({ name: displayName })
-
-export const heartbeatBody = v.strictObject({
-  status: v.picklist(['online', 'busy', 'offline'], 'status is online, busy or offline'),
-  version: v.pipe(v.string(), v.regex(/^[!-~]{1,64}$/, 'version has up to 64 printable characters')),
-})
-
-export const runnerAnswer = v.looseObject({
-  id: v.string(),
-  name: v.string(),
-  /** `offline` also when nothing was heard of it for two minutes. */
-  status: v.picklist(['online', 'busy', 'offline']),
-  version: v.nullable(v.string()),
-  createdAt: v.string(),
-  lastSeenAt: v.nullable(v.string()),
-})
-export type RunnerAnswer = v.InferOutput<typeof runnerAnswer>
-
-export const createdRunner = v.looseObject({ ...runnerAnswer.entries, token: v.string() })
 
 /** Without a path: the script that sets up a runner. */
 export const downloadTokenBody = v.strictObject({ path: v.optional(v.string(), '/api/runners/install.sh') })

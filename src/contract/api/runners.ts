@@ -1,0 +1,23 @@
+/** The bodies of the routes for runners. */
+import * as v from 'valibot'
+import { displayName } from './display-name.ts'
+
+export const putRunnerBody = v.strictObject({ name: displayName })
+
+export const heartbeatBody = v.strictObject({
+  status: v.picklist(['online', 'busy', 'offline'], 'status is online, busy or offline'),
+  version: v.pipe(v.string(), v.regex(/^[!-~]{1,64}$/, 'version has up to 64 printable characters')),
+})
+
+export const runnerAnswer = v.looseObject({
+  id: v.string(),
+  name: v.string(),
+  /** `offline` also when nothing was heard of it for two minutes. */
+  status: v.picklist(['online', 'busy', 'offline']),
+  version: v.nullable(v.string()),
+  createdAt: v.string(),
+  lastSeenAt: v.nullable(v.string()),
+})
+export type RunnerAnswer = v.InferOutput<typeof runnerAnswer>
+
+export const createdRunner = v.looseObject({ ...runnerAnswer.entries, token: v.string() })

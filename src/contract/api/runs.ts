@@ -1,0 +1,64 @@
+/** The bodies of `/api/runs` and of starting a run. */
+import * as v from 'valibot'
+import { runStatus, taskStatus } from '../run-events.ts'
+
+/** The longest time limit of a run. */
+export const MAX_RUN_HOURS = 7 * 24
+
+export const runPipelineBody = v.strictObject({
+  args: v.optional(v.array(v.string()), []),
+  task: v.optional(v.string()),
+  /** Milliseconds from when it begins; then it is stopped. */
+  timeoutMs: v.optional(
+    v.pipe(
+      v.number(),
+      v.integer('is not a whole number of milliseconds'),
+      v.minValue(1, 'is under 1 ms'),
+      v.maxValue(MAX_RUN_HOURS * 3_600_000, 'is over 7 days'),
+    ),
+  ),
+})
+export type RunPipelineBody = v.InferOutput<typeof runPipelineBody>
+
+const taskAnswer = v.looseObject({
+  name: v.string(),
+  /** In the order in which the script asked for them. */
+  number: v.optional(v.number()),
+  /** The attempt of the run that it was part of. */
+  attempt: v.optional(v.number()),
+  status: taskStatus,
+  code: v.nullable(v.number()),
+  startedAt: v.string(),
+  endedAt: v.nullable(v.string()),
+})
+
+/** How often a secret was kept out of the output of a task or, under the pipeline's name, of all else. */
+const redactionAnswer = v.looseObject({ secret: v.string(), in: v.string(), hits: v.number() })
+
+export const runAnswer = v.looseObject({
+  id: v.string(),
+  pipeline: v.string(),
+  status: runStatus,
+  triggeredBy: v.string(),
+  createdAt: v.string(),
+  startedAt: v.nullable(v.string()),
+  endedAt: v.nullable(v.string()),
+  message: v.nullable(v.string()),
+  /** 1, and one more each time that it was resumed. */
+  attempt: v.optional(v.number()),
+  args: v.optional(v.array(v.string())),
+  tasks: v.optional(v.array(taskAnswer)),
+  /** How far it is: the number of its last event. */
+  lastEventId: v.optional(v.number()),
+  /** Since when its log is not kept any more. */
+  logRemovedAt: v.optional(v.nullable(v.string())),
+  /** Known when the run has ended. */
+  redactions: v.optional(v.array(redactionAnswer)),
+})
+export type RunAnswer = v.InferOutput<typeof runAnswer>
+
+/** The answer to `POST /api/runs/:id/resume`: what comes of it has event numbers over `lastEventId`. */
+export const runResumed = v.looseObject({ run_id: v.string(), attempt: v.number(), lastEventId: v.number() })
+export type RunResumed = v.InferOutput<typeof runResumed>
+
+export const runStarted = v.looseObject({ run_id: v.string() })

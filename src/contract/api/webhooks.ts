@@ -1,0 +1,33 @@
+/** The bodies of `/api/pipelines/:name/webhook`. */
+import * as v from 'valibot'
+
+/** Whose way of proving who sends a webhook: the vendor's, or requests signed as in docs/signing.md. */
+export const WEBHOOK_PROVIDERS = ['github', 'gitlab', 'generic'] as const
+export type WebhookProvider = (typeof WEBHOOK_PROVIDERS)[number]
+/** With fewer bytes it could be found out from a single signed request. */
+const MIN_WEBHOOK_SECRET_BYTES = 16
+
+/** `PUT /api/pipelines/:name/webhook`; without a secret, the server makes one. */
+export const putWebhookBody = v.strictObject({
+  provider: v.picklist(WEBHOOK_PROVIDERS),
+  secret: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^[!-~]*$/, 'the secret of a webhook is printable ASCII without spaces'),
+      v.minLength(
+        MIN_WEBHOOK_SECRET_BYTES,
+        `the secret of a webhook has ${MIN_WEBHOOK_SECRET_BYTES} characters or more`,
+      ),
+      v.maxLength(1024, 'the secret of a webhook has at most 1024 characters'),
+    ),
+  ),
+})
+
+export const webhookAnswer = v.looseObject({
+  provider: v.string(),
+  /** Where the sender sends to. */
+  url: v.string(),
+  /** Only in the answer that made it. */
+  secret: v.optional(v.string()),
+})
+export type WebhookAnswer = v.InferOutput<typeof webhookAnswer>
