@@ -1,11 +1,11 @@
 import * as v from 'valibot'
-import { errorAnswer } from '../contract/api/errors.ts'
+import { errorResponse } from '../contract/api/errors.ts'
 import { Fault } from '../contract/fault.ts'
 import { parseJson } from '../platform/json.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 
 const details = v.looseObject({
-  ...errorAnswer.entries,
+  ...errorResponse.entries,
   requiredScopes: v.optional(v.array(v.string())),
   /** Those that the caller may name in `X-Tenant`. */
   tenants: v.optional(v.array(v.string())),

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { healthAnswer } from '../contract/api/health.ts'
+import { healthResponse } from '../contract/api/health.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Identity, TokenSet } from '../flows/flow.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
@@ -24,7 +24,7 @@ export type ServerContext = Omit<ApiOptions, 'authorization' | 'tenant'>
  */
 export async function strategyOf(context: ServerContext): Promise<'open' | 'basic' | 'oauth' | undefined> {
   const api = apiWith(context, undefined, undefined)
-  const answer = v.looseObject({ strategy: healthAnswer.entries.strategy })
+  const answer = v.looseObject({ strategy: healthResponse.entries.strategy })
   try {
     return (await api.request({ method: 'GET', path: '/health', schema: answer })).strategy
   } catch (error) {

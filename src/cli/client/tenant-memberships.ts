@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type TenantAnswer, tenantAnswer } from '../../contract/api/tenants.ts'
+import { type TenantResponse, tenantResponse } from '../../contract/api/tenants.ts'
 import { Fault } from '../../contract/fault.ts'
 import { page } from '../../contract/paged-list.ts'
 import { openApi } from '../../session/api-client.ts'
@@ -11,14 +11,14 @@ import type { Globals } from '../parsing/global-flags.ts'
 export interface Memberships {
   context: Context
   session: Session
-  tenants: TenantAnswer[]
+  tenants: TenantResponse[]
 }
 
 /** Our server answers in pages; others with a plain list. */
 const tenantList = v.union([
-  v.array(tenantAnswer),
+  v.array(tenantResponse),
   v.pipe(
-    page(tenantAnswer),
+    page(tenantResponse),
     v.transform(({ items }) => items),
   ),
 ])

@@ -3,12 +3,12 @@
  * Refuses: to present anything but a stored login, to prompt, to wait long, to complain, and to offer a name that
  * a shell could read as anything but one word.
  */
-import { pipelineAnswer } from '../../contract/api/pipelines.ts'
-import { runAnswer } from '../../contract/api/runs.ts'
-import { secretAnswer } from '../../contract/api/secrets.ts'
+import { pipelineResponse } from '../../contract/api/pipelines.ts'
+import { runResponse } from '../../contract/api/runs.ts'
+import { secretResponse } from '../../contract/api/secrets.ts'
 import { page } from '../../contract/paged-list.ts'
-import { runnerAnswer } from '../../contract/api/runners.ts'
-import { tokenAnswer } from '../../contract/api/tokens.ts'
+import { runnerResponse } from '../../contract/api/runners.ts'
+import { tokenResponse } from '../../contract/api/tokens.ts'
 import { orAborted } from '../../platform/terminal/read-lines.ts'
 import { safeLine } from '../../platform/terminal/printable-text.ts'
 import { accountName } from '../../session/choose-account.ts'
@@ -80,26 +80,26 @@ const LISTS: Readonly<
   Record<Exclude<Listed, 'login' | 'server' | 'tenant'>, (client: Client) => Promise<Candidate[]>>
 > = {
   async pipeline({ api }) {
-    const found = await fetchAll(api, '/api/pipelines', pipelineAnswer, { limit: MAX_NAMES })
+    const found = await fetchAll(api, '/api/pipelines', pipelineResponse, { limit: MAX_NAMES })
     return found.map(({ name, paused }) => ({ value: name, description: paused ? 'paused' : '' }))
   },
   async run({ api }) {
-    const found = await fetchAll(api, '/api/runs', runAnswer, { limit: MAX_RUNS })
+    const found = await fetchAll(api, '/api/runs', runResponse, { limit: MAX_RUNS })
     return found.map(({ id, pipeline, status, createdAt }) => ({
       value: id,
       description: `${pipeline} ${status} ${createdAt}`,
     }))
   },
   async secret({ api }) {
-    const { items } = await api.request({ method: 'GET', path: '/api/secrets', schema: page(secretAnswer) })
+    const { items } = await api.request({ method: 'GET', path: '/api/secrets', schema: page(secretResponse) })
     return items.map(({ key, scope, pipeline }) => ({ value: key, description: pipeline ?? scope }))
   },
   async token({ api }) {
-    const found = await fetchAll(api, '/api/auth/cli-tokens', tokenAnswer, { limit: MAX_NAMES })
+    const found = await fetchAll(api, '/api/auth/cli-tokens', tokenResponse, { limit: MAX_NAMES })
     return found.map(({ id, name }) => ({ value: id, description: name ?? '' }))
   },
   async runner({ api }) {
-    const found = await fetchAll(api, '/api/runners', runnerAnswer, { limit: MAX_NAMES })
+    const found = await fetchAll(api, '/api/runners', runnerResponse, { limit: MAX_NAMES })
     return found.map(({ id, name }) => ({ value: id, description: name ?? '' }))
   },
 }

@@ -2,4 +2,4 @@
 import * as v from 'valibot'
 
 /** Any error of the API. OAuth routes have RFC 6749's shape instead. */
-export const errorAnswer = v.looseObject({ error: v.string(), message: v.optional(v.string()) })
+export const errorResponse = v.looseObject({ error: v.string(), message: v.optional(v.string()) })

@@ -1,7 +1,7 @@
 /** The response of `GET /api/health`. */
 import * as v from 'valibot'
 
-export const healthAnswer = v.looseObject({
+export const healthResponse = v.looseObject({
   status: v.literal('ok'),
   version: v.string(),
   strategy: v.picklist(['open', 'basic', 'oauth']),

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { namedRecord } from '../reserved-names.ts'
 import { secretKey, secretValue } from './secrets.ts'
-import { webhookAnswer } from './webhooks.ts'
+import { webhookResponse } from './webhooks.ts'
 
 export const pipelineName = v.pipe(
   v.string(),
@@ -73,7 +73,7 @@ export const putPipelineBody = v.strictObject({
 export type PutPipelineBody = v.InferOutput<typeof putPipelineBody>
 
 /** Times are those of occurrences, but for `missedAt`, when it was noticed. */
-const scheduleAnswer = v.looseObject({
+const scheduleResponse = v.looseObject({
   cron: v.string(),
   timeZone: v.string(),
   catchUp: v.boolean(),
@@ -85,7 +85,7 @@ const scheduleAnswer = v.looseObject({
   missed: v.number(),
   missedBecause: v.nullable(v.string()),
 })
-export type ScheduleAnswer = v.InferOutput<typeof scheduleAnswer>
+export type ScheduleResponse = v.InferOutput<typeof scheduleResponse>
 
 /** A secret that a script names, and where a run finds it; null where it is not set. */
 const neededSecret = v.looseObject({
@@ -94,7 +94,7 @@ const neededSecret = v.looseObject({
 })
 export type NeededSecret = { key: string; scope: 'pipeline' | 'global' | 'server' | null }
 
-export const pipelineAnswer = v.looseObject({
+export const pipelineResponse = v.looseObject({
   id: v.string(),
   name: v.string(),
   filename: v.string(),
@@ -103,13 +103,13 @@ export const pipelineAnswer = v.looseObject({
   createdAt: v.string(),
   updatedAt: v.string(),
   concurrency: v.optional(v.looseObject({ mode: v.string(), max: v.optional(v.number()) })),
-  /** Only in the answer for one pipeline. */
+  /** Only in the response for one pipeline. */
   source: v.optional(v.string()),
   rbac: v.optional(v.nullable(v.string())),
   secrets: v.optional(v.array(v.string())),
-  webhook: v.optional(v.nullable(webhookAnswer)),
-  schedules: v.optional(v.array(scheduleAnswer)),
-  /** Only in the answer for one pipeline, and when one is set. */
+  webhook: v.optional(v.nullable(webhookResponse)),
+  schedules: v.optional(v.array(scheduleResponse)),
+  /** Only in the response for one pipeline, and when one is set. */
   needs: v.optional(v.array(neededSecret)),
 })
-export type PipelineAnswer = v.InferOutput<typeof pipelineAnswer>
+export type PipelineResponse = v.InferOutput<typeof pipelineResponse>

@@ -2,9 +2,9 @@
 
 /**
  * `GET /api/v1/profile`: who the presented credential belongs to. The token check of every login. What our
- * server answers; a client reads less of it, because other servers have this route as well.
+ * server responds with; a client reads less of it, because other servers have this route as well.
  */
-export interface ProfileAnswer {
+export interface ProfileResponse {
   id: string
   email: string | null
   name: string | null

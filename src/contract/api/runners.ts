@@ -9,7 +9,7 @@ export const heartbeatBody = v.strictObject({
   version: v.pipe(v.string(), v.regex(/^[!-~]{1,64}$/, 'version has up to 64 printable characters')),
 })
 
-export const runnerAnswer = v.looseObject({
+export const runnerResponse = v.looseObject({
   id: v.string(),
   name: v.string(),
   /** `offline` also when nothing was heard of it for two minutes. */
@@ -18,6 +18,6 @@ export const runnerAnswer = v.looseObject({
   createdAt: v.string(),
   lastSeenAt: v.nullable(v.string()),
 })
-export type RunnerAnswer = v.InferOutput<typeof runnerAnswer>
+export type RunnerResponse = v.InferOutput<typeof runnerResponse>
 
-export const createdRunner = v.looseObject({ ...runnerAnswer.entries, token: v.string() })
+export const createdRunner = v.looseObject({ ...runnerResponse.entries, token: v.string() })

@@ -20,7 +20,7 @@ export const runPipelineBody = v.strictObject({
 })
 export type RunPipelineBody = v.InferOutput<typeof runPipelineBody>
 
-const taskAnswer = v.looseObject({
+const taskResponse = v.looseObject({
   name: v.string(),
   /** In the order in which the script asked for them. */
   number: v.optional(v.number()),
@@ -33,9 +33,9 @@ const taskAnswer = v.looseObject({
 })
 
 /** How often a secret was kept out of the output of a task or, under the pipeline's name, of all else. */
-const redactionAnswer = v.looseObject({ secret: v.string(), in: v.string(), hits: v.number() })
+const redactionResponse = v.looseObject({ secret: v.string(), in: v.string(), hits: v.number() })
 
-export const runAnswer = v.looseObject({
+export const runResponse = v.looseObject({
   id: v.string(),
   pipeline: v.string(),
   status: runStatus,
@@ -47,17 +47,17 @@ export const runAnswer = v.looseObject({
   /** 1, and one more each time that it was resumed. */
   attempt: v.optional(v.number()),
   args: v.optional(v.array(v.string())),
-  tasks: v.optional(v.array(taskAnswer)),
+  tasks: v.optional(v.array(taskResponse)),
   /** How far it is: the number of its last event. */
   lastEventId: v.optional(v.number()),
   /** Since when its log is not kept any more. */
   logRemovedAt: v.optional(v.nullable(v.string())),
   /** Known when the run has ended. */
-  redactions: v.optional(v.array(redactionAnswer)),
+  redactions: v.optional(v.array(redactionResponse)),
 })
-export type RunAnswer = v.InferOutput<typeof runAnswer>
+export type RunResponse = v.InferOutput<typeof runResponse>
 
-/** The answer to `POST /api/runs/:id/resume`: what comes of it has event numbers over `lastEventId`. */
+/** The response to `POST /api/runs/:id/resume`: what comes of it has event numbers over `lastEventId`. */
 export const runResumed = v.looseObject({ run_id: v.string(), attempt: v.number(), lastEventId: v.number() })
 export type RunResumed = v.InferOutput<typeof runResumed>
 

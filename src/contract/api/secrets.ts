@@ -41,7 +41,7 @@ export type SecretValue = v.InferOutput<typeof secretValue>
 
 export const putSecretBody = v.strictObject({ value: secretValue, allowShort: v.optional(v.boolean()) })
 
-export const secretAnswer = v.looseObject({
+export const secretResponse = v.looseObject({
   id: v.string(),
   key: v.string(),
   scope: v.string(),
@@ -51,10 +51,10 @@ export const secretAnswer = v.looseObject({
   lastRun: v.optional(v.nullable(v.string())),
   lastUsedAt: v.optional(v.nullable(v.string())),
 })
-export type SecretAnswer = v.InferOutput<typeof secretAnswer>
+export type SecretResponse = v.InferOutput<typeof secretResponse>
 
 /** `POST /api/secrets/rewrap`: how far the move to a new data key has come. Asked again until `finished`. */
-export const rewrapAnswer = v.looseObject({
+export const rewrapResponse = v.looseObject({
   key: v.string(),
   total: v.number(),
   done: v.number(),
@@ -62,4 +62,4 @@ export const rewrapAnswer = v.looseObject({
   /** Those that do not open under any key. */
   failed: v.array(v.looseObject({ key: v.string(), scope: v.string() })),
 })
-export type RewrapAnswer = v.InferOutput<typeof rewrapAnswer>
+export type RewrapResponse = v.InferOutput<typeof rewrapResponse>

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 
 /** One of `GET /api/v1/tenants`: a tenant that the caller is a member of. */
-export const tenantAnswer = v.looseObject({
+export const tenantResponse = v.looseObject({
   id: v.string(),
   slug: v.string(),
   name: v.nullish(v.string()),
@@ -11,4 +11,4 @@ export const tenantAnswer = v.looseObject({
   /** The call itself was made in it. */
   current: v.optional(v.boolean()),
 })
-export type TenantAnswer = v.InferOutput<typeof tenantAnswer>
+export type TenantResponse = v.InferOutput<typeof tenantResponse>

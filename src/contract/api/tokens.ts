@@ -4,7 +4,7 @@ import { isScope, type Scope } from '../token-scopes.ts'
 import { displayName } from './display-name.ts'
 import { pipelineName } from './pipelines.ts'
 
-/** What the documents call our scopes (R13): accepted, and answered by their names here. */
+/** Older names of our scopes, which are accepted; responses have the names of today. */
 const OLD_SCOPES: Readonly<Record<string, Scope>> = {
   'repos:read': 'pipelines:read',
   'repos:write': 'pipelines:write',
@@ -27,7 +27,7 @@ const pipelineNames = v.pipe(v.array(pipelineName), v.maxLength(100, 'at most 10
 const MIN_LIFE_SECONDS = 60
 const MAX_LIFE_SECONDS = 10 * 366 * 86_400
 
-/** S168, with the names of R13; the old names of two fields are taken as well. */
+/** `POST /api/auth/cli-tokens`; the older names of two fields are accepted as well. */
 export const createTokenBody = v.pipe(
   v.strictObject({
     name: displayName,
@@ -52,13 +52,13 @@ export const createTokenBody = v.pipe(
     ...body,
     allPipelines: body.allPipelines ?? allRepositories,
     pipelines: body.pipelines ?? repositories,
-    /** Whether the answer has to use the old names as well. */
+    /** Whether the response has to use the old names as well. */
     oldNames: allRepositories !== undefined || repositories !== undefined,
   })),
 )
 export type CreateTokenBody = v.InferOutput<typeof createTokenBody>
 
-export const tokenAnswer = v.looseObject({
+export const tokenResponse = v.looseObject({
   id: v.string(),
   name: v.string(),
   scopes: v.array(v.string()),
@@ -70,10 +70,10 @@ export const tokenAnswer = v.looseObject({
   lastUsedAt: v.nullable(v.string()),
   expired: v.boolean(),
 })
-export type TokenAnswer = v.InferOutput<typeof tokenAnswer>
+export type TokenResponse = v.InferOutput<typeof tokenResponse>
 
-/** Only in the answer to its creation. */
-export const createdToken = v.looseObject({ ...tokenAnswer.entries, token: v.string() })
+/** Only in the response to its creation. */
+export const createdToken = v.looseObject({ ...tokenResponse.entries, token: v.string() })
 
 /** Without a path: the script that sets up a runner. */
 export const downloadTokenBody = v.strictObject({ path: v.optional(v.string(), '/api/runners/install.sh') })

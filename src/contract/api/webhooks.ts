@@ -23,11 +23,11 @@ export const putWebhookBody = v.strictObject({
   ),
 })
 
-export const webhookAnswer = v.looseObject({
+export const webhookResponse = v.looseObject({
   provider: v.string(),
   /** Where the sender sends to. */
   url: v.string(),
-  /** Only in the answer that made it. */
+  /** Only in the response that created it. */
   secret: v.optional(v.string()),
 })
-export type WebhookAnswer = v.InferOutput<typeof webhookAnswer>
+export type WebhookResponse = v.InferOutput<typeof webhookResponse>

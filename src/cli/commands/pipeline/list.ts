@@ -1,4 +1,4 @@
-import { pipelineAnswer } from '../../../contract/api/pipelines.ts'
+import { pipelineResponse } from '../../../contract/api/pipelines.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../client/fetch-all-pages.ts'
@@ -11,7 +11,7 @@ export const command = defineCommand({
   positionals: {},
   async run({ globals }, deps) {
     const client = await openClient(deps, globals)
-    const pipelines = await fetchAll(client.api, '/api/pipelines', pipelineAnswer)
+    const pipelines = await fetchAll(client.api, '/api/pipelines', pipelineResponse)
     sayIfNone(client, pipelines, 'pipelines')
     printList(deps.io, client.format, pipelines, [
       { title: 'name', cell: (pipeline) => pipeline.name },

@@ -1,4 +1,4 @@
-import { pipelineAnswer } from '../../../contract/api/pipelines.ts'
+import { pipelineResponse } from '../../../contract/api/pipelines.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 
@@ -12,7 +12,7 @@ export const command = defineCommand({
   async run({ positionals: { name }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}/pause`
-    await client.api.request({ method: 'POST', path, schema: pipelineAnswer })
+    await client.api.request({ method: 'POST', path, schema: pipelineResponse })
     client.say(`Paused ${name}. Go on with: fob pipeline unpause ${name}`)
   },
 })

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import * as v from 'valibot'
-import { type Concurrency, concurrency, type DriverName, DRIVERS, MAX_SOURCE_BYTES, pipelineAnswer, type PipelineAnswer, pipelineName, type Schedule } from '../../../contract/api/pipelines.ts'
+import { type Concurrency, concurrency, type DriverName, DRIVERS, MAX_SOURCE_BYTES, pipelineResponse, type PipelineResponse, pipelineName, type Schedule } from '../../../contract/api/pipelines.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { parseDotenv } from '../../../platform/files/dotenv.ts'
 import { isPipe } from '../../../platform/files/private-files.ts'
@@ -242,7 +242,7 @@ export async function setPipeline(
       unsetSecrets: options.unsetSecrets,
     },
     secrets: Array.from(options.secrets.values(), (value) => new Secret(value)),
-    schema: pipelineAnswer,
+    schema: pipelineResponse,
   })
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
@@ -253,7 +253,7 @@ export async function setPipeline(
   if (client.format === 'json') printRecord(io, 'json', pipeline, [])
 }
 
-function describeSchedules({ schedules = [] }: PipelineAnswer): string[] {
+function describeSchedules({ schedules = [] }: PipelineResponse): string[] {
   return schedules.map(
     ({ cron, timeZone, nextAt }) => `It runs at ${cron} (${timeZone}), next at ${nextAt ?? 'no time'}`,
   )

@@ -1,4 +1,4 @@
-import { type PipelineAnswer, pipelineAnswer } from '../../../contract/api/pipelines.ts'
+import { type PipelineResponse, pipelineResponse } from '../../../contract/api/pipelines.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { describeNeeds } from '../../output/pipeline-secrets.ts'
@@ -12,7 +12,7 @@ export const command = defineCommand({
   async run({ flags, positionals: { name }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}`
-    const pipeline = await client.api.request({ method: 'GET', path, schema: pipelineAnswer })
+    const pipeline = await client.api.request({ method: 'GET', path, schema: pipelineResponse })
     if (flags.source) return printForeign(deps.io.stdout, pipeline.source ?? '')
     printRecord(deps.io, client.format, pipeline, [
       ['name', pipeline.name],
@@ -31,12 +31,12 @@ export const command = defineCommand({
   },
 })
 
-function concurrencyText({ concurrency }: PipelineAnswer): string {
+function concurrencyText({ concurrency }: PipelineResponse): string {
   const { mode = 'queue', max } = concurrency ?? {}
   return max === undefined ? mode : `${mode}, ${max} at once`
 }
 
-function scheduleText(schedule: NonNullable<PipelineAnswer['schedules']>[number]): string {
+function scheduleText(schedule: NonNullable<PipelineResponse['schedules']>[number]): string {
   const { cron, timeZone, catchUp, nextAt, missed, missedAt, missedBecause } = schedule
   const about = [timeZone, ...(catchUp ? ['catches up'] : [])].join(', ')
   const next = nextAt === null ? 'never again' : `next ${nextAt}`

@@ -1,4 +1,4 @@
-import { pipelineAnswer } from '../../../contract/api/pipelines.ts'
+import { pipelineResponse } from '../../../contract/api/pipelines.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 
@@ -10,7 +10,7 @@ export const command = defineCommand({
   async run({ positionals: { name }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = `/api/pipelines/${encodeURIComponent(name)}/unpause`
-    await client.api.request({ method: 'POST', path, schema: pipelineAnswer })
+    await client.api.request({ method: 'POST', path, schema: pipelineResponse })
     client.say(`${name} runs again`)
   },
 })

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { WEBHOOK_PROVIDERS, type WebhookProvider, webhookAnswer } from '../../../contract/api/webhooks.ts'
+import { WEBHOOK_PROVIDERS, type WebhookProvider, webhookResponse } from '../../../contract/api/webhooks.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { type Client, openClient } from '../../client/client.ts'
@@ -75,7 +75,7 @@ async function setWebhook(
     path: pathOf(name),
     body: { provider, ...(secret === undefined ? {} : { secret: secret.reveal() }) },
     secrets: secret === undefined ? [] : [secret],
-    schema: webhookAnswer,
+    schema: webhookResponse,
   })
   client.say(`Runs of ${name} begin with webhooks (${answer.provider})`)
   const made = answer.secret === undefined ? undefined : new Secret(answer.secret)

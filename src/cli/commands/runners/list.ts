@@ -1,4 +1,4 @@
-import { runnerAnswer } from '../../../contract/api/runners.ts'
+import { runnerResponse } from '../../../contract/api/runners.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../client/fetch-all-pages.ts'
@@ -11,7 +11,7 @@ export const command = defineCommand({
   positionals: {},
   async run({ globals }, deps) {
     const client = await openClient(deps, globals)
-    const runners = await fetchAll(client.api, '/api/runners', runnerAnswer)
+    const runners = await fetchAll(client.api, '/api/runners', runnerResponse)
     sayIfNone(client, runners, 'runners')
     printList(deps.io, client.format, runners, [
       { title: 'id', cell: (runner) => runner.id },

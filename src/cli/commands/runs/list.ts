@@ -1,4 +1,4 @@
-import { runAnswer } from '../../../contract/api/runs.ts'
+import { runResponse } from '../../../contract/api/runs.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
@@ -23,7 +23,7 @@ export const command = defineCommand({
     const limit = Number(flags.limit ?? '30')
     if (!Number.isSafeInteger(limit) || limit < 1) throw new Fault('usage', '--limit takes a number from 1')
     const client = await openClient(deps, globals)
-    const runs = await fetchAll(client.api, '/api/runs', runAnswer, {
+    const runs = await fetchAll(client.api, '/api/runs', runResponse, {
       query: { pipeline: flags.pipeline },
       limit,
     })

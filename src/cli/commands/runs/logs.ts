@@ -1,4 +1,4 @@
-import { runAnswer } from '../../../contract/api/runs.ts'
+import { runResponse } from '../../../contract/api/runs.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client/client.ts'
@@ -16,7 +16,7 @@ export const command = defineCommand({
   async run({ flags, positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = runPath(id)
-    const run = await client.api.request({ method: 'GET', path, schema: runAnswer })
+    const run = await client.api.request({ method: 'GET', path, schema: runResponse })
     if (typeof run.logRemovedAt === 'string') {
       throw new Fault('not_found', `the log of ${id} was removed on ${run.logRemovedAt}`, {
         hint: `what became of the run: fob runs show ${id}`,

@@ -1,4 +1,4 @@
-import { type RunAnswer, runAnswer } from '../../../contract/api/runs.ts'
+import { type RunResponse, runResponse } from '../../../contract/api/runs.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { runPath } from '../../client/run-api-path.ts'
@@ -12,7 +12,7 @@ export const command = defineCommand({
   async run({ positionals: { id }, globals }, deps) {
     const client = await openClient(deps, globals)
     const path = runPath(id)
-    const run = await client.api.request({ method: 'GET', path, schema: runAnswer })
+    const run = await client.api.request({ method: 'GET', path, schema: runResponse })
     printRecord(deps.io, client.format, run, [
       ['id', run.id],
       ['pipeline', run.pipeline],
@@ -30,11 +30,11 @@ export const command = defineCommand({
   },
 })
 
-function count({ secret, hits, in: place }: NonNullable<RunAnswer['redactions']>[number]): string {
+function count({ secret, hits, in: place }: NonNullable<RunResponse['redactions']>[number]): string {
   return `${hits} ${hits === 1 ? 'hit' : 'hits'} of ${secret} in ${place}`
 }
 
-function describe({ status, code, attempt = 1 }: NonNullable<RunAnswer['tasks']>[number]): string {
+function describe({ status, code, attempt = 1 }: NonNullable<RunResponse['tasks']>[number]): string {
   const ended = code === null || code === 0 ? status : `${status} (exit code ${code})`
   return attempt === 1 ? ended : `${ended}, attempt ${attempt}`
 }

@@ -1,4 +1,4 @@
-import { secretAnswer } from '../../../contract/api/secrets.ts'
+import { secretResponse } from '../../../contract/api/secrets.ts'
 import { page } from '../../../contract/paged-list.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
@@ -23,7 +23,7 @@ export const command = defineCommand({
       method: 'GET',
       path: '/api/secrets',
       query: { pipeline: flags.pipeline },
-      schema: page(secretAnswer),
+      schema: page(secretResponse),
     })
     sayIfNone(client, items, 'secrets')
     printList(deps.io, client.format, items, [

@@ -1,4 +1,4 @@
-import { rewrapAnswer } from '../../../contract/api/secrets.ts'
+import { rewrapResponse } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
@@ -20,7 +20,7 @@ export const command = defineCommand({
 /** @throws Fault `failed` when there are secrets that do not open: the old keys are kept for them then */
 export async function rewrap(client: Client, { io }: Pick<Deps, 'io'>): Promise<void> {
   const ask = () =>
-    client.api.request({ method: 'POST', path: '/api/secrets/rewrap', body: {}, schema: rewrapAnswer })
+    client.api.request({ method: 'POST', path: '/api/secrets/rewrap', body: {}, schema: rewrapResponse })
   const show = (text: string) => {
     if (io.stderr.isTerminal) client.say(text)
   }

@@ -1,4 +1,4 @@
-import type { TenantAnswer } from '../../../contract/api/tenants.ts'
+import type { TenantResponse } from '../../../contract/api/tenants.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
@@ -13,7 +13,7 @@ export const command = defineCommand({
   run: ({ globals }, deps) => listTenants(globals, deps),
 })
 
-type Row = Pick<TenantAnswer, 'id' | 'slug'> & { name: string | null; role: string | null; current: boolean }
+type Row = Pick<TenantResponse, 'id' | 'slug'> & { name: string | null; role: string | null; current: boolean }
 
 const COLUMNS: readonly Column<Row>[] = [
   { title: '', cell: (row) => (row.current ? '*' : '') },

@@ -1,4 +1,4 @@
-import { type TokenAnswer, tokenAnswer } from '../../../contract/api/tokens.ts'
+import { type TokenResponse, tokenResponse } from '../../../contract/api/tokens.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import { fetchAll } from '../../client/fetch-all-pages.ts'
@@ -12,7 +12,7 @@ export const command = defineCommand({
   positionals: {},
   async run({ globals }, deps) {
     const client = await openClient(deps, globals)
-    const tokens = await fetchAll(client.api, '/api/auth/cli-tokens', tokenAnswer)
+    const tokens = await fetchAll(client.api, '/api/auth/cli-tokens', tokenResponse)
     sayIfNone(client, tokens, 'tokens')
     printList(deps.io, client.format, tokens, [
       { title: 'id', cell: (token) => token.id },
@@ -26,7 +26,7 @@ export const command = defineCommand({
   },
 })
 
-function pipelinesText({ allPipelines, pipelines }: TokenAnswer): string {
+function pipelinesText({ allPipelines, pipelines }: TokenResponse): string {
   if (allPipelines) return 'all'
   return pipelines.length === 0 ? '-' : pipelines.join(' ')
 }

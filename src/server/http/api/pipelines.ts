@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type PipelineAnswer, pipelineName, putPipelineBody } from '../../../contract/api/pipelines.ts'
+import { type PipelineResponse, pipelineName, putPipelineBody } from '../../../contract/api/pipelines.ts'
 import { runPipelineBody } from '../../../contract/api/runs.ts'
 import { secretKey } from '../../../contract/api/secrets.ts'
 import type { Pipeline, PipelineEntry } from '../../pipelines/pipelines.ts'
@@ -9,7 +9,7 @@ import { by } from './audit-log.ts'
 import type { Call, Handler } from '../call.ts'
 import { eventStream } from '../event-stream-response.ts'
 import { readPage } from '../paging.ts'
-import { scheduleAnswer } from './schedule-response.ts'
+import { scheduleResponse } from './schedule-response.ts'
 import { readSecretValue, refuseReserved } from './read-secret-value.ts'
 import type { Services } from '../services.ts'
 import { webhookOf } from './webhook-response.ts'
@@ -30,7 +30,7 @@ export const getPipeline: Handler = async (call, services) => {
     secrets: await secretNamesOf(pipeline, services.vault),
     needs: await services.runs.needs(pipeline),
     webhook: webhookOf(pipeline, call.principal.tenant, services),
-    schedules: (await services.schedules.of(pipeline.id)).map(scheduleAnswer),
+    schedules: (await services.schedules.of(pipeline.id)).map(scheduleResponse),
   })
 }
 
@@ -72,7 +72,7 @@ export const putPipeline: Handler = async (call, services) => {
     ...(body.unsetSecrets === undefined ? {} : { unset: body.unsetSecrets.join(' ') }),
   }
   services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
-  const schedules = (await services.schedules.of(pipeline.id)).map(scheduleAnswer)
+  const schedules = (await services.schedules.of(pipeline.id)).map(scheduleResponse)
   const needs = await services.runs.needs(pipeline)
   return json({ ...toAnswer(pipeline), schedules, needs }, { status: created ? 201 : 200 })
 }
@@ -150,7 +150,7 @@ function checkRule(rule: string, { settings, rbac }: Services): void {
   )
 }
 
-function toAnswer(pipeline: PipelineEntry): PipelineAnswer {
+function toAnswer(pipeline: PipelineEntry): PipelineResponse {
   return {
     id: pipeline.id,
     name: pipeline.name,

@@ -1,4 +1,4 @@
-import type { ProfileAnswer } from '../../../contract/api/profile.ts'
+import type { ProfileResponse } from '../../../contract/api/profile.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { derived } from '../../auth/compute-once-per-object.ts'
 import type { Principal } from '../../rbac/principal.ts'
@@ -15,7 +15,7 @@ export const profile: Handler = ({ principal }) => jsonText(profileText(principa
 /** Written once for each principal, which is one object for as long as nothing about it changes. */
 const profileText = derived((principal: Principal) => JSON.stringify(profileOf(principal)))
 
-export function profileOf(principal: Principal): ProfileAnswer {
+export function profileOf(principal: Principal): ProfileResponse {
   return {
     id: principal.id,
     email: principal.email,

@@ -1,4 +1,4 @@
-import { heartbeatBody, putRunnerBody, type RunnerAnswer } from '../../../contract/api/runners.ts'
+import { heartbeatBody, putRunnerBody, type RunnerResponse } from '../../../contract/api/runners.ts'
 import type { Runner } from '../../accounts/runners.ts'
 import { json, notFound, readBody } from '../response.ts'
 import { by } from './audit-log.ts'
@@ -66,7 +66,7 @@ export const runnerInstallScript: Handler = (_call, { settings }) =>
     headers: { 'content-type': 'text/x-shellscript; charset=utf-8', 'cache-control': 'no-store' },
   })
 
-function toAnswer({ id, name, status, version, createdAt, lastSeenAt }: Runner): RunnerAnswer {
+function toAnswer({ id, name, status, version, createdAt, lastSeenAt }: Runner): RunnerResponse {
   return {
     id,
     name,

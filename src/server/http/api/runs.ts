@@ -1,4 +1,4 @@
-import type { RunAnswer, RunResumed } from '../../../contract/api/runs.ts'
+import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/run-records.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-refusals.ts'
@@ -136,7 +136,7 @@ async function findRun(call: Call, { runs, pipelines }: Services): Promise<RunRe
   return run
 }
 
-function toAnswer(run: RunEntry): RunAnswer {
+function toAnswer(run: RunEntry): RunResponse {
   return {
     id: run.id,
     pipeline: run.pipelineName,

@@ -1,8 +1,8 @@
-import type { ScheduleAnswer } from '../../../contract/api/pipelines.ts'
+import type { ScheduleResponse } from '../../../contract/api/pipelines.ts'
 import type { ScheduleRow } from '../../triggers/schedules.ts'
 
 /** A schedule as the API shows it. */
-export function scheduleAnswer(row: ScheduleRow): ScheduleAnswer {
+export function scheduleResponse(row: ScheduleRow): ScheduleResponse {
   const { cron, timeZone, catchUp, lastRunId, missed, missedBecause } = row
   const times = { nextAt: instant(row.nextAt), lastAt: instant(row.lastAt), missedAt: instant(row.missedAt) }
   return { cron, timeZone, catchUp, ...times, lastRun: lastRunId, missed: missed ?? 0, missedBecause }

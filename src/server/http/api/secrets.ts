@@ -1,4 +1,4 @@
-import { putSecretBody, type RewrapAnswer, type SecretAnswer } from '../../../contract/api/secrets.ts'
+import { putSecretBody, type RewrapResponse, type SecretResponse } from '../../../contract/api/secrets.ts'
 import { secretsSeenBy } from '../../pipelines/visible-secrets.ts'
 import { isAdministrator } from '../../rbac/principal.ts'
 import type { SecretEntry, SecretPlace } from '../../vault/vault.ts'
@@ -52,7 +52,7 @@ export const rewrapSecrets: Handler = async (call, services) => {
   const { keyId, total, done, failed, finished } = await services.vault.rewrap()
   // It is asked for again and again; what is worth knowing is that one was finished.
   if (finished) services.audit.record({ ...by(call), action: 'secret.rewrap', target: keyId })
-  const answer: RewrapAnswer = {
+  const answer: RewrapResponse = {
     key: keyId,
     total,
     done,
@@ -88,7 +88,7 @@ function needServerAdministrator({ principal }: Call, { defaultTenant }: Service
 function toAnswer(
   { scope, key, updatedAt, lastUsed }: SecretEntry,
   pipeline: string | undefined,
-): SecretAnswer {
+): SecretResponse {
   return {
     id: `${scope}/${key}`,
     key,

@@ -1,4 +1,4 @@
-import type { TokenAnswer } from '../../../contract/api/tokens.ts'
+import type { TokenResponse } from '../../../contract/api/tokens.ts'
 import { createTokenBody, downloadTokenBody } from '../../../contract/api/tokens.ts'
 import type { Scope } from '../../../contract/token-scopes.ts'
 import type { CliToken, Owner } from '../../accounts/cli-tokens.ts'
@@ -116,7 +116,7 @@ export async function toAnswers(
   tokens: readonly CliToken[],
   call: Call,
   { pipelines, clock }: Services,
-): Promise<TokenAnswer[]> {
+): Promise<TokenResponse[]> {
   const restricted = tokens.some((token) => token.pipelines !== null)
   const names = restricted ? await pipelines.names(call.principal) : []
   return tokens.map((token) => ({

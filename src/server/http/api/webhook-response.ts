@@ -1,4 +1,4 @@
-import type { WebhookAnswer } from '../../../contract/api/webhooks.ts'
+import type { WebhookResponse } from '../../../contract/api/webhooks.ts'
 import type { Pipeline } from '../../pipelines/pipelines.ts'
 import type { Services } from '../services.ts'
 
@@ -7,7 +7,7 @@ export function webhookOf(
   { name, webhook }: Pick<Pipeline, 'name' | 'webhook'>,
   tenant: { id: string; slug: string },
   { settings, defaultTenant }: Services,
-): WebhookAnswer | null {
+): WebhookResponse | null {
   if (webhook === null) return null
   const query = tenant.id === defaultTenant.id ? '' : `?tenant=${tenant.slug}`
   return { provider: webhook, url: `${settings.url}/api/webhooks/${name}${query}` }

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { ALL_SCOPES, isScope } from '../../../contract/token-scopes.ts'
 import { displayName } from '../../../contract/api/display-name.ts'
-import type { TokenAnswer } from '../../../contract/api/tokens.ts'
+import type { TokenResponse } from '../../../contract/api/tokens.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { CliToken } from '../../accounts/cli-tokens.ts'
 import type { Page } from '../../web/page-layout.ts'
@@ -32,7 +32,7 @@ export const tokensPage: Handler = async (call, services) => {
   return show(200, await renderTokens({ ...frame(call, services), tokens, more: next !== null, notice }))
 }
 
-function toRow(token: CliToken, answer: TokenAnswer | undefined): TokenRow {
+function toRow(token: CliToken, answer: TokenResponse | undefined): TokenRow {
   const { id, name, scopes, createdAt, expiresAt, lastUsedAt } = token
   return {
     id,
