@@ -7,6 +7,8 @@ import { dirname, join, normalize, relative } from 'node:path'
  * and `Fault`, so everything but the two leaves may import it.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  // The leaves. What `platform` needs of the wire, such as the path of the callback, is passed to it: a listener
+  // or a file knows nothing of our protocol, and `contract` nothing of the machine.
   contract: [],
   redact: [],
   platform: [],

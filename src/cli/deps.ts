@@ -2,6 +2,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
+import type { Fetch } from '../platform/fetch.ts'
 import { type Io, processIo } from '../platform/terminal/standard-streams.ts'
 import type { Env } from '../platform/processes/child-environment.ts'
 
@@ -10,7 +11,7 @@ export interface Deps {
   io: Io
   env: Env
   clock: Clock
-  fetch: typeof fetch
+  fetch: Fetch
   /** `$FOB_HOME` or `~/.fob`. */
   home: string
   /** The working directory; undefined where it has been deleted. */

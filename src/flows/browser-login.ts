@@ -1,9 +1,6 @@
 import { Fault } from '../contract/fault.ts'
-import {
-  CALLBACK_PORTS,
-  listenForCallback,
-  type LoopbackListener,
-} from '../platform/browser/callback-listener.ts'
+import { CALLBACK_PATH, CALLBACK_PORTS } from '../contract/oauth-client.ts'
+import { listenForCallback, type LoopbackListener } from '../platform/browser/callback-listener.ts'
 import { type CodeGrant, codeGrant, type Redeemed } from './authorization-code-grant.ts'
 import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
 import { expectedOf, explainDeadPage, nextAnswer } from './paste-login.ts'
@@ -23,7 +20,7 @@ export async function browserFlow(
   ports: readonly number[] = CALLBACK_PORTS,
 ): Promise<Obtained> {
   const grant = await codeGrant(request, context)
-  const listener = listenForCallback(grant.state, ports)
+  const listener = listenForCallback(grant.state, { ports, path: CALLBACK_PATH })
   if (listener === undefined) throw await noPort(ports)
   try {
     const { redirectUri } = listener

@@ -1,4 +1,5 @@
 import { Fault } from '../contract/fault.ts'
+import { DEVICE_GRANT } from '../contract/oauth-client.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import type { Redeemed } from './authorization-code-grant.ts'
@@ -6,7 +7,6 @@ import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
 import { configure, type Configured, toTokenSet } from './oauth-client.ts'
 import { span } from './wait-for-person.ts'
 
-const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code'
 /** RFC 8628 §3.2: what holds where the server does not say; and what `slow_down` adds, for good (§3.5). */
 const DEFAULT_INTERVAL_S = 5
 const SLOWER_BY_MS = 5000
@@ -95,7 +95,7 @@ async function poll(
     await clock.sleep(Math.min(intervalMs, Math.max(0, code.end - clock.now())), signal)
     if (clock.now() >= code.end) throw refusal({ error: 'expired_token' })
     try {
-      const answer = await client.genericGrantRequest(config, GRANT_TYPE, { device_code: code.deviceCode })
+      const answer = await client.genericGrantRequest(config, DEVICE_GRANT, { device_code: code.deviceCode })
       const who = identity(answer, clock)
       return {
         tokens: toTokenSet(answer, clock, scopes),

@@ -5,6 +5,7 @@
  * (`session/complete-login.ts`).
  */
 import type { Clock } from '../platform/clock.ts'
+import type { Fetch } from '../platform/fetch.ts'
 import type { Lines } from '../platform/terminal/read-lines.ts'
 import type { Outcome } from '../platform/browser/callback-listener.ts'
 import type { Secret } from '../redact/secret.ts'
@@ -44,7 +45,7 @@ export interface FlowUi {
 export interface FlowContext {
   ui: FlowUi
   clock: Clock
-  fetch: typeof fetch
+  fetch: Fetch
   /** Aborted by Ctrl-C; its reason is thrown. */
   signal: AbortSignal
   /** How long the person may take, in milliseconds. */

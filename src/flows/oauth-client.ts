@@ -7,6 +7,7 @@ import type {
 } from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Fetch } from '../platform/fetch.ts'
 import { fetchFailure } from '../platform/network.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { hiding } from '../redact/text-redactor.ts'
@@ -58,7 +59,7 @@ type Refusal = Pick<ResponseBodyError, 'error' | 'error_description'>
 export async function configure(
   endpoints: Endpoints,
   clientId: string,
-  { fetch, signal }: { fetch: typeof globalThis.fetch; signal: AbortSignal },
+  { fetch, signal }: { fetch: Fetch; signal: AbortSignal },
 ): Promise<Configured> {
   const client = await import('openid-client')
   const { issuer } = endpoints

@@ -1,6 +1,6 @@
 import { Fault } from '../contract/fault.ts'
 import type { Lines } from '../platform/terminal/read-lines.ts'
-import { CALLBACK_PORTS, CALLBACK_PATH } from '../platform/browser/callback-listener.ts'
+import { CALLBACK_PORTS, callbackUri } from '../contract/oauth-client.ts'
 import { type CodeGrant, codeGrant, type Redeemed } from './authorization-code-grant.ts'
 import type { Flow, FlowContext, FlowRequest, FlowUi, Obtained } from './flow.ts'
 import { type Expected, readPasted } from './parse-pasted-code.ts'
@@ -41,8 +41,8 @@ export function pasteFlow({ outOfBand }: { outOfBand: boolean }): Flow {
   }
 }
 
-/** The first of the five that servers know (S214, S217). */
-const LOOPBACK_REDIRECT = `http://127.0.0.1:${CALLBACK_PORTS[0]}${CALLBACK_PATH}`
+/** The first of the five that servers know. */
+const LOOPBACK_REDIRECT = callbackUri(CALLBACK_PORTS[0])
 
 /** S218: the page that looks like a failure is not one. */
 export function explainDeadPage(ui: FlowUi, redirectUri: string): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../platform/clock.ts'
+import type { Fetch } from '../platform/fetch.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { TokenSet } from './flow.ts'
 import { configure, toTokenSet } from './oauth-client.ts'
@@ -14,7 +15,7 @@ export interface RefreshRequest {
 
 export interface RefreshContext {
   clock: Clock
-  fetch: typeof fetch
+  fetch: Fetch
   signal: AbortSignal
 }
 

@@ -1,5 +1,6 @@
 import type { Secret } from '../redact/secret.ts'
 import { configure } from './oauth-client.ts'
+import type { Fetch } from '../platform/fetch.ts'
 
 export interface RevokeRequest {
   issuer: string
@@ -16,7 +17,7 @@ export interface RevokeRequest {
  */
 export async function revokeToken(
   request: RevokeRequest,
-  context: { fetch: typeof fetch; signal: AbortSignal },
+  context: { fetch: Fetch; signal: AbortSignal },
 ): Promise<void> {
   const { client, config, toFault } = await configure(request, request.clientId, context)
   try {

@@ -6,6 +6,7 @@ import { parseJson } from '../platform/json.ts'
 import { fetchFailure, isLoopbackHost } from '../platform/network.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { readIfOk } from './bounded-response.ts'
+import type { Fetch } from '../platform/fetch.ts'
 
 /** What there is to know of an authorization server before a login. */
 export interface Provider {
@@ -49,7 +50,7 @@ export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob'
 const DISCOVERY_TIMEOUT_MS = 15_000
 
 export interface DiscoveryContext {
-  fetch: typeof fetch
+  fetch: Fetch
   signal: AbortSignal
 }
 

@@ -6,6 +6,7 @@ import type { Secret } from '../redact/secret.ts'
 import { readIfOk } from './bounded-response.ts'
 import type { Identity } from './flow.ts'
 import { identityOf } from './id-token.ts'
+import type { Fetch } from '../platform/fetch.ts'
 
 const TIMEOUT_MS = 30_000
 
@@ -22,7 +23,7 @@ export async function readUserinfo(
   endpoint: string,
   token: Secret,
   subject: string | undefined,
-  { fetch, signal }: { fetch: typeof globalThis.fetch; signal: AbortSignal },
+  { fetch, signal }: { fetch: Fetch; signal: AbortSignal },
 ): Promise<Identity | 'refused' | undefined> {
   let response: Response
   let text: string | undefined

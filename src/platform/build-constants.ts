@@ -4,6 +4,6 @@ declare const FOB_DEFAULT_CLIENT_ID: string | undefined
 
 export const VERSION: string = typeof FOB_VERSION === 'string' ? FOB_VERSION : '0.0.0-source'
 
-/** The OAuth client ID used when neither `--client-id` nor `FOB_CLIENT_ID` names one (S211). */
-export const DEFAULT_CLIENT_ID: string =
-  typeof FOB_DEFAULT_CLIENT_ID === 'string' ? FOB_DEFAULT_CLIENT_ID : 'fob-cli'
+/** The OAuth client ID of this build, for where neither `--client-id` nor `FOB_CLIENT_ID` names one. */
+export const DEFAULT_CLIENT_ID: string | undefined =
+  typeof FOB_DEFAULT_CLIENT_ID === 'string' ? FOB_DEFAULT_CLIENT_ID : undefined

@@ -4,6 +4,7 @@
 import { resolve } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Fetch } from '../platform/fetch.ts'
 import type { Env } from '../platform/processes/child-environment.ts'
 import { accountIdOf, openAccounts } from './accounts/accounts.ts'
 import { openAttempts } from './accounts/login-attempts.ts'
@@ -49,7 +50,7 @@ export interface ServeDeps {
   log: ServerLog
   version: string
   /** For the identity providers that people log in with; without it, the real one. */
-  fetch?: typeof globalThis.fetch
+  fetch?: Fetch
   /** Starts this program as the sandbox of one script. */
   sandboxCommand: readonly string[]
   /** Starts it as the supervisor of native tasks, which outlives us. */

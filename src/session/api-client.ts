@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Fetch } from '../platform/fetch.ts'
 import { parseJson } from '../platform/json.ts'
 import { fetchFailure, isLoopbackHost, mayHaveArrived, readBounded } from '../platform/network.ts'
 import type { Secret } from '../redact/secret.ts'
@@ -51,7 +52,7 @@ export interface ApiOptions {
   sign: boolean
   version: string
   clock: Clock
-  fetch: typeof fetch
+  fetch: Fetch
   signal: AbortSignal
   /** Send credentials over http to other machines as well (`FOB_INSECURE_HTTP=1`). */
   insecureHttp: boolean

@@ -1,6 +1,7 @@
 import { Fault } from '../contract/fault.ts'
 import type { TokenSet } from '../flows/flow.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Fetch } from '../platform/fetch.ts'
 import type { Credential, OAuthClient, Store, StoredCredential, StoredLogin } from '../store/store.ts'
 
 /** Inside this time before its end a token counts as used up (S241): it could end on the way. */
@@ -11,7 +12,7 @@ const LAST_WORD_MS = 3_000
 export interface RefreshContext {
   store: Store
   clock: Clock
-  fetch: typeof fetch
+  fetch: Fetch
   signal: AbortSignal
   /** Takes a line that the user should see. */
   warn: (line: string) => void

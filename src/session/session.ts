@@ -4,6 +4,7 @@
  */
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { Fetch } from '../platform/fetch.ts'
 import type { Env } from '../platform/processes/child-environment.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'
@@ -37,7 +38,7 @@ export interface SessionOptions {
   /** Undefined: stored logins are not looked at. */
   store: Store | undefined
   clock: Clock
-  fetch: typeof fetch
+  fetch: Fetch
   signal: AbortSignal
   /** Takes a line that the user should see. */
   warn: (line: string) => void

@@ -62,7 +62,7 @@ describe('discoverProvider', () => {
   })
 
   test('an answer that never ends is not read to its end', async () => {
-    const context = { fetch: endless as unknown as typeof fetch, signal: never }
+    const context = { fetch: endless, signal: never }
     const fault = await faultOf(discoverProvider('https://ci.example.com', context))
     expect([fault.code, fault.message]).toEqual([
       'server_error',
@@ -71,7 +71,7 @@ describe('discoverProvider', () => {
   })
 
   test('plain http to another machine is refused before anything is sent', async () => {
-    const refuse = Object.assign(() => Promise.reject(new Error('sent')), { preconnect: () => {} })
+    const refuse = () => Promise.reject(new Error('sent'))
     const fault = await faultOf(discoverProvider('http://ci.example.com', { fetch: refuse, signal: never }))
     expect([fault.code, fault.hint]).toEqual(['config', 'use https; plain http is for this machine alone'])
   })
@@ -259,9 +259,9 @@ describe('the browser flow', () => {
 })
 
 /** Every OAuth endpoint says in its refusal what it was sent. */
-async function repeating(url: string, init?: { body?: URLSearchParams }): Promise<Response> {
+async function repeating(url: string, init?: RequestInit): Promise<Response> {
   if (!url.includes('/oauth/')) return fetch(url, init)
-  const answer = { error: 'invalid_request', error_description: `unexpected ${init?.body?.toString()}` }
+  const answer = { error: 'invalid_request', error_description: `unexpected ${String(init?.body)}` }
   return Response.json(answer, { status: 400 })
 }
 
@@ -294,7 +294,7 @@ describe('refresh and revoke', () => {
 
   test('what was sent is not shown when a server repeats it in its refusal', async () => {
     const { server, client, refreshToken, accessToken } = await loggedIn()
-    const repeated = { ...context, fetch: repeating as typeof fetch }
+    const repeated = { ...context, fetch: repeating }
     const revocationEndpoint = `${server.url}/oauth/revoke`
     const provider = await discoverProvider(server.url, { fetch, signal: never })
     const login = browserFlow(
@@ -316,7 +316,7 @@ describe('refresh and revoke', () => {
 
   test('answers that never end are not read to their end', async () => {
     const { server, client, refreshToken, accessToken } = await loggedIn()
-    const endlessly = { ...context, fetch: endless as unknown as typeof fetch }
+    const endlessly = { ...context, fetch: endless }
     const userinfo = `${server.url}/oauth/userinfo`
     const faults = await Promise.all([
       faultOf(refreshTokens({ ...client, refreshToken }, endlessly)),

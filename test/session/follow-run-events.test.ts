@@ -52,14 +52,11 @@ async function follow({ answer, sleep }: World) {
     authorization: async () => new Secret('Bearer x'),
     version: '1',
     clock,
-    fetch: Object.assign(
-      async (_url: unknown, init?: RequestInit) => {
-        const after = new Headers(init?.headers).get('last-event-id') ?? ''
-        asked.push(after)
-        return answer(asked.length, Number(after))
-      },
-      { preconnect: () => {} },
-    ),
+    fetch: async (_url, init) => {
+      const after = new Headers(init?.headers).get('last-event-id') ?? ''
+      asked.push(after)
+      return answer(asked.length, Number(after))
+    },
     signal,
     debug: () => {},
     insecureHttp: false,

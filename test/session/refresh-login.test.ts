@@ -112,14 +112,11 @@ describe('refreshing', () => {
 
   test('a refused token whose successor was saved meanwhile is no loss, and ends nothing', async () => {
     const { server, store, credential, used, context } = await loggedIn(10_000)
-    const racing = Object.assign(
-      async (url: string, init: RequestInit) => {
-        await fetch(url, init)
-        await store.save({ ...credential, token: new Secret('newer'), refreshToken: new Secret('next') })
-        return fetch(url, init)
-      },
-      { preconnect: fetch.preconnect },
-    ) as typeof fetch
+    const racing = async (url: string, init?: RequestInit) => {
+      await fetch(url, init)
+      await store.save({ ...credential, token: new Secret('newer'), refreshToken: new Secret('next') })
+      return fetch(url, init)
+    }
     expect((await renewCredential(used, { ...context, fetch: racing })).token.reveal()).toBe('newer')
     expect(server.requests).toHaveLength(2)
     expect((await store.read(server.url))?.token.reveal()).toBe('newer')
@@ -145,22 +142,17 @@ describe('refreshing', () => {
     ['slow_down', 'login_denied'],
   ])('only invalid_grant ends a login: %s keeps it', async (error, code) => {
     const { server, store, context } = await loggedIn(-1)
-    const refusing = Object.assign(async () => Response.json({ error }, { status: 400 }), {
-      preconnect: fetch.preconnect,
-    }) as typeof fetch
+    const refusing = async () => Response.json({ error }, { status: 400 })
     expect(await codeOf(freshCredential(server.url, { ...context, fetch: refusing }))).toBe(code)
     expect((await store.read(server.url))?.token.reveal()).toBe('old-access')
   })
 
   test('a login made while the old one is renewed is not overwritten', async () => {
     const { server, store, credential, used, context } = await loggedIn(10_000)
-    const racing = Object.assign(
-      async (url: string, init: RequestInit) => {
-        await store.save({ ...credential, token: new Secret('login'), refreshToken: new Secret('of-login') })
-        return fetch(url, init)
-      },
-      { preconnect: fetch.preconnect },
-    ) as typeof fetch
+    const racing = async (url: string, init?: RequestInit) => {
+      await store.save({ ...credential, token: new Secret('login'), refreshToken: new Secret('of-login') })
+      return fetch(url, init)
+    }
     expect((await renewCredential(used, { ...context, fetch: racing })).token.reveal()).toBe('login')
     expect((await store.read(server.url))?.refreshToken?.reveal()).toBe('of-login')
   })
@@ -199,14 +191,11 @@ describe('refreshing', () => {
   test("Ctrl-C between the server's answer and the save loses nothing", async () => {
     const { server, store, used, context } = await loggedIn(-1)
     const abort = new AbortController()
-    const late = Object.assign(
-      async (url: string, init: RequestInit) => {
-        const answer = await fetch(url, init)
-        abort.abort(new Fault('interrupted', 'interrupted'))
-        return answer
-      },
-      { preconnect: fetch.preconnect },
-    ) as typeof fetch
+    const late = async (url: string, init?: RequestInit) => {
+      const answer = await fetch(url, init)
+      abort.abort(new Fault('interrupted', 'interrupted'))
+      return answer
+    }
     const work = renewCredential(used, { ...context, fetch: late, signal: abort.signal })
     expect(await codeOf(work)).toBe('interrupted')
     const stored = await store.read(server.url)
@@ -216,10 +205,8 @@ describe('refreshing', () => {
 
   test('what has not changed is not written again: the keychain sleeps, and so does the file', async () => {
     const { server, store, used, context, state } = await loggedIn(-1)
-    const same = Object.assign(
-      async () => Response.json({ access_token: 'old-access', token_type: 'bearer', expires_in: 3600 }),
-      { preconnect: fetch.preconnect },
-    ) as typeof fetch
+    const same = async () =>
+      Response.json({ access_token: 'old-access', token_type: 'bearer', expires_in: 3600 })
     const still = { ...context, fetch: same, clock: { ...systemClock, now: () => 1_900_000_000_000 } }
     await renewCredential(used, still)
     const [file, calls] = [statSync(store.path), state.calls]

@@ -1,6 +1,7 @@
 import type { Flow, FlowUi, Obtained } from '../../flows/flow.ts'
 import type { Provider } from '../../flows/server-discovery.ts'
 import { isRemoteSession } from '../../platform/browser/open-browser.ts'
+import { FOB_CLI_ID } from '../../contract/oauth-client.ts'
 import { DEFAULT_CLIENT_ID } from '../../platform/build-constants.ts'
 import type { OAuthClient } from '../../store/store.ts'
 import type { Deps } from '../deps.ts'
@@ -29,7 +30,7 @@ export async function runFlow(login: FlowLogin, deps: Deps): Promise<FlowResult>
   const { discoverProvider, scopesToAsk } = await import('../../flows/server-discovery.ts')
   const flow = await loadFlow(login.way)
   const provider = await discoverProvider(login.server, deps)
-  const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || DEFAULT_CLIENT_ID)
+  const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || (DEFAULT_CLIENT_ID ?? FOB_CLI_ID))
   login.debug(`authorization server by ${provider.source}, client ${clientId}`)
   const ui = flowUi(login, deps)
   try {

@@ -7,8 +7,6 @@ import { safeLine } from '../terminal/printable-text.ts'
  * Any page in any browser tab can send requests here, so nothing but the right `state` ends the wait.
  */
 
-export const CALLBACK_PORTS = [8765, 8766, 8767, 8768, 8769] as const
-export const CALLBACK_PATH = '/callback'
 const MAX_URL_LENGTH = 8192
 /** How long the browser may wait for the exchange before the connection is given up. */
 const ANSWER_SECONDS = 120
@@ -26,15 +24,19 @@ export interface LoopbackListener {
 
 /**
  * Listens on the first free port of `ports`.
- * @returns undefined when none is free (S204).
+ * @param state of the one login whose callback is accepted.
+ * @returns undefined when no port is free.
  */
-export function listenForCallback(state: string, ports: readonly number[]): LoopbackListener | undefined {
+export function listenForCallback(
+  state: string,
+  { ports, path }: { ports: readonly number[]; path: string },
+): LoopbackListener | undefined {
   const callback = Promise.withResolvers<URL>()
   const outcome = Promise.withResolvers<Outcome>()
   let taken = false
 
   const answer = async (request: Request, server: Bun.Server<undefined>): Promise<Response> => {
-    const refusal = refuse(request, state)
+    const refusal = refuse(request, { state, path })
     if (refusal !== undefined) return refusal
     if (taken)
       return page(200, 'This login has its answer', 'You can close this tab and return to your terminal.')
@@ -51,7 +53,7 @@ export function listenForCallback(state: string, ports: readonly number[]): Loop
   const server = firstFree(ports, answer)
   if (server === undefined) return undefined
   return {
-    redirectUri: `http://127.0.0.1:${server.port}${CALLBACK_PATH}`,
+    redirectUri: `http://127.0.0.1:${server.port}${path}`,
     callback: callback.promise,
     close: async (result) => {
       outcome.resolve(result)
@@ -80,10 +82,10 @@ function firstFree(ports: readonly number[], handler: Handler): Bun.Server<undef
 }
 
 /** The answer to everything that is not the callback of this login; undefined when it is. */
-function refuse(request: Request, state: string): Response | undefined {
+function refuse(request: Request, { state, path }: { state: string; path: string }): Response | undefined {
   if (request.url.length > MAX_URL_LENGTH) return page(414, 'The address is too long', '')
   const url = new URL(request.url)
-  if (url.pathname !== CALLBACK_PATH) return page(404, 'Not found', '')
+  if (url.pathname !== path) return page(404, 'Not found', '')
   // A HEAD or a preflight must not use up the code.
   if (request.method !== 'GET') return new Response(null, { status: 405, headers: { allow: 'GET' } })
   // A name that an attacker rebinds to 127.0.0.1 is not the address we gave out.

@@ -1,4 +1,5 @@
 import type { ClientMetadata } from 'oidc-provider'
+import { CALLBACK_PORTS, callbackUri, DEVICE_GRANT, FOB_CLI_ID } from '../../contract/oauth-client.ts'
 
 /** A program that may ask for tokens. All are public: no client secret exists anywhere (S213, RFC 8252 §8.4). */
 export interface PublicClient {
@@ -12,20 +13,15 @@ export interface PublicClient {
 }
 
 /**
- * S214: the ports that the client tries, all of them registered. The literal address, never `localhost`. Of a
- * native client the provider takes any other port of that address as well (RFC 8252 §7.3): PKCE, not the port,
- * is what keeps a code from another program of the machine.
+ * All ports that the client tries are registered. Of a native client the provider takes any other port of that
+ * address as well (RFC 8252 §7.3): PKCE, not the port, is what keeps a code from another program of the machine.
  */
-const LOOPBACK_PORTS = [8765, 8766, 8767, 8768, 8769] as const
-
 export const FOB_CLI: PublicClient = {
-  id: 'fob-cli',
+  id: FOB_CLI_ID,
   name: 'fob, the command line',
-  redirectUris: LOOPBACK_PORTS.map((port) => `http://127.0.0.1:${port}/callback`),
+  redirectUris: CALLBACK_PORTS.map(callbackUri),
   refresh: true,
 }
-
-export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code'
 
 /** The page where a person types the code that another device shows. */
 export const DEVICE_PATH = '/auth/device'

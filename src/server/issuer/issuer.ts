@@ -6,6 +6,7 @@
  */
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Fetch } from '../../platform/fetch.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Accounts, User } from '../accounts/accounts.ts'
 import type { Db } from '../db/open-database.ts'
@@ -28,6 +29,7 @@ import {
   revokeUserRecords,
 } from './tokens/revoke-records.ts'
 import { deriveKey, openSeal } from './sealed-values.ts'
+import { MIN_SESSION_SECRET_BYTES } from './session-secret.ts'
 import { openSessions, type Sessions } from './sessions/browser-sessions.ts'
 import { loadSigningKey } from './tokens/signing-key.ts'
 import { openTickets } from './protocol/ticket-grant.ts'
@@ -82,7 +84,7 @@ export interface IssuerDeps {
   /** Without it, people log in with accounts of this server alone. */
   identityProviders?: ConfiguredIdentityProviders
   /** For the identity providers. */
-  fetch?: typeof globalThis.fetch
+  fetch?: Fetch
   lifetimes?: Partial<Lifetimes>
   /** Told of what is worth a record and happens by the protocol alone. */
   onEvent?: (event: ProtocolEvent) => void
@@ -90,13 +92,11 @@ export interface IssuerDeps {
   clients?: readonly PublicClient[]
 }
 
-const MIN_SECRET_BYTES = 32
-
 export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
   const { db, accounts, clock, log, sessionSecret, errorPage } = deps
   const base = publicUrl(deps.url)
-  if (Buffer.byteLength(sessionSecret.reveal()) < MIN_SECRET_BYTES) {
-    throw new Fault('config', `the session secret has fewer than ${MIN_SECRET_BYTES} bytes`)
+  if (Buffer.byteLength(sessionSecret.reveal()) < MIN_SESSION_SECRET_BYTES) {
+    throw new Fault('config', `the session secret has fewer than ${MIN_SESSION_SECRET_BYTES} bytes`)
   }
   const clients = deps.clients ?? [FOB_CLI]
   const tokens = openTokens({ db, url: base.origin, sessionSecret, clock })

@@ -5,6 +5,7 @@ import {
   IDENTITY_PROVIDER_NAMES,
   type ConfiguredIdentityProviders,
 } from '../issuer/identity-providers/identity-provider.ts'
+import { MIN_SESSION_SECRET_BYTES } from '../issuer/session-secret.ts'
 import { SETTING_NAMES, type SettingName } from './setting-names.ts'
 import type { SettingValues } from './setting-values.ts'
 import { readTokenLifetimes, type TokenLifetimes } from './token-lifetimes.ts'
@@ -23,9 +24,6 @@ export type Strategy =
       /** Absent: the issuer's own. */
       lifetimes?: TokenLifetimes
     }
-
-/** 32 bytes: an HMAC-SHA256 key shorter than its output is weaker than it looks (RFC 7518 §3.2). */
-const MIN_SESSION_SECRET_BYTES = 32
 
 /** @throws Fault `config` naming both settings where two clash, or the one that is missing. */
 export function chooseStrategy(values: SettingValues): Strategy {

@@ -1,16 +1,13 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import {
-  CALLBACK_PORTS,
-  listenForCallback,
-  type LoopbackListener,
-} from '../../../src/platform/browser/callback-listener.ts'
+import { CALLBACK_PATH, CALLBACK_PORTS } from '../../../src/contract/oauth-client.ts'
+import { listenForCallback, type LoopbackListener } from '../../../src/platform/browser/callback-listener.ts'
 
 const STATE = 'the-right-state'
 const open: LoopbackListener[] = []
 
 /** A listener on a port that the system picks. */
 function listen(ports: readonly number[] = [0]): LoopbackListener {
-  const listener = listenForCallback(STATE, ports)
+  const listener = listenForCallback(STATE, { ports, path: CALLBACK_PATH })
   if (listener === undefined) throw new Error('no port')
   open.push(listener)
   return listener
@@ -45,7 +42,7 @@ describe('the callback listener', () => {
     const taken = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
     const other = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
     const ports = [taken.port ?? 0, other.port ?? 0]
-    expect(listenForCallback(STATE, ports)).toBeUndefined()
+    expect(listenForCallback(STATE, { ports, path: CALLBACK_PATH })).toBeUndefined()
     const listener = listen([...ports, 0])
     expect(ports).not.toContain(Number(new URL(listener.redirectUri).port))
     void taken.stop(true)

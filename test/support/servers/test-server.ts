@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../../src/platform/clock.ts'
+import type { Fetch } from '../../../src/platform/fetch.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { jsonLog } from '../../../src/server/log.ts'
 import { type RunningServer, serve } from '../../../src/server/serve.ts'
@@ -36,7 +37,7 @@ export async function startServer(
     port?: number
     rbac?: string
     /** For the identity providers that people log in with. */
-    fetch?: typeof globalThis.fetch
+    fetch?: Fetch
     trustedProxies?: readonly string[]
     runs?: Partial<RunSettings>
     clock?: Clock

@@ -6,6 +6,7 @@ import { httpBrowser, type HttpBrowser, type Page } from '../servers/http-browse
 import { freePort } from '../free-port.ts'
 import { localAccounts, startServer, type TestServer } from '../servers/test-server.ts'
 import type { StandIn } from './stand-in-behaviour.ts'
+import type { Fetch } from '../../../src/platform/fetch.ts'
 
 /** A server whose people log in with a stand-in. */
 export async function startWithIdentityProvider<V extends StandIn>(
@@ -14,7 +15,7 @@ export async function startWithIdentityProvider<V extends StandIn>(
   options: {
     path?: string
     tenant?: string
-    fetch?: typeof globalThis.fetch
+    fetch?: Fetch
     /** Where the server is told the identity provider is, if not at the stand-in's own address. */
     providerUrl?: string
     passwords?: boolean

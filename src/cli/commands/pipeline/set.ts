@@ -1,6 +1,16 @@
 import { basename } from 'node:path'
 import * as v from 'valibot'
-import { type Concurrency, concurrency, type DriverName, DRIVERS, MAX_SOURCE_BYTES, pipelineResponse, type PipelineResponse, pipelineName, type Schedule } from '../../../contract/api/pipelines.ts'
+import {
+  type Concurrency,
+  concurrency,
+  type DriverName,
+  DRIVERS,
+  MAX_SOURCE_BYTES,
+  pipelineResponse,
+  type PipelineResponse,
+  pipelineName,
+  type Schedule,
+} from '../../../contract/api/pipelines.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { parseDotenv } from '../../../platform/files/dotenv.ts'
 import { isPipe } from '../../../platform/files/private-files.ts'

@@ -13,7 +13,11 @@ export const command = defineCommand({
   run: ({ globals }, deps) => listTenants(globals, deps),
 })
 
-type Row = Pick<TenantResponse, 'id' | 'slug'> & { name: string | null; role: string | null; current: boolean }
+type Row = Pick<TenantResponse, 'id' | 'slug'> & {
+  name: string | null
+  role: string | null
+  current: boolean
+}
 
 const COLUMNS: readonly Column<Row>[] = [
   { title: '', cell: (row) => (row.current ? '*' : '') },

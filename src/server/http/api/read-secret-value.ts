@@ -1,4 +1,9 @@
-import { isReservedSecret, MIN_SECRET_BYTES, RESERVED_SECRET_PREFIX, type SecretValue } from '../../../contract/api/secrets.ts'
+import {
+  isReservedSecret,
+  MIN_SECRET_BYTES,
+  RESERVED_SECRET_PREFIX,
+  type SecretValue,
+} from '../../../contract/api/secrets.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { sizeProblem } from '../../vault/secret-size.ts'
 import { HttpError } from '../response.ts'

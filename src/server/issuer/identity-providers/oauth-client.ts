@@ -1,6 +1,7 @@
 import type * as openidClient from 'openid-client'
 import type { Configuration } from 'openid-client'
 import { Fault } from '../../../contract/fault.ts'
+import type { Fetch } from '../../../platform/fetch.ts'
 import { fetchFailure } from '../../../platform/network.ts'
 import type { Checks } from './identity-provider.ts'
 
@@ -19,7 +20,7 @@ export function loadClient(): Promise<OpenidClient> {
 export function customise(
   client: OpenidClient,
   config: Configuration,
-  { fetch, url }: { fetch: typeof globalThis.fetch; url: string },
+  { fetch, url }: { fetch: Fetch; url: string },
 ): Configuration {
   config.timeout = REQUEST_SECONDS
   config[client.customFetch] = plainFetch(fetch)
@@ -30,7 +31,7 @@ export function customise(
 
 type CustomFetch = NonNullable<Configuration[typeof openidClient.customFetch]>
 
-export function plainFetch(fetch: typeof globalThis.fetch): CustomFetch {
+export function plainFetch(fetch: Fetch): CustomFetch {
   return (url, options) =>
     fetch(url, {
       method: options.method,

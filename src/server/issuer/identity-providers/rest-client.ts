@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { identityProviderFault } from './oauth-client.ts'
+import type { Fetch } from '../../../platform/fetch.ts'
 
 /** Calls an identity provider's API with the token of the person who is logging in. */
 
@@ -11,7 +12,7 @@ const ALL_SECONDS = 20
 const MAX_PAGES = 50
 
 export interface RestClientDeps {
-  fetch: typeof globalThis.fetch
+  fetch: Fetch
   label: string
   /** Sent to this origin and to no other. */
   origin: string
@@ -36,7 +37,7 @@ export function openRestClient({ fetch, label, origin, token, headers }: RestCli
     if (url.origin !== origin) throw new Fault('failed', `${label} pointed to another host`)
     let response: Response
     try {
-      response = await fetch(url, {
+      response = await fetch(url.href, {
         headers: { accept: 'application/json', ...headers, authorization: `Bearer ${token}` },
         redirect: 'manual',
         signal,

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { DEVICE_GRANT } from '../first-party-clients.ts'
+import { DEVICE_GRANT } from '../../../contract/oauth-client.ts'
 
 /**
  * Programs that register themselves (RFC 7591): anybody may, so what they may say is little. They are public

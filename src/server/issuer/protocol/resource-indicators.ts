@@ -1,5 +1,5 @@
 import type { Provider } from 'oidc-provider'
-import { DEVICE_GRANT } from '../first-party-clients.ts'
+import { DEVICE_GRANT } from '../../../contract/oauth-client.ts'
 
 /**
  * Whether a token request names a resource that its grant is not for (RFC 8707 §2.2). The provider notices only

@@ -24,9 +24,7 @@ describe('tokens create', () => {
     ['no name', ['--scope', 'runs:read', '--all-pipelines'], 'needs NAME', ''],
   ])('%s: usage, before anything is sent', async (_name, argv, fact, hint) => {
     const deps = fakeDeps()
-    deps.fetch = Object.assign(() => Promise.reject(new Error('nothing is to be sent')), {
-      preconnect: () => {},
-    })
+    deps.fetch = () => Promise.reject(new Error('nothing is to be sent'))
     expect(await runCommandLine(['tokens', 'create', ...argv], deps)).toBe(2)
     expect(deps.io.err()).toContain(fact)
     expect(deps.io.err()).toContain(hint)

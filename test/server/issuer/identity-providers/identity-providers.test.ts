@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import { withAccounts } from '../../../../src/server/administration/open-data-folder.ts'
+import type { Fetch } from '../../../../src/platform/fetch.ts'
 import type { User } from '../../../../src/server/accounts/accounts.ts'
 import { httpBrowser } from '../../../support/servers/http-browser.ts'
 import type { TestServer } from '../../../support/servers/test-server.ts'
@@ -221,13 +222,8 @@ describe('a login with Microsoft', () => {
     // The library knows the global cloud by its address alone, so requests to it are led to the stand-in.
     const global = 'https://login.microsoftonline.com'
     let standIn = ''
-    const led = Object.assign(
-      (input: string | URL | Request, init?: RequestInit) => {
-        const url = input instanceof Request ? input.url : input.toString()
-        return fetch(url.startsWith(global) ? standIn + url.slice(global.length) : url, init)
-      },
-      { preconnect: fetch.preconnect },
-    )
+    const led: Fetch = (url, init) =>
+      fetch(url.startsWith(global) ? standIn + url.slice(global.length) : url, init)
     const { server, provider } = await open(
       startWithIdentityProvider('microsoft', (callback) => startMicrosoft(callback, 'common', global), {
         tenant: 'common',
@@ -393,14 +389,11 @@ describe('an ID token that is not to be believed', () => {
 
 describe('an identity provider that is slow or down', () => {
   /** The real deadline is 10 s; here every request gives up after 100 ms, in the same way. */
-  const impatient = Object.assign(
-    (input: string | URL | Request, init?: RequestInit) =>
-      fetch(input, {
-        ...init,
-        signal: AbortSignal.any([AbortSignal.timeout(100), ...(init?.signal ? [init.signal] : [])]),
-      }),
-    { preconnect: fetch.preconnect },
-  )
+  const impatient: Fetch = (url, init) =>
+    fetch(url, {
+      ...init,
+      signal: AbortSignal.any([AbortSignal.timeout(100), ...(init?.signal ? [init.signal] : [])]),
+    })
 
   test.each(['/login/oauth/access_token', '/api/v3/user', '/api/v3/user/orgs'])(
     'GitHub does not answer on %s',
