@@ -4,7 +4,7 @@ import { Fault } from '../contract/fault.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch.ts'
 import { type Io, processIo } from '../platform/terminal/standard-streams.ts'
-import type { Env } from '../platform/processes/child-environment.ts'
+import { type Env, takeEnvironment } from '../platform/processes/environment.ts'
 
 /** The outside world as a command sees it. Everything heavy is a function, so that `--help` wakes nothing. */
 export interface Deps {
@@ -20,7 +20,7 @@ export interface Deps {
   signal: AbortSignal
 }
 
-export function systemDeps(signal: AbortSignal, env: Env = process.env): Deps {
+export function systemDeps(signal: AbortSignal, env: Env = takeEnvironment()): Deps {
   return {
     io: processIo(),
     env,

@@ -1,4 +1,4 @@
-import { keepLoopbackOffProxies } from '../platform/network.ts'
+import { keepLoopbackOffProxies } from '../platform/network/loopback.ts'
 import { interruption, systemDeps } from './deps.ts'
 import { EXIT } from './exit-codes.ts'
 import { runCommandLine } from './run-command-line.ts'

@@ -1,5 +1,5 @@
 import { Fault } from '../contract/fault.ts'
-import type { Env } from '../platform/processes/child-environment.ts'
+import type { Env } from '../platform/processes/environment.ts'
 import { readSwitch, SWITCH_HINT } from '../platform/boolean-words.ts'
 
 /**

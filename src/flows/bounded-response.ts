@@ -1,5 +1,5 @@
 import { Fault } from '../contract/fault.ts'
-import { readBounded } from '../platform/network.ts'
+import { readBounded } from '../platform/network/bounded-body.ts'
 
 /** Far more than an authorization server has to say: its metadata, its keys and its tokens take some KiB. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024

@@ -8,7 +8,7 @@ import type {
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch.ts'
-import { fetchFailure } from '../platform/network.ts'
+import { fetchFailure } from '../platform/network/fetch-failure.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { hiding } from '../redact/text-redactor.ts'
 import { Secret } from '../redact/secret.ts'

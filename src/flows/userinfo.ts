@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { parseJson } from '../platform/json.ts'
-import { fetchFailure } from '../platform/network.ts'
+import { fetchFailure } from '../platform/network/fetch-failure.ts'
 import type { Secret } from '../redact/secret.ts'
 import { readIfOk } from './bounded-response.ts'
 import type { Identity } from './flow.ts'

@@ -1,6 +1,6 @@
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import { fetchFailure } from '../platform/network.ts'
+import { fetchFailure } from '../platform/network/fetch-failure.ts'
 import { parseJson } from '../platform/json.ts'
 
 /** One event of a stream: `data` is parsed JSON that nobody has checked yet. */

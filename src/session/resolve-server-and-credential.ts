@@ -1,6 +1,6 @@
 import { Fault } from '../contract/fault.ts'
-import type { Env } from '../platform/processes/child-environment.ts'
-import { isLoopbackHost } from '../platform/network.ts'
+import type { Env } from '../platform/processes/environment.ts'
+import { isLoopbackHost } from '../platform/network/loopback.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'

@@ -5,7 +5,7 @@
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch.ts'
-import type { Env } from '../platform/processes/child-environment.ts'
+import type { Env } from '../platform/processes/environment.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'
 import type { Store, StoredCredential, StoredLogin } from '../store/store.ts'

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path'
 import type { Clock } from '../platform/clock.ts'
 import type { Keychain } from '../platform/keychain/keychain.ts'
-import type { Env } from '../platform/processes/child-environment.ts'
+import type { Env } from '../platform/processes/environment.ts'
 import { credentialStore } from './credential-store.ts'
 import { credentialsFile } from './credentials-file.ts'
 import { keychainSecrets } from './keychain-secrets.ts'

@@ -1,5 +1,5 @@
 import { VERSION } from '../../platform/build-constants.ts'
-import type { Env } from '../../platform/processes/child-environment.ts'
+import type { Env } from '../../platform/processes/environment.ts'
 import { printable } from '../../platform/terminal/printable-text.ts'
 import type { Api } from '../../session/api-client.ts'
 import {

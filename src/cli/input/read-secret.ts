@@ -1,5 +1,5 @@
 import { Fault } from '../../contract/fault.ts'
-import type { Env } from '../../platform/processes/child-environment.ts'
+import type { Env } from '../../platform/processes/environment.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'

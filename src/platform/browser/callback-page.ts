@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto'
-import { escapeHtml } from '../terminal/printable-text.ts'
-
 /** The pages of the callback listener: self-contained, no script, nothing loaded from anywhere. */
+import { createHash } from 'node:crypto'
 
 /** The look of the server's pages (`server/web/fob.css`), as much of it as a line of text needs. */
 const STYLE = `:root{color-scheme:light dark;--paper:#f5f3ee;--card:#fffefb;--line:#dcd7cb;--ink:#1d1f1c;--soft:#5a5a52;--green:#1f6f5c;--ring:#8a8578}
@@ -27,7 +25,7 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   connection: 'close',
 }
 
-/** A page with a heading and a line of text; both may hold foreign words. */
+/** A page with a heading and a line of text. Both are escaped: they may come from a server. */
 export function renderPage(heading: string, text: string): string {
   const title = escapeHtml(heading)
   return `<!doctype html>
@@ -47,4 +45,17 @@ export function renderPage(heading: string, text: string): string {
 </body>
 </html>
 `
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+/** `text` as it may stand in HTML, between tags or inside a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c)
 }

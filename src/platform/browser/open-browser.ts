@@ -1,10 +1,10 @@
-import { isLoopbackHost } from '../network.ts'
+import { isLoopbackHost } from '../network/loopback.ts'
 import { delimiter } from 'node:path'
-import { childEnv, type Env } from '../processes/child-environment.ts'
+import { childEnv, type Env } from '../processes/environment.ts'
 
 /**
  * The user's browser (S215): `$BROWSER` first, then what the system opens URLs with. Nothing goes through a
- * shell, and the child gets our environment without what is meant for us alone (`../processes/child-environment.ts`).
+ * shell, and the child gets our environment without what is meant for us alone (`../processes/environment.ts`).
  */
 
 const SYSTEM_OPENERS: Partial<Record<NodeJS.Platform, readonly (readonly string[])[]>> = {

@@ -1,22 +1,22 @@
+/** Which process listens on a port: on Linux, for processes that this user may inspect. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { safeLine } from '../terminal/printable-text.ts'
 
-/** Who listens on a port, where the system tells: on Linux, and there for processes that we may look at. */
 export interface PortHolder {
   pid: number
-  /** The program's short name, fit for a message. */
+  /** The program's short name, safe to print. */
   name: string
 }
 
-/** The state of a socket that listens (`include/net/tcp_states.h`). */
+/** The state of a listening socket (`include/net/tcp_states.h`). */
 const LISTEN = '0A'
-/** A machine with more processes than this is not searched to the end. */
+/** No more processes are searched. */
 const MAX_PROCESSES = 20_000
 
 /**
- * Who holds `ports`, best effort: a port is missing from the answer where nobody tells. Never throws.
- * @param proc where the process file system is mounted.
+ * The processes that listen on `ports`, by port. A port whose process is not known is left out. Never throws.
+ * @param proc where the process file system is mounted
  */
 export function portHolders(ports: readonly number[], proc = '/proc'): Map<number, PortHolder> {
   const holders = new Map<number, PortHolder>()
@@ -65,7 +65,7 @@ function nameOf(folder: string): string {
   return name === '' ? 'a program' : name
 }
 
-// Processes end while we look, and others' are closed to us: what cannot be read is not there.
+// Processes end during the search, and those of other users are closed to us: what cannot be read counts as empty.
 
 function list(folder: string): string[] {
   try {

@@ -1,4 +1,6 @@
-/** Values by key, or the line (counted from 1) that is wrong and how. */
+/** The dotenv format: `KEY=VALUE` lines. */
+
+/** Values by key, or the line (counted from 1) that is wrong, and what is wrong with it. */
 export type DotenvResult =
   | { ok: true; values: Map<string, string> }
   | { ok: false; line: number; problem: string }
@@ -12,15 +14,15 @@ const REST = /[ \t]*(?:#[^\n]*)?(?:\n|$)/y
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' }
 
 /**
- * Reads the dotenv form: `KEY=VALUE` lines, `# comments`, `export KEY=VALUE`. A value in quotes can have many
- * lines; in double quotes `\n`, `\r`, `\t` and `\` before anything else are escapes, in single quotes nothing is.
- * Nothing is ever expanded: a value is what stands there. The last of a key wins. Never throws.
+ * Reads `KEY=VALUE` lines, `export KEY=VALUE` and `# comments`. A quoted value can have several lines. In double
+ * quotes `\n`, `\r`, `\t` and `\` before any other character are escapes; in single quotes nothing is. Variables are
+ * never expanded. The last value of a key counts. Never throws.
  */
 export function parseDotenv(text: string): DotenvResult {
   const source = text.replace(/^\uFEFF/, '').replaceAll('\r\n', '\n')
   const values = new Map<string, string>()
   let at = 0
-  /** What `pattern` finds right here; goes on behind it. */
+  /** Matches `pattern` at the current position, and moves behind the match. */
   const take = (pattern: RegExp): RegExpExecArray | null => {
     pattern.lastIndex = at
     const match = pattern.exec(source)

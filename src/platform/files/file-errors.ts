@@ -1,8 +1,8 @@
-/** What the system says of a file or a folder, in words. */
+/** The system's errors about files and folders, in words. */
 
 const WORDS: Readonly<Record<string, string>> = {
   ENOENT: 'it is not there',
-  ENOTDIR: 'a part of its path is no folder',
+  ENOTDIR: 'a part of its path is not a folder',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EISDIR: 'it is not a regular file',
@@ -17,25 +17,25 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /**
  * An error's code as the end of "cannot read …: ".
- * @param own what codes mean where the caller knows more of it, or has more of them
+ * @param own the caller's own words for codes, which come first
  */
 export function codeWords(code: string | undefined, own: Readonly<Record<string, string>> = {}): string {
   if (code === undefined) return 'the system refuses it'
   return own[code] ?? WORDS[code] ?? `the system says ${code}`
 }
 
-/** The same of an error. */
+/** The same for an error that was caught. */
 export function whyUnreadable(error: unknown): string {
   return codeWords(codeOf(error))
 }
 
-/** Whether the system's error says that nothing is there. */
+/** Whether an error says that the file or folder does not exist. */
 export function isMissing(error: unknown): boolean {
   const code = codeOf(error)
   return code === 'ENOENT' || code === 'ENOTDIR'
 }
 
-/** `EACCES`; undefined for what is no error of the system. */
+/** The code of a system error, such as `EACCES`; undefined for any other value. */
 export function codeOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : undefined

@@ -1,28 +1,29 @@
+/** An exclusive lock between processes, held by the kernel. */
 import { closeSync, constants, openSync } from 'node:fs'
 import type { Clock } from '../clock.ts'
 
-/** Releases the lock. More than one call does no harm. */
+/** Releases the lock; further calls do nothing. */
 export type Release = () => void
 
-/** How often a waiting process tries: soon at first, then less often, so that a hundred do not starve the one. */
+/** Waiting processes retry soon at first and then less often, so that a hundred of them do not starve the holder. */
 const FIRST_RETRY_MS = 10
 const LAST_RETRY_MS = 60
 
 export interface LockOptions {
   clock: Clock
-  /** How long to wait for it; with 0 it is tried once. */
+  /** How long to wait for the lock; with 0 it is tried once. */
   timeoutMs: number
   signal?: AbortSignal
-  /** Asked before every further try: when true, the lock is wanted no more. */
+  /** Called before each retry: true means that the lock is no longer needed. */
   unneeded?: () => Promise<boolean>
 }
 
 /**
- * Takes the exclusive lock on `path`, across processes. The kernel holds it (SQLite's own file locking on
- * an empty database, which is the one such lock that Bun brings to every system), so a holder that dies
- * lets go at once: there is no stale lock to clean up and no time after which a slow holder is robbed.
- * @returns undefined when another process still holds it after `timeoutMs`, or when it is unneeded.
- * @throws the signal's reason when aborted; the system's error when the file cannot be made.
+ * Takes the exclusive lock on `path`. It is SQLite's file locking on an empty database, the one kernel lock that Bun
+ * has on every system. A holder that dies releases it at once: there are no stale locks, and a slow holder does not
+ * lose it.
+ * @returns undefined when another process still holds it after `timeoutMs`, or when it is no longer needed
+ * @throws the signal's reason when aborted; the system's error when the file cannot be created
  */
 export async function lockFile(
   path: string,
@@ -37,7 +38,7 @@ export async function lockFile(
   try {
     database.run('PRAGMA busy_timeout = 0')
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 1.5, LAST_RETRY_MS)) {
-      if (tryBegin(database)) return () => database.close()
+      if (tryLock(database)) return () => database.close()
       if (clock.now() >= deadline) break
       await clock.sleep(wait, signal)
       if (await unneeded?.()) break
@@ -50,9 +51,9 @@ export async function lockFile(
   return undefined
 }
 
-function tryBegin(database: { run(sql: string): unknown }): boolean {
+function tryLock(database: { run(sql: string): unknown }): boolean {
   try {
-    // In memory, so that no second file appears beside the lock.
+    // In memory, so that no second file appears next to the lock.
     database.run('PRAGMA journal_mode = MEMORY')
     database.run('BEGIN EXCLUSIVE')
     return true

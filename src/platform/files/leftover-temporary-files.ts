@@ -1,17 +1,17 @@
+/** Removing the temporary files of writers that were killed. */
 import type { Clock } from '../clock.ts'
 import { removeTemporaryFiles, temporaryFilesOf } from './private-files.ts'
 
-/** The lock that every writer of a private file takes. */
+/** The path of the lock that every writer of the private file `path` takes. */
 export function lockPathOf(path: string): string {
   return `${path}.lock`
 }
 
 /**
- * Deletes what killed writers of `path` left; with `wholeFolder` also those of the files beside it, in a
- * folder that is ours. All writers of a file hold its lock, so a temporary file that is there while we have it
- * is nobody's; while somebody else has it, there is a living writer, and a later command will do. Costs one
- * look into the folder where there is nothing to delete. Never throws: a file that may only be read is read
- * all the same.
+ * Deletes what killed writers of `path` left; with `wholeFolder` also the leftovers of other files in its folder,
+ * which must be fob's own. Every writer of a file holds its lock, so a temporary file that exists while we hold the
+ * lock belongs to a dead writer. Where another process holds it, the files are left to a later command. Costs one
+ * listing of the folder where there is nothing to delete. Never throws.
  */
 export async function removeLeftovers(
   path: string,
@@ -23,7 +23,7 @@ export async function removeLeftovers(
   for (const of of new Set(found.map((file) => file.of))) {
     const release = await lockFile(lockPathOf(of), { clock, timeoutMs: 0 }).catch(() => undefined)
     if (release === undefined) continue
-    // Looked for again: before, a writer may have been at work.
+    // Listed again under the lock: the first list may include files of a writer that was still alive.
     removeTemporaryFiles(temporaryFilesOf(of))
     release()
   }

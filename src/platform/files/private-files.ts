@@ -1,3 +1,4 @@
+/** Files that only their owner may read: mode 0600, in a folder of 0700. On Windows the profile folder protects them. */
 import {
   chmodSync,
   closeSync,
@@ -19,19 +20,14 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { isMissing } from './file-errors.ts'
 
-/**
- * Files that only their owner may read (0600, in a folder of 0700), and the one way to write them:
- * temporary file in the same folder, fsync, rename, fsync of the folder. A reader sees the old text or the
- * new one, never a part. On Windows modes mean nothing and the profile folder's access list does the work.
- */
-
-/** A private file is never larger; what is, is not ours. */
+/** No private file of ours is larger. */
 const MAX_BYTES = 16 * 1024 * 1024
 const OTHERS = 0o077
 
 /**
- * The text of a private file, or undefined where there is none. A mode that lets others read is narrowed.
- * @throws the system's error (`code` EACCES, EISDIR …) when it is there and cannot be read.
+ * Reads a private file. A mode that lets others read it is narrowed to 0600.
+ * @returns undefined where the file does not exist
+ * @throws the system's error (`code` EACCES, EISDIR …) when the file exists and cannot be read
  */
 export function readPrivateFile(path: string): string | undefined {
   const fd = openForReading(path)
@@ -48,27 +44,27 @@ export function readPrivateFile(path: string): string | undefined {
 }
 
 /**
- * The command that would keep a file to the user of this process; undefined where nobody else can read it, and on
- * Windows.
+ * The shell command that makes a file readable for the user of this process only.
+ * @returns undefined where nobody else can read the file, and on Windows
  */
 export function narrowingOf(path: string): string | undefined {
   const own = process.getuid?.()
   const stat = own === undefined ? undefined : statSync(path, { throwIfNoEntry: false })
   if (own === undefined || stat?.isFile() !== true) return undefined
   const isOurs = stat.uid === own
-  // One of another owner lets us in by its group: so root hands a secret to a service.
+  // A file of another owner is readable for us through its group: this is how root gives a secret to a service.
   if ((stat.mode & (isOurs ? 0o044 : 0o004)) === 0) return undefined
   return isOurs ? `chmod 600 ${path}` : `chown ${own} ${path} && chmod 600 ${path}`
 }
 
 /**
- * The text of a small file that is not ours, or undefined where there is none, or what stands there is no
- * regular file, is larger, or may not be read. Its mode is left alone.
+ * Reads a small file that is not a private file of ours; its mode is left as it is.
+ * @returns undefined where it does not exist, is not a regular file, has more than `maxBytes`, or cannot be read
  */
 export function readSmallFile(path: string, maxBytes: number): string | undefined {
   let fd: number | undefined
   try {
-    // Mostly there is none, and an error that is thrown takes longer than all the rest.
+    // Usually it does not exist, and throwing an error takes longer than everything else here.
     if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined
     fd = openForReading(path)
     if (fd === undefined) return undefined
@@ -82,10 +78,11 @@ export function readSmallFile(path: string, maxBytes: number): string | undefine
 }
 
 /**
- * Replaces a private file by `text`. A missing folder is made with mode 0700; `ownFolder` says that the
- * folder is fob's own, so that a wider mode of an existing one is repaired (the folder of a file that the
- * user named with `--auth-config` is theirs and stays as it is).
- * @throws the system's error; the old file is then untouched and no temporary file is left.
+ * Replaces a private file by `text`: temporary file in the same folder, fsync, rename, fsync of the folder. A reader
+ * sees the old text or the new one, never a part. A missing folder is created with mode 0700.
+ * @param options.ownFolder whether the folder is fob's own: then a wider mode is repaired. The folder of a file that
+ *   the user named with `--auth-config` stays as it is.
+ * @throws the system's error; the old file is then unchanged and no temporary file is left
  */
 export function writePrivateFile(path: string, text: string, options: { ownFolder: boolean }): void {
   const target = linkTarget(path)
@@ -110,16 +107,16 @@ export function writePrivateFile(path: string, text: string, options: { ownFolde
   syncFolder(folder)
 }
 
-/** A temporary file of `writePrivateFile`, and the file that it was to become. */
+/** A temporary file of `writePrivateFile`, and the file `of` that it was written for. */
 export interface TemporaryFile {
   path: string
   of: string
 }
 
 /**
- * The temporary files of `writePrivateFile` for `path` that are there now; with `wholeFolder` those for any
- * file beside it. Each belongs to a writer that is at work or was killed: whoever holds the lock that all
- * writers of that file take knows that it was killed.
+ * Lists the temporary files of `writePrivateFile` for `path`; with `wholeFolder` those of every file in its folder.
+ * Each belongs to a writer that is alive or was killed: under the lock that all writers of that file take, it can only
+ * be one that was killed.
  */
 export function temporaryFilesOf(path: string, { wholeFolder } = { wholeFolder: false }): TemporaryFile[] {
   try {
@@ -131,17 +128,17 @@ export function temporaryFilesOf(path: string, { wholeFolder } = { wholeFolder: 
       return [{ path: join(folder, entry), of: of === name ? path : join(folder, of) }]
     })
   } catch {
-    // No folder, or one that may not be listed: nothing that we could have left there.
+    // No folder, or one that cannot be listed: we left nothing there.
     return []
   }
 }
 
-/** Deletes what `temporaryFilesOf` found; one that is gone already is no error. */
+/** Deletes the files that `temporaryFilesOf` listed; a missing one is not an error. */
 export function removeTemporaryFiles(files: readonly TemporaryFile[]): void {
   for (const { path } of files) removeQuietly(path)
 }
 
-/** Makes `folder` and its parents with mode 0700; repairs a wider mode only where the folder is fob's own. */
+/** Creates `folder` and its parents with mode 0700; repairs a wider mode only where the folder is fob's own. */
 export function ensurePrivateFolder(folder: string, { ownFolder }: { ownFolder: boolean }): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   if (ownFolder && (statSync(folder).mode & OTHERS) !== 0) chmodSync(folder, 0o700)
@@ -149,7 +146,7 @@ export function ensurePrivateFolder(folder: string, { ownFolder }: { ownFolder: 
 
 function openForReading(path: string): number | undefined {
   try {
-    // Without O_NONBLOCK a pipe put in the file's place would hold us for good.
+    // Without O_NONBLOCK, opening a pipe that was put in the file's place would wait forever.
     return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
   } catch (error) {
     if (isMissing(error)) return undefined
@@ -157,7 +154,7 @@ function openForReading(path: string): number | undefined {
   }
 }
 
-/** Whether a pipe is there, named or not: it has no size, and often no name to go by. */
+/** Whether `path` is a pipe, named or not. */
 export function isPipe(path: string): boolean {
   try {
     return statSync(path).isFIFO()
@@ -167,14 +164,14 @@ export function isPipe(path: string): boolean {
 }
 
 /**
- * Where a write to `path` must land. A symbolic link that this user made (dotfiles kept elsewhere) is
- * followed, so that it stays a link; one that somebody else planted, in `/tmp` say, is refused.
+ * The file that a write to `path` replaces. A symbolic link of this user (dotfiles in another folder) is followed, so
+ * that it stays a link; a link of another user, for instance in `/tmp`, is refused.
  */
 function linkTarget(path: string): string {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   if (stat === undefined || !stat.isSymbolicLink()) return path
   if (process.geteuid !== undefined && stat.uid !== process.geteuid()) {
-    throw fileError('ELOOP', 'a symbolic link of another user stands in its place')
+    throw fileError('ELOOP', 'it is a symbolic link of another user')
   }
   return realpathSync(path)
 }
@@ -183,7 +180,7 @@ function narrow(fd: number): void {
   try {
     fchmodSync(fd, 0o600)
   } catch {
-    // Somebody else's file (or a file system without modes): reading it is still what was asked for.
+    // A file of another user, or a file system without modes: it can still be read.
   }
 }
 
@@ -196,11 +193,11 @@ function removeQuietly(path: string): void {
   try {
     unlinkSync(path)
   } catch {
-    // It was renamed, or was never there.
+    // It was renamed, or never existed.
   }
 }
 
-/** The rename itself must survive a power cut. Windows cannot open a folder and does not need it. */
+/** Makes the rename survive a power cut. Windows cannot open a folder, and does not need this. */
 function syncFolder(folder: string): void {
   if (process.platform === 'win32') return
   const fd = openSync(folder, constants.O_RDONLY)

@@ -1,11 +1,13 @@
+/** TOML 1.0. The only importer of smol-toml. */
 import { parse, stringify, TomlError } from 'smol-toml'
 
+/** A TOML table: keys and their values. */
 export type TomlTable = Record<string, unknown>
 
-/** A parsed document, or the place where it is wrong (counted from 1). */
+/** A parsed document, or the position of the error (both counted from 1). */
 export type TomlResult = { ok: true; table: TomlTable } | { ok: false; line: number; column: number }
 
-/** Reads TOML 1.0. Never throws for what stands in `text`. */
+/** Parses a TOML document. Invalid TOML is a result, not an exception. */
 export function parseToml(text: string): TomlResult {
   try {
     return { ok: true, table: parse(text) }
@@ -15,7 +17,7 @@ export function parseToml(text: string): TomlResult {
   }
 }
 
-/** Writes TOML. Comments of a document that was read are lost: smol-toml does not keep them. */
+/** Formats a TOML document. Comments of a document that was parsed are lost: smol-toml drops them. */
 export function formatToml(table: TomlTable): string {
   return stringify(table)
 }

@@ -1,13 +1,9 @@
-/**
- * The system's keychain: macOS Keychain, Windows Credential Manager, Secret Service on Linux (S198).
- * The sole user of the keytar addon, which is loaded at the first call and not before. Keychains hang (a
- * prompt that nobody sees, a bus that is silent), so every call is bounded.
- */
+/** The system's keychain: macOS Keychain, Windows Credential Manager, Secret Service on Linux. The only user of keytar. */
 
-/** Baked in by `scripts/build`, so that only that one addon is embedded; the source picks by the machine. */
+/** Set by `scripts/build`, so that only one addon is embedded; the source chooses by the machine. */
 declare const FOB_KEYTAR_TARGET: string | undefined
 
-/** Why the keychain did not do it. */
+/** Why a call of the keychain failed. */
 export type KeychainReason =
   | 'no_library'
   | 'no_bus'
@@ -30,10 +26,10 @@ export const KEYCHAIN_REASONS: Readonly<Record<KeychainReason, string>> = {
   failed: 'it failed',
 }
 
-/** How a keychain stands, in the words of `auth status`. */
+/** The state of a keychain, in the words of `auth status`. */
 export type KeychainState = 'usable' | 'none' | 'no bus' | 'locked' | 'denied' | 'failing'
 
-/** What a probe found; `reason` where the keychain is not usable. */
+/** The result of a probe; `reason` where the keychain is not usable. */
 export type Probe = { state: 'usable' } | { state: Exclude<KeychainState, 'usable'>; reason: KeychainReason }
 
 const STATES: Readonly<Record<KeychainReason, Exclude<KeychainState, 'usable'>>> = {
@@ -49,9 +45,9 @@ const STATES: Readonly<Record<KeychainReason, Exclude<KeychainState, 'usable'>>>
 
 export type KeychainResult<T> = { ok: true; value: T } | { ok: false; reason: KeychainReason }
 
-/** Entries by service and account. No call throws, and none lasts longer than the bound. */
+/** Entries by service and account. No call throws, and each one ends within the time limit. */
 export interface Keychain {
-  /** Undefined where there is no such entry; a locked keychain on Linux may answer the same. */
+  /** Undefined where there is no such entry; a locked keychain on Linux may look the same. */
   get(service: string, account: string): Promise<KeychainResult<string | undefined>>
   /** Writes and reads back: a write that cannot be read again counts as `locked`. */
   set(service: string, account: string, value: string): Promise<KeychainResult<void>>
@@ -66,7 +62,10 @@ interface Addon {
   deletePassword(service: string, account: string): Promise<boolean>
 }
 
-/** @param timeoutMs how long one call may take. */
+/**
+ * Opens the keychain; the addon is loaded at the first call.
+ * @param timeoutMs the time limit of a call: keychains hang on a prompt that nobody sees or a bus that is silent
+ */
 export function openKeychain({ timeoutMs = 3000 }: { timeoutMs?: number } = {}): Keychain {
   let addon: Addon | undefined
   const call = <T>(use: (addon: Addon) => Promise<T>): Promise<KeychainResult<T>> =>
@@ -87,8 +86,8 @@ export function openKeychain({ timeoutMs = 3000 }: { timeoutMs?: number } = {}):
 }
 
 /**
- * Whether a keychain can be used, by an entry of its own that is written, read and deleted: a locked one can
- * look like an empty one until somebody writes.
+ * Finds out whether a keychain is usable by writing, reading and deleting an entry: a locked one can look like an
+ * empty one until something is written.
  */
 export async function probeKeychain(keychain: Keychain, service: string): Promise<Probe> {
   const account = `probe ${crypto.randomUUID()}`
@@ -114,8 +113,8 @@ async function bounded<T>(timeoutMs: number, work: () => Promise<T>): Promise<Ke
   }
 }
 
-/** The addon speaks in the sentences of libsecret, Keychain Services and Windows; these are their marks. */
-const MARKS: readonly (readonly [KeychainReason, RegExp])[] = [
+/** How the messages of libsecret, Keychain Services and Windows are recognized: the addon passes on their text alone. */
+const PATTERNS: readonly (readonly [KeychainReason, RegExp])[] = [
   ['no_library', /shared object|dlopen|no prebuilt addon|cannot find module|image not found/i],
   ['no_bus', /autolaunch|could not connect|DBUS_SESSION_BUS_ADDRESS|connection is closed/i],
   ['locked', /locked|interaction is not allowed|-25308/i],
@@ -124,14 +123,14 @@ const MARKS: readonly (readonly [KeychainReason, RegExp])[] = [
   ['timeout', /timed? ?out/i],
 ]
 
-/** Which reason an error of the addon stands for. Its text is not passed on. */
+/** The reason that an error of the addon stands for. The text itself is not passed on. */
 export function reasonOf(error: unknown): KeychainReason {
   const text = error instanceof Error ? error.message : ''
-  return MARKS.find(([, mark]) => mark.test(text))?.[0] ?? 'failed'
+  return PATTERNS.find(([, pattern]) => pattern.test(text))?.[0] ?? 'failed'
 }
 
 function loadAddon(): Addon {
-  // Each comparison is decided at build time, and what can never run is not embedded.
+  // Each comparison is decided at build time, so that only one addon is embedded.
   if (typeof FOB_KEYTAR_TARGET === 'undefined') return require(addonPath()) as Addon
   if (FOB_KEYTAR_TARGET === 'linux-x64') return require('keytar/prebuilds/linux-x64/keytar.node') as Addon
   if (FOB_KEYTAR_TARGET === 'linux-arm64') return require('keytar/prebuilds/linux-arm64/keytar.node') as Addon
@@ -150,7 +149,7 @@ function loadAddon(): Addon {
   throw new Error('no prebuilt addon for this system')
 }
 
-/** The addon's folder for the machine that runs the source: `linuxmusl-…` where the C library is musl. */
+/** The addon for the machine that runs the source: in `linuxmusl-…` where the C library is musl. */
 function addonPath(): string {
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
   const musl = process.platform === 'linux' && report?.header?.glibcVersionRuntime === undefined

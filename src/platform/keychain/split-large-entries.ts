@@ -1,12 +1,13 @@
+/** Values that are too long for one entry of a keychain, stored in several. */
 import type { Keychain, KeychainResult } from './keychain.ts'
 
-/** What Windows' Credential Manager holds per entry (CRED_MAX_CREDENTIAL_BLOB_SIZE), the least of the three. */
+/** The limit of Windows' Credential Manager (CRED_MAX_CREDENTIAL_BLOB_SIZE), the lowest of the three systems. */
 export const MAX_ENTRY_BYTES = 2560
-/** 160 KiB: what a caller could mean to keep. Beyond this a head is not one of ours. */
+/** 160 KiB, more than any credential has. A head with more parts is not one of ours. */
 const MAX_PARTS = 64
 const READ_TRIES = 3
 
-/** The parts of the value before and of the next one stand in different slots, so that neither is torn. */
+/** The parts of a value and of its successor use different slots, so that neither is overwritten halfway. */
 type Slot = 'a' | 'b'
 interface Head {
   slot: Slot
@@ -15,10 +16,10 @@ interface Head {
 }
 
 /**
- * A keychain that takes values of any length on every platform: what is too long for one entry goes into
- * parts, and the entry itself says where they are and what their SHA-256 is. A value is replaced by writing
- * its parts first, then the entry, then deleting the older parts, so that a process killed in between leaves
- * the old value or the new one. Parts that do not match are `damaged`, never a wrong value.
+ * A keychain that takes values of up to 160 KiB on every system. A value that is too long for one entry is stored in
+ * parts, and the entry itself (the head) names their slot, their number and the SHA-256 of the value. A value is
+ * replaced by writing its parts, then the head, then deleting the old parts: a process that is killed in between leaves
+ * the old value or the new one. Parts that do not match the head are `damaged`, never a wrong value.
  * Writers of one entry must hold a lock; readers need none.
  */
 export function withParts(keychain: Keychain): Keychain {
@@ -38,8 +39,8 @@ export function withParts(keychain: Keychain): Keychain {
         pieces.length === 0 ? value : formatHead({ slot, count: pieces.length, sha256: sha256(value) })
       const put = await keychain.set(service, account, entry)
       if (!put.ok) return put
-      await deleteParts(keychain, service, account, { slot: 'a', from: keptUntil('a', slot, pieces) })
-      await deleteParts(keychain, service, account, { slot: 'b', from: keptUntil('b', slot, pieces) })
+      await deleteParts(keychain, service, account, { slot: 'a', from: firstUnused('a', slot, pieces) })
+      await deleteParts(keychain, service, account, { slot: 'b', from: firstUnused('b', slot, pieces) })
       return { ok: true, value: undefined }
     },
     delete: async (service, account) => {
@@ -64,12 +65,12 @@ async function getWhole(
     const whole = await join(keychain, service, account, head)
     if (!whole.ok) return whole
     if (whole.value !== undefined) return whole
-    // A writer may have replaced it between the two reads; then the entry is another one now.
+    // A writer may have replaced the value between the two reads: read the head again.
   }
   return { ok: false, reason: 'damaged' }
 }
 
-/** Undefined when the parts are not those that `head` speaks of. */
+/** Undefined when the parts do not match the head. */
 async function join(
   keychain: Keychain,
   service: string,
@@ -85,11 +86,12 @@ async function join(
   return { ok: true, value: sha256(value) === wanted ? value : undefined }
 }
 
-function keptUntil(slot: Slot, used: Slot, pieces: readonly string[]): number {
+/** The number of the first part in `slot` that the stored value does not use. */
+function firstUnused(slot: Slot, used: Slot, pieces: readonly string[]): number {
   return slot === used ? pieces.length + 1 : 1
 }
 
-/** Written upwards and deleted downwards, so what a killed process leaves has no gap to hide behind. */
+/** Parts are written upwards and deleted downwards, so that what a killed process leaves has no gaps. */
 async function deleteParts(
   keychain: Keychain,
   service: string,
@@ -121,12 +123,12 @@ function parseHead(text: string): Head | undefined {
   return { slot: slot === 'a' ? 'a' : 'b', count: Number(count), sha256 }
 }
 
-/** A value that could be taken for a head goes into parts, whatever its length. */
+/** Whether a value is stored in one entry. A value that could be mistaken for a head is not. */
 function fits(value: string): boolean {
   return Buffer.byteLength(value) <= MAX_ENTRY_BYTES && !value.startsWith(MARK)
 }
 
-/** Pieces of at most `MAX_ENTRY_BYTES` bytes that end between characters. */
+/** Cuts a value between characters into pieces of at most `MAX_ENTRY_BYTES` bytes. */
 function cut(value: string): string[] {
   const bytes = Buffer.from(value)
   const pieces: string[] = []

@@ -1,18 +1,22 @@
+/** Adopting the processes that descendants leave behind (`PR_SET_CHILD_SUBREAPER`). */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { openLibc } from './libc.ts'
 
-/** `prctl(2)`: what descendants leave becomes our child, and not the first process's of the machine. */
+/** `prctl(2)`: orphaned descendants become children of this process instead of the machine's first one. */
 const PR_SET_CHILD_SUBREAPER = 36
 const WNOHANG = 1
 
 export interface Orphans {
-  /** All our children, those that we started too. */
+  /** The IDs of all children, those that this process started included. */
   children(): number[]
-  /** Takes a child that has ended off the list. Only for adopted ones: the others are waited for by the runtime. */
+  /** Removes an ended child from the process table. For adopted ones only: the runtime waits for the others. */
   reap(pid: number): void
 }
 
-/** Makes this process the parent of what its descendants leave behind. Linux only, elsewhere undefined. */
+/**
+ * Makes this process the parent of its orphaned descendants.
+ * @returns undefined on other systems than Linux, and where the kernel does not list children
+ */
 export function adoptOrphans(): Orphans | undefined {
   if (process.platform !== 'linux') return undefined
   const libc = openLibc({
@@ -21,20 +25,20 @@ export function adoptOrphans(): Orphans | undefined {
   })
   if (libc?.prctl(PR_SET_CHILD_SUBREAPER, 1n, 0n, 0n, 0n) !== 0) return undefined
   if (!existsSync(childrenOf(String(process.pid)))) {
-    // A kernel without CONFIG_PROC_CHILDREN: nobody would find them.
+    // A kernel without CONFIG_PROC_CHILDREN: they could not be found.
     libc.prctl(PR_SET_CHILD_SUBREAPER, 0n, 0n, 0n, 0n)
     return undefined
   }
   return { children: readChildren, reap: (pid) => void libc.waitpid(pid, null, WNOHANG) }
 }
 
-/** proc(5): per thread; what is adopted goes to the first one that is alive. */
+/** proc(5): children are listed by thread, adopted ones under the first thread that is alive. */
 function readChildren(): number[] {
   return readdirSync('/proc/self/task').flatMap((thread) => {
     try {
       return readFileSync(childrenOf(thread), 'utf8').split(' ').filter(Boolean).map(Number)
     } catch {
-      // That thread has just ended.
+      // The thread has just ended.
       return []
     }
   })

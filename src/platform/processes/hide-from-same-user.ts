@@ -1,12 +1,13 @@
+/** Protection from other processes of the same user (`PR_SET_DUMPABLE`). */
 import { openLibc } from './libc.ts'
 
-/** `prctl(2)`: with PR_SET_DUMPABLE at 0, `/proc/<pid>/environ`, `mem` and core dumps are root's alone. */
+/** `prctl(2)`: at 0, `/proc/<pid>/environ` and `mem` belong to root, and no core is dumped. */
 const PR_SET_DUMPABLE = 4
 
 /**
- * Closes this process to other processes of the same user: tasks of the native driver are such processes,
- * and could otherwise read a passphrase out of our environment or memory. Linux only; root can always look.
- * @returns false where it could not be done
+ * Makes the memory and environment of this process unreadable for other processes of its user. Tasks of the native
+ * driver are such processes, and could otherwise read a passphrase there. Linux only; root can always read.
+ * @returns false where it was not possible
  */
 export function hideFromSameUser(): boolean {
   if (process.platform !== 'linux') return false

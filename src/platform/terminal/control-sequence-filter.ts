@@ -1,9 +1,8 @@
-/**
- * Makes a log fit for a terminal: text, line ends, tabs and colours pass; every other control sequence is
- * dropped, because a task may print anything and must not move the cursor, rename the window or paste.
- */
+/** A filter that makes a log safe for a terminal: nothing but text, line ends, tabs and colours passes. */
+
+/** A task may print anything, and must not move the cursor, rename the window or paste. */
 export interface TerminalFilter {
-  /** Pieces may be cut anywhere; an unfinished sequence waits for the next one. */
+  /** Filters the next piece. Pieces may be cut anywhere: an unfinished sequence waits for the next piece. */
   push(text: string): string
 }
 
@@ -13,15 +12,16 @@ export interface TerminalFilter {
  */
 type State = 'text' | 'escape' | 'sequence' | 'string'
 
-/** A colour sequence longer than this is none. */
+/** Parameters of a colour sequence; a longer sequence is dropped. */
 const MAX_SEQUENCE = 64
 
+/** Creates the filter of one stream. */
 export function terminalFilter(): TerminalFilter {
   let state: State = 'text'
   /** The parameters of a control sequence so far. */
   let parameters = ''
 
-  /** What `char` adds to the output. */
+  /** Advances by one character, and returns what it adds to the output. */
   function step(char: string): string {
     if (char === '\u001b') {
       state = 'escape'
@@ -42,7 +42,7 @@ export function terminalFilter(): TerminalFilter {
       parameters += char
       return ''
     }
-    // Other parameter and intermediate bytes: a sequence that is no colour goes on to its final byte.
+    // Other parameter and intermediate bytes: a sequence that is not a colour continues to its final byte.
     if (/[\u0020-\u003f]/.test(char)) {
       parameters = '!'
       return ''
@@ -62,7 +62,7 @@ export function terminalFilter(): TerminalFilter {
   }
 }
 
-/** C0 and C1 but for tab and line ends, and DEL. */
+/** C0, C1 and DEL, except tab and line ends. */
 function isControl(char: string): boolean {
   const code = char.charCodeAt(0)
   return !isLineEnd(char) && char !== '\t' && (code < 0x20 || (code >= 0x7f && code <= 0x9f))

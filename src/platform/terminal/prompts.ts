@@ -1,15 +1,15 @@
-/** Questions to a person at a terminal, on stderr. The sole importer of @clack/prompts, and only when one is asked. */
+/** Questions to a person at a terminal, on stderr. The only importer of @clack/prompts, loaded at the first question. */
 
-/** What came of a question. Where there is no terminal, nothing is asked and the caller says what to do. */
+/** The outcome of a question. Without a terminal nothing is asked, and the caller decides. */
 export type Answer<T> = { status: 'answered'; value: T } | { status: 'cancelled' } | { status: 'no_terminal' }
 
 export interface PromptContext {
-  /** False with `--no-input`, in CI, or where standard input or standard error is no terminal. */
+  /** False with `--no-input`, in CI, or where standard input or standard error is not a terminal. */
   interactive: boolean
   signal: AbortSignal
 }
 
-/** Standard error. A terminal can be without a size, as in a container, and nothing fits on that. */
+/** Standard error, with a size: a terminal in a container can have none, and nothing would fit on it. */
 function screen(): NodeJS.WriteStream {
   const { stderr } = process
   if (!(stderr.columns > 0)) stderr.columns = 80
@@ -17,7 +17,7 @@ function screen(): NodeJS.WriteStream {
   return stderr
 }
 
-/** A yes or no question; Enter means `initial`. */
+/** Asks a yes or no question; Enter selects `initial`. */
 export async function confirm(
   message: string,
   { interactive, signal }: PromptContext,
@@ -29,7 +29,7 @@ export async function confirm(
   return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
 }
 
-/** A value that is not shown while it is typed. */
+/** Asks for a value that is not shown while it is typed. */
 export async function password(
   message: string,
   { interactive, signal }: PromptContext,
@@ -40,7 +40,7 @@ export async function password(
   return clack.isCancel(value) ? { status: 'cancelled' } : { status: 'answered', value }
 }
 
-/** One of several; each has a value and what is shown for it. */
+/** Asks for one of several options; `label` is shown, `value` is returned. */
 export async function select(
   message: string,
   options: readonly { value: number; label: string }[],

@@ -1,16 +1,16 @@
-/** QR codes for a terminal. The sole importer of uqr, and only when one is drawn. */
+/** QR codes for a terminal. The only importer of uqr, which is loaded when a code is drawn. */
 
-/** Light modules around the code (ISO/IEC 18004 asks for 4; readers manage with 2, and space is dear). */
+/** Light modules around the code: ISO/IEC 18004 asks for 4, readers accept 2, and terminals are small. */
 const BORDER = 2
-/** Bright white on black, whatever the terminal's own colours are: a reader wants dark on light. */
+/** Bright white on black whatever the terminal's own colours are, because readers expect dark on light. */
 const COLOUR = '\u001b[97;40m'
 const PLAIN = '\u001b[0m'
 
 /**
  * `text` as the lines of a QR code, two modules to a character.
- * @param columns the terminal's width.
- * @param colour false where no colours are wanted: then the code is right on a dark terminal alone.
- * @returns undefined where it does not fit.
+ * @param columns the terminal's width
+ * @param colour false prints no colours: the code is then readable on a dark terminal only
+ * @returns undefined where it does not fit
  */
 export async function qrLines(text: string, columns: number, colour: boolean): Promise<string[] | undefined> {
   const { renderUnicodeCompact } = await import('uqr')

@@ -1,29 +1,30 @@
-/** Lines from a stream of bytes, asked for one at a time; a terminal stays in the mode it was in. */
+/** Reading a stream line by line, on demand; a terminal keeps its mode. */
+
 export interface Lines {
   /**
-   * The next line without its end; undefined once the input has ended or cannot be read. What comes while
-   * nobody asks waits for the next call. One call at a time.
-   * @throws the signal's reason.
+   * The next line without its line end; undefined at the end of the input or where it cannot be read. Input that
+   * arrives between two calls is buffered. One call at a time.
+   * @throws the signal's reason
    */
   next(signal: AbortSignal): Promise<string | undefined>
-  /** Reads no more: what is typed from now on is for whoever reads next. */
+  /** Stops reading: later input is left for the next reader of the stream. */
   close(): void
 }
 
-/** Nothing that a person pastes is longer; a longer line is cut here and goes on as the next one. */
+/** More than a person pastes; a longer line is cut here and continues as the next one. */
 const MAX_LINE_CHARS = 64 * 1024
 
-/** As much of a stream's reader as Bun's and the web's have in common. */
+/** What the readers of Bun's and the web's streams have in common. */
 interface Reader {
   read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>
   cancel(): Promise<unknown>
 }
 
-/** @param open called at the first question, so that nothing is read before. */
+/** @param open called for the first line, so that nothing is read before. */
 export function readLines(open: () => ReadableStream<Uint8Array>): Lines {
   const decoder = new TextDecoder()
   let reader: Reader | undefined
-  /** A read that was asked for and not yet used: its bytes must not be lost when a wait is given up. */
+  /** A read whose bytes were not used yet: they must not be lost when a wait is aborted. */
   let pending: Promise<Uint8Array | undefined> | undefined
   let text = ''
   let ended = false
@@ -34,7 +35,7 @@ export function readLines(open: () => ReadableStream<Uint8Array>): Lines {
       const { done, value } = await reader.read()
       return done ? undefined : value
     } catch {
-      // A closed descriptor or a terminal that has gone: there is nobody there.
+      // A closed descriptor, or a terminal that is gone: the same as the end.
       return undefined
     }
   }
@@ -68,8 +69,8 @@ export function readLines(open: () => ReadableStream<Uint8Array>): Lines {
 }
 
 /**
- * What `work` gives, or the reason of the signal if that comes first. `work` itself goes on: this is for
- * what cannot be called off.
+ * The result of `work`, or a rejection with the signal's reason if that comes first. `work` itself continues:
+ * this is for what cannot be cancelled.
  */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()

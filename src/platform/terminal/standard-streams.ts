@@ -1,24 +1,24 @@
+/** The standard streams of the process, as an object that tests replace. */
 import { writeSync } from 'node:fs'
 import type * as Tty from 'node:tty'
 import { type Lines, readLines } from './read-lines.ts'
 
-/** Standard output took no more; the message says why, in the system's words. */
+/** Standard output cannot be written to; the message is the system's reason. */
 export class OutputError extends Error {}
 
-/** The three standard streams, as an object so that tests can hold them. */
 export interface Output {
   isTerminal: boolean
-  /** Width in columns; 80 where nobody can tell. */
+  /** Width in columns; 80 where it is unknown. */
   columns: number
-  /** @throws OutputError where it is standard output and cannot be written to, such as a file on a full disk */
+  /** @throws OutputError if this is standard output and cannot be written to, such as a file on a full disk */
   write(text: string): void
 }
 
 export interface Input {
   isTerminal: boolean
-  /** Everything until the end. Resolves to null when there is more than `limitBytes`. */
+  /** Everything until the end; null where there is more than `limitBytes`. */
   readAll(limitBytes: number): Promise<Uint8Array | null>
-  /** Line by line. Nothing is read before the first is asked for. */
+  /** Line by line. Nothing is read before the first line is asked for. */
   lines(): Lines
 }
 
@@ -75,11 +75,11 @@ async function readAll(limitBytes: number): Promise<Uint8Array | null> {
   return Buffer.concat(chunks)
 }
 
-/** Room for the log lines of one turn of a busy server, which would otherwise be allocated anew for each turn. */
+/** A buffer for the log lines of one turn of the event loop, which a busy server would otherwise allocate each time. */
 const SCRATCH_BYTES = 64 * 1024
 let scratch: Buffer | undefined
 
-/** UTF-8, good until the next call. */
+/** UTF-8 bytes, valid until the next call. */
 function encode(text: string): Buffer {
   // Most texts are short, and a UTF-16 unit takes up to three bytes.
   if (text.length < 1024 || text.length * 3 > SCRATCH_BYTES) return Buffer.from(text)
@@ -95,16 +95,16 @@ function writeAll(fd: 1 | 2, bytes: Buffer): void {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code
       if (code === 'EAGAIN') Bun.sleepSync(1)
-      // The reader has gone (`fob … | head`), or talk cannot be heard: there is nobody left to tell, and
+      // The reader is gone (`fob … | head`), or standard error cannot be written to: nobody can be told, and
       // nothing else has failed.
       else if (code === 'EPIPE' || fd === 2) return
-      else throw new OutputError(systemWords(error), { cause: error })
+      else throw new OutputError(systemReason(error), { cause: error })
     }
   }
 }
 
 /** `no space left on device`, of `ENOSPC: no space left on device, write`. */
-function systemWords(error: unknown): string {
+function systemReason(error: unknown): string {
   const { message } = error as NodeJS.ErrnoException
   return /^E[A-Z0-9]+: (.+), write$/.exec(message)?.[1] ?? message
 }

@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { childEnv } from '../../../src/platform/processes/child-environment.ts'
+import { childEnv } from '../../../src/platform/processes/environment.ts'
 import { beforeRemoval, temporaryFolder } from '../temporary.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { childEnv } from '../../../src/platform/processes/child-environment.ts'
+import { childEnv } from '../../../src/platform/processes/environment.ts'
 import { temporaryFolder } from '../temporary.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { Concurrency } from '../../../contract/api/pipelines.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import type { Env } from '../../../platform/processes/child-environment.ts'
+import type { Env } from '../../../platform/processes/environment.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { Db } from '../../db/open-database.ts'
 import type { Log } from '../../log.ts'

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../platform/clock.ts'
-import type { Env } from '../../../platform/processes/child-environment.ts'
+import type { Env } from '../../../platform/processes/environment.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { Db } from '../../db/open-database.ts'
 import type { HostCalls } from '../host-calls.ts'

@@ -1,6 +1,6 @@
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { fetchFailure } from '../../../platform/network.ts'
+import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
 import type { Secret } from '../../../redact/secret.ts'
 import { type GuardedFetch, hostOf } from '../fetch/guarded-request.ts'
 import type { Network } from '../fetch/allowed-networks.ts'

@@ -1,5 +1,5 @@
 /** What a type of native resource (git, s3) implements, and what it is given. */
-import type { Env } from '../../../platform/processes/child-environment.ts'
+import type { Env } from '../../../platform/processes/environment.ts'
 import type { Network } from '../fetch/allowed-networks.ts'
 import type { Reach } from '../fetch/resolve-allowed-address.ts'
 

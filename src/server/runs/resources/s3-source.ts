@@ -1,7 +1,7 @@
 /** Reads the `source` of an S3 resource: bucket, endpoint, credentials, and which objects are meant. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import type { Env } from '../../../platform/processes/child-environment.ts'
+import type { Env } from '../../../platform/processes/environment.ts'
 import type { Secret } from '../../../redact/secret.ts'
 import type { Network } from '../fetch/allowed-networks.ts'
 import { hostOf } from '../fetch/guarded-request.ts'

@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import { fetchFailure } from '../../../platform/network.ts'
+import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
 import type { S3Settings } from './s3-settings.ts'
 
 /** What is known of an error of the SDK. Its message is not used: it can repeat what was sent. */

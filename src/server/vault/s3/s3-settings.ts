@@ -1,5 +1,5 @@
 import { Fault } from '../../../contract/fault.ts'
-import { isLoopbackHost } from '../../../platform/network.ts'
+import { isLoopbackHost } from '../../../platform/network/loopback.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { BackendChoice, BackendKind } from '../backend.ts'
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { childEnv } from '../../../../src/platform/processes/child-environment.ts'
+import { childEnv } from '../../../../src/platform/processes/environment.ts'
 import { scriptedBrowser } from '../../../support/client/approving-browser.ts'
 import { missingKeyringPart, runWithKeyring } from '../../../support/real-parts/keyring.ts'
 import { startOAuthServer, type TestOAuthServer } from '../../../support/servers/oauth-server.ts'

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
-import type { Env } from '../../../../platform/processes/child-environment.ts'
+import type { Env } from '../../../../platform/processes/environment.ts'
 
 /** The address of the Docker daemon. */
 export interface Endpoint {

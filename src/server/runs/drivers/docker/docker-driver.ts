@@ -6,7 +6,7 @@
  * A task in a sandbox does not outlive the server, because the daemon stores no output of it.
  */
 import type { Clock } from '../../../../platform/clock.ts'
-import type { Env } from '../../../../platform/processes/child-environment.ts'
+import type { Env } from '../../../../platform/processes/environment.ts'
 import type { Log } from '../../../log.ts'
 import { createDaemonClient } from './daemon-client.ts'
 import { reachPatiently } from './follow-container.ts'

@@ -1,0 +1,26 @@
+import { describe, expect, test } from 'bun:test'
+import { fetchFailure } from '../../../src/platform/network/fetch-failure.ts'
+
+describe('fetchFailure', () => {
+  test.each([
+    ['ConnectionRefused', 'the connection was refused'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is not trusted'],
+    ['ECONNRESET', 'the connection was closed'],
+    ['token=secret', 'the connection failed'],
+  ])('%s: %s', (code, reason) => {
+    expect(fetchFailure(Object.assign(new Error('token=secret'), { code }))).toBe(reason)
+  })
+
+  test('a deadline is told from a defect, and neither shows its text', () => {
+    expect(fetchFailure(new DOMException('secret', 'TimeoutError'))).toBe('it did not answer in time')
+    expect(fetchFailure(undefined)).toBe('the connection failed')
+  })
+
+  test('a closed port is a refused connection', async () => {
+    const server = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
+    const { url } = server
+    await server.stop(true)
+    const error: unknown = await fetch(url).catch((e: unknown) => e)
+    expect(fetchFailure(error)).toBe('the connection was refused')
+  })
+})
