@@ -45,7 +45,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'redact',
     'platform',
   ],
-  'server/pipelines': ['server/db', 'server/rbac', 'server/vault', 'contract', 'redact', 'platform'],
+  'server/pipelines': [
+    'server/db',
+    'server/rbac',
+    'server/runs',
+    'server/vault',
+    'contract',
+    'redact',
+    'platform',
+  ],
   'server/runs': ['server', 'server/vault', 'server/db', 'redact', 'contract', 'platform'],
   'server/triggers': [
     'server',

@@ -1,16 +1,17 @@
 /**
- * Owns: who is calling. Turns what a request presents into a `Principal`.
- * Refuses: everything that does not prove itself; two credentials at once.
+ * Owns: who is calling. Turns the credential of a request into a `Principal`.
+ * Refuses: every credential that is not proved; two credentials at once.
  */
 import type { User } from '../accounts/accounts.ts'
 import { addressGroup, type Attempts } from '../accounts/login-attempts.ts'
 import type { Scope } from '../../contract/token-scopes.ts'
 import type { Principal } from '../rbac/principal.ts'
+import { type AuthenticationOutcome, NOT_AUTHENTICATED } from './authentication-outcome.ts'
 import { derived } from './compute-once-per-object.ts'
 import type { Eventually } from './value-or-promise.ts'
 import { administrator, userPrincipal } from './principals.ts'
 import { sameSecret } from './constant-time-compare.ts'
-import type { Refusal, SignedRequest } from './request-signature.ts'
+import type { SignedRequest } from './request-signature.ts'
 import type { TokenBearers } from './bearer-tokens.ts'
 
 /** What a request presents in its `Authorization` header. */
@@ -23,7 +24,7 @@ export type Presented =
 /** Reads an `Authorization` header (RFC 7617, RFC 6750 §2.1). */
 export function readPresented(authorization: string | null): Presented {
   if (authorization === null) return { kind: 'none' }
-  // As nearly all are. Whatever else may stand in it: it is compared with what was issued, and never read.
+  // The common form, read without a regular expression. The token is compared with issued ones and never parsed here.
   if (authorization.startsWith('Bearer ') && !authorization.includes(' ', 7) && authorization.length > 7) {
     return { kind: 'bearer', token: authorization.slice(7) }
   }
@@ -42,18 +43,6 @@ function readBasic(value: string): Presented {
   return { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) }
 }
 
-/** Not looked at: too many attempts. Try again in `wait` seconds (429). */
-export interface Slowed {
-  wait: number
-}
-
-/** A name and a password that do not fit. `account` is for the records alone: who it would be, if the name is one. */
-export interface WrongPassword {
-  account: string | null
-}
-
-export type Outcome = Principal | Refusal | Slowed | WrongPassword | undefined
-
 /** Where a request comes from. */
 export interface From {
   readonly address: string
@@ -61,29 +50,34 @@ export interface From {
 
 export interface Authenticator {
   /**
-   * Undefined: not authenticated (401), and so is a wrong password. A refusal is a 401 too, of a good token in a
-   * request that was not signed as it has to be; `request` is what a signature is checked against, and guesses are
-   * counted by its address.
+   * Checks what a request presents. At once where nothing has to be waited for.
+   * @param request what a signature is checked against; failed attempts are counted by its address
    */
-  authenticate(presented: Presented, request: SignedRequest & From): Eventually<Outcome>
-  /** The `WWW-Authenticate` of a 401. @param path the request's: some have metadata of their own */
+  authenticate(presented: Presented, request: SignedRequest & From): Eventually<AuthenticationOutcome>
+  /**
+   * The `WWW-Authenticate` of a 401.
+   * @param path the path of the request: some paths have metadata of their own
+   */
   challenge(presented: Presented, path: string): string
 }
 
 type Tenant = Principal['tenant']
 
-/** Nothing to prove: every caller is an administrator (S3). What is presented all the same is ignored. */
+/** The strategy without authentication: every caller is an administrator. A presented credential is ignored. */
 export function openAuthenticator(tenant: Tenant): Authenticator {
   return {
-    authenticate: () => administrator('open', 'open', 'open access', tenant),
+    authenticate: () => ({
+      kind: 'admitted',
+      principal: administrator('open', 'open', 'open access', tenant),
+    }),
     challenge: () => 'Basic realm="fob"',
   }
 }
 
-/** Addresses that are remembered for having been let in. */
+/** How many addresses that authenticated are remembered. */
 const MAX_KNOWN = 1000
 
-/** One user. Guesses are slowed as those at the login form are. */
+/** One user with a password. Guesses are slowed down as at the login form. */
 export function basicAuthenticator(
   tenant: Tenant,
   user: { username: string; password: { reveal(): string } },
@@ -92,58 +86,64 @@ export function basicAuthenticator(
   const known = new Set<string>()
   return {
     authenticate(presented, { address }) {
-      if (presented.kind !== 'basic') return undefined
-      // Everybody is the same user here: strangers share one count, so that many addresses gain nothing, but
-      // an address that was let in before has its own, so that strangers cannot shut it out.
+      if (presented.kind !== 'basic') return NOT_AUTHENTICATED
+      // All callers are the same user: unknown addresses share one count, so that many of them gain nothing. An
+      // address that authenticated before has a count of its own, so that others cannot lock it out.
       const from = addressGroup(address)
       const account = known.has(from) ? `known ${from}` : 'strangers'
       const wait = attempts.begin(account, address)
-      if (wait > 0) return { wait }
-      // Both are always compared, so that time does not tell which one was wrong.
+      if (wait > 0) return { kind: 'slowed', seconds: wait }
+      // Both are always compared, so that the time does not tell which one was wrong.
       const name = sameSecret(presented.username, user.username)
       const password = sameSecret(presented.password, user.password.reveal())
       const id = `basic:${user.username}`
-      if (!name || !password) return { account: name ? id : null }
+      if (!name || !password) return { kind: 'wrong_password', account: name ? id : null }
       attempts.succeeded(account, address)
       const [oldest] = known
       if (!known.has(from) && known.size >= MAX_KNOWN && oldest !== undefined) known.delete(oldest)
       known.add(from)
-      return administrator('basic', id, user.username, tenant)
+      return { kind: 'admitted', principal: administrator('basic', id, user.username, tenant) }
     },
     challenge: () => 'Basic realm="fob", charset="UTF-8"',
   }
 }
 
-/** What the issuer knows of a token that it has verified. */
+/** What the issuer knows about an access token that it has verified. */
 export interface VerifiedBearer {
   user: User
   scopes: readonly Scope[]
   jti: string
-  /** Whether the program is one of ours; see `Principal.kind`. */
+  /** Whether the program is part of fob; see `Principal.kind`. */
   own: boolean
 }
 
-/** Where RFC 9728 metadata is, which for `/mcp` has to name that very address (§3.3). */
+/** The address of the RFC 9728 metadata. Those for `/mcp` have to name that address exactly (§3.3). */
 export function resourceMetadataUrl(url: string, path: string): string {
   return `${url}/.well-known/oauth-protected-resource${path === '/mcp' ? path : ''}`
 }
 
+/** Access tokens of the issuer, and tokens with a prefix. */
 export function oauthAuthenticator(deps: {
   /** The server's public URL, for the challenge (RFC 9728 §5.1). */
   url: string
   verify(token: string): VerifiedBearer | undefined
-  /** Tokens that are no JWT. */
+  /** For tokens with a prefix, which are not JWTs. */
   bearers: TokenBearers
 }): Authenticator {
-  const principalOf = derived(({ user, scopes, jti, own }: VerifiedBearer) =>
-    userPrincipal(user, { kind: own ? 'user' : 'program', scopes, credential: { kind: 'jwt', id: jti } }),
-  )
+  const outcomeOf = derived(({ user, scopes, jti, own }: VerifiedBearer): AuthenticationOutcome => ({
+    kind: 'admitted',
+    principal: userPrincipal(user, {
+      kind: own ? 'user' : 'program',
+      scopes,
+      credential: { kind: 'jwt', id: jti },
+    }),
+  }))
   return {
     authenticate(presented, request) {
-      if (presented.kind !== 'bearer') return undefined
-      if (deps.bearers.knows(presented.token)) return deps.bearers.admit(presented.token, request)
+      if (presented.kind !== 'bearer') return NOT_AUTHENTICATED
+      if (deps.bearers.knows(presented.token)) return deps.bearers.authenticate(presented.token, request)
       const verified = deps.verify(presented.token)
-      return verified && principalOf(verified)
+      return verified === undefined ? NOT_AUTHENTICATED : outcomeOf(verified)
     },
     challenge(presented, path) {
       const metadata = `resource_metadata="${resourceMetadataUrl(deps.url, path)}"`

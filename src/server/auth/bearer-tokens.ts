@@ -1,18 +1,20 @@
+/** Tokens with a prefix as credentials: scoped tokens (`ci_`), service tokens (`st_`), download tokens (`dl_`). */
 import type { DownloadTokens } from '../accounts/download-tokens.ts'
 import type { Nonces } from '../accounts/used-nonces.ts'
 import type { ServiceKeys } from '../accounts/service-keys.ts'
 import type { CliTokens, VerifiedCliToken } from '../accounts/cli-tokens.ts'
 import type { Principal } from '../rbac/principal.ts'
+import { type Admitted, type AuthenticationOutcome, NOT_AUTHENTICATED } from './authentication-outcome.ts'
 import { derived } from './compute-once-per-object.ts'
 import { type Eventually, whenThere } from './value-or-promise.ts'
 import { machine, userPrincipal } from './principals.ts'
-import { checkSignature, type Refusal, type SignedRequest } from './request-signature.ts'
+import { checkSignature, type SignedRequest } from './request-signature.ts'
 
-/** Bearers of tokens with a prefix. Runner tokens and service keys are none: they have headers of their own. */
+/** Runner tokens and service keys are not bearer tokens: they have headers of their own. */
 export interface TokenBearers {
-  /** Whether the token is one of ours by its prefix, and so nobody else's to verify. */
+  /** Whether the token has one of our prefixes. No other part of the server then has to verify it. */
   knows(token: string): boolean
-  admit(token: string, request: SignedRequest): Eventually<Principal | Refusal | undefined>
+  authenticate(token: string, request: SignedRequest): Eventually<AuthenticationOutcome>
 }
 
 const PREFIXES: ReadonlySet<string> = new Set(['ci_', 'rn_', 'sk_', 'st_', 'dl_'])
@@ -25,63 +27,60 @@ export function tokenBearers(deps: {
   /** Milliseconds since 1970. */
   now(): number
 }): TokenBearers {
-  const cliPrincipal = derived(principalOfCli)
-  const parts = { ...deps, cliPrincipal }
+  const admitted = derived(admittedCli)
+  const parts = { ...deps, admitted }
   return {
     knows: (token) => PREFIXES.has(token.slice(0, 3)),
-    admit(token, request) {
+    authenticate(token, request) {
       switch (token.slice(0, 3)) {
         case 'ci_':
-          return admitCli(token, request, parts)
+          return authenticateCli(token, request, parts)
         case 'st_':
-          return admitService(token, deps.serviceKeys)
+          return outcomeOf(servicePrincipal(token, deps.serviceKeys))
         case 'dl_':
-          return admitDownload(token, request, deps.downloads)
+          return outcomeOf(downloadPrincipal(token, request, deps.downloads))
         default:
-          return undefined
+          return NOT_AUTHENTICATED
       }
     },
   }
 }
 
-function admitCli(
-  text: string,
-  request: SignedRequest,
-  {
-    cliTokens,
-    nonces,
-    now,
-    cliPrincipal,
-  }: {
-    cliTokens: CliTokens
-    nonces: Nonces
-    now(): number
-    cliPrincipal(verified: VerifiedCliToken): Principal
-  },
-): Eventually<Principal | Refusal | undefined> {
-  const verified = cliTokens.verify(text)
-  if (verified === undefined) return undefined
-  const { token } = verified
-  const refusal = checkSignature({
-    token: { text, id: token.id, signatureRequired: token.signatureRequired },
-    request,
-    now,
-    nonces,
-  })
-  return whenThere(refusal, (refused) => refused ?? cliPrincipal(verified))
+function outcomeOf(principal: Principal | undefined): AuthenticationOutcome {
+  return principal === undefined ? NOT_AUTHENTICATED : { kind: 'admitted', principal }
 }
 
-function principalOfCli({ token, user }: VerifiedCliToken): Principal {
-  return userPrincipal(user, {
+interface CliParts {
+  cliTokens: CliTokens
+  nonces: Nonces
+  now(): number
+  admitted(verified: VerifiedCliToken): Admitted
+}
+
+function authenticateCli(
+  text: string,
+  request: SignedRequest,
+  { cliTokens, nonces, now, admitted }: CliParts,
+): Eventually<AuthenticationOutcome> {
+  const verified = cliTokens.verify(text)
+  if (verified === undefined) return NOT_AUTHENTICATED
+  const { id, signatureRequired } = verified.token
+  const checked = checkSignature({ token: { text, id, signatureRequired }, request, now, nonces })
+  return whenThere(checked, (refusal) => refusal ?? admitted(verified))
+}
+
+function admittedCli({ token, user }: VerifiedCliToken): Admitted {
+  const principal = userPrincipal(user, {
     kind: 'token',
     scopes: token.scopes,
     credential: { kind: 'token', id: token.id },
     pipelines: token.pipelines === null ? null : new Set(token.pipelines),
     tenantBound: true,
   })
+  return { kind: 'admitted', principal }
 }
 
-function admitService(text: string, serviceKeys: ServiceKeys): Principal | undefined {
+function servicePrincipal(text: string, serviceKeys: ServiceKeys): Principal | undefined {
   const key = serviceKeys.verifyToken(text)
   if (key === undefined) return undefined
   return machine('service', {
@@ -94,8 +93,8 @@ function admitService(text: string, serviceKeys: ServiceKeys): Principal | undef
   })
 }
 
-/** Good for one GET of one path, which is why it needs no restriction to pipelines. */
-function admitDownload(
+/** Valid for one GET of one path, so it needs no restriction to pipelines. */
+function downloadPrincipal(
   text: string,
   { method, target }: SignedRequest,
   downloads: DownloadTokens,

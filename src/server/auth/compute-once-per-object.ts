@@ -1,6 +1,6 @@
 /**
- * Computes once for each object, for as long as somebody holds it. What a credential was verified to be is one
- * object until something changes, and so is the principal that it makes.
+ * Computes a value once per object, for as long as the object is referenced. A verified credential is one object
+ * until something about it changes, and so is the principal derived from it.
  */
 export function derived<K extends object, T>(compute: (from: K) => T): (from: K) => T {
   const made = new WeakMap<K, { value: T }>()

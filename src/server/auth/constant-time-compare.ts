@@ -1,8 +1,9 @@
+/** The one comparison of secrets, in constant time. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /**
- * The one comparison of secrets: its time tells neither where two strings differ nor how long either is,
- * because what is compared are their HMACs under a key that nobody knows.
+ * Whether two strings are equal. The time tells neither where they differ nor how long they are, because their
+ * HMACs under a random key are compared.
  */
 export function sameSecret(a: string, b: string): boolean {
   const key = randomBytes(32)

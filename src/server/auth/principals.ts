@@ -1,14 +1,15 @@
+/** The principals that credentials turn into. */
 import type { User } from '../accounts/accounts.ts'
 import { ALL_SCOPES, type Scope } from '../../contract/token-scopes.ts'
 import { narrowed, type Principal } from '../rbac/principal.ts'
 
 type Tenant = Principal['tenant']
 
-/** A user as a caller, in the tenant that `user` names: by a login, or by a token of theirs. */
+/** A user as the caller, in the tenant that `user` names: by a login, or by one of their tokens. */
 export function userPrincipal(
   user: User,
   by: {
-    /** `program` and `token`: act for the user, but are not the user at the keyboard. */
+    /** `program` and `token` act for the user, but are not the user at the keyboard. */
     kind?: 'user' | 'program' | 'token'
     scopes: readonly Scope[]
     credential: Principal['credential']
@@ -37,7 +38,7 @@ export function userPrincipal(
   }
 }
 
-/** A caller that is no person: it has the scopes it was given, and no role that could add to them. */
+/** A caller that is not a person: it has the scopes it was given, and no role that could add to them. */
 export function machine(
   kind: 'service' | 'runner' | 'webhook',
   about: {
@@ -64,6 +65,7 @@ export function machine(
   }
 }
 
+/** A caller with all scopes, where no person is known: without authentication, or by Basic. */
 export function administrator(kind: 'open' | 'basic', id: string, name: string, tenant: Tenant): Principal {
   const scopes = new Set(ALL_SCOPES)
   return {
@@ -79,7 +81,7 @@ export function administrator(kind: 'open' | 'basic', id: string, name: string, 
   }
 }
 
-/** Whoever has shown nothing, and may do nothing. */
+/** A caller without a credential, who may do nothing. */
 export function anonymous(tenant: Tenant): Principal {
   return {
     kind: 'anonymous',

@@ -1,3 +1,4 @@
+/** Checks the signature of a request that was made with a scoped token. */
 import {
   isNonce,
   NONCE_HEADER,
@@ -7,28 +8,23 @@ import {
   TIMESTAMP_HEADER,
 } from '../../contract/request-signing.ts'
 import type { Nonces } from '../accounts/used-nonces.ts'
+import type { SignatureRefusal } from './authentication-outcome.ts'
 import type { Eventually } from './value-or-promise.ts'
 import { sameSecret } from './constant-time-compare.ts'
 
-/** What a signature is about: the request as it came. */
+/** The request that a signature covers, as it arrived. */
 export interface SignedRequest {
   /** Upper case. */
   method: string
   /** The path with the query string. */
   target: string
   headers: Headers
-  /** The body's bytes; none for no body. */
+  /** The bytes of the body; empty where there is no body. */
   body(): Promise<Uint8Array>
 }
 
-/** Why a good token was not enough. */
-export interface Refusal {
-  refused: 'signature_required' | 'signature_invalid' | 'signature_expired' | 'nonce_reused'
-  message: string
-}
-
 export interface SignatureCheck {
-  /** The key of the HMAC, and whose nonces these are. */
+  /** `text` is the key of the HMAC; nonces are counted by `id`. */
   token: { text: string; id: string; signatureRequired: boolean }
   request: SignedRequest
   /** Milliseconds since 1970. */
@@ -37,13 +33,13 @@ export interface SignatureCheck {
 }
 
 /**
- * Holds a request to its signature (S182 to S189). One that is there is always checked, also where the token
- * asks for none: a request with a wrong one was changed on its way.
- * @returns undefined when the request may go on
+ * Checks the signature of a request. A signature that is present is always checked, also where the token does not
+ * require one: a wrong signature means that the request was changed in transit.
+ * @returns undefined when the request is accepted
  */
-export function checkSignature(check: SignatureCheck): Eventually<Refusal | undefined> {
+export function checkSignature(check: SignatureCheck): Eventually<SignatureRefusal | undefined> {
   const { token, request } = check
-  // This one header alone makes a request a signed one: most have none, and looking for more would cost them.
+  // This header alone makes a request a signed one. Most requests have none, and need no other header read.
   const signature = request.headers.get(SIGNATURE_HEADER)
   if (signature === null) {
     if (!token.signatureRequired) return undefined
@@ -63,7 +59,7 @@ export function checkSignature(check: SignatureCheck): Eventually<Refusal | unde
 async function checkSigned(
   { token, request, now, nonces }: SignatureCheck,
   { signature, timestamp, nonce }: { signature: string; timestamp: string; nonce: string },
-): Promise<Refusal | undefined> {
+): Promise<SignatureRefusal | undefined> {
   if (!/^\d{1,15}$/.test(timestamp) || !isNonce(nonce)) {
     return refusal(
       'signature_invalid',
@@ -71,8 +67,8 @@ async function checkSigned(
     )
   }
   const tooFar = () => Math.abs(now() - Number(timestamp)) > SIGNATURE_WINDOW_MS
-  // Before the body is read, so that what is too old costs nothing; and after it, because a body can be sent
-  // so slowly that the nonce has been forgotten meanwhile.
+  // Before the body is read, so that an old request costs nothing; and after it, because a body can be sent so
+  // slowly that the nonce is no longer remembered.
   if (tooFar()) return expired()
   const body = await request.body()
   if (tooFar()) return expired()
@@ -80,17 +76,17 @@ async function checkSigned(
   if (!sameSecret(signature, signatureOf(parts, token.text))) {
     return refusal('signature_invalid', 'the signature does not match the request')
   }
-  // Last: only who holds the token can use up a nonce, or fill the memory of them.
+  // Last: only the holder of the token can use up a nonce, or fill the list of used ones.
   if (!nonces.take(token.id, nonce, Number(timestamp) + SIGNATURE_WINDOW_MS)) {
     return refusal('nonce_reused', 'the nonce was used before')
   }
   return undefined
 }
 
-function expired(): Refusal {
+function expired(): SignatureRefusal {
   return refusal('signature_expired', 'the timestamp is more than five minutes from the time of this server')
 }
 
-function refusal(refused: Refusal['refused'], message: string): Refusal {
-  return { refused, message }
+function refusal(code: SignatureRefusal['code'], message: string): SignatureRefusal {
+  return { kind: 'refused', code, message }
 }

@@ -1,11 +1,10 @@
+/** Credentials with a header of their own. Each is accepted by the one route that asks for it, and by no other. */
 import type { Runners } from '../accounts/runners.ts'
 import type { ServiceKeys } from '../accounts/service-keys.ts'
 import type { Principal } from '../rbac/principal.ts'
 import { machine } from './principals.ts'
 
-/** Credentials with a header of their own. Each opens the one route that asks for it, and no other. */
-
-/** `X-Runner-Token` (S190). Undefined for whatever is not the token of a runner. */
+/** The runner that `X-Runner-Token` names. Undefined for anything that is not the token of a runner. */
 export function runnerOf(runners: Runners, header: string | null): Principal | undefined {
   const runner = header === null ? undefined : runners.verify(header.trim())
   if (runner === undefined) return undefined
@@ -18,7 +17,7 @@ export function runnerOf(runners: Runners, header: string | null): Principal | u
   })
 }
 
-/** `x-service-key` (S193). Undefined for whatever is no service key. */
+/** The service that `x-service-key` names. Undefined for anything that is not a service key. */
 export function serviceKeyOf(keys: ServiceKeys, header: string | null): Principal | undefined {
   const key = header === null ? undefined : keys.verifyKey(header.trim())
   if (key === undefined) return undefined
@@ -27,7 +26,7 @@ export function serviceKeyOf(keys: ServiceKeys, header: string | null): Principa
     name: key.name,
     tenant: key.tenant,
     credential: { kind: 'service-key', id: key.id },
-    // A key buys tokens; it does nothing itself.
+    // A key is exchanged for tokens; by itself it allows nothing.
     scopes: [],
   })
 }

@@ -3,7 +3,8 @@ import type { User } from '../accounts/accounts.ts'
 import type { SignedRequest } from '../auth/request-signature.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { Delivered } from '../triggers/webhooks.ts'
-import { HttpError, readBytes } from './response.ts'
+import { HttpError } from './http-error.ts'
+import { readBytes } from './request-body.ts'
 import type { Services } from './services.ts'
 
 /** What `Bun.serve` knows of a request and the request does not. */

@@ -17,7 +17,7 @@ export function eventStream(call: Call, services: Services, runId: string, after
   // A HEAD is not worth following a run; a stream that says nothing keeps it from a `Content-Length` of 0.
   if (call.method === 'HEAD') return new Response(new ReadableStream(), { headers: HEADERS })
   call.keepOpen()
-  const { runs, clock, log } = services
+  const { runs, pipelines, clock, log } = services
   const abort = new AbortController()
   const end = () => abort.abort(new Fault('interrupted', 'the stream has ended'))
   call.request.signal.addEventListener('abort', end, { once: true })
@@ -43,7 +43,7 @@ export function eventStream(call: Call, services: Services, runId: string, after
   async function isCutShort(id: number): Promise<boolean> {
     const hasGap = last > 0 && id !== last + 1
     last = id
-    return hasGap && (await runs.get(call.principal.tenant.id, runId))?.logRemovedAt !== null
+    return hasGap && (await pipelines.runOf(call.principal, runId))?.logRemovedAt !== null
   }
 
   const body = new ReadableStream<Uint8Array>({

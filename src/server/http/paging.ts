@@ -1,4 +1,4 @@
-import { HttpError } from './response.ts'
+import { HttpError } from './http-error.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500

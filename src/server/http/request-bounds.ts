@@ -1,4 +1,4 @@
-import { HttpError } from './response.ts'
+import { HttpError } from './http-error.ts'
 
 /** Different field names; browsers and proxies send a few dozen (RFC 9110 §5.4 lets a server draw the line). */
 const MAX_HEADERS = 100

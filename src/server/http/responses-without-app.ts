@@ -1,8 +1,8 @@
 import { pathOf } from './app.ts'
-import { HttpError } from './response.ts'
+import { HttpError } from './http-error.ts'
 import { errorPage, wantsPage } from './pages/error-page.ts'
 import { secure } from './security-headers.ts'
-import { STYLE_SHEET_PATH, styleSheetAnswer } from './pages/front-page.ts'
+import { STYLE_SHEET_PATH, styleSheetResponse } from './pages/front-page.ts'
 
 /** Answers that no app makes: they carry the same headers as all the others. */
 
@@ -14,7 +14,7 @@ export async function startingAnswer(request: Request, tls: boolean): Promise<Re
   })
   const response =
     path === STYLE_SHEET_PATH
-      ? styleSheetAnswer()
+      ? styleSheetResponse()
       : wantsPage({ request, path })
         ? await errorPage(refusal)
         : refusal.toResponse()

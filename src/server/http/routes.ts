@@ -1,10 +1,11 @@
 /**
  * Owns: the table of routes. A route cannot be written without its guard.
- * Refuses: any route that is not in this table; a wrong method is answered with 405 and what is allowed.
+ * Refuses: any path that is not in this table (404), and a method that its path does not have (405).
  */
 import type { Scope } from '../../contract/token-scopes.ts'
 import { listAudit } from './api/audit-log.ts'
 import type { Handler } from './call.ts'
+import type { CredentialGuard } from './guards/credential-guard.ts'
 import type { LimitName } from './guards/rate-limits.ts'
 import { health, protectedResource, profile, userinfo } from './api/profile-and-health.ts'
 import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './api/password-login.ts'
@@ -61,27 +62,28 @@ import { listTenants } from './api/tenants.ts'
 import { deleteWebhook, putWebhook, receiveWebhook } from './api/webhooks.ts'
 
 /**
- * Who may call a route. `none`: anyone. `protocol`: the OAuth protocol authenticates. `interaction`: a page of
- * a login under way, bound to its cookie. `session`: a page of somebody who is logged in in this browser; its
- * forms carry the session's `csrf` value, which the guard checks. `any`: any valid credential. `person`: a login of
- * somebody's own, not a token and not a login of somebody else's program. `administrator`: one of the tenant, by a
- * credential that was not narrowed. `runner` and `service-key`: the header of that name and nothing else.
- * `signature`: a webhook, proved to come from who holds its secret. A scope: a credential that carries it.
- * `page:` and a scope: a page for people who may do so, in their session or, where nobody logs in, as the API.
+ * Who may call a route.
+ * - `none`: anyone.
+ * - `protocol`: anyone; the OAuth protocol authenticates by itself.
+ * - `interaction`: a page of a login in progress, bound to its cookie.
+ * - `session`: a page of a person who is logged in in this browser. Its forms carry the session's `csrf` value, which
+ *   the guard checks.
+ * - `page:` and a scope: a page for callers with that scope, by their session or, where nobody logs in, as the API.
+ * - `any`: any valid credential.
+ * - `person`: a person's own login, not a token and not a login of another program.
+ * - `administrator`: an administrator of the tenant, by a credential that was not narrowed.
+ * - `runner` and `service-key`: the header of that name and nothing else.
+ * - `signature`: a webhook, signed with its secret.
+ * - a scope: a credential that carries it.
  */
 export type Guard =
   | 'none'
   | 'protocol'
   | 'interaction'
   | 'session'
-  | 'any'
-  | 'person'
-  | 'administrator'
-  | 'runner'
-  | 'service-key'
   | 'signature'
-  | Scope
   | `page:${Scope}`
+  | CredentialGuard
 
 export interface Route {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -89,7 +91,7 @@ export interface Route {
   path: string
   guard: Guard
   handler: Handler
-  /** Counted by address and by account, and refused with 429 beyond what `http/guards/rate-limits.ts` allows. */
+  /** Counted by address and by account, and refused with 429 beyond the policy in `http/guards/rate-limits.ts`. */
   limit?: LimitName
 }
 
@@ -144,7 +146,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/settings/sessions', 'session', sessionsPage),
   route('POST', '/settings/sessions', 'session', endSessions),
 
-  // The second segments are fixed by the documents (S22 to S24).
+  // The second segments are fixed: they are registered with the identity providers as callbacks.
   route('GET', '/auth/github', 'none', startIdentityProviderLogin('github'), 'login'),
   route('GET', '/auth/github/callback', 'none', finishIdentityProviderLogin('github'), 'login'),
   route('GET', '/auth/gitlab', 'none', startIdentityProviderLogin('gitlab'), 'login'),
@@ -180,7 +182,7 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/settings/tokens/new', 'session', newTokenSubmit, 'token-creation'),
   route('POST', '/settings/tokens/revoke', 'session', revokeTokenSubmit),
 
-  // "current" before any ID, and "install.sh" likewise: the first row that fits answers.
+  // "current" before any ID, and "install.sh" likewise: the first row that matches is used.
   route('POST', '/api/auth/cli-tokens', 'person', createToken, 'token-creation'),
   route('GET', '/api/auth/cli-tokens', 'person', listTokens),
   route('DELETE', '/api/auth/cli-tokens/current', 'any', revokeCurrentToken),
@@ -230,7 +232,7 @@ export const ROUTES: readonly Route[] = [
   route('PUT', '/api/secrets/:key', 'secrets:write', putSecret),
   route('DELETE', '/api/secrets/:key', 'secrets:write', deleteSecret),
 
-  // Each tool has a scope of its own. GET and DELETE are of older revisions, and are told that there is no session.
+  // Each tool has a scope of its own. Older revisions use GET and DELETE, which are told that there is no session.
   route('POST', '/mcp', 'any', mcp),
   route('GET', '/mcp', 'any', mcp),
   route('DELETE', '/mcp', 'any', mcp),

@@ -1,3 +1,4 @@
+/** The parts of the server that handlers and guards use. */
 import type { Clock } from '../../platform/clock.ts'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Tenants } from '../accounts/tenants.ts'
@@ -18,8 +19,9 @@ import type { Webhooks } from '../triggers/webhooks.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Forwarded } from './forwarded-headers.ts'
 import type { Limits } from './guards/rate-limits.ts'
+import { noOAuth } from './http-error.ts'
 
-/** The server's parts, as the handlers see them. `serve.ts` builds them. */
+/** `serve.ts` builds them. A handler that uses few of them says so: `Pick<Services, 'vault' | 'audit'>`. */
 export interface Services {
   settings: {
     /** The server's own address, as browsers use it; no trailing slash. */
@@ -28,12 +30,12 @@ export interface Services {
     version: string
     /** Whether people can log in with an e-mail and a password (`--local-accounts`). */
     passwords: boolean
-    /** That of a pipeline which names none. */
+    /** The driver of a pipeline that names none. */
     driver: string
-    /** Hosts that a request may name; undefined: any. See `guardOrigin`. */
+    /** The hosts that a request may name; undefined: any. See `guardOrigin`. */
     hosts: ReadonlySet<string> | undefined
   }
-  /** The tenant of callers that belong to none. */
+  /** The tenant of callers that do not belong to one. */
   defaultTenant: { id: string; slug: string }
   authenticator: Authenticator
   /** Undefined unless the strategy is OAuth. */
@@ -48,14 +50,26 @@ export interface Services {
   runners: Runners
   serviceKeys: ServiceKeys
   downloads: DownloadTokens
-  /** Who did what: `record({ ...by(call), action, target })`, see `http/api/audit-log.ts`. */
+  /** Who did what: `record({ ...by(call), action, target })`, see `http/audit-entry.ts`. */
   audit: Audit
   pipelines: Pipelines
   vault: Vault
-  runs: Runs
+  /** Without `get` and `list`: which runs a caller sees is for `pipelines.runOf` and `runsOf` to say. */
+  runs: Omit<Runs, 'get' | 'list'>
   mcp: Mcp
   webhooks: Webhooks
   schedules: Schedules
   clock: Clock
   log: ServerLog
+}
+
+/** The authorization server. @throws HttpError 404 where the strategy is not OAuth */
+export function requireIssuer({ issuer }: Pick<Services, 'issuer'>): Issuer {
+  if (issuer === undefined) throw noOAuth()
+  return issuer
+}
+
+/** The server's own host, as pages show it. */
+export function hostOf({ settings }: Pick<Services, 'settings'>): string {
+  return new URL(settings.url).host
 }

@@ -10,7 +10,8 @@ import type { Vault } from '../vault/vault.ts'
 /** The server's parts, as tools see them. */
 export interface ToolParts {
   pipelines: Pipelines
-  runs: Runs
+  /** Without `get` and `list`: which runs a caller sees is for `pipelines.runOf` and `runsOf` to say. */
+  runs: Omit<Runs, 'get' | 'list'>
   vault: Vault
   audit: Audit
   clock: Clock

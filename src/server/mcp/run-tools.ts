@@ -42,12 +42,8 @@ const listRuns = defineTool({
   }),
   output: v.object({ runs: v.array(runOutput), next: v.nullable(v.string()) }),
   async run({ pipeline, ...page }, { principal, parts }) {
-    const { items, next } = await parts.runs.list(principal.tenant.id, {
-      ...pageOf(page),
-      pipelineName: pipeline,
-      only: principal.pipelines ?? undefined,
-      except: await parts.pipelines.hiddenFrom(principal),
-    })
+    const query = { ...pageOf(page), pipelineName: pipeline }
+    const { items, next } = await parts.pipelines.runsOf(principal, query)
     return { runs: items.map(toRunOutput), next }
   },
 })
@@ -151,12 +147,10 @@ const stopRun = defineTool({
 
 export const RUN_TOOLS: readonly Tool[] = [listRuns, getRun, getRunLog, stopRun]
 
-/** A run of a pipeline that is hidden from the caller is hidden as well. */
+/** @throws Fault `not_found` for a run that the caller does not see */
 export async function findRun(id: string, { principal, parts }: ToolCall): Promise<RunRecord> {
-  const run = await parts.runs.get(principal.tenant.id, id)
-  if (run === undefined || !(await parts.pipelines.sees(principal, run))) {
-    throw new Fault('not_found', 'run not found')
-  }
+  const run = await parts.pipelines.runOf(principal, id)
+  if (run === undefined) throw new Fault('not_found', 'run not found')
   return run
 }
 

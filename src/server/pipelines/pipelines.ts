@@ -15,6 +15,8 @@ import { removeRuleOfNone } from '../db/orphaned-rules.ts'
 import { pipelines as table } from '../db/schema.ts'
 import { isAdministrator, type Principal, reaches } from '../rbac/principal.ts'
 import type { Rbac } from '../rbac/rbac.ts'
+import type { RunQuery } from '../runs/journal/list-runs.ts'
+import type { RunEntry, RunRecord } from '../runs/journal/run-records.ts'
 import type { Vault } from '../vault/vault.ts'
 import { hiddenFrom, isHiddenFrom, openTenantRules, outside, ruleOf, setRule } from './pipeline-visibility.ts'
 
@@ -72,14 +74,22 @@ export interface Pipelines {
    * are queued are stopped, and its rule stays as long as there are any.
    */
   remove(caller: Principal, name: string): Promise<Pipeline | undefined>
-  /** The IDs of the tenant's pipelines, also of deleted ones, that do not exist for this caller. */
-  hiddenFrom(caller: Principal): Promise<ReadonlySet<string>>
-  /** Whether the caller sees what belongs to a pipeline. A credential for some pipelines sees those alone. */
-  sees(caller: Principal, owned: Owned): Promise<boolean>
+  /**
+   * A run of a pipeline that the caller sees, with its tasks; also where the pipeline was deleted. The one way from
+   * the ID of a run to the run: a run of a hidden pipeline is hidden as well.
+   */
+  runOf(caller: Principal, id: string): Promise<RunRecord | undefined>
+  /** The runs of the pipelines that the caller sees, newest first. `cursor` is the last ID of the page before. */
+  runsOf(
+    caller: Principal,
+    query: Pick<RunQuery, 'pipelineName' | 'limit' | 'cursor'>,
+  ): Promise<{ items: RunEntry[]; next: string | null }>
 }
 
-/** The runs of a pipeline that wait for their turn, told what becomes of it. */
-export interface WaitingRuns {
+/** The runs of pipelines: those on record, and those that wait for their turn, which follow their pipeline. */
+export interface PipelineRuns {
+  get(tenantId: string, id: string): Promise<RunRecord | undefined>
+  list(tenantId: string, query: RunQuery): Promise<{ items: RunEntry[]; next: string | null }>
   hold(pipelineId: string, isPaused: boolean): void
   withdraw(pipelineId: string, reason: string): void
 }
@@ -89,7 +99,7 @@ export interface PipelinesDeps {
   clock: Clock
   vault: Vault
   rbac: Rbac
-  runs: WaitingRuns
+  runs: PipelineRuns
 }
 
 export function openPipelines(deps: PipelinesDeps): Pipelines {
@@ -112,8 +122,20 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
 
   return {
     get,
-    sees,
-    hiddenFrom: hidden,
+
+    async runOf(caller, id) {
+      const run = await runs.get(caller.tenant.id, id)
+      return run && (await sees(caller, run)) ? run : undefined
+    },
+
+    async runsOf(caller, query) {
+      return runs.list(caller.tenant.id, {
+        ...query,
+        only: caller.pipelines ?? undefined,
+        except: await hidden(caller),
+      })
+    },
+
     rule: ({ id }) => ruleOf(db, id),
 
     async put(caller, request) {

@@ -12,13 +12,13 @@ function setUp() {
   const authenticator = basicAuthenticator({ id: 'ten', slug: 'default' }, user, attempts)
   /** `in`, `no`, or the seconds to wait. */
   const call = async (password: string, address: string) => {
-    const answer = await authenticator.authenticate(
+    const outcome = await authenticator.authenticate(
       { kind: 'basic', username: 'admin', password },
       { ...REQUEST, address },
     )
-    if (answer !== undefined && 'account' in answer) return answer.account === 'basic:admin' ? 'no' : 'whose?'
-    if (answer === undefined) return 'nothing'
-    return 'wait' in answer ? answer.wait : 'in'
+    if (outcome.kind === 'wrong_password') return outcome.account === 'basic:admin' ? 'no' : 'whose?'
+    if (outcome.kind === 'slowed') return outcome.seconds
+    return outcome.kind === 'admitted' ? 'in' : 'nothing'
   }
   return { time, call }
 }

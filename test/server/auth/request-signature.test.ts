@@ -57,7 +57,7 @@ async function verdict(
       },
     },
   })
-  return { refused: refusal?.refused, read, taken }
+  return { refused: refusal?.code, read, taken }
 }
 
 function without(name: string): Headers {

@@ -4,10 +4,18 @@ import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openAccounts } from '../../../src/server/accounts/accounts.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
-import { pipelineRules, pipelines as table, runs } from '../../../src/server/db/schema.ts'
-import { openPipelines, type PutPipeline } from '../../../src/server/pipelines/pipelines.ts'
+import { pipelineRules, pipelines as table, runs as runsTable } from '../../../src/server/db/schema.ts'
+import {
+  openPipelines,
+  type Pipeline,
+  type PipelineRuns,
+  type PutPipeline,
+} from '../../../src/server/pipelines/pipelines.ts'
 import { MAX_RULES } from '../../../src/server/pipelines/pipeline-visibility.ts'
+import type { Principal } from '../../../src/server/rbac/principal.ts'
 import { openRbac, type Rbac } from '../../../src/server/rbac/rbac.ts'
+import { listRuns } from '../../../src/server/runs/journal/list-runs.ts'
+import { findRecord } from '../../../src/server/runs/journal/run-records.ts'
 import { memoryVault } from '../../support/servers/memory-vault.ts'
 import { principal } from '../../support/servers/principal.ts'
 
@@ -16,7 +24,12 @@ async function setUp(rbac?: Rbac, vault = memoryVault()) {
   const { db, close } = openDatabase(':memory:')
   const clock = { now: () => 1_700_000_000_000, sleep: () => Promise.resolve() }
   const accounts = await openAccounts({ db, clock, onCredentialsChanged: () => Promise.resolve() })
-  const runs = { hold() {}, withdraw() {} }
+  const runs: PipelineRuns = {
+    get: (tenantId, id) => findRecord(db, tenantId, id),
+    list: (tenantId, query) => listRuns(db, tenantId, query),
+    hold() {},
+    withdraw() {},
+  }
   const parts = { db, clock, vault, rbac: rbac ?? (await openRbac(undefined)), runs }
   const pipelines = openPipelines(parts)
   const tenant = accounts.defaultTenant()
@@ -32,7 +45,11 @@ async function setUp(rbac?: Rbac, vault = memoryVault()) {
       ...given,
     })
   const rules = () => db.select({ expression: pipelineRules.expression }).from(pipelineRules).all()
-  return { db, vault, pipelines, caller, put, rules, [Symbol.dispose]: close }
+  const addRun = async (id: string, { id: pipelineId, name: pipelineName, tenantId }: Pipeline) => {
+    const run = { id, tenantId, pipelineId, pipelineName, triggeredBy: 'api', args: [], createdAt: 0 }
+    await db.insert(runsTable).values({ ...run, status: 'success' })
+  }
+  return { db, vault, pipelines, caller, put, rules, addRun, [Symbol.dispose]: close }
 }
 
 test('a list of pipelines does not read their sources', async () => {
@@ -70,27 +87,30 @@ async function countingRbac() {
 test('who asks for one pipeline has its rule evaluated, and no other', async () => {
   const { rbac, asked } = await countingRbac()
   using world = await setUp(rbac)
-  const { pipelines, caller, put } = world
+  const { pipelines, caller, put, addRun } = world
   for (let i = 0; i < 50; i++) await put(`p${i}`, { rbac: `Email != "${i}"` })
   await put('without')
   asked.length = 0
   const found = await pipelines.get(caller, 'p7')
   expect(asked).toEqual(['Email != "7"'])
+  if (found) await addRun('run_7', found)
   asked.length = 0
   await pipelines.get(caller, 'without')
-  expect(await pipelines.sees(caller, { tenantId: caller.tenant.id, pipelineId: found?.id ?? '' })).toBe(true)
+  expect(await pipelines.runOf(caller, 'run_7')).toMatchObject({ id: 'run_7', pipelineId: found?.id })
   expect(asked).toEqual(['Email != "7"'])
   expect((await pipelines.list(caller, { limit: 100 })).items).toHaveLength(51)
 })
 
 test('one whose rule says no is hidden by itself as in a list', async () => {
   using world = await setUp()
-  const { pipelines, caller, put } = world
+  const { pipelines, caller, put, addRun } = world
   const hidden = await put('hidden', { rbac: 'Email == "nobody"' })
-  await put('shown', { rbac: 'Email != "nobody"' })
+  const shown = await put('shown', { rbac: 'Email != "nobody"' })
+  await addRun('run_hidden', hidden.pipeline)
+  await addRun('run_shown', shown.pipeline)
   expect(await pipelines.get(caller, 'hidden')).toBeUndefined()
   expect(await pipelines.get(caller, 'shown')).toBeDefined()
-  expect([...(await pipelines.hiddenFrom(caller))]).toEqual([hidden.pipeline.id])
+  expect((await pipelines.runsOf(caller, { limit: 10 })).items.map(({ id }) => id)).toEqual(['run_shown'])
   expect((await pipelines.list(caller, { limit: 10 })).items.map(({ name }) => name)).toEqual(['shown'])
 })
 
@@ -106,14 +126,33 @@ test('no rules are left of pipelines that were removed', async () => {
 
 test('the rule of a removed pipeline stays before the runs that it has left', async () => {
   using world = await setUp()
-  const { db, pipelines, caller, put, rules } = world
+  const { pipelines, caller, put, rules, addRun } = world
   const { pipeline } = await put('p', { rbac: 'Email == "nobody"' })
-  const { id: pipelineId, tenantId, name: pipelineName } = pipeline
-  const run = { id: 'run_1', tenantId, pipelineId, pipelineName, triggeredBy: 'api', args: [], createdAt: 0 }
-  await db.insert(runs).values({ ...run, status: 'success' })
+  await addRun('run_1', pipeline)
   await pipelines.remove(caller, 'p')
   expect(rules()).toEqual([{ expression: 'Email == "nobody"' }])
-  expect(await pipelines.sees(caller, { tenantId, pipelineId })).toBe(false)
+  expect(await pipelines.runOf(caller, 'run_1')).toBeUndefined()
+})
+
+test('a run is shown to a caller who sees its pipeline, and to no other', async () => {
+  using world = await setUp()
+  const { pipelines, caller, put, addRun } = world
+  const { pipeline } = await put('p', { rbac: 'Email == "ada@company.com"' })
+  await addRun('run_1', pipeline)
+  const seenBy = async (changes: Partial<Principal>) => {
+    const other = { ...caller, ...changes }
+    const found = (await pipelines.runOf(other, 'run_1'))?.id
+    const listed = (await pipelines.runsOf(other, { limit: 10 })).items.map(({ id }) => id)
+    return { found, listed }
+  }
+  const shown = { found: 'run_1', listed: ['run_1'] }
+  const nothing = { found: undefined, listed: [] }
+  expect(await seenBy({})).toEqual(shown)
+  expect(await seenBy({ pipelines: new Set([pipeline.id]) })).toEqual(shown)
+  expect(await seenBy({ pipelines: new Set(['pip_other']) })).toEqual(nothing)
+  expect(await seenBy({ email: 'eve@company.com' })).toEqual(nothing)
+  expect(await seenBy({ tenant: { id: 'ten_other', slug: 'other' } })).toEqual(nothing)
+  expect(await pipelines.runOf(caller, 'run_2')).toBeUndefined()
 })
 
 test('one that is removed while it is uploaded again does not come back without its rule', async () => {

@@ -1,25 +1,27 @@
+/** `GET /api/auth/github`: a login with GitHub for a program without an OAuth client. */
 import * as v from 'valibot'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
-import { HttpError } from '../response.ts'
+import { HttpError } from '../http-error.ts'
 import type { Handler } from '../call.ts'
 import { sendToIdentityProvider } from '../login/identity-provider-login.ts'
 
-/** Logging in with GitHub as the documents have it (S165 to S167). */
-
 const query = v.object({
-  cli: v.optional(v.picklist(['true', 'false'], 'cli is true or false'), 'false'),
+  cli: v.optional(v.picklist(['true', 'false'], 'cli takes true or false'), 'false'),
   redirect_uri: v.optional(v.string()),
   state: v.optional(v.pipe(v.string(), v.maxLength(512, 'state is too long'))),
   code_challenge: v.optional(
-    v.pipe(v.string(), v.regex(/^[\w-]{43}$/, 'code_challenge is the SHA-256 of the verifier, in base64url')),
+    v.pipe(
+      v.string(),
+      v.regex(/^[\w-]{43}$/, 'code_challenge takes the SHA-256 of the verifier, in base64url'),
+    ),
   ),
-  code_challenge_method: v.optional(v.literal('S256', 'code_challenge_method is S256')),
+  code_challenge_method: v.optional(v.literal('S256', 'code_challenge_method takes S256')),
 })
 
 /**
- * `GET /api/auth/github`: to GitHub, and back to our own pages, logged in. With `cli=true&redirect_uri=` back
- * to a program on this machine instead: with `token`, or where it sent a `code_challenge` with `code`, which
- * it exchanges at `POST /api/auth/token`, so that no token is ever in an address.
+ * `GET /api/auth/github`: to GitHub, and back to our own pages, logged in. With `cli=true&redirect_uri=`, back to a
+ * program on the same machine instead: with `token`; or, if it sent a `code_challenge`, with `code`, which it exchanges
+ * at `POST /api/auth/token`, so that no token is ever in an address.
  */
 export const githubLogin: Handler = (call, services) => {
   const params = [...call.url.searchParams]
@@ -36,7 +38,11 @@ export const githubLogin: Handler = (call, services) => {
     return sendToIdentityProvider('github', { kind: 'page', next: '/' }, call, services)
   }
   if (redirectUri === undefined || !isLoopback(redirectUri)) {
-    throw new HttpError(400, 'invalid_redirect_uri', 'redirect_uri is http on 127.0.0.1, [::1] or localhost')
+    throw new HttpError(
+      400,
+      'invalid_redirect_uri',
+      'redirect_uri takes http on 127.0.0.1, [::1] or localhost',
+    )
   }
   const purpose: Purpose = {
     kind: 'cli',
@@ -47,7 +53,7 @@ export const githubLogin: Handler = (call, services) => {
   return sendToIdentityProvider('github', purpose, call, services)
 }
 
-/** S167: only a program on the machine of the browser; judged by the URL as browsers read it. */
+/** Whether the address is a program on the machine of the browser, as a browser parses it. */
 function isLoopback(text: string): boolean {
   const url = URL.parse(text)
   return (

@@ -1,18 +1,20 @@
+/** The endpoint of the Model Context Protocol: reads the message and hands it to `mcp/`. */
 import { resourceMetadataUrl } from '../../auth/auth.ts'
 import { logDefect } from '../../log.ts'
-import { json, readBytes, requireJson } from '../response.ts'
-import { by } from './audit-log.ts'
+import { json } from '../json-response.ts'
+import { readBytes, requireJson } from '../request-body.ts'
+import { by } from '../audit-entry.ts'
 import type { Handler } from '../call.ts'
 
-/** JSON-RPC 2.0 §5.1: the body is not JSON, or no request. */
+/** JSON-RPC 2.0 §5.1: the body is not JSON, or not a request. */
 const PARSE_ERROR = -32_700
 const INVALID_REQUEST = -32_600
-/** Revision 2025-03-26 allows batches, and names no bound. */
+/** Revision 2025-03-26 allows batches, without a bound. */
 const MAX_BATCH = 50
 /** The library reads messages by recursion. */
 const MAX_DEPTH = 100
 
-/** `/mcp`: Streamable HTTP of the Model Context Protocol, for whoever the API lets in. */
+/** `/mcp`: Streamable HTTP of the Model Context Protocol, for every caller of the API. */
 export const mcp: Handler = async (call, services) => {
   const { request, principal } = call
   const body = request.method === 'POST' ? await readMessage(request) : undefined
@@ -29,7 +31,7 @@ export const mcp: Handler = async (call, services) => {
   })
 }
 
-/** The body, parsed; or the answer where it is none that can be taken. @throws HttpError 413 or 415 */
+/** The body, parsed; or the response that refuses it. @throws HttpError 413 or 415 */
 async function readMessage(request: Request): Promise<unknown> {
   requireJson(request)
   const text = (await readBytes(request)).toString()

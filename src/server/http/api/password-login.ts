@@ -1,17 +1,17 @@
+/** The JSON API of logins: with a password, by refresh token, by one-time code. All responses are `no-store`. */
 import * as v from 'valibot'
 import { Secret } from '../../../redact/secret.ts'
 import { accountIdOf, type User } from '../../accounts/accounts.ts'
 import { readPresented } from '../../auth/auth.ts'
-import type { Issuer } from '../../issuer/issuer.ts'
 import type { IssuedTokens } from '../../issuer/tokens/api-logins.ts'
-import { HttpError, json, readBody } from '../response.ts'
-import { by, refusedLogin } from './audit-log.ts'
+import { HttpError } from '../http-error.ts'
+import { json } from '../json-response.ts'
+import { readBody } from '../request-body.ts'
+import { byUser, refusedLogin } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { profileOf } from './profile-and-health.ts'
 import { tooManyAttempts } from '../guards/rate-limits.ts'
-import type { Services } from '../services.ts'
-
-/** The documented JSON API of logins (S161 to S164). All answers are `no-store`. */
+import { requireIssuer, type Services } from '../services.ts'
 
 const loginBody = v.strictObject({
   email: v.pipe(v.string(), v.maxLength(254, 'an e-mail has at most 254 characters')),
@@ -23,11 +23,14 @@ const logoutBody = v.strictObject({ refreshToken: v.optional(token) })
 const exchangeBody = v.strictObject({
   code: v.optional(v.pipe(v.string(), v.maxLength(128, 'the code is too long'))),
   codeVerifier: v.optional(
-    v.pipe(v.string(), v.regex(/^[\w.~-]{43,128}$/, 'codeVerifier is that of RFC 7636')),
+    v.pipe(
+      v.string(),
+      v.regex(/^[\w.~-]{43,128}$/, 'codeVerifier takes 43 to 128 characters as in RFC 7636'),
+    ),
   ),
 })
 
-/** `POST /api/auth/login` (S161, S162): for the server's own accounts. */
+/** `POST /api/auth/login`: for the server's own accounts. */
 export const apiLogin: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
   const { email, password } = await readBody(call.request, loginBody)
@@ -49,32 +52,32 @@ export const apiLogin: Handler = async (call, services) => {
     })
   }
   record(call, services, check.user)
-  return json(answerOf(await issuer.api.issue(check.user), check.user))
+  return json(toResponse(await issuer.api.issue(check.user), check.user))
 }
 
-/** `POST /api/auth/refresh` (S164): rotates; the old refresh token is good for nothing afterwards. */
+/** `POST /api/auth/refresh`: rotates; the old refresh token is not valid afterwards. */
 export const apiRefresh: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
   const { refreshToken } = await readBody(call.request, refreshBody)
   const issued = await issuer.api.refresh(refreshToken)
   const verified = issued && issuer.verifyAccessToken(issued.accessToken.reveal())
-  if (!issued || !verified) throw badToken('that refresh token is not, or no longer, good')
-  return json(answerOf(issued, verified.user))
+  if (!issued || !verified) throw badToken('that refresh token is not valid, or no longer')
+  return json(toResponse(issued, verified.user))
 }
 
 /**
- * `POST /api/auth/token`: the one-time code of a login with a browser, for tokens (S167). Without one, tokens
- * for who is logged in in this browser (S163, S166): another website cannot send that cookie with a POST.
+ * `POST /api/auth/token`: tokens for the one-time code of a login with a browser. Without a code, tokens for the user
+ * who is logged in in this browser: another website cannot send that cookie with a POST.
  */
 export const apiExchange: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
   const { code, codeVerifier } = await readBody(call.request, exchangeBody)
   const session = code === undefined ? await issuer.sessionOf(call.request.headers.get('cookie')) : undefined
   const user = code === undefined ? session?.user : await issuer.api.takeCode(code, codeVerifier ?? '')
-  if (!user) throw badToken('that code or session is not, or no longer, good')
-  // That of a code was recorded when the code was made.
+  if (!user) throw badToken('that code or session is not valid, or no longer')
+  // The login that a code belongs to was recorded when the code was created.
   if (session) record(call, services, user, { kind: 'session', id: session.uid })
-  return json(answerOf(await issuer.api.issue(user), user))
+  return json(toResponse(await issuer.api.issue(user), user))
 }
 
 /** `POST /api/auth/logout`: ends the login of the presented token, and that of `refreshToken`. */
@@ -86,19 +89,19 @@ export const apiLogout: Handler = async (call, services) => {
   if (refreshToken === undefined && !verified) throw badToken('authentication required')
   if (presented.kind === 'bearer' && verified) {
     await issuer.endTokenOf(presented.token)
-    const who = { ...by(call), ...whose(verified.user) }
+    const who = byUser(call, verified.user)
     services.audit.record({ ...who, action: 'logout', credential: { kind: 'jwt', id: verified.jti } })
   }
   const owner = refreshToken === undefined ? undefined : await issuer.api.endRefreshToken(refreshToken)
-  // With both, they are of one login, which ended a line above.
-  if (owner) services.audit.record({ ...by(call), ...whose(owner), action: 'logout' })
+  // With both, they belong to one login, which the lines above have ended.
+  if (owner) services.audit.record({ ...byUser(call, owner), action: 'logout' })
   return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
 }
 
 /** `GET /api/auth/me`: the same as `/api/v1/profile`, under `user`. */
 export const apiMe: Handler = ({ principal }) => json({ user: profileOf(principal) })
 
-function answerOf(tokens: IssuedTokens, user: User) {
+function toResponse(tokens: IssuedTokens, user: User) {
   return {
     token: tokens.accessToken.reveal(),
     ...(tokens.refreshToken === undefined ? {} : { refreshToken: tokens.refreshToken.reveal() }),
@@ -114,21 +117,12 @@ function record(
   credential = call.principal.credential,
 ): void {
   log.info('login', { requestId: call.requestId, address: call.address, user: user.id })
-  const who = { ...by(call), ...whose(user), credential }
+  const who = { ...byUser(call, user), credential }
   audit.record({ ...who, action: 'login', details: { provider: user.provider } })
-}
-
-function whose(user: User): { tenantId: string; actor: string } {
-  return { tenantId: user.tenant.id, actor: accountIdOf(user) }
 }
 
 function badToken(message: string): HttpError {
   return new HttpError(401, 'unauthenticated', message, {
     headers: { 'www-authenticate': 'Bearer realm="fob"' },
   })
-}
-
-function requireIssuer({ issuer }: Services): Issuer {
-  if (issuer === undefined) throw new HttpError(404, 'not_found', 'this server has no OAuth')
-  return issuer
 }

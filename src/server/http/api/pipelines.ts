@@ -1,36 +1,39 @@
+/** Pipelines in the API. */
 import * as v from 'valibot'
 import { type PipelineResponse, pipelineName, putPipelineBody } from '../../../contract/api/pipelines.ts'
 import { runPipelineBody } from '../../../contract/api/runs.ts'
-import { secretKey } from '../../../contract/api/secrets.ts'
-import type { Pipeline, PipelineEntry } from '../../pipelines/pipelines.ts'
+import type { PipelineEntry } from '../../pipelines/pipelines.ts'
 import { secretNamesOf } from '../../pipelines/visible-secrets.ts'
-import { HttpError, json, notFound, readBody } from '../response.ts'
-import { by } from './audit-log.ts'
+import { HttpError, notFound } from '../http-error.ts'
+import { json, noContent } from '../json-response.ts'
+import { readBody } from '../request-body.ts'
+import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { eventStream } from '../event-stream-response.ts'
 import { readPage } from '../paging.ts'
-import { scheduleResponse } from './schedule-response.ts'
+import { findPipeline } from './find-pipeline.ts'
+import { toScheduleResponse } from './schedule-response.ts'
 import { readSecretValue, refuseReserved } from './read-secret-value.ts'
 import type { Services } from '../services.ts'
-import { webhookOf } from './webhook-response.ts'
+import { toWebhookResponse } from './webhook-response.ts'
 
 /** `GET /api/pipelines` */
 export const listPipelines: Handler = async (call, { pipelines }) => {
   const { items, next } = await pipelines.list(call.principal, readPage(call.url))
-  return json({ items: items.map(toAnswer), next })
+  return json({ items: items.map(toResponse), next })
 }
 
 /** `GET /api/pipelines/:name`: with its source, its rule and the names of its secrets. */
 export const getPipeline: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
   return json({
-    ...toAnswer(pipeline),
+    ...toResponse(pipeline),
     source: pipeline.source,
     rbac: (await services.pipelines.rule(pipeline)) ?? null,
     secrets: await secretNamesOf(pipeline, services.vault),
     needs: await services.runs.needs(pipeline),
-    webhook: webhookOf(pipeline, call.principal.tenant, services),
-    schedules: (await services.schedules.of(pipeline.id)).map(scheduleResponse),
+    webhook: toWebhookResponse(pipeline, call.principal.tenant, services),
+    schedules: (await services.schedules.of(pipeline.id)).map(toScheduleResponse),
   })
 }
 
@@ -48,7 +51,7 @@ export const putPipeline: Handler = async (call, services) => {
     ]),
   )
   await services.runs.check(body.source, body.filename)
-  // As before: what was set for containers does not become a process of the server's user by being set again.
+  // Without one, the driver stays: setting a pipeline again must not move it from containers to the server's own user.
   const before = await services.pipelines.get(call.principal, name)
   const driver = body.driver ?? before?.driver ?? services.settings.driver
   await services.runs.checkDriver(driver, call.request.signal)
@@ -72,9 +75,9 @@ export const putPipeline: Handler = async (call, services) => {
     ...(body.unsetSecrets === undefined ? {} : { unset: body.unsetSecrets.join(' ') }),
   }
   services.audit.record({ ...by(call), action: 'pipeline.set', target: name, details })
-  const schedules = (await services.schedules.of(pipeline.id)).map(scheduleResponse)
+  const schedules = (await services.schedules.of(pipeline.id)).map(toScheduleResponse)
   const needs = await services.runs.needs(pipeline)
-  return json({ ...toAnswer(pipeline), schedules, needs }, { status: created ? 201 : 200 })
+  return json({ ...toResponse(pipeline), schedules, needs }, { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */
@@ -82,12 +85,12 @@ export const deletePipeline: Handler = async (call, services) => {
   const pipeline = await services.pipelines.remove(call.principal, call.params.name ?? '')
   if (pipeline === undefined) throw notFound('pipeline')
   services.audit.record({ ...by(call), action: 'pipeline.rm', target: pipeline.name })
-  return new Response(null, { status: 204 })
+  return noContent()
 }
 
-/** `POST /api/pipelines/:name/pause`: no run begins until it is unpaused; those that go on go on. */
+/** `POST /api/pipelines/:name/pause`: no run starts until it is unpaused; running ones continue. */
 export const pausePipeline: Handler = (call, services) => setPaused(call, services, true)
-/** `POST /api/pipelines/:name/unpause`: what its schedules missed meanwhile is not made up for. */
+/** `POST /api/pipelines/:name/unpause`: runs that its schedules missed meanwhile are not started. */
 export const unpausePipeline: Handler = (call, services) => setPaused(call, services, false)
 
 async function setPaused(call: Call, services: Services, paused: boolean): Promise<Response> {
@@ -95,10 +98,10 @@ async function setPaused(call: Call, services: Services, paused: boolean): Promi
   if (pipeline === undefined) throw notFound('pipeline')
   const action = paused ? 'pipeline.pause' : 'pipeline.unpause'
   services.audit.record({ ...by(call), action, target: pipeline.name })
-  return json(toAnswer(pipeline))
+  return json(toResponse(pipeline))
 }
 
-/** `POST /api/pipelines/:name/run`: answers `{run_id}`, or the run's events where the caller asks for a stream. */
+/** `POST /api/pipelines/:name/run`: `{run_id}`, or the run's events where the caller asks for a stream. */
 export const triggerPipeline: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
   const body = await readBody(call.request, runPipelineBody)
@@ -124,16 +127,9 @@ function readName({ params }: Call): string {
   return name.output
 }
 
-/** @throws HttpError 404 for one that the caller does not see */
-export async function findPipeline(call: Call, { pipelines }: Services): Promise<Pipeline> {
-  const pipeline = await pipelines.get(call.principal, call.params.name ?? '')
-  if (pipeline === undefined) throw notFound('pipeline')
-  return pipeline
-}
-
 /**
- * S9: a rule needs to know more of a caller than Basic can say.
- * @throws HttpError 400; Fault `usage` with the place where the rule is none
+ * A rule is about a person, and only OAuth says which person calls.
+ * @throws HttpError 400; Fault `usage` with the place where the rule is not valid
  */
 function checkRule(rule: string, { settings, rbac }: Services): void {
   if (settings.strategy === 'oauth') {
@@ -150,7 +146,7 @@ function checkRule(rule: string, { settings, rbac }: Services): void {
   )
 }
 
-function toAnswer(pipeline: PipelineEntry): PipelineResponse {
+function toResponse(pipeline: PipelineEntry): PipelineResponse {
   return {
     id: pipeline.id,
     name: pipeline.name,
@@ -161,19 +157,4 @@ function toAnswer(pipeline: PipelineEntry): PipelineResponse {
     createdAt: new Date(pipeline.createdAt).toISOString(),
     updatedAt: new Date(pipeline.updatedAt).toISOString(),
   }
-}
-
-/** The pipeline that `?pipeline=` names, or undefined where it names none. */
-export async function pipelineOfQuery(call: Call, { pipelines }: Services): Promise<Pipeline | undefined> {
-  const name = call.url.searchParams.get('pipeline')
-  if (name === null || name === '') return undefined
-  const pipeline = await pipelines.get(call.principal, name)
-  if (pipeline === undefined) throw notFound('pipeline')
-  return pipeline
-}
-
-export function readKey({ params }: Call): string {
-  const key = v.safeParse(secretKey, params.key)
-  if (!key.success) throw new HttpError(400, 'invalid_request', key.issues[0].message)
-  return key.output
 }

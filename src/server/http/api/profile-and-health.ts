@@ -1,18 +1,20 @@
+/** Who calls, and whether the server runs: profile, user information, health, and the metadata of RFC 9728. */
 import type { ProfileResponse } from '../../../contract/api/profile.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { derived } from '../../auth/compute-once-per-object.ts'
 import type { Principal } from '../../rbac/principal.ts'
-import { HttpError, json, jsonText } from '../response.ts'
+import { HttpError, noOAuth } from '../http-error.ts'
+import { json, jsonText } from '../json-response.ts'
 import type { Handler } from '../call.ts'
 
 /** `GET /health` */
 export const health: Handler = (_call, { settings }) =>
   json({ status: 'ok', version: settings.version, strategy: settings.strategy })
 
-/** `GET /api/v1/profile`: who the presented credential belongs to. */
+/** `GET /api/v1/profile`: whose credential the request has. */
 export const profile: Handler = ({ principal }) => jsonText(profileText(principal))
 
-/** Written once for each principal, which is one object for as long as nothing about it changes. */
+/** Serialized once per principal, which is one object for as long as nothing about it changes. */
 const profileText = derived((principal: Principal) => JSON.stringify(profileOf(principal)))
 
 export function profileOf(principal: Principal): ProfileResponse {
@@ -28,10 +30,10 @@ export function profileOf(principal: Principal): ProfileResponse {
   }
 }
 
-/** `/oauth/userinfo` (OpenID Connect Core §5.3), for clients that know nothing of our profile route. */
+/** `/oauth/userinfo` (OpenID Connect Core §5.3), for clients that do not know our profile route. */
 export const userinfo: Handler = ({ principal }, { settings }) => {
-  if (settings.strategy !== 'oauth') throw new HttpError(404, 'not_found', 'this server has no OAuth')
-  // Of a login, whosever program it is: tokens and machines have no user information (RFC 6750 §3.1).
+  if (settings.strategy !== 'oauth') throw noOAuth()
+  // For the access token of a login, of any program: other credentials have no user information (RFC 6750 §3.1).
   if (principal.credential.kind !== 'jwt') {
     throw new HttpError(403, 'insufficient_scope', 'this is for logins, not for tokens of another kind', {
       headers: { 'www-authenticate': 'Bearer realm="fob", error="insufficient_scope", scope="openid"' },
@@ -49,11 +51,11 @@ export const userinfo: Handler = ({ principal }, { settings }) => {
 const WELL_KNOWN_RESOURCE = '/.well-known/oauth-protected-resource'
 
 /**
- * RFC 9728: which authorization server guards this API. Under `/mcp` the same for that address: strict hosts
- * compare it with the one they were given (§3.3).
+ * RFC 9728: the authorization server of this API. Under `/mcp` the same for that address: strict hosts compare it with
+ * the address that they were given (§3.3).
  */
 export const protectedResource: Handler = ({ url }, { settings }) => {
-  if (settings.strategy !== 'oauth') throw new HttpError(404, 'not_found', 'this server has no OAuth')
+  if (settings.strategy !== 'oauth') throw noOAuth()
   return json({
     resource: `${settings.url}${url.pathname.slice(WELL_KNOWN_RESOURCE.length)}`,
     authorization_servers: [settings.url],

@@ -1,3 +1,4 @@
+/** The value and the name of a secret in a request, checked. */
 import {
   isReservedSecret,
   MIN_SECRET_BYTES,
@@ -6,11 +7,11 @@ import {
 } from '../../../contract/api/secrets.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { sizeProblem } from '../../vault/secret-size.ts'
-import { HttpError } from '../response.ts'
+import { HttpError } from '../http-error.ts'
 
 /**
  * A value as it was sent, text or base64.
- * @throws HttpError 400 for an empty value, and for one so short that hiding it would blacken ordinary text
+ * @throws HttpError 400 for an empty value, and for one so short that redacting it would make logs unreadable
  */
 export function readSecretValue(key: string, sent: SecretValue, allowShort: boolean | undefined): Secret {
   const value = new Secret(typeof sent === 'string' ? sent : Buffer.from(sent.base64, 'base64'))
@@ -20,16 +21,16 @@ export function readSecretValue(key: string, sent: SecretValue, allowShort: bool
     throw new HttpError(
       400,
       'secret_too_short',
-      `the value of ${key} has fewer than ${MIN_SECRET_BYTES} bytes: hiding it would blacken ordinary text in logs`,
+      `the value of ${key} has fewer than ${MIN_SECRET_BYTES} bytes: redacting it would make logs unreadable`,
       { details: { hint: 'use a longer value, or --allow-short' } },
     )
   }
   return value
 }
 
-/** @throws HttpError 400 for a name that no pipeline could read, so that nobody wonders why later */
+/** @throws HttpError 400 for a name that no pipeline could read */
 export function refuseReserved(key: string): void {
   if (!isReservedSecret(key)) return
-  const message = `${key}: names that begin with ${RESERVED_SECRET_PREFIX} are the server's own`
+  const message = `${key}: names that start with ${RESERVED_SECRET_PREFIX} are reserved for the server`
   throw new HttpError(400, 'reserved_name', message, { details: { hint: 'choose another name' } })
 }

@@ -1,9 +1,10 @@
+/** The script that `GET /api/runners/install.sh` returns. */
 /**
- * What a machine runs to find out whether it can be a runner: it shows the runner's token to this server once.
- * The token comes from the environment and goes to curl through a pipe: neither is in any process list.
- * @param server the server's address, which ends up in single quotes
+ * A shell script that checks whether a machine can be a runner: it sends the runner's token to this server once. The
+ * token comes from the environment and goes to curl through a pipe, so it is in no process list.
+ * @param server the address of the server, which ends up in single quotes
  */
-export function installScript(server: string): string {
+export function runnerCheckScript(server: string): string {
   return `#!/bin/sh
 # Checks that this machine can reach ${server.replaceAll(/[\r\n]/g, '')} as a runner.
 #   FOB_RUNNER_TOKEN=rn_... sh install.sh

@@ -1,47 +1,50 @@
+/** Runners in the API. */
 import { heartbeatBody, putRunnerBody, type RunnerResponse } from '../../../contract/api/runners.ts'
 import type { Runner } from '../../accounts/runners.ts'
-import { json, notFound, readBody } from '../response.ts'
-import { by } from './audit-log.ts'
+import { notFound } from '../http-error.ts'
+import { json, noContent } from '../json-response.ts'
+import { readBody } from '../request-body.ts'
+import { by } from '../audit-entry.ts'
 import type { Handler } from '../call.ts'
-import { installScript } from './runner-check-script.ts'
+import { runnerCheckScript } from './runner-check-script.ts'
 import { readPage } from '../paging.ts'
 
 /** `GET /api/runners` */
 export const listRunners: Handler = async ({ principal, url }, { runners }) => {
   const { items, next } = await runners.list(principal.tenant.id, readPage(url))
-  return json({ items: items.map(toAnswer), next })
+  return json({ items: items.map(toResponse), next })
 }
 
 /** `GET /api/runners/:id` */
 export const getRunner: Handler = async ({ principal, params }, { runners }) => {
   const runner = await runners.get(principal.tenant.id, params.id ?? '')
   if (runner === undefined) throw notFound('runner')
-  return json(toAnswer(runner))
+  return json(toResponse(runner))
 }
 
-/** `POST /api/runners`: the only answer with the runner's token, besides `…/regenerate`. */
+/** `POST /api/runners`: the only response with the runner's token, besides that of `…/regenerate`. */
 export const createRunner: Handler = async (call, { runners, audit }) => {
   const { name } = await readBody(call.request, putRunnerBody)
   const { value, runner } = runners.create(call.principal.tenant.id, name)
   audit.record({ ...by(call), action: 'runner.create', target: runner.id })
-  return json({ token: value.reveal(), ...toAnswer(runner) }, { status: 201 })
+  return json({ token: value.reveal(), ...toResponse(runner) }, { status: 201 })
 }
 
-/** `PUT /api/runners/:id`: its name. */
+/** `PUT /api/runners/:id`: a new name. */
 export const renameRunner: Handler = async (call, { runners, audit }) => {
   const { name } = await readBody(call.request, putRunnerBody)
   const runner = await runners.rename(call.principal.tenant.id, call.params.id ?? '', name)
   if (runner === undefined) throw notFound('runner')
   audit.record({ ...by(call), action: 'runner.rename', target: runner.id })
-  return json(toAnswer(runner))
+  return json(toResponse(runner))
 }
 
-/** `POST /api/runners/:id/regenerate` (S192) */
+/** `POST /api/runners/:id/regenerate` */
 export const regenerateRunner: Handler = async (call, { runners, audit }) => {
   const made = await runners.regenerate(call.principal.tenant.id, call.params.id ?? '')
   if (made === undefined) throw notFound('runner')
   audit.record({ ...by(call), action: 'runner.regenerate', target: made.runner.id })
-  return json({ token: made.value.reveal(), ...toAnswer(made.runner) })
+  return json({ token: made.value.reveal(), ...toResponse(made.runner) })
 }
 
 /** `DELETE /api/runners/:id` */
@@ -49,10 +52,10 @@ export const deleteRunner: Handler = async (call, { runners, audit }) => {
   const id = call.params.id ?? ''
   if (!(await runners.remove(call.principal.tenant.id, id))) throw notFound('runner')
   audit.record({ ...by(call), action: 'runner.rm', target: id })
-  return new Response(null, { status: 204 })
+  return noContent()
 }
 
-/** `POST /api/runners/heartbeat` (S191) */
+/** `POST /api/runners/heartbeat` */
 export const heartbeat: Handler = async (call, { runners }) => {
   const beat = await readBody(call.request, heartbeatBody)
   const { id: actor, name, credential } = call.principal
@@ -62,11 +65,11 @@ export const heartbeat: Handler = async (call, { runners }) => {
 
 /** `GET /api/runners/install.sh` */
 export const runnerInstallScript: Handler = (_call, { settings }) =>
-  new Response(installScript(settings.url), {
+  new Response(runnerCheckScript(settings.url), {
     headers: { 'content-type': 'text/x-shellscript; charset=utf-8', 'cache-control': 'no-store' },
   })
 
-function toAnswer({ id, name, status, version, createdAt, lastSeenAt }: Runner): RunnerResponse {
+function toResponse({ id, name, status, version, createdAt, lastSeenAt }: Runner): RunnerResponse {
   return {
     id,
     name,

@@ -1,31 +1,28 @@
+/** Runs in the API: lists, records, events, logs, stopping and resuming. */
 import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/run-records.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-refusals.ts'
-import { HttpError, json, notFound } from '../response.ts'
-import { by } from './audit-log.ts'
+import { HttpError, notFound } from '../http-error.ts'
+import { json } from '../json-response.ts'
+import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { eventStream } from '../event-stream-response.ts'
 import { readPage } from '../paging.ts'
 import type { Services } from '../services.ts'
 
 /** `GET /api/runs[?pipeline=]`: newest first. */
-export const listRuns: Handler = async (call, { runs, pipelines }) => {
-  const pipelineName = call.url.searchParams.get('pipeline')
-  const { items, next } = await runs.list(call.principal.tenant.id, {
-    ...readPage(call.url),
-    only: call.principal.pipelines ?? undefined,
-    except: await pipelines.hiddenFrom(call.principal),
-    ...(pipelineName === null ? {} : { pipelineName }),
-  })
-  return json({ items: items.map(toAnswer), next })
+export const listRuns: Handler = async ({ principal, url }, { pipelines }) => {
+  const pipelineName = url.searchParams.get('pipeline') ?? undefined
+  const { items, next } = await pipelines.runsOf(principal, { ...readPage(url), pipelineName })
+  return json({ items: items.map(toResponse), next })
 }
 
 /** `GET /api/runs/:id`: with its tasks. */
 export const getRun: Handler = async (call, services) => {
   const run = await findRun(call, services)
   return json({
-    ...toAnswer(run),
+    ...toResponse(run),
     args: run.args,
     lastEventId: await services.runs.lastEvent(run.id),
     ...(run.redactions === null ? {} : { redactions: run.redactions }),
@@ -45,10 +42,12 @@ export const getRun: Handler = async (call, services) => {
 export const runEvents: Handler = async (call, services) => {
   const run = await findRun(call, services)
   const last = call.request.headers.get('last-event-id') ?? '0'
-  if (!/^\d{1,15}$/.test(last)) throw new HttpError(400, 'invalid_request', 'Last-Event-ID is a number')
-  // Its last event is all there is; who has read a part of the rest must not take that for the whole.
+  if (!/^\d{1,15}$/.test(last)) {
+    throw new HttpError(400, 'invalid_request', 'Last-Event-ID takes a number')
+  }
+  // Only its last event is left; a reader of a part of the rest must not take that for the whole.
   if (run.logRemovedAt !== null && Number(last) > 0) throw logRemoved(run.logRemovedAt)
-  // Whoever comes again after the end is told not to (WHATWG HTML §9.2.2).
+  // A reader who has seen the end is told not to come again (WHATWG HTML §9.2.2).
   if (await hasHeardAll(run, Number(last), call, services)) return new Response(null, { status: 204 })
   return eventStream(call, services, run.id, Number(last))
 }
@@ -60,23 +59,21 @@ async function hasHeardAll(
   { runs }: Services,
 ): Promise<boolean> {
   if (last === 0 || !isFinal(status)) return false
-  const more = runs.events(tenantId, id, last, request.signal)[Symbol.asyncIterator]()
-  const { done } = await more.next()
-  await more.return?.()
-  return done === true
+  for await (const _more of runs.events(tenantId, id, last, request.signal)) return false
+  return true
 }
 
 function logRemoved(at: number): HttpError {
   return new HttpError(410, 'log_removed', `the log of this run was removed on ${instant(at)}`)
 }
 
-/** `GET /api/runs/:id/log`: what the run printed so far, as text for a file. It does not wait for more. */
+/** `GET /api/runs/:id/log`: what the run printed so far, as text for a file. */
 export const runLog: Handler = async (call, services) => {
   const run = await findRun(call, services)
   if (run.logRemovedAt !== null) throw logRemoved(run.logRemovedAt)
   const pieces = services.runs.log(run.id)
   const encoder = new TextEncoder()
-  // Pulled page by page: a log can be larger than the memory that one download should cost.
+  // Pulled piece by piece: a log can be larger than the memory that one download should take.
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const { value, done } = await pieces.next()
@@ -115,7 +112,7 @@ export const resumeRun: Handler = async (call, services) => {
 }
 
 /**
- * What was taken away, or is held back, does not run by this door either.
+ * Resumes a run, unless its pipeline was removed or is paused.
  * @throws Fault `conflict`, and as `Runs.resume`
  */
 export async function resume(
@@ -129,14 +126,17 @@ export async function resume(
   return await runs.resume(run.tenantId, run.id)
 }
 
-/** A run of a pipeline that is hidden from the caller is hidden as well. */
-async function findRun(call: Call, { runs, pipelines }: Services): Promise<RunRecord> {
-  const run = await runs.get(call.principal.tenant.id, call.params.id ?? '')
-  if (run === undefined || !(await pipelines.sees(call.principal, run))) throw notFound('run')
+/** The run that the path names. @throws HttpError 404 for one that the caller does not see */
+export async function findRun(
+  { principal, params }: Call,
+  { pipelines }: Pick<Services, 'pipelines'>,
+): Promise<RunRecord> {
+  const run = await pipelines.runOf(principal, params.id ?? '')
+  if (run === undefined) throw notFound('run')
   return run
 }
 
-function toAnswer(run: RunEntry): RunResponse {
+function toResponse(run: RunEntry): RunResponse {
   return {
     id: run.id,
     pipeline: run.pipelineName,

@@ -1,24 +1,29 @@
-import { putSecretBody, type RewrapResponse, type SecretResponse } from '../../../contract/api/secrets.ts'
+/** Secrets in the API: names, never values. */
+import * as v from 'valibot'
+import { putSecretBody, type RewrapResponse, secretKey, type SecretResponse } from '../../../contract/api/secrets.ts'
 import { secretsSeenBy } from '../../pipelines/visible-secrets.ts'
-import { isAdministrator } from '../../rbac/principal.ts'
 import type { SecretEntry, SecretPlace } from '../../vault/vault.ts'
-import { HttpError, json, notFound, readBody } from '../response.ts'
-import { by } from './audit-log.ts'
-import type { Call, Handler } from '../call.ts'
-import { pipelineOfQuery, readKey } from './pipelines.ts'
-import { requireAllPipelines } from './pipeline-access.ts'
-import { readSecretValue, refuseReserved } from './read-secret-value.ts'
+import { HttpError, notFound } from '../http-error.ts'
+import { json, noContent } from '../json-response.ts'
+import { readBody } from '../request-body.ts'
+import { by } from '../audit-entry.ts'
+import type { Call } from '../call.ts'
+import { requireAllPipelines, requireServerAdministrator } from '../guards/caller-permissions.ts'
 import type { Services } from '../services.ts'
+import { findPipelineOfQuery } from './find-pipeline.ts'
+import { readSecretValue, refuseReserved } from './read-secret-value.ts'
+
+type Parts = Pick<Services, 'vault' | 'pipelines' | 'audit' | 'defaultTenant'>
 
 /** `GET /api/secrets[?pipeline=]`: names only; values never come back out. */
-export const listSecrets: Handler = async (call, services) => {
-  const pipeline = await pipelineOfQuery(call, services)
+export const listSecrets = async (call: Call, services: Parts) => {
+  const pipeline = await findPipelineOfQuery(call, services)
   const seen = await secretsSeenBy(call.principal, services, pipeline)
-  return json({ items: seen.map(({ entry, pipelineName }) => toAnswer(entry, pipelineName)), next: null })
+  return json({ items: seen.map(({ entry, pipelineName }) => toResponse(entry, pipelineName)), next: null })
 }
 
 /** `PUT /api/secrets/:key[?pipeline=|?scope=server]` */
-export const putSecret: Handler = async (call, services) => {
+export const putSecret = async (call: Call, services: Parts) => {
   const place = await placeOf(call, services)
   if (place.scope !== 'server') refuseReserved(place.key)
   const body = await readBody(call.request, putSecretBody)
@@ -29,11 +34,11 @@ export const putSecret: Handler = async (call, services) => {
     target: place.key,
     details: { scope: place.scope },
   })
-  return new Response(null, { status: 204 })
+  return noContent()
 }
 
 /** `DELETE /api/secrets/:key[?pipeline=|?scope=server]` */
-export const deleteSecret: Handler = async (call, services) => {
+export const deleteSecret = async (call: Call, services: Parts) => {
   const place = await placeOf(call, services)
   if (place.scope !== 'server') refuseReserved(place.key)
   if (!(await services.vault.remove(place))) throw notFound('secret')
@@ -43,14 +48,17 @@ export const deleteSecret: Handler = async (call, services) => {
     target: place.key,
     details: { scope: place.scope },
   })
-  return new Response(null, { status: 204 })
+  return noContent()
 }
 
-/** `POST /api/secrets/rewrap`: a second of work on the move to a new data key; asked again until `finished`. */
-export const rewrapSecrets: Handler = async (call, services) => {
-  needServerAdministrator(call, services)
+/** `POST /api/secrets/rewrap`: re-encrypts for a second under a new data key; sent again until `finished`. */
+export const rewrapSecrets = async (
+  call: Call,
+  services: Pick<Services, 'vault' | 'audit' | 'defaultTenant'>,
+) => {
+  requireServerAdministrator(call.principal, services)
   const { keyId, total, done, failed, finished } = await services.vault.rewrap()
-  // It is asked for again and again; what is worth knowing is that one was finished.
+  // It is sent many times; only the last is recorded.
   if (finished) services.audit.record({ ...by(call), action: 'secret.rewrap', target: keyId })
   const answer: RewrapResponse = {
     key: keyId,
@@ -62,30 +70,30 @@ export const rewrapSecrets: Handler = async (call, services) => {
   return json(answer)
 }
 
-async function placeOf(call: Call, services: Services): Promise<SecretPlace> {
+async function placeOf(call: Call, services: Parts): Promise<SecretPlace> {
   const key = readKey(call)
   const tenantId = call.principal.tenant.id
   const asked = call.url.searchParams.get('scope')
-  const pipeline = await pipelineOfQuery(call, services)
+  const pipeline = await findPipelineOfQuery(call, services)
   if (asked !== null) {
     if (asked !== 'server' || pipeline !== undefined) {
-      throw new HttpError(400, 'invalid_request', 'scope is "server", and then there is no pipeline')
+      throw new HttpError(400, 'invalid_request', 'scope takes "server", and then no pipeline')
     }
-    needServerAdministrator(call, services)
+    requireServerAdministrator(call.principal, services)
     return { tenantId: '', scope: 'server', key }
   }
-  // A global secret is one of every pipeline.
-  if (pipeline === undefined) requireAllPipelines(call, 'set or delete a secret of all pipelines')
+  // A global secret belongs to all pipelines.
+  if (pipeline === undefined) requireAllPipelines(call.principal, 'set or delete a secret of all pipelines')
   return { tenantId, scope: pipeline === undefined ? 'global' : `pipeline/${pipeline.id}`, key }
 }
 
-/** What reaches beyond one tenant is for those who run the server: administrators of the tenant `default`. */
-function needServerAdministrator({ principal }: Call, { defaultTenant }: Services): void {
-  if (isAdministrator(principal) && principal.tenant.id === defaultTenant.id) return
-  throw new HttpError(403, 'forbidden', 'this is for administrators of the server')
+function readKey({ params }: Call): string {
+  const key = v.safeParse(secretKey, params.key)
+  if (!key.success) throw new HttpError(400, 'invalid_request', key.issues[0].message)
+  return key.output
 }
 
-function toAnswer(
+function toResponse(
   { scope, key, updatedAt, lastUsed }: SecretEntry,
   pipeline: string | undefined,
 ): SecretResponse {

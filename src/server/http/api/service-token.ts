@@ -1,8 +1,9 @@
-import { json } from '../response.ts'
-import { by } from './audit-log.ts'
+/** Service tokens in the API. */
+import { json } from '../json-response.ts'
+import { by } from '../audit-entry.ts'
 import type { Handler } from '../call.ts'
 
-/** `POST /api/auth/service-token` (S193): what CI/CD gets for its service key. */
+/** `POST /api/auth/service-token`: what CI/CD gets for its service key. */
 export const createServiceToken: Handler = (call, { serviceKeys, audit, clock }) => {
   const { principal } = call
   const { value, expiresAt } = serviceKeys.issue(principal.credential.id ?? '')

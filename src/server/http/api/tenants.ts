@@ -1,12 +1,13 @@
-import { json } from '../response.ts'
+/** The caller's tenants in the API. */
+import { json } from '../json-response.ts'
 import type { Handler } from '../call.ts'
 
-/** `GET /api/v1/tenants`: the caller's memberships (S227); `current` is the one of this request. */
+/** `GET /api/v1/tenants`: `current` is the one of this request. */
 export const listTenants: Handler = async ({ principal }, { tenants }) => {
   const { userId, tenant, role, tenantBound } = principal
   const memberships = userId === null ? [] : await tenants.membershipsOf(userId)
   const reachable = memberships.filter((one) => !tenantBound || one.tenant.id === tenant.id)
-  // A caller that is nobody's account (open, Basic, a service) is in one tenant all the same.
+  // A caller without an account (open, Basic, a service) is in one tenant all the same.
   const own = reachable.length > 0 ? reachable : [{ tenant: { ...(await tenants.get(tenant.slug)) }, role }]
   const items = own.map((membership) => ({
     id: membership.tenant.id,

@@ -1,12 +1,13 @@
+/** The webhook of a pipeline in the responses of the API. */
 import type { WebhookResponse } from '../../../contract/api/webhooks.ts'
 import type { Pipeline } from '../../pipelines/pipelines.ts'
 import type { Services } from '../services.ts'
 
-/** A pipeline's webhook without its secret; null where it has none. */
-export function webhookOf(
+/** Without its secret; null where the pipeline has none. */
+export function toWebhookResponse(
   { name, webhook }: Pick<Pipeline, 'name' | 'webhook'>,
   tenant: { id: string; slug: string },
-  { settings, defaultTenant }: Services,
+  { settings, defaultTenant }: Pick<Services, 'settings' | 'defaultTenant'>,
 ): WebhookResponse | null {
   if (webhook === null) return null
   const query = tenant.id === defaultTenant.id ? '' : `?tenant=${tenant.slug}`

@@ -1,14 +1,17 @@
+/** Webhooks: setting them, and what they deliver. */
 import { randomBytes } from 'node:crypto'
 import { putWebhookBody } from '../../../contract/api/webhooks.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { HttpAnswer, HttpRequest } from '../../runs/execution/webhook-exchange.ts'
-import { json, notFound, readBody } from '../response.ts'
-import { by } from './audit-log.ts'
+import { notFound } from '../http-error.ts'
+import { json, noContent } from '../json-response.ts'
+import { readBody } from '../request-body.ts'
+import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
-import { findPipeline } from './pipelines.ts'
-import { webhookOf } from './webhook-response.ts'
+import { findPipeline } from './find-pipeline.ts'
+import { toWebhookResponse } from './webhook-response.ts'
 
-/** `PUT /api/pipelines/:name/webhook`: the answer alone has the secret, where the server made it. */
+/** `PUT /api/pipelines/:name/webhook`: only this response has the secret, where the server created it. */
 export const putWebhook: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
   const { provider, secret } = await readBody(call.request, putWebhookBody)
@@ -16,7 +19,7 @@ export const putWebhook: Handler = async (call, services) => {
   await services.webhooks.set(pipeline, provider, made ?? new Secret(secret ?? ''))
   const details = { provider }
   services.audit.record({ ...by(call), action: 'webhook.set', target: pipeline.name, details })
-  const webhook = webhookOf({ ...pipeline, webhook: provider }, call.principal.tenant, services)
+  const webhook = toWebhookResponse({ ...pipeline, webhook: provider }, call.principal.tenant, services)
   return json({ ...webhook, ...(made === undefined ? {} : { secret: made.reveal() }) })
 }
 
@@ -25,12 +28,12 @@ export const deleteWebhook: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
   if (!(await services.webhooks.unset(pipeline))) throw notFound('webhook')
   services.audit.record({ ...by(call), action: 'webhook.rm', target: pipeline.name })
-  return new Response(null, { status: 204 })
+  return noContent()
 }
 
 /**
- * `POST /api/webhooks/:pipeline`: begins a run. Answers what the script answers, or 202 `{run_id}` where it does
- * not, or not in time. A delivery that comes again is answered with the run that it began.
+ * `POST /api/webhooks/:pipeline`: starts a run. The response is the script's, or 202 `{run_id}` where the script sends
+ * none in time. A delivery that is sent again gets the run that it has started.
  */
 export const receiveWebhook: Handler = async (call, services) => {
   const { webhook } = call
@@ -41,13 +44,13 @@ export const receiveWebhook: Handler = async (call, services) => {
     const details = { pipeline: webhook.pipeline.name, trigger: 'webhook' }
     services.audit.record({ ...by(call), action: 'run.start', target: runId, details })
   }
-  const said = await answer
-  if (said !== undefined) return toResponse(said, runId)
+  const response = await answer
+  if (response !== undefined) return toResponse(response, runId)
   const again = isAgain ? { redelivered: true } : {}
   return json({ run_id: runId, ...again }, { status: 202, headers: { 'x-fob-run': runId } })
 }
 
-/** What proves who sent a request is not for a script; nor is what some other door would open to. */
+/** Headers that a script does not get: credentials, for this server or for another. */
 const CREDENTIAL = /authorization|cookie|token|secret|signature|password|credential|api-?key|service-key/
 
 function toRequest({ request, url }: Call, body: Uint8Array): HttpRequest {
@@ -62,7 +65,7 @@ function toRequest({ request, url }: Call, body: Uint8Array): HttpRequest {
   }
 }
 
-/** A page of the script's would have our origin: it stays what `http/app.ts` makes of it, without any power. */
+/** A page from a script would have our origin: the headers that `http/app.ts` adds take all power from it. */
 function toResponse({ status, headers, body }: HttpAnswer, runId: string): Response {
   const isEmpty = [204, 205, 304].includes(status)
   return new Response(isEmpty ? null : body, { status, headers: { ...headers, 'x-fob-run': runId } })

@@ -1,8 +1,9 @@
-import { HttpError } from '../response.ts'
+/** Refuses requests that a browser sends for another website. */
+import { HttpError } from '../http-error.ts'
 import type { Call } from '../call.ts'
 import type { Services } from '../services.ts'
 
-const PROTOCOL: ReadonlySet<string> = new Set([
+const PROTOCOL_PATHS: ReadonlySet<string> = new Set([
   '/oauth/token',
   '/oauth/revoke',
   '/oauth/introspect',
@@ -11,9 +12,9 @@ const PROTOCOL: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Keeps other websites out. A browser names the site that a request comes from; whatever changes something
- * has to come from ours or from a program that is no browser. Where nobody has to log in, the `Host` must be
- * a name of ours too, or a page could point its own name at 127.0.0.1 (DNS rebinding) and be "ours".
+ * A browser names the site that a request comes from. A request that changes something has to come from our own pages
+ * or from a program that is not a browser. On a server without authentication the `Host` must be a known name too:
+ * otherwise a page could point its own name at 127.0.0.1 (DNS rebinding) and look like ours.
  * @throws HttpError 403
  */
 export function guardOrigin(call: Call, settings: Services['settings']): void {
@@ -22,8 +23,8 @@ export function guardOrigin(call: Call, settings: Services['settings']): void {
     throw new HttpError(403, 'wrong_host', 'this server does not answer to that name')
   }
   if (call.isRead) return
-  // The protocol's own endpoints may be called from anywhere: they take no cookie for a credential.
-  if (PROTOCOL.has(call.path)) return
+  // The endpoints of the protocol may be called from anywhere: a cookie is not a credential there.
+  if (PROTOCOL_PATHS.has(call.path)) return
   const origin = headers.get('origin')
   const site = headers.get('sec-fetch-site')
   const foreign =

@@ -1,15 +1,17 @@
+/** The guard of pages that every kind of server has, with and without logins. */
 import type { Scope } from '../../../contract/token-scopes.ts'
-import { HttpError } from '../response.ts'
 import type { Call, Handler } from '../call.ts'
-import { authenticate } from './authenticate.ts'
-import { enter } from './admission.ts'
 import { readFormFields } from '../form-body.ts'
+import { HttpError } from '../http-error.ts'
 import type { Services } from '../services.ts'
+import { requireScope } from './caller-permissions.ts'
+import { admit } from './credential-guard.ts'
 import { inSession } from './session-guard.ts'
 
 /**
- * The guard of pages that every kind of server has: of a session where people log in, else as the API decides,
- * so that a browser asks for the name and password of Basic by itself.
+ * By the session where people log in; else as the API decides, so that a browser asks for the name and password of
+ * Basic by itself.
+ * @throws HttpError 400, 401, 403 or 429
  */
 export async function onPage(
   scope: Scope,
@@ -17,27 +19,20 @@ export async function onPage(
   call: Call,
   services: Services,
 ): Promise<Response> {
+  // A page shows no button for what the caller may not do; this refuses those who send the request all the same.
   const allowed: Handler = (admitted) => {
-    requireScope(admitted, scope)
+    requireScope(admitted.principal, scope)
     return handler(admitted, services)
   }
   if (services.issuer) return inSession(allowed, call, services)
-  const caller = await authenticate(call, services)
-  const principal = await enter(caller, call.url.searchParams.get('tenant'), services)
-  const admitted = call.admit({ principal })
-  if (call.isRead) return allowed(admitted, services)
-  return allowed(admitted.admit({ principal, form: await ownForm(admitted) }), services)
-}
-
-/** A page shows no button for what the caller may not do; this is for those who ask all the same. */
-function requireScope({ principal }: Call, scope: Scope): void {
-  if (principal.scopes.has(scope)) return
-  throw new HttpError(403, 'insufficient_scope', `this needs the permission ${scope}`)
+  const principal = await admit(call, call.url.searchParams.get('tenant'), services)
+  const form = call.isRead ? undefined : await ownForm(call)
+  return allowed(call.admit(form === undefined ? { principal } : { principal, form }), services)
 }
 
 /**
- * Without a session there is no value that only our own page knows. What stands in for it is that a browser says
- * where a form comes from (`guardOrigin` has refused other sites): who says nothing is refused here.
+ * Without a session there is no value that only our own page knows. Instead, a browser says where a form comes from
+ * (`guardOrigin` has refused other sites), and a request that does not say it is refused here.
  */
 async function ownForm({ request }: Call): Promise<URLSearchParams> {
   const { headers } = request

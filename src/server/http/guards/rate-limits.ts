@@ -1,48 +1,55 @@
+/** The rate limits of routes, by address and by account. */
 import type { Clock } from '../../../platform/clock.ts'
 import { addressGroup } from '../../accounts/login-attempts.ts'
-import { HttpError } from '../response.ts'
+import { HttpError } from '../http-error.ts'
 
-/** What a route can be limited as. Routes of one name share one allowance. */
+/** The policies of limited routes. Routes with the same policy share one allowance. */
 export type LimitName = keyof typeof POLICIES
 
 interface Policy {
-  /** So many at once, and so many in every `seconds`: the allowance comes back evenly. */
+  /** So many at once, and so many in every `seconds`: the allowance is restored evenly. */
   requests: number
   seconds: number
-  /** The same for one account, whatever addresses it comes from. */
+  /** The same for one account, from any address. */
   perAccount: number
 }
 
-/** Far above what people and their programs do; many people can share an address. */
+/** Far above what people and their programs need; many people can share an address. */
 const POLICIES = {
   login: { requests: 120, seconds: 60, perAccount: 60 },
   token: { requests: 600, seconds: 60, perAccount: 600 },
   device: { requests: 60, seconds: 60, perAccount: 60 },
   registration: { requests: 60, seconds: 600, perAccount: 60 },
-  // The senders' own addresses are few, and everybody's.
+  // Webhooks of all users come from the few addresses of their provider.
   webhook: { requests: 1200, seconds: 60, perAccount: 300 },
   'token-creation': { requests: 120, seconds: 600, perAccount: 60 },
 } as const satisfies Record<string, Policy>
 
 export interface Limits {
   /**
-   * Counts a request against an address, and against an account where it is known already.
-   * @returns the `RateLimit-*` headers of the answer (draft-ietf-httpapi-ratelimit-headers-06)
+   * Counts a request against one allowance.
+   * @returns the `RateLimit-*` headers of the response (draft-ietf-httpapi-ratelimit-headers-06)
    * @throws HttpError 429 with `Retry-After` and those headers
    */
-  take(name: LimitName, who: { address: string } | { account: string }): Record<string, string>
+  take(name: LimitName, caller: Limited): Record<string, string>
+}
+
+/** Against which allowance a request counts. */
+export interface Limited {
+  kind: 'address' | 'account'
+  id: string
 }
 
 /**
- * Keys that are kept. Where more come within a period than this, the unknown ones share one allowance: under
- * a flood from everywhere newcomers wait, and nobody gets a fresh start by being forgotten.
+ * How many allowances are remembered. Beyond that, unknown callers share one: under a flood from many addresses new
+ * callers wait, and none gets a fresh allowance because its old one was dropped.
  */
 const MAX_KEYS = 20_000
 const SWEEP_EVERY_MS = 1000
 
-/** In memory: a restart forgets. */
+/** In memory: a restart resets all allowances. */
 export function openLimits(clock: Clock, maxKeys = MAX_KEYS): Limits {
-  /** Per key, when its allowance will be whole again (GCRA's theoretical arrival time). */
+  /** When the allowance of each key will be complete again (the theoretical arrival time of GCRA). */
   const wholeAt = new Map<string, number>()
   let sweptAt = 0
 
@@ -56,12 +63,11 @@ export function openLimits(clock: Clock, maxKeys = MAX_KEYS): Limits {
   }
 
   return {
-    take: (name, who) => {
+    take: (name, caller) => {
       const policy = POLICIES[name]
-      const [kind, id, requests] =
-        'address' in who
-          ? ['address', addressGroup(who.address), policy.requests]
-          : ['account', who.account, policy.perAccount]
+      const { kind } = caller
+      const requests = kind === 'address' ? policy.requests : policy.perAccount
+      const id = kind === 'address' ? addressGroup(caller.id) : caller.id
       const now = clock.now()
       const key = keyFor(`${name} ${kind} ${id}`, `${name} ${kind}`, now)
       const period = policy.seconds * 1000
@@ -80,7 +86,7 @@ export function openLimits(clock: Clock, maxKeys = MAX_KEYS): Limits {
   }
 }
 
-/** One more attempt after so many seconds, of a caller who has guessed before (`accounts/login-attempts.ts`). */
+/** For a caller with too many failed logins (`accounts/login-attempts.ts`). */
 export function tooManyAttempts(seconds: number): HttpError {
   return new HttpError(429, 'rate_limited', `too many attempts, try again in ${seconds} s`, {
     details: { retryAfter: seconds },
@@ -88,7 +94,7 @@ export function tooManyAttempts(seconds: number): HttpError {
   })
 }
 
-/** The headers of that answer, also where it is a page. */
+/** The headers of that response, also where it is a page. */
 export function attemptHeaders(seconds: number): Record<string, string> {
   return {
     'ratelimit-limit': '1',

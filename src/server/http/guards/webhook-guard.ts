@@ -1,15 +1,17 @@
+/** The guard of webhooks: a signature with the webhook's secret. */
 import { machine } from '../../auth/principals.ts'
-import { HttpError, notFound, readBytes } from '../response.ts'
+import { HttpError, notFound } from '../http-error.ts'
+import { readBytes } from '../request-body.ts'
 import type { Call, Handler } from '../call.ts'
 import type { Services } from '../services.ts'
 
-/** 1 MiB; GitHub leaves out what would make a push of it larger than that, others send links. */
+/** GitHub shortens a push event that would be larger; others send links. */
 const MAX_WEBHOOK_BYTES = 1024 * 1024
 
 /**
- * The guard of webhooks. `?tenant=` names the pipeline's tenant; without it, it is the default one.
- * @throws HttpError 404 where there is no such webhook, whatever is missing for it; 401 where the request does not
- * prove that it comes from who holds its secret; 413
+ * `?tenant=` names the tenant of the pipeline; without it, it is the default tenant.
+ * @throws HttpError 404 where there is no such webhook, the same for an unknown tenant or pipeline; 401 where the
+ * request is not signed with its secret; 413
  */
 export async function bySignature(handler: Handler, call: Call, services: Services): Promise<Response> {
   const { request, url, params } = call

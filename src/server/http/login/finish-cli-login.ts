@@ -1,7 +1,7 @@
 import { accountIdOf, type User } from '../../accounts/accounts.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
-import { by } from '../api/audit-log.ts'
+import { by } from '../audit-entry.ts'
 import type { Call } from '../call.ts'
 import { redirect } from '../redirect.ts'
 import type { Services } from '../services.ts'

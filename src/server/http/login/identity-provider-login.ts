@@ -8,7 +8,7 @@ import type {
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import type { IdentityProviderName } from '../../issuer/identity-providers/identity-provider.ts'
 import { renderMessage } from '../../web/login-and-message-templates.ts'
-import { HttpError } from '../response.ts'
+import { HttpError } from '../http-error.ts'
 import type { Call, Handler } from '../call.ts'
 import { finishCliLogin } from './finish-cli-login.ts'
 import { redirect } from '../redirect.ts'

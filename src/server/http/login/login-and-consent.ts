@@ -11,7 +11,7 @@ import {
   renderLogin,
   renderMessage,
 } from '../../web/login-and-message-templates.ts'
-import { by, refusedLogin } from '../api/audit-log.ts'
+import { by, refusedLogin } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { readForm } from '../form-body.ts'
 import { attemptHeaders } from '../guards/rate-limits.ts'

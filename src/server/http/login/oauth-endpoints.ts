@@ -1,4 +1,4 @@
-import { HttpError } from '../response.ts'
+import { HttpError } from '../http-error.ts'
 import type { Handler } from '../call.ts'
 
 /** Hands a request of the OAuth protocol to the issuer, which authenticates it as the protocol says. */

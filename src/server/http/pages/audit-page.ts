@@ -1,16 +1,17 @@
+/** The audit log of a tenant as a page, for its administrators. */
 import type { AuditEntry } from '../../audit/audit.ts'
-import { isAdministrator } from '../../rbac/principal.ts'
 import { renderAudit } from '../../web/audit-template.ts'
-import { HttpError } from '../response.ts'
 import { readQuery } from '../api/audit-log.ts'
 import type { Handler } from '../call.ts'
+import { requireAdministrator } from '../guards/caller-permissions.ts'
 import type { Services } from '../services.ts'
-import { settingsView } from './session-pages.ts'
+import { pageResponse } from './page-response.ts'
+import { settingsView } from './settings-page-view.ts'
 
 /** `GET /settings/audit[?tenant=&action=&actor=&outcome=&cursor=]` */
 export const auditPage: Handler = async (call, services) => {
   const { principal, url } = call
-  if (!isAdministrator(principal)) throw new HttpError(403, 'forbidden', 'this is for administrators')
+  requireAdministrator(principal)
   const { items, next } = await services.audit.list(principal.tenant.id, readQuery(url))
   const text = (name: string) => url.searchParams.get(name) ?? ''
   const filter = { actor: text('actor'), action: text('action'), outcome: text('outcome') }
@@ -23,7 +24,7 @@ export const auditPage: Handler = async (call, services) => {
     filter,
     nextHref: next === null ? undefined : `/settings/audit?${older.toString()}`,
   })
-  return new Response(page.html, { headers: page.headers })
+  return pageResponse(page)
 }
 
 function toRow(entry: AuditEntry, names: ReadonlyMap<string, string>) {
@@ -45,8 +46,11 @@ function toRow(entry: AuditEntry, names: ReadonlyMap<string, string>) {
   }
 }
 
-/** `<provider>:<subject>` → e-mail, for those of the page who still have an account. */
-async function namesOf(entries: readonly AuditEntry[], { accounts }: Services): Promise<Map<string, string>> {
+/** From `<provider>:<subject>` to the e-mail, for accounts on the page that still exist. */
+async function namesOf(
+  entries: readonly AuditEntry[],
+  { accounts }: Pick<Services, 'accounts'>,
+): Promise<Map<string, string>> {
   const ids = new Set(entries.flatMap(({ actor, target }) => (target === null ? [actor] : [actor, target])))
   const names = new Map<string, string>()
   for (const id of ids) {

@@ -1,11 +1,13 @@
+/** Errors as pages, where a person reads them. */
 import { renderMessage } from '../../web/login-and-message-templates.ts'
-import type { HttpError } from '../response.ts'
+import type { HttpError } from '../http-error.ts'
 import type { Call } from '../call.ts'
+import { pageResponse, sentence } from './page-response.ts'
 
-/** Answered in JSON to everybody: that is what their callers read. */
+/** Paths whose errors are always JSON, because programs call them. */
 const FOR_PROGRAMS = /^\/(?:api|oauth|mcp|assets|\.well-known|health)(?:\/|$)/
 
-/** Whether a person is looking: a browser asks for a page by name, and for one of our pages. */
+/** Whether a person reads the response: the path is a page, and a browser asks for one. */
 export function wantsPage({ request, path }: Pick<Call, 'request' | 'path'>): boolean {
   return !FOR_PROGRAMS.test(path) && (request.headers.get('accept') ?? '').includes('text/html')
 }
@@ -18,13 +20,13 @@ const TITLES: Readonly<Record<number, string>> = {
   503: 'The server is not ready',
 }
 
-/** What a program would read in JSON, for a person. @param host our own, where it is known */
+/** The error as a page, for a person. @param host the server's own, where it is known */
 export async function errorPage({ status, message, headers }: HttpError, host?: string): Promise<Response> {
   const page = await renderMessage({
     title: TITLES[status] ?? 'That is not possible',
-    text: `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`,
+    text: sentence(message),
     link: { text: 'To the start', href: '/' },
     host,
   })
-  return new Response(page.html, { status, headers: { ...page.headers, ...headers } })
+  return pageResponse(page, status, headers)
 }

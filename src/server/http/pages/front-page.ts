@@ -1,10 +1,14 @@
+/** The front page, and the style sheet and scripts that pages load. */
 import { LOG_TEXT_SCRIPT, RUN_SCRIPT, RUN_TASKS_SCRIPT } from '../../web/run-template.ts'
 import { renderMessage, STYLE_SHEET } from '../../web/login-and-message-templates.ts'
 import type { Handler } from '../call.ts'
+import { hostOf } from '../services.ts'
+import { pageResponse } from './page-response.ts'
 
 /** `GET /`: what this is, and the one command that a visitor needs. */
-export const front: Handler = async (_call, { settings }) => {
-  const { html, headers } = await renderMessage({
+export const front: Handler = async (_call, services) => {
+  const { settings } = services
+  const page = await renderMessage({
     title: 'This is a fob server',
     text:
       settings.strategy === 'oauth'
@@ -15,22 +19,22 @@ export const front: Handler = async (_call, { settings }) => {
         ? `fob auth login -s ${settings.url}`
         : `fob pipeline list -s ${settings.url}`,
     link: { text: 'Pipelines and runs', href: '/pipelines' },
-    host: new URL(settings.url).host,
+    host: hostOf(services),
   })
-  return new Response(html, { headers })
+  return pageResponse(page)
 }
 
-/** Where every page looks for it. */
+/** The path that every page links to. */
 export const STYLE_SHEET_PATH = '/assets/fob.css'
 
-export function styleSheetAnswer(): Response {
+export function styleSheetResponse(): Response {
   return new Response(STYLE_SHEET, {
     headers: { 'content-type': 'text/css; charset=utf-8', 'cache-control': 'public, max-age=3600' },
   })
 }
 
 /** `GET /assets/fob.css` */
-export const styleSheet: Handler = () => styleSheetAnswer()
+export const styleSheet: Handler = () => styleSheetResponse()
 
 /** `GET /assets/run.js` */
 export const runScript: Handler = () => script(RUN_SCRIPT)

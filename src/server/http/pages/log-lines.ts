@@ -1,8 +1,9 @@
+/** Pieces of a run's output as lines of text with colours. */
 import { type EarlierLines, type LogPiece, streamKey } from '../../runs/log/log-page.ts'
 import { type Stretch, stretches } from '../../web/log-line-text.ts'
 
 export interface LogLine {
-  /** Among all lines of the run, from 1; undefined where that is not known. */
+  /** Its number among all lines of the run, from 1; undefined where that is not known. */
   number: number | undefined
   task: string | undefined
   stream: 'stdout' | 'stderr'
@@ -10,11 +11,10 @@ export interface LogLine {
 }
 
 /**
- * Pieces of output as lines of text with colours. Tasks print side by side, so each stream has its own line under
- * way, which stands where it began. All that moves a terminal's cursor is taken out; of a line that was written over,
- * the last state remains.
+ * Tasks print at the same time, so each stream has an unfinished line of its own, which stands where it started.
+ * Control sequences that move a terminal's cursor are removed; of a line that was overwritten, the last state remains.
  * @param before what came before the pieces; undefined where that is not known, so that no line has a number. The
- * rest of a line that began there has none either.
+ * rest of a line that started there has no number either.
  */
 export function toLines(pieces: readonly LogPiece[], before: EarlierLines | undefined): LogLine[] {
   const lines: { number: number | undefined; piece: LogPiece; text: string }[] = []

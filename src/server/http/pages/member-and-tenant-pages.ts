@@ -1,22 +1,23 @@
+/** Tenants and their members as pages. The session guard has put the principal into the tenant that `?tenant=` names. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { User } from '../../accounts/accounts.ts'
 import type { Member } from '../../accounts/tenants.ts'
-import { isAdministrator } from '../../rbac/principal.ts'
 import { renderMembers, renderTenants } from '../../web/member-and-tenant-templates.ts'
-import { HttpError } from '../response.ts'
-import { by } from '../api/audit-log.ts'
+import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
+import { parseForm } from '../form-body.ts'
+import {
+  isServerAdministrator,
+  requireAdministrator,
+  requireServerAdministrator,
+} from '../guards/caller-permissions.ts'
 import type { Services } from '../services.ts'
-import { readFields } from '../guards/session-guard.ts'
-import { sessionOf, settingsView } from './session-pages.ts'
+import { pageResponse, sentence } from './page-response.ts'
+import { sessionOf, settingsView } from './settings-page-view.ts'
 
-/**
- * Tenants and their members, for those who are logged in. `?tenant=` is the session guard's: the principal of
- * the call is already in that tenant, as what it is there.
- */
-
-interface Said {
+/** What a page says about the form that was sent to it. */
+interface FormResult {
   notice?: string
   problem?: string
 }
@@ -29,19 +30,19 @@ const tenantForm = v.object({
   name: v.optional(v.pipe(v.string(), v.maxLength(100)), ''),
 })
 
-/** `POST /settings/tenants`: administrators of the default tenant run the server, and may make others. */
+/** `POST /settings/tenants`: administrators of the server may add tenants. */
 export const addTenantSubmit: Handler = async (call, services) => {
-  if (!mayAddTenants(call, services)) throw new HttpError(403, 'forbidden', 'this is for administrators')
+  requireServerAdministrator(call.principal, services)
   const { form, user } = sessionOf(call)
-  const asked = readFields(form, tenantForm)
+  const asked = parseForm(form, tenantForm)
   if (!asked) return showTenants(call, services, { problem: 'That form could not be read.' })
-  const said = await attempt(async () => {
+  const result = await attempt(async () => {
     const tenant = await services.tenants.add(asked)
     await services.tenants.setMember({ userId: user.id, tenantId: tenant.id, role: 'admin' })
     services.audit.record({ ...by(call), tenantId: tenant.id, action: 'tenant.add', target: tenant.slug })
     return `Added ${tenant.slug}.`
   })
-  return showTenants(call, services, said)
+  return showTenants(call, services, result)
 }
 
 /** `GET /settings/members[?tenant=&cursor=]` */
@@ -53,14 +54,14 @@ const memberForm = v.object({
   do: v.picklist(['add', 'change', 'remove']),
 })
 
-/** `POST /settings/members[?tenant=]`: adds a member, changes a role, or ends a membership. */
+/** `POST /settings/members[?tenant=]`: adds a member, changes a role, or removes a member. */
 export const memberSubmit: Handler = async (call, services) => {
-  requireAdministrator(call)
-  const asked = readFields(sessionOf(call).form, memberForm)
+  requireAdministrator(call.principal)
+  const asked = parseForm(sessionOf(call).form, memberForm)
   if (!asked) return showMembers(call, services, { problem: 'That form could not be read.' })
   const { tenants, audit } = services
   const tenantId = call.principal.tenant.id
-  const said = await attempt(async () => {
+  const result = await attempt(async () => {
     const user = await findUser(asked.user, call, services)
     const member = { userId: user.id, tenantId }
     const target = `${user.provider}:${user.subject}`
@@ -73,22 +74,22 @@ export const memberSubmit: Handler = async (call, services) => {
     audit.record({ ...by(call), action: 'member.set', target, details: { role: asked.role } })
     return `${labelOf(user)} is ${asked.role} now.`
   })
-  return showMembers(call, services, said)
+  return showMembers(call, services, result)
 }
 
-async function showTenants(call: Call, services: Services, said: Said = {}): Promise<Response> {
+async function showTenants(call: Call, services: Services, result: FormResult = {}): Promise<Response> {
   const memberships = await services.tenants.membershipsOf(sessionOf(call).user.id)
   const page = await renderTenants({
     ...settingsView(call, services),
-    ...said,
+    ...result,
     tenants: memberships.map(({ tenant, role }) => ({ slug: tenant.slug, name: tenant.name, role })),
-    mayAdd: mayAddTenants(call, services),
+    mayAdd: isServerAdministrator(call.principal, services),
   })
-  return new Response(page.html, { status: said.problem === undefined ? 200 : 400, headers: page.headers })
+  return pageResponse(page, result.problem === undefined ? 200 : 400)
 }
 
-async function showMembers(call: Call, services: Services, said: Said = {}): Promise<Response> {
-  requireAdministrator(call)
+async function showMembers(call: Call, services: Services, result: FormResult = {}): Promise<Response> {
+  requireAdministrator(call.principal)
   const { tenants } = services
   const { user } = sessionOf(call)
   const tenant = await tenants.get(call.principal.tenant.slug)
@@ -100,12 +101,12 @@ async function showMembers(call: Call, services: Services, said: Said = {}): Pro
   const query = next === null ? undefined : new URLSearchParams({ tenant: tenant.slug, cursor: next })
   const page = await renderMembers({
     ...settingsView(call, services),
-    ...said,
+    ...result,
     tenant,
     members: items.map((member) => toRow(member, user.id)),
     nextHref: query === undefined ? undefined : `/settings/members?${query.toString()}`,
   })
-  return new Response(page.html, { status: said.problem === undefined ? 200 : 400, headers: page.headers })
+  return pageResponse(page, result.problem === undefined ? 200 : 400)
 }
 
 function toRow(member: Member, self: string) {
@@ -113,7 +114,7 @@ function toRow(member: Member, self: string) {
   return { userId, provider, role, since, label: labelOf(member), self: userId === self }
 }
 
-/** A row's own user by ID, if a member; anybody else by what names them and cannot be reassigned. */
+/** The user of a row by ID, if they are a member; any other user by an e-mail or `PROVIDER:SUBJECT`. */
 async function findUser(who: string, call: Call, { accounts, tenants }: Services): Promise<User> {
   const colon = who.indexOf(':')
   const user = who.startsWith('usr_')
@@ -128,26 +129,16 @@ async function findUser(who: string, call: Call, { accounts, tenants }: Services
 }
 
 function labelOf(user: { email: string | null; name: string | null }): string {
-  return user.email ?? user.name ?? 'somebody without a name'
+  return user.email ?? user.name ?? 'a user without a name'
 }
 
-function requireAdministrator({ principal }: Call): void {
-  if (!isAdministrator(principal)) throw new HttpError(403, 'forbidden', 'this is for administrators')
-}
-
-function mayAddTenants({ principal }: Call, { defaultTenant }: Services): boolean {
-  return isAdministrator(principal) && principal.tenant.id === defaultTenant.id
-}
-
-/** What was done in words, or the fact that was in the way. */
-async function attempt(work: () => Promise<string>): Promise<Said> {
+/** @param work returns what was done, in words */
+async function attempt(work: () => Promise<string>): Promise<FormResult> {
   try {
     return { notice: await work() }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     const { message, hint } = error
-    const fact = `${message.slice(0, 1).toUpperCase()}${message.slice(1)}`
-    // Hints are about the command line, but for those that say what to do first.
-    return { problem: hint === undefined || hint.startsWith('fob ') ? `${fact}.` : `${fact}: ${hint}.` }
+    return { problem: sentence(hint === undefined ? message : `${message}: ${hint}`) }
   }
 }

@@ -1,21 +1,22 @@
+/** What the pages about pipelines and runs show around their own part. */
 import type { RunEntry } from '../../runs/journal/run-records.ts'
 import type { AppView } from '../../web/page-frame.ts'
 import type { RunLine } from '../../web/pipeline-templates.ts'
 import type { Call } from '../call.ts'
-import type { Services } from '../services.ts'
+import { hostOf, type Services } from '../services.ts'
+import { accountName } from './account-name.ts'
 
-/** What the pages about pipelines and runs show around their own part. */
-export function appView({ principal, session, url }: Call, { settings }: Services): AppView {
+export function appView({ principal, session, url }: Call, services: Pick<Services, 'settings'>): AppView {
   const tenant = url.searchParams.get('tenant')
   return {
-    account: session && (principal.email ?? principal.nickName ?? principal.name ?? principal.id),
+    account: session && accountName(principal),
     csrf: session?.csrf ?? '',
-    host: new URL(settings.url).host,
+    host: hostOf(services),
     query: tenant === null ? '' : `?tenant=${encodeURIComponent(tenant)}`,
   }
 }
 
-/** The address of the next page, with what this one was asked for. */
+/** The address of the next page of a list, in the same tenant. */
 export function nextHref(
   call: Call,
   name: string,
@@ -28,6 +29,7 @@ export function nextHref(
   return `${call.url.pathname}?${query.toString()}`
 }
 
+/** A run as a line of a list. */
 export function toLine(run: RunEntry): RunLine {
   const { id, pipelineName: pipeline, status, triggeredBy, createdAt, startedAt, endedAt } = run
   return { id, pipeline, status, triggeredBy, createdAt, startedAt, endedAt }

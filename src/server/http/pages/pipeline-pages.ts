@@ -1,18 +1,21 @@
+/** Pipelines as pages, the list of runs, and the buttons of a pipeline. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import type { Pipeline } from '../../pipelines/pipelines.ts'
 import { secretNamesOf } from '../../pipelines/visible-secrets.ts'
 import type { RunEntry } from '../../runs/journal/run-records.ts'
 import { renderPipeline, renderPipelines, renderRuns } from '../../web/pipeline-templates.ts'
-import { HttpError, notFound } from '../response.ts'
+import { notFound } from '../http-error.ts'
 import { appView, nextHref, toLine } from './page-frame-view.ts'
-import { by } from '../api/audit-log.ts'
+import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { formOf } from '../guards/page-guard.ts'
 import { redirect } from '../redirect.ts'
+import { parseForm } from '../form-body.ts'
+import { requireScope } from '../guards/caller-permissions.ts'
 import type { Services } from '../services.ts'
-import { readFields } from '../guards/session-guard.ts'
-import { webhookOf } from '../api/webhook-response.ts'
+import { findPipeline } from '../api/find-pipeline.ts'
+import { toWebhookResponse } from '../api/webhook-response.ts'
+import { pageResponse } from './page-response.ts'
 
 const PAGE = 50
 
@@ -34,7 +37,7 @@ export const pipelinesPage: Handler = async (call, services) => {
     pipelines,
     nextHref: nextHref(call, 'cursor', next),
   })
-  return new Response(page.html, { headers: page.headers })
+  return pageResponse(page)
 }
 
 /** `GET /pipelines/:name[?before=RUN]` */
@@ -46,9 +49,9 @@ const forms = v.variant('do', [
   v.object({ do: v.literal('unpause'), csrf: v.string() }),
 ])
 
-/** `POST /pipelines/:name`: what one of its buttons says. */
+/** `POST /pipelines/:name`: one of its buttons. */
 export const pipelineSubmit: Handler = async (call, services) => {
-  const asked = readFields(formOf(call), forms)
+  const asked = parseForm(formOf(call), forms)
   if (!asked) {
     return await show(call, services, { problem: 'That form could not be read. Nothing was started.' }, 400)
   }
@@ -60,7 +63,7 @@ async function start(
   services: Services,
   asked: { task: string; args: string },
 ): Promise<Response> {
-  const pipeline = await find(call, services)
+  const pipeline = await findPipeline(call, services)
   try {
     const { runId } = await services.runs.start({
       tenantId: pipeline.tenantId,
@@ -78,11 +81,9 @@ async function start(
   }
 }
 
-/** A pipeline is changed by who may write it, as through the API. */
+/** Needs the same scope as through the API. */
 async function setPaused(call: Call, services: Services, asked: 'pause' | 'unpause'): Promise<Response> {
-  if (!call.principal.scopes.has('pipelines:write')) {
-    throw new HttpError(403, 'insufficient_scope', 'this needs the permission pipelines:write')
-  }
+  requireScope(call.principal, 'pipelines:write')
   const pipeline = await services.pipelines.setPaused(
     call.principal,
     call.params.name ?? '',
@@ -90,7 +91,7 @@ async function setPaused(call: Call, services: Services, asked: 'pause' | 'unpau
   )
   if (pipeline === undefined) throw notFound('pipeline')
   services.audit.record({ ...by(call), action: `pipeline.${asked}`, target: pipeline.name })
-  const notice = pipeline.paused ? 'Paused: nothing begins until it is taken up again.' : 'Taken up again.'
+  const notice = pipeline.paused ? 'Paused: no run starts until it is resumed.' : 'Resumed.'
   return await show(call, services, { notice })
 }
 
@@ -103,7 +104,7 @@ export const runsPage: Handler = async (call, services) => {
     runs: items.map(toLine),
     nextHref: nextHref(call, 'cursor', next),
   })
-  return new Response(page.html, { headers: page.headers })
+  return pageResponse(page)
 }
 
 async function show(
@@ -112,7 +113,7 @@ async function show(
   said: { notice?: string; problem?: string },
   status = 200,
 ): Promise<Response> {
-  const pipeline = await find(call, services)
+  const pipeline = await findPipeline(call, services)
   const { principal, url } = call
   const [{ items, next }, secrets, needs, schedules] = await Promise.all([
     runsOf(call, services, {
@@ -136,32 +137,22 @@ async function show(
     updatedAt,
     secrets,
     missing: needs.filter(({ scope }) => scope === null).map(({ key }) => key),
-    webhook: webhookOf(pipeline, principal.tenant, services)?.provider,
+    webhook: toWebhookResponse(pipeline, principal.tenant, services)?.provider,
     schedules,
     runs: items.map(toLine),
     olderHref: nextHref(call, 'before', next),
     mayRun: principal.scopes.has('runs:trigger'),
     mayChange: principal.scopes.has('pipelines:write'),
   })
-  return new Response(page.html, { status, headers: page.headers })
+  return pageResponse(page, status)
 }
 
-async function find(call: Call, { pipelines }: Services): Promise<Pipeline> {
-  const pipeline = await pipelines.get(call.principal, call.params.name ?? '')
-  if (pipeline === undefined) throw notFound('pipeline')
-  return pipeline
-}
-
-/** The runs that the caller may see. */
+/** The runs that the caller may see: none without the scope for it. */
 async function runsOf(
   { principal }: Call,
-  { runs, pipelines }: Services,
-  query: { pipelineName?: string; cursor?: string | undefined; limit: number },
+  { pipelines }: Pick<Services, 'pipelines'>,
+  query: Parameters<Services['pipelines']['runsOf']>[1],
 ): Promise<{ items: RunEntry[]; next: string | null }> {
   if (!principal.scopes.has('runs:read')) return { items: [], next: null }
-  return await runs.list(principal.tenant.id, {
-    ...query,
-    only: principal.pipelines ?? undefined,
-    except: await pipelines.hiddenFrom(principal),
-  })
+  return pipelines.runsOf(principal, query)
 }

@@ -1,18 +1,20 @@
+/** One run as a page, and its buttons. */
 import * as v from 'valibot'
 import { isFinal } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { RunRecord } from '../../runs/journal/run-records.ts'
 import { renderRun } from '../../web/run-template.ts'
-import { HttpError, notFound } from '../response.ts'
+import { HttpError } from '../http-error.ts'
 import { appView, nextHref } from './page-frame-view.ts'
-import { by } from '../api/audit-log.ts'
+import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { toLines } from './log-lines.ts'
 import { formOf } from '../guards/page-guard.ts'
 import { redirect } from '../redirect.ts'
+import { parseForm } from '../form-body.ts'
 import type { Services } from '../services.ts'
-import { resume } from '../api/runs.ts'
-import { readFields } from '../guards/session-guard.ts'
+import { findRun, resume } from '../api/runs.ts'
+import { pageResponse } from './page-response.ts'
 
 /** `GET /runs/:id[?before=EVENT]` */
 export const runPage: Handler = (call, services) => show(call, services)
@@ -21,8 +23,8 @@ const forms = v.object({ csrf: v.string(), do: v.picklist(['stop', 'resume']) })
 
 /** `POST /runs/:id`: stops it, or resumes it. */
 export const runSubmit: Handler = async (call, services) => {
-  const run = await find(call, services)
-  const asked = readFields(formOf(call), forms)
+  const run = await findRun(call, services)
+  const asked = parseForm(formOf(call), forms)
   if (!asked) return await show(call, services, 'That form could not be read. Nothing was changed.', 400)
   try {
     if (asked.do === 'stop') await stop(run, call, services)
@@ -42,7 +44,7 @@ async function stop(run: RunRecord, { principal }: Call, { runs }: Services): Pr
   throw new Fault('conflict', 'the run had ended already')
 }
 
-/** What the caller can press now. */
+/** Which button the caller gets. */
 function actionFor({ status, logRemovedAt }: RunRecord, { principal }: Call): 'stop' | 'resume' | undefined {
   if (!principal.scopes.has('runs:trigger') || status === 'success') return undefined
   if (!isFinal(status)) return 'stop'
@@ -50,7 +52,7 @@ function actionFor({ status, logRemovedAt }: RunRecord, { principal }: Call): 's
 }
 
 async function show(call: Call, services: Services, problem?: string, status = 200): Promise<Response> {
-  const run = await find(call, services)
+  const run = await findRun(call, services)
   const before = readBefore(call)
   const pipeline = await services.pipelines.get(call.principal, run.pipelineName)
   const { pieces, earlier, before: earlierLines } = await services.runs.logPage(run.id, before)
@@ -79,19 +81,12 @@ async function show(call: Call, services: Services, problem?: string, status = 2
     action: actionFor(run, call),
     problem,
   })
-  return new Response(page.html, { status, headers: page.headers })
+  return pageResponse(page, status)
 }
 
 function readBefore({ url }: Call): number | undefined {
   const text = url.searchParams.get('before')
   if (text === null) return undefined
   if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw new HttpError(400, 'invalid_request', 'before is the number of an event')
-}
-
-/** A run of a pipeline that is hidden from the caller is hidden as well. */
-async function find(call: Call, { runs, pipelines }: Services): Promise<RunRecord> {
-  const run = await runs.get(call.principal.tenant.id, call.params.id ?? '')
-  if (run === undefined || !(await pipelines.sees(call.principal, run))) throw notFound('run')
-  return run
+  throw new HttpError(400, 'invalid_request', 'before takes the number of an event')
 }

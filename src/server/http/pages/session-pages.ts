@@ -1,23 +1,20 @@
+/** Login to our own pages, logout, and the list of browsers and programs that are logged in. */
 import * as v from 'valibot'
-import type { Issuer } from '../../issuer/issuer.ts'
-import { isAdministrator } from '../../rbac/principal.ts'
-import type { SettingsView } from '../../web/settings-layout.ts'
 import { renderSessions, renderSignOut } from '../../web/session-templates.ts'
 import { renderMessage } from '../../web/login-and-message-templates.ts'
-import { HttpError } from '../response.ts'
-import { by } from '../api/audit-log.ts'
+import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
+import { parseForm } from '../form-body.ts'
 import { redirect } from '../redirect.ts'
-import type { Services } from '../services.ts'
-import { readFields } from '../guards/session-guard.ts'
+import { hostOf, requireIssuer, type Services } from '../services.ts'
+import { pageResponse } from './page-response.ts'
+import { sessionOf, settingsView } from './settings-page-view.ts'
 
-/** Logging in to our own pages, out of them, and the list of where somebody is logged in. */
-
-/** `GET /auth/login[?next=]`: by the OAuth protocol, like every program. */
+/** `GET /auth/login[?next=]`: a login by the OAuth protocol, like that of every program. */
 export const signIn: Handler = ({ url }, services) =>
   redirect(requireIssuer(services).pages.authorizeUrl(url.searchParams.get('next') ?? ''))
 
-/** `GET /auth/return`: where that login comes back to. */
+/** `GET /auth/return`: the end of that login. */
 export const signedIn: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
   const { searchParams } = call.url
@@ -27,16 +24,14 @@ export const signedIn: Handler = async (call, services) => {
       text: 'The login was not finished.',
       link: { text: 'Log in', href: '/auth/login' },
     })
-    return new Response(page.html, { status: 403, headers: page.headers })
+    return pageResponse(page, 403)
   }
   return redirect(issuer.pages.next(searchParams.get('state')))
 }
 
 /** `GET /auth/logout` */
-export const signOutPage: Handler = async (call, services) => {
-  const page = await renderSignOut(settingsView(call, services))
-  return new Response(page.html, { headers: page.headers })
-}
+export const signOutPage: Handler = async (call, services) =>
+  pageResponse(await renderSignOut(settingsView(call, services)))
 
 /** `POST /auth/logout` */
 export const signOut: Handler = async (call, services) => {
@@ -48,9 +43,9 @@ export const signOut: Handler = async (call, services) => {
     link: { text: 'Log in', href: '/auth/login' },
     host: hostOf(services),
   })
-  const headers = new Headers(page.headers)
-  for (const cookie of cookies) headers.append('set-cookie', cookie)
-  return new Response(page.html, { headers })
+  const response = pageResponse(page)
+  for (const cookie of cookies) response.headers.append('set-cookie', cookie)
+  return response
 }
 
 /** `GET /settings`, with and without a `/`: the first of its pages, in the tenant that was named. */
@@ -59,30 +54,38 @@ export const settingsStart: Handler = ({ url }) => redirect(`/settings/sessions$
 /** `GET /settings/sessions` */
 export const sessionsPage: Handler = (call, services) => show(call, services)
 
+/** The forms of the page, each with the button that was pressed. */
 const forms = v.union([
-  v.object({ csrf: v.string(), session: v.string() }),
-  v.object({ csrf: v.string(), others: v.literal('all') }),
-  v.object({ csrf: v.string(), program: v.string() }),
+  v.pipe(
+    v.object({ session: v.string() }),
+    v.transform(({ session }) => ({ kind: 'browser' as const, id: session })),
+  ),
+  v.pipe(
+    v.object({ others: v.literal('all') }),
+    v.transform(() => ({ kind: 'other_browsers' as const })),
+  ),
+  v.pipe(
+    v.object({ program: v.string() }),
+    v.transform(({ program }) => ({ kind: 'program' as const, id: program })),
+  ),
 ])
 
-/** `POST /settings/sessions`: ends what one of its buttons names. */
+/** `POST /settings/sessions`: signs out what one of its buttons names. */
 export const endSessions: Handler = async (call, services) => {
   const { sessions } = requireIssuer(services)
   const { user, uid, form } = sessionOf(call)
-  const asked = readFields(form, forms)
+  const asked = parseForm(form, forms)
   if (!asked) return show(call, services, 'That form could not be read. Nothing was changed.', 400)
   const ended = (target: string) => services.audit.record({ ...by(call), action: 'session.end', target })
-  if ('others' in asked) {
+  if (asked.kind === 'other_browsers') {
     const count = await sessions.endOthers(user, uid)
     ended('others')
     return show(call, services, `${count} other browser${count === 1 ? ' was' : 's were'} signed out.`)
   }
   const done =
-    'session' in asked
-      ? await sessions.end(user, asked.session)
-      : await sessions.endProgram(user, asked.program)
+    asked.kind === 'browser' ? await sessions.end(user, asked.id) : await sessions.endProgram(user, asked.id)
   if (!done) return show(call, services, 'That one was signed out already.')
-  ended('session' in asked ? asked.session : asked.program)
+  ended(asked.id)
   return show(call, services, 'Signed out.')
 }
 
@@ -104,31 +107,5 @@ async function show(call: Call, services: Services, notice?: string, status = 20
     ),
     notice,
   })
-  return new Response(page.html, { status, headers: page.headers })
-}
-
-/** What every page of the settings shows around its own part. */
-export function settingsView(call: Call, services: Services): Omit<SettingsView, 'title' | 'current'> {
-  const { principal } = call
-  return {
-    account: principal.email ?? principal.nickName ?? principal.name ?? principal.id,
-    administrator: isAdministrator(principal),
-    csrf: sessionOf(call).csrf,
-    host: hostOf(services),
-  }
-}
-
-/** The session of a page whose guard is `session`. */
-export function sessionOf({ session }: Call): NonNullable<Call['session']> {
-  if (!session) throw new Error('a page of the settings without the session guard')
-  return session
-}
-
-function hostOf({ settings }: Services): string {
-  return new URL(settings.url).host
-}
-
-function requireIssuer({ issuer }: Services): Issuer {
-  if (issuer === undefined) throw new HttpError(404, 'not_found', 'this server has no logins')
-  return issuer
+  return pageResponse(page, status)
 }

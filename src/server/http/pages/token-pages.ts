@@ -1,10 +1,11 @@
+/** The pages of personal access tokens: the list, a new one, and revoking. The session guard has checked the forms. */
 import * as v from 'valibot'
 import { ALL_SCOPES, isScope } from '../../../contract/token-scopes.ts'
 import { displayName } from '../../../contract/api/display-name.ts'
 import type { TokenResponse } from '../../../contract/api/tokens.ts'
 import { Fault } from '../../../contract/fault.ts'
+import { choosePipelines } from '../../auth/token-policy.ts'
 import type { CliToken } from '../../accounts/cli-tokens.ts'
-import type { Page } from '../../web/page-layout.ts'
 import {
   type NewTokenView,
   renderCreatedToken,
@@ -12,27 +13,33 @@ import {
   renderTokens,
   type TokenRow,
 } from '../../web/token-templates.ts'
-import { HttpError } from '../response.ts'
+import { HttpError } from '../http-error.ts'
 import type { Call, Handler } from '../call.ts'
+import { parseForm } from '../form-body.ts'
+import {
+  createPersonalToken,
+  ownerOf,
+  revokePersonalToken,
+  type TokenRequest,
+  toTokenResponses,
+} from '../personal-tokens.ts'
+import { redirect } from '../redirect.ts'
 import type { Services } from '../services.ts'
-import { readFields } from '../guards/session-guard.ts'
-import { sessionOf, settingsView } from './session-pages.ts'
-import { endToken, makeToken, ownerOf, toAnswers, type TokenWish } from '../api/tokens.ts'
-
-/** Settings → Security → Personal access tokens. The session's guard has read and checked the forms. */
+import { pageResponse, sentence } from './page-response.ts'
+import { sessionOf, settingsView } from './settings-page-view.ts'
 
 const SHOWN = 200
 
 /** `GET /settings/tokens` */
 export const tokensPage: Handler = async (call, services) => {
   const { items, next } = await services.cliTokens.list(ownerOf(call.principal), { limit: SHOWN })
-  const answers = await toAnswers(items, call, services)
-  const tokens = items.map((token, i) => toRow(token, answers[i]))
+  const responses = await toTokenResponses(items, call, services)
+  const tokens = items.map((token, i) => toRow(token, responses[i]))
   const notice = call.url.searchParams.get('done') === 'revoked' ? 'The token was revoked.' : undefined
-  return show(200, await renderTokens({ ...frame(call, services), tokens, more: next !== null, notice }))
+  return pageResponse(await renderTokens({ ...frame(call, services), tokens, more: next !== null, notice }))
 }
 
-function toRow(token: CliToken, answer: TokenResponse | undefined): TokenRow {
+function toRow(token: CliToken, shown: TokenResponse | undefined): TokenRow {
   const { id, name, scopes, createdAt, expiresAt, lastUsedAt } = token
   return {
     id,
@@ -41,8 +48,8 @@ function toRow(token: CliToken, answer: TokenResponse | undefined): TokenRow {
     createdAt,
     expiresAt,
     lastUsedAt,
-    pipelines: token.pipelines === null ? undefined : (answer?.pipelines ?? []),
-    expired: answer?.expired === true,
+    pipelines: token.pipelines === null ? undefined : (shown?.pipelines ?? []),
+    expired: shown?.expired === true,
     requireSignature: token.signatureRequired,
   }
 }
@@ -58,7 +65,7 @@ const LIFETIMES = [
 /** `GET /settings/tokens/new` */
 export const newTokenPage: Handler = async (call, services) => {
   const chosen = { name: '', scopes: [], all: false, pipelines: [], expires: '90', requireSignature: false }
-  return show(200, await renderNewToken(await newView(chosen, call, services)))
+  return pageResponse(await renderNewToken(await newView(chosen, call, services)))
 }
 
 const newTokenForm = v.object({
@@ -71,12 +78,12 @@ const newTokenForm = v.object({
 })
 type NewTokenForm = v.InferOutput<typeof newTokenForm>
 
-/** `POST /settings/tokens/new`: answers with the token itself, which no later page can show. */
+/** `POST /settings/tokens/new`: the page shows the token itself, which no later page can. */
 export const newTokenSubmit: Handler = async (call, services) => {
-  const form = readFields(sessionOf(call).form, newTokenForm, ['scope', 'pipeline'])
+  const form = parseForm(sessionOf(call).form, newTokenForm, ['scope', 'pipeline'])
   if (form === undefined) throw new HttpError(400, 'invalid_request', 'that form could not be read')
-  const made = await tryToMake(form, call, services)
-  if ('error' in made) {
+  const attempt = await tryToCreate(form, call, services)
+  if (attempt.kind === 'refused') {
     const chosen = {
       name: form.name,
       scopes: form.scope,
@@ -85,54 +92,58 @@ export const newTokenSubmit: Handler = async (call, services) => {
       expires: form.expires,
       requireSignature: form.sign === 'yes',
     }
-    return show(400, await renderNewToken({ ...(await newView(chosen, call, services)), error: made.error }))
+    const view = { ...(await newView(chosen, call, services)), error: attempt.reason }
+    return pageResponse(await renderNewToken(view), 400)
   }
-  const { value, token } = made
+  const { value, token } = attempt
   const view = { ...frame(call, services), name: token.name, requireSignature: token.signatureRequired }
-  return show(201, await renderCreatedToken({ ...view, value: value.reveal() }))
+  return pageResponse(await renderCreatedToken({ ...view, value: value.reveal() }), 201)
 }
 
 /** `POST /settings/tokens/revoke` */
 export const revokeTokenSubmit: Handler = async (call, services) => {
   const id = sessionOf(call).form.get('token') ?? ''
-  await endToken(id, call, services).catch((error: unknown) => {
-    // Revoked in another tab: what was wanted is so.
+  await revokePersonalToken(id, call, services).catch((error: unknown) => {
+    // It was revoked in another tab, so nothing is left to do.
     if (!(error instanceof HttpError) || error.status !== 404) throw error
   })
   const query = new URLSearchParams({ ...tenantQuery(call), done: 'revoked' })
-  const headers = { location: `/settings/tokens?${query.toString()}`, 'cache-control': 'no-store' }
-  return new Response(null, { status: 303, headers })
+  return redirect(`/settings/tokens?${query.toString()}`)
 }
 
-async function tryToMake(form: NewTokenForm, call: Call, services: Services) {
+type Attempt =
+  | ({ kind: 'created' } & Awaited<ReturnType<typeof createPersonalToken>>)
+  | { kind: 'refused'; reason: string }
+
+async function tryToCreate(form: NewTokenForm, call: Call, services: Services): Promise<Attempt> {
   const name = v.safeParse(displayName, form.name)
-  if (!name.success) return { error: sentence(name.issues[0].message) }
+  if (!name.success) return refused(sentence(name.issues[0].message))
   const scopes = form.scope.filter(isScope)
-  if (scopes.length === 0) return { error: 'Choose what the token may do.' }
-  const all = form.which === 'all'
-  const named = !all && form.pipeline.length > 0
-  if (!all && !named && !scopes.every((scope) => scope.startsWith('runners:'))) {
-    return { error: 'Choose the pipelines of the token, or all.' }
+  if (scopes.length === 0) return refused('Choose what the token may do.')
+  const allPipelines = form.which === 'all'
+  const pipelines = allPipelines ? undefined : form.pipeline
+  if (choosePipelines({ scopes, allPipelines, pipelines }).kind === 'missing') {
+    return refused('Choose the pipelines of the token, or all.')
   }
-  const wish: TokenWish = {
+  const request: TokenRequest = {
     name: name.output,
     scopes,
-    allPipelines: all,
-    pipelines: named ? form.pipeline : undefined,
+    allPipelines,
+    pipelines,
     expiresIn: form.expires === 'never' ? undefined : Number(form.expires) * 86_400,
     requireSignature: form.sign === 'yes',
   }
   try {
-    return await makeToken(wish, call, services)
+    return { kind: 'created', ...(await createPersonalToken(request, call, services)) }
   } catch (error) {
-    const ours = error instanceof Fault || (error instanceof HttpError && error.status < 500)
-    if (!ours) throw error
-    return { error: sentence(error.message) }
+    const isRefusal = error instanceof Fault || (error instanceof HttpError && error.status < 500)
+    if (!isRefusal) throw error
+    return refused(sentence(error.message))
   }
 }
 
-function sentence(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`
+function refused(reason: string): Attempt {
+  return { kind: 'refused', reason }
 }
 
 async function newView(
@@ -160,12 +171,8 @@ function frame(call: Call, services: Services) {
   }
 }
 
-/** A token belongs to the tenant whose page it was made on, so the pages keep to one. */
+/** A token belongs to the tenant whose page it was created on, so the pages stay in one tenant. */
 function tenantQuery({ principal, session }: Call): Record<string, string> {
   const { slug } = principal.tenant
   return slug === session?.user.tenant.slug ? {} : { tenant: slug }
-}
-
-function show(status: number, { html, headers }: Page): Response {
-  return new Response(html, { status, headers })
 }

@@ -151,7 +151,7 @@ describe('S3: an open server', () => {
       path: '/api/secrets/K',
       body: { value: 'abc' },
       status: 400,
-      has: ['secret_too_short', 'blacken'],
+      has: ['secret_too_short', 'unreadable'],
     },
     {
       name: 'takes a short secret when told so',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { HttpError } from '../../../../src/server/http/response.ts'
+import { HttpError } from '../../../../src/server/http/http-error.ts'
 import { openForwarded } from '../../../../src/server/http/forwarded-headers.ts'
 import { openLimits } from '../../../../src/server/http/guards/rate-limits.ts'
 
@@ -28,7 +28,7 @@ function setUp(maxKeys?: number) {
 describe('rate limits', () => {
   test('let an allowance through at once, then refuse with 429 and say until when', () => {
     const { limits } = setUp()
-    const take = () => limits.take('login', { address: '192.0.2.7' })
+    const take = () => limits.take('login', { kind: 'address', id: '192.0.2.7' })
     expect(take()).toEqual({
       'ratelimit-limit': '120',
       'ratelimit-remaining': '119',
@@ -47,7 +47,7 @@ describe('rate limits', () => {
 
   test('give the allowance back evenly, and never more than it', () => {
     const { time, limits } = setUp()
-    const take = () => limits.take('login', { address: '192.0.2.7' })
+    const take = () => limits.take('login', { kind: 'address', id: '192.0.2.7' })
     burst(take)
     time.now += 10_000
     expect(burst(take)).toBe(20)
@@ -57,7 +57,7 @@ describe('rate limits', () => {
 
   test('refused requests cost nothing: whoever waits as told gets in', () => {
     const { time, limits } = setUp()
-    const take = () => limits.take('token-creation', { account: 'local:1' })
+    const take = () => limits.take('token-creation', { kind: 'account', id: 'local:1' })
     burst(take)
     for (let i = 0; i < 500; i++) refusal(take)
     const seconds = Number(refusal(take)?.headers['retry-after'])
@@ -67,16 +67,16 @@ describe('rate limits', () => {
 
   test('count addresses, accounts and names apart, and an IPv6 network as one', () => {
     const { limits } = setUp()
-    burst(() => limits.take('login', { address: '2001:db8:1:2::1' }))
-    expect(refusal(() => limits.take('login', { address: '2001:db8:1:2:ffff::9' }))).toBeDefined()
-    expect(refusal(() => limits.take('login', { address: '2001:db8:1:3::1' }))).toBeUndefined()
-    expect(refusal(() => limits.take('login', { account: '2001:db8:1:2::1' }))).toBeUndefined()
-    expect(refusal(() => limits.take('device', { address: '2001:db8:1:2::1' }))).toBeUndefined()
+    burst(() => limits.take('login', { kind: 'address', id: '2001:db8:1:2::1' }))
+    expect(refusal(() => limits.take('login', { kind: 'address', id: '2001:db8:1:2:ffff::9' }))).toBeDefined()
+    expect(refusal(() => limits.take('login', { kind: 'address', id: '2001:db8:1:3::1' }))).toBeUndefined()
+    expect(refusal(() => limits.take('login', { kind: 'account', id: '2001:db8:1:2::1' }))).toBeUndefined()
+    expect(refusal(() => limits.take('device', { kind: 'address', id: '2001:db8:1:2::1' }))).toBeUndefined()
   })
 
   test('stay closed for those they know when the memory is full, and let newcomers share one allowance', () => {
     const { time, limits } = setUp(10)
-    const from = (i: number) => () => limits.take('login', { address: `192.0.2.${i}` })
+    const from = (i: number) => () => limits.take('login', { kind: 'address', id: `192.0.2.${i}` })
     burst(from(0))
     for (let i = 1; i < 10; i++) from(i)()
     expect(refusal(from(0))).toBeDefined()

@@ -1,0 +1,6 @@
+/** How a page calls the person who is logged in. */
+import type { Principal } from '../../rbac/principal.ts'
+
+export function accountName({ email, nickName, name, id }: Principal): string {
+  return email ?? nickName ?? name ?? id
+}
