@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'bun'
 import { Fault } from '../contract/fault.ts'
 import type { App } from './http/app.ts'
 import type { Peers } from './http/call.ts'
-import { failedAnswer, startingAnswer } from './http/responses-without-app.ts'
+import { failedResponse, startingResponse } from './http/responses-without-app.ts'
 import { type Log, logDefect } from './log.ts'
 
 /** How long a shutdown waits for open answers. */
@@ -43,12 +43,12 @@ export function listen({ hostname, port, publicUrl, log }: ListenOptions): Liste
       // Ours is 10 MiB, with an answer in JSON; this one only ends what nobody reads.
       maxRequestBodySize: 32 * 1024 * 1024,
       fetch(request) {
-        return app === undefined ? startingAnswer(request, tls) : app.fetch(request)
+        return app === undefined ? startingResponse(request, tls) : app.fetch(request)
       },
       error(error) {
         const requestId = randomUUIDv7()
         logDefect(log, error, requestId)
-        return failedAnswer(requestId, tls)
+        return failedResponse(requestId, tls)
       },
     })
   } catch (error) {

@@ -1,33 +1,33 @@
+/** The access log: one line per request. */
 import type { Clock } from '../../platform/clock.ts'
 import type { ServerLog } from '../log.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { Call } from './call.ts'
 
-/** Between the reads of one credential that say where they come from. */
-const SAY_AGAIN_MS = 100
+/** The shortest time between two reads of one credential whose lines have the address. */
+const ADDRESS_EVERY_MS = 100
 
 /**
- * One line for each request. It says where the request comes from, which takes a tenth of the time of a fast
- * answer to find out. So where a credential's fast, successful reads follow each other closer than a tenth of a
- * second, not each of them does; changes, refusals, whatever had to wait for something and whoever shows no
- * credential always do.
+ * One line per request. Finding the address of the peer takes a tenth of the time of a fast request, so of the fast,
+ * successful reads of one credential that come within a tenth of a second only the first has it. Changes, refusals,
+ * requests that had to wait for something and requests without a credential always have it.
  */
 export function openAccessLog({ log, clock }: { log: ServerLog; clock: Clock }) {
-  const saidAt = new WeakMap<Principal, number>()
+  const lastAt = new WeakMap<Principal, number>()
 
-  function isSaid({ method, principal }: Call, status: number, now: number): boolean {
+  function hasAddress({ method, principal }: Call, status: number, now: number): boolean {
     if (method !== 'GET' || status >= 400 || principal.credential.id === null) return true
-    const last = saidAt.get(principal)
-    if (last !== undefined && now >= last && now - last < SAY_AGAIN_MS) return false
-    saidAt.set(principal, now)
+    const last = lastAt.get(principal)
+    if (last !== undefined && now >= last && now - last < ADDRESS_EVERY_MS) return false
+    lastAt.set(principal, now)
     return true
   }
 
   return (call: Call, status: number, started: number): void => {
     const now = clock.now()
-    // The path alone: queries carry codes and states.
+    // Without the query, which can carry codes and states.
     const { requestId, method, path } = call
-    const address = call.knownAddress ?? (isSaid(call, status, now) ? call.address : undefined)
+    const address = call.knownAddress ?? (hasAddress(call, status, now) ? call.address : undefined)
     log.request({ requestId, method, path, status, ms: now - started, address })
   }
 }

@@ -1,3 +1,4 @@
+/** A request on its way through guards and handler. */
 import { randomUUIDv7 } from 'bun'
 import type { User } from '../accounts/accounts.ts'
 import type { SignedRequest } from '../auth/request-signature.ts'
@@ -7,22 +8,22 @@ import { HttpError } from './http-error.ts'
 import { readBytes } from './request-body.ts'
 import type { Services } from './services.ts'
 
-/** What `Bun.serve` knows of a request and the request does not. */
+/** What `Bun.serve` knows about the connection of a request. */
 export interface Peers {
-  /** Of the peer, or of whom a trusted proxy speaks for. Asking the socket takes a tenth of what a request takes. */
+  /** The client's address: the peer, or what a trusted proxy says. Asking the socket takes a tenth of a fast request. */
   addressOf(request: Request): string
-  /** Lifts the idle limit. */
+  /** Removes the idle limit of the connection. */
   keepOpen(request: Request): void
 }
 
-/** What a guard has found out. */
+/** What a guard has found out about a request. */
 export interface Admission {
   principal: Principal
-  /** On routes guarded by `session`: whose it is, what its forms have to carry, and the form that was sent. */
+  /** On routes with the guard `session`: the user, the `csrf` value of its forms, and the form that was sent. */
   session?: { uid: string; csrf: string; user: User; form: URLSearchParams }
   /** The form that was sent to a page without a session; see `formOf`. */
   form?: URLSearchParams
-  /** On routes guarded by `signature`: whose webhook it is, and what was sent. */
+  /** On routes with the guard `signature`: the webhook, and what was sent. */
   webhook?: Delivered & { body: Uint8Array }
 }
 
@@ -32,17 +33,17 @@ interface Arrived {
   params: Readonly<Record<string, string>>
 }
 
-/** What a handler is given, and nothing else beside the server's parts: the request, and who is calling. */
+/** A request, and who sends it. */
 export class Call implements SignedRequest {
-  /** Its body is whole, also where the guard has read it. */
+  /** Its body can be read, also where the guard has read it already. */
   request: Request
   /** `url.pathname` */
   readonly path: string
   /** The values of `:name` in the route's path, decoded. */
   readonly params: Readonly<Record<string, string>>
-  /** In every log line, and as `X-Request-Id` in answers to changes and in refusals. */
+  /** In every log line, and as `X-Request-Id` in responses to changes and in refusals. */
   readonly requestId: string = randomUUIDv7()
-  /** Who is calling. On routes guarded by `none`, `protocol` or `interaction`, an anonymous one. */
+  /** Who is calling; anonymous on routes with the guard `none`, `protocol` or `interaction`. */
   principal: Principal
   session: Admission['session']
   form: Admission['form']
@@ -62,25 +63,25 @@ export class Call implements SignedRequest {
     this.peers = peers
   }
 
-  /** Parsed when it is asked for: most handlers have no use for it. @throws HttpError 400 (RFC 9112 §3.2) */
+  /** Parsed at the first use: most handlers do not need it. @throws HttpError 400 (RFC 9112 §3.2) */
   get url(): URL {
     const url = this.parsedUrl ?? URL.parse(this.request.url)
-    if (url === null) throw new HttpError(400, 'invalid_request', 'the Host of the request is none')
+    if (url === null) throw new HttpError(400, 'invalid_request', 'the Host of the request is not valid')
     this.parsedUrl = url
     return url
   }
 
-  /** Whose request it is; see `Forwarded`. */
+  /** The client's address; see `Forwarded`. */
   get address(): string {
     return (this.readAddress ??= this.peers.addressOf(this.arrived))
   }
 
-  /** The same if it was asked for before; asking costs something. */
+  /** The same, but only if it was looked up before: a lookup takes time. */
   get knownAddress(): string | undefined {
     return this.readAddress
   }
 
-  /** To be called before anything is waited for: then the peer may be gone. */
+  /** Looks the address up before anything is waited for: afterwards the peer may be gone. */
   noteAddress(): void {
     this.readAddress ??= this.peers.addressOf(this.arrived)
   }
@@ -89,7 +90,7 @@ export class Call implements SignedRequest {
     return this.request.method
   }
 
-  /** Whether it changes nothing (RFC 9110 §9.2.1). A HEAD is answered as a GET; Bun leaves the body out. */
+  /** Whether the request changes nothing (RFC 9110 §9.2.1). HEAD is handled as GET; Bun leaves the body out. */
   get isRead(): boolean {
     return this.method === 'GET' || this.method === 'HEAD'
   }
@@ -104,8 +105,8 @@ export class Call implements SignedRequest {
   }
 
   /**
-   * The body's bytes, for a guard that needs them before the handler does: a signature is about them. They are
-   * read at most once, bounded, and only when somebody asks.
+   * The bytes of the body, for a guard that needs them before the handler does, to check a signature. They are
+   * bounded, and read at most once.
    * @throws HttpError 413
    */
   async body(): Promise<Uint8Array> {
@@ -119,15 +120,20 @@ export class Call implements SignedRequest {
     return this.readBody
   }
 
-  /** The same call, from now on with what its guard has found out. */
-  admit(admission: Admission): this {
-    return Object.assign(this, admission)
+  /** Adds what the guard has found out. @returns the same call */
+  admit({ principal, session, form, webhook }: Admission): this {
+    this.principal = principal
+    this.session = session
+    this.form = form
+    this.webhook = webhook
+    return this
   }
 
-  /** Lifts the idle limit from this request: for event streams only. */
+  /** Removes the idle limit of the connection: for responses that can be quiet for long, such as event streams. */
   keepOpen(): void {
     this.peers.keepOpen(this.arrived)
   }
 }
 
+/** What a route does, for a call that has passed its guard. */
 export type Handler = (call: Call, services: Services) => Response | Promise<Response>

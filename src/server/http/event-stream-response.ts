@@ -1,20 +1,21 @@
+/** The events of a run as a response of server-sent events. */
 import type { NumberedEvent } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Call } from './call.ts'
 import type { Services } from './services.ts'
 
-/** A comment line at this pace keeps proxies from cutting a quiet stream. */
+/** How often a comment line is sent, so that proxies do not cut a quiet stream. */
 const HEARTBEAT_MS = 15_000
-/** A reader who takes nothing from so many in a row, a minute in all, is not waited for any longer. */
+/** A reader that takes nothing for so many heartbeats in a row, a minute in all, is cut off. */
 const MOST_MISSED = 4
 
 /**
- * A run's events as server-sent events: those after `after`, then the live ones, until `exit`.
- * Pull-driven: a slow reader holds back its own stream and nothing else, and what it costs is what the system
- * buffers for its socket. One that takes nothing at all is cut off; it can come back with `Last-Event-ID`.
+ * The events after `after`, then the live ones, until `exit`. The stream is pulled: a slow reader delays only its own
+ * stream, and takes no more memory than the system buffers for its socket. A reader that takes nothing at all is cut
+ * off, and can come back with `Last-Event-ID`.
  */
 export function eventStream(call: Call, services: Services, runId: string, after: number): Response {
-  // A HEAD is not worth following a run; a stream that says nothing keeps it from a `Content-Length` of 0.
+  // HEAD does not follow the run; an empty stream keeps the response from a `Content-Length` of 0.
   if (call.method === 'HEAD') return new Response(new ReadableStream(), { headers: HEADERS })
   call.keepOpen()
   const { runs, pipelines, clock, log } = services
@@ -33,13 +34,13 @@ export function eventStream(call: Call, services: Services, runId: string, after
       if (hasRoom) controller.enqueue(encoder.encode(': \n\n'))
       missed = hasRoom || pulls > seen ? 0 : missed + 1
     }
-    log.info('a reader who took nothing was cut off', { run: runId, request: call.requestId })
-    // Closed, it would wait for the reader to take the rest. Without a reason, as Bun prints that.
+    log.info('a reader that took nothing was cut off', { run: runId, request: call.requestId })
+    // `close` would wait for the reader to take the rest. Without a reason, because Bun prints it.
     controller.error()
     end()
   }
 
-  /** A log that is removed while it is read must not look as if it were whole. */
+  /** A log that is removed while it is read must not look complete. */
   async function isCutShort(id: number): Promise<boolean> {
     const hasGap = last > 0 && id !== last + 1
     last = id

@@ -1,17 +1,18 @@
+/** The client's address behind trusted proxies. */
 import { BlockList, isIP } from 'node:net'
 import { Fault } from '../../contract/fault.ts'
 
 export interface Forwarded {
   /**
-   * Whose request it is: the peer, or what `X-Forwarded-For` says while the one who says it is trusted. Read
-   * from the right: each trusted proxy appended the address that it saw; what is left of those is hearsay.
+   * The peer, or the address that `X-Forwarded-For` names if the peer is trusted. The header is read from the right:
+   * each trusted proxy has appended the address that it saw. Anything before these is not proved.
    */
   clientAddress(peer: string, headers: Headers): string
 }
 
 /**
  * @param trusted addresses and networks (`10.0.0.0/8`, `::1`) of proxies; none: the header is never read
- * @throws Fault `config` for what is neither
+ * @throws Fault `config` for an entry that is neither
  */
 export function openForwarded(trusted: readonly string[]): Forwarded {
   const list = new BlockList()
@@ -27,7 +28,7 @@ export function openForwarded(trusted: readonly string[]): Forwarded {
       let client = plain(peer)
       for (const hop of header.split(',').toReversed()) {
         const address = plain(hop.trim())
-        // What is no address was not written by a proxy that does its work: the last good one counts.
+        // A trusted proxy writes an address; where there is none, the last valid address counts.
         if (!isTrusted(client) || isIP(address) === 0) break
         client = address
       }

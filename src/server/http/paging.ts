@@ -1,3 +1,4 @@
+/** Reads which page of a list a request asks for. */
 import { HttpError } from './http-error.ts'
 
 const DEFAULT_LIMIT = 50
@@ -8,7 +9,7 @@ export function readPage(url: URL): { limit: number; cursor?: string } {
   const text = url.searchParams.get('limit') ?? String(DEFAULT_LIMIT)
   const limit = Number(text)
   if (!/^\d+$/.test(text) || limit < 1 || limit > MAX_LIMIT) {
-    throw new HttpError(400, 'invalid_request', `limit is a number from 1 to ${MAX_LIMIT}`)
+    throw new HttpError(400, 'invalid_request', `limit takes a number from 1 to ${MAX_LIMIT}`)
   }
   const cursor = url.searchParams.get('cursor')
   return cursor === null ? { limit } : { limit, cursor }

@@ -1,4 +1,4 @@
-/** 303: the browser goes on with GET, and without what it sent. */
+/** 303: the browser continues with GET, without the body that it sent. */
 export function redirect(location: string, setCookies: readonly string[] = []): Response {
   const headers = new Headers({ location, 'cache-control': 'no-store' })
   for (const cookie of setCookies) headers.append('set-cookie', cookie)

@@ -1,8 +1,9 @@
+/** What is wrong with a JSON body, in words. */
 import type * as v from 'valibot'
 import { nearest } from '../../contract/nearest-word.ts'
 import { safeLine } from '../../platform/terminal/printable-text.ts'
 
-/** What is wrong with a body, and what was probably meant. */
+/** `hint`: what was probably meant. */
 interface Problem {
   message: string
   hint?: string
@@ -11,8 +12,8 @@ interface Problem {
 type Issue = v.BaseIssue<unknown>
 
 /**
- * The first thing that a schema of an object does not accept, in words that name the field and never its value,
- * which may be a secret. A field that is not known goes before one that is missing: it may be that one, misspelt.
+ * The first issue that a schema of an object reports, with the name of the field and never its value, which may be a
+ * secret. An unknown field is reported before a missing one: it may be that one, misspelt.
  */
 export function problemOf(issues: readonly [Issue, ...Issue[]], schema: object): Problem {
   const issue = issues.find(isUnknownField) ?? issues[0]
@@ -30,7 +31,7 @@ export function problemOf(issues: readonly [Issue, ...Issue[]], schema: object):
   return { message: hasOwnWords(issue) ? `${field}: ${issue.message}` : `${field} ${wanted(issue)}` }
 }
 
-/** Whether the message is the schema's: valibot's own ones quote what was received. */
+/** Whether our schema has the message: valibot's default messages quote the value. */
 function hasOwnWords({ message, received }: Issue): boolean {
   return !message.startsWith('Invalid ') && (received === null || !message.includes(received))
 }
@@ -57,7 +58,7 @@ const KINDS: Readonly<Record<string, string>> = {
   record: 'must be an object',
 }
 
-/** What a schema says of itself where nobody gave it words: `expected` is `>=1`, or `("a" | "b")`. */
+/** What a schema without a message of its own expects: `expected` is `>=1`, or `("a" | "b")`. */
 function wanted({ type, expected }: Issue): string {
   const bound = expected?.replace(/^[<>]=/, '') ?? ''
   if (type === 'min_value') return `must be at least ${bound}`

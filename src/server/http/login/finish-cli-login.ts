@@ -1,12 +1,13 @@
-import { accountIdOf, type User } from '../../accounts/accounts.ts'
+/** The end of a login that `GET /api/auth/github?cli=true` started. */
+import type { User } from '../../accounts/accounts.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
-import { by } from '../audit-entry.ts'
+import { byUser } from '../audit-entry.ts'
 import type { Call } from '../call.ts'
 import { redirect } from '../redirect.ts'
 import type { Services } from '../services.ts'
 
-/** S167: sends the browser back to the program on its machine, with what it asked for. */
+/** Sends the browser back to the program on its machine, with a token or a code as the program asked for. */
 export async function finishCliLogin(
   done: { user: User; purpose: Extract<Purpose, { kind: 'cli' }>; setCookies: readonly string[] },
   call: Call,
@@ -28,7 +29,6 @@ export async function finishCliLogin(
     user: user.id,
     vendor: user.provider,
   })
-  const who = { ...by(call), tenantId: user.tenant.id, actor: accountIdOf(user) }
-  audit.record({ ...who, action: 'login', details: { provider: user.provider } })
+  audit.record({ ...byUser(call, user), action: 'login', details: { provider: user.provider } })
   return redirect(back.href, setCookies)
 }

@@ -1,3 +1,4 @@
+/** The way to an identity provider and back. It shows a page only when something went wrong. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
@@ -12,9 +13,8 @@ import { HttpError } from '../http-error.ts'
 import type { Call, Handler } from '../call.ts'
 import { finishCliLogin } from './finish-cli-login.ts'
 import { redirect } from '../redirect.ts'
-import type { Services } from '../services.ts'
-
-/** The way to an identity provider and back (S22 to S24). Nothing is shown here but what went wrong. */
+import { requireIssuer, type Services } from '../services.ts'
+import { pageResponse } from '../pages/page-response.ts'
 
 const uid = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/))
 
@@ -43,7 +43,7 @@ export async function sendToIdentityProvider(
     return redirect(begun.location, begun.setCookies)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    log.warn('login with an identity provider could not begin', {
+    log.warn('login with an identity provider could not start', {
       requestId: call.requestId,
       reason: error.message,
     })
@@ -51,21 +51,21 @@ export async function sendToIdentityProvider(
   }
 }
 
-/** `GET /auth/<provider>/callback`; also `GET /api/auth/github/callback` (S166). */
+/** `GET /auth/<provider>/callback`; also `GET /api/auth/github/callback`. */
 export function finishIdentityProviderLogin(provider: IdentityProviderName): Handler {
   return async (call, services) => {
-    const { issuer } = services
-    if (!issuer) throw new HttpError(404, 'not_found', 'this server has no OAuth')
+    const issuer = requireIssuer(services)
     const cookies = call.request.headers.get('cookie')
     const outcome = await issuer.identityProviders.complete(provider, call.url.searchParams, cookies)
     if (outcome.kind === 'failed') {
       return failed(outcome.purpose, outcome.why, outcome.setCookies)
     }
-    return goOn(outcome, call, services, issuer)
+    return continueLogin(outcome, call, services, issuer)
   }
 }
 
-async function goOn(
+/** Continues where the login was started: in a program, on the login page, or on our own pages. */
+async function continueLogin(
   { user, purpose, setCookies }: Extract<IdentityProviderOutcome, { kind: 'ok' }>,
   call: Call,
   services: Services,
@@ -73,7 +73,7 @@ async function goOn(
 ): Promise<Response> {
   const { arrivals } = issuer.identityProviders
   if (purpose.kind === 'cli') return finishCliLogin({ user, purpose, setCookies }, call, services, issuer)
-  // Shown to the login page, which finishes what the browser began there.
+  // The login page reads the cookie of this arrival, and finishes the login that the browser started there.
   const uid = purpose.kind === 'interaction' ? purpose.uid : null
   const next =
     purpose.kind === 'interaction'
@@ -87,21 +87,21 @@ const TEXTS: Readonly<Record<IdentityProviderRefusal, { status: number; title: s
   expired: {
     status: 410,
     title: 'This login has expired',
-    text: 'It took too long, was finished already, or was begun in another browser.',
+    text: 'It took too long, was finished already, or was started in another browser.',
   },
   unreachable: {
     status: 502,
-    title: 'The provider could not be reached',
-    text: 'It did not answer, or not in time. Nothing was authorized.',
+    title: 'The identity provider could not be reached',
+    text: 'It did not respond, or not in time. Nothing was authorized.',
   },
   refused: {
     status: 400,
     title: 'This login was not accepted',
-    text: 'The answer of the provider was not what this server can trust. Its log says more.',
+    text: 'The response of the identity provider is not one that this server can trust. Its log says more.',
   },
 }
 
-/** Back to the login page where there is one, else a page of its own; a program hears it by its redirect. */
+/** The login page with the reason where there is one, the redirect of a program, or else a page of its own. */
 async function failed(
   purpose: Purpose | undefined,
   why: IdentityProviderRefusal,
@@ -119,7 +119,7 @@ async function failed(
   const { status, title, text } = TEXTS[why]
   const next = purpose === undefined ? '' : `?next=${encodeURIComponent(purpose.next)}`
   const page = await renderMessage({ title, text, link: { text: 'Try again', href: `/auth/login${next}` } })
-  const headers = new Headers(page.headers)
-  for (const cookie of setCookies) headers.append('set-cookie', cookie)
-  return new Response(page.html, { status, headers })
+  const response = pageResponse(page, status)
+  for (const cookie of setCookies) response.headers.append('set-cookie', cookie)
+  return response
 }

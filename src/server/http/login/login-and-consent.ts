@@ -1,26 +1,22 @@
+/** The two pages of a login in a browser, each bound to the browser's cookie of that login. */
 import * as v from 'valibot'
 import { Secret } from '../../../redact/secret.ts'
-import { accountIdOf, type User } from '../../accounts/accounts.ts'
 import { PAGES_CLIENT } from '../../issuer/first-party-clients.ts'
 import type { InteractionView } from '../../issuer/sessions/interactions.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
-import type { Page } from '../../web/page-layout.ts'
 import {
   type LoginView,
   renderConsent,
   renderLogin,
   renderMessage,
 } from '../../web/login-and-message-templates.ts'
-import { by, refusedLogin } from '../audit-entry.ts'
+import { by, byUser, refusedLogin } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { readForm } from '../form-body.ts'
 import { attemptHeaders } from '../guards/rate-limits.ts'
-import type { Services } from '../services.ts'
-
-/**
- * The two pages of a login in a browser. Both are bound to the browser's interaction cookie, whose path is
- * the page's own; forms are taken from our own pages alone.
- */
+import { pageResponse } from '../pages/page-response.ts'
+import { redirect } from '../redirect.ts'
+import { hostOf, type Services } from '../services.ts'
 
 const loginForm = v.object({
   email: v.pipe(v.string(), v.maxLength(254)),
@@ -31,22 +27,23 @@ const consentForm = v.object({ decision: v.picklist(['authorize', 'deny']) })
 /** `GET /auth/login/:uid` */
 export const loginPage: Handler = async (call, services) => {
   const found = await find('login', call, services)
-  if ('refusal' in found) return found.refusal
+  if (!found) return expired(services)
   const back = await arrived(found, call, services)
   if (back) return back
   const error = PROBLEMS[call.url.searchParams.get('problem') ?? '']
-  return respond(200, await renderLogin({ ...loginView(found, call, services), error }))
+  return pageResponse(await renderLogin({ ...loginView(found, call, services), error }))
 }
 
-/** What an identity provider's callback may say on the way back here. */
+/** The reasons with which the callback of an identity provider can send a browser back here. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   denied: 'That login was cancelled. Nothing was authorized.',
   expired: 'That login took too long. Try again.',
-  unreachable: 'The provider could not be reached. Try again in a moment.',
-  refused: 'The answer of the provider was not accepted. Try again, or ask the administrator of this server.',
+  unreachable: 'The identity provider could not be reached. Try again in a moment.',
+  refused:
+    'The response of the identity provider was not accepted. Try again, or ask the administrator of this server.',
 }
 
-/** Somebody who has just come back from an identity provider need not say anything more here. */
+/** The end of the login, for a browser that has just come back from an identity provider. */
 async function arrived(
   { view, issuer }: { view: InteractionView; issuer: Issuer },
   call: Call,
@@ -54,7 +51,7 @@ async function arrived(
 ): Promise<Response | undefined> {
   const arrival = issuer.identityProviders.arrivals.read(call.request.headers.get('cookie'))
   if (!arrival) return undefined
-  // One that is not for a certain login is for our own pages, and for nobody else's.
+  // An arrival that does not name a login is for our own pages alone.
   const meant = arrival.uid === null ? view.clientId === PAGES_CLIENT : arrival.uid === view.uid
   const user = meant ? await services.accounts.byId(arrival.userId) : undefined
   if (!user) return undefined
@@ -65,7 +62,7 @@ async function arrived(
     user: user.id,
     vendor: user.provider,
   })
-  audit.record({ ...asUser(call, user), action: 'login', details: { provider: user.provider } })
+  audit.record({ ...byUser(call, user), action: 'login', details: { provider: user.provider } })
   return conclude(call, services, issuer, { kind: 'login', user }, [arrival.clear])
 }
 
@@ -73,14 +70,14 @@ async function arrived(
 export const loginSubmit: Handler = async (call, services) => {
   if (!isOurForm(call, services)) return foreignForm(services)
   const found = await find('login', call, services)
-  if ('refusal' in found) return found.refusal
+  if (!found) return expired(services)
   if (!services.settings.passwords) return badForm(services)
   const form = await readForm(call.request, loginForm)
   if (!form) return badForm(services)
   const again = async (status: number, error: string, headers: Record<string, string> = {}) =>
-    respond(
-      status,
+    pageResponse(
       await renderLogin({ ...loginView(found, call, services), email: form.email.trim(), error }),
+      status,
       headers,
     )
 
@@ -104,33 +101,34 @@ export const loginSubmit: Handler = async (call, services) => {
     })
   }
   services.log.info('login', { ...about, user: check.user.id })
-  services.audit.record({ ...asUser(call, check.user), action: 'login', details: { provider: 'local' } })
+  services.audit.record({ ...byUser(call, check.user), action: 'login', details: { provider: 'local' } })
   return conclude(call, services, found.issuer, { kind: 'login', user: check.user })
 }
 
 /** `GET /auth/consent/:uid` */
 export const consentPage: Handler = async (call, services) => {
   const found = await find('consent', call, services)
-  if ('refusal' in found) return found.refusal
+  if (!found) return expired(services)
   const { view } = found
   const account = view.account?.email ?? view.account?.name ?? 'your account'
   const { clientName, selfNamed, redirectTarget, scopes } = view
   const about = { clientName, selfNamed, redirectTarget, scopes, account }
-  return respond(200, await renderConsent({ ...about, action: call.url.pathname, host: hostOf(services) }))
+  const page = await renderConsent({ ...about, action: call.url.pathname, host: hostOf(services) })
+  return pageResponse(page)
 }
 
 /** `POST /auth/consent/:uid` */
 export const consentSubmit: Handler = async (call, services) => {
   if (!isOurForm(call, services)) return foreignForm(services)
   const found = await find('consent', call, services)
-  if ('refusal' in found) return found.refusal
+  if (!found) return expired(services)
   const form = await readForm(call.request, consentForm)
   if (!form) return badForm(services)
   const { log } = services
   const about = { requestId: call.requestId, client: found.view.clientId, user: found.view.account?.id }
   log.info(form.decision === 'deny' ? 'consent denied' : 'consent given', about)
   services.audit.record({
-    ...(found.view.account ? asUser(call, found.view.account) : by(call)),
+    ...(found.view.account ? byUser(call, found.view.account) : by(call)),
     action: 'consent',
     target: found.view.clientId,
     outcome: form.decision === 'deny' ? 'refused' : 'ok',
@@ -138,13 +136,14 @@ export const consentSubmit: Handler = async (call, services) => {
   return conclude(call, services, found.issuer, { kind: form.decision === 'deny' ? 'deny' : 'consent' })
 }
 
-type Found = { view: InteractionView; issuer: Issuer } | { refusal: Response }
-
-async function find(prompt: InteractionView['prompt'], call: Call, services: Services): Promise<Found> {
-  const { issuer } = services
+/** The login in progress that the path and the cookie name, if it is at this step. */
+async function find(
+  prompt: InteractionView['prompt'],
+  call: Call,
+  { issuer }: Pick<Services, 'issuer'>,
+): Promise<{ view: InteractionView; issuer: Issuer } | undefined> {
   const view = await issuer?.interaction(call.params.uid ?? '', call.request.headers.get('cookie'))
-  if (!issuer || view?.prompt !== prompt) return { refusal: await expired(services) }
-  return { view, issuer }
+  return issuer && view?.prompt === prompt ? { view, issuer } : undefined
 }
 
 async function conclude(
@@ -156,14 +155,11 @@ async function conclude(
 ): Promise<Response> {
   const done = await issuer.finish(call.params.uid ?? '', call.request.headers.get('cookie'), outcome)
   if (!done) return expired(services)
-  const headers = new Headers({ location: done.location, 'cache-control': 'no-store' })
-  for (const cookie of [...done.setCookies, ...cookies]) headers.append('set-cookie', cookie)
-  // 303: the browser comes back with GET, and without the password.
-  return new Response(null, { status: 303, headers })
+  return redirect(done.location, [...done.setCookies, ...cookies])
 }
 
 /**
- * Browsers say where a form comes from: `Origin`, or in its absence `Sec-Fetch-Site`. What says neither is
+ * A browser says where a form comes from: by `Origin`, or without it by `Sec-Fetch-Site`. A request with neither is
  * refused, so a program that fills in the forms has to send `Origin`.
  */
 function isOurForm(call: Call, { settings }: Services): boolean {
@@ -191,19 +187,6 @@ function loginView(
   }
 }
 
-/** The half of an audit entry that says who: on these pages nobody is a principal yet. */
-function asUser(call: Call, user: User): ReturnType<typeof by> {
-  return { ...by(call), tenantId: user.tenant.id, actor: accountIdOf(user) }
-}
-
-function hostOf({ settings }: Services): string {
-  return new URL(settings.url).host
-}
-
-function respond(status: number, page: Page, headers: Record<string, string> = {}): Response {
-  return new Response(page.html, { status, headers: { ...page.headers, ...headers } })
-}
-
 async function expired(services: Services): Promise<Response> {
   const page = await renderMessage({
     title: 'This login has expired',
@@ -211,7 +194,7 @@ async function expired(services: Services): Promise<Response> {
     command: 'fob auth login',
     host: hostOf(services),
   })
-  return respond(410, page)
+  return pageResponse(page, 410)
 }
 
 async function foreignForm(services: Services): Promise<Response> {
@@ -220,7 +203,7 @@ async function foreignForm(services: Services): Promise<Response> {
     text: 'A form was sent here from another website, and was not accepted. Nothing was changed.',
     host: hostOf(services),
   })
-  return respond(403, page)
+  return pageResponse(page, 403)
 }
 
 async function badForm(services: Services): Promise<Response> {
@@ -229,7 +212,7 @@ async function badForm(services: Services): Promise<Response> {
     text: 'Go back, reload the page and try again.',
     host: hostOf(services),
   })
-  return respond(400, page)
+  return pageResponse(page, 400)
 }
 
 function plural(n: number, word: string): string {

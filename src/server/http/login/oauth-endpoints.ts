@@ -1,8 +1,7 @@
-import { HttpError } from '../http-error.ts'
+/** The endpoints of the OAuth protocol. */
 import type { Handler } from '../call.ts'
+import { requireIssuer } from '../services.ts'
 
-/** Hands a request of the OAuth protocol to the issuer, which authenticates it as the protocol says. */
-export const oauth: Handler = ({ request, address }, { issuer }) => {
-  if (issuer === undefined) throw new HttpError(404, 'not_found', 'this server has no OAuth')
-  return issuer.handle(request, address)
-}
+/** Hands the request to the issuer, which authenticates it as the protocol says. */
+export const oauth: Handler = ({ request, address }, services) =>
+  requireIssuer(services).handle(request, address)
