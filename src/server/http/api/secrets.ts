@@ -1,6 +1,11 @@
 /** Secrets in the API: names, never values. */
 import * as v from 'valibot'
-import { putSecretBody, type RewrapResponse, secretKey, type SecretResponse } from '../../../contract/api/secrets.ts'
+import {
+  putSecretBody,
+  type RewrapResponse,
+  secretKey,
+  type SecretResponse,
+} from '../../../contract/api/secrets.ts'
 import { secretsSeenBy } from '../../pipelines/visible-secrets.ts'
 import type { SecretEntry, SecretPlace } from '../../vault/vault.ts'
 import { HttpError, notFound } from '../http-error.ts'
