@@ -208,6 +208,7 @@ describe('the import table', () => {
       'smol-toml': 'platform/files/toml.ts',
       '@clack/prompts': 'platform/terminal/prompts.ts',
       uqr: 'platform/terminal/qr-code.ts',
+      open: 'platform/browser/open-browser.ts',
       'light-my-request': 'server/issuer/protocol/node-http-bridge.ts',
     }
     for (const [name, owner] of Object.entries(owners)) {

@@ -1,26 +1,26 @@
-import { isLoopbackHost } from '../network/loopback.ts'
+/** Opening a URL in the user's browser: `$BROWSER` first, then what the system opens URLs with. Never through a shell. */
 import { delimiter } from 'node:path'
+import { isLoopbackHost } from '../network/loopback.ts'
 import { childEnv, type Env } from '../processes/environment.ts'
 
 /**
- * The user's browser (S215): `$BROWSER` first, then what the system opens URLs with. Nothing goes through a
- * shell, and the child gets our environment without what is meant for us alone (`../processes/environment.ts`).
+ * What is tried after `open`, the package, has failed. On Linux it runs `xdg-open`, on Windows PowerShell; either may
+ * be missing or not permitted.
  */
-
-const SYSTEM_OPENERS: Partial<Record<NodeJS.Platform, readonly (readonly string[])[]>> = {
-  darwin: [['open']],
+const FALLBACKS: Partial<Record<NodeJS.Platform, readonly (readonly string[])[]>> = {
+  darwin: [],
   win32: [['rundll32', 'url.dll,FileProtocolHandler']],
 }
-const OTHER_OPENERS = [['xdg-open'], ['sensible-browser'], ['x-www-browser']] as const
+const OTHER_FALLBACKS = [['sensible-browser'], ['x-www-browser']] as const
 
-export interface OpenBrowserOptions {
+interface OpenBrowserOptions {
   env: Env
   platform?: NodeJS.Platform
-  /** An opener that has not failed after this time counts as started. */
+  /** An opener that has not failed after this time, in milliseconds, counts as started. */
   graceMs?: number
 }
 
-/** Only https, or http on this machine: an authorize URL comes from a server and may be anything. */
+/** Whether a URL may be opened: https, or http on this machine. It comes from a server and could be anything. */
 export function isOpenable(text: string): boolean {
   if (!URL.canParse(text)) return false
   const url = new URL(text)
@@ -29,29 +29,36 @@ export function isOpenable(text: string): boolean {
 }
 
 /**
- * A session over SSH without a display: a browser of this machine would come up in front of nobody. A
- * `$BROWSER` that was set all the same knows better (editors that work over SSH set one that opens the
- * browser at the other end).
+ * Whether this is a session over SSH without a display: a browser of this machine would open where nobody sees it.
+ * With a `$BROWSER` it is not: editors that work over SSH set one that opens the browser at the other end.
  */
 export function isRemoteSession(env: Env): boolean {
   const overSsh = Boolean(env.SSH_CONNECTION) || Boolean(env.SSH_TTY)
   return overSsh && !env.DISPLAY && !env.WAYLAND_DISPLAY && !env.BROWSER
 }
 
-/** Opens `url`. False when it may not be opened, or when nothing on this machine would. Never throws. */
+/**
+ * Opens `url` in a browser. Never throws.
+ * @returns false when the URL may not be opened, or when nothing on this machine opens it
+ */
 export async function openBrowser(url: string, options: OpenBrowserOptions): Promise<boolean> {
   if (!isOpenable(url)) return false
   const { env, platform = process.platform, graceMs = 1000 } = options
-  const openers = [...browserVariable(env.BROWSER), ...(SYSTEM_OPENERS[platform] ?? OTHER_OPENERS)]
-  for (const opener of openers) {
-    if (await starts(withUrl(opener, new URL(url).href), env, graceMs)) return true
+  // Absolute, and in the URL's own characters: never an option, and nothing that a shell would read.
+  const address = new URL(url).href
+  for (const command of browserVariable(env.BROWSER)) {
+    if (await runs(() => spawnBrowser(withUrl(command, address), env), graceMs)) return true
+  }
+  if (await runs(() => openBySystem(address), graceMs)) return true
+  for (const command of FALLBACKS[platform] ?? OTHER_FALLBACKS) {
+    if (await runs(() => spawnBrowser([...command, address], env), graceMs)) return true
   }
   return false
 }
 
 /**
- * `$BROWSER` as the desktop tools read it: programs with arguments, tried in turn, parted by `:` (`;` on
- * Windows), each with an optional `%s` where the URL goes.
+ * `$BROWSER` as desktop tools read it: commands with arguments, tried in turn, separated by `:` (`;` on Windows). The
+ * URL replaces `%s`, or is the last argument.
  */
 function browserVariable(value: string | undefined): string[][] {
   return (value ?? '')
@@ -60,34 +67,57 @@ function browserVariable(value: string | undefined): string[][] {
     .filter((command) => command.length > 0)
 }
 
-/** Words parted by blanks; quotes keep a path with blanks together. */
+/** Words separated by blanks; quotes keep a path with blanks together. */
 function words(text: string): string[] {
   return [...text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((m) => m[1] ?? m[2] ?? m[3] ?? '')
 }
 
-function withUrl(opener: readonly string[], url: string): string[] {
-  if (!opener.some((word) => word.includes('%s'))) return [...opener, url]
-  return opener.map((word) => word.replaceAll('%s', () => url))
+function withUrl(command: readonly string[], url: string): string[] {
+  if (!command.some((word) => word.includes('%s'))) return [...command, url]
+  return command.map((word) => word.replaceAll('%s', () => url))
 }
 
-async function starts(cmd: string[], env: Env, graceMs: number): Promise<boolean> {
+/** Resolves to the exit code of a program that was started. */
+type Exit = Promise<number | null>
+
+/**
+ * macOS, WSL, Windows and desktops of Linux. The child is given `process.env`, from which `takeEnvironment` has
+ * removed what is for fob alone.
+ */
+async function openBySystem(url: string): Promise<{ exited: Exit }> {
+  const { default: open } = await import('open')
+  const child = await open(url)
+  if (child.exitCode !== null) return { exited: Promise.resolve(child.exitCode) }
+  return { exited: new Promise((resolve) => child.once('exit', resolve)) }
+}
+
+function spawnBrowser(cmd: string[], env: Env): { exited: Exit } {
+  const child = Bun.spawn({
+    cmd,
+    env: childEnv(env),
+    stdio: ['ignore', 'ignore', 'ignore'],
+    // A process group of its own: Ctrl-C in our terminal must not close the user's browser.
+    detached: true,
+  })
+  child.unref()
+  return child
+}
+
+/** Whether a program starts, and has not failed after `graceMs`. */
+async function runs(
+  start: () => { exited: Exit } | Promise<{ exited: Exit }>,
+  graceMs: number,
+): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined
   try {
-    const child = Bun.spawn({
-      cmd,
-      env: childEnv(env),
-      stdio: ['ignore', 'ignore', 'ignore'],
-      // Its own group: Ctrl-C in our terminal must not close the user's browser.
-      detached: true,
-    })
-    child.unref()
-    let timer: ReturnType<typeof setTimeout> | undefined
+    const { exited } = await start()
     const still = new Promise<number>((resolve) => {
       timer = setTimeout(() => resolve(0), graceMs)
     })
-    const code = await Promise.race([child.exited, still])
-    clearTimeout(timer)
-    return code === 0
+    return (await Promise.race([exited, still])) === 0
   } catch {
     return false
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isOpenable, isRemoteSession, openBrowser } from '../../../src/platform/browser/open-browser.ts'
 import { shellScript } from '../../support/client/approving-browser.ts'
@@ -73,16 +73,31 @@ describe('openBrowser', () => {
     expect(args()[0]).toBe(new URL(url).href)
   })
 
+  // In a process of its own: `open` gives its child the environment of the process.
+  async function openedBy(env: Record<string, string>): Promise<string> {
+    const script = join(temporaryFolder(), 'open.ts')
+    const source = join(import.meta.dir, '../../../src/platform/browser/open-browser.ts')
+    writeFileSync(
+      script,
+      `import { openBrowser } from ${JSON.stringify(source)}
+console.log(await openBrowser(${JSON.stringify(url)}, { env: process.env, platform: 'linux' }))
+process.exit()
+`,
+    )
+    const child = Bun.spawn([process.execPath, script], { env, stdout: 'pipe' })
+    return (await new Response(child.stdout).text()).trim()
+  }
+
   test('S215: after $BROWSER come the openers of the system', async () => {
     const { command, args } = recorder()
     const folder = dirname(command)
     Bun.spawnSync(['cp', command, join(folder, 'x-www-browser')])
-    expect(await openBrowser(url, { env: { PATH: folder }, platform: 'linux' })).toBe(true)
+    expect(await openedBy({ PATH: folder })).toBe('true')
     expect(args()[0]).toBe(new URL(url).href)
   })
 
   test('S216: false when nothing opens it', async () => {
-    expect(await openBrowser(url, { env: { PATH: '/nonexistent' }, platform: 'linux' })).toBe(false)
+    expect(await openedBy({ PATH: '/nonexistent' })).toBe('false')
   })
 
   test('nothing is started for a URL that must not be opened', async () => {

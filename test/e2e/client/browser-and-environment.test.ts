@@ -1,0 +1,154 @@
+/** What the binary starts to open a browser, and what the programs that it starts see of its environment. */
+import { afterEach, describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { shellScript } from '../../support/client/approving-browser.ts'
+import { environment, fob, FOB } from '../../support/client/compiled-binary.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
+import { startOAuthServer, type TestOAuthServer } from '../../support/servers/oauth-server.ts'
+import { missingWslPart, standInWsl } from '../../support/stand-ins/wsl.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
+
+const servers: TestOAuthServer[] = []
+function start(): TestOAuthServer {
+  const server = startOAuthServer()
+  servers.push(server)
+  return server
+}
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop()
+})
+
+/** A folder for `PATH` whose program `name` notes its arguments and its environment. */
+function onlyProgram(name: string, exitCode = 0) {
+  const folder = temporaryFolder()
+  const script = shellScript(`echo "$@" >'${folder}/args'; /usr/bin/env >'${folder}/env'; exit ${exitCode}`)
+  Bun.spawnSync(['/bin/cp', script, join(folder, name)])
+  const read = (file: string) =>
+    existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8').trim() : undefined
+  return { folder, args: () => read('args'), env: () => read('env') }
+}
+
+/** A device login whose page the binary opens, and that ends when the server has been asked twice. */
+async function deviceLogin(env: Record<string, string>, prefix: string[] = []) {
+  const server = start()
+  server.behaviour.device = { interval: 1 }
+  const child = Bun.spawn(
+    [...prefix, FOB, 'auth', 'login', '-s', server.url, '--device', '--insecure-storage'],
+    {
+      ...environment({ env }),
+      stdout: 'pipe',
+      stderr: 'pipe',
+    },
+  )
+  const err = await new Response(child.stderr).text()
+  return { code: await child.exited, err, url: /http\S+/.exec(err.slice(err.indexOf(server.url)))?.[0] ?? '' }
+}
+
+describe('the browser of the system', () => {
+  test.each([['xdg-open'], ['sensible-browser'], ['x-www-browser']])(
+    '%s is started with the URL',
+    async (name) => {
+      const program = onlyProgram(name)
+      const { code, url } = await deviceLogin({ PATH: program.folder })
+      expect({ code, args: program.args() }).toEqual({ code: 0, args: url })
+    },
+  )
+
+  test('$BROWSER with arguments comes first', async () => {
+    const program = onlyProgram('xdg-open')
+    const note = join(temporaryFolder(), 'args')
+    const own = shellScript(`printf '%s|' "$@" >'${note}'`)
+    const { code, url } = await deviceLogin({
+      PATH: program.folder,
+      BROWSER: `${own} --new "%s" 'last word'`,
+    })
+    expect({ code, args: readFileSync(note, 'utf8') }).toEqual({ code: 0, args: `--new|${url}|last word|` })
+    expect(program.args()).toBeUndefined()
+  })
+
+  test('without anything that opens it, the URL is printed', async () => {
+    const { code, err, url } = await deviceLogin({ PATH: '/nonexistent' })
+    expect(code).toBe(0)
+    expect(err).toContain(url)
+    expect(url).toStartWith('http://127.0.0.1')
+  })
+
+  test('an opener that fails gives way to the next one', async () => {
+    const failing = onlyProgram('xdg-open', 3)
+    const next = onlyProgram('x-www-browser')
+    const { url } = await deviceLogin({ PATH: `${failing.folder}:${next.folder}` })
+    expect([failing.args(), next.args()]).toEqual([url, url])
+  })
+
+  testWith(missingWslPart(), 'in WSL, Windows is told to open it', async () => {
+    const wsl = standInWsl(0)
+    const program = onlyProgram('xdg-open')
+    const { code, url } = await deviceLogin(
+      { PATH: `${program.folder}:/mnt/bin:/usr/bin:/bin:/usr/sbin` },
+      wsl.prefix,
+    )
+    expect({ code, script: wsl.script() }).toEqual({
+      code: 0,
+      script: `$ProgressPreference = 'SilentlyContinue'; Start '${url}'`,
+    })
+    // A URL is no path of Linux, and xdg-open would find no browser.
+    expect([wsl.wslpath(), program.args()]).toEqual(['', undefined])
+  })
+
+  testWith(missingWslPart(), 'in WSL without PowerShell, the programs of Linux are tried', async () => {
+    const wsl = standInWsl(undefined)
+    const program = onlyProgram('xdg-open')
+    const { code, url } = await deviceLogin({ PATH: `${program.folder}:/usr/bin:/bin:/usr/sbin` }, wsl.prefix)
+    expect({ code, args: program.args() }).toEqual({ code: 0, args: url })
+  })
+
+  testWith(missingWslPart(), 'in WSL, where PowerShell fails, too', async () => {
+    const wsl = standInWsl(1)
+    const program = onlyProgram('x-www-browser')
+    const { code, url } = await deviceLogin({ PATH: `${program.folder}:/usr/bin:/bin:/usr/sbin` }, wsl.prefix)
+    expect({ code, args: program.args() }).toEqual({ code: 0, args: url })
+  })
+})
+
+describe('what is for fob alone', () => {
+  const PRIVATE = {
+    FOB_SECRETS_SQLITE_PASSPHRASE: 'canary-passphrase',
+    CI_AUTH_TOKEN: 'canary-ci-token',
+    BUN_CONFIG_VERBOSE_FETCH: 'curl',
+  }
+
+  test.each([['xdg-open'], ['$BROWSER']])(
+    'is not in the environment of %s, nor are tokens on stderr',
+    async (name) => {
+      const program = onlyProgram(name === '$BROWSER' ? 'own' : name)
+      const browser = name === '$BROWSER' ? { BROWSER: join(program.folder, 'own') } : {}
+      const { code, err } = await deviceLogin({ ...PRIVATE, ...browser, PATH: program.folder, SEEN: 'yes' })
+      expect(code).toBe(0)
+      expect(program.env()).toContain('SEEN=yes')
+      expect(program.env()).not.toMatch(/canary|^(?:FOB|CI|BUN)_/m)
+      expect(err).not.toMatch(/canary|authorization:|curl /i)
+    },
+  )
+
+  test.each([
+    ['FOB_TOKEN', 'canary-pat'],
+    ['CI_AUTH_TOKEN', 'canary-pat'],
+    ['FOB_JWT_TOKEN', jwt()],
+  ])('BUN_CONFIG_VERBOSE_FETCH does not print the token of %s', async (name, token) => {
+    const server = start()
+    server.valid.add(token)
+    for (const verbose of ['curl', '1', 'true']) {
+      const env = { [name]: token, BUN_CONFIG_VERBOSE_FETCH: verbose }
+      const { out, err } = await fob(['pipeline', 'list', '-s', server.url], { env })
+      expect(server.headers.some((headers) => headers.get('authorization')?.includes(token))).toBe(true)
+      expect(out + err).not.toContain(token)
+      expect(err).not.toMatch(/authorization|curl /i)
+    }
+  })
+})
+
+function jwt(): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${part({ alg: 'HS256' })}.${part({ sub: 'canary', exp: 4_000_000_000 })}.${'s'.repeat(43)}`
+}
