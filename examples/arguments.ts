@@ -8,7 +8,7 @@ const pipeline = async () => {
   console.log(
     `to ${environment}, ${Number(copies)} times: ${pipelineContext.task ?? 'nothing in particular'}`,
   )
-  console.log(`run ${pipelineContext.runID}, begun by ${pipelineContext.triggeredBy}`)
+  console.log(`run ${pipelineContext.runID}, started by ${pipelineContext.triggeredBy}`)
 }
 
 export { pipeline }

@@ -1,23 +1,32 @@
 // Calls a service with a secret as its bearer token, then prints the secret on purpose:
-// the task gets the true value, every log gets ***REDACTED***.
+// the task gets the value, every log gets ***REDACTED***.
 //
 //   fob pipeline set examples/deploy.ts
 //   fob secrets set DEPLOY_TOKEN --pipeline deploy
-//   fob pipeline run deploy https://deploys.example.com
+//   fob pipeline run deploy           # calls a stand-in that the task starts itself
+//   fob pipeline run deploy URL       # calls a service of yours
 
 const step = `
-  const answer = await fetch(process.env.SERVICE, {
+  import { createServer } from 'node:http'
+  import { once } from 'node:events'
+
+  let url = process.env.SERVICE
+  if (url === '') {
+    const standIn = createServer((request, response) => response.end('deployed with ' + request.headers.authorization))
+    await once(standIn.listen(0, '127.0.0.1').unref(), 'listening')
+    url = 'http://127.0.0.1:' + standIn.address().port
+  }
+  const response = await fetch(url, {
     method: 'POST',
     headers: { authorization: 'Bearer ' + process.env.DEPLOY_TOKEN },
   })
-  console.log('the service said', answer.status, await answer.text())
+  console.log('the service responded', response.status, await response.text())
   console.log('and the token is', process.env.DEPLOY_TOKEN)
-  process.exitCode = answer.ok ? 0 : 1
+  process.exitCode = response.ok ? 0 : 1
 `
 
 const pipeline = async () => {
-  const service = pipelineContext.args[0]
-  if (service === undefined) throw new Error('say where to: fob pipeline run deploy URL')
+  const [service = ''] = pipelineContext.args
 
   const deploy = await runtime.run({
     name: 'deploy',

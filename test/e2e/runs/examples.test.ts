@@ -65,7 +65,7 @@ const ROWS: Row[] = [
   {
     path: 'arguments.ts',
     args: ['production', '3', '--task', 'roll back'],
-    says: ['to production, 3 times: roll back', 'begun by open'],
+    says: ['to production, 3 times: roll back', 'started by open'],
   },
   { path: 'arguments.ts', says: ['to staging, 1 times: nothing in particular'] },
   { path: 'side-by-side.ts', says: ['linux ended with 0, windows with 3'] },
@@ -113,7 +113,7 @@ describe('each example does what it says', () => {
     await service.stop(true)
     expect(heard).toEqual(['Bearer a-token-of-the-service'])
     expect(ended.code).toBe(0)
-    expect(ended.out + ended.err).toContain('the service said 200 thank you for Bearer ***REDACTED***')
+    expect(ended.out + ended.err).toContain('the service responded 200 thank you for Bearer ***REDACTED***')
     expect(ended.out + ended.err).not.toContain('a-token-of-the-service')
   })
 
