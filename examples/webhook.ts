@@ -4,7 +4,7 @@
 //   fob pipeline webhook webhook --provider github
 
 const pipeline = async () => {
-  if (http.request === undefined) throw new Error('this one is begun by its webhook')
+  if (http.request === undefined) throw new Error('this pipeline is started by its webhook')
   const { action = 'nothing' } = JSON.parse(http.request.body || '{}') as { action?: string }
   await http.respond({
     status: 200,

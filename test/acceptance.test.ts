@@ -1,8 +1,7 @@
+/** The numbered lines of docs/requirements.md that are shown on the binary: each is named in a title under `e2e/`. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'bun:test'
-
-/** The numbered lines of the documents that are shown on the binary: each is named in a title under `e2e/`. */
 
 const RANGES: readonly (readonly [from: number, to: number])[] = [
   [1, 52],
