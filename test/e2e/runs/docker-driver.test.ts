@@ -167,7 +167,7 @@ describe('a pipeline on the docker driver, by the binary', () => {
     const ended = await run('bare', `await runtime.run({ name: 'x', command: ${sh('true')} })`)
     expect([ended.code, ended.err]).toEqual([
       1,
-      expect.stringContaining('the docker driver has no task without an image'),
+      expect.stringContaining('a task of the docker driver needs an image'),
     ])
   })
 })

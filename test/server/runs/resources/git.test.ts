@@ -79,14 +79,18 @@ describe('where a repository is', () => {
   })
 
   test.each<[string, Record<string, unknown>, RegExp]>([
-    ['a path', { uri: '/srv/repo.git' }, /no address of https or ssh/],
-    ['a file', { uri: 'file:///srv/repo.git' }, /no address of https or ssh/],
-    ['a command', { uri: 'ext::sh -c id' }, /no address of https or ssh/],
-    ['an option', { uri: '--upload-pack=id' }, /no address of https or ssh/],
-    ['a host that is an option', { uri: '-oProxyCommand=id:x', private_key: 'k' }, /no address/],
-    ['a host of ssh that is an option', { uri: 'ssh://-oProxyCommand=id/x', private_key: 'k' }, /no address/],
-    ['a path that is an option', { uri: 'git@example.com:-x', ...key }, /no address/],
-    ['another protocol', { uri: 'git://example.com/r.git' }, /no address of https or ssh/],
+    ['a path', { uri: '/srv/repo.git' }, /not an address of https or ssh/],
+    ['a file', { uri: 'file:///srv/repo.git' }, /not an address of https or ssh/],
+    ['a command', { uri: 'ext::sh -c id' }, /not an address of https or ssh/],
+    ['an option', { uri: '--upload-pack=id' }, /not an address of https or ssh/],
+    ['a host that is an option', { uri: '-oProxyCommand=id:x', private_key: 'k' }, /not an address/],
+    [
+      'a host of ssh that is an option',
+      { uri: 'ssh://-oProxyCommand=id/x', private_key: 'k' },
+      /not an address/,
+    ],
+    ['a path that is an option', { uri: 'git@example.com:-x', ...key }, /not an address/],
+    ['another protocol', { uri: 'git://example.com/r.git' }, /not an address of https or ssh/],
     ['http to elsewhere', { uri: 'http://example.com/r.git' }, /source\.uri is http/],
     ['a query', { uri: 'https://example.com/r.git?token=x' }, /not the address of a repository/],
     ['no uri', {}, /source\.uri is missing/],
@@ -398,7 +402,9 @@ describe('a push', () => {
     repository.commit({ 'hello.txt': 'one' })
     await desk.fetch({ type: 'git', source, destDir: 'w' })
     commitIn(desk.volume('w'), 'new')
-    expect(String(await failure(desk.push({ type: 'git', source, srcDir: 'w' })))).toContain('which branch')
+    expect(String(await failure(desk.push({ type: 'git', source, srcDir: 'w' })))).toContain(
+      'the branch to push to is not given',
+    )
     const { version } = await desk.push({
       type: 'git',
       source,
@@ -455,7 +461,7 @@ describe('a push', () => {
     const push = () => desk.push({ type: 'git', source, params: { branch: 'stolen' }, srcDir: 'w' })
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, '.git'), `gitdir: ${secretRepository.path}\n`)
-    expect(String(await failure(push()))).toContain('no git repository')
+    expect(String(await failure(push()))).toContain('srcDir is not a git repository')
     Bun.spawnSync(['rm', '-rf', folder])
     git(repository.root, 'init', '-q', folder)
     writeFileSync(join(folder, '.git/objects/info/alternates'), `${secretRepository.path}/objects\n`)

@@ -56,8 +56,8 @@ describe('a daemon', () => {
 
   test.each([
     ['is too old', '1.40', 'is too old: API 1.40'],
-    ['does not say what it speaks', undefined, 'is no Docker daemon'],
-    ['says something else', '2.0', 'is no Docker daemon'],
+    ['does not say what it speaks', undefined, 'is not a Docker daemon'],
+    ['says something else', '2.0', 'is not a Docker daemon'],
   ])('that %s is not used', async (_, version, says) => {
     await using fake = fakeEngine(version)
     expect(await failure(engineAt(fake.host).reach())).toMatchObject({
