@@ -3,6 +3,7 @@ import { pipelineName } from '../../contract/api/pipelines.ts'
 import { isFinal, runStatus, taskStatus } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { RunEntry, RunRecord } from '../runs/journal/run-records.ts'
+import type { LogText } from '../runs/log/log-as-text.ts'
 import { clip, defineTool, instant, PAGE, pageOf, READS, type Tool, type ToolCall } from './define-tool.ts'
 
 const MAX_TASKS = 200
@@ -169,16 +170,18 @@ export function toRunOutput(run: RunEntry): v.InferOutput<typeof runOutput> {
 
 /** A window of a log, of which never more than a few pieces are held. Without an offset, its end. */
 async function readPage(
-  pieces: AsyncIterable<string>,
+  pieces: AsyncIterable<LogText>,
   { offset, maxChars, signal }: { offset: number | undefined; maxChars: number; signal: AbortSignal },
 ): Promise<{ offset: number; text: string; more: boolean }> {
   let start = offset ?? 0
   let held = ''
   let skip = start
-  for await (const piece of pieces) {
+  for await (const { text, isFinal } of pieces) {
     signal.throwIfAborted()
-    held += piece.slice(skip)
-    skip = Math.max(0, skip - piece.length)
+    // An unfinished line would have another text when the next page is read.
+    if (!isFinal) break
+    held += text.slice(skip)
+    skip = Math.max(0, skip - text.length)
     if (offset === undefined) {
       const over = Math.max(0, held.length - maxChars)
       held = held.slice(over)

@@ -1,6 +1,6 @@
-/** Lets so many through at once; the others wait their turn, in order. */
+/** A limit of how much work is done at once; further work waits for its turn, in order. */
 export interface Limiter {
-  /** @throws the signal's reason when it fires before the turn has come: `work` is then never begun. */
+  /** @throws the reason of `signal` when it fires before the turn has come: `work` is then never started */
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>
 }
 
@@ -21,7 +21,7 @@ export function createLimiter(most: number): Limiter {
     }
     queue.add(resolve)
     signal.addEventListener('abort', leave, { once: true })
-    // Who leaves hands over the place: `running` does not change in between.
+    // The place is handed over by `leave`, so `running` does not change in between.
     await promise.finally(() => signal.removeEventListener('abort', leave))
   }
 
@@ -45,28 +45,4 @@ export function createLimiter(most: number): Limiter {
   }
 
   return { run }
-}
-
-/** So many places for each key. */
-export interface Places {
-  most: number
-  /** @returns gives the place back, once however often it is called; undefined when none is left. */
-  take(key: string): (() => void) | undefined
-}
-
-export function createPlaces(most: number): Places {
-  const taken = new Map<string, Set<symbol>>()
-
-  function take(key: string): (() => void) | undefined {
-    const places = taken.get(key) ?? new Set()
-    if (places.size >= most) return undefined
-    const place = Symbol(key)
-    taken.set(key, places.add(place))
-    return () => {
-      places.delete(place)
-      if (places.size === 0 && taken.get(key) === places) taken.delete(key)
-    }
-  }
-
-  return { most, take }
 }

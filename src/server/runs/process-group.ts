@@ -1,8 +1,10 @@
-/** Signals a process that was started `detached`, and all that it has started and that has not left its group. */
+/** Signals to whole process groups. */
+
+/** @param pid of a process that was started `detached`: its children are signalled too, unless they have left its group */
 export function killGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal)
   } catch {
-    // Nobody is left in the group.
+    // No process is left in the group.
   }
 }

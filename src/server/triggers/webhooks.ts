@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'
 import { pipelines, tenants } from '../db/schema.ts'
-import type { HttpAnswer, HttpRequest } from '../runs/execution/webhook-exchange.ts'
+import type { HttpResponse, HttpRequest } from '../runs/execution/webhook-exchange.ts'
 import type { Runs } from '../runs/run.ts'
 import type { SecretPlace, Vault } from '../vault/vault.ts'
 import { openDeliveries } from './webhook-deliveries.ts'
@@ -53,7 +53,7 @@ export interface Delivery {
   runId: string
   /** It came before. */
   isAgain: boolean
-  answer: Promise<HttpAnswer | undefined>
+  answer: Promise<HttpResponse | undefined>
 }
 
 export interface WebhooksOptions {
@@ -97,7 +97,7 @@ export function openWebhooks({ db, clock, vault, runs, defaultTenant }: Webhooks
 
   const deliver: Webhooks['deliver'] = async ({ pipeline, delivery }, request, signal) => {
     const { tenantId, id: pipelineId } = pipeline
-    const answered = Promise.withResolvers<HttpAnswer | undefined>()
+    const answered = Promise.withResolvers<HttpResponse | undefined>()
     const start = (runId: string) =>
       runs.start({
         runId,

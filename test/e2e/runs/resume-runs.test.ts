@@ -57,7 +57,7 @@ describe('runs of the compiled binary', () => {
     const late = await run('runs', 'resume', id)
     expect([late.code, late.err]).toEqual([
       expect.any(Number) as number,
-      'fob: the run has succeeded: nothing of it is left to run\nhint: run it anew: fob pipeline run flaky\n',
+      'fob: the run has succeeded: nothing of it is left to run\nhint: start a new run: fob pipeline run flaky\n',
     ])
     expect(late.code).not.toBe(0)
     expect((await run('runs', 'resume', 'run_none')).code).not.toBe(0)
@@ -70,7 +70,7 @@ describe('runs of the compiled binary', () => {
     await run('pipeline', 'pause', 'gone')
     expect((await run('runs', 'resume', id)).err).toContain('pipeline gone is paused')
     await run('pipeline', 'rm', 'gone')
-    expect((await run('runs', 'resume', id)).err).toContain('the pipeline of this run, gone, is gone')
+    expect((await run('runs', 'resume', id)).err).toContain('the pipeline of this run, gone, was removed')
   })
 
   test('a server that is told to stop leaves its runs to the next one', async () => {

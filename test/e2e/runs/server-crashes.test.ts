@@ -40,7 +40,7 @@ describe.skipIf(process.platform === 'win32')('a server that is killed amid runs
       }
       expect(await run()).toMatchObject({
         status: 'failed',
-        message: 'the server was killed 6 times while this run was going on and got no further',
+        message: 'the server was killed 6 times while this run was in progress, and the run got no further',
       })
       expect((await send('POST', `/api/runs/${id}/resume`)).status).toBe(202)
       expect((await send('POST', `/api/runs/${id}/stop`)).status).toBe(202)

@@ -77,8 +77,8 @@ export const runLog: Handler = async (call, services) => {
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       const { value, done } = await pieces.next()
-      if (value !== '') controller.enqueue(encoder.encode(value))
       if (done === true) controller.close()
+      else controller.enqueue(encoder.encode(value.text))
     },
   })
   return new Response(body, {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { putWebhookBody } from '../../../contract/api/webhooks.ts'
 import { Secret } from '../../../redact/secret.ts'
-import type { HttpAnswer, HttpRequest } from '../../runs/execution/webhook-exchange.ts'
+import type { HttpResponse, HttpRequest } from '../../runs/execution/webhook-exchange.ts'
 import { notFound } from '../http-error.ts'
 import { json, noContent } from '../json-response.ts'
 import { readBody } from '../request-body.ts'
@@ -66,7 +66,7 @@ function toRequest({ request, url }: Call, body: Uint8Array): HttpRequest {
 }
 
 /** A page from a script would have our origin: the headers that `http/app.ts` adds take all power from it. */
-function toResponse({ status, headers, body }: HttpAnswer, runId: string): Response {
+function toResponse({ status, headers, body }: HttpResponse, runId: string): Response {
   const isEmpty = [204, 205, 304].includes(status)
   return new Response(isEmpty ? null : body, { status, headers: { ...headers, 'x-fob-run': runId } })
 }

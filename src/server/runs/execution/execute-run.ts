@@ -1,3 +1,4 @@
+/** Executes one run: its script in the sandbox, the script's host calls and tasks, and how all of it ends. */
 import type { Concurrency } from '../../../contract/api/pipelines.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -6,17 +7,18 @@ import type { Redactor } from '../../../redact/redactor.ts'
 import type { Db } from '../../db/open-database.ts'
 import type { Log } from '../../log.ts'
 import type { Vault } from '../../vault/vault.ts'
-import { type Answers, createAnswers } from './answer-host-calls.ts'
+import { type CallDispatcher, createDispatcher } from './host-call-dispatcher.ts'
 import { type Console, createConsole } from '../log/script-console.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { GuardedFetch } from '../fetch/guarded-request.ts'
 import type { Network } from '../fetch/allowed-networks.ts'
 import { createHostCalls } from './host-call-table.ts'
 import type { HttpExchange } from './webhook-exchange.ts'
-import type { RunEnd, RunJournal } from '../journal/journal.ts'
+import type { RunEnd, RunJournal } from '../journal/run-journal.ts'
 import { createLimiter } from '../concurrency-limiter.ts'
 import { MAX_RESULT_BYTES } from '../log/redacted-output.ts'
-import { type Past, readAnswer, readTail } from '../journal/history.ts'
+import { readResponseText, readTail, type RunHistory } from '../journal/history.ts'
+import { faultText } from '../fault-text.ts'
 import { createResolver, type Resolver } from '../secrets/resolve-secrets.ts'
 import type { SandboxProcesses } from '../sandbox/child-processes.ts'
 import type { PipelineContext, SandboxLimits } from '../sandbox/child-protocol.ts'
@@ -29,31 +31,33 @@ import {
 } from '../sandbox/sandbox.ts'
 import type { TimeLimit } from './run-time-limit.ts'
 
-/** Tasks of one run that are let run at once; the others wait their turn. */
+/** How many tasks of one run may run at once; the others wait their turn. */
 const TASKS_AT_ONCE = 64
-/** How long a server that is told to end waits for what is on its way. */
-const LEAVE_MS = 5000
-/** And a run that has come to its end. */
-const END_MS = 60_000
-/** How often a script's process is started again after something outside has killed it. */
+/** How long a server that shuts down waits for background work, such as a message on its way. */
+const DETACH_WAIT_MS = 5000
+/** How long the end of a run waits for it. */
+const END_WAIT_MS = 60_000
+/** How often the process of a script is started again after it was killed from outside. */
 const MAX_RESTARTS = 3
 
+/** A run that is ready to be executed. */
 export interface Execution {
   tenantId: string
   pipeline: { id: string; name: string; filename: string; source: string }
   context: PipelineContext
-  /** The request of the webhook that began the run. */
+  /** The request of the webhook that started the run. */
   request?: unknown
   journal: RunJournal
-  past: Past
+  history: RunHistory
   redactor: Redactor
   driver: Driver
-  /** Where that webhook waits for an answer. */
+  /** Where that webhook waits for its response. */
   exchange?: HttpExchange | undefined
   concurrency: Concurrency
   timeLimit?: TimeLimit | undefined
 }
 
+/** What all executions of a server share. */
 export interface Engine {
   db: Db
   network: Network
@@ -64,21 +68,22 @@ export interface Engine {
   processes: SandboxProcesses
   limits: SandboxLimits
   env: Env
-  /** Where calls work, of all runs. */
+  /** The parent of the private folders of calls, of all runs. */
   scratchDir: string
 }
 
 export interface Signals {
   /** Fires with a `Fault` whose message is the reason. */
   stop: AbortSignal
-  /** Fires when the run is left to the next server, as it is: its tasks go on. */
+  /** Fires when the run is left to the next server: its tasks continue. */
   detach: AbortSignal
 }
 
 /**
- * Runs a pipeline's script and its tasks to their end; when it returns, the sandbox and the tasks have ended,
- * and with them what was in their process groups. What a task put in a group of its own (`setsid`) may go on.
- * @returns how it ended; the message is redacted. Undefined when it was left to the next server.
+ * Runs the script of a pipeline and its tasks to their end; when it returns, the sandbox and the tasks have ended,
+ * and with them what was in their process groups. What a task put in a group of its own (`setsid`) may still run.
+ * @returns how the run ended, its message redacted; undefined when the run was left to the next server
+ * @throws RunDetached when the run was left to the next server while it was ending
  */
 export async function execute(
   run: Execution,
@@ -90,21 +95,21 @@ export async function execute(
   const signal = AbortSignal.any([stop, failing.signal])
   let failure: unknown
   const fail = (error: unknown) => {
-    // What fails because all is being ended anyway is not why it ended.
-    if (signal.aborted) return
+    // What fails because the run is being ended, or left to the next server, is not the reason of its end.
+    if (signal.aborted || detach.aborted) return
     failure = error
     failing.abort()
   }
   const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
-  const printed = createConsole(redactor, journal, journal.stored(0))
+  const scriptConsole = createConsole(redactor, journal, journal.stored(0))
   const quiet = AbortSignal.any([signal, detach])
-  const work = createBackground(stop)
-  const answers = connect(run, engine, {
+  const background = createBackground(stop)
+  const dispatcher = connect(run, engine, {
     stop: signal,
     quiet,
     resolver,
     fail,
-    background: work.add,
+    background: background.add,
   })
   const options = {
     start: engine.processes.take,
@@ -113,55 +118,56 @@ export async function execute(
     onCrash: (stderr: string) =>
       engine.log.error('sandbox broke', { run: context.runID, stderr: redactor.text(stderr) }),
   }
-  const begin = async () => {
+  const runToEnd = async () => {
     await journal.started()
     await resolver.prepare(pipeline.source)
-    return await runAgain(run, options, answers, printed)
+    return await runWithRestarts(run, options, dispatcher, scriptConsole)
   }
-  const outcome = await Promise.race([begin().catch(fail), whenFired(detach)])
+  const outcome = await Promise.race([runToEnd().catch(fail), whenFired(detach)])
   if (detach.aborted && !signal.aborted) {
-    await work.settled(LEAVE_MS)
+    await background.settled(DETACH_WAIT_MS)
     return undefined
   }
   if (outcome?.kind !== 'done') failing.abort()
-  answers.dropTimers()
-  await answers.settled()
-  await work.settled(END_MS)
-  await printed.end()
+  dispatcher.dropTimers()
+  await dispatcher.settled()
+  await background.settled(END_WAIT_MS)
+  await scriptConsole.end()
   return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: engine.log })
 }
 
-/** Runs the script; from its beginning again, a few times, when something outside has killed its process. */
-async function runAgain(
-  { context, pipeline, request, past }: Execution,
+/** Runs the script; from its start again, a few times, when its process is killed from outside. */
+async function runWithRestarts(
+  { context, pipeline, request, history }: Execution,
   options: SandboxOptions,
-  answers: Answers,
-  printed: Console,
+  dispatcher: CallDispatcher,
+  scriptConsole: Console,
 ): Promise<Outcome> {
-  const host: ScriptHost = { log: printed.write, call: answers.call, drop: answers.drop, idle: answers.idle }
-  const script = { ...pipeline, context, request, seed: past.seed, now: past.clock }
+  const { call, drop, idle } = dispatcher
+  const host: ScriptHost = { log: scriptConsole.write, call, drop, idle }
+  const script = { ...pipeline, context, request, seed: history.seed, now: history.clock }
   for (let restarts = 0; ; restarts++) {
     const outcome = await runScript(options, script, host)
     if (outcome.kind !== 'killed' || restarts === MAX_RESTARTS) return outcome
-    answers.restart()
-    printed.restart()
+    dispatcher.restart()
+    scriptConsole.restart()
   }
 }
 
-interface Ways {
-  /** Ends what goes on. */
+interface Connection {
+  /** Fires when the run ends: stops what is in progress. */
   stop: AbortSignal
-  /** Nothing is recorded or answered any more. */
+  /** Fires when the run ends or is left to the next server: nothing is recorded or delivered any more. */
   quiet: AbortSignal
   resolver: Resolver
   fail(error: unknown): void
   background(work: (signal: AbortSignal) => Promise<void>): void
 }
 
-/** What the script asks for, and who does it. */
-function connect(run: Execution, engine: Engine, ways: Ways): Answers {
-  const { context, journal, past, redactor, driver, pipeline } = run
-  const { stop, quiet, resolver, fail, background } = ways
+/** Connects the calls of the script to their implementations. */
+function connect(run: Execution, engine: Engine, connection: Connection): CallDispatcher {
+  const { context, journal, history, redactor, driver, pipeline } = run
+  const { stop, quiet, resolver, fail, background } = connection
   const { clock, db, env, scratchDir } = engine
   const runId = context.runID
   const calls = createHostCalls({
@@ -171,8 +177,8 @@ function connect(run: Execution, engine: Engine, ways: Ways): Answers {
     redactor,
     clock,
     limiter: createLimiter(TASKS_AT_ONCE),
-    firstNumber: past.firstNumber,
-    begun: past.tasks,
+    firstNumber: history.firstNumber,
+    startedBefore: history.tasks,
     readTail: (task) => readTail(db, runId, task, MAX_RESULT_BYTES),
     signal: stop,
     resolve: resolver.resolve,
@@ -191,35 +197,35 @@ function connect(run: Execution, engine: Engine, ways: Ways): Answers {
     network: engine.network,
     guardedFetch: engine.guardedFetch,
   })
-  return createAnswers({
+  return createDispatcher({
     calls,
     clock,
     redactor,
-    recorded: past.answers,
-    earlier: past.earlier,
-    salt: past.seed,
-    read: (answer) => readAnswer(db, runId, answer),
-    record: journal.answered,
+    recorded: history.responses,
+    earlier: history.earlier,
+    salt: history.seed,
+    read: (response) => readResponseText(db, runId, response),
+    record: journal.responded,
     signal: quiet,
     stop,
     fail,
   })
 }
 
-/** What a call has left going on, such as a message on its way. It goes on also where the script has failed. */
+/** Work that calls have left running, such as a message on its way. It continues also where the script has failed. */
 function createBackground(stop: AbortSignal) {
   const over = new AbortController()
-  const going = new Set<Promise<void>>()
+  const running = new Set<Promise<void>>()
   return {
     add: (work: (signal: AbortSignal) => Promise<void>) => {
       const done = work(AbortSignal.any([stop, over.signal]))
-      going.add(done)
-      void done.finally(() => going.delete(done))
+      running.add(done)
+      void done.finally(() => running.delete(done))
     },
-    /** Resolves when none is left; what takes longer is ended. */
+    /** Resolves when no work is left; what takes longer is stopped. */
     settled: async (ms: number) => {
-      if (going.size === 0) return
-      const all = Promise.all(going)
+      if (running.size === 0) return
+      const all = Promise.all(running)
       await Promise.race([all, whenFired(AbortSignal.timeout(ms))])
       over.abort(new Fault('interrupted', 'the run has ended'))
       await all
@@ -230,13 +236,6 @@ function createBackground(stop: AbortSignal) {
 async function whenFired(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-}
-
-/** A run has one message, so the next step is in it too. */
-function faultText({ message, hint }: Fault): string {
-  if (hint === undefined) return message
-  const next = hint.startsWith('fob ') ? `set it with: ${hint}` : hint
-  return message.endsWith('?') ? `${message} Or ${next}` : `${message}; ${next}`
 }
 
 interface Conclusion {
@@ -263,5 +262,5 @@ function conclude({ run, stop, failure, outcome, log }: Conclusion): RunEnd {
     return { status: 'failed', message: redactor.text(errorText(pipeline.filename, outcome.error)) }
   }
   log.error('run broke', { run: context.runID, error: redactor.text(String(failure)) })
-  return { status: 'failed', message: 'the server could not go on with this run' }
+  return { status: 'failed', message: 'the server could not continue this run' }
 }

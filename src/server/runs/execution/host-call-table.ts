@@ -1,3 +1,4 @@
+/** All host calls of a script, by the name of the method. */
 import type { Clock } from '../../../platform/clock.ts'
 import type { Env } from '../../../platform/processes/environment.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
@@ -8,7 +9,7 @@ import { createFetchCalls } from '../fetch/script-fetch.ts'
 import type { GuardedFetch } from '../fetch/guarded-request.ts'
 import type { Network } from '../fetch/allowed-networks.ts'
 import { createHttpCalls, type HttpExchange } from './webhook-exchange.ts'
-import type { RunJournal } from '../journal/journal.ts'
+import type { RunJournal } from '../journal/run-journal.ts'
 import type { Limiter } from '../concurrency-limiter.ts'
 import { createNotifyCalls } from '../notify/notify.ts'
 import type { TaskRow } from '../journal/run-records.ts'
@@ -18,42 +19,43 @@ import { createStorageCalls } from './script-storage.ts'
 import { createTaskCalls } from '../tasks/task-calls.ts'
 import { createTimerCalls } from './timer-calls.ts'
 
-/** What the calls of one run are made of. */
+/** What the calls of one run need. */
 export interface HostOptions {
   runId: string
-  /** The name of what runs. */
+  /** The name of the pipeline. */
   pipeline: string
   driver: Driver
   journal: RunJournal
   redactor: Redactor
   clock: Clock
   limiter: Limiter
-  /** The server's own: where its programs are, and how it reaches the network. */
+  /** The server's own environment: where its programs are, and how it reaches the network. */
   env: Env
-  /** Private folders of calls, of all runs. */
+  /** The parent of the private folders of calls, of all runs. */
   scratchDir: string
-  /** Added to a call's number, it is the number of the task or sandbox that the call begins. */
+  /** Added to the number of a call, it is the number of the task or sandbox that the call starts. */
   firstNumber: number
-  /** Tasks that were begun before, by a server that has died since. */
-  begun: ReadonlyMap<number, TaskRow>
-  /** The last of what the log has of such a task. */
+  /** Tasks that an earlier server has started in this attempt, by number. */
+  startedBefore: ReadonlyMap<number, TaskRow>
+  /** The end of what the log has of such a task. */
   readTail(task: { number: number; stream: 'stdout' | 'stderr' }): string
-  /** Ends all that goes on. */
+  /** Fires when the run ends: stops what is in progress. */
   signal: AbortSignal
-  /** Fires then, and when the run is left to the next server: what that one does again is of no more use. */
+  /** Fires then, and when the run is left to the next server, which makes the call again. */
   quiet: AbortSignal
   /** Takes a line for the run's log, redacted. */
   warn(line: string): Promise<void>
-  /** Work that goes on beside the script; the run's end waits for it. It never rejects. */
+  /** Starts work in the background; the end of the run waits for it. `work` never rejects. */
   background(work: (signal: AbortSignal) => Promise<void>): void
   /** Turns `secret:` references into values, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
-  /** The keys of secrets that were set anew since. */
+  /** The keys of the secrets that were changed at or after this instant. */
   changedSince(at: number): Promise<string[]>
-  /** Ends the run: what was asked for cannot be had, or its output cannot be kept. */
+  /** Ends the run: a task cannot be run as asked, or its output cannot be stored. */
   fail(error: unknown): void
-  /** Of the webhook that began the run; and where it waits for an answer, if it still does. */
+  /** The request of the webhook that started the run. */
   request: unknown
+  /** Where that webhook waits for its response, if it still does. */
   exchange: HttpExchange | undefined
   db: Db
   pipelineId: string
@@ -61,7 +63,6 @@ export interface HostOptions {
   guardedFetch: GuardedFetch
 }
 
-/** All that a script can ask for, by the name of the method. */
 export function createHostCalls(options: HostOptions): HostCalls {
   return {
     ...createTaskCalls(options),

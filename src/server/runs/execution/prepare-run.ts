@@ -1,3 +1,4 @@
+/** Prepares runs for their execution: new ones, interrupted ones, and ended ones that are resumed. */
 import { eq } from 'drizzle-orm'
 import type { Concurrency } from '../../../contract/api/pipelines.ts'
 import { Fault } from '../../../contract/fault.ts'
@@ -12,30 +13,30 @@ import type { Vault } from '../../vault/vault.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { Execution } from './execute-run.ts'
 import {
-  forgetHandedIn,
-  type HandedIn,
-  keepHandedIn,
-  readHandedIn,
-  redactHandedIn,
+  readRunInput,
+  redactRunInput,
+  removeRunInput,
   requireShort,
+  type RunInput,
+  storeRunInput,
 } from './run-input.ts'
 import type { HttpExchange } from './webhook-exchange.ts'
 import type { Journal } from '../journal/journal.ts'
 import { capLog } from '../log/log-size-limit.ts'
-import { noPast, type Past, readPast } from '../journal/history.ts'
+import { newHistory, readHistory, type RunHistory } from '../journal/history.ts'
 import type { RunRow } from '../journal/run-records.ts'
 
-/** What a run is to be. */
-export interface RunRequest extends HandedIn {
+/** What is needed to start a run. */
+export interface RunRequest extends RunInput {
   tenantId: string
   pipeline: { id: string; name: string; filename: string; source: string; driver: string }
-  /** The caller, as records show it. */
+  /** The caller, as records show them. */
   triggeredBy: string
-  /** Made by `newId`; without it, one is made. */
+  /** Created by `newId`; without it, one is created. */
   runId?: string
-  /** Where the webhook that begins it waits for an answer. */
+  /** Where the webhook that starts the run waits for its response. */
   exchange?: HttpExchange
-  /** How long it may take from when it begins; without it, as long as it likes. */
+  /** How long the run may take from its start; without it, there is no limit. */
   timeoutMs?: number | undefined
 }
 
@@ -46,30 +47,29 @@ export interface PrepareOptions {
   log: Log
   journal: Journal
   drivers: ReadonlyMap<string, Driver>
-  /** Output that is kept of one run. */
+  /** How much output of one run is stored. */
   maxLogBytes: number
 }
 
-/** How runs come to be executed: recorded as new, or found in the record. */
-export interface Prepare {
-  /** @throws Fault `usage` for an unknown driver, and for too much that is handed in */
+export interface RunPreparation {
+  /** Records a new run. @throws Fault `usage` for an unknown driver, and for too much input */
   create(request: RunRequest): Promise<Execution>
-  /** Goes on with a run that a dead server left. @throws Fault `failed` for one that cannot be gone on with */
-  takeUp(row: RunRow): Promise<Execution>
-  /** Queues a run that has ended. @throws Fault `conflict` for one that cannot be begun again */
+  /** Continues an interrupted run. @throws Fault `failed` for a run that cannot be continued */
+  reopen(row: RunRow): Promise<Execution>
+  /** Queues a run that has ended for its next attempt. @throws Fault `conflict` for a run that cannot be resumed */
   resume(row: RunRow): Promise<Execution>
 }
 
-export function createPrepare(options: PrepareOptions): Prepare {
+export function createRunPreparation(options: PrepareOptions): RunPreparation {
   const { db, vault, clock, log, journal, drivers } = options
 
-  /** All but what a run has behind it. */
+  /** An execution, but for the history and the journal of the run. */
   async function describe(runId: string, request: RunRequest) {
     const { tenantId, pipeline, triggeredBy, args, task } = request
     const driver = driverOf(drivers, pipeline.driver)
     const redactor = createRedactor(pipeline.name)
     const from = { vault, tenantId, pipelineId: pipeline.id, log }
-    const shown = await redactHandedIn(request, redactor, from)
+    const shown = await redactRunInput(request, redactor, from)
     const context = {
       runID: runId,
       pipelineID: pipeline.id,
@@ -91,9 +91,9 @@ export function createPrepare(options: PrepareOptions): Prepare {
     const runId = request.runId ?? newId('run')
     const { tenantId, pipeline, triggeredBy, args, task, request: webhook, timeoutMs } = request
     const { shown, execution } = await describe(runId, request)
-    const past = noPast(clock)
+    const history = newHistory(clock)
     const owner = { vault, tenantId, runId }
-    const handedIn = await keepHandedIn({ args, task, request: webhook }, shown.isSecret, owner)
+    const handedIn = await storeRunInput({ args, task, request: webhook }, shown.isSecret, owner)
     const row = {
       id: runId,
       tenantId,
@@ -104,14 +104,14 @@ export function createPrepare(options: PrepareOptions): Prepare {
       task: shown.task,
       timeoutMs: timeoutMs ?? null,
     }
-    const { seed, clock: start } = past
+    const { seed, clock: start } = history
     const script = { driver: pipeline.driver, filename: pipeline.filename, seed, clock: start, handedIn }
     try {
       const record = await journal.create(row, { ...script, source: Bun.zstdCompressSync(pipeline.source) })
       const timeLimit = timeoutMs === undefined ? undefined : { ms: timeoutMs }
-      return { ...execution, past, timeLimit, journal: capLog(record, options.maxLogBytes) }
+      return { ...execution, history, timeLimit, journal: capLog(record, options.maxLogBytes) }
     } catch (error) {
-      if (handedIn === null) await forgetHandedIn(owner)
+      if (handedIn === null) await removeRunInput(owner)
       throw error
     }
   }
@@ -121,44 +121,46 @@ export function createPrepare(options: PrepareOptions): Prepare {
     return script
   }
 
-  /** A run as it was when it began. */
+  /** A run as it was when it was created. */
   async function recall(
     row: RunRow,
     script: typeof runScripts.$inferSelect,
-  ): Promise<Omit<Execution, 'past' | 'journal'>> {
+  ): Promise<Omit<Execution, 'history' | 'journal'>> {
     const { id: runId, tenantId, triggeredBy } = row
-    const handedIn = await readHandedIn(script.handedIn, { vault, tenantId, runId })
+    const input = await readRunInput(script.handedIn, { vault, tenantId, runId })
     const { driver, filename } = script
     const source = new TextDecoder().decode(Bun.zstdDecompressSync(script.source))
     const pipeline = { id: row.pipelineId, name: row.pipelineName, filename, source, driver }
-    const { execution } = await describe(runId, { ...handedIn, tenantId, triggeredBy, pipeline })
+    const { execution } = await describe(runId, { ...input, tenantId, triggeredBy, pipeline })
     if (row.timeoutMs === null) return execution
     return { ...execution, timeLimit: { ms: row.timeoutMs, startedAt: row.startedAt ?? undefined } }
   }
 
-  async function takeUp(row: RunRow): Promise<Execution> {
+  async function reopen(row: RunRow): Promise<Execution> {
     const script = await scriptOf(row.id)
-    if (!script) throw new Fault('failed', 'its script was not kept')
+    if (!script) throw new Fault('failed', 'its script is not stored any more')
     const execution = await recall(row, script)
-    const past = readPast(db, row.id, row.attempt, script)
-    return { ...execution, past, journal: cap(journal.takeUp(row.id), past) }
+    const history = readHistory(db, row.id, row.attempt, script)
+    return { ...execution, history, journal: cap(journal.reopen(row.id), history) }
   }
 
   async function resume(row: RunRow): Promise<Execution> {
     const { id: runId } = row
-    const kept = await scriptOf(runId)
-    if (!kept) throw new Fault('conflict', 'the run cannot be resumed: its script was not kept')
-    // Its time begins anew.
-    const execution = await recall({ ...row, startedAt: null }, kept)
+    const script = await scriptOf(runId)
+    if (!script) throw new Fault('conflict', 'the run cannot be resumed: its script is not stored any more')
+    // Its time limit starts anew.
+    const execution = await recall({ ...row, startedAt: null }, script)
     const record = await journal.resume(runId)
-    const past = readPast(db, runId, record.attempt, (await scriptOf(runId)) ?? kept)
-    return { ...execution, past, journal: cap(record, past) }
+    // Resuming has changed the row of the script.
+    const history = readHistory(db, runId, record.attempt, (await scriptOf(runId)) ?? script)
+    return { ...execution, history, journal: cap(record, history) }
   }
 
-  const cap = (record: Execution['journal'], { logBytes }: Past) =>
-    capLog(record, options.maxLogBytes, logBytes)
+  function cap(record: Execution['journal'], { logBytes }: RunHistory): Execution['journal'] {
+    return capLog(record, options.maxLogBytes, logBytes)
+  }
 
-  /** As it is now, also for a run that was begun when it was another. */
+  /** The setting as it is now, also for a run that was created under another one. */
   async function concurrencyOf(pipelineId: string): Promise<Concurrency> {
     const [pipeline] = await db
       .select({ concurrency: pipelines.concurrency })
@@ -172,10 +174,10 @@ export function createPrepare(options: PrepareOptions): Prepare {
     return tenant?.slug ?? tenantId
   }
 
-  return { create, takeUp, resume }
+  return { create, reopen, resume }
 }
 
-/** @throws Fault `usage` for one that this server does not have */
+/** @throws Fault `usage` for a driver that this server does not have */
 export function driverOf(drivers: ReadonlyMap<string, Driver>, name: string): Driver {
   const driver = drivers.get(name)
   if (driver) return driver

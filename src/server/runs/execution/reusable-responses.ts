@@ -1,9 +1,10 @@
+/** Which responses of an earlier attempt stand in the next one for the same call. */
 import * as v from 'valibot'
-import type { RecordedAnswer } from '../journal/history.ts'
+import type { RecordedResponse } from '../journal/run-journal.ts'
 
 const success = v.object({ status: v.literal('success') })
 const mounted = v.object({ mounts: v.pipe(v.record(v.string(), v.unknown()), v.minEntries(1)) })
-/** What leaves something behind that is gone with the attempt: sandboxes, and volumes. */
+/** Calls that leave behind what ends with the attempt: sandboxes and volumes. */
 const NEVER = new Set([
   'sandbox.open',
   'sandbox.exec',
@@ -13,27 +14,30 @@ const NEVER = new Set([
 ])
 
 /**
- * Whether an answer may stand in the next attempt for what it answered: a task has to have passed, and to have
- * left nothing in a volume, as volumes go with the attempt.
+ * Whether a response may be used again in the next attempt: a task must have succeeded, and must have had no
+ * volume, as volumes end with the attempt.
  */
 export function isReusable(method: string, json: string, value: unknown): boolean {
   if (NEVER.has(method)) return false
   return method !== 'runtime.run' || (v.is(success, value) && !v.is(mounted, JSON.parse(json)))
 }
 
-/** The answers of earlier attempts, each to be taken once. */
-export interface Pool {
-  /** The answer to the same question, best to the call of the same number. */
-  take(call: number, method: string, hash: string): RecordedAnswer | undefined
+/** The responses of earlier attempts, each to be taken once. */
+export interface ReusablePool {
+  /** A response to the same call with the same parameters: of the call of the same number, where there is one. */
+  take(call: number, method: string, hash: string): RecordedResponse | undefined
 }
 
-/** @param taken what this attempt was given before; what it took from an earlier one has the same instant. */
-export function createPool(earlier: readonly RecordedAnswer[], taken: readonly RecordedAnswer[]): Pool {
+/** @param taken what this attempt was given before; a response that it took from an earlier attempt has the same instant */
+export function createReusablePool(
+  earlier: readonly RecordedResponse[],
+  taken: readonly RecordedResponse[],
+): ReusablePool {
   const left = Map.groupBy(
     earlier.filter(({ reusable }) => reusable),
     keyOf,
   )
-  const pool: Pool = {
+  const pool: ReusablePool = {
     take: (call, method, hash) => {
       const entries = left.get(keyOf({ method, hash })) ?? []
       const same = entries.findIndex((entry) => entry.call === call)

@@ -1,3 +1,4 @@
+/** What a run was given to start with: its arguments, its task, and the request of a webhook. */
 import * as v from 'valibot'
 import { isReservedSecret } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
@@ -8,21 +9,20 @@ import type { Log } from '../../log.ts'
 import type { SecretPlace, Vault } from '../../vault/vault.ts'
 import { scopesOf } from '../secrets/resolve-secrets.ts'
 
-const handedIn = v.object({
+const runInput = v.object({
   args: v.array(v.string()),
   task: v.optional(v.string()),
-  /** What a webhook was sent. */
+  /** The request that a webhook received. */
   request: v.optional(v.unknown()),
 })
-/** What whoever began a run gave it. */
-export type HandedIn = v.InferOutput<typeof handedIn>
+export type RunInput = v.InferOutput<typeof runInput>
 
-/** 1 MiB, of the arguments and the task together, and so many of them: each run keeps them, and shows them. */
+/** Of the arguments and the task together: each run stores them, and shows them. */
 const MAX_BYTES = 1024 * 1024
 const MAX_ARGS = 1000
 
-/** @throws Fault `usage` for more than a run is to be begun with */
-export function requireShort({ args, task = '' }: Pick<HandedIn, 'args' | 'task'>): void {
+/** @throws Fault `usage` for more input than a run may have */
+export function requireShort({ args, task = '' }: Pick<RunInput, 'args' | 'task'>): void {
   if (args.length > MAX_ARGS) throw new Fault('usage', `a run has at most ${MAX_ARGS} arguments`)
   const bytes = [...args, task].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   if (bytes <= MAX_BYTES) return
@@ -31,7 +31,7 @@ export function requireShort({ args, task = '' }: Pick<HandedIn, 'args' | 'task'
   })
 }
 
-export interface HandedInOptions {
+export interface InputOptions {
   vault: Vault
   tenantId: string
   pipelineId: string
@@ -39,41 +39,41 @@ export interface HandedInOptions {
 }
 
 /**
- * A run's arguments are recorded and shown, and someone may hand in a secret's value there. Before anything is
- * stored, they are searched for the values that the pipeline could read, in all encodings; those found count as
- * used by the run.
- * @returns the texts with the values taken out, and whether there were any, in the request too.
+ * The arguments of a run are recorded and shown, and may contain the value of a secret. Before anything is stored,
+ * they are searched for the values that the pipeline could read, in all encodings; the run counts as a user of
+ * those that are found.
+ * @returns the redacted texts, and whether any input, the request too, contained a secret
  */
-export async function redactHandedIn(
-  { args, task, request }: HandedIn,
+export async function redactRunInput(
+  { args, task, request }: RunInput,
   redactor: Redactor,
-  from: HandedInOptions,
+  from: InputOptions,
 ): Promise<{ args: string[]; task: string | null; isSecret: boolean }> {
   const texts = [...args, ...(task === undefined ? [] : [task])]
   const all = request === undefined ? texts : [...texts, JSON.stringify(request)]
-  if (all.length > 0) await addThoseIn(all, redactor, from)
+  if (all.length > 0) await addSecretsIn(all, redactor, from)
   const shown = all.map((text) => redactor.text(text))
   const isSecret = shown.some((text, index) => text !== all[index])
   const shownTask = task === undefined ? null : (shown[args.length] ?? null)
   return { args: shown.slice(0, args.length), task: shownTask, isSecret }
 }
 
-async function addThoseIn(
+async function addSecretsIn(
   texts: readonly string[],
   redactor: Redactor,
-  { vault, tenantId, pipelineId, log }: HandedInOptions,
+  { vault, tenantId, pipelineId, log }: InputOptions,
 ): Promise<void> {
   for (const scope of scopesOf(pipelineId)) {
     for (const { key } of await vault.list(tenantId, scope)) {
       if (isReservedSecret(key)) continue
-      const value = await readable(() => vault.get({ tenantId, scope, key }), log)
+      const value = await readOrSkip(() => vault.get({ tenantId, scope, key }), log)
       if (value && occursIn(value, texts)) redactor.add(key, value)
     }
   }
 }
 
-/** A value that cannot be opened cannot have been handed in by who knows it from here. */
-async function readable(get: () => Promise<Secret | undefined>, log: Log): Promise<Secret | undefined> {
+/** A value that cannot be decrypted was not read here, so it cannot have come back as input. */
+async function readOrSkip(get: () => Promise<Secret | undefined>, log: Log): Promise<Secret | undefined> {
   try {
     return await get()
   } catch {
@@ -83,32 +83,32 @@ async function readable(get: () => Promise<Secret | undefined>, log: Log): Promi
 }
 
 /**
- * Keeps what was handed in for the time when the run is taken up: sealed where it holds a secret.
- * @returns what can be stored as it is; null where it is in the vault.
+ * Stores the input for a server that continues or resumes the run: in the vault where it contains a secret.
+ * @returns what is to be stored with the run as it is; null where it is in the vault
  */
-export async function keepHandedIn(
-  given: HandedIn,
+export async function storeRunInput(
+  input: RunInput,
   isSecret: boolean,
   run: { vault: Vault; tenantId: string; runId: string },
 ): Promise<string | null> {
-  const json = JSON.stringify(given)
+  const json = JSON.stringify(input)
   if (!isSecret) return json
   await run.vault.set(placeOf(run), new Secret(json))
   return null
 }
 
-/** @throws Fault `failed` when it is gone */
-export async function readHandedIn(
-  kept: string | null,
+/** @param stored as `storeRunInput` returned it @throws Fault `failed` when the vault does not have it any more */
+export async function readRunInput(
+  stored: string | null,
   run: { vault: Vault; tenantId: string; runId: string },
-): Promise<HandedIn> {
-  const json = kept ?? (await run.vault.get(placeOf(run)))?.reveal()
-  if (json === undefined) throw new Fault('failed', 'what was handed to the run is gone')
-  return v.parse(handedIn, JSON.parse(json))
+): Promise<RunInput> {
+  const json = stored ?? (await run.vault.get(placeOf(run)))?.reveal()
+  if (json === undefined) throw new Fault('failed', 'the input of the run is not stored any more')
+  return v.parse(runInput, JSON.parse(json))
 }
 
-/** Once the run cannot be begun again. */
-export async function forgetHandedIn(run: { vault: Vault; tenantId: string; runId: string }): Promise<void> {
+/** To be called once the run cannot be continued or resumed any more. */
+export async function removeRunInput(run: { vault: Vault; tenantId: string; runId: string }): Promise<void> {
   await run.vault.remove(placeOf(run))
 }
 

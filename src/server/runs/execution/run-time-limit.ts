@@ -1,29 +1,30 @@
+/** The time limit of a run. */
 import type { Clock } from '../../../platform/clock.ts'
 
-/** How long a run may take from when it began. */
+/** How long a run may take from its start. */
 export interface TimeLimit {
   ms: number
-  /** When it began under a server before this one. Milliseconds since 1970. */
+  /** When an earlier server started the run. Milliseconds since 1970. */
   startedAt?: number | undefined
 }
 
 /**
- * Calls `end` with the reason once the time is over.
- * @returns what stops watching
+ * Calls `stop` with the reason once the time is over.
+ * @returns a function that ends the watch
  */
 export function watchTimeLimit(
   { ms, startedAt }: TimeLimit,
   clock: Clock,
-  end: (reason: string) => void,
+  stop: (reason: string) => void,
 ): () => void {
-  const stopped = new AbortController()
+  const watching = new AbortController()
   const left = startedAt === undefined ? ms : startedAt + ms - clock.now()
-  clock.sleep(Math.max(0, left), stopped.signal).then(
-    () => end(`it took longer than ${inWords(ms)}, its time limit`),
-    // The run has ended before.
+  clock.sleep(Math.max(0, left), watching.signal).then(
+    () => stop(`it took longer than ${inWords(ms)}, its time limit`),
+    // The run has ended in time.
     () => {},
   )
-  return () => stopped.abort()
+  return () => watching.abort()
 }
 
 /** `90 s`, `5 min`, `2 h`: the largest unit of which it is a whole number. */

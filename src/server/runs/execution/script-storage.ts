@@ -1,3 +1,4 @@
+/** The host calls `storage.get` and `storage.set`: JSON that a pipeline stores from run to run. */
 import { and, count, eq, ne, sum } from 'drizzle-orm'
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
@@ -28,14 +29,11 @@ const key = v.pipe(
 const getRequest = v.strictObject({ key })
 const setRequest = v.strictObject({ key, value: v.optional(v.unknown()) })
 
-/**
- * `storage.get` and `storage.set`: what a pipeline keeps from run to run, as JSON. Runs of one pipeline see each
- * other's values, and no others. A secret that is in one is hidden before it is kept.
- */
+/** Runs of one pipeline see each other's values, and no others. A secret in a value is redacted before it is stored. */
 export function createStorageCalls({ db, clock, pipelineId, redactor }: StorageCallsOptions): HostCalls {
   const isThis = (name: string) => and(eq(table.pipelineId, pipelineId), eq(table.key, name))
 
-  /** Redacted text that is still JSON. @throws Fault where a secret was more than the content of a text */
+  /** @throws Fault `failed` where a secret was more than the content of a string, so that the rest is not JSON */
   function redacted(json: string): unknown {
     try {
       return JSON.parse(redactor.text(json))
@@ -79,7 +77,7 @@ export function createStorageCalls({ db, clock, pipelineId, redactor }: StorageC
     'storage.get': async (params) => {
       const asked = parse('storage.get', getRequest, params)
       const [row] = await db.select({ value: table.value }).from(table).where(isThis(asked.key))
-      // Once more: what was no secret when it was kept may be one now.
+      // Redacted again: what was no secret when it was stored may be one now.
       return row === undefined ? null : redacted(row.value)
     },
     'storage.set': async (params) => {

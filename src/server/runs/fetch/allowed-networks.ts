@@ -1,16 +1,16 @@
+/** Which hosts and addresses scripts may reach: the internet, and what the operator allows. */
 import { BlockList, isIP } from 'node:net'
 import { Fault } from '../../../contract/fault.ts'
 
-/** Which places a script may reach. */
 export interface Network {
-  /** @param host as `URL.hostname` spells it @param address what the name stands for, or the same where it is one */
+  /** @param host as `URL.hostname` has it @param address of the host, or the host itself where it is an address */
   allows(host: string, address: string): boolean
-  /** Whether the operator has allowed it by this name or address, and not the internet as a whole. */
+  /** Whether the operator has allowed this name or address, and not only the internet as a whole. */
   trusts(host: string): boolean
 }
 
 /**
- * Of IPv4, what is not for the internet as a whole: https://www.iana.org/assignments/iana-ipv4-special-registry
+ * The IPv4 networks that are not global: https://www.iana.org/assignments/iana-ipv4-special-registry
  * The metadata services of the clouds are in 169.254.0.0/16.
  */
 const NOT_PUBLIC_4 = [
@@ -30,15 +30,15 @@ const NOT_PUBLIC_4 = [
   '224.0.0.0/4',
   '240.0.0.0/4',
 ]
-/** Of IPv6, all but global unicast … */
+/** The IPv6 network of global unicast addresses … */
 const PUBLIC_6 = ['2000::/3']
-/** … and of that: Teredo and other protocols, documentation, 6to4, which leads to IPv4. */
+/** … without Teredo and other protocols, documentation, and 6to4, which leads to IPv4. */
 const NOT_PUBLIC_6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']
 
 /**
- * The internet, and what the operator allows beside it: addresses, networks (`10.0.0.0/8`), names, and all names
- * below one (`*.corp.example`). Of a name that is allowed, it does not matter where it leads.
- * @throws Fault `config`
+ * The internet, and what the operator allows in addition: addresses, networks (`10.0.0.0/8`), names, and all names
+ * below one (`*.corp.example`). A name that is allowed may have any address.
+ * @throws Fault `config` for an entry that is none of these
  */
 export function openNetwork(allowed: readonly string[]): Network {
   const names = new Set(allowed.map((entry) => entry.toLowerCase()).filter(isName))
@@ -73,7 +73,7 @@ function isNamed(names: ReadonlySet<string>, host: string): boolean {
   return parts.some((_, at) => at > 0 && names.has(`*.${parts.slice(at).join('.')}`))
 }
 
-/** An IPv4 address in the form of IPv6, however it is spelled (RFC 4291 §2.5.5.2), is that address. */
+/** The IPv4 address of an IPv4-mapped IPv6 address, in either form (RFC 4291 §2.5.5.2); any other stays as it is. */
 function withoutMapping(address: string): string {
   const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (dotted !== undefined) return dotted

@@ -1,3 +1,4 @@
+/** An HTTP request to an address that was checked before the connection. */
 import { type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
@@ -5,58 +6,58 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { Fault } from '../../../contract/fault.ts'
 import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
 import type { Network } from './allowed-networks.ts'
-import { createReach } from './resolve-allowed-address.ts'
+import { createAllowedResolver } from './resolve-allowed-address.ts'
 
-/** One request to one place: no redirect is followed, no proxy asked, and nothing of the server's own is sent. */
+/** One request to one host: no redirect is followed, no proxy is used, and no credential of the server is sent. */
 export interface GuardedRequest {
   /** http or https, without credentials. */
   url: URL
   method: string
-  /** As they are sent. */
+  /** Sent as they are. */
   headers: Readonly<Record<string, string>>
   body?: string | undefined
   signal: AbortSignal
 }
 
-export interface GuardedAnswer {
+export interface GuardedResponse {
   status: number
   statusText: string
-  /** Names in lower case; those that came several times joined by ", ". */
+  /** Names in lower case; repeated headers are joined by ", ". */
   headers: Record<string, string>
   /** Decompressed. */
   body: Buffer
 }
 
-/** @throws Fault `forbidden` for a place that may not be reached, `unreachable`, `failed` for too large an answer */
-export type GuardedFetch = (request: GuardedRequest) => Promise<GuardedAnswer>
+/** @throws Fault `forbidden` for an address that may not be reached, `unreachable`, `failed` for too large a response */
+export type GuardedFetch = (request: GuardedRequest) => Promise<GuardedResponse>
 
 export interface GuardedFetchOptions {
   network: Network
-  maxAnswerBytes: number
-  /** All addresses of a name; without it, those that the system knows. */
+  maxResponseBytes: number
+  /** All addresses of a name; without it, the system resolves names. */
   resolve?: (host: string) => Promise<string[]>
-  /** Certificates to trust beside the system's. */
+  /** Certificates to trust in addition to the system's. */
   ca?: string
 }
 
 /**
- * The address is looked up once, checked, and connected to: a name that leads elsewhere the next time (DNS
- * rebinding) has no next time. With `node:http`, since `fetch` would look names up by itself and would use the
- * proxy of the server's environment.
+ * A name is resolved once, and the address that was checked is the one that is connected to: a name that has another
+ * address the next time (DNS rebinding) is not resolved a second time. `node:http` is used because `fetch` would
+ * resolve names by itself, and would use the proxy of the server's environment.
  */
 export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
-  const { network, maxAnswerBytes, resolve, ca } = options
+  const { network, maxResponseBytes, resolve, ca } = options
 
-  const { addresses, lookup } = createReach(network, resolve)
+  const { addresses, lookup } = createAllowedResolver(network, resolve)
 
   return async ({ url, method, headers, body, signal }) => {
     const host = hostOf(url)
-    // Nobody looks up what is an address.
+    // `lookup` is not called for an address.
     if (isIP(host) !== 0) await addresses(host)
-    const { promise, resolve: answered, reject } = Promise.withResolvers<IncomingMessage>()
+    const { promise, resolve: received, reject } = Promise.withResolvers<IncomingMessage>()
     const sent: RequestOptions & { ca?: string } = { method, headers, signal, lookup, agent: false }
     const send = url.protocol === 'https:' ? requestHttps : requestHttp
-    const outgoing = send(url, ca === undefined ? sent : { ...sent, ca }, answered)
+    const outgoing = send(url, ca === undefined ? sent : { ...sent, ca }, received)
     outgoing.on('error', reject)
     outgoing.end(body)
     try {
@@ -65,7 +66,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
         status: incoming.statusCode ?? 0,
         statusText: incoming.statusMessage ?? '',
         headers: flat(incoming),
-        body: await readAll(incoming, maxAnswerBytes),
+        body: await readAll(incoming, maxResponseBytes),
       }
     } catch (error) {
       throw error instanceof Fault ? error : unreachable(url, error, signal)
@@ -90,7 +91,7 @@ function flat({ headers }: IncomingMessage): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
-/** Counted as it comes out of decompression: a small answer can be a large one. */
+/** Counted after decompression, as a small body can become a large one. */
 async function readAll(incoming: IncomingMessage, most: number): Promise<Buffer> {
   const decoder = decoderOf(incoming.headers['content-encoding'])
   const source = decoder === undefined ? incoming : incoming.pipe(decoder)

@@ -1,26 +1,26 @@
+/** Resolves names to addresses, as far as a script may reach them. */
 import { lookup as resolveName } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { callbackify } from 'node:util'
 import { Fault } from '../../../contract/fault.ts'
 import type { Network } from './allowed-networks.ts'
 
-/** Where a name leads, as far as a script may go there. */
-export interface Reach {
+export interface AllowedResolver {
   /**
-   * All addresses of a name, or the address itself: what has been checked is to be connected to, and not the name.
-   * @throws Fault `forbidden` for a place that may not be reached, `unreachable` for a name without addresses
+   * All addresses of a name, or the address itself. The caller must connect to what was checked, and not to the name.
+   * @throws Fault `forbidden` for a host that may not be reached, `unreachable` for a name without addresses
    */
   addresses(host: string): Promise<string[]>
-  /** The same for `node:http` and `node:net`, which do not ask it about addresses. */
+  /** The same for `node:http` and `node:net`, which do not call it for addresses. */
   lookup: LookupFunction
 }
 
-/** @param resolve all addresses of a name; without it, those that the system knows */
-export function createReach(network: Network, resolve = resolveBySystem): Reach {
+/** @param resolve all addresses of a name; without it, the system resolves names */
+export function createAllowedResolver(network: Network, resolve = resolveBySystem): AllowedResolver {
   async function addresses(host: string): Promise<string[]> {
     const found = isIP(host) === 0 ? await resolve(host) : [host]
     if (found.length === 0) throw new Fault('unreachable', `there is no host ${host}`)
-    // All of them: one that also leads inside is not one of the internet.
+    // All of them: a name that also has an internal address is refused.
     for (const address of found) if (!network.allows(host, address)) throw refused(host)
     return found
   }
@@ -38,7 +38,7 @@ async function resolveBySystem(host: string): Promise<string[]> {
   return found.map(({ address }) => address)
 }
 
-/** Without the address: what a name of the inside stands for is not for a script to know. */
+/** The message does not have the address: a script must not learn the address of an internal name. */
 function refused(host: string): Fault {
   return new Fault('forbidden', `${host} is not a place on the internet, and this server allows no other`, {
     hint: `its operator can: fob server --allow-network ${host}`,

@@ -1,7 +1,7 @@
 /**
- * Owns: `fetch` of a script: what it may ask, of whom, and how much of the answer it gets.
- * Refuses: places that are not on the internet, unless the operator has allowed them, at every hop; to take a
- * secret along to another place, or over plain http; to use a credential or a proxy of the server's own.
+ * Owns: `fetch` of a script: what it may request, from which hosts, and how much of the response it gets.
+ * Refuses: hosts that are not on the internet, unless the operator has allowed them, at every redirect; to send a
+ * secret to another origin, or over plain http; to use a credential or a proxy of the server.
  */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
@@ -10,7 +10,8 @@ import type { Redactor } from '../../../redact/redactor.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { HostCalls } from '../host-calls.ts'
 import { createLimiter } from '../concurrency-limiter.ts'
-import { type GuardedAnswer, type GuardedFetch, hostOf } from './guarded-request.ts'
+import { redactedFault } from '../fault-text.ts'
+import { type GuardedResponse, type GuardedFetch, hostOf } from './guarded-request.ts'
 import type { Network } from './allowed-networks.ts'
 
 export interface FetchCallsOptions {
@@ -21,15 +22,16 @@ export interface FetchCallsOptions {
   resolve(value: unknown): Promise<unknown>
 }
 
-/** Of one run; each answer is held in memory for a while. */
+/** How many requests of one run are in progress at once; each response is held in memory for a while. */
 const AT_ONCE = 8
 const MAX_REDIRECTS = 5
 const DEFAULT_TIMEOUT_MS = 30_000
 const MAX_TIMEOUT_MS = 5 * 60_000
 const MAX_BODY_BYTES = 1024 * 1024
 
-/** RFC 9110 §5.6.2. What frames a message, names the host or is for proxies is not for a script to say. */
+/** RFC 9110 §5.6.2. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/
+/** Headers that frame a message, name the host or are for proxies: a script must not set them. */
 const NOT_FOR_SCRIPTS =
   /^(?:host|connection|content-length|transfer-encoding|te|trailer|upgrade|keep-alive|expect|accept-encoding|proxy-.*)$/
 
@@ -70,8 +72,8 @@ const request = v.strictObject({
 })
 type FetchRequest = v.InferOutput<typeof request>
 
-/** As the script gets it: everything has been through the redactor. */
-interface FetchAnswer {
+/** As the script gets it, redacted. */
+interface FetchResponse {
   status: number
   statusText: string
   headers: Record<string, string>
@@ -85,15 +87,15 @@ export function createFetchCalls(options: FetchCallsOptions): HostCalls {
   const { guardedFetch, network, redactor, resolve } = options
   const limiter = createLimiter(AT_ONCE)
 
-  async function perform(asked: FetchRequest, runs: AbortSignal): Promise<FetchAnswer> {
+  async function perform(asked: FetchRequest, runs: AbortSignal): Promise<FetchResponse> {
     const signal = AbortSignal.any([runs, AbortSignal.timeout(asked.timeout)])
-    const headers = await revealed(asked.headers, resolve)
+    const headers = await resolveHeaders(asked.headers, resolve)
     let hop: Hop = { url: readUrl(asked.url), method: asked.method, headers, body: asked.body ?? undefined }
     for (let count = 0; count <= MAX_REDIRECTS; count++) {
       guardSecrets(hop, network)
-      const answer = await guardedFetch({ ...hop, headers: toSend(hop.headers), signal })
-      const next = nextHop(hop, answer)
-      if (next === undefined) return shown(hop.url, answer, redactor)
+      const response = await guardedFetch({ ...hop, headers: toSend(hop.headers), signal })
+      const next = nextHop(hop, response)
+      if (next === undefined) return redacted(hop.url, response, redactor)
       hop = next
     }
     throw new Fault('failed', `${hop.url.host} redirects more than ${MAX_REDIRECTS} times`)
@@ -105,9 +107,7 @@ export function createFetchCalls(options: FetchCallsOptions): HostCalls {
       try {
         return await limiter.run(() => perform(asked, signal), signal)
       } catch (error) {
-        if (!(error instanceof Fault)) throw error
-        const hint = error.hint === undefined ? '' : `; ${error.hint}`
-        throw new Fault(error.code, redactor.text(`fetch: ${error.message}${hint}`))
+        throw redactedFault('fetch', error, redactor)
       }
     },
   }
@@ -154,7 +154,7 @@ function readUrl(text: string, base?: URL): URL {
 }
 
 /** `secret:KEY`, and `Bearer secret:KEY` with any word before it. */
-async function revealed(
+async function resolveHeaders(
   headers: Readonly<Record<string, string>>,
   resolve: FetchCallsOptions['resolve'],
 ): Promise<Record<string, Header>> {
@@ -179,7 +179,7 @@ function headerText(name: string, secret: Secret): string {
   return secret.reveal()
 }
 
-/** @throws Fault `forbidden` where a secret would travel in the clear, other than to where the operator allowed. */
+/** @throws Fault `forbidden` where a secret would be sent over plain http, but to a host that the operator has allowed */
 function guardSecrets({ url, headers }: Hop, network: Network): void {
   const carries = Object.values(headers).some(({ isSecret }) => isSecret)
   if (!carries || url.protocol === 'https:' || network.trusts(hostOf(url))) return
@@ -188,12 +188,12 @@ function guardSecrets({ url, headers }: Hop, network: Network): void {
 
 function toSend(headers: Hop['headers']): Record<string, string> {
   const own = Object.entries(headers).map(([name, { value }]) => [name, value] as const)
-  // What is compressed could not be searched for secrets; some compress all the same.
+  // A compressed response cannot be searched for secrets; some servers compress all the same.
   return { 'user-agent': 'fob', 'accept-encoding': 'identity', accept: '*/*', ...Object.fromEntries(own) }
 }
 
-/** Where an answer sends on to; undefined where it does not. As browsers do (Fetch Standard, HTTP-redirect fetch). */
-function nextHop(hop: Hop, { status, headers }: GuardedAnswer): Hop | undefined {
+/** The request that a redirect asks for; undefined for any other response. As browsers do (Fetch Standard, HTTP-redirect fetch). */
+function nextHop(hop: Hop, { status, headers }: GuardedResponse): Hop | undefined {
   const { location } = headers
   if (![301, 302, 303, 307, 308].includes(status) || location === undefined) return undefined
   const url = readUrl(location, hop.url)
@@ -212,11 +212,11 @@ function nextHop(hop: Hop, { status, headers }: GuardedAnswer): Hop | undefined 
   }
 }
 
-function shown(
+function redacted(
   url: URL,
-  { status, statusText, headers, body }: GuardedAnswer,
+  { status, statusText, headers, body }: GuardedResponse,
   redactor: Redactor,
-): FetchAnswer {
+): FetchResponse {
   const stream = redactor.stream()
   const clean = Buffer.concat([...stream.push(body), ...stream.end()])
   const names = Object.entries(headers).map(([name, value]) => [name, redactor.text(value)] as const)

@@ -1,43 +1,51 @@
+/** What a run has behind it when it starts, continues or is resumed, read from the record. */
 import { and, asc, desc, eq, lt, max, sql } from 'drizzle-orm'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
 import { runEvents, runTasks } from '../../db/schema.ts'
 import { runAnswers, type runScripts } from '../../db/run-journal-schema.ts'
 import { entryBytes } from '../log/log-size-limit.ts'
+import type { RecordedResponse } from './run-journal.ts'
 import type { TaskRow } from './run-records.ts'
 
-/** One answer, without its text. */
-export type RecordedAnswer = Omit<typeof runAnswers.$inferSelect, 'runId' | 'json'>
-
-/** What a run has behind it when it is begun, taken up or resumed: with its source, all that its way depends on. */
-export interface Past {
-  /** 32 hexadecimal digits. */
+/** Together with its source, this decides what the script of a run does. */
+export interface RunHistory {
+  /** 32 hexadecimal digits, from which all randomness of the script comes. */
   seed: string
-  /** Where the script's clock begins. */
+  /** Where the script's clock starts: milliseconds since 1970. */
   clock: number
-  /** Added to a call's number, it is the number of the task that the call begins. */
+  /** Added to the number of a call, it is the number of the task that the call starts. */
   firstNumber: number
-  /** What the script was given in this attempt, in order. */
-  answers: readonly RecordedAnswer[]
-  /** The same of earlier attempts, one for each call and question, the latest. */
-  earlier: readonly RecordedAnswer[]
-  /** Tasks that this attempt has begun, by number. */
+  /** The responses that the script was given in this attempt, in order. */
+  responses: readonly RecordedResponse[]
+  /** The responses of earlier attempts: the latest for each call and its parameters. */
+  earlier: readonly RecordedResponse[]
+  /** The tasks that this attempt has started, by number. */
   tasks: ReadonlyMap<number, TaskRow>
-  /** What its log has cost so far. */
+  /** What the log takes so far, as `capLog` counts it. */
   logBytes: number
 }
 
-export function noPast(clock: Clock): Past {
+/** Of a new run. */
+export function newHistory(clock: Clock): RunHistory {
   const seed = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex')
-  return { seed, clock: clock.now(), firstNumber: 0, answers: [], earlier: [], tasks: new Map(), logBytes: 0 }
+  return {
+    seed,
+    clock: clock.now(),
+    firstNumber: 0,
+    responses: [],
+    earlier: [],
+    tasks: new Map(),
+    logBytes: 0,
+  }
 }
 
-export function readPast(
+export function readHistory(
   db: Db,
   runId: string,
   attempt: number,
   script: Pick<typeof runScripts.$inferSelect, 'seed' | 'clock' | 'firstNumber'>,
-): Past {
+): RunHistory {
   const { seed, clock, firstNumber } = script
   const tasks = db
     .select()
@@ -48,16 +56,16 @@ export function readPast(
     seed,
     clock,
     firstNumber,
-    answers: readAnswers(db, runId, attempt),
+    responses: readResponses(db, runId, attempt),
     earlier: latest(
-      Array.from({ length: attempt - 1 }, (_, index) => readAnswers(db, runId, attempt - 1 - index)).flat(),
+      Array.from({ length: attempt - 1 }, (_, index) => readResponses(db, runId, attempt - 1 - index)).flat(),
     ),
     tasks: new Map(tasks.map((task) => [task.number, task])),
-    logBytes: logBytes(db, runId),
+    logBytes: readLogBytes(db, runId),
   }
 }
 
-function readAnswers(db: Db, runId: string, attempt: number): RecordedAnswer[] {
+function readResponses(db: Db, runId: string, attempt: number): RecordedResponse[] {
   const { seq, call, method, hash, ok, reusable, at } = runAnswers
   return db
     .select({ attempt: runAnswers.attempt, seq, call, method, hash, ok, reusable, at })
@@ -67,32 +75,32 @@ function readAnswers(db: Db, runId: string, attempt: number): RecordedAnswer[] {
     .all()
 }
 
-function latest(newestFirst: readonly RecordedAnswer[]): RecordedAnswer[] {
-  const found = new Map<string, RecordedAnswer>()
-  for (const answer of newestFirst) {
-    const key = `${answer.call} ${answer.method} ${answer.hash}`
-    if (!found.has(key)) found.set(key, answer)
+function latest(newestFirst: readonly RecordedResponse[]): RecordedResponse[] {
+  const found = new Map<string, RecordedResponse>()
+  for (const response of newestFirst) {
+    const key = `${response.call} ${response.method} ${response.hash}`
+    if (!found.has(key)) found.set(key, response)
   }
   return [...found.values()]
 }
 
-/** The text of an answer. */
-export function readAnswer(db: Db, runId: string, { attempt, seq }: RecordedAnswer): string {
+/** The text of a recorded response. @throws Error when it is not stored */
+export function readResponseText(db: Db, runId: string, { attempt, seq }: RecordedResponse): string {
   const [row] = db
     .select({ json: runAnswers.json })
     .from(runAnswers)
     .where(and(eq(runAnswers.runId, runId), eq(runAnswers.attempt, attempt), eq(runAnswers.seq, seq)))
     .all()
-  if (!row) throw new Error(`answer ${seq} of run ${runId} is not recorded`)
+  if (!row) throw new Error(`response ${seq} of run ${runId} is not recorded`)
   return row.json
 }
 
-/** Events read in one go. */
+/** How many events are read at once. */
 const PAGE = 200
 
 /**
- * The last of what a task has printed since it was last begun, as far as it is in the log.
- * @param length in UTF-16 units, at least; all there is, where there is less.
+ * The end of what a task has printed since it was last started, as far as it is in the log.
+ * @param length of the end in UTF-16 units, at least; shorter only where the whole output is
  */
 export function readTail(
   db: Db,
@@ -101,14 +109,15 @@ export function readTail(
   length: number,
 ): string {
   const ofTask = and(eq(runEvents.runId, runId), sql`${runEvents.data} ->> 'number' = ${task.number}`)
-  const [begun] = db
+  const [started] = db
     .select({ id: max(runEvents.id) })
     .from(runEvents)
     .where(and(ofTask, eq(runEvents.type, 'task'), sql`${runEvents.data} ->> 'status' = 'running'`))
     .all()
   const pieces: string[] = []
   let found = 0
-  for (let before = Number.MAX_SAFE_INTEGER; found < length;) {
+  let before = Number.MAX_SAFE_INTEGER
+  while (found < length) {
     const rows = db
       .select({ id: runEvents.id, data: sql<string>`${runEvents.data} ->> 'data'` })
       .from(runEvents)
@@ -117,7 +126,7 @@ export function readTail(
           ofTask,
           eq(runEvents.type, 'log'),
           sql`${runEvents.data} ->> 'stream' = ${task.stream}`,
-          sql`${runEvents.id} > ${begun?.id ?? 0}`,
+          sql`${runEvents.id} > ${started?.id ?? 0}`,
           lt(runEvents.id, before),
         ),
       )
@@ -136,7 +145,7 @@ export function readTail(
 }
 
 /** As `capLog` counts it. */
-function logBytes(db: Db, runId: string): number {
+function readLogBytes(db: Db, runId: string): number {
   const size = sql<number>`coalesce(sum(octet_length(${runEvents.data} ->> 'data') + ${entryBytes('')}), 0)`
   const [row] = db
     .select({ size })

@@ -1,3 +1,4 @@
+/** Pages of runs, newest first, of the pipelines that the caller may see. */
 import { and, desc, eq, getTableColumns, inArray, lt } from 'drizzle-orm'
 import type { Db } from '../../db/open-database.ts'
 import { runs } from '../../db/schema.ts'
@@ -8,7 +9,7 @@ const { args: _args, task: _task, redactions: _redactions, ...ENTRY_COLUMNS } = 
 export interface RunQuery {
   pipelineName?: string | undefined
   limit: number
-  /** The `next` of the page before. */
+  /** The `next` of the previous page. */
   cursor?: string | undefined
   /** IDs of the pipelines whose runs may be shown; without it, all. */
   only?: ReadonlySet<string> | undefined
@@ -16,7 +17,7 @@ export interface RunQuery {
   except?: ReadonlySet<string> | undefined
 }
 
-/** Newest first: IDs of runs sort by the time they were made. Costs the same however many runs there are. */
+/** Newest first: IDs of runs sort by the time of their creation. Costs the same however many runs there are. */
 export async function listRuns(
   db: Db,
   tenantId: string,
@@ -37,15 +38,15 @@ export async function listRuns(
   return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
 }
 
-/** A name, and one of the pipelines that have had it. */
+/** A pipeline that has runs. Several pipelines can have had the same name, one after the other. */
 interface Pipeline {
   name: string
   id: string
 }
 
 /**
- * The IDs of one more run than fit on the page, of some pipelines. Each of them has its runs in order in the index:
- * so they are merged, and no run is looked at that the caller does not see.
+ * The IDs of one more run than fit on the page, of some pipelines. The index has the runs of each pipeline in
+ * order, so these lists are merged, and no run is read that the caller may not see.
  */
 function newestOfSome(db: Db, tenantId: string, { limit, cursor = AFTER_ALL, ...which }: RunQuery): string[] {
   const before = db.$client.query<{ id: string }, [string, string, string, string]>(
@@ -77,13 +78,13 @@ function newestAt(heads: readonly { run: string }[]): number {
   return at
 }
 
-/** The pipelines that have runs, those that are gone too, from one to the next through the index. */
+/** The pipelines that have runs, removed ones too: found by stepping through the index. */
 function pipelinesOf(
   db: Db,
   tenantId: string,
   { pipelineName, only, except }: Omit<RunQuery, 'limit' | 'cursor'>,
 ): Pipeline[] {
-  // Two steps: SQLite would look through all runs of a name for (pipeline_name, pipeline_id) > (?, ?).
+  // Two queries: for (pipeline_name, pipeline_id) > (?, ?) SQLite would scan all runs of a name.
   const ofName = db.$client.query<Pipeline, [string, string, string]>(
     `SELECT pipeline_name AS name, pipeline_id AS id FROM runs
       WHERE tenant_id = ? AND pipeline_name = ? AND pipeline_id > ? ORDER BY pipeline_id LIMIT 1`,

@@ -1,3 +1,4 @@
+/** Removes logs and records of runs that have ended, by their age and by the room that logs take. */
 import { and, asc, eq, gt, isNotNull, ne, notInArray, sql, type SQL } from 'drizzle-orm'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
@@ -8,15 +9,15 @@ import { runEvents, runs, storedLogs } from '../../db/schema.ts'
 import { runAnswers, runScripts } from '../../db/run-journal-schema.ts'
 import type { Log } from '../../log.ts'
 import type { Vault } from '../../vault/vault.ts'
-import { forgetHandedIn } from '../execution/run-input.ts'
+import { removeRunInput } from '../execution/run-input.ts'
 
 const DAY_MS = 24 * 60 * 60_000
 const KEEP_LOGS_MS = 90 * DAY_MS
 const KEEP_LOGS_BYTES = 10 * 1024 ** 3
-/** Whoever follows a run sees its end, however little room there is. */
+/** A run that ended this recently keeps its log, so that its followers see its end, however little room there is. */
 const RECENT_MS = 10 * 60_000
 
-/** What is deleted in one transaction: a millisecond, in which no request is answered. */
+/** What is deleted in one transaction: this takes about a millisecond, in which no request is answered. */
 const MAX_ROWS = 500
 const MAX_BYTES = 128 * 1024
 
@@ -25,23 +26,24 @@ export interface RetentionOptions {
   vault: Vault
   clock: Clock
   log: Log
-  /** How long after a run's end its log stays; `Infinity`: for ever. */
+  /** How long after a run's end its log is stored; `Infinity`: for ever. Default: 90 days. */
   keepLogsMs?: number | undefined
-  /** What the logs of all runs that have ended may take. */
+  /** What the logs of all ended runs may take together. Default: 10 GiB. */
   keepLogsBytes?: number | undefined
-  /** How long after its end a run stays on record; for ever, unless it is told. */
+  /** How long after its end the record of a run is stored. Default: for ever. */
   keepRunsMs?: number | undefined
 }
 
-/** How long what runs leave behind is kept. */
 export interface Retention {
   /**
-   * Removes the logs that are too old, then the oldest ones until the rest has room; then the records that are too
-   * old. A log goes with all that its run could be resumed with; its last event, the exit, stays as long as the
-   * record. In small transactions, between which requests have their turn. Who calls while it goes on waits for it.
+   * Removes the logs that are too old, then the oldest ones until the rest has room, then the records that are too
+   * old. With a log, all that its run could be resumed with is removed; the last event, the exit, stays as long as
+   * the record. Works in small transactions, between which requests are served. A call during a purge waits for
+   * that purge.
+   * @throws Fault `interrupted` when the server shuts down
    */
   purgeExpired(): Promise<void>
-  /** Ends what goes on; the next server goes on with it. */
+  /** Stops a purge; the next server continues it. */
   close(): Promise<void>
 }
 
@@ -58,13 +60,13 @@ export function openRetention(options: RetentionOptions): Retention {
   const keepLogsBytes = options.keepLogsBytes ?? KEEP_LOGS_BYTES
   const keepRunsMs = options.keepRunsMs ?? Infinity
   const closing = new AbortController()
-  let going: Promise<void> | undefined
+  let purging: Promise<void> | undefined
 
-  async function sweep(): Promise<void> {
+  async function purge(): Promise<void> {
     const logs = await removeLogs()
     const records = keepRunsMs === Infinity ? 0 : await removeRecords()
-    while (giveBackPages(db)) await letOthers()
-    if (logs + records > 0) log.info('what old runs left was removed', { logs, records })
+    while (giveBackPages(db)) await yieldToRequests()
+    if (logs + records > 0) log.info('old logs and records of runs removed', { logs, records })
   }
 
   async function removeLogs(): Promise<number> {
@@ -75,7 +77,7 @@ export function openRetention(options: RetentionOptions): Retention {
     return removed
   }
 
-  /** Those that it could not be done with are passed over until the next time. */
+  /** A run whose log could not be removed is passed over until the next purge. */
   function oldestWithLog(after = { endedAt: -1, id: '' }): EndedRun | undefined {
     const isLater = sql`(${runs.endedAt}, ${runs.id}) > (${after.endedAt}, ${after.id})`
     const [run] = db
@@ -95,23 +97,23 @@ export function openRetention(options: RetentionOptions): Retention {
 
   function isDue({ endedAt, logRemovedAt }: EndedRun): boolean {
     const age = clock.now() - endedAt
-    // One that a server before has begun with, or whose secret could not be removed.
+    // An earlier server has started to remove it, or its secret could not be removed.
     if (logRemovedAt !== null || age >= keepLogsMs) return true
     if (age < RECENT_MS) return false
     const [stored] = db.select().from(storedLogs).all()
     return (stored?.bytes ?? 0) > keepLogsBytes
   }
 
-  /** @returns false when the run goes on again, or something of it could not be removed */
+  /** @returns false when the run was resumed, or something of it could not be removed */
   async function removeLog({ id, tenantId }: EndedRun): Promise<boolean> {
     if (!markRemoved(id)) return false
     await deleteRows(runEvents, and(eq(runEvents.runId, id), ne(runEvents.type, 'exit')))
     await deleteRows(runAnswers, eq(runAnswers.runId, id))
     const isThis = eq(runs.id, id)
     try {
-      await forgetSecret(id, tenantId)
+      await removeSecret(id, tenantId)
     } catch {
-      log.warn('what was handed to a run could not be removed', { run: id })
+      log.warn('the input of a run could not be removed', { run: id })
       db.update(runs).set({ logBytes: 0 }).where(isThis).run()
       return false
     }
@@ -125,7 +127,7 @@ export function openRetention(options: RetentionOptions): Retention {
     return true
   }
 
-  /** First of all, so that nobody takes a part of a log for the whole, or resumes the run. */
+  /** Happens first, so that a part of a log is never taken for the whole, and the run is not resumed. */
   function markRemoved(id: string): boolean {
     const logRemovedAt = sql`coalesce(${runs.logRemovedAt}, ${clock.now()})`
     const marked = db
@@ -137,13 +139,13 @@ export function openRetention(options: RetentionOptions): Retention {
     return marked.length > 0
   }
 
-  async function forgetSecret(runId: string, tenantId: string): Promise<void> {
+  async function removeSecret(runId: string, tenantId: string): Promise<void> {
     const [script] = db
       .select({ handedIn: runScripts.handedIn })
       .from(runScripts)
       .where(eq(runScripts.runId, runId))
       .all()
-    if (script?.handedIn === null) await forgetHandedIn({ vault, tenantId, runId })
+    if (script?.handedIn === null) await removeRunInput({ vault, tenantId, runId })
   }
 
   async function deleteRows(table: typeof runEvents | typeof runAnswers, which: SQL | undefined) {
@@ -160,15 +162,16 @@ export function openRetention(options: RetentionOptions): Retention {
       db.delete(table)
         .where(sql`rowid IN (SELECT value FROM json_each(${some}))`)
         .run()
-      await letOthers()
+      await yieldToRequests()
     }
   }
 
-  /** IDs of runs sort by when they began, so no run ends before those behind it began. */
+  /** IDs of runs sort by the time of their creation: behind the first run that is too young, none is old enough. */
   async function removeRecords(): Promise<number> {
     const until = clock.now() - keepRunsMs
     let removed = 0
-    for (let after = ''; ;) {
+    let after = ''
+    for (;;) {
       const page = db
         .select({
           id: runs.id,
@@ -194,7 +197,7 @@ export function openRetention(options: RetentionOptions): Retention {
     }
   }
 
-  /** With its log, if it still has one, and with the rule before it when it was the last of a pipeline that is gone. */
+  /** Removes its log too, if it still has one, and the rule of a removed pipeline with the last of its runs. */
   async function removeRecord(run: EndedRun, pipeline: { id: string; name: string }): Promise<boolean> {
     const [log] = db.select({ bytes: runs.logBytes }).from(runs).where(eq(runs.id, run.id)).all()
     if (log && log.bytes !== null && !(await removeLog(run))) return false
@@ -206,30 +209,30 @@ export function openRetention(options: RetentionOptions): Retention {
       },
       { behavior: 'immediate' },
     )
-    await letOthers()
+    await yieldToRequests()
     return true
   }
 
-  async function letOthers(): Promise<void> {
+  async function yieldToRequests(): Promise<void> {
     await new Promise<void>((resolve) => setImmediate(resolve))
     closing.signal.throwIfAborted()
   }
 
   async function purgeExpired(): Promise<void> {
     closing.signal.throwIfAborted()
-    going ??= sweep().finally(() => (going = undefined))
-    await going
+    purging ??= purge().finally(() => (purging = undefined))
+    await purging
   }
 
   async function close(): Promise<void> {
     closing.abort(new Fault('interrupted', 'the server was shut down'))
-    await going?.catch(() => {})
+    await purging?.catch(() => {})
   }
 
   return { purgeExpired, close }
 }
 
-/** The first rows that are no more than so many bytes together, and one at least. */
+/** As many of the first rows as have no more than `most` bytes together, and at least one. */
 function upTo(most: number, rows: readonly { rowid: number; bytes: number }[]): number[] {
   let sum = 0
   const more = rows.findIndex(({ bytes }) => (sum += bytes) > most)

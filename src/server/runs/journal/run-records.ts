@@ -1,3 +1,4 @@
+/** Reading the record of runs: one run, its tasks, and its events. */
 import { and, asc, eq, gt, max } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../../contract/run-events.ts'
@@ -6,7 +7,7 @@ import { pipelines, runEvents, runs, runTasks } from '../../db/schema.ts'
 
 /** Instants are milliseconds since 1970. `args`, `task` and `message` have been through the redactor. */
 export type RunRow = typeof runs.$inferSelect
-/** As lists have it: what was handed in can be long. */
+/** A run as lists show it: without its input, which can be long. */
 export type RunEntry = Omit<RunRow, 'args' | 'task' | 'redactions'>
 export type TaskRow = typeof runTasks.$inferSelect
 /** A run with its tasks, in the order in which the script asked for them. */
@@ -20,19 +21,19 @@ export async function findRun(db: Db, tenantId: string, id: string): Promise<Run
   return row
 }
 
-/** Whosever it is: for the server itself. */
+/** A run of any tenant: for the server itself. */
 export async function findAnyRun(db: Db, id: string): Promise<RunRow | undefined> {
   const [row] = await db.select().from(runs).where(eq(runs.id, id))
   return row
 }
 
-/** The IDs of the pipelines of which no run may begin. */
+/** The IDs of the pipelines of which no run may start. */
 export async function pausedPipelines(db: Db): Promise<string[]> {
   const rows = await db.select({ id: pipelines.id }).from(pipelines).where(eq(pipelines.paused, true))
   return rows.map(({ id }) => id)
 }
 
-/** The number of a run's last event. */
+/** The number of a run's last event; 0 where there is none. */
 export async function lastEvent(db: Db, runId: string): Promise<number> {
   const [row] = await db
     .select({ id: max(runEvents.id) })
@@ -48,6 +49,7 @@ export async function findRecord(db: Db, tenantId: string, id: string): Promise<
   return { ...row, tasks }
 }
 
+/** Events numbered over `after`, in order. @throws ValiError for an event that this version does not know */
 export async function readEvents(
   db: Db,
   runId: string,
@@ -60,8 +62,9 @@ export async function readEvents(
     .where(and(eq(runEvents.runId, runId), gt(runEvents.id, after)))
     .orderBy(asc(runEvents.id))
     .limit(limit)
-  return rows.map(({ id, type, data }) => {
-    const event = v.parse(runEventSchema, { type, data: JSON.parse(data) as unknown })
-    return Object.assign(event, { id })
-  })
+  return rows.map(toEvent)
+}
+
+function toEvent({ id, type, data }: typeof runEvents.$inferSelect): NumberedEvent {
+  return { ...v.parse(runEventSchema, { type, data: JSON.parse(data) as unknown }), id }
 }

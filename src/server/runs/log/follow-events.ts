@@ -1,6 +1,7 @@
+/** Follows the events of a run: stored ones, then new ones as they come. */
 import type { NumberedEvent } from '../../../contract/run-events.ts'
 
-/** Events read in one go, which is all that a slow reader makes the server hold. */
+/** How many events are read at once: a slow reader makes the server hold no more than these. */
 const PAGE = 100
 
 export interface EventSource {
@@ -11,9 +12,9 @@ export interface EventSource {
 }
 
 /**
- * The events of a run after number `after`: stored ones, then new ones as they come; ends after the `exit`
- * event or when `signal` fires. Each event is read from where it is stored, at the reader's own pace, so none
- * is lost or doubled and none is kept in memory for a reader that does not come for it.
+ * The events of a run after number `after`; ends after the `exit` event or when `signal` fires. Each event is read
+ * from the database when the reader asks for it, so none is lost or doubled, and none is held in memory for a slow
+ * reader.
  */
 export async function* followEvents(
   source: EventSource,
@@ -26,13 +27,13 @@ export async function* followEvents(
   try {
     let last = after
     while (!signal.aborted) {
-      // Asked before reading: an event stored in between resolves it.
+      // Asked for before the read: an event that is stored in between resolves it.
       const next = source.next()
       const page = await source.read(last, PAGE)
       for (const event of page) {
         if (signal.aborted) return
         last = event.id
-        // Of a run that was resumed, the end of an earlier attempt is not the end.
+        // The exit of an earlier attempt is not the end of a run that was resumed.
         if (event.type === 'exit' && (await source.read(last, 1)).length > 0) continue
         yield event
         if (event.type === 'exit') return

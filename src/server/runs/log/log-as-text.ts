@@ -1,61 +1,69 @@
+/** The log of a run as text, line by line, as `fob runs logs` prints it into a file. */
 import type { RunEvent } from '../../../contract/run-events.ts'
 import { openTaskLines, type TaskLines } from '../../../platform/terminal/task-log-printer.ts'
 import type { Db } from '../../db/open-database.ts'
 import { readEvents } from '../journal/run-records.ts'
 
-/** Events read in one go, at first; and between which sizes of their text, in UTF-16 units, that changes. */
+/** How many events are read at once, at first and at most. */
 const FIRST_PAGE = 16
 const MAX_PAGE = 512
+/** In UTF-16 units: after a page with less text more events are read at once, after one with more text fewer. */
 const SMALL_PAGE = 64 * 1024
 const LARGE_PAGE = 256 * 1024
 
+export interface LogText {
+  text: string
+  /** Whether the text stays as it is when the run continues; else it has lines that have no end yet. */
+  isFinal: boolean
+}
+
 /**
- * What a run has printed so far, as `fob runs logs` prints it into a file: whole lines, with the names of tasks where
- * several go on at once. In pieces, none of which changes when the run goes on; then what is left of lines that have
- * no end yet. A piece is small, and others have their turn after each: many can read long logs side by side, and the
- * server neither stands still nor holds those logs.
+ * What a run has printed so far: whole lines, with the names of tasks where several run at once. In small pieces, all
+ * but the last of which are final. After each piece the server does other work: many clients can read long logs side
+ * by side, and the server neither stands still nor holds those logs.
  */
-export async function* readLogText(db: Db, runId: string): AsyncGenerator<string, string> {
+export async function* readLogText(db: Db, runId: string): AsyncGenerator<LogText, void> {
   let text = ''
   const lines = openTaskLines({
     isTerminal: { stdout: false, stderr: false },
     isShared: true,
     write: (_stream, piece) => void (text += piece),
   })
-  const take = () => {
+  const take = (isFinal: boolean): LogText => {
     const taken = text
     text = ''
-    return taken
+    return { text: taken, isFinal }
   }
   let limit = FIRST_PAGE
-  for (let after = 0; ;) {
+  let after = 0
+  for (;;) {
     const page = await readEvents(db, runId, after, limit)
     let length = 0
     for (const event of page) {
       length += add(lines, event)
       // A name before each of many short lines makes it much longer than what was printed.
       if (text.length <= LARGE_PAGE) continue
-      yield take()
-      await turn()
+      yield take(true)
+      await yieldToOthers()
     }
-    if (text !== '') yield take()
+    if (text !== '') yield take(true)
     const last = page.at(-1)
     if (last === undefined || page.length < limit) break
     after = last.id
     if (length < SMALL_PAGE) limit = Math.min(MAX_PAGE, limit * 2)
-    else if (length > LARGE_PAGE) limit = Math.max(1, limit >> 1)
-    await turn()
+    else if (length > LARGE_PAGE) limit = Math.max(1, Math.floor(limit / 2))
+    await yieldToOthers()
   }
   lines.end()
-  return take()
+  if (text !== '') yield take(false)
 }
 
-/** The database answers at once, so that nothing else would let go of the event loop. */
-async function turn(): Promise<void> {
+/** The database is read synchronously, so nothing else would give the event loop a turn. */
+async function yieldToOthers(): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve))
 }
 
-/** @returns how much was printed */
+/** @returns the length of what the event has printed */
 function add(lines: TaskLines, { type, data }: RunEvent): number {
   if (type === 'log') {
     const { task: name, number, stream, data: printed } = data

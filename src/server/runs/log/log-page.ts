@@ -1,29 +1,30 @@
+/** Pages of a run's output for people who scroll, read backwards from the end. */
 import { and, desc, eq, lt } from 'drizzle-orm'
 import * as v from 'valibot'
 import { runEventSchema } from '../../../contract/run-events.ts'
 import type { Db } from '../../db/open-database.ts'
 import { runEvents } from '../../db/schema.ts'
 
-/** A page of output: about what somebody scrolls through. Of a piece with many lines, all are on one page. */
+/** A page is about as much as somebody scrolls through. A piece with many lines is on one page as a whole. */
 const MAX_EVENTS = 1000
 const MAX_LINES = 1000
 const MAX_LENGTH = 256 * 1024
 
-/** With more than this before a page, its lines are not counted: it takes 20 ms, in which nobody else is answered. */
+/** With more than this before a page, the earlier lines are not counted: it would take over 20 ms, in which no request is answered. */
 const MAX_COUNTED_EVENTS = 10_000
 const MAX_COUNTED_LENGTH = 2 * 1024 * 1024
 
 export interface LogPiece {
   task: string | undefined
-  /** The task's: names may repeat. */
+  /** The number of the task, as names may repeat. */
   number?: number | undefined
   stream: 'stdout' | 'stderr'
   data: string
 }
 
-/** What came before a page. */
+/** The output before a page. */
 export interface EarlierLines {
-  /** How many lines have begun. */
+  /** How many lines have started. */
   count: number
   /** The streams (`streamKey`) whose last line has no end yet. */
   open: ReadonlySet<string>
@@ -33,18 +34,18 @@ export interface LogPage {
   pieces: LogPiece[]
   /** The event before which there is more. */
   earlier: number | undefined
-  /** Undefined where it is so much that it was not counted. */
+  /** Undefined where there is so much that it was not counted. */
   before: EarlierLines | undefined
 }
 
-/** Each stream of a task has its own line under way. */
+/** Identifies a stream of a task, or of the script: each has its own unfinished line. */
 export function streamKey({ task, number, stream }: Omit<LogPiece, 'data'>): string {
   return `${stream} ${number ?? ''} ${task ?? ''}`
 }
 
 /**
- * The last of a run's output before event `before`, or the last of all, in order, and the event before which there
- * is more. Read backwards, so that the end of a long log costs no more than that of a short one.
+ * The end of a run's output before event `before`, or of all output, in order, and the event before which there is
+ * more. Read backwards, so that the end of a long log costs no more than that of a short one.
  */
 export async function readLogPage(db: Db, runId: string, before: number | undefined): Promise<LogPage> {
   const rows = await db
@@ -69,12 +70,12 @@ export async function readLogPage(db: Db, runId: string, before: number | undefi
     if (piece === undefined) continue
     pieces.push(piece)
     length += piece.data.length
-    lines += countEnds(piece.data)
+    lines += countLineEnds(piece.data)
   }
   return { pieces: pieces.toReversed(), earlier: undefined, before: { count: 0, open: new Set() } }
 }
 
-/** The lines before event `before`; undefined where that is more than can be counted while somebody waits. */
+/** The lines before event `before`; undefined where there are too many to count while somebody waits. */
 function countEarlier(db: Db, runId: string, before: number): EarlierLines | undefined {
   const rows = db.$client
     .query<{ data: string }, [string, number, number]>(
@@ -90,9 +91,9 @@ function countEarlier(db: Db, runId: string, before: number): EarlierLines | und
     const piece = toPiece('log', data)
     if (piece === undefined) continue
     const key = streamKey(piece)
-    const goesOn = !piece.data.endsWith('\n')
-    count += countEnds(piece.data) + Number(goesOn) - Number(open.has(key))
-    if (goesOn) open.add(key)
+    const isUnfinished = !piece.data.endsWith('\n')
+    count += countLineEnds(piece.data) + Number(isUnfinished) - Number(open.has(key))
+    if (isUnfinished) open.add(key)
     else open.delete(key)
   }
   return { count, open }
@@ -105,7 +106,7 @@ function toPiece(type: string, json: string): LogPiece | undefined {
   return { task, number, stream, data }
 }
 
-function countEnds(text: string): number {
+function countLineEnds(text: string): number {
   let count = 0
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count += 1
   return count

@@ -1,17 +1,18 @@
-import type { LogEntry, RunJournal } from '../journal/journal.ts'
+/** The limit of how much output of one run is stored. */
+import type { LogEntry, RunJournal } from '../journal/run-journal.ts'
 
-/** What an event costs beside its text, so that a million empty ones count too. */
+/** What an event counts for in addition to its text, so that a million empty ones count too. */
 const EVENT_BYTES = 64
 
 /**
- * The journal of a run, of whose output no more than `maxBytes` are kept: then one line says so, in the place
- * of what would have been next, and all further output is dropped. The run itself goes on.
- * @param already how much was kept before; over `maxBytes` when that line has been said.
+ * The journal of a run that stores at most `maxBytes` of output: then one line reports the limit, in the place of the
+ * next entry, and all further output is dropped. The run itself continues.
+ * @param already how much was stored before; over `maxBytes` when that line was stored
  */
 export function capLog(journal: RunJournal, maxBytes: number, already = 0): RunJournal {
   let left = maxBytes - already
 
-  function fit(entry: LogEntry): LogEntry[] {
+  function withinLimit(entry: LogEntry): LogEntry[] {
     if (left < 0) return []
     left -= entryBytes(entry.data)
     if (left >= 0) return [entry]
@@ -19,10 +20,10 @@ export function capLog(journal: RunJournal, maxBytes: number, already = 0): RunJ
     return [{ ...entry, stream: 'stderr', data: `the log is cut here: more than ${size} MiB\n` }]
   }
 
-  return { ...journal, log: (entries, mark) => journal.log(entries.flatMap(fit), mark) }
+  return { ...journal, log: (entries, mark) => journal.log(entries.flatMap(withinLimit), mark) }
 }
 
-/** What an entry counts for. */
+/** What an entry counts for, in bytes. */
 export function entryBytes(data: string): number {
   return Buffer.byteLength(data) + EVENT_BYTES
 }

@@ -1,65 +1,66 @@
+/** One stream of output on its way to the log: redacted as bytes, then decoded, then stored. */
 import type { RedactingStream } from '../../../redact/redacting-stream.ts'
 
-/** A script is given at most this much of a task's output, its end. */
+/** A script is given at most this much of the output of a task: the end of it. */
 export const MAX_RESULT_BYTES = 1024 * 1024
 /** One log event holds at most this many UTF-16 units. */
 const MAX_PIECE_LENGTH = 32 * 1024
 
-/** One stream of output on its way to the log: redacted as bytes, then decoded, then stored. */
 export interface Output {
-  /** Resolves when the bytes are stored, so who writes goes no faster than the log. */
+  /** Resolves when the bytes are stored, so that the writer is no faster than the log. */
   write: (chunk: Uint8Array) => Promise<void>
   end(): Promise<void>
-  /** The end of all that was written, redacted; `truncated` when there was more before it. */
+  /** The end of the redacted output. */
   tail(): Tail
 }
 
 export interface Tail {
   text: string
+  /** Whether there was more before it. */
   truncated: boolean
 }
 
-/** The last of a text, as much as a script is given. */
+/** The end of a text, as much as a script is given. */
 export function tailOf(text: string): Tail {
-  const kept = createTail(MAX_RESULT_BYTES)
-  kept.add(new TextEncoder().encode(text))
-  return kept.read()
+  const tail = createTail(MAX_RESULT_BYTES)
+  tail.add(new TextEncoder().encode(text))
+  return tail.read()
 }
 
-/** Where an earlier server has left off. */
-export interface Before {
-  /** Bytes, before redaction, that are stored. */
+/** What an earlier server has stored of a stream. */
+export interface StoredOutput {
+  /** Counted before redaction. */
   bytes: number
-  /** The end of what they became. */
+  /** The end of the redacted output. */
   tail: string
 }
 
 /**
- * @param redacting the stream's own; nothing of it is shared with another stream.
- * @param store takes pieces of redacted text, and how many bytes of the stream, from its very beginning and
- * before redaction, have come to rest with them. No character is split over two pieces.
+ * @param redacting is used for this stream alone
+ * @param store takes pieces of redacted text, and how many bytes of the stream, counted from its start and before
+ * redaction, are stored with them; no character is split over two pieces
  */
 export function createOutput(
   redacting: RedactingStream,
   store: (pieces: string[], bytes: number) => Promise<void>,
-  before: Before = { bytes: 0, tail: '' },
+  before: StoredOutput = { bytes: 0, tail: '' },
 ): Output {
-  // Bytes that are no UTF-8 become U+FFFD; a byte order mark stays, as it is output like any other.
+  // Bytes that are not UTF-8 become U+FFFD; a byte order mark is output like any other, and stays.
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-  const kept = createTail(MAX_RESULT_BYTES)
-  kept.add(new TextEncoder().encode(before.tail))
+  const tail = createTail(MAX_RESULT_BYTES)
+  tail.add(new TextEncoder().encode(before.tail))
   let taken = before.bytes
-  /** The beginning of a character whose end has not come yet. */
+  /** The first bytes of a character whose other bytes have not come yet. */
   let half: Uint8Array = new Uint8Array(0)
 
   async function emit(redacted: readonly Uint8Array[], last: boolean): Promise<void> {
-    for (const bytes of redacted) kept.add(bytes)
+    for (const bytes of redacted) tail.add(bytes)
     const all = redacted.length === 1 && half.length === 0 ? redacted[0] : Buffer.concat([half, ...redacted])
     const whole = all === undefined ? new Uint8Array(0) : all
     const end = last ? whole.length : wholeCharacters(whole)
     const text = decoder.decode(whole.subarray(0, end))
     half = whole.slice(end)
-    // What is half a character is not part of a mark, so it counts as it came.
+    // Half a character is not redacted, so it has as many bytes as it had before.
     await store([...pieces(text)], taken - (last ? 0 : redacting.held() + half.length))
   }
 
@@ -69,15 +70,15 @@ export function createOutput(
       return emit(redacting.push(chunk), false)
     },
     end: () => emit(redacting.end(), true),
-    tail: kept.read,
+    tail: tail.read,
   }
 }
 
-/** How many bytes there are before a character that is not all there (RFC 3629). */
+/** How many bytes come before a character that is not complete (RFC 3629). */
 function wholeCharacters(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back] ?? 0
-    // A continuation: the character's first byte is further ahead.
+    // A continuation byte: the first byte of the character is before it.
     if ((byte & 0xc0) === 0x80) continue
     const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
     return length > back ? bytes.length - back : bytes.length
@@ -94,10 +95,10 @@ function* pieces(text: string): Generator<string> {
   }
 }
 
-/** Chunks that are kept before small ones are joined: a million of them do not cost a million objects. */
+/** More chunks than this are joined: a million small ones must not cost a million objects. */
 const MAX_CHUNKS = 4096
 
-/** The last `most` bytes of what is added. */
+/** Holds the last `most` bytes of what is added. */
 function createTail(most: number) {
   let chunks: Uint8Array[] = []
   let length = 0
@@ -105,10 +106,10 @@ function createTail(most: number) {
 
   function add(bytes: Uint8Array): void {
     if (bytes.length === 0) return
-    // A copy: the redactor's answer may share memory with a chunk that is used again.
+    // A copy: what the redactor returns may share memory with a chunk that is used again.
     chunks.push(bytes.slice())
     length += bytes.length
-    // Whole chunks only: what goes over is cut off when it is read.
+    // Only whole chunks are dropped: the rest is cut off when it is read.
     for (let first = chunks[0]; first && length - first.length >= most; first = chunks[0]) {
       chunks.shift()
       length -= first.length

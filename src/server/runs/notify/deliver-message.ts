@@ -1,3 +1,4 @@
+/** Sends a message over HTTP, and sends it again where that may help. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
@@ -13,24 +14,24 @@ export interface Post {
   body: unknown
 }
 
-export interface Answer {
+export interface ServiceResponse {
   status: number
-  /** Its beginning. */
+  /** The start of the body. */
   body: string
 }
 
-/** Undefined: it was taken. */
-export type Verdict = undefined | { reason: string; again: boolean }
+/** Why a message was not accepted, and whether it may be sent again; undefined: it was accepted. */
+export type Verdict = undefined | { reason: string; retry: boolean }
 
-/** Sends, and sends again where that may help. @throws Fault with the last reason, or the signal's */
-export type Deliver = (post: Post, judge: (answer: Answer) => Verdict) => Promise<void>
+/** @param judge says whether the service has accepted the message @throws Fault with the last reason; the reason of a signal */
+export type Deliver = (post: Post, judge: (response: ServiceResponse) => Verdict) => Promise<void>
 
 const ATTEMPTS = 4
 const ATTEMPT_MS = 10_000
 const FIRST_WAIT_MS = 500
-/** Who is asked to wait for longer gives up: a pipeline waits for this. */
+/** A service that asks for a longer wait is not asked retry: a pipeline waits for this. */
 const MAX_WAIT_MS = 30_000
-const MAX_ANSWER = 16 * 1024
+const MAX_BODY_BYTES = 16 * 1024
 
 export interface DeliveryOptions {
   clock: Clock
@@ -41,61 +42,68 @@ export interface DeliveryOptions {
 }
 
 export function createDelivery({ clock, network, guardedFetch, random = Math.random }: DeliveryOptions) {
-  async function attempt(post: Post, signal: AbortSignal): Promise<Answer & { wait: number | undefined }> {
+  async function attempt(
+    post: Post,
+    signal: AbortSignal,
+  ): Promise<ServiceResponse & { wait: number | undefined }> {
     const headers = Object.entries(post.headers).map(([name, value]) => [name, value.reveal()] as const)
-    const answer = await guardedFetch({
+    const response = await guardedFetch({
       url: new URL(post.url.reveal()),
       method: post.method,
       headers: { 'content-type': 'application/json; charset=utf-8', ...Object.fromEntries(headers) },
       body: JSON.stringify(post.body),
       signal: AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS)]),
     })
-    const wait = retryAfter(answer.headers['retry-after'], clock.now())
-    return { status: answer.status, body: answer.body.toString('utf8', 0, MAX_ANSWER), wait }
+    const wait = retryAfter(response.headers['retry-after'], clock.now())
+    return { status: response.status, body: response.body.toString('utf8', 0, MAX_BODY_BYTES), wait }
   }
 
-  return async (post: Post, judge: (answer: Answer) => Verdict, signal: AbortSignal): Promise<void> => {
+  return async (
+    post: Post,
+    judge: (response: ServiceResponse) => Verdict,
+    signal: AbortSignal,
+  ): Promise<void> => {
     checkAddress(post.url, network)
     for (let tried = 1; ; tried++) {
       let verdict: Verdict
       let asked: number | undefined
       try {
-        const { wait, ...answer } = await attempt(post, signal)
+        const { wait, ...response } = await attempt(post, signal)
         asked = wait
-        verdict = judgeStatus(answer.status) ?? judge(answer)
+        verdict = judgeStatus(response.status) ?? judge(response)
       } catch (error) {
         signal.throwIfAborted()
         verdict = failed(error)
       }
       if (verdict === undefined) return
-      // Full jitter, so that those who were refused together do not come back together.
+      // Full jitter, so that requests that were refused together are not sent again together.
       const wait = asked ?? Math.ceil(random() * FIRST_WAIT_MS * 2 ** tried)
-      if (!verdict.again || tried === ATTEMPTS || wait > MAX_WAIT_MS)
+      if (!verdict.retry || tried === ATTEMPTS || wait > MAX_WAIT_MS)
         throw new Fault('failed', verdict.reason)
       await clock.sleep(wait, signal)
     }
   }
 }
 
-/** What holds for every service. */
+/** Statuses that mean the same for every service. */
 function judgeStatus(status: number): Verdict {
   if (status >= 300 && status < 400) {
-    return { reason: `it answered ${status}: redirects are not followed`, again: false }
+    return { reason: `it answered ${status}: redirects are not followed`, retry: false }
   }
-  if (status === 429 || status >= 500) return { reason: `it answered ${status}`, again: true }
+  if (status === 429 || status >= 500) return { reason: `it answered ${status}`, retry: true }
   return undefined
 }
 
-/** Not in the words of the error, which have the host in them: all of an address may be a secret. */
+/** Without the message of the error, which has the host in it: a whole address may be a secret. */
 function failed(error: unknown): Verdict {
   const code = error instanceof Fault ? error.code : undefined
   if (code === 'forbidden') {
     const reason = 'its address is not a place on the internet, and this server allows no other'
-    return { reason: `${reason}; its operator can: fob server --allow-network`, again: false }
+    return { reason: `${reason}; its operator can: fob server --allow-network`, retry: false }
   }
-  if (code === 'failed') return { reason: 'its answer was too large', again: false }
+  if (code === 'failed') return { reason: 'its answer was too large', retry: false }
   const cause = error instanceof Fault ? error.cause : error
-  return { reason: `not sent: ${fetchFailure(cause)}`, again: true }
+  return { reason: `not sent: ${fetchFailure(cause)}`, retry: true }
 }
 
 /** @throws Fault `usage`, without the address */

@@ -1,17 +1,26 @@
+/** Messages to any address that takes JSON: `{ message, pipeline, run_id }`. */
 import * as v from 'valibot'
 import { safeLine } from '../../../platform/terminal/printable-text.ts'
 import { namedRecord } from '../../../contract/reserved-names.ts'
 import { parse, secretText } from '../parse-fields.ts'
-import type { Answer, Verdict } from './deliver-message.ts'
-import type { Notifier } from './notify.ts'
+import type { ServiceResponse, Verdict } from './deliver-message.ts'
+import type { Notifier } from './notifier.ts'
 
-/** Those that say how the request itself is sent. */
-const OURS = new Set(['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'expect', 'te'])
+/** Headers that say how the request itself is sent. */
+const RESERVED = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'upgrade',
+  'expect',
+  'te',
+])
 
 const headerName = v.pipe(
   v.string(),
   v.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/, 'is not a name for a header'),
-  v.check((name) => !OURS.has(name.toLowerCase()), 'is a header that cannot be set'),
+  v.check((name) => !RESERVED.has(name.toLowerCase()), 'is a header that cannot be set'),
 )
 const headerValue = v.pipe(
   secretText,
@@ -25,7 +34,7 @@ const schema = v.strictObject({
   headers: v.optional(namedRecord(headerName, headerValue), {}),
 })
 
-/** Any address that takes JSON: `{ message, pipeline, run_id }`. */
+/** @throws Fault `usage` for a config that is not valid */
 export function readHttp(config: unknown): Notifier {
   const { url, method, headers } = parse(schema, config, 'its config.')
   return {
@@ -36,13 +45,13 @@ export function readHttp(config: unknown): Notifier {
   }
 }
 
-/** So that a content type that was given is the only one. */
+/** In lower case, so that a content type that was given replaces the default one. */
 function lowerCase<T>(headers: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
-function judge({ status, body }: Answer): Verdict {
+function judge({ status, body }: ServiceResponse): Verdict {
   if (status < 400) return undefined
   const words = safeLine(body, 200)
-  return { reason: `it answered ${status}${words === '' ? '' : `: ${words}`}`, again: false }
+  return { reason: `it answered ${status}${words === '' ? '' : `: ${words}`}`, retry: false }
 }

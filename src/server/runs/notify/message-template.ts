@@ -1,16 +1,17 @@
+/** Renders the Liquid template of a message. */
 import type { Liquid } from 'liquidjs'
 import { Fault } from '../../../contract/fault.ts'
 import { safeLine } from '../../../platform/terminal/printable-text.ts'
 
-/** A template is written by a script, which may be anybody's: each of these is far above what a message needs. */
+/** A template comes from a script that is not trusted: each limit here is far above what a message needs. */
 const MAX_TEMPLATE = 64 * 1024
-/** Of processor time, in which nothing else happens in the server. */
+/** During this time the server does nothing else. */
 const MAX_MS = 50
 /** In LiquidJS's own count: characters and elements that filters make. */
 const MAX_MEMORY = 128 * 1024
-/** Filters that evaluate an expression for each element: no limit is looked at before the last of them. */
+/** Filters that evaluate an expression for each element: LiquidJS checks no limit before the last of them. */
 const EVALUATING = /_exp$/
-/** Filters that follow a path in each element, with no limit either; and how long a path may be. */
+/** Filters that follow a path in each element, which LiquidJS does not limit either; and how long a path may be. */
 const FOLLOWING = [
   'map',
   'sum',
@@ -26,9 +27,9 @@ const FOLLOWING = [
 const MAX_PATH = 5
 
 /**
- * A message of its template: Liquid, without files, code or anything that the values did not have themselves. A
- * name that is not known is an error, so that nobody is told "Build of  is ".
- * @param escape what a value becomes in the text; `| raw` leaves one as it is.
+ * Liquid without files, code or inherited properties. A name that is not known is an error, so that nobody gets the
+ * message "Build of  is ".
+ * @param escape is applied to each value; `| raw` leaves a value as it is
  * @throws Fault `usage` saying what is wrong with the template
  */
 export async function render(
@@ -42,12 +43,12 @@ export async function render(
   if (!/\{[{%]/.test(template)) return template
   const { Liquid } = await import('liquidjs')
   const engine = new Liquid({
-    // Instead of a file system: no template but this one.
+    // Instead of a file system: there is no other template.
     templates: {},
     ownPropertyOnly: true,
     strictFilters: true,
     strictVariables: true,
-    // `if` and `default` may ask for what is not there.
+    // `if` and `default` may ask for a name that is not set.
     lenientIf: true,
     dynamicPartials: false,
     parseLimit: MAX_TEMPLATE,
@@ -56,7 +57,7 @@ export async function render(
     timezoneOffset: 0,
     ...(escape && { outputEscape: (value: unknown) => escape(textOf(value)) }),
   })
-  tame(engine)
+  limitFilters(engine)
   try {
     return String(engine.parseAndRenderSync(template, scope))
   } catch (error) {
@@ -65,8 +66,8 @@ export async function render(
   }
 }
 
-/** Takes from a filter what would keep the server from all else for long. */
-function tame(engine: Liquid): void {
+/** Removes or limits the filters that could block the server for long. */
+function limitFilters(engine: Liquid): void {
   for (const name of Object.keys(engine.filters)) if (EVALUATING.test(name)) delete engine.filters[name]
   for (const name of FOLLOWING) {
     const filter = engine.filters[name]

@@ -1,8 +1,8 @@
 /**
- * Owns: `notify.send`: a message, made of its template, to a service that people read. Secrets are resolved when
- * it is sent, and no earlier; what was set in the script keeps the placeholders.
- * Refuses: to send to another place than the internet or those that the operator has named; to follow a redirect with a credential; to name an address
- * in an error, as those of webhooks are secrets themselves.
+ * Owns: `notify.send`: a message, rendered from its template, to a service that people read. Secrets are resolved when
+ * the message is sent; the configs of the script keep the placeholders.
+ * Refuses: to send to an address that is neither on the internet nor allowed by the operator; to follow redirects; to
+ * name an address in an error, as the addresses of webhooks are secrets themselves.
  */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
@@ -12,26 +12,13 @@ import type { CallContext, HostCalls } from '../host-calls.ts'
 import type { GuardedFetch } from '../fetch/guarded-request.ts'
 import type { Network } from '../fetch/allowed-networks.ts'
 import { parse } from '../parse-fields.ts'
-import { shown } from '../execution/redacted-fault.ts'
-import { createDelivery, type Deliver } from './deliver-message.ts'
+import { redactedFault } from '../fault-text.ts'
+import { createDelivery } from './deliver-message.ts'
 import { readHttp } from './http-notifier.ts'
 import { readSlack } from './slack-notifier.ts'
 import { readTeams } from './teams-notifier.ts'
 import { render } from './message-template.ts'
-
-export interface Message {
-  text: string
-  pipeline: string
-  runId: string
-}
-
-/** One service, as a config of the script's sets it up. */
-export interface Notifier {
-  /** What a value in a template has to become, so that it is no more than text there. */
-  escape?: (value: string) => string
-  /** @throws Fault with the reason, for what was not taken */
-  send(message: Message, deliver: Deliver): Promise<void>
-}
+import type { Notifier } from './notifier.ts'
 
 export interface NotifyCallsOptions {
   runId: string
@@ -44,7 +31,7 @@ export interface NotifyCallsOptions {
   guardedFetch: GuardedFetch
   /** Takes a line for the run's log, redacted. */
   warn(line: string): Promise<void>
-  /** Work that goes on beside the script; the run's end waits for it. It never rejects. */
+  /** Starts work in the background; the end of the run waits for it. `work` never rejects. */
   background(work: (signal: AbortSignal) => Promise<void>): void
 }
 
@@ -84,14 +71,14 @@ export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
     await notifier.send({ text, pipeline, runId }, (post, judge) => deliver(post, judge, signal))
   }
 
-  async function detached(asked: v.InferOutput<typeof request>, signal: AbortSignal): Promise<void> {
+  async function sendInBackground(asked: v.InferOutput<typeof request>, signal: AbortSignal): Promise<void> {
     try {
       await send(asked, signal)
     } catch (error) {
       if (signal.aborted) return
-      const fault = shown(titleOf(asked), error, redactor)
+      const fault = redactedFault(titleOf(asked), error, redactor)
       const reason = fault instanceof Fault ? fault.message : `${titleOf(asked)}: it failed`
-      // A log that takes no more ends the run by itself.
+      // Where the log cannot be written, the run fails by itself.
       await options.warn(redactor.text(`${reason}\n`)).catch(() => {})
     }
   }
@@ -99,10 +86,10 @@ export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
   return {
     'notify.send': async (input: unknown, { signal }: CallContext) => {
       const asked = parse(request, input, 'notify.send')
-      if (asked.async) options.background((signal) => detached(asked, signal))
+      if (asked.async) options.background((signal) => sendInBackground(asked, signal))
       else {
         await send(asked, signal).catch((error: unknown) => {
-          throw shown(titleOf(asked), error, redactor)
+          throw redactedFault(titleOf(asked), error, redactor)
         })
       }
       return {}

@@ -1,9 +1,10 @@
+/** Messages to Slack: `chat.postMessage` of the Web API, once for each channel. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { parse, plainText, secretText } from '../parse-fields.ts'
-import type { Answer, Verdict } from './deliver-message.ts'
-import type { Notifier } from './notify.ts'
+import type { ServiceResponse, Verdict } from './deliver-message.ts'
+import type { Notifier } from './notifier.ts'
 
 const API = 'https://slack.com/api'
 
@@ -11,13 +12,13 @@ const schema = v.strictObject({
   type: v.literal('slack'),
   token: secretText,
   channels: v.pipe(v.array(plainText), v.minLength(1, 'is empty'), v.maxLength(50, 'has over 50 entries')),
-  /** Another one than Slack's own: GovSlack, a proxy. */
+  /** Another API than Slack's own: GovSlack, or a proxy. */
   url: v.optional(plainText, API),
 })
 
-const answered = v.looseObject({ ok: v.boolean(), error: v.optional(v.string()) })
-/** Errors of Slack's own making, "Errors" of docs.slack.dev/reference/methods/chat.postMessage. */
-const PASSING = new Set([
+const response = v.looseObject({ ok: v.boolean(), error: v.optional(v.string()) })
+/** Errors on Slack's side, "Errors" of docs.slack.dev/reference/methods/chat.postMessage. */
+const TEMPORARY = new Set([
   'internal_error',
   'fatal_error',
   'service_unavailable',
@@ -25,7 +26,7 @@ const PASSING = new Set([
   'ratelimited',
 ])
 
-/** `chat.postMessage` of the Web API, once for each channel. */
+/** @throws Fault `usage` for a config that is not valid */
 export function readSlack(config: unknown): Notifier {
   const { token, channels, url } = parse(schema, config, 'its config.')
   const headers = { authorization: new Secret(`Bearer ${token.reveal().trim()}`) }
@@ -37,7 +38,7 @@ export function readSlack(config: unknown): Notifier {
       for (const channel of channels) {
         const body = { channel, text }
         await deliver({ url: address, method: 'POST', headers, body }, judge).catch((error: unknown) => {
-          // The others are told all the same.
+          // The other channels get the message all the same.
           if (!(error instanceof Fault)) throw error
           failed.push(`${channel}: ${error.message}`)
         })
@@ -47,16 +48,16 @@ export function readSlack(config: unknown): Notifier {
   }
 }
 
-/** The three characters with a meaning in Slack's text: a value cannot mention anybody, or hide a link. */
+/** The three characters with a meaning in Slack's text: a value cannot mention anybody, or disguise a link. */
 function escape(value: string): string {
   return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
-/** An error comes with status 200. */
-function judge({ status, body }: Answer): Verdict {
-  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), answered), body)
-  if (!parsed.success) return { reason: `it answered ${status}, and not as Slack does`, again: false }
+/** Slack reports errors with status 200. */
+function judge({ status, body }: ServiceResponse): Verdict {
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), response), body)
+  if (!parsed.success) return { reason: `it answered ${status}, and not as Slack does`, retry: false }
   const { ok, error = 'no reason given' } = parsed.output
   if (ok) return undefined
-  return { reason: /^\w{1,64}$/.test(error) ? error : 'no reason given', again: PASSING.has(error) }
+  return { reason: /^\w{1,64}$/.test(error) ? error : 'no reason given', retry: TEMPORARY.has(error) }
 }

@@ -1,12 +1,13 @@
+/** Messages to Microsoft Teams: one Adaptive Card to a webhook. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { parse, secretText } from '../parse-fields.ts'
-import type { Answer, Verdict } from './deliver-message.ts'
-import type { Notifier } from './notify.ts'
+import type { ServiceResponse, Verdict } from './deliver-message.ts'
+import type { Notifier } from './notifier.ts'
 
 const schema = v.strictObject({ type: v.literal('teams'), webhook: secretText })
 
-/** What a webhook takes: learn.microsoft.com, "Create an Incoming Webhook", message size limit. */
+/** The largest message that a webhook takes: learn.microsoft.com, "Create an Incoming Webhook", message size limit. */
 const MAX_BYTES = 28 * 1024
 
 /** A webhook of the Workflows app ("When a Teams webhook request is received"), or an older incoming one. */
@@ -41,11 +42,11 @@ function escape(value: string): string {
   return value.replace(/[\\`*_[\]<>]/g, (character) => `\\${character}`)
 }
 
-/** The older kind answers 200 also where the message did not arrive, and says so in words. */
-function judge({ status, body }: Answer): Verdict {
-  if (status >= 400) return { reason: `it answered ${status}`, again: false }
+/** The older kind responds with status 200 also where the message did not arrive, and says so in the body. */
+function judge({ status, body }: ServiceResponse): Verdict {
+  if (status >= 400) return { reason: `it answered ${status}`, retry: false }
   const failed = /delivery failed with error/i.test(body)
   return failed
-    ? { reason: 'it answered that delivery failed', again: /error 429|error 5\d\d/i.test(body) }
+    ? { reason: 'it answered that delivery failed', retry: /error 429|error 5\d\d/i.test(body) }
     : undefined
 }

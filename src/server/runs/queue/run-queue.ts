@@ -1,3 +1,4 @@
+/** The order in which queued runs start: fair between tenants, and within the limits of each pipeline. */
 import type { Concurrency } from '../../../contract/api/pipelines.ts'
 
 export interface QueuedRun {
@@ -5,22 +6,21 @@ export interface QueuedRun {
   tenantId: string
   pipelineId: string
   concurrency: Concurrency
-  /** It had begun under the server before this one, and goes on when its turn comes, whatever has become of its pipeline. */
-  begun?: boolean
-  /** Ends this run, waiting or running. */
-  end(reason: string): void
+  /** An earlier server had started it: it continues when its turn comes, whether or not its pipeline is paused now. */
+  wasStarted?: boolean
+  /** Stops this run, whether it waits or runs. */
+  stop(reason: string): void
 }
 
-/** Who runs next. Fair between tenants, however many runs one of them asks for. */
 export interface RunQueue {
   /**
    * Runs `work` when its turn has come.
-   * @throws the signal's reason when it fires before that: `work` is then never begun.
+   * @throws the reason of `signal` when it fires before that: `work` is then never started
    */
   run<T>(run: QueuedRun, work: () => Promise<T>, signal: AbortSignal): Promise<T>
-  /** While a pipeline is held, none of its runs begins; those that have begun go on. */
+  /** While a pipeline is held, none of its runs starts; those that have started continue. */
   hold(pipelineId: string, isHeld: boolean): void
-  /** Ends the runs of a pipeline that have not begun. */
+  /** Stops the runs of a pipeline that have not started. */
   withdraw(pipelineId: string, reason: string): void
 }
 
@@ -33,24 +33,24 @@ export interface QueueOptions {
 
 interface Waiter {
   run: QueuedRun
-  begin: () => void
+  start: () => void
 }
 
 /**
- * A free place goes to the tenant with the fewest runs going, among equals to the one that has waited longest
- * since its last turn. Within a tenant the oldest run that its pipeline's limit lets go is next: one that has to
- * wait for others of its pipeline holds up no other pipeline.
+ * A free place goes to the tenant with the fewest running runs, among equals to the one whose last turn is longest
+ * ago. Within a tenant the oldest run is next that the limit of its pipeline lets start: a run that has to wait for
+ * others of its pipeline holds up no other pipeline.
  */
 export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: QueueOptions): RunQueue {
-  /** By tenant; whose turn is longest ago stands first. No tenant has an empty set. */
+  /** By tenant, the one whose turn is longest ago first. No tenant has an empty set. */
   const waiting = new Map<string, Set<Waiter>>()
   const running = new Set<QueuedRun>()
   const ofTenant = createCounts()
   const ofPipeline = createCounts()
   const held = new Set(heldAtFirst)
 
-  function mayGo({ pipelineId, concurrency, begun = false }: QueuedRun): boolean {
-    return (begun || !held.has(pipelineId)) && ofPipeline.get(pipelineId) < mostOf(concurrency)
+  function mayStart({ pipelineId, concurrency, wasStarted = false }: QueuedRun): boolean {
+    return (wasStarted || !held.has(pipelineId)) && ofPipeline.get(pipelineId) < mostOf(concurrency)
   }
 
   function choose(): Waiter | undefined {
@@ -58,7 +58,7 @@ export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: Qu
     let fewest = perTenant
     for (const [tenantId, queue] of waiting) {
       if (ofTenant.get(tenantId) >= fewest) continue
-      const first = queue.values().find(({ run }) => mayGo(run))
+      const first = queue.values().find(({ run }) => mayStart(run))
       if (first === undefined) continue
       chosen = first
       fewest = ofTenant.get(tenantId)
@@ -80,12 +80,12 @@ export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: Qu
       const { tenantId, pipelineId } = next.run
       forget(next)
       const others = waiting.get(tenantId)
-      // To the end: the others' turn comes first.
+      // The tenant goes to the end of the line.
       if (others && waiting.delete(tenantId)) waiting.set(tenantId, others)
       running.add(next.run)
       ofTenant.add(tenantId, 1)
       ofPipeline.add(pipelineId, 1)
-      next.begin()
+      next.start()
     }
   }
 
@@ -99,7 +99,7 @@ export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: Qu
   async function turn(run: QueuedRun, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const waiter = { run, begin: resolve }
+    const waiter = { run, start: resolve }
     const giveUp = () => {
       forget(waiter)
       reject(signal.reason as Error)
@@ -116,9 +116,9 @@ export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: Qu
   }
 
   function supersedeOthers({ runId, pipelineId }: QueuedRun): void {
-    const going = [...running].filter((other) => other.pipelineId === pipelineId)
-    for (const other of [...queued(pipelineId), ...going]) {
-      other.end(`cancelled by ${runId}, a newer run of this pipeline`)
+    const runningOthers = [...running].filter((other) => other.pipelineId === pipelineId)
+    for (const other of [...queued(pipelineId), ...runningOthers]) {
+      other.stop(`cancelled by ${runId}, a newer run of this pipeline`)
     }
   }
 
@@ -129,7 +129,7 @@ export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: Qu
   }
 
   function withdraw(pipelineId: string, reason: string): void {
-    for (const run of queued(pipelineId)) if (run.begun !== true) run.end(reason)
+    for (const run of queued(pipelineId)) if (run.wasStarted !== true) run.stop(reason)
     held.delete(pipelineId)
   }
 
@@ -146,7 +146,7 @@ export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: Qu
   return { run, hold, withdraw }
 }
 
-/** How many runs of the pipeline may go at once. */
+/** How many runs of the pipeline may run at once. */
 function mostOf(concurrency: Concurrency): number {
   return concurrency.mode === 'queue' ? (concurrency.max ?? Infinity) : 1
 }

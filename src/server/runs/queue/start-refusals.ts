@@ -1,4 +1,4 @@
-/** Why a run does not begin, or not again. */
+/** Why a run is not started, or not resumed. */
 import { Fault } from '../../../contract/fault.ts'
 import type { RunRow } from '../journal/run-records.ts'
 
@@ -8,18 +8,20 @@ export function paused(pipeline: string): Fault {
   })
 }
 
-export function goesOn({ id, status }: RunRow): Fault {
-  return new Fault('conflict', `the run goes on (${status})`, { hint: `follow it: fob runs logs ${id} -f` })
+export function isInProgress({ id, status }: RunRow): Fault {
+  return new Fault('conflict', `the run is in progress (${status})`, {
+    hint: `follow it: fob runs logs ${id} -f`,
+  })
 }
 
 export function hasSucceeded({ pipelineName }: RunRow): Fault {
   return new Fault('conflict', 'the run has succeeded: nothing of it is left to run', {
-    hint: `run it anew: fob pipeline run ${pipelineName}`,
+    hint: `start a new run: fob pipeline run ${pipelineName}`,
   })
 }
 
 export function pipelineGone({ pipelineName }: Pick<RunRow, 'pipelineName'>): Fault {
-  return new Fault('conflict', `the pipeline of this run, ${pipelineName}, is gone`, {
-    hint: 'what is set under that name now begins runs of its own: fob pipeline run',
+  return new Fault('conflict', `the pipeline of this run, ${pipelineName}, was removed`, {
+    hint: 'a pipeline that has this name now has runs of its own: fob pipeline run',
   })
 }

@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
 import type { Env } from '../../../platform/processes/environment.ts'
-import type { Reach } from '../fetch/resolve-allowed-address.ts'
+import type { AllowedResolver } from '../fetch/resolve-allowed-address.ts'
 import { killGroup } from '../process-group.ts'
 import { explainGit } from './git-errors.ts'
 import type { GitSource } from './git-source.ts'
@@ -34,7 +34,7 @@ export interface GitOptions {
   scratch: string
   signal: AbortSignal
   env: Env
-  reach: Reach
+  reach: AllowedResolver
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What a type of native resource (git, s3) implements, and what it is given. */
 import type { Env } from '../../../platform/processes/environment.ts'
 import type { Network } from '../fetch/allowed-networks.ts'
-import type { Reach } from '../fetch/resolve-allowed-address.ts'
+import type { AllowedResolver } from '../fetch/resolve-allowed-address.ts'
 
 /** The identity of one state of a resource, such as `{ ref: '4f1c…' }`. */
 export type Version = Readonly<Record<string, string>>
@@ -41,5 +41,5 @@ export interface Outside {
   env: Env
   /** The networks that may be reached. */
   network: Network
-  reach: Reach
+  reach: AllowedResolver
 }

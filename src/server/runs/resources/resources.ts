@@ -12,10 +12,10 @@ import type { Redactor } from '../../../redact/redactor.ts'
 import type { CallContext, HostCalls } from '../host-calls.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { removeFolder } from '../drivers/remove-folder.ts'
-import { createReach } from '../fetch/resolve-allowed-address.ts'
+import { createAllowedResolver } from '../fetch/resolve-allowed-address.ts'
 import { createGitResource } from './git-resource.ts'
 import { parse } from '../parse-fields.ts'
-import { shown } from '../execution/redacted-fault.ts'
+import { redactedFault } from '../fault-text.ts'
 import type { Asked, Outcome, Outside, Resource, Version, Workplace } from './resource.ts'
 import { createS3Resource } from './s3-resource.ts'
 import { volumePath } from './volume-path.ts'
@@ -53,7 +53,7 @@ const pushRequest = v.strictObject({ ...asked, params, srcDir: v.string() })
 /** `nativeResources.check`, `.fetch` and `.push`. */
 export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
   const { runId, resolve, redactor, driver, scratchDir, env, network, quiet } = options
-  const outside = { env, network, reach: createReach(network, options.resolveName) }
+  const outside = { env, network, reach: createAllowedResolver(network, options.resolveName) }
   const types: Readonly<Record<string, Resource>> = {
     git: createGitResource(outside),
     s3: createS3Resource(outside),
@@ -84,7 +84,7 @@ export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
       if (deadline.aborted && !ended.aborted) {
         throw new Fault('failed', `${type}: it took more than ${ms / 60_000} minutes`, { cause: error })
       }
-      throw shown(type, error, redactor)
+      throw redactedFault(type, error, redactor)
     } finally {
       await removeFolder(place)
     }

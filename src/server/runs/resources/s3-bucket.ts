@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { Fault } from '../../../contract/fault.ts'
 import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
 import { hostOf } from '../fetch/guarded-request.ts'
-import type { Reach } from '../fetch/resolve-allowed-address.ts'
+import type { AllowedResolver } from '../fetch/resolve-allowed-address.ts'
 import { codeOf, statusOf } from '../../vault/s3/s3-errors.ts'
 import type { S3Source } from './s3-source.ts'
 
@@ -40,7 +40,11 @@ export interface Bucket {
 }
 
 /** Loads the SDK at first use, because that takes a moment. */
-export async function openBucket(source: S3Source, reach: Reach, signal: AbortSignal): Promise<Bucket> {
+export async function openBucket(
+  source: S3Source,
+  reach: AllowedResolver,
+  signal: AbortSignal,
+): Promise<Bucket> {
   const sdk = await import('@aws-sdk/client-s3')
   // An IP address needs no lookup.
   if (source.endpoint !== undefined && !source.isOperators)
@@ -150,7 +154,7 @@ function objectOf(key: string, { ETag = '', Size = 0, LastModified, VersionId }:
 function createClient(
   Client: typeof S3Client,
   { endpoint, region, credentials, isOperators }: S3Source,
-  { lookup }: Reach,
+  { lookup }: AllowedResolver,
 ): S3Client {
   const agent = isOperators ? {} : { lookup }
   return new Client({

@@ -1,21 +1,22 @@
+/** The processes of scripts: one is held ready with an empty VM, as that is most of what a start costs. */
 import { readdirSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { killGroup } from '../process-group.ts'
 import type { ParentMessage, SandboxLimits } from './child-protocol.ts'
 
-/** One script's process, from before it is known which script that will be. */
+/** A process for one script, started before it is known which script that will be. */
 export type SandboxProcess = Bun.Subprocess<'pipe', 'pipe', 'pipe'>
 
-/** Where scripts get their processes. Each is given out once: no script comes where another has been. */
+/** Gives each process out once: no script runs where another has run. */
 export interface SandboxProcesses {
   take(): SandboxProcess
   close(): Promise<void>
 }
 
-/** How long one is held ready for a script that may come: it holds some 60 MiB. */
-const KEEP_MS = 10 * 60_000
+/** How long a process is held ready for a script that may come: it takes some 60 MiB. */
+const HOLD_MS = 10 * 60_000
 
-/** With one held ready, from the first script on: a process with an empty VM is most of what a start costs. */
+/** From the first script on, one process is held ready. */
 export function createProcesses(command: readonly string[], limits: SandboxLimits): SandboxProcesses {
   let spare: SandboxProcess | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -32,7 +33,7 @@ export function createProcesses(command: readonly string[], limits: SandboxLimit
   function holdOne(): void {
     if (isClosed) return
     spare = startProcess(command, limits)
-    timer = setTimeout(drop, KEEP_MS)
+    timer = setTimeout(drop, HOLD_MS)
     timer.unref()
   }
 
@@ -42,7 +43,7 @@ export function createProcesses(command: readonly string[], limits: SandboxLimit
       const held = spare
       const taken = held && isAlive(held) ? held : startProcess(command, limits)
       spare = undefined
-      yieldToOthers(taken.pid)
+      lowerPriority(taken.pid)
       holdOne()
       return taken
     },
@@ -53,7 +54,7 @@ export function createProcesses(command: readonly string[], limits: SandboxLimit
   }
 }
 
-/** It begins to make itself ready, and then waits. */
+/** The process prepares an empty VM, and then waits for a script. */
 export function startProcess(command: readonly string[], limits: SandboxLimits): SandboxProcess {
   const child = Bun.spawn([...command], {
     stdin: 'pipe',
@@ -65,17 +66,17 @@ export function startProcess(command: readonly string[], limits: SandboxLimits):
     detached: true,
   })
   const { memoryBytes, stackBytes, cpuMs } = limits
-  const first: ParentMessage = { type: 'prepare', limits: { memoryBytes, stackBytes, cpuMs } }
-  void tell(child, first)
+  const message: ParentMessage = { type: 'prepare', limits: { memoryBytes, stackBytes, cpuMs } }
+  void send(child, message)
   return child
 }
 
-async function tell({ stdin }: SandboxProcess, message: ParentMessage): Promise<void> {
+async function send({ stdin }: SandboxProcess, message: ParentMessage): Promise<void> {
   try {
     await stdin.write(`${JSON.stringify(message)}\n`)
     await stdin.flush()
   } catch {
-    // One that is gone is found to be when it is talked to.
+    // That the child has ended is noticed when a script is sent to it.
   }
 }
 
@@ -83,16 +84,16 @@ function isAlive(child: SandboxProcess): boolean {
   return child.exitCode === null && child.signalCode === null
 }
 
-/** A script that is busy with itself takes only the time that the server and the tasks leave. */
-function yieldToOthers(pid: number): void {
+/** A script that computes gets only the processor time that the server and the tasks leave. */
+function lowerPriority(pid: number): void {
   try {
     for (const thread of threadsOf(pid)) setPriority(thread, constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
-    // It is gone already, or the system has no such thing.
+    // The process has ended already, or the system has no such priorities.
   }
 }
 
-/** On Linux each has a priority of its own, and hands it on to those that it begins (setpriority(2)). */
+/** On Linux each thread has a priority of its own, and passes it on to those that it starts (setpriority(2)). */
 function threadsOf(pid: number): number[] {
   return process.platform === 'linux' ? readdirSync(`/proc/${pid}/task`).map(Number) : [pid]
 }

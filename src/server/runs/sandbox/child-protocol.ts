@@ -1,11 +1,11 @@
+/**
+ * The lines of JSON between the server and the child process of a script. The child runs other people's code, so the
+ * server accepts nothing from it that does not fit a schema here, and no line over `MAX_LINE_BYTES`.
+ */
 import * as v from 'valibot'
 
-/**
- * The lines of JSON between the server and a script's child process. The child runs other people's code, so
- * the server takes nothing from it that does not fit a schema here, and no line over `MAX_LINE_BYTES`.
- */
 export const MAX_LINE_BYTES = 4 * 1024 * 1024
-/** The child cuts what the script prints into pieces of this many UTF-16 units. */
+/** The child splits what the script prints into pieces of this many UTF-16 units. */
 export const LOG_PIECE_LENGTH = 32 * 1024
 
 export interface SandboxLimits {
@@ -15,9 +15,9 @@ export interface SandboxLimits {
   stackBytes: number
   /** Time inside the VM, over the whole run. Waiting for a task costs nothing. */
   cpuMs: number
-  /** What the whole child process may hold in memory; beyond it the server kills it (Linux). */
+  /** What the whole child process may hold in memory; with more, the server kills it (Linux). */
   residentBytes: number
-  /** From the start of the process to its first word. */
+  /** From the start of the process to its first message. */
   startMs: number
 }
 
@@ -39,30 +39,36 @@ const pipelineContext = v.object({
   task: v.nullable(v.string()),
   tenant: v.string(),
 })
-/** What the script sees as `pipelineContext` (contract §6). */
+/** What the script sees as `pipelineContext`. */
 export type PipelineContext = v.InferOutput<typeof pipelineContext>
 
 const limits = v.object({ memoryBytes: v.number(), stackBytes: v.number(), cpuMs: v.number() })
 
 /** From the server to the child. */
 export const parentMessage = v.variant('type', [
-  /** Comes first, and possibly long before the script. */
+  /** The first message, possibly long before the script. */
   v.object({ type: v.literal('prepare'), limits }),
   v.object({
     type: v.literal('run'),
     source: v.string(),
     filename: v.string(),
     context: pipelineContext,
-    /** The request of a webhook that began the run. */
+    /** The request of a webhook that started the run. */
     request: v.optional(v.unknown()),
     /** 32 hexadecimal digits, from which all randomness of the script comes. */
     seed: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
-    /** Milliseconds since 1970, for the script: its clock stands still but for what comes with answers. */
+    /** Milliseconds since 1970, for the script: its clock moves only with the responses. */
     now: v.number(),
   }),
   v.object({ type: v.literal('check'), source: v.string(), filename: v.string() }),
   /** `json` is the value of the call, or `{message}` where it failed; `now` as above. */
-  v.object({ type: v.literal('answer'), id: v.number(), ok: v.boolean(), json: v.string(), now: v.number() }),
+  v.object({
+    type: v.literal('response'),
+    id: v.number(),
+    ok: v.boolean(),
+    json: v.string(),
+    now: v.number(),
+  }),
 ])
 export type ParentMessage = v.InferOutput<typeof parentMessage>
 
@@ -74,7 +80,7 @@ const scriptError = v.object({
   column: v.optional(position),
   /** The line itself. */
   text: v.optional(v.pipe(v.string(), v.maxLength(1024))),
-  /** Where the script can be mended and no line of it is to blame. */
+  /** How to correct the script, where no single line is wrong. */
   hint: v.optional(v.pipe(v.string(), v.maxLength(1024))),
 })
 export type ScriptError = v.InferOutput<typeof scriptError>
@@ -82,7 +88,7 @@ export type ScriptError = v.InferOutput<typeof scriptError>
 /** From the child to the server. */
 export const childMessage = v.variant('type', [
   v.object({ type: v.literal('ready') }),
-  /** The child waits, and has handled this many of the server's messages. */
+  /** The child waits, and has handled this many messages of the server. */
   v.object({ type: v.literal('idle'), handled: v.pipe(v.number(), v.integer(), v.minValue(0)) }),
   v.object({
     type: v.literal('log'),
@@ -95,10 +101,10 @@ export const childMessage = v.variant('type', [
     id: v.pipe(v.number(), v.integer(), v.minValue(1)),
     method: v.pipe(v.string(), v.maxLength(64)),
     json: v.string(),
-    /** Whether the script stands still until the answer comes. */
+    /** Whether the script is blocked until the response comes. */
     sync: v.boolean(),
   }),
-  /** The script no longer cares for the answer to this call. */
+  /** The script does not wait for the response to this call any more. */
   v.object({ type: v.literal('drop'), id: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
   v.object({ type: v.literal('done') }),
   v.object({ type: v.literal('failed'), error: scriptError }),

@@ -1,43 +1,44 @@
+/** Watches the processor time and the memory of a child from outside. */
 import { readFileSync } from 'node:fs'
 import type { SandboxLimits } from './child-protocol.ts'
 
 const TICK_MS = 50
-/** What a child may take beyond the limits that it enforces itself, before the server stops believing it. */
+/** What a child may take beyond the limits that it enforces itself, before the server acts. */
 const GRACE_MS = 300
-/** On a busy machine, time passes without the child's having the processor. It is not waited for for ever. */
+/** On a busy machine a child does not always have the processor; after this many times its limit it is killed all the same. */
 const MOST_STARVED = 4
 
 export interface Watchdog {
-  /** The child has said its first word. */
+  /** The child has sent its first message. */
   ready(): void
-  /** Whether the child has something to do that the server asked for, and the server is listening. */
+  /** Whether the child has a message of the server to handle, and the server reads what it sends. */
   busy(isBusy: boolean): void
   stop(): void
 }
 
 /**
- * Kills a child that does not keep to its limits. The child meters itself; this is for one that cannot or will
- * not: a native call that never comes back, or a script that has broken out of its VM.
- * @param kill called once, with what the child did.
+ * Kills a child that exceeds its limits. The child meters itself; this is for a child that cannot or does not: a
+ * native call that never returns, or a script that has broken out of its VM.
+ * @param kill called once, with what the child did
  */
 export function watchChild(pid: number, limits: SandboxLimits, kill: (reason: string) => void): Watchdog {
   let last = performance.now()
   let isReady = false
   let isBusy = true
   let spent = 0
-  /** What the child's start has cost. */
-  let before = 0
+  /** The processor time of the start of the child. */
+  let startCpuMs = 0
 
   const verdict = (): string | undefined => {
     if (!isReady) return spent > limits.startMs ? 'the sandbox did not start in time' : undefined
     const used = readUsage(pid)
     const most = limits.cpuMs + GRACE_MS
-    const has = used ? used.cpuMs - before : spent
+    const has = used ? used.cpuMs - startCpuMs : spent
     if (spent > most && (has > limits.cpuMs || spent > MOST_STARVED * most)) {
       return `the script used more than ${limits.cpuMs / 1000} s of processor time`
     }
     if (used && used.residentBytes > limits.residentBytes) return 'the script used too much memory'
-    // A child that claims to be idle and is not. Its threads for garbage and compiling count here too.
+    // A child that claims to be idle and is not. Its threads for garbage collection and compiling count here too.
     if (used && used.cpuMs > 2 * limits.cpuMs + 2000) return 'the sandbox used too much processor time'
     return undefined
   }
@@ -60,7 +61,7 @@ export function watchChild(pid: number, limits: SandboxLimits, kill: (reason: st
     ready: () => {
       account()
       spent = 0
-      before = readUsage(pid)?.cpuMs ?? 0
+      startCpuMs = readUsage(pid)?.cpuMs ?? 0
       isReady = true
     },
     busy: (next) => {

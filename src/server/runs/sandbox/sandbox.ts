@@ -1,7 +1,7 @@
 /**
- * Owns: the child process in which a pipeline's script runs, from its start to its end.
- * Refuses: to believe it. What it sends is checked and bounded, its time and memory are watched from outside,
- * and it inherits nothing: no environment, no terminal, no open file but its three pipes.
+ * Owns: the child process in which the script of a pipeline runs, from its start to its end.
+ * Refuses: to trust it. What it sends is checked and bounded, its time and memory are watched from outside, and it
+ * inherits nothing: no environment, no terminal, no open file but its three pipes.
  */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
@@ -20,18 +20,18 @@ import {
 } from './child-protocol.ts'
 import { watchChild } from './resource-watchdog.ts'
 
-/** How the script ended. An aborted one counts as failed. `killed`: its process was, and not by us. */
+/** How the script ended. An aborted script counts as failed. `killed`: its process was killed, and not by the server. */
 export type Outcome = { kind: 'done' } | { kind: 'failed'; error: ScriptError } | { kind: 'killed' }
 
 /** What the script can ask of the server. */
 export interface ScriptHost {
   /** Nothing more is read from the script until this resolves. */
   log(stream: 'stdout' | 'stderr', data: string): Promise<void>
-  /** Answers are handed over in the order in which `answer` is called, once for each call. */
-  call(call: ScriptCall, answer: (reply: Reply) => void): void
+  /** Responses are delivered in the order in which `respond` is called, once for each call. */
+  call(call: ScriptCall, respond: (response: CallResponse) => void): void
   /** The script no longer waits for this call. */
   drop(number: number): void
-  /** It has taken all answers so far and can do nothing without another one. */
+  /** It has handled all responses so far and can do nothing without another one. */
   idle(): void
 }
 
@@ -41,15 +41,15 @@ export interface ScriptCall {
   method: string
   /** The parameters. */
   json: string
-  /** The script stands still until it is answered. */
+  /** The script is blocked until the response comes. */
   sync: boolean
 }
 
-export interface Reply {
+export interface CallResponse {
   ok: boolean
   /** The value, or `{message}` where the call failed. */
   json: string
-  /** Milliseconds since 1970: when the script's clock says that it was answered. */
+  /** Milliseconds since 1970: what the script's clock says when it gets the response. */
   now: number
 }
 
@@ -57,43 +57,43 @@ export interface Script {
   source: string
   filename: string
   context: PipelineContext
-  /** The request of the webhook that began the run. */
+  /** The request of the webhook that started the run. */
   request?: unknown
   /** 32 hexadecimal digits. */
   seed: string
-  /** Milliseconds since 1970: where the script's clock begins. */
+  /** Milliseconds since 1970: where the script's clock starts. */
   now: number
 }
 
 export interface SandboxOptions {
-  /** A process that no script was in. */
+  /** Gives a process that no script was in. */
   start(): SandboxProcess
   limits: SandboxLimits
   signal: AbortSignal
-  /** Told what a child said on its standard error before it broke. */
+  /** Is given what a child wrote to its standard error before it crashed. */
   onCrash(stderr: string): void
 }
 
-/** What the calls of a script may hold in the server's memory until they are answered. */
-const MAX_ASKED_BYTES = 64 * 1024 * 1024
-/** What answers may hold there until the script takes them. */
-const MAX_UNTAKEN_BYTES = 128 * 1024 * 1024
+/** What the calls of a script may hold in the server's memory until their responses are sent. */
+const MAX_CALL_BYTES = 64 * 1024 * 1024
+/** What responses may hold there until the script reads them. */
+const MAX_UNREAD_BYTES = 128 * 1024 * 1024
 
 /** Runs a script to its end, which can be hours away. Never throws for what the script does. */
 export async function runScript(options: SandboxOptions, script: Script, host: ScriptHost): Promise<Outcome> {
-  return await converse(options, { type: 'run', ...script }, host)
+  return await runChild(options, { type: 'run', ...script }, host)
 }
 
 /**
  * Parses a script in a child, without running it.
- * @throws Fault `usage` such as `deploy.ts:3:14: unexpected ;`, with the line and a caret as its hint.
+ * @throws Fault `usage` such as `deploy.ts:3:14: unexpected ;`, with the line and a caret as its hint
  */
 export async function checkScript(
   options: SandboxOptions,
   script: { source: string; filename: string },
 ): Promise<void> {
   const host: ScriptHost = { log: async () => {}, call: () => {}, drop: () => {}, idle: () => {} }
-  const outcome = await converse(options, { type: 'check', ...script }, host)
+  const outcome = await runChild(options, { type: 'check', ...script }, host)
   if (outcome.kind === 'done') return
   if (outcome.kind === 'killed')
     throw new Fault('failed', 'the script could not be checked: its process was killed')
@@ -113,7 +113,7 @@ function excerpt({ text, column }: ScriptError): string | undefined {
   return `${text}\n${text.slice(0, column - 1).replaceAll(/[^\t]/g, ' ')}^`
 }
 
-async function converse(options: SandboxOptions, first: ParentMessage, host: ScriptHost): Promise<Outcome> {
+async function runChild(options: SandboxOptions, first: ParentMessage, host: ScriptHost): Promise<Outcome> {
   const child = options.start()
   let broken: string | undefined
   const kill = (reason: string) => {
@@ -124,14 +124,14 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
   options.signal.addEventListener('abort', onAbort, { once: true })
   if (options.signal.aborted) onAbort()
   const watchdog = watchChild(child.pid, options.limits, kill)
-  const noise = readNoise(child).catch(() => '')
+  const stderr = readErrors(child).catch(() => '')
   try {
-    const outcome = await talk({ child, watchdog, host, first, kill })
+    const outcome = await exchange({ child, watchdog, host, first, kill })
     if (outcome) return outcome
     if (broken === undefined) {
       await child.exited
       if (child.signalCode === 'SIGKILL') return { kind: 'killed' }
-      options.onCrash(await noise)
+      options.onCrash(await stderr)
     }
   } catch (error) {
     kill(error instanceof Error ? `the sandbox was stopped: ${error.message}` : 'the sandbox was stopped')
@@ -144,7 +144,7 @@ async function converse(options: SandboxOptions, first: ParentMessage, host: Scr
   return { kind: 'failed', error: { message: broken ?? 'the sandbox ended unexpectedly' } }
 }
 
-interface Talk {
+interface Exchange {
   child: SandboxProcess
   watchdog: ReturnType<typeof watchChild>
   host: ScriptHost
@@ -152,46 +152,46 @@ interface Talk {
   kill: (reason: string) => void
 }
 
-/** @returns undefined when the child ended without a last word. */
-async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outcome | undefined> {
+/** Exchanges messages with the child until it has ended. @returns undefined when it did not say how the script ended */
+async function exchange({ child, watchdog, host, first, kill }: Exchange): Promise<Outcome | undefined> {
   let outcome: Outcome | undefined
   let sent = 0
   let handled = 0
   let isHandling = false
-  let askedBytes = 0
-  let untakenBytes = 0
-  let asked = 0
-  /** The call that the script stands still for. */
+  let callBytes = 0
+  let unreadBytes = 0
+  let lastCall = 0
+  /** The synchronous call that blocks the script. */
   let blockedBy: number | undefined
 
-  /** The child's time runs while it has something of ours to do and we are there to listen. */
+  /** The time of the child runs while it has a message to handle and the server reads what it sends. */
   const account = () => watchdog.busy(!isHandling && blockedBy === undefined && sent > handled)
 
   async function send(message: ParentMessage): Promise<void> {
     sent += 1
     account()
     const line = `${JSON.stringify(message)}\n`
-    untakenBytes += line.length
-    if (untakenBytes > MAX_UNTAKEN_BYTES) kill('the script does not take its answers')
+    unreadBytes += line.length
+    if (unreadBytes > MAX_UNREAD_BYTES) kill('the script does not take its answers')
     try {
       await child.stdin.write(line)
       await child.stdin.flush()
-      untakenBytes -= line.length
+      unreadBytes -= line.length
     } catch {
-      // A child that is gone cannot be told. What it still said is read, and then its end is seen.
+      // The child has ended. What it has sent before is still read.
     }
   }
 
   function call({ id, method, json, sync }: ChildMessage & { type: 'call' }): void {
-    if (id !== asked + 1 || blockedBy !== undefined) throw new Error(NONSENSE)
-    asked = id
-    askedBytes += json.length
-    if (askedBytes > MAX_ASKED_BYTES) throw new Error('it asks for too much at once')
+    if (id !== lastCall + 1 || blockedBy !== undefined) throw new Error(NONSENSE)
+    lastCall = id
+    callBytes += json.length
+    if (callBytes > MAX_CALL_BYTES) throw new Error('it asks for too much at once')
     if (sync) blockedBy = id
-    host.call({ number: id, method, json, sync }, (reply) => {
-      askedBytes -= json.length
+    host.call({ number: id, method, json, sync }, (response) => {
+      callBytes -= json.length
       if (sync) blockedBy = undefined
-      void send({ type: 'answer', id, ...reply })
+      void send({ type: 'response', id, ...response })
     })
   }
 
@@ -230,26 +230,26 @@ async function talk({ child, watchdog, host, first, kill }: Talk): Promise<Outco
     for (const line of lines) {
       if (outcome) break
       await handle(parseMessage(line))
-      await letOthers()
+      await yieldNowAndThen()
     }
     isHandling = false
     account()
-    // Nothing of what comes after its last word counts.
+    // Nothing counts that comes after the message about its end.
     if (outcome) killGroup(child.pid, 'SIGKILL')
   }
 
-  const letOthers = createTurns()
+  const yieldNowAndThen = createYielding()
   const cut = createLines(MAX_LINE_BYTES)
   await pump(child.stdout, (chunk) => take(cut(chunk)), child.exited)
   return outcome
 }
 
-/** A script that talks without end is listened to for so long in one go. */
+/** How long, and for how many messages, the server listens to one script before it does something else. */
 const MOST_MS = 10
 const MOST_MESSAGES = 32
 
-/** @returns waits now and then until all else that the server has to do has had its turn. */
-function createTurns(): () => Promise<void> {
+/** @returns a function that waits now and then until the server has done what else it has to do */
+function createYielding(): () => Promise<void> {
   let since = performance.now()
   let messages = 0
   return async () => {
@@ -271,12 +271,12 @@ function parseMessage(line: string): ChildMessage {
   }
 }
 
-/** The first 4 KiB of what the child says on its standard error; the rest is read and dropped. */
-async function readNoise(child: SandboxProcess): Promise<string> {
+/** The first 4 KiB of the standard error of the child; the rest is read and dropped. */
+async function readErrors(child: SandboxProcess): Promise<string> {
   let text = ''
-  const keep = async (chunk: Uint8Array) => {
+  const append = async (chunk: Uint8Array) => {
     if (text.length < 4096) text += new TextDecoder().decode(chunk)
   }
-  await pump(child.stderr, keep, child.exited)
+  await pump(child.stderr, append, child.exited)
   return text.slice(0, 4096)
 }

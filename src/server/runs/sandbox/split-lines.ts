@@ -1,7 +1,4 @@
-/**
- * Cuts bytes that arrive in pieces into lines, without their line ends.
- * @throws Error when a line is over `maxBytes`.
- */
+/** Splits bytes that arrive in pieces into lines, without their line ends. @throws Error for a line over `maxBytes` */
 export function createLines(maxBytes: number): (chunk: Uint8Array) => string[] {
   let pieces: Uint8Array[] = []
   let length = 0

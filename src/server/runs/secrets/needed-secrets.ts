@@ -1,14 +1,15 @@
+/** Checks of the secrets that a script names, before it runs. */
 import type { NeededSecret } from '../../../contract/api/pipelines.ts'
 import { isReservedSecret, RESERVED_SECRET_PREFIX } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Vault } from '../../vault/vault.ts'
-import { partsOf } from './script-parts.ts'
+import { lexScript } from '../sandbox/source/script-lexer.ts'
 import { referencedSecrets } from './secret-references.ts'
 import { scopesOf } from './resolve-secrets.ts'
 
 /**
- * The secrets that a script will ask for, as far as its source tells, in the order in which they stand there, each
- * with the scope that a run would find it in now.
+ * The secrets that a script will ask for, as far as its source tells, in the order of the source, each with the scope
+ * in which a run would find it now.
  */
 export async function neededSecrets(
   source: string,
@@ -24,7 +25,7 @@ export async function neededSecrets(
   return wanted.map((key) => ({ key, scope: found.get(key) ?? null }))
 }
 
-/** @throws Fault `usage` for a script that asks for what no run is given */
+/** @throws Fault `usage` for a script that asks for a secret that no run is given */
 export function refuseReservedSecrets(source: string, filename: string): void {
   const key = referencedSecrets(source).find(isReservedSecret)
   if (key === undefined) return
@@ -35,12 +36,12 @@ export function refuseReservedSecrets(source: string, filename: string): void {
 }
 
 /**
- * A field that is `secret:` and nothing more names no secret. Where a script puts a key together itself, more
- * stands beside it.
+ * A field whose value is `secret:` alone names no secret. Where a script puts a key together itself, the literal is
+ * followed by something else.
  * @throws Fault `usage` with line and column
  */
 export function refuseEmptyReferences(source: string, filename: string): void {
-  for (const { kind, from, to } of partsOf(source)) {
+  for (const { kind, from, to } of lexScript(source)) {
     if (kind !== 'literal' && kind !== 'template') continue
     if (!/^(["'`])secret:\1$/.test(source.slice(from, to))) continue
     const isValue = /:\s*$/.test(source.slice(Math.max(0, from - 80), from))

@@ -1,3 +1,4 @@
+/** The secrets of one run: `secret:KEY` references become values, which the run's redactor then knows. */
 import { isReservedSecret, RESERVED_SECRET_PREFIX, secretKey } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { nearest } from '../../../contract/nearest-word.ts'
@@ -8,7 +9,7 @@ import * as v from 'valibot'
 import { referencedSecrets } from './secret-references.ts'
 
 const PREFIX = 'secret:'
-/** Deeper than anyone nests settings, and shallow enough for any stack. */
+/** Deeper than any real settings, and shallow enough for any stack. */
 const MAX_DEPTH = 64
 
 export interface ResolverOptions {
@@ -16,7 +17,7 @@ export interface ResolverOptions {
   tenantId: string
   pipeline: { id: string; name: string }
   runId: string
-  /** Knows each value before it is returned, so that nothing can print it first. */
+  /** Is told each value before it is returned, so that nothing can print it first. */
   redactor: Redactor
 }
 
@@ -24,17 +25,17 @@ export interface ResolverOptions {
 export interface Resolver {
   /**
    * Looks up what a script's source names, before any of it runs.
-   * @throws Fault `failed` as `resolve` does.
+   * @throws Fault `failed` as `resolve` does
    */
   prepare(source: string): Promise<void>
   /**
-   * A copy of `value` in which every string that begins with `secret:`, in nested maps and arrays too, is the
+   * A copy of `value` in which every string that starts with `secret:`, in nested maps and arrays too, is the
    * `Secret` of that key: the pipeline's own, else the tenant's global one, else the server's. All other values
-   * stay as they are (S57, S71, S93).
-   * @throws Fault `failed` naming the key, where it was looked for and the nearest name (S64).
+   * stay as they are.
+   * @throws Fault `failed` naming the key and where it was looked for; its hint has the nearest name
    */
   resolve(value: unknown): Promise<unknown>
-  /** Of the secrets that were resolved, the keys of those that were set anew at or after this instant. */
+  /** The keys of those resolved secrets that were changed at or after this instant. */
   changedSince(at: number): Promise<string[]>
 }
 
@@ -86,28 +87,27 @@ export function createResolver(options: ResolverOptions): Resolver {
       [...names].filter((name) => !isReservedSecret(name)),
     )
     const places = `looked in pipeline ${pipeline.name}, then in global, then in server`
-    const question = near === undefined ? '' : `; did you mean ${near}?`
-    return new Fault('failed', `secret ${key} is not set: ${places}${question}`, {
-      hint: `fob secrets set ${key} --pipeline ${pipeline.name}`,
-    })
+    const setIt = `set it with: fob secrets set ${key} --pipeline ${pipeline.name}`
+    const hint = near === undefined ? setIt : `did you mean ${near}? Or ${setIt}`
+    return new Fault('failed', `secret ${key} is not set: ${places}`, { hint })
   }
 
-  async function walk(value: unknown, depth: number): Promise<unknown> {
-    if (typeof value === 'string') return value.startsWith(PREFIX) ? await give(value) : value
+  async function resolveWithin(value: unknown, depth: number): Promise<unknown> {
+    if (typeof value === 'string') return value.startsWith(PREFIX) ? await resolveReference(value) : value
     if (typeof value !== 'object' || value === null) return value
     if (depth >= MAX_DEPTH) throw new Fault('failed', `settings are nested more than ${MAX_DEPTH} deep`)
     if (Array.isArray(value)) {
       const items: unknown[] = []
-      for (const item of value) items.push(await walk(item, depth + 1))
+      for (const item of value) items.push(await resolveWithin(item, depth + 1))
       return items
     }
     const entries: [string, unknown][] = []
-    for (const [key, item] of Object.entries(value)) entries.push([key, await walk(item, depth + 1)])
-    // Not by assignment: a key `__proto__` is a key like any other.
+    for (const [key, item] of Object.entries(value)) entries.push([key, await resolveWithin(item, depth + 1)])
+    // Not by assignment, which would treat a key `__proto__` specially.
     return Object.fromEntries(entries)
   }
 
-  async function give(reference: string): Promise<Secret> {
+  async function resolveReference(reference: string): Promise<Secret> {
     const key = reference.slice(PREFIX.length)
     if (!v.is(secretKey, key)) {
       throw new Fault('failed', `"${reference.slice(0, 200)}" does not name a secret`, {
@@ -124,7 +124,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     prepare: async (source) => {
       for (const key of referencedSecrets(source)) await lookUp(key)
     },
-    resolve: (value) => walk(value, 0),
+    resolve: (value) => resolveWithin(value, 0),
     changedSince: async (at) => {
       const scopes = new Set([...found.values()].map(({ scope }) => scope))
       const entries = await Promise.all([...scopes].map((scope) => vault.list(tenantId, scope)))

@@ -1,9 +1,10 @@
+/** Parses what a script passes to `runtime`, sandboxes and `volumes`. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { namedRecord } from '../../../contract/reserved-names.ts'
 import { reasonOf } from '../parse-fields.ts'
 
-/** No task is let run for longer; also what a timer can count. */
+/** No task may run for longer; a timer of the system cannot wait for more than 24 days. */
 const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
@@ -110,11 +111,11 @@ const process = {
 const place = { name: taskName, image: v.optional(text), env, mounts, limits }
 const sandboxId = v.pipe(v.number(), v.integer(), v.minValue(1))
 
-/** What a script hands to `runtime.run` (contract §6). A misspelt field is an error, not a silent default. */
+/** What a script passes to `runtime.run`. A misspelt field is an error, not a silent default. */
 const taskRequest = v.strictObject({ ...place, ...process })
 export type TaskRequest = v.InferOutput<typeof taskRequest>
 
-/** @throws Fault `usage` naming the field; it rejects the script's promise. So do all here. */
+/** @throws Fault `usage` naming the field, as do all functions here; it rejects the promise of the script */
 export function parseTaskRequest(params: unknown): TaskRequest {
   return parse('runtime.run', taskRequest, params)
 }

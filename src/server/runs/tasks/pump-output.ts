@@ -1,11 +1,13 @@
-/** How long, and how much, something that left a task's group may still say once the task has ended. */
+/** Reads a pipe of a process to its end, or until soon after the process has ended. */
+
+/** How long, and how much, a process that left the group of its task may still print once the task has ended. */
 const PATIENCE_MS = 500
 const PATIENCE_BYTES = 4 * 1024 * 1024
 
 /**
- * Hands a pipe's bytes to `sink`, one chunk at a time, so a slow sink slows the writer down. Ends with the pipe,
- * or, where something that outlived the task still holds it, soon after the task. Only time spent waiting for
- * the pipe counts, so what the task itself had written is never cut off by a slow sink.
+ * Passes the bytes of a pipe to `sink`, one chunk at a time, so a slow sink slows the writer down. Ends with the pipe,
+ * or, where a process that outlived the task still holds it, soon after the task. Only time spent waiting for the
+ * pipe counts, so a slow sink never cuts off what the task itself has written.
  */
 export async function pump(
   pipe: ReadableStream<Uint8Array>,
@@ -16,7 +18,7 @@ export async function pump(
   let hasExited = false
   let patience = PATIENCE_MS
   let bytesAfter = 0
-  /** Starts the countdown for the read that is waiting now. */
+  /** Starts the countdown for the read in progress. */
   let countDown = nothing
   const watchExit = async () => {
     await exited

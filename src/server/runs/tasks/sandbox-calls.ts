@@ -1,3 +1,4 @@
+/** The host calls for places that several tasks share: `volumes.create`, `sandbox.open` and `sandbox.close`. */
 import { Fault } from '../../../contract/fault.ts'
 import type { HostCalls } from '../host-calls.ts'
 import type { Driver } from '../drivers/driver.ts'
@@ -7,7 +8,7 @@ import { parseSandbox, parseSandboxId, parseVolume } from './parse-task-request.
 export interface SandboxOptions {
   runId: string
   driver: Driver
-  /** Added to a call's number, it is the number of what it opens. */
+  /** Added to the number of a call, it is the number of the sandbox that the call opens. */
   firstNumber: number
   signal: AbortSignal
   resolve(value: unknown): Promise<unknown>
@@ -15,7 +16,6 @@ export interface SandboxOptions {
   fail(error: unknown): void
 }
 
-/** `volumes.create`, and where several tasks share one place: `sandbox.open`, `sandbox.close`. */
 export function createSandboxCalls(options: SandboxOptions): HostCalls {
   const { runId, driver, firstNumber, signal } = options
 
@@ -24,9 +24,9 @@ export function createSandboxCalls(options: SandboxOptions): HostCalls {
     driver.refuse({ image, mounts, limits })
     const number = firstNumber + call
     try {
-      await makeVolumes(driver, runId, mounts)
+      await createVolumes(driver, runId, mounts)
       const resolved = await resolveEnvironment(env, options.resolve)
-      // What a server that died in the middle of this has left.
+      // A server that was killed during this call may have left one.
       await driver.closeSandbox({ runId, number })
       await driver.openSandbox({ runId, number, image, env: resolved, mounts, limits }, signal)
     } catch (error) {
@@ -50,8 +50,8 @@ export function createSandboxCalls(options: SandboxOptions): HostCalls {
   }
 }
 
-/** A volume comes into being where it is first named. */
-export async function makeVolumes(
+/** A volume is created where it is first named. */
+export async function createVolumes(
   driver: Driver,
   runId: string,
   mounts: readonly { volume: string }[],
@@ -59,7 +59,7 @@ export async function makeVolumes(
   for (const { volume } of mounts) await driver.createVolume(runId, volume)
 }
 
-/** @throws Fault `failed` for one that was closed, or is gone with the server or the machine that had it. */
+/** @throws Fault `failed` for a sandbox that was closed, or has ended with the server or the machine that had it */
 export async function requireSandbox(driver: Driver, runId: string, number: number): Promise<void> {
   if (!(await driver.hasSandbox({ runId, number }))) throw new Fault('failed', 'the sandbox is closed')
 }

@@ -1,23 +1,24 @@
+/** The host calls that run tasks: `runtime.run` and `sandbox.exec`. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { HostCalls } from '../host-calls.ts'
 import type { Driver, TaskEnd, TaskSinks, TaskSpec } from '../drivers/driver.ts'
 import { resolveEnvironment } from './task-environment.ts'
-import type { RunJournal } from '../journal/journal.ts'
+import { RunDetached, type RunJournal } from '../journal/run-journal.ts'
 import type { Limiter } from '../concurrency-limiter.ts'
-import { type Before, createOutput, type Output, type Tail, tailOf } from '../log/redacted-output.ts'
+import { createOutput, type Output, type StoredOutput, type Tail, tailOf } from '../log/redacted-output.ts'
 import type { TaskRow } from '../journal/run-records.ts'
 import { parseExec, parseTaskRequest, type TaskRequest } from './parse-task-request.ts'
-import { makeVolumes, requireSandbox } from './sandbox-calls.ts'
+import { createVolumes, requireSandbox } from './sandbox-calls.ts'
 
 /** Each is a record, a folder and a process: a script in a loop must not fill the server with them. */
 const MAX_TASKS = 1000
 
-/** How often a task is begun when what runs it is killed: one that does so itself does not go on for ever. */
+/** How often a task is started when the process that runs it is killed: a task that does so itself must not run for ever. */
 const MAX_ATTEMPTS = 3
 
-/** What `runtime.run` gives the script (contract §6). Both texts have been through the redactor. */
+/** What `runtime.run` gives the script. Both texts have been through the redactor. */
 export interface TaskResult {
   code: number
   stdout: string
@@ -26,7 +27,7 @@ export interface TaskResult {
   /** RFC 3339, UTC. */
   startedAt: string
   endedAt: string
-  /** True when there was more output than the 1 MiB of each stream, its end, that is given here. */
+  /** True when a stream had more output than its last 1 MiB, which is given here. */
   truncated: boolean
 }
 
@@ -37,19 +38,19 @@ export interface TasksOptions {
   journal: RunJournal
   redactor: Redactor
   limiter: Limiter
-  /** Added to a call's number, it is the task's. */
+  /** Added to the number of a call, it is the number of the task. */
   firstNumber: number
-  /** Tasks that were begun before, by a server that has died since. */
-  begun: ReadonlyMap<number, TaskRow>
-  /** The last of what the log has of such a task. */
+  /** Tasks that an earlier server has started in this attempt, by number. */
+  startedBefore: ReadonlyMap<number, TaskRow>
+  /** The end of what the log has of such a task. */
   readTail(task: { number: number; stream: 'stdout' | 'stderr' }): string
-  /** Ends all tasks. */
+  /** Stops all tasks. */
   signal: AbortSignal
   /** Turns `secret:` references into values, which the redactor then knows. */
   resolve(value: unknown): Promise<unknown>
-  /** The keys of secrets that were set anew since: what a task was given then, the redactor does not know. */
+  /** The keys of secrets that were changed since: the redactor does not know the value that a task was given before. */
   changedSince(at: number): Promise<string[]>
-  /** Ends the run: a task that cannot be had as asked, or whose output cannot be kept. */
+  /** Ends the run: a task cannot be run as asked, or its output cannot be stored. */
   fail(error: unknown): void
 }
 
@@ -61,40 +62,44 @@ interface Outputs {
   sinks: TaskSinks
 }
 
-/** A task as asked for, before its secrets are known. */
-interface Asked {
+/** A task as the script asked for it, before its secrets are resolved. */
+interface RequestedTask {
   name: string
   env: unknown
   /** All else. */
   spec: Omit<TaskSpec, 'runId' | 'number' | 'env'>
 }
 
-/** `runtime.run` and `sandbox.exec`: they reject for a wrong request, never for how the task ends. */
+/** The calls reject for a wrong request, never for how the task ends. */
 export function createTaskCalls(options: TasksOptions): HostCalls {
   const { runId, driver, journal, redactor, limiter, signal } = options
-  let count = options.begun.size
+  let count = options.startedBefore.size
 
-  async function run(asked: Asked, call: number): Promise<TaskResult> {
+  async function run(asked: RequestedTask, call: number): Promise<TaskResult> {
     driver.refuse(asked.spec)
     const number = options.firstNumber + call
-    const known = options.begun.get(number)
+    const known = options.startedBefore.get(number)
     if (!known && count >= MAX_TASKS) throw new Fault('usage', `a run has at most ${MAX_TASKS} tasks`)
     if (!known) count += 1
     try {
-      return await begin(asked, number, known)
+      return await runOrReattach(asked, number, known)
     } catch (error) {
       options.fail(error)
       throw error
     }
   }
 
-  async function begin(asked: Asked, number: number, known: TaskRow | undefined): Promise<TaskResult> {
-    // Its end was recorded, and only its answer was not.
+  async function runOrReattach(
+    asked: RequestedTask,
+    number: number,
+    known: TaskRow | undefined,
+  ): Promise<TaskResult> {
+    // The end of the task was recorded, but the response to the call was not.
     if (known && known.status !== 'running') return resultOf(known)
-    await makeVolumes(driver, runId, asked.spec.mounts)
+    await createVolumes(driver, runId, asked.spec.mounts)
     const env = await resolveEnvironment(asked.env, options.resolve)
     const spec = { ...asked.spec, runId, number, env }
-    // After the secrets are known, and once: all events of a task carry the same name.
+    // Redacted after the secrets are resolved, and once: all events of a task carry the same name.
     const name = known?.name ?? redactor.text(asked.name)
     return await limiter.run(() => (known ? reattach(spec, known) : perform(spec, name)), signal)
   }
@@ -118,19 +123,19 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     return await perform(spec, name, attempt + 1)
   }
 
-  /** A line of ours in the task's log. */
+  /** A line of the server in the log of the task. */
   async function note({ number, name }: TaskName, text: string): Promise<void> {
     await journal.log([{ task: name, number, stream: 'stderr', data: `${text}\n` }])
   }
 
-  /** Goes on with a task where the server before has left it; where nothing is left of it, it is run again. */
+  /** Continues a task where the server before has left it; where nothing is left of it, it is run again. */
   async function reattach(spec: TaskSpec, known: TaskRow): Promise<TaskResult> {
     const { number, name } = known
     const outputs = openOutputs(known, {
       stdout: { bytes: known.stdoutBytes, tail: options.readTail({ number, stream: 'stdout' }) },
       stderr: { bytes: known.stderrBytes, tail: options.readTail({ number, stream: 'stderr' }) },
     })
-    const sinks = await withheld(known, outputs.sinks)
+    const sinks = await withholdUnredactable(known, outputs.sinks)
     const end = await driver.reattach({ runId, number }, sinks, signal)
     const { startedAt } = known
     if (end) return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, outputs, end)
@@ -142,10 +147,13 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   }
 
   /**
-   * A secret that was set anew while a task ran and nobody listened: the task has the old value, which nobody
-   * knows any more and which could not be kept out of the log. So the rest of its output is.
+   * Where a secret was changed while a task ran without a server, the task has the old value, which the redactor
+   * does not know. So the rest of its output is not stored.
    */
-  async function withheld({ number, name, startedAt }: TaskRow, sinks: TaskSinks): Promise<TaskSinks> {
+  async function withholdUnredactable(
+    { number, name, startedAt }: TaskRow,
+    sinks: TaskSinks,
+  ): Promise<TaskSinks> {
     const [key] = await options.changedSince(startedAt)
     if (key === undefined) return sinks
     await note(
@@ -155,7 +163,10 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     return { ...sinks, stdout: async () => {}, stderr: async () => {} }
   }
 
-  function openOutputs({ number, name }: TaskName, before?: { stdout: Before; stderr: Before }): Outputs {
+  function openOutputs(
+    { number, name }: TaskName,
+    before?: { stdout: StoredOutput; stderr: StoredOutput },
+  ): Outputs {
     const open = (stream: 'stdout' | 'stderr') =>
       createOutput(
         redactor.stream(name),
@@ -167,7 +178,11 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
         before?.[stream],
       )
     const [stdout, stderr] = [open('stdout'), open('stderr')]
-    const sinks = { stdout: stdout.write, stderr: stderr.write, stored: () => journal.stored(number) }
+    const sinks = {
+      stdout: untilDetached(stdout.write),
+      stderr: untilDetached(stderr.write),
+      stored: () => journal.stored(number),
+    }
     return { stdout, stderr, sinks }
   }
 
@@ -178,7 +193,7 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   ): Promise<TaskResult> {
     await stdout.end()
     await stderr.end()
-    // Nothing else tells it from one that was stopped. Said before the end, behind which a task says nothing.
+    // Nothing else tells a time-out from a stop. Logged before the end of the task, which is its last event.
     if (end.status === 'abort' && timeoutMs !== undefined && options.clock.now() - startedAt >= timeoutMs) {
       await note({ number, name }, `the task ran out of time: its timeout is ${timeoutMs / 1000} s`)
     }
@@ -186,7 +201,7 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     return toResult({ ...end, startedAt, endedAt }, stdout.tail(), stderr.tail())
   }
 
-  /** Of a task that has ended, from the record. */
+  /** The result of a task that has ended, from the record. */
   function resultOf(task: TaskRow): TaskResult {
     const read = (stream: 'stdout' | 'stderr') => tailOf(options.readTail({ number: task.number, stream }))
     const { status, code, startedAt, endedAt } = task
@@ -207,6 +222,21 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
       return run({ name, env, spec: { ...toSpec(request), image, mounts, limits } }, number)
     },
     'sandbox.exec': (params, { number }) => exec(params, number),
+  }
+}
+
+/**
+ * A sink that takes nothing more once the run is left to the next server: it then never resolves, so the driver
+ * keeps the rest of the output, the task continues, and the next server gets that output.
+ */
+function untilDetached(write: Output['write']): Output['write'] {
+  return async (chunk) => {
+    try {
+      await write(chunk)
+    } catch (error) {
+      if (!(error instanceof RunDetached)) throw error
+      await new Promise<never>(() => {})
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+/** The environment of a task, with the values of its secrets. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
@@ -5,8 +6,8 @@ import { Secret } from '../../../redact/secret.ts'
 const environment = v.record(v.string(), v.union([v.instance(Secret), v.string(), v.number(), v.boolean()]))
 
 /**
- * A task's variables with the values of its secrets.
- * @throws Fault `failed` for a secret that is missing, or that no variable can hold.
+ * @param resolve turns `secret:` references into `Secret`s
+ * @throws Fault `failed` for a secret that is missing, or that no variable can hold
  */
 export async function resolveEnvironment(
   env: unknown,
@@ -16,13 +17,13 @@ export async function resolveEnvironment(
   return Object.fromEntries(
     Object.entries(resolved).map(([key, value]) => [
       key,
-      value instanceof Secret ? printable(key, value) : String(value),
+      value instanceof Secret ? requireText(key, value) : String(value),
     ]),
   )
 }
 
 /** The environment of a process is text, and a NUL ends it. */
-function printable(variable: string, value: Secret): Secret {
+function requireText(variable: string, value: Secret): Secret {
   if (value.bytes().includes(0)) throw new Fault('failed', `the value of env.${variable} contains a NUL`)
   if (!value.isText) throw new Fault('failed', `the value of env.${variable} is not text`)
   return value

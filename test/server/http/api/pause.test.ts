@@ -66,7 +66,7 @@ const failed = async (name: string) => {
 describe('a run that has failed', () => {
   test.each([
     ['paused', 'POST', '/pause', 'pipeline paused is paused'],
-    ['deleted', 'DELETE', '', 'the pipeline of this run, deleted, is gone'],
+    ['deleted', 'DELETE', '', 'the pipeline of this run, deleted, was removed'],
   ])('is not resumed by its page either while its pipeline is %s', async (name, method, word, because) => {
     const id = await failed(name)
     expect((await send(method, `/api/pipelines/${name}${word}`)).status).toBeLessThan(300)

@@ -373,7 +373,7 @@ describe('resume', () => {
     await seen(own, id, hasBegun('a'))
     expect(await failure(own.runs.resume(TENANT, id))).toMatchObject({
       code: 'conflict',
-      message: 'the run goes on (running)',
+      message: 'the run is in progress (running)',
     })
     driver.end('a')
     await own.ended(id)

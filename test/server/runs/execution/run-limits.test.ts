@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, systemClock } from '../../../../src/platform/clock.ts'
 import { createNativeDriver } from '../../../../src/server/runs/drivers/native-driver.ts'
-import { createJournal, type RunJournal } from '../../../../src/server/runs/journal/journal.ts'
+import { createJournal } from '../../../../src/server/runs/journal/journal.ts'
+import type { RunJournal } from '../../../../src/server/runs/journal/run-journal.ts'
 import { runs } from '../../../../src/server/db/schema.ts'
 import {
   addPipeline,
@@ -92,7 +93,7 @@ describe('an end that cannot be recorded', () => {
     await using own = await openHarness()
     refuse(own, `INSERT ON run_events WHEN NEW.type = 'log'`)
     const { record, events } = await own.run(pipeline(sh('while :; do echo x; sleep 0.01; done')))
-    expect(record).toMatchObject({ status: 'failed', message: 'the server could not go on with this run' })
+    expect(record).toMatchObject({ status: 'failed', message: 'the server could not continue this run' })
     expect(record.tasks).toMatchObject([{ status: 'abort' }])
     expect(events.slice(-3) as unknown[]).toMatchObject([
       { type: 'task', data: { status: 'abort' } },

@@ -79,7 +79,7 @@ function world({ allowed = ['127.0.0.1'], names = {} }: World = {}) {
   const asked: string[] = []
   const guardedFetch = createGuardedFetch({
     network,
-    maxAnswerBytes: MIB,
+    maxResponseBytes: MIB,
     ca: pem,
     resolve: async (host) => {
       asked.push(host)

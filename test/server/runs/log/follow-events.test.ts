@@ -96,7 +96,7 @@ describe('a server that died', () => {
 
     await using second = await openHarness({ dataDir: first.dataDir })
     const message =
-      'the server stopped while this run was going on, and it cannot be taken up: its script was not kept'
+      'the server stopped while this run was in progress, and it cannot be continued: its script is not stored any more'
     const a = await second.ended('run_a')
     expect(a.record).toMatchObject({
       status: 'failed',

@@ -23,9 +23,9 @@ test('a long log is read in small pieces, between which others have their turn',
   setImmediate(turn)
   const pieces: number[] = []
   let last = ''
-  for await (const piece of own.runs.log(runId)) {
-    pieces.push(piece.length)
-    last = piece
+  for await (const { text } of own.runs.log(runId)) {
+    pieces.push(text.length)
+    last = text
   }
   isReading = false
   expect(last).toEndWith('the end\n')
@@ -51,7 +51,7 @@ test('one of many short pieces takes few steps', async () => {
       .run()
   }
   const pieces: string[] = []
-  for await (const piece of own.runs.log(runId)) pieces.push(piece)
+  for await (const { text } of own.runs.log(runId)) pieces.push(text)
   expect(pieces.join('')).toBe(rows.map((_, at) => `${at}\n`).join(''))
   expect(pieces.length).toBeLessThan(20)
 })
@@ -70,13 +70,15 @@ async function textOf(events: RunEvent[]) {
     at: 0,
   }))
   for (const row of rows) db.insert(runEvents).values(row).run()
-  const pieces = own.runs.log(runId)
   const settled: string[] = []
-  for (;;) {
-    const { value, done } = await pieces.next()
-    if (done === true) return { settled, rest: value }
-    settled.push(value)
+  let rest = ''
+  for await (const { text, isFinal } of own.runs.log(runId)) {
+    // Nothing comes after what is not final.
+    expect(rest).toBe('')
+    if (isFinal) settled.push(text)
+    else rest = text
   }
+  return { settled, rest }
 }
 const task = (name: string, number: number, status: TaskStatus): RunEvent => ({
   type: 'task',

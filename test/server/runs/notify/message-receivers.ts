@@ -49,7 +49,7 @@ export async function openDesk(
     redactor,
     clock,
     network,
-    guardedFetch: send ?? createGuardedFetch({ network, maxAnswerBytes: 1024 * 1024 }),
+    guardedFetch: send ?? createGuardedFetch({ network, maxResponseBytes: 1024 * 1024 }),
     warn: async (line) => void lines.push(line),
     background: (work) => void working.push(work(stop.signal)),
   })

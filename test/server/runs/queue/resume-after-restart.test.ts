@@ -21,13 +21,13 @@ async function reached(own: Harness, id: string, name: string): Promise<void> {
   }
 }
 
-test('take-ups are counted until the run gets further, or some time has passed', async () => {
+test('restarts are counted until the run gets further, or some time has passed', async () => {
   const driver = fakeDriver()
   await using own = await openHarness({ drivers: [driver] })
   const id = await begin(own, 'a')
   const clock = manualClock()
   const journal = createJournal({ db: own.database.db, clock })
-  const times = (n: number) => Array.from({ length: n }, () => journal.noteTakeUp(id))
+  const times = (n: number) => Array.from({ length: n }, () => journal.countRestart(id))
   expect(times(4)).toEqual([1, 2, 3, 4])
   driver.end('a')
   await reached(own, id, 'b')
@@ -36,7 +36,7 @@ test('take-ups are counted until the run gets further, or some time has passed',
   expect(times(2)).toEqual([1, 2])
 })
 
-test('a server that is shut down in good order takes it up as often as it is started', async () => {
+test('a server that is shut down in good order continues the run as often as it is started', async () => {
   const driver = fakeDriver()
   let own = await openHarness({ drivers: [driver] })
   const id = await begin(own, 'a')

@@ -10,7 +10,7 @@ interface Started {
   at: number
 }
 
-/** Runs that take so long, and what began when. */
+/** Runs that take so long, and what started when. */
 function world(limits: { atOnce: number; perTenant?: number }) {
   const clock = manualClock(0)
   const queue = createRunQueue({ perTenant: limits.atOnce, ...limits })
@@ -26,7 +26,7 @@ function world(limits: { atOnce: number; perTenant?: number }) {
       tenantId: tenant,
       pipelineId: `${tenant}/${run}`,
       concurrency: { mode: 'queue' } as Concurrency,
-      end: (reason: string) => {
+      stop: (reason: string) => {
         cancelled.push(`${run}: ${reason}`)
         stop.abort(new Error(reason))
       },
@@ -197,19 +197,19 @@ describe('a pipeline that is held', () => {
     expect(order(started)).toEqual(['going', 'other', 'queued'])
   })
 
-  test('is so from the start, but for a run that had begun', async () => {
+  test('is so from the start, but for a run that was started before', async () => {
     const clock = manualClock(0)
     const queue = createRunQueue({ atOnce: 2, perTenant: 2, held: ['p'] })
-    const began: string[] = []
-    const run = (runId: string, begun: boolean) =>
-      void queue.run({ ...place(runId), begun }, async () => void began.push(runId), NEVER)
+    const started: string[] = []
+    const run = (runId: string, wasStarted: boolean) =>
+      void queue.run({ ...place(runId), wasStarted }, async () => void started.push(runId), NEVER)
     run('new', false)
     run('old', true)
     await pass(clock, 3)
-    expect(began).toEqual(['old'])
+    expect(started).toEqual(['old'])
   })
 
-  test('that is withdrawn ends what has not begun, and nothing else', async () => {
+  test('that is withdrawn stops its runs that have not started, and nothing else', async () => {
     const { clock, queue, started, cancelled, add } = world({ atOnce: 2 })
     void add('a', 'going', 5, ofPipeline('p'))
     void add('a', 'other', 5, ofPipeline('q'))
@@ -230,7 +230,7 @@ const place = (runId: string): QueuedRun => ({
   tenantId: 't',
   pipelineId: 'p',
   concurrency: { mode: 'queue' },
-  end: () => {},
+  stop: () => {},
 })
 
 const blocked = (queue: RunQueue) => {
@@ -239,18 +239,18 @@ const blocked = (queue: RunQueue) => {
 }
 
 describe('leaving', () => {
-  test('a run that is stopped while it waits is never begun, and leaves no place behind', async () => {
+  test('a run that is stopped while it waits is never started, and leaves no place behind', async () => {
     const queue = createRunQueue({ atOnce: 1, perTenant: 1 })
     const holder = blocked(queue)
     const stop = new AbortController()
-    let begun = false
-    const waiting = failure(queue.run(place('w'), async () => void (begun = true), stop.signal))
+    let wasStarted = false
+    const waiting = failure(queue.run(place('w'), async () => void (wasStarted = true), stop.signal))
     stop.abort(new Error('stopped'))
     expect(await waiting).toMatchObject({ message: 'stopped' })
     holder.open()
     await holder.done
     await queue.run(place('next'), async () => {}, NEVER)
-    expect(begun).toBe(false)
+    expect(wasStarted).toBe(false)
   })
 
   test('a run that breaks gives its place to the next', async () => {

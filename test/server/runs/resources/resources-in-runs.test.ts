@@ -195,7 +195,7 @@ describe('notify in a run', () => {
     const { slack } = await withSlack()
     const asked: string[] = []
     const network = openNetwork(['127.0.0.0/8'])
-    const real = createGuardedFetch({ network, maxAnswerBytes: 1024 * 1024 })
+    const real = createGuardedFetch({ network, maxResponseBytes: 1024 * 1024 })
     const guardedFetch: GuardedFetch = ({ url, ...request }) => {
       asked.push(url.href)
       return real({ ...request, url: new URL(url.href.replace('https://slack.com/api', slack.url)) })

@@ -6,7 +6,7 @@ import { type SandboxProcess, startProcess } from '../../../../src/server/runs/s
 import { createPositions } from '../../../../src/server/runs/sandbox/source/source-positions.ts'
 import {
   type Outcome,
-  type Reply,
+  type CallResponse,
   runScript,
   type ScriptHost,
 } from '../../../../src/server/runs/sandbox/sandbox.ts'
@@ -54,7 +54,7 @@ async function runIn(
   const limits = { ...SANDBOX_LIMITS, cpuMs: CPU_MS, ...given }
   let logged = ''
   const calls: unknown[] = []
-  const answerOf = (params: unknown): Pick<Reply, 'ok' | 'json'> => {
+  const responseTo = (params: unknown): Pick<CallResponse, 'ok' | 'json'> => {
     if (params === 'refuse') return { ok: false, json: '{"message":"not that"}' }
     return { ok: true, json: JSON.stringify(value) }
   }
@@ -64,7 +64,7 @@ async function runIn(
       const params: unknown = JSON.parse(json)
       calls.push(params)
       if (!isSilent)
-        setTimeout(() => answer({ ...answerOf(params), now: START + calls.length * 1000 }), answerAfterMs)
+        setTimeout(() => answer({ ...responseTo(params), now: START + calls.length * 1000 }), answerAfterMs)
     },
     drop: () => {},
     idle: () => {},

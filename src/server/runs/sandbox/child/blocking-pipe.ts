@@ -1,12 +1,13 @@
+/** The child's end of its pipes to the server. */
 import { readSync, writeSync } from 'node:fs'
 import * as v from 'valibot'
 import { type ChildMessage, type ParentMessage, parentMessage } from '../child-protocol.ts'
 
-/** The child's end of the pipes. Everything blocks: while the child waits there is nothing else to do. */
+/** Everything blocks: while the child waits there is nothing else to do. */
 export interface Port {
-  /** Waits for the server's next message; undefined when the server is gone. */
+  /** Waits for the next message of the server; undefined when the server has ended. */
   read(): ParentMessage | undefined
-  /** Waits while the server is busy: that is how a script that prints too fast is slowed down. */
+  /** Waits while the server is busy, which slows down a script that prints too fast. */
   write(message: ChildMessage): void
 }
 
@@ -41,7 +42,7 @@ function write(message: ChildMessage): void {
   }
 }
 
-/** Some systems hand over pipes that do not block. */
+/** On some systems the pipes of a child do not block. */
 function retry(attempt: () => number): number {
   const pause = new Int32Array(new SharedArrayBuffer(4))
   for (;;) {

@@ -1,4 +1,4 @@
-/** The VM's only clock and only source of chance, WASI preview 1: both are what the run was given. */
+/** The only clock and the only source of randomness of the VM (WASI preview 1): both come from the run. */
 export function wasiOf(memory: WebAssembly.Memory, now: () => number, seed: () => string) {
   return {
     clock_time_get: (_clock: number, _precision: bigint, at: number) => {

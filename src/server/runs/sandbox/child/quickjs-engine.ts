@@ -1,14 +1,15 @@
+/** The QuickJS engine of a child, prepared as far as it can be before the script is known. */
 import { type JSValueHandle, QuickJS } from 'quickjs-wasi'
 import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
 import assertSource from '../script-globals/assert.js' with { type: 'text' }
 import consoleSource from '../script-globals/console.js' with { type: 'text' }
 import inspectSource from '../script-globals/inspect.js' with { type: 'text' }
-import jsonSource from '../script-globals/json.js' with { type: 'text' }
-import prelude from '../script-globals/prelude.js' with { type: 'text' }
-import sameSource from '../script-globals/same.js' with { type: 'text' }
-import stacksSource from '../script-globals/stacks.js' with { type: 'text' }
+import requireJsonSource from '../script-globals/require-json.js' with { type: 'text' }
+import preludeSource from '../script-globals/prelude.js' with { type: 'text' }
+import deepEqualSource from '../script-globals/deep-equal.js' with { type: 'text' }
+import errorStacksSource from '../script-globals/error-stacks.js' with { type: 'text' }
 import { wasiOf } from './deterministic-wasi.ts'
-import worldSource from '../script-globals/world.js' with { type: 'text' }
+import hostApiSource from '../script-globals/host-api.js' with { type: 'text' }
 
 export interface VmLimits {
   memoryBytes: number
@@ -16,7 +17,7 @@ export interface VmLimits {
   cpuMs: number
 }
 
-/** What the engine asks of who runs a script in it. */
+/** What the engine needs of the VM of the script that runs in it. */
 export interface EngineOwner {
   /** 32 hexadecimal digits. */
   seed: string
@@ -26,21 +27,21 @@ export interface EngineOwner {
   onUnhandledRejection(promise: JSValueHandle, reason: JSValueHandle, isHandled: boolean): void
 }
 
-/** An engine as far as it can be made for a script that is not known yet: for one script, whichever comes. */
+/** An engine for one script. */
 export interface Engine {
   vm: QuickJS
   limits: VmLimits
-  /** How much it holds. */
+  /** How much memory it holds. */
   memoryBytes(): number
-  /** The function that ../script-globals/prelude.js is. */
+  /** The function that ../script-globals/prelude.js evaluates to. */
   prelude: JSValueHandle
-  /** By name, those that the files are which it makes its world of. */
+  /** By name, the functions that the other files beside it evaluate to: each creates some of the script's globals. */
   makers: JSValueHandle
   own(owner: EngineOwner): void
 }
 
-/** Until there is a script. Time and chance are the same always, as a replay needs. */
-const NOBODY: EngineOwner = {
+/** Until there is a script. Time and randomness are always the same, as a replay needs. */
+const NO_OWNER: EngineOwner = {
   seed: '0'.repeat(32),
   now: () => 0,
   isSpent: () => false,
@@ -51,14 +52,14 @@ const MAKERS = {
   assert: assertSource,
   console: consoleSource,
   inspect: inspectSource,
-  json: jsonSource,
-  same: sameSource,
-  stacks: stacksSource,
-  world: worldSource,
+  requireJson: requireJsonSource,
+  deepEqual: deepEqualSource,
+  errorStacks: errorStacksSource,
+  hostApi: hostApiSource,
 }
 
 export async function prepareEngine(limits: VmLimits): Promise<Engine> {
-  let owner = NOBODY
+  let owner = NO_OWNER
   let memory: WebAssembly.Memory | undefined
   const vm = await QuickJS.create({
     wasm: await Bun.file(wasmPath).bytes(),
@@ -82,7 +83,7 @@ export async function prepareEngine(limits: VmLimits): Promise<Engine> {
     vm,
     limits,
     memoryBytes: () => memory?.buffer.byteLength ?? 0,
-    prelude: vm.evalCode(prelude, 'fob'),
+    prelude: vm.evalCode(preludeSource, 'fob'),
     makers: makersIn(vm),
     own: (next) => (owner = next),
   }

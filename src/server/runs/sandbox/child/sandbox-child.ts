@@ -1,3 +1,4 @@
+/** The child process of a script: takes one script from the server, checks or runs it, and reports how it ended. */
 import { prepareEngine } from './quickjs-engine.ts'
 import {
   LOG_PIECE_LENGTH,
@@ -8,17 +9,17 @@ import {
 import { openPort, type Port } from './blocking-pipe.ts'
 import { createPositions, frameOf } from '../source/source-positions.ts'
 import { noFunction, position, prepare } from '../source/prepare-script.ts'
-import { createVm, type Vm, type VmFailure, type VmHost, type World } from './script-vm.ts'
+import { createVm, type ScriptInputs, type Vm, type VmFailure, type VmHost } from './script-vm.ts'
 
-/** The VM that waits for a script, given to it. */
-type EnterVm = (host: VmHost, world: World) => Vm
+/** Creates the VM of the script in the prepared engine. */
+type EnterVm = (host: VmHost, inputs: ScriptInputs) => Vm
 
 interface Script {
   source: string
   filename: string
 }
 
-const NOBODY: PipelineContext = {
+const NO_CONTEXT: PipelineContext = {
   runID: '',
   pipelineID: '',
   pipeline: '',
@@ -28,42 +29,40 @@ const NOBODY: PipelineContext = {
   task: null,
   tenant: '',
 }
-const NOWHERE: World = { context: NOBODY, request: undefined, seed: '0'.repeat(32), now: 0 }
+/** For a script that is only compiled. */
+const NO_INPUTS: ScriptInputs = { context: NO_CONTEXT, request: undefined, seed: '0'.repeat(32), now: 0 }
 
-/** In the words of ../script-globals/prelude.js: what has no line of a stack to be found by. */
-const NO_FUNCTION_MESSAGE = 'TypeError: the export "pipeline" is not a function'
-
+type Check = ParentMessage & { type: 'check' }
 type Start = ParentMessage & { type: 'run' }
-type Answer = ParentMessage & { type: 'answer' }
+type Response = ParentMessage & { type: 'response' }
 
 /**
- * The whole life of a sandbox process, started by the server as the hidden command `__sandbox`: takes one
- * script on its standard input, checks or runs it, says how it ended, and returns. It has no environment, and
- * the script in its VM can reach nothing but the server's answers.
+ * The whole life of a sandbox process, which the server starts as the hidden command `__sandbox`: takes one script on
+ * its standard input, checks or runs it, reports how it ended, and returns. It has no environment, and the script in
+ * its VM can reach nothing but the responses of the server.
  */
 export async function runSandboxChild(): Promise<void> {
   const port = openPort()
   const before = port.read()
   if (before?.type !== 'prepare') return
-  // All that needs nothing of the script, which can be long in coming.
+  // Prepared before the script is known, which may come much later.
   const engine = await prepareEngine(before.limits)
-  const enter: EnterVm = (host, world) => createVm(engine, host, world)
+  const enter: EnterVm = (host, inputs) => createVm(engine, host, inputs)
   port.write({ type: 'ready' })
   const first = port.read()
   if (first?.type !== 'run' && first?.type !== 'check') return
   const prepared = prepare(first.source, first.filename)
-  const error =
-    'error' in prepared
-      ? prepared.error
-      : first.type === 'check'
-        ? compile(enter, first, prepared.code)
-        : run(port, enter, first, prepared.code)
+  const error = prepared.kind === 'refused' ? prepared.error : perform(port, enter, first, prepared.code)
   port.write(error ? { type: 'failed', error } : { type: 'done' })
+}
+
+function perform(port: Port, enter: EnterVm, script: Check | Start, code: string): ScriptError | undefined {
+  return script.type === 'check' ? compile(enter, script, code) : run(port, enter, script, code)
 }
 
 function compile(enter: EnterVm, script: Script, code: string): ScriptError | undefined {
   const host = { log: () => {}, call: () => {}, callSync: () => undefined, drop: () => {}, stack: () => '' }
-  const vm = enter(host, NOWHERE)
+  const vm = enter(host, NO_INPUTS)
   const failure = vm.compile(code, script.filename)
   return failure && locate(script, failure)
 }
@@ -85,39 +84,39 @@ function run(port: Port, enter: EnterVm, script: Start, code: string): ScriptErr
   vm.start(code, script.filename)
   const failure = serve({ port, inbox, vm })
   if (failure?.report !== undefined) log('stderr', `${failure.report}\n`)
-  if (failure?.message === NO_FUNCTION_MESSAGE) return noFunction(script.source)
+  if (failure?.reason === 'no_function') return noFunction(script.source)
   return failure && locate(script, failure)
 }
 
-/** Answers in the order in which they came, but for those that the script stands still for. */
+/** Responses in the order of their arrival, but for those to synchronous calls. */
 interface Inbox {
-  next(): Answer | undefined
-  waitFor(id: number): Answer | undefined
-  /** How many messages have been handled, when nothing waits; else undefined. */
+  next(): Response | undefined
+  waitFor(id: number): Response | undefined
+  /** How many messages have been handled, when none waits; else undefined. */
   handled(): number | undefined
 }
 
 function createInbox(port: Port): Inbox {
-  const early: Answer[] = []
-  // The script itself came first.
-  let taken = 1
+  const early: Response[] = []
+  // The first message was the script itself.
+  let received = 1
 
-  function read(): Answer | undefined {
+  function read(): Response | undefined {
     const message = port.read()
-    if (message?.type !== 'answer') return undefined
-    taken += 1
+    if (message?.type !== 'response') return undefined
+    received += 1
     return message
   }
 
-  function waitFor(id: number): Answer | undefined {
-    for (let answer = read(); answer; answer = read()) {
-      if (answer.id === id) return answer
-      early.push(answer)
+  function waitFor(id: number): Response | undefined {
+    for (let response = read(); response; response = read()) {
+      if (response.id === id) return response
+      early.push(response)
     }
     return undefined
   }
 
-  const handled = () => (early.length === 0 ? taken : undefined)
+  const handled = () => (early.length === 0 ? received : undefined)
   return { next: () => early.shift() ?? read(), waitFor, handled }
 }
 
@@ -127,26 +126,25 @@ interface Serving {
   vm: Vm
 }
 
-/** Takes answers until the script has ended. */
+/** Delivers responses until the script has ended. */
 function serve({ port, inbox, vm }: Serving): VmFailure | undefined {
   for (;;) {
     const state = vm.state()
-    if (typeof state === 'object') return state
+    if (state.kind === 'failed') return state.failure
     if (vm.outstanding() === 0) {
-      return state === 'done'
+      return state.kind === 'done'
         ? undefined
         : { message: 'the script waits for something that can never happen: nothing is running', stack: '' }
     }
     const handled = inbox.handled()
     if (handled !== undefined) port.write({ type: 'idle', handled })
-    const answer = inbox.next()
-    // Without a server there is nobody left to tell.
-    if (!answer) return { message: 'the server is gone', stack: '' }
-    vm.settle(answer)
+    const response = inbox.next()
+    if (!response) return { message: 'the server is gone', stack: '' }
+    vm.settle(response)
   }
 }
 
-/** Finds the first line of the stack that is the script's. */
+/** Finds the first line of the stack that is in the script. */
 function locate({ source, filename }: Script, { message, stack }: VmFailure): ScriptError {
   for (const frame of stack.split('\n')) {
     const place = frameOf(frame, filename)
@@ -159,7 +157,7 @@ function locate({ source, filename }: Script, { message, stack }: VmFailure): Sc
   return { message }
 }
 
-/** Cut so that no character is split. */
+/** No character is split. */
 function* pieces(text: string): Generator<string> {
   for (let at = 0; at < text.length;) {
     let end = Math.min(text.length, at + LOG_PIECE_LENGTH)

@@ -1,23 +1,26 @@
-import { EvalFlags, JSException, type JSValueHandle } from 'quickjs-wasi'
-import * as v from 'valibot'
+/** The VM of one script, in which nothing but the host calls of the prelude leads out. */
+import { EvalFlags, type JSValueHandle } from 'quickjs-wasi'
+import type { PipelineContext } from '../child-protocol.ts'
+import { createFailureReader, type VmFailure } from './describe-failure.ts'
 import type { Engine } from './quickjs-engine.ts'
 import { createMeter } from './vm-time-meter.ts'
-import type { PipelineContext } from '../child-protocol.ts'
+
+export type { VmFailure } from './describe-failure.ts'
 
 export interface VmHost {
   log(stream: 'stdout' | 'stderr', text: string): void
-  /** Sends a call off; its answer comes back through `settle`. */
+  /** Sends a call; its response comes back through `settle`. */
   call(id: number, method: string, json: string): void
-  /** Sends a call off and waits; undefined when no answer can come any more. */
-  callSync(id: number, method: string, json: string): Answer | undefined
-  /** The answer to this call is of no use any more. */
+  /** Sends a call and waits; undefined when no response can come any more. */
+  callSync(id: number, method: string, json: string): Response | undefined
+  /** The response to this call is not needed any more. */
   drop(id: number): void
-  /** A stack of the engine's in places of the source, for the script to read. */
+  /** A stack of the engine, with places in the source, for the script to read. */
   stack(raw: string): string
 }
 
-/** What the server says to call `id`. */
-export interface Answer {
+/** The response of the server to call `id`. */
+export interface Response {
   id: number
   ok: boolean
   json: string
@@ -25,8 +28,8 @@ export interface Answer {
   now: number
 }
 
-/** What one run's script is given beside its limits: with the answers, all that decides what it does. */
-export interface World {
+/** What the script is given: together with the responses, this decides everything that it does. */
+export interface ScriptInputs {
   context: PipelineContext
   request?: unknown
   /** 32 hexadecimal digits. */
@@ -35,162 +38,109 @@ export interface World {
   now: number
 }
 
-/** What went wrong, with the VM's stack as `VmHost.stack` gives it. */
-export interface VmFailure {
-  message: string
-  stack: string
-  /** All that is to be said of it, of several lines, where that is more than the message and its place. */
-  report?: string | undefined
-}
+export type VmState = { kind: 'running' } | { kind: 'done' } | { kind: 'failed'; failure: VmFailure }
 
 export interface Vm {
   /** Compiles without running anything. */
   compile(code: string, filename: string): VmFailure | undefined
   start(code: string, filename: string): void
-  settle(answer: Answer): void
+  settle(response: Response): void
   /**
-   * Calls without an answer. While there is none and the script is not done, nothing can wake it again. Timers do
-   * not count once it is done: what nobody waits for does not keep it going.
+   * The number of calls without a response. While it is 0 and the script is not done, nothing can wake the script
+   * again. Timers do not count once it is done: nobody waits for them.
    */
   outstanding(): number
-  state(): 'running' | 'done' | VmFailure
+  state(): VmState
 }
 
-/** A VM that has ever held this part of its limit may have run out of it: its memory never shrinks. */
-const FULL = 0.75
-
-const described = v.object({ message: v.string(), stack: v.string(), report: v.optional(v.string()) })
-
-/** The VM of one script, in which nothing but the prelude's calls leads out. @param engine nobody else's, ever */
-export function createVm(engine: Engine, host: VmHost, given: World): Vm {
+/** @param engine is used for this script alone */
+export function createVm(engine: Engine, host: VmHost, inputs: ScriptInputs): Vm {
   const { vm, limits } = engine
   const meter = createMeter(limits.cpuMs)
-  let { now } = given
-  engine.own({ seed: given.seed, now: () => now, isSpent: meter.isSpent, onUnhandledRejection })
+  let { now } = inputs
+  let state: VmState = { kind: 'running' }
+  const calls = createCalls()
   const unhandled = new Map<number, JSValueHandle>()
-  const calls = new Set<number>()
-  /** Those of `calls` that are. */
-  const timers = new Set<number>()
-  let lastCall = 0
-  let state: 'running' | 'done' | VmFailure = 'running'
-
-  const tools = engine.prelude.consume((make) => {
-    const bridge = vm.newObject()
-    for (const [name, act] of Object.entries({ log, call, callSync, drop, done, failed })) {
-      bridge.setProp(name, vm.newFunction(name, outside(act)))
-    }
-    // Not `outside`: this is the script's own time, or it would have a way to spend ours.
-    bridge.setProp(
-      'stack',
-      vm.newFunction('stack', (raw) => vm.newString(host.stack(raw.toString()))),
-    )
-    const { context, request, seed } = given
-    const setup = vm.newString(JSON.stringify({ context, request, seed }))
-    const made = vm.callFunction(make, vm.undefined, bridge, engine.makers, setup)
-    return {
-      describe: made.getProp('describe'),
-      start: made.getProp('start'),
-      settle: made.getProp('settle'),
-    }
+  engine.own({ seed: inputs.seed, now: () => now, isSpent: meter.isSpent, onUnhandledRejection })
+  const prelude = startPrelude(engine, inputs, {
+    ...outsideMeter({ log, call, callSync, drop, done, failed }),
+    // Inside the meter: this is the script's own time, or the script could spend time that nobody measures.
+    stack: (raw) => vm.newString(host.stack(raw.toString())),
   })
+  const failures = createFailureReader(engine, meter, prelude.describe)
 
   function outstanding(): number {
-    return state === 'done' ? calls.size - timers.size : calls.size
+    return calls.count(state.kind !== 'done')
   }
   function log(stream: JSValueHandle, text: JSValueHandle): JSValueHandle {
     host.log(stream.toString() === 'stderr' ? 'stderr' : 'stdout', text.toString())
     return vm.undefined
   }
   function call(method: JSValueHandle, json: JSValueHandle): JSValueHandle {
-    lastCall += 1
-    calls.add(lastCall)
     const name = method.toString()
-    if (name === 'timer') timers.add(lastCall)
-    host.call(lastCall, name, json.toString())
-    return vm.newNumber(lastCall)
+    const id = calls.open(name)
+    host.call(id, name, json.toString())
+    return vm.newNumber(id)
   }
   function callSync(method: JSValueHandle, json: JSValueHandle): JSValueHandle {
-    lastCall += 1
-    const answer = host.callSync(lastCall, method.toString(), json.toString())
-    if (!answer) {
-      state = { message: 'the server is gone', stack: '' }
+    const response = host.callSync(calls.nextId(), method.toString(), json.toString())
+    if (!response) {
+      state = { kind: 'failed', failure: { message: 'the server is gone', stack: '' } }
       return vm.newString('-{"message":"the server is gone"}')
     }
-    moveClock(answer.now)
-    return vm.newString(`${answer.ok ? '+' : '-'}${answer.json}`)
+    moveClock(response.now)
+    return vm.newString(`${response.ok ? '+' : '-'}${response.json}`)
   }
-  function drop(id: JSValueHandle): JSValueHandle {
-    const number = id.toNumber()
-    timers.delete(number)
-    if (calls.delete(number)) host.drop(number)
+  function drop(handle: JSValueHandle): JSValueHandle {
+    const id = handle.toNumber()
+    if (calls.close(id)) host.drop(id)
     return vm.undefined
   }
-  /** An answer that waited while the script stood still for another one does not turn it back. */
+  /** A response that waited during a synchronous call does not turn the clock back. */
   function moveClock(to: number): void {
     now = Math.max(now, to)
   }
   function done(): JSValueHandle {
-    if (state === 'running') state = 'done'
+    if (state.kind === 'running') state = { kind: 'done' }
     return vm.undefined
   }
   function failed(json: JSValueHandle): JSValueHandle {
-    if (state === 'running') state = parseFailure(json.toString())
+    if (state.kind === 'running') state = { kind: 'failed', failure: failures.ofDescription(json.toString()) }
     return vm.undefined
   }
-  /** Time spent outside is not the script's. */
-  function outside(act: (...args: [JSValueHandle, JSValueHandle]) => JSValueHandle) {
-    return (first = vm.undefined, second = vm.undefined) => meter.pause(() => act(first, second))
+  /** The time that the server takes is not the script's. */
+  function outsideMeter(functions: Record<string, HostFunction>): Record<string, HostFunction> {
+    return Object.fromEntries(
+      Object.entries(functions).map(([name, act]): [string, HostFunction] => [
+        name,
+        (first, second) => meter.pause(() => act(first, second)),
+      ]),
+    )
   }
   function onUnhandledRejection(promise: JSValueHandle, reason: JSValueHandle, isHandled: boolean): void {
     if (isHandled) unhandled.delete(promise.identity)
     else unhandled.set(promise.identity, reason.dup())
   }
 
-  /** Enters the VM, and stays until the script has nothing more to do without an answer. */
-  function turn(enter: () => void): void {
-    if (typeof state === 'object') return
+  /** Enters the VM, and returns when the script can do nothing more without a response. */
+  function runJobs(enter: () => void): void {
+    if (state.kind === 'failed') return
     try {
       meter.run(() => {
         enter()
         while (vm.executePendingJobs() > 0);
       })
-      if (state === 'done' && outstanding() === 0) reportUnhandled()
+      if (state.kind === 'done' && outstanding() === 0) reportUnhandled()
     } catch (error) {
-      state = meter.isSpent()
-        ? { message: `the script used more than ${limits.cpuMs / 1000} s of processor time`, stack: '' }
-        : failureOf(error)
+      state = { kind: 'failed', failure: failures.ofError(error) }
     }
   }
 
   function reportUnhandled(): void {
     const [reason] = unhandled.values()
     if (!reason) return
-    const found = meter.run(() => describe(reason))
-    state = { ...found, message: `unhandled rejection: ${found.message}` }
-  }
-
-  function describe(thrown: JSValueHandle): VmFailure {
-    const json = vm.callFunction(tools.describe, vm.undefined, thrown).consume(String)
-    return parseFailure(json)
-  }
-
-  /** With no memory left even for an error, the VM throws null. */
-  function parseFailure(json: string): VmFailure {
-    const found = v.parse(described, JSON.parse(json))
-    const isFull = engine.memoryBytes() >= limits.memoryBytes * FULL
-    if (!isFull || !/^threw (null|undefined)$/.test(found.message)) return found
-    const limit = Number((limits.memoryBytes / (1024 * 1024)).toFixed(1))
-    return { message: `the script ran out of memory (limit ${limit} MiB)`, stack: '' }
-  }
-
-  function failureOf(error: unknown): VmFailure {
-    try {
-      if (error instanceof JSException) return meter.run(() => describe(error.handle))
-    } catch {
-      // No memory left even for that.
-    }
-    // The VM's own end: it ran out of the stack under it, or of memory in a bad place.
-    return { message: 'the script broke its sandbox: it went too deep or grew too large', stack: '' }
+    const found = meter.run(() => failures.ofThrown(reason))
+    state = { kind: 'failed', failure: { ...found, message: `unhandled rejection: ${found.message}` } }
   }
 
   return {
@@ -204,21 +154,68 @@ export function createVm(engine: Engine, host: VmHost, given: World): Vm {
       }
     },
     start: (code, filename) =>
-      turn(() => {
+      runJobs(() => {
         const module = vm.evalCode(code, filename, EvalFlags.TYPE_MODULE)
-        vm.callFunction(tools.start, vm.undefined, module).dispose()
+        vm.callFunction(prelude.start, vm.undefined, module).dispose()
       }),
     settle: ({ id, ok, json, now: at }) => {
-      if (!calls.delete(id)) return
-      timers.delete(id)
+      if (!calls.close(id)) return
       moveClock(at)
-      turn(() => {
+      runJobs(() => {
         using number = vm.newNumber(id)
         using value = vm.newString(json)
-        vm.callFunction(tools.settle, vm.undefined, number, ok ? vm.true : vm.false, value).dispose()
+        vm.callFunction(prelude.settle, vm.undefined, number, ok ? vm.true : vm.false, value).dispose()
       })
     },
     outstanding,
     state: () => state,
+  }
+}
+
+type HostFunction = (first: JSValueHandle, second: JSValueHandle) => JSValueHandle
+
+/** Runs prelude.js in the VM, which gives the script its globals. @param functions the only ways out of the VM */
+function startPrelude(
+  { vm, prelude, makers }: Engine,
+  { context, request, seed }: ScriptInputs,
+  functions: Record<string, HostFunction>,
+) {
+  return prelude.consume((make) => {
+    const bridge = vm.newObject()
+    for (const [name, act] of Object.entries(functions)) {
+      bridge.setProp(
+        name,
+        vm.newFunction(name, (first = vm.undefined, second = vm.undefined) => act(first, second)),
+      )
+    }
+    const setup = vm.newString(JSON.stringify({ context, request, seed }))
+    const created = vm.callFunction(make, vm.undefined, bridge, makers, setup)
+    return {
+      describe: created.getProp('describe'),
+      start: created.getProp('start'),
+      settle: created.getProp('settle'),
+    }
+  })
+}
+
+/** The calls of the script that have no response yet, numbered 1, 2, 3 … */
+function createCalls() {
+  const open = new Set<number>()
+  const timers = new Set<number>()
+  let last = 0
+  return {
+    nextId: () => ++last,
+    open: (method: string): number => {
+      last += 1
+      open.add(last)
+      if (method === 'timer') timers.add(last)
+      return last
+    },
+    /** @returns whether the call was open */
+    close: (id: number): boolean => {
+      timers.delete(id)
+      return open.delete(id)
+    },
+    count: (withTimers: boolean): number => (withTimers ? open.size : open.size - timers.size),
   }
 }

@@ -1,8 +1,18 @@
+/** The meter of a script's own time. */
+export interface Meter {
+  /** Whether the limit is exceeded. */
+  isSpent(): boolean
+  /** Runs `act` inside the VM: its time counts. */
+  run<T>(act: () => T): T
+  /** Runs `act` outside the VM: its time does not count. */
+  pause<T>(act: () => T): T
+}
+
 /**
- * Adds up the time inside the VM and nothing else. On a busy machine the script is not blamed for the time that
- * others had the processor: what it has had of it itself is over the limit too, before the limit counts.
+ * Measures the time inside the VM and nothing else. On a busy machine a script is not charged for the time in which
+ * others had the processor: the limit counts only once the processor time of this thread is over it, too.
  */
-export function createMeter(limitMs: number) {
+export function createMeter(limitMs: number): Meter {
   let used = 0
   let since: number | undefined
   const started = processorMs()

@@ -1,8 +1,6 @@
+/** Runs inside the VM, called by prelude.js: `assert`, as strict as that of Node.js is in its strict mode. */
 /* oxlint-disable no-unused-expressions, consistent-function-scoping -- evaluated for its value, a function */
-/*
- * Runs inside the VM, called by prelude.js: assert, as strict as that of Node.js is in its strict mode.
- * `inspect(value)` → text; `same(a, b)`: same.js.
- */
+/* `inspect(value)` → text; `same(a, b)`: deep-equal.js. */
 ;(function (inspect, same) {
   'use strict'
   class AssertionError extends Error {
@@ -16,7 +14,7 @@
     }
   }
 
-  /** Texts as they were shown always, without quotes. */
+  /** Strings are shown without quotes. */
   const show = (value) => inspect(value).slice(0, 4096)
   /** @param details `actual`, `expected`, `operator` */
   const claim = (holds, message, otherwise, details) => {
@@ -47,7 +45,7 @@
   const takesPattern = (pattern) => {
     if (!(pattern instanceof RegExp)) throw new TypeError('the pattern has to be a regular expression')
   }
-  /** From its beginning, whatever it has found before. */
+  /** A copy of the pattern starts at the beginning of the text, whatever the pattern has matched before. */
   const matches = (text, pattern) => {
     takesPattern(pattern)
     return typeof text === 'string' && new RegExp(pattern).test(text)
@@ -55,7 +53,7 @@
 
   const isClass = (expected) => expected === Error || expected.prototype instanceof Error
 
-  /** Throws what it is told by a function, and for what is not as it has to be an AssertionError. */
+  /** @throws AssertionError where the thrown value is not as expected; and what an `expected` function throws */
   const fits = (thrown, expected, message) => {
     if (expected === undefined) return
     const details = { actual: thrown, expected, operator: 'throws' }
@@ -71,7 +69,7 @@
     return check(expected(thrown) === true, 'expected an error that the function accepts')
   }
 
-  /** An expected error has to agree in name and message, too. */
+  /** An expected error must agree in name and message, too. */
   const hasAll = (thrown, expected) => {
     if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) return false
     const keys = new Set(Object.keys(expected))
@@ -83,7 +81,7 @@
     )
   }
 
-  /** A text is the message, as there is nothing that it could be compared with. */
+  /** A string is the message, as an error cannot be compared with it. */
   const readExpected = (expected, message) =>
     typeof expected === 'string' ? { message: expected } : { expected, message }
   const isFunction = (run) => {

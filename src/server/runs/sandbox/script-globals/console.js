@@ -1,7 +1,7 @@
+/** Runs inside the VM, called by prelude.js: the console of the script. */
 /* oxlint-disable no-unused-expressions, consistent-function-scoping -- evaluated for its value, a function */
 /*
- * Runs inside the VM, called by prelude.js: the console. Its clock is that of the script, which stands still
- * between answers.
+ * Its clock is that of the script, which moves only with responses.
  * `write(stream, text)`, `inspect(value)` → text.
  */
 ;(function (write, inspect) {
@@ -20,7 +20,7 @@
 
   const group = (...label) => {
     if (label.length > 0) log(...label)
-    // More than this nobody reads, and each line would pay for it.
+    // A deeper indent cannot be read, and would make each line longer.
     if (indent.length < 64) indent += '  '
   }
   const count = (label = 'default') => {
@@ -69,7 +69,7 @@
     table: (data, only) => log(typeof data === 'object' && data !== null ? table(data, only) : data),
   }
 
-  /** Rows of one line each: what is deeper than a cell is named. */
+  /** Each row has one line: a value that does not fit a cell is named. */
   function table(data, only) {
     const entries = data instanceof Map ? [...data] : Object.entries(data)
     const isRow = (value) => typeof value === 'object' && value !== null

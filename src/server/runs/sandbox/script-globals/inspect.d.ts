@@ -1,2 +1,3 @@
+/** The source text of inspect.js, imported as text. */
 declare const source: string
 export default source

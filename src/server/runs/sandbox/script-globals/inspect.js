@@ -1,7 +1,8 @@
+/** Runs inside the VM, called by prelude.js: any value as text. */
 /* oxlint-disable no-unused-expressions, consistent-function-scoping -- evaluated for its value, a function */
 /*
- * Runs inside the VM, called by prelude.js: any value as text. What JSON can say looks as JSON does; the rest says
- * what it is. Bounded in depth and length, calls no getter, and never throws, whatever it is given.
+ * A value that JSON can represent looks as in JSON; any other says what it is. Bounded in depth and length, calls no
+ * getter, and never throws, whatever it is given.
  */
 ;(function () {
   'use strict'
@@ -10,7 +11,7 @@
   const MAX_LENGTH = 1024 * 1024
   const MAX_INNER_ERRORS = 16
 
-  /** A string as it is, all else as text of about a megabyte at most. */
+  /** A string as it is, any other value as text of about a megabyte at most. */
   const inspect = (value) => {
     if (typeof value === 'string') return value
     try {
@@ -20,7 +21,7 @@
     }
   }
 
-  /** `path`: the objects around it. `left`: how much more may be said. */
+  /** `path`: the objects around the value. `left`: how much more text may follow. */
   const render = (value, state, indent) => {
     if (state.left <= 0) return '…'
     const text =
@@ -98,7 +99,7 @@
         lines.push('…')
         break
       }
-      // What stands around each one counts too, or a list of nothing had no end.
+      // The text around each item counts too, or a list of empty items could be endless.
       state.left -= indent.length + 4
       lines.push(item())
     }
@@ -106,7 +107,7 @@
     return `${open}\n${lines.map((line) => `${indent}  ${line}`).join(',\n')}\n${indent}${close}`
   }
 
-  /** The class, where it is none that JSON knows. */
+  /** The name of the class, where it is not a plain object. */
   const nameOf = (value) => {
     const prototype = Object.getPrototypeOf(value)
     if (prototype === null || prototype === Object.prototype) return ''
@@ -120,14 +121,14 @@
     return message ? `${name}: ${message}` : name
   }
 
-  const SAID = ['name', 'message', 'stack', 'cause', 'errors']
+  const SHOWN = ['name', 'message', 'stack', 'cause', 'errors']
   const error = (value, state, indent) => {
     const head = headOf(value)
     const stack = typeof value.stack === 'string' ? value.stack.trimEnd() : ''
     const whole = stack.startsWith(head) || !stack ? stack || head : `${head}\n${stack}`
     const lines = [spend(whole.slice(0, state.left).replaceAll('\n', `\n${indent}`), state)]
     const show = (inner) => render(inner, state, `${indent}  `)
-    const own = list('{}', fields(value, show, SAID), state, indent)
+    const own = list('{}', fields(value, show, SHOWN), state, indent)
     if (own !== '{}') lines[0] += ` ${own}`
     const inner = innerOf(value)
     for (const one of inner.errors) lines.push(`${indent}  error: ${show(one)}`)
@@ -135,7 +136,7 @@
     return lines.join('\n')
   }
 
-  /** What an error says of others, as far as it can be read without its help. */
+  /** The cause and the inner errors of an error, as far as they can be read without calling a getter. */
   const innerOf = (value) => {
     const cause = Object.getOwnPropertyDescriptor(value, 'cause')
     const errors = Object.getOwnPropertyDescriptor(value, 'errors')?.value
@@ -146,7 +147,7 @@
     }
   }
 
-  /** An error in one line, with what it was made of. */
+  /** An error in one line, with its causes and inner errors. */
   const brief = (value, depth = 0) => {
     if (!(value instanceof Error)) return inspect(value).slice(0, 256)
     const { errors, hasCause, cause } = innerOf(value)

@@ -1,21 +1,27 @@
+/** Runs inside the VM before the script, and gives it all its globals, which the other files beside this one create. */
 /* oxlint-disable no-unused-expressions -- evaluated for its value, a function */
 /*
- * Runs inside the VM before the script and gives it its whole world, which the other files beside this one make:
- * `make` are their functions.
- * `host` are the only ways out: log(stream, text), call(method, json) → id, callSync(method, json) → its answer,
- * drop(id), done(), failed(json), stack(raw) → the same in places of the source.
- * Whatever the script does to these objects it does to itself: the server believes nothing of it.
+ * `make`: the functions of the other files.
+ * `host`: the only ways out: log(stream, text), call(method, json) → id, callSync(method, json) → its response,
+ * drop(id), done(), failed(json), stack(raw) → the same stack with places in the source.
+ * A script that alters these objects harms only itself: the server trusts nothing that comes from here.
  */
 ;(function (host, make, setup) {
   'use strict'
   const { parse, stringify } = JSON
   const waiting = new Map()
-  /** Calls and timers at once: more is a script in a loop. */
+  /** Calls and timers that wait at once: with more, the script is in a loop. */
   const MAX_WAITING = 10_000
-  /** Of each text about what was thrown. */
+  /** Of each text that describes what was thrown. */
   const MAX_TEXT = 8192
+  /** The server finds the place in the source. */
+  const NO_FUNCTION = stringify({
+    message: 'the export "pipeline" is not a function',
+    stack: '',
+    reason: 'no_function',
+  })
 
-  const stackOf = make.stacks(host.stack)
+  const stackOf = make.errorStacks(host.stack)
   const { inspect, brief, innerOf } = make.inspect()
 
   const ask = (method, params, then) => {
@@ -27,14 +33,14 @@
   }
   const call = (method, params) =>
     new Promise((resolve, reject) => {
-      // Made here, so that its stack points to the caller and not to the arrival of the answer.
+      // Created here, so that its stack has the caller and not the arrival of the response.
       const error = new Error()
       ask(method, params, { resolve, reject: ({ message }) => reject(Object.assign(error, { message })) })
     })
   const callSync = (method, params) => {
-    const answer = host.callSync(method, stringify(params) ?? 'null')
-    const value = parse(answer.slice(1))
-    if (answer[0] === '+') return value
+    const response = host.callSync(method, stringify(params) ?? 'null')
+    const value = parse(response.slice(1))
+    if (response[0] === '+') return value
     throw new Error(value.message)
   }
   const timer = (ms, then) => ask('timer', { ms }, { resolve: then, reject: () => {} })
@@ -46,21 +52,21 @@
     if (typeof value === 'object' && value !== null) Object.values(value).forEach(freeze)
     return Object.freeze(value)
   }
-  // The script sees what it is given and nothing of the machine: no clock but `Date`, which stands still between
-  // answers, and nothing that tells when garbage is collected.
+  // The script sees its inputs and nothing of the machine: no clock but `Date`, which moves only with responses, and
+  // nothing that depends on garbage collection.
   for (const name of ['performance', 'WeakRef', 'FinalizationRegistry']) delete globalThis[name]
-  const world = {
+  const globals = {
     console: make.console(host.log, inspect),
-    assert: make.assert(inspect, make.same()),
-    ...make.world({ call, callSync, timer, drop }, parse(setup), make.json()),
+    assert: make.assert(inspect, make.deepEqual()),
+    ...make.hostApi({ call, callSync, timer, drop }, parse(setup), make.requireJson()),
   }
-  for (const [name, value] of Object.entries(world)) {
+  for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value: freeze(value), enumerable: true })
   }
 
   /**
    * Never throws, whatever was thrown: a proxy, a getter, an object without a prototype.
-   * `report`: more than its first line, where there is more to say than the place.
+   * `report`: everything about it, where that is more than the message and its place.
    */
   const describe = (thrown) => {
     try {
@@ -78,20 +84,19 @@
 
   return {
     describe,
-    /** Called with the module: a promise of its exports. */
+    /** `module`: a promise of the exports of the script. */
     start: (module) => {
       const run = async () => {
         const exported = await module
-        if (typeof exported.pipeline !== 'function')
-          throw new TypeError('the export "pipeline" is not a function')
-        await exported.pipeline()
+        if (typeof exported.pipeline !== 'function') host.failed(NO_FUNCTION)
+        else await exported.pipeline()
       }
       run().then(
         () => host.done(),
         (thrown) => host.failed(describe(thrown)),
       )
     },
-    /** The answer to call `id`. */
+    /** The response to call `id`. */
     settle: (id, ok, json) => {
       const { resolve, reject } = waiting.get(id)
       waiting.delete(id)

@@ -1,17 +1,18 @@
+/** Aligns the words of stripped code with those of its source. */
 import type { Token } from './script-tokens.ts'
 
-/** Looks at words that one script may cost; beyond them, words stay without a partner. */
-const MOST_LOOKS = 8_000_000
+/** How many comparisons of words one script may cost; after these, words stay without a partner. */
+const MOST_COMPARISONS = 8_000_000
 
 /**
  * Finds for each word of stripped code the word of the source that it comes from. Stripping leaves words out and
- * adds a few, and keeps the order of the others. So a word that both have equally often is the same, one for one;
- * what lies between two such words is compared on its own, until nothing is left to be told apart.
- * @returns for each word of `code` the index of its partner, or -1.
+ * adds a few, and keeps the order of the others. So words that both have equally often are partners, one for one;
+ * what lies between two such words is aligned on its own, until nothing is left.
+ * @returns for each word of `code` the index of its partner, or -1
  */
 export function align(code: readonly Token[], source: readonly Token[]): Int32Array {
   const partners = new Int32Array(code.length).fill(-1)
-  let left = MOST_LOOKS
+  let left = MOST_COMPARISONS
   const gaps: Gap[] = [{ code: [0, code.length], source: [0, source.length] }]
   for (let gap = gaps.pop(); gap; gap = gaps.pop()) {
     if (isEmpty(gap)) continue
@@ -23,9 +24,9 @@ export function align(code: readonly Token[], source: readonly Token[]): Int32Ar
       gaps.push(...between(anchors, gap))
       continue
     }
-    const looks = size(gap.code) * size(gap.source)
-    if (looks > left) continue
-    left -= looks
+    const comparisons = size(gap.code) * size(gap.source)
+    if (comparisons > left) continue
+    left -= comparisons
     for (const [own, other] of bestPairs(code, source, gap)) partners[own] = other
   }
   return partners
@@ -43,7 +44,7 @@ interface Gap {
 const size = ([from, to]: Range) => to - from
 const isEmpty = (gap: Gap) => size(gap.code) === 0 || size(gap.source) === 0
 
-/** The words that both have equally often, as far as their order is the same. */
+/** The words that both have equally often, as far as they are in the same order. */
 function commonWords(code: readonly Token[], source: readonly Token[], gap: Gap): Pair[] {
   const places = placesOf(code, gap.code)
   const others = placesOf(source, gap.source)
@@ -67,15 +68,16 @@ function placesOf(tokens: readonly Token[], [from, to]: Range): Map<string, numb
   return places
 }
 
-/** The most of the pairs whose second numbers rise as their first ones do. */
+/** The longest sequence of pairs whose second numbers rise as their first ones do. */
 function longestRising(pairs: readonly Pair[]): Pair[] {
   /** By length: the chain of it that ends lowest. */
   const ends: { pair: Pair; before: number }[][] = []
   const lowest: number[] = []
   for (const pair of pairs) {
     let low = 0
-    for (let high = lowest.length; low < high;) {
-      const middle = (low + high) >> 1
+    let high = lowest.length
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
       if ((lowest[middle] ?? 0) < pair[1]) low = middle + 1
       else high = middle
     }
@@ -105,7 +107,7 @@ function between(anchors: readonly Pair[], gap: Gap): Gap[] {
   })
 }
 
-/** A longest common subsequence, in which equal neighbours decide between equal words. */
+/** A longest common subsequence; between equal words their neighbours decide. */
 function bestPairs(code: readonly Token[], source: readonly Token[], gap: Gap): Pair[] {
   const width = size(gap.source) + 1
   const scores = new Int32Array((size(gap.code) + 1) * width)
@@ -120,11 +122,19 @@ function bestPairs(code: readonly Token[], source: readonly Token[], gap: Gap): 
     }
   }
   const pairs: Pair[] = []
-  for (let row = 0, column = 0; row < size(gap.code) && column < size(gap.source);) {
+  let row = 0
+  let column = 0
+  while (row < size(gap.code) && column < size(gap.source)) {
     const score = scores[row * width + column]
-    if (score === scores[row * width + column + 1]) column += 1
-    else if (score === scores[(row + 1) * width + column]) row += 1
-    else pairs.push([gap.code[0] + row++, gap.source[0] + column++])
+    if (score === scores[row * width + column + 1]) {
+      column += 1
+    } else if (score === scores[(row + 1) * width + column]) {
+      row += 1
+    } else {
+      pairs.push([gap.code[0] + row, gap.source[0] + column])
+      row += 1
+      column += 1
+    }
   }
   return pairs
 }

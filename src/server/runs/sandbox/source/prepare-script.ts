@@ -1,14 +1,16 @@
+/** Turns the source of a script into code that the VM takes, or says why it cannot run. */
 import type { ScriptError } from '../child-protocol.ts'
 import { type Token, tokensOf } from './script-tokens.ts'
 
-/** A script that the VM can take: `code` is JavaScript without an import, and it exports `pipeline`. */
-export type Prepared = { code: string } | { error: ScriptError }
+/** `code` is JavaScript without an import, and it exports `pipeline`. */
+export type Prepared = { kind: 'ready'; code: string } | { kind: 'refused'; error: ScriptError }
 
 const NO_IMPORT_HINT =
   'what a pipeline may call is there without an import: "fob pipeline types" prints all of it'
 
 /**
  * Strips the types and refuses what cannot run.
+ *
  * `macro: false` is what keeps this safe: with macros on, Bun's parser itself runs code that a script names in
  * `import … with { type: 'macro' }`, with all the power of this process.
  */
@@ -20,27 +22,29 @@ export function prepare(source: string, filename: string): Prepared {
     const transpiler = transpilerFor('browser')
     const { imports, exports } = transpiler.scan(source)
     const [first] = imports
-    if (first) return { error: importError(source, first.path) }
+    if (first) return refused(importError(source, first.path))
     if (!exports.includes('pipeline')) {
-      return {
-        error: {
-          message: 'no function named pipeline is exported',
-          hint: 'end the file with: export { pipeline }',
-        },
-      }
+      return refused({
+        message: 'no function named pipeline is exported',
+        hint: 'end the file with: export { pipeline }',
+      })
     }
     const needsHelpers = (code: string) =>
       code.includes('"bun:wrap"') && transpiler.scan(code).imports.length > 0
     let code = transpiler.transformSync(source)
-    // For Bun itself it leaves `using` as it is, which the VM knows.
+    // With this target `using` stays as it is, which the VM knows.
     if (needsHelpers(code)) code = transpilerFor('bun').transformSync(source)
-    if (needsHelpers(code)) return { error: helperError(source) }
-    if (isNoFunction(code)) return { error: noFunction(source) }
-    // JavaScript runs as written, so positions in it are exact.
-    return { code: loader === 'js' ? source : code }
+    if (needsHelpers(code)) return refused(helperError(source))
+    if (isNoFunction(code)) return refused(noFunction(source))
+    // JavaScript runs as it is written, so positions in it are exact.
+    return { kind: 'ready', code: loader === 'js' ? source : code }
   } catch (error) {
-    return { error: parseError(error) }
+    return refused(parseError(error))
   }
+}
+
+function refused(error: ScriptError): Prepared {
+  return { kind: 'refused', error }
 }
 
 function importError(source: string, path: string): ScriptError {
@@ -57,33 +61,33 @@ function importError(source: string, path: string): ScriptError {
   return { ...error, ...position(line + 1, column, text) }
 }
 
-/** As Bun prints it, in one line of its own: a constant that is a number, a text, true, false or null. */
+/** A constant that is a number, a string, true, false or null, as Bun prints it: in a line of its own. */
 const NO_FUNCTION =
   /^(?:export )?const pipeline = (?:-?\d[\w.]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|true|false|null);$/m
 
 function isNoFunction(code: string): boolean {
   const at = code.search(NO_FUNCTION)
-  // Another thing may be called so on its way out.
+  // Something else may be exported under this name.
   if (at < 0 || /\bas pipeline\b/.test(code)) return false
   const end = code.indexOf('\n', at)
   const isHere = (token: Token) => token.at >= at && (end < 0 || token.at < end)
-  // What looks like code can stand in a text of several lines.
+  // A template of several lines can contain what looks like code.
   return tokensOf(code).some((token) => token.text === 'pipeline' && !token.isQuoted && isHere(token))
 }
 
-/** What is to be said of a script whose `pipeline` cannot be called, and where it is made. */
+/** The error for a script whose `pipeline` cannot be called, with the place of its declaration. */
 export function noFunction(source: string): ScriptError {
   const tokens = tokensOf(source).filter(({ isQuoted }) => !isQuoted)
-  const made = tokens.find(
+  const declared = tokens.find(
     ({ text }, index) => text === 'pipeline' && DECLARES.has(tokens[index - 1]?.text ?? ''),
   )
   const message = 'the export "pipeline" is not a function'
-  return made ? { message, ...placeOf(source, made.at) } : { message }
+  return declared ? { message, ...placeOf(source, declared.at) } : { message }
 }
 
 const DECLARES = new Set(['const', 'let', 'var', 'as', 'class', 'function'])
 
-/** Bun rewrites what the VM does not know, with an import of helpers of its own: decorators and `accessor`. */
+/** Bun rewrites what the VM does not know with an import of its own helpers: decorators and `accessor`. */
 function helperError(source: string): ScriptError {
   const tokens = tokensOf(source).filter(({ isQuoted }) => !isQuoted)
   const decorator = tokens.find(({ text }) => text === '@')
@@ -102,7 +106,7 @@ function placeOf(source: string, at: number): Pick<ScriptError, 'line' | 'column
   return position(before.length, (before.at(-1)?.length ?? 0) + 1, text)
 }
 
-/** Bun throws one `BuildMessage`, or an `AggregateError` of several: the first one counts. */
+/** Bun throws one `BuildMessage`, or an `AggregateError` of several, of which the first counts. */
 function parseError(error: unknown): ScriptError {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
   if (!(first instanceof BuildMessage)) {
@@ -115,7 +119,7 @@ function parseError(error: unknown): ScriptError {
   return { message, ...position(Math.max(1, line), Math.max(1, column), lineText) }
 }
 
-/** A line of a megabyte is shown around the column only. */
+/** The text of a long line is left out. */
 export function position(
   line: number,
   column: number,

@@ -1,12 +1,13 @@
-import { partsOf } from '../../secrets/script-parts.ts'
+/** The words of a script, each with its place. */
+import { lexScript } from './script-lexer.ts'
 
-/** A word, or the `@` of a decorator, and where it begins. */
+/** A word, or the `@` of a decorator, and where it starts. */
 export interface Token {
   text: string
   at: number
-  /** What stands before and behind it, spaces left out. */
+  /** The characters before and after it, spaces left out. */
   around: string
-  /** It is none of the code's words, but one of a text in it. */
+  /** It is a word of a literal, a template or a regular expression. */
   isQuoted: boolean
 }
 
@@ -15,7 +16,7 @@ const WORD = /[\p{ID_Start}$_][\p{ID_Continue}$]*|@/gu
 /** All words of a script but those of its comments. */
 export function tokensOf(source: string): Token[] {
   const tokens: Token[] = []
-  for (const { kind, from, to } of partsOf(source)) {
+  for (const { kind, from, to } of lexScript(source)) {
     if (kind === 'comment') continue
     for (const { 0: text, index } of source.slice(from, to).matchAll(WORD)) {
       const at = from + index

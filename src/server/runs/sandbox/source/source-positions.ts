@@ -1,3 +1,4 @@
+/** Places in the code that the VM runs, as places in the source of the script. */
 import { align } from './align-tokens.ts'
 import { tokensOf } from './script-tokens.ts'
 
@@ -7,28 +8,27 @@ export interface Place {
   column?: number
 }
 
-/** Where in a script's source the places are that its VM names. */
 export interface Positions {
   /**
-   * @param line of the code that the VM was given, from 1
+   * @param line of the code that the VM runs, from 1
    * @param column in bytes of UTF-8, as the VM counts, from 1
-   * @returns undefined where no word of the line can tell: no position is better than a wrong one
+   * @returns undefined where no word of the line is known: no position is better than a wrong one
    */
   inSource(line: number, column: number): Place | undefined
-  /** The VM's stack without the frames that are not the script's, in places of the source. */
+  /** The stack of the VM without the frames of fob, with places in the source. */
   stack(raw: string): string
 }
 
-/** A word of the code and where it is in the source. */
-interface Known {
+/** The place of a word in the code, and its place in the source. */
+interface KnownWord {
   at: number
   source: number
 }
 
-/** Costs nothing until it is asked, and then as much as the script is long, once. */
+/** The index is created with the first question, in a time that grows with the length of the script. */
 export function createPositions({ source, code, filename }: Script): Positions {
-  let made: ReturnType<typeof createIndex> | undefined
-  const index = () => (made ??= createIndex(source, code))
+  let created: ReturnType<typeof createIndex> | undefined
+  const index = () => (created ??= createIndex(source, code))
   const inSource: Positions['inSource'] = (line, column) => index().find(line, column)
 
   function frame(text: string): string {
@@ -38,17 +38,17 @@ export function createPositions({ source, code, filename }: Script): Positions {
     const shown = [filename, found?.line, found?.column].filter((part) => part !== undefined).join(':')
     return `${text.slice(0, place.from)}${shown}${text.endsWith(')') ? ')' : ''}`
   }
-  return { inSource, stack: (raw) => withoutOurs(raw.split('\n')).map(frame).join('\n') }
+  return { inSource, stack: (raw) => withoutFob(raw.split('\n')).map(frame).join('\n') }
 }
 
-/** Frames of fob tell a script's author nothing, and neither do those of the engine that fob has called. */
-function withoutOurs(frames: readonly string[]): string[] {
-  let isOurs = false
-  const kept = frames.toReversed().filter((frame) => {
-    if (!frame.endsWith('(native)')) isOurs = /\(fob(?::\d+:\d+)?\)$/.test(frame)
-    return !isOurs
+/** Frames of fob tell the author of a script nothing, and neither do those of the engine that fob has called. */
+function withoutFob(frames: readonly string[]): string[] {
+  let isFob = false
+  const ofScript = frames.toReversed().filter((frame) => {
+    if (!frame.endsWith('(native)')) isFob = /\(fob(?::\d+:\d+)?\)$/.test(frame)
+    return !isFob
   })
-  return kept.toReversed()
+  return ofScript.toReversed()
 }
 
 interface Script {
@@ -57,7 +57,7 @@ interface Script {
   filename: string
 }
 
-/** The place that a line of a stack ends with, if it is in this file. `from`: where in the line it stands. */
+/** The place at the end of a line of a stack, if it is in this file. `from`: the index of the place in the line. */
 export function frameOf(text: string, filename: string): (Place & { from: number }) | undefined {
   const from = text.lastIndexOf(`${filename}:`)
   const numbers = from < 0 ? null : /^(\d+)(?::(\d+))?\)?$/.exec(text.slice(from + filename.length + 1))
@@ -94,7 +94,7 @@ function createIndex(source: string, code: string) {
   return { find }
 }
 
-function knownWords(source: string, code: string): Known[] {
+function knownWords(source: string, code: string): KnownWord[] {
   const words = tokensOf(code)
   const written = tokensOf(source)
   const partners = align(words, written)
@@ -115,8 +115,9 @@ function countUpTo(values: readonly number[], limit: number): number
 function countUpTo<T>(values: readonly T[], limit: number, value: (item: T) => number): number
 function countUpTo<T>(values: readonly T[], limit: number, value = (item: T) => Number(item)): number {
   let low = 0
-  for (let high = values.length; low < high;) {
-    const middle = (low + high) >> 1
+  let high = values.length
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
     const item = values[middle]
     if (item !== undefined && value(item) <= limit) low = middle + 1
     else high = middle
@@ -127,7 +128,8 @@ function countUpTo<T>(values: readonly T[], limit: number, value = (item: T) => 
 /** How many UTF-16 units the first `bytes` bytes of UTF-8 are. */
 function unitsOf(text: string, bytes: number): number {
   let units = 0
-  for (let left = bytes; left > 0 && units < text.length;) {
+  let left = bytes
+  while (left > 0 && units < text.length) {
     const point = text.codePointAt(units) ?? 0
     left -= point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
     units += point < 0x10000 ? 1 : 2

@@ -1,13 +1,11 @@
+/** Runs inside the VM, called by prelude.js: whether two values are deeply equal, prototypes included. */
 /* oxlint-disable no-unused-expressions, consistent-function-scoping -- evaluated for its value, a function */
-/*
- * Runs inside the VM, called by prelude.js: whether two values are the same through and through, prototypes and
- * all. Maps and sets are whatever their order is; of two that lead back into themselves, both have to do so.
- */
+/* The order of maps and sets does not count; of two values, a circular one equals only a circular one. */
 ;(function () {
   'use strict'
   const isObject = (value) => typeof value === 'object' && value !== null
 
-  /** `met`: the pairs that are being compared around this one. */
+  /** `met`: the pairs around this one that are being compared. */
   const same = (a, b, met = new Map()) => {
     if (Object.is(a, b)) return true
     if (!isObject(a) || !isObject(b)) return false
@@ -21,7 +19,7 @@
     }
   }
 
-  /** What is no field. */
+  /** What is not a field. */
   const sameContent = (a, b, met) => {
     if (Array.isArray(a) !== Array.isArray(b)) return false
     if (Array.isArray(a)) return a.length === b.length
@@ -35,7 +33,7 @@
       return b instanceof ArrayBuffer && same(new Uint8Array(a), new Uint8Array(b), met)
     if (a instanceof DataView) return b instanceof DataView && same(bytesOf(a), bytesOf(b), met)
     if (isBoxed(a)) return Object.is(a.valueOf(), b.valueOf())
-    // Two of them that are not the same one cannot be told to be the same.
+    // Nothing can tell whether two different ones are equal.
     return !(a instanceof Promise || a instanceof WeakMap || a instanceof WeakSet)
   }
 
@@ -65,7 +63,7 @@
     return paired(others, [...left], met)
   }
 
-  /** Each of one side has one of its own on the other. */
+  /** Whether each value of one side has a partner of its own on the other. */
   const paired = (ones, others, met) => {
     if (ones.length !== others.length) return false
     const left = [...others]

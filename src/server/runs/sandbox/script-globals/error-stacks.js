@@ -1,8 +1,9 @@
+/** Runs inside the VM, called by prelude.js: the stacks of errors, as a script sees them. */
 /* oxlint-disable no-unused-expressions, consistent-function-scoping, no-extend-native -- evaluated for its value, a function */
 /*
- * Runs inside the VM, called by prelude.js: what a script sees of stacks. Places are those of its source, the
- * frames of fob and of an error's own constructors are left out. An error costs nothing of it until it is read.
- * `inSource(raw)`: the stack with the places of the source.
+ * Places are those of the source; the frames of fob and of the constructors of an error are left out. A stack is
+ * converted only when it is read.
+ * `inSource(raw)`: the stack with places in the source.
  */
 ;(function (inSource) {
   'use strict'
@@ -11,7 +12,7 @@
   const capture = Error.captureStackTrace
   const MOST_CLASSES = 16
 
-  /** The names of the classes that it is of, but for those of the language: their constructors have no frames. */
+  /** The names of the classes of an error. The constructors of the language's own classes have no frames. */
   const classesOf = (error) => {
     const names = new Set()
     let prototype = Object.getPrototypeOf(error)
@@ -23,18 +24,18 @@
     return names
   }
 
-  /** A class says where it calls `super`, which is the same for all: what is asked is where the error was made. */
+  /** The frames of constructors are the same for all errors of a class: they do not tell where an error was created. */
   const withoutConstructors = (stack, error) => {
     const names = classesOf(error)
     const frames = stack.split('\n')
     const isConstructor = (frame) => names.has(/^\s*at (\S+) \(/.exec(frame)?.[1])
     let first = 0
     while (first < frames.length && isConstructor(frames[first])) first += 1
-    // One that was made outside of any function of the script has no other frame.
+    // An error that was created outside of any function of the script has no other frame.
     return first < frames.length && frames[first] !== '' ? frames.slice(first).join('\n') : stack
   }
 
-  /** What the engine has kept, whatever the script has put in its place. */
+  /** The stack that the engine has stored, whatever the script has put in its place. */
   const stackOf = (error) => {
     const raw = apply(native.get, error, [])
     return typeof raw === 'string' ? withoutConstructors(inSource(raw), error) : raw

@@ -1,16 +1,18 @@
+/** Splits the source of a script into code, comments, literals, templates and regular expressions. */
+
 /** A stretch of a script. A template is cut at its `${` and `}`, which belong to the pieces of the template. */
-export interface Part {
+interface SourceSpan {
   kind: 'code' | 'comment' | 'literal' | 'template' | 'regex'
   from: number
   to: number
 }
 
-/** What a `/` that begins a regular expression stands behind; behind anything else it divides. */
+/** What comes before a `/` that starts a regular expression; after anything else it divides. */
 const BEFORE_REGEX = /(?:^|[(,=:[!&|?{};+\-*%~^<>\n]|\b(?:return|typeof|case|in|of|do|else|await|yield))\s*$/
 
-/** Cuts a script into what is code and what is not. One pass, which never fails: what it does not understand is code. */
-export function* partsOf(source: string): Generator<Part> {
-  /** Per template that is open around a `${`: how many braces are open in it. */
+/** In one pass, which never fails: what it does not understand counts as code. */
+export function* lexScript(source: string): Generator<SourceSpan> {
+  /** For each template that is open around a `${`: how many braces are open in it. */
   const templates: number[] = []
   let code = 0
   let at = 0
@@ -26,7 +28,7 @@ export function* partsOf(source: string): Generator<Part> {
   }
   if (code < at) yield { kind: 'code', from: code, to: at }
 
-  function next(): { kind: Part['kind']; to: number } | undefined {
+  function next(): { kind: SourceSpan['kind']; to: number } | undefined {
     const character = source[at]
     if (character === '/') return slash(source, at)
     if (character === '"' || character === "'") {
@@ -42,7 +44,7 @@ export function* partsOf(source: string): Generator<Part> {
     return undefined
   }
 
-  /** From a template's beginning, or from the end of a `${}` in it, to its end or behind the next `${`. */
+  /** From the start of a template, or from the end of a `${}` in it, to its end or to after the next `${`. */
   function template(): { kind: 'template'; to: number } {
     for (let end = at + 1; end < source.length; end++) {
       if (source[end] === '\\') end += 1
@@ -75,7 +77,7 @@ function slash(source: string, at: number): { kind: 'comment' | 'regex'; to: num
   return undefined
 }
 
-/** Behind the closing quote, or behind the opening one where the line ends first. */
+/** The place after the closing quote, or after the opening one where the line ends first. */
 function endOfLiteral(source: string, at: number, quote: string): number {
   for (let end = at + 1; end < source.length && source[end] !== '\n'; end++) {
     if (source[end] === '\\') end += 1

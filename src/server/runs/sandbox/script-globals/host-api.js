@@ -1,9 +1,9 @@
+/** Runs inside the VM, called by prelude.js: the globals whose work the server does. */
 /* oxlint-disable no-unused-expressions, consistent-function-scoping -- evaluated for its value, a function */
 /*
- * Runs inside the VM, called by prelude.js: what a script finds beside the language itself, as far as the server
- * does the work. Parameters are handed on as they are: the server checks them.
+ * Parameters are passed on as they are: the server checks them.
  * `link`: call(method, params) → promise, callSync(method, params) → value, timer(ms, then) → id, drop(id).
- * `requireJson(what, name, value)`: json.js.
+ * `requireJson(what, name, value)`: require-json.js.
  */
 ;(function (link, given, requireJson) {
   'use strict'
@@ -20,7 +20,7 @@
     })
   }
 
-  /** By type, what a config may say. The server looks again, and at the values, when something is sent. */
+  /** The fields of a config, by type. The server checks them again, with their values, when a message is sent. */
   const NOTIFY = {
     slack: ['token', 'channels', 'url'],
     teams: ['webhook'],
@@ -39,15 +39,15 @@
       throw new Error(`${at}: ${config.type} has no field "${unknown}"; it has: ${known.join(', ')}`)
   }
 
-  /** All that were begun are over before one of them rejects, and none that failed goes unsaid. */
+  /** Waits for all promises before it rejects, and names each one that failed. */
   const allOf = async (what, promises) => {
-    const ended = await Promise.allSettled(promises)
-    const errors = ended.flatMap(({ status, reason }) => (status === 'rejected' ? [reason] : []))
+    const settled = await Promise.allSettled(promises)
+    const errors = settled.flatMap(({ status, reason }) => (status === 'rejected' ? [reason] : []))
     if (errors.length === 1) throw errors[0]
     if (errors.length > 1) throw new AggregateError(errors, `${what}: ${errors.length} were not sent`)
   }
 
-  /** What was set stays as it was written, placeholders and all, until something is sent. */
+  /** Configs stay as they were written, with their placeholders, until a message is sent. */
   const notify = () => {
     const configs = new Map()
     let shared = {}
@@ -72,7 +72,7 @@
       },
       setContext: (values) => void (shared = { ...shared, ...copy(values) }),
       send,
-      /** Of several names one message, or of several whole messages each. */
+      /** One message to several names, or several whole messages. */
       sendMultiple: async (messages, message, detached) => {
         const sent = messages.map((one) =>
           send(typeof one === 'string' ? { name: one, message, async: detached } : one),
@@ -84,8 +84,8 @@
 
   const copy = (value) => JSON.parse(JSON.stringify(value))
 
-  /** As much of a `Response` as can be had of an answer that is all there. */
-  const respond = ({ status, statusText, headers, body, url }) => {
+  /** A `Response`, as far as it is useful for a body that has arrived as a whole. */
+  const toResponse = ({ status, statusText, headers, body, url }) => {
     const fields = new Map(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
     const bytes = () => Uint8Array.from(atob(body), (character) => character.charCodeAt(0))
     const text = () => decodeUtf8(bytes())
@@ -109,7 +109,7 @@
   const fetch = async (input, options = {}) => {
     const { method, headers, body, timeout } = options
     const fields = typeof headers?.entries === 'function' ? Object.fromEntries(headers.entries()) : headers
-    return respond(await call('fetch', { url: String(input), method, headers: fields, body, timeout }))
+    return toResponse(await call('fetch', { url: String(input), method, headers: fields, body, timeout }))
   }
 
   const milliseconds = (ms) => Math.min(MAX_TIMEOUT_MS, Math.max(0, Math.trunc(Number(ms)) || 0))
@@ -149,7 +149,7 @@
   /** xoshiro128** (Blackman and Vigna), 53 bits a number. @param seed 32 hexadecimal digits */
   function createRandom(seed) {
     const state = Uint32Array.from([0, 8, 16, 24], (at) => parseInt(seed.slice(at, at + 8), 16))
-    // All zero is the one state that it never leaves.
+    // The generator never leaves the state of all zeros.
     if (state.every((word) => word === 0)) state[0] = 1
     const rotate = (word, by) => ((word << by) | (word >>> (32 - by))) >>> 0
     const next = () => {
@@ -167,11 +167,12 @@
     return random
   }
 
-  /** What is no UTF-8 becomes U+FFFD, one for each byte. */
+  /** Each byte that is not UTF-8 becomes U+FFFD. */
   function decodeUtf8(bytes) {
     const least = [0, 0, 0x80, 0x800, 0x10000]
     let text = ''
-    for (let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0; at < bytes.length;) {
+    let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+    while (at < bytes.length) {
       const first = bytes[at]
       const length = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2
       let point = length === 1 ? first : first & (0x7f >> length)

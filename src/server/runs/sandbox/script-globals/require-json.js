@@ -1,20 +1,18 @@
+/** Runs inside the VM, called by prelude.js: refuses values that JSON would leave out or change. */
 /* oxlint-disable no-unused-expressions, consistent-function-scoping -- evaluated for its value, a function */
-/*
- * Runs inside the VM, called by prelude.js: refuses what JSON would leave out or turn into something else without a
- * word. It looks on while the value is made into JSON, which ends it where that is circular.
- */
+/* It checks while the value is converted to JSON: that conversion itself refuses circular values. */
 ;(function () {
   'use strict'
   const { stringify } = JSON
-  /** What is much deeper than this would end the VM. */
+  /** A value that is much deeper would crash the VM. */
   const MAX_DEPTH = 1000
   const MAX_PATH = 256
-  /** Of what they hold JSON says nothing, even where they have fields beside it. */
+  /** JSON leaves out what these hold, even where they also have fields. */
   const KINDS = [Map, Set, Promise, Error, RegExp, ArrayBuffer]
 
   /** @throws TypeError `storage.set: value.b[2] is a Map, which JSON cannot say` */
   const requireJson = (what, name, root) => {
-    /** The objects around the one that is looked at, from the outermost. */
+    /** The objects around the value that is checked, from the outermost. */
     const around = []
     stringify(root, function (key, value) {
       while (around.length > 0 && around.at(-1).value !== this) around.pop()
@@ -30,9 +28,9 @@
     })
   }
 
-  /** What `value`, of which `toJSON` has been called, is instead of something that JSON can say. */
+  /** What `value` is, where JSON cannot represent it. `toJSON` was called before. */
   const wrongOf = (value, holder, key, isRoot) => {
-    // A field that is undefined is as good as none.
+    // A field that is undefined is the same as a missing one.
     if (value === undefined) return isRoot || Array.isArray(holder) ? 'undefined' : undefined
     if (value === null) return holder[key] instanceof Date ? 'an invalid Date' : undefined
     if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value)
@@ -40,7 +38,7 @@
     return ['string', 'boolean'].includes(typeof value) ? undefined : `a ${typeof value}`
   }
 
-  /** Also an object of any class that has no field which JSON could say. */
+  /** Also an object of any class that has no field for JSON. */
   const isOther = (value) => {
     if (Array.isArray(value)) return false
     if (ArrayBuffer.isView(value) || KINDS.some((kind) => value instanceof kind)) return true
@@ -54,7 +52,7 @@
     return `${/^[AEIO]/.test(name) ? 'an' : 'a'} ${name || 'object'}`
   }
 
-  /** `steps`: the root, then what leads on from there, each under its key in the one before it. */
+  /** `steps`: the root, then each value on the path, with its key in the one before it. */
   const pathTo = (name, steps) => {
     const words = steps.slice(1).map(({ key }, at) => {
       if (Array.isArray(steps[at].value)) return `[${key}]`
