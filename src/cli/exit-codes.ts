@@ -13,6 +13,7 @@ export const EXIT = {
   config: 2,
   prompt_needed: 2,
   unauthenticated: 4,
+  signature_refused: 4,
   credentials_expired: 4,
   login_denied: 4,
   login_timeout: 4,

@@ -12,6 +12,8 @@ export type FaultCode =
   | 'config'
   | 'prompt_needed'
   | 'unauthenticated'
+  /** The credential is good, and the request was not signed as the server wants it. */
+  | 'signature_refused'
   | 'credentials_expired'
   | 'login_denied'
   | 'login_timeout'

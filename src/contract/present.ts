@@ -12,7 +12,7 @@ type Simplify<T> = { [K in keyof T]: T[K] }
  * A copy of `members` without those that are undefined; null, false, 0 and '' stay. Not deep.
  * In place of `...(x === undefined ? {} : { x })`, which `exactOptionalPropertyTypes` asks for otherwise.
  */
-export function present<const T extends object>(members: T): Present<T> {
+export function present<T extends object>(members: T): Present<T> {
   const known = Object.entries(members).filter(([, value]) => value !== undefined)
   return Object.fromEntries(known) as Present<T>
 }

@@ -13,7 +13,7 @@ export async function readAnswer(response: Response, url: string): Promise<strin
   const text = await readBounded(response, MAX_ANSWER_BYTES)
   if (text !== undefined) return text
   const { origin, pathname } = new URL(url)
-  throw new Fault('server_error', `the answer of ${origin}${pathname} is too large`)
+  throw new Fault('server_error', `the response of ${origin}${pathname} is too large`)
 }
 
 /** The same of an answer with status 200; undefined, and nothing is read, of another. */

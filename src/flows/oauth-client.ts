@@ -10,7 +10,7 @@ import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch.ts'
 import { fetchFailure } from '../platform/network/fetch-failure.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import { hiding } from '../redact/text-redactor.ts'
+import { textRedactor } from '../redact/text-redactor.ts'
 import { Secret } from '../redact/secret.ts'
 import { readAnswer } from './bounded-response.ts'
 import type { Identity, TokenSet } from './flow.ts'
@@ -83,7 +83,7 @@ export async function configure(
   const checksIdTokens = endpoints.idTokenAlgorithms !== undefined
   let idToken: string | undefined
   const sent: Secret[] = []
-  const refused = (error: Refusal) => refusal(error, issuer, hiding(sent))
+  const refused = (error: Refusal) => refusal(error, issuer, textRedactor(sent))
   // Plain http has been held to loopback before (`server-discovery.ts`).
   client.allowInsecureRequests(config)
   config.timeout = REQUEST_SECONDS
@@ -169,7 +169,7 @@ function toFault(
       return new Fault('server_error', `${server} answered ${cause.status}`)
     }
     const which = code === undefined ? '' : ` (${code})`
-    return new Fault('server_error', `the answer of ${server} is not one of OAuth${which}`)
+    return new Fault('server_error', `the response of ${server} is not one of OAuth${which}`)
   }
   return unreachable(server, fetchFailure(error))
 }

@@ -1,3 +1,4 @@
+/** Redaction of short texts, such as a server's error messages, that may repeat what was sent to it. */
 import { createRedactor } from './redactor.ts'
 import type { Secret } from './secret.ts'
 import { MARK } from './redacting-stream.ts'
@@ -7,8 +8,8 @@ const SHORTEST_BYTES = 4
 /** It would take seconds to look for longer ones. They can only stand in a text that is as long. */
 const LONG_BYTES = 4096
 
-/** What takes secrets that were sent out of what the server says. */
-export function hiding(secrets: readonly Secret[]): (text: string) => string {
+/** @returns what takes these secrets out of a text in which a server may repeat them. */
+export function textRedactor(secrets: readonly Secret[]): (text: string) => string {
   const redactor = createRedactor()
   let long = false
   for (const secret of secrets) {

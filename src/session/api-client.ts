@@ -1,5 +1,7 @@
+/** Calls to a server's API, with the credential, the tenant, a deadline, and faults for every refusal. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { present } from '../contract/present.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch.ts'
 import { parseJson } from '../platform/json.ts'
@@ -11,11 +13,10 @@ import { refusedBy } from './api-refusals.ts'
 import { secretsOf } from './authorization-header.ts'
 import { readEvents, type ServerEvent } from './event-stream-reader.ts'
 
-/** Calls to a server's API, with the credential, the tenant, a deadline, and faults for every refusal. */
 export interface Api {
   /**
-   * One call. The answer is parsed by `schema`; an empty one is `undefined` to it.
-   * @throws Fault `unauthenticated`, `credentials_expired`, `forbidden`, `not_found`, `conflict`, `failed`,
+   * One call. The response is parsed by `schema`; an empty one is `undefined` to it.
+   * @throws Fault `unauthenticated`, `signature_refused`, `credentials_expired`, `forbidden`, `not_found`, `conflict`, `failed`,
    * `unreachable`, `server_error`; the reason of a signal that was aborted.
    */
   request<T>(call: {
@@ -23,21 +24,21 @@ export interface Api {
     path: string
     query?: Record<string, string | undefined>
     body?: unknown
-    /** What of the body must not be shown, should the server repeat it in a refusal. */
+    /** Values of the body that must not be shown, should the server repeat them in a refusal. */
     secrets?: readonly Secret[]
     schema: v.GenericSchema<unknown, T>
     signal?: AbortSignal
-    unanswered?: Unanswered
+    ifLost?: LostResponse
   }): Promise<T>
-  /** Server-sent events until the server ends them. Connecting again is the caller's matter. */
+  /** Server-sent events until the server ends them. Connecting again is left to the caller. */
   events(call: { path: string; lastEventId?: string; signal: AbortSignal }): AsyncIterable<ServerEvent>
 }
 
 /**
- * What may have come of a request whose answer was lost, for one that is not to be made twice. Said with whatever
- * ended the waiting; the hint takes the place of that one's.
+ * What may have come of a request whose response was lost, for one that must not be sent twice. The fact is added to
+ * the reason for which the wait ended; the hint replaces that reason's own.
  */
-export interface Unanswered {
+export interface LostResponse {
   fact: string
   hint: string
 }
@@ -48,9 +49,9 @@ export interface ApiOptions {
   tenant: string | undefined
   /** The `Authorization` header, asked for before every call. */
   authorization: () => Promise<Secret | undefined>
-  /** Another header when the server calls this one an invalid token: the call is then made once more. */
+  /** Another header when the server calls this one an invalid token: the call is then repeated. */
   renewed?: (refused: Secret) => Promise<Secret | undefined>
-  /** Whether requests with a `ci_` token are signed (S182). */
+  /** Whether requests with a `ci_` token are signed. */
   sign: boolean
   version: string
   clock: Clock
@@ -58,13 +59,16 @@ export interface ApiOptions {
   signal: AbortSignal
   /** Send credentials over http to other machines as well (`FOB_INSECURE_HTTP=1`). */
   insecureHttp: boolean
-  /** Takes one line per request and answer, without secrets. */
+  /** Takes one line per request and response, without secrets. */
   debug: (line: string) => void
 }
 
+/** What calls to one server have in common, whoever makes them. */
+export type ServerContext = Omit<ApiOptions, 'authorization' | 'tenant'>
+
 const CALL_TIMEOUT_MS = 30_000
-/** The longest lists are of tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+/** The longest lists have tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 const MAX_REDIRECTS = 3
 const COMMON_TYPE =
   /^(?:application\/(?:problem\+)?json|text\/(?:event-stream|html|plain))(?:; ?charset=utf-8)?$/i
@@ -80,16 +84,16 @@ interface Call {
 
 export function openApi(options: ApiOptions): Api {
   const { server, clock, debug } = options
-  /** The answer, and the headers that it could repeat. */
+  /** The response, and the headers that it could repeat. */
   const exchange = async (call: Call): Promise<{ response: Response; presented: Secret[] }> => {
     const authorization = await options.authorization()
-    const headers: Record<string, string> = {
+    const headers: Record<string, string> = present({
       'user-agent': `fob/${options.version}`,
-      ...(options.tenant === undefined ? {} : { 'x-tenant': options.tenant }),
-      ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      'x-tenant': options.tenant,
+      'content-type': call.body === undefined ? undefined : 'application/json',
       ...call.headers,
-    }
-    // Values of a query can be anybody's data; its names are enough to follow what happens.
+    })
+    // Values of a query can be private; its names are enough to follow what happens.
     debug(`> ${call.method} ${call.url.origin}${call.url.pathname}${queryNames(call.url)}`)
     const response = await follow({ ...call, headers }, authorization, options)
     debug(described(response))
@@ -97,21 +101,21 @@ export function openApi(options: ApiOptions): Api {
     const renewed = saysInvalidToken(response) ? await options.renewed?.(authorization) : undefined
     if (renewed === undefined) return { response, presented: [authorization] }
     await response.body?.cancel()
-    debug('the token was refused before its time; once more with a new one')
+    debug('the token was refused before its time; the call is repeated with a new one')
     const second = await follow({ ...call, headers }, renewed, options)
     debug(described(second))
     return { response: second, presented: [authorization, renewed] }
   }
 
-  /** @throws Fault for an answer that is a refusal. */
+  /** @throws Fault for a response that is a refusal. */
   const send = async (call: Call, secrets: readonly Secret[] = []): Promise<Response> => {
     const { response, presented } = await exchange(call)
     if (response.ok) return response
     const body = await readWhole(response, call.url)
     // Loaded for refusals alone, as few calls meet one.
-    const { hiding } = await import('../redact/text-redactor.ts')
-    const hide = hiding([...presented.flatMap(secretsOf), ...secrets])
-    throw refusedBy(server, response.status, body, hide)
+    const { textRedactor } = await import('../redact/text-redactor.ts')
+    const redact = textRedactor([...presented.flatMap(secretsOf), ...secrets])
+    throw refusedBy(server, response.status, body, redact)
   }
 
   const stream = (path: string, headers: Record<string, string>, signal: AbortSignal) => {
@@ -122,24 +126,24 @@ export function openApi(options: ApiOptions): Api {
   }
 
   return {
-    request: async ({ method, path, query, body, secrets, schema, signal, unanswered }) => {
+    request: async ({ method, path, query, body, secrets, schema, signal, ifLost }) => {
       const url = callUrl(server, path, query)
       const outer = signal === undefined ? options.signal : AbortSignal.any([options.signal, signal])
-      const call = {
+      const call = present({
         method,
         url,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        body: body === undefined ? undefined : JSON.stringify(body),
         headers: { accept: 'application/json' },
         signal: AbortSignal.any([outer, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
-      }
+      })
       const ask = async () => readWhole(await send(call, secrets), url)
-      const text = await reach(server, outer, ask, unanswered)
+      const text = await reach(server, outer, ask, ifLost)
       const parsed = v.safeParse(schema, text === '' ? undefined : parseJson(text))
       if (parsed.success) return parsed.output
       const field = v.getDotPath(parsed.issues[0])
       throw new Fault(
         'server_error',
-        `the answer of ${server} to ${method} ${url.pathname} was not understood`,
+        `the response of ${server} to ${method} ${url.pathname} was not understood`,
         {
           hint: `${field === null ? 'it is not what was expected' : `"${field}" is not as expected`}; are fob and the server of the same version?`,
         },
@@ -153,39 +157,39 @@ export function openApi(options: ApiOptions): Api {
   }
 }
 
-/** @throws Fault `server_error` for what is too large to be kept in memory. */
+/** @throws Fault `server_error` for what is too large to be held in memory. */
 async function readWhole(response: Response, { origin, pathname }: URL): Promise<string> {
-  const text = await readBounded(response, MAX_ANSWER_BYTES).catch(lost)
+  const text = await readBounded(response, MAX_RESPONSE_BYTES).catch(lost)
   if (text !== undefined) return text
-  throw new Fault('server_error', `the answer of ${origin}${pathname} is too large`)
+  throw new Fault('server_error', `the response of ${origin}${pathname} is too large`)
 }
 
-/** Another type than those that are common is the server's own words, which could repeat a credential. */
+/** Only common types are shown: any other is the server's own words, which could repeat a credential. */
 function described({ status, headers }: Response): string {
   const type = headers.get('content-type') ?? ''
   return `< ${status} ${COMMON_TYPE.test(type) ? type : ''}`.trimEnd()
 }
 
-/** The request went out, or may have, and its answer did not come: `cause` says why. */
-class AnswerLost extends Error {}
+/** The request went out, or may have, and no response came: `cause` says why. */
+class ResponseLost extends Error {}
 
 function lost(cause: unknown): never {
-  throw mayHaveArrived(cause) ? new AnswerLost('no answer', { cause }) : cause
+  throw mayHaveArrived(cause) ? new ResponseLost('no response', { cause }) : cause
 }
 
-/** Runs `work`; what is no fault is a connection that did not come about or broke. */
+/** Runs `work`; an error that is not a fault is a connection that failed or broke. */
 async function reach<T>(
   server: string,
   signal: AbortSignal,
   work: () => Promise<T>,
-  unanswered?: Unanswered,
+  ifLost?: LostResponse,
 ): Promise<T> {
   try {
     return await work()
   } catch (thrown) {
-    const isLost = thrown instanceof AnswerLost
+    const isLost = thrown instanceof ResponseLost
     const error = isLost ? thrown.cause : thrown
-    if (isLost && unanswered !== undefined) throw leftOpen(server, signal, error, unanswered)
+    if (isLost && ifLost !== undefined) throw leftOpen(server, signal, error, ifLost)
     if (signal.aborted) throw signal.reason
     if (error instanceof Fault) throw error
     throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
@@ -194,11 +198,11 @@ async function reach<T>(
   }
 }
 
-/** Why there is no answer, and what may have come of the request all the same. */
-function leftOpen(server: string, signal: AbortSignal, cause: unknown, { fact, hint }: Unanswered): Fault {
+/** Why there is no response, and what may have come of the request all the same. */
+function leftOpen(server: string, signal: AbortSignal, cause: unknown, { fact, hint }: LostResponse): Fault {
   const stopped: unknown = signal.aborted ? signal.reason : undefined
   if (stopped instanceof Fault) return new Fault(stopped.code, `${stopped.message}; ${fact}`, { hint })
-  return new Fault('unreachable', `no answer from ${server}: ${fetchFailure(cause)}; ${fact}`, { hint })
+  return new Fault('unreachable', `no response from ${server}: ${fetchFailure(cause)}; ${fact}`, { hint })
 }
 
 /**
@@ -217,11 +221,11 @@ async function follow(
     call.signal.throwIfAborted()
     const response = await fetch(url.href, {
       method: call.method,
-      headers: {
+      headers: present({
         ...call.headers,
         ...signing?.signatureHeaders({ ...call, url }, authorization, clock.now()),
-        ...(authorization === undefined ? {} : { authorization: authorization.reveal() }),
-      },
+        authorization: authorization?.reveal(),
+      }),
       ...(call.body === undefined ? {} : { body: call.body }),
       redirect: 'manual',
       signal: call.signal,

@@ -1,3 +1,4 @@
+/** What a server's refusal means: its status and body as a fault. */
 import * as v from 'valibot'
 import { errorResponse } from '../contract/api/errors.ts'
 import { Fault } from '../contract/fault.ts'
@@ -10,30 +11,30 @@ const details = v.looseObject({
   /** Those that the caller may name in `X-Tenant`. */
   tenants: v.optional(v.array(v.string())),
   retryAfter: v.optional(v.number()),
-  /** The next step, as the server sees it; it may be a few lines (source with a caret under it). */
+  /** The next step, in the server's words; it may be a few lines (source with a caret under it). */
   hint: v.optional(v.string()),
 })
 
 const MAX_HINT_LINES = 4
 
 /**
- * A refusal of the server as a fault with its exit status (contract §3, §5).
- * @param body the answer's text as it came; only its `message` and its `hint` are shown, and those made safe. For
- * 401, a scope that is missing and a foreign tenant the next step is ours to tell.
- * @param hide takes out of a text what was sent and must not be shown: servers and proxies may repeat it.
+ * A refusal of the server as a fault.
+ * @param body the text of the response; only its `message` and its `hint` are shown, and those made safe. For
+ * 401, a missing scope and a foreign tenant the next step is ours to tell.
+ * @param redact takes out of a text what was sent and must not be shown: servers and proxies may repeat it.
  */
 export function refusedBy(
   server: string,
   status: number,
   body: string,
-  hide: (text: string) => string,
+  redact: (text: string) => string,
 ): Fault {
-  const hidden = (_: string, value: unknown) => (typeof value === 'string' ? hide(value) : value)
-  const parsed = v.safeParse(details, parseJson(body, hidden))
+  const redacted = (_: string, value: unknown) => (typeof value === 'string' ? redact(value) : value)
+  const parsed = v.safeParse(details, parseJson(body, redacted))
   const said = parsed.success ? parsed.output : undefined
   const words = said === undefined ? undefined : safeLine(said.message ?? said.error)
   const hint = said?.hint === undefined ? undefined : safeLines(said.hint)
-  if (status === 401) return notSigned(said?.error, words) ?? loginNeeded(server)
+  if (status === 401) return signatureRefused(said?.error, words) ?? loginNeeded(server)
   if (status === 400) return new Fault('usage', words ?? `${server} answered 400 bad request`, { hint })
   if (status === 403 && said?.tenants !== undefined) {
     return foreignTenant(words ?? `${server} does not know this tenant for you`, said.tenants)
@@ -67,7 +68,7 @@ function withScope(scopes: string): string {
 
 const MAX_TENANTS_SHOWN = 20
 
-/** A tenant that does not exist, or that the caller is no member of, with those that they are. */
+/** A tenant that does not exist, or that the caller is not a member of. @param allowed the caller's own tenants. */
 export function foreignTenant(fact: string, allowed: readonly string[]): Fault {
   const shown = allowed.slice(0, MAX_TENANTS_SHOWN).map((slug) => safeLine(slug, 128))
   const more = allowed.length > shown.length ? `, and ${allowed.length - shown.length} more` : ''
@@ -85,7 +86,7 @@ function safeLines(text: string): string {
   return lines.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${safeLine(line)}`).join('\n')
 }
 
-/** What the server says of a good token in a request that was not signed as it has to be. */
+/** The server's codes for a good token in a request that was not signed as it has to be, and what to do. */
 const SIGNING_HINTS: ReadonlyMap<string, string> = new Map([
   ['signature_required', 'set FOB_SIGN=1, or sign = true in config.toml'],
   ['signature_expired', 'set the clock of this machine'],
@@ -93,14 +94,15 @@ const SIGNING_HINTS: ReadonlyMap<string, string> = new Map([
   ['nonce_reused', 'something on the way sends requests twice'],
 ])
 
-function notSigned(code: string | undefined, words: string | undefined): Fault | undefined {
+/** @param code `error` of the response. */
+function signatureRefused(code: string | undefined, words: string | undefined): Fault | undefined {
   const hint = SIGNING_HINTS.get(code ?? '')
   return hint === undefined
     ? undefined
-    : new Fault('unauthenticated', words ?? 'the request is not signed', { hint })
+    : new Fault('signature_refused', words ?? 'the request is not signed', { hint })
 }
 
-/** The seed's text, word for word (S48, R3). */
+/** A fixed text: scripts look for its words. */
 function loginNeeded(server: string): Fault {
   return new Fault(
     'unauthenticated',

@@ -1,3 +1,4 @@
+/** The `Authorization` header: its value, and what of it is secret. */
 import { Secret } from '../redact/secret.ts'
 
 /**
@@ -9,7 +10,7 @@ export function authorizationOf(token: Secret, username?: string): Secret {
   return new Secret(`Basic ${Buffer.from(`${username}:${token.reveal()}`).toString('base64')}`)
 }
 
-/** What of such a header must not be shown: all but its scheme, and for Basic also what is encoded in it. */
+/** The parts of a header's value that must not be shown: all but the scheme, and for Basic the encoded pair too. */
 export function secretsOf(authorization: Secret): Secret[] {
   const [scheme = '', value = ''] = authorization.reveal().split(/ (.*)/s)
   if (scheme !== 'Basic') return [new Secret(value)]

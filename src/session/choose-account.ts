@@ -1,8 +1,9 @@
+/** Which of the accounts of a server is meant. */
 import { Fault } from '../contract/fault.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import type { StoredLogin } from '../store/store.ts'
+import { accountName } from './account-names.ts'
 
-/** Which of the logins of a server is meant. */
 export interface AccountChoice {
   login: StoredLogin | undefined
   /** Where the choice came from; undefined where the server's current account was taken. */
@@ -48,11 +49,6 @@ export function findAccount(
   throw new Fault('usage', `${source}: "${safeLine(name, 100)}" is the name of several logins`, {
     hint: `name one by its ID: ${ids.join(', ')}`,
   })
-}
-
-/** The account as a person would name it to `auth switch`. */
-export function accountName({ account, user, username }: StoredLogin): string {
-  return safeLine(user?.email ?? username ?? user?.name ?? account, 100)
 }
 
 function isCalled({ user, username }: StoredLogin, name: string): boolean {

@@ -1,16 +1,17 @@
+/** Server-sent events: one connection, read until the server ends it or goes silent. */
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import { fetchFailure } from '../platform/network/fetch-failure.ts'
 import { parseJson } from '../platform/json.ts'
 
-/** One event of a stream: `data` is parsed JSON that nobody has checked yet. */
+/** One event of a stream: `data` is parsed JSON whose shape is not checked. */
 export interface ServerEvent {
   id: string | undefined
   type: string
   data: unknown
 }
 
-/** How long the server may take to begin, and how long it may be silent: it sends heartbeats meanwhile. */
+/** How long the server may take to start, and how long it may be silent: it sends heartbeats meanwhile. */
 const CONNECT_TIMEOUT_MS = 30_000
 const SILENCE_MS = 90_000
 const MAX_EVENT_CHARS = 8 * 1024 * 1024
@@ -25,8 +26,8 @@ export interface Stream {
 /**
  * Reads server-sent events (WHATWG HTML §9.2) until the server ends the stream. Leaving the loop closes the
  * connection.
- * @throws Fault `unreachable` when the connection breaks or goes silent, `server_error` when what comes is
- * no event stream; the signal's reason.
+ * @throws Fault `unreachable` when the connection breaks or goes silent, `server_error` when the response is not an
+ * event stream; the signal's reason.
  */
 export async function* readEvents({ server, connect, ...wait }: Stream): AsyncGenerator<ServerEvent> {
   const { createParser } = await import('eventsource-parser')
@@ -52,7 +53,7 @@ export async function* readEvents({ server, connect, ...wait }: Stream): AsyncGe
   }
 }
 
-/** A body in pieces, none of which is long in coming. Leaving the loop closes the connection. */
+/** The chunks of a body, each of them in time. Leaving the loop closes the connection. */
 async function* readChunks({ server, connect, clock, signal }: Stream): AsyncGenerator<Uint8Array> {
   const end = new AbortController()
   const within = AbortSignal.any([signal, end.signal])

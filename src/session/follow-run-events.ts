@@ -1,28 +1,29 @@
+/** The events of a run over as many connections as it takes. */
 import * as v from 'valibot'
 import { type NumberedEvent, type RunEvent, runEventSchema } from '../contract/run-events.ts'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Api } from './api-client.ts'
 
-/** Pauses before a lost stream is taken up again: some two minutes, in which a server can be started anew. */
+/** Pauses before a lost stream is resumed: some two minutes in all, in which a server can be restarted. */
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000, 15_000]
 
 export interface Follow {
   api: Api
   /** `/api/runs/<id>` */
   path: string
-  /** Begins behind the event of this number. */
+  /** Starts after the event of this number. */
   after?: number
   clock: Clock
   signal: AbortSignal
-  /** Told once for each time that the stream was lost. */
+  /** Called once for each time that the stream was lost. */
   onLost: () => void
 }
 
 /**
  * The events of a run, each once and in order, over as many connections as it takes; ends after `exit`. A
- * stream that breaks is taken up after the last event that came whole (`Last-Event-ID`, WHATWG HTML §9.2).
- * @throws Fault `unreachable` when it stays broken; whatever the server refuses; the signal's reason
+ * stream that breaks is resumed after the last event that came whole (`Last-Event-ID`, WHATWG HTML §9.2).
+ * @throws Fault `unreachable` when it stays broken; the server's refusals; the signal's reason.
  */
 export async function* followEvents(follow: Follow): AsyncGenerator<NumberedEvent> {
   const { api, clock, signal } = follow
@@ -34,7 +35,7 @@ export async function* followEvents(follow: Follow): AsyncGenerator<NumberedEven
     try {
       for await (const message of api.events({ path, lastEventId: String(last), signal })) {
         const id = Number(message.id)
-        // Something on the way may not pass `Last-Event-ID` on: what was seen is not seen again.
+        // A proxy may drop `Last-Event-ID`: events that were seen are passed over.
         if (!(id > last)) continue
         last = id
         failures = 0
@@ -62,7 +63,7 @@ function parseEvent(type: string, data: unknown): RunEvent | undefined {
   return parsed.success ? parsed.output : undefined
 }
 
-/** Whether another try can mend it. */
+/** Whether another connection can help. */
 function isLost(error: unknown): boolean {
   return error instanceof Fault && (error.code === 'unreachable' || error.code === 'server_error')
 }

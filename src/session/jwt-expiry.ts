@@ -1,3 +1,4 @@
+/** The expiry of a JWT, read without checking its signature, which only the server can. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { instant } from '../contract/instant.ts'
@@ -7,10 +8,9 @@ import type { Secret } from '../redact/secret.ts'
 const claims = v.looseObject({ exp: v.optional(v.number()) })
 
 /**
- * Holds a token to be a JWT (`header.payload.signature`, S127) that has not run out (S128). The signature
- * is the server's to check.
+ * Requires a JWT (`header.payload.signature`) that has not expired.
  * @param now milliseconds since 1970.
- * @throws Fault `usage` for the shape, `credentials_expired` for the time; neither shows the token.
+ * @throws Fault `usage` for the shape, `credentials_expired` for the time; neither message shows the token.
  */
 export function requireUsableJwt(token: Secret, source: string, now: number): void {
   const parts = token.reveal().split('.')
@@ -26,7 +26,7 @@ export function requireUsableJwt(token: Secret, source: string, now: number): vo
   }
 }
 
-/** When a token ends, in milliseconds since 1970; undefined where it does not tell or is no JWT. */
+/** When a token ends, in milliseconds since 1970; undefined for a token without an expiry, and for one that is not a JWT. */
 export function jwtExpiry(token: Secret): number | undefined {
   const parts = token.reveal().split('.')
   const payload = parts.length === 3 ? v.safeParse(claims, decodePart(parts[1] ?? '')) : undefined
@@ -36,7 +36,6 @@ export function jwtExpiry(token: Secret): number | undefined {
 }
 
 const DAY_MS = 24 * 3_600_000
-/** S128. */
 const ENDS_SOON_MS = 7 * DAY_MS
 
 /** A warning about a token that ends within 7 days; undefined for any other. @param now milliseconds since 1970 */

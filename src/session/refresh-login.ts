@@ -1,13 +1,15 @@
+/** Renewal of a stored login: one refresh for all processes, and the credential in time. */
 import { Fault } from '../contract/fault.ts'
+import { present } from '../contract/present.ts'
 import type { TokenSet } from '../flows/flow.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch.ts'
 import type { Credential, OAuthClient, Store, StoredCredential, StoredLogin } from '../store/store.ts'
 
-/** Inside this time before its end a token counts as used up (S241): it could end on the way. */
+/** Within this time of its end a token counts as expired: it could end on the way. */
 const EXPIRY_WINDOW_MS = 30_000
-/** How long a refresh that has been sent may still go on when the command is interrupted. */
-const LAST_WORD_MS = 3_000
+/** How long a refresh that has been sent may still take when the command is interrupted. */
+const GRACE_AFTER_INTERRUPT_MS = 3_000
 
 export interface RefreshContext {
   store: Store
@@ -18,7 +20,7 @@ export interface RefreshContext {
   warn: (line: string) => void
 }
 
-/** How a login stands: `renewable` is past its end, or nearly, and can be refreshed. */
+/** The state of a login: `renewable` has expired, or nearly, and can be refreshed. */
 export function stateOf(
   login: Pick<StoredLogin, 'expiresAt' | 'renewable' | 'ended'>,
   now: number,
@@ -33,8 +35,8 @@ export type LoginState = 'valid' | 'renewable' | 'expired'
  * The stored credential for `server`, refreshed if it ends within 30 seconds.
  * @param account of that server; without it, its current one.
  * @returns undefined where none is stored.
- * @throws Fault `credentials_expired` when it has ended and cannot be refreshed (S242, R11); `unreachable`
- * when it has ended and the server is away.
+ * @throws Fault `credentials_expired` when it has expired and cannot be refreshed; `unreachable` when it has
+ * expired and the server cannot be reached.
  */
 export async function freshCredential(
   server: string,
@@ -68,8 +70,8 @@ export async function freshCredential(
 }
 
 /**
- * Refreshes `used`, however long it would last: it was refused, or somebody asks for it. What another
- * process has stored in its place meanwhile is taken instead.
+ * Refreshes `used`, however long it would last: it was refused, or the user asks for it. A credential that another
+ * process has stored in its place meanwhile is returned instead.
  * @throws Fault `credentials_expired` when there is nothing to refresh with, or it is refused.
  */
 export function renewCredential(used: StoredCredential, context: RefreshContext): Promise<StoredCredential> {
@@ -82,15 +84,15 @@ export function renewCredential(used: StoredCredential, context: RefreshContext)
 interface Need {
   /** Asked while another process has the lock; must not wake the keychain. */
   unneeded: () => Promise<boolean>
-  /** Whether what is stored now serves, so that nothing is to be sent. */
+  /** Whether the credential that is stored now is good, so that nothing is sent. */
   isDone: (stored: StoredCredential) => boolean
 }
 
 /**
- * One refresh for all processes (R11): take the lock of this login, read the store again, refresh only if it
- * is still needed, save, release. A holder that is killed between the server's answer and the save lets go
- * of the lock, and the next one sends the same refresh token again, which a server with a grace (ours has
- * 30 s) answers with the same tokens.
+ * One refresh for all processes: take the lock of this login, read the store again, refresh only if it is still
+ * needed, save, release. The kernel releases the lock of a holder that is killed between the server's response and
+ * the save; the next one sends the same refresh token again, and a server with a grace period (ours has 30 s)
+ * responds with the same tokens.
  */
 async function renewOnce(
   used: StoredCredential,
@@ -103,7 +105,7 @@ async function renewOnce(
   const lock = await store.lockRenewal(server, account, unneeded)
   try {
     const stored = await store.read(server, account)
-    // Ended by a logout or a refusal meanwhile: it is not brought back.
+    // Ended by a logout or a refusal meanwhile: it is not restored.
     if (stored === undefined) throw credentialsExpired()
     if (isDone(stored) || lock.kind === 'unneeded') return stored
     return await refreshAndSave(stored, context)
@@ -119,63 +121,62 @@ async function refreshAndSave(stored: StoredCredential, context: RefreshContext)
   const { refreshTokens } = await import('../flows/refresh-grant.ts')
   signal.throwIfAborted()
   // From here on the server may have rotated the token: leaving before the new one is saved could lose it.
-  const lastWord = delayed(signal)
+  const grace = delayed(signal)
   try {
     const request = { ...oauth, refreshToken, scopes: stored.scopes }
-    const tokens = await refreshTokens(request, { ...context, signal: lastWord.signal })
-    if (tokens === 'refused') return await giveUp(stored, store)
+    const tokens = await refreshTokens(request, { ...context, signal: grace.signal })
+    if (tokens === 'refused') return await endLogin(stored, store)
     const renewed = renewedBy(stored, tokens, oauth)
     const renewal = await store.renew(stored, renewed)
     signal.throwIfAborted()
     if (renewal.kind === 'gone') throw credentialsExpired()
-    if (renewal.kind === 'replaced') return await takeStored(stored, store)
+    if (renewal.kind === 'replaced') return await readAgain(stored, store)
     const { fallbackWarning } = await import('./keychain-fallback-warning.ts')
     const warning = fallbackWarning(renewal.saved, store.path)
     if (warning !== undefined) context.warn(warning)
     return renewed
   } finally {
-    lastWord.end()
+    grace.end()
   }
 }
 
 function renewedBy(stored: StoredCredential, tokens: TokenSet, oauth: OAuthClient): StoredCredential {
-  const { expiresAt: _, token: __, refreshToken, ...kept } = stored
-  const next = tokens.refreshToken ?? refreshToken
-  return {
-    ...kept,
+  return present({
+    ...stored,
     token: tokens.accessToken,
-    ...(next === undefined ? {} : { refreshToken: next }),
+    refreshToken: tokens.refreshToken ?? stored.refreshToken,
     scopes: tokens.scopes,
     oauth,
-    ...(tokens.expiresAt === undefined ? {} : { expiresAt: tokens.expiresAt }),
-  }
+    expiresAt: tokens.expiresAt,
+  })
 }
 
 /**
- * The server has refused the refresh token for good. Only the one that is stored at this moment ends the
- * login: where there is another one by now, that one is as good as any.
+ * Ends a login whose refresh token the server has refused for good, unless another one is stored by now: then that
+ * one is the result.
  */
-async function giveUp(used: StoredCredential, store: Store): Promise<StoredCredential> {
+async function endLogin(used: StoredCredential, store: Store): Promise<StoredCredential> {
   if (await store.end(used)) throw credentialsExpired()
-  return takeStored(used, store)
+  return readAgain(used, store)
 }
 
-async function takeStored(used: StoredCredential, store: Store): Promise<StoredCredential> {
+async function readAgain(used: StoredCredential, store: Store): Promise<StoredCredential> {
   const now = await store.read(used.server, used.account)
   if (now === undefined) throw credentialsExpired()
   return now
 }
 
+/** Fact and next step in one line: scripts look for these words. */
 export function credentialsExpired(): Fault {
   return new Fault('credentials_expired', 'credentials expired — run fob auth login')
 }
 
-/** A signal that follows `signal` a little later. */
+/** A signal that is aborted after `signal`, by the grace that a sent refresh has. */
 function delayed(signal: AbortSignal): { signal: AbortSignal; end: () => void } {
   const late = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   const start = () => {
-    timer = setTimeout(() => late.abort(signal.reason), LAST_WORD_MS)
+    timer = setTimeout(() => late.abort(signal.reason), GRACE_AFTER_INTERRUPT_MS)
   }
   signal.addEventListener('abort', start, { once: true })
   const end = () => {

@@ -1,3 +1,4 @@
+/** Which server, which credential, which tenant: the orders of precedence, each in one function. */
 import { Fault } from '../contract/fault.ts'
 import type { Env } from '../platform/processes/environment.ts'
 import { isLoopbackHost } from '../platform/network/loopback.ts'
@@ -5,8 +6,6 @@ import { safeLine } from '../platform/terminal/printable-text.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'
 import { requireUsableJwt } from './jwt-expiry.ts'
-
-/** Which server, which credential, which tenant: the orders of precedence, each in one function. */
 
 const DEFAULT_SERVER = 'http://localhost:8080'
 
@@ -20,7 +19,9 @@ export interface ServerChoice {
   url: string
   /** Where it came from, for messages. */
   source: string
-  /** Taken out of the URL (S8), so that it is never printed with it. */
+  /** False for the default, which nothing and nobody named. */
+  chosen: boolean
+  /** Taken out of the URL, so that it is never printed with it. */
   basic?: BasicCredentials
 }
 
@@ -34,9 +35,9 @@ export interface ProjectChoice {
 
 /**
  * `--server`, `FOB_SERVER`, the project's file, config `server`, the only stored one,
- * `http://localhost:8080` (R8, S231).
- * `CI_SERVER_URL` is never read: GitLab sets it to its own address (R1).
- * @throws Fault `usage` or `config` when what was named is no URL.
+ * `http://localhost:8080`.
+ * `CI_SERVER_URL` is never read: GitLab sets it to its own address.
+ * @throws Fault `usage` or `config` when what was named is not a URL.
  */
 export async function resolveServer(input: {
   flag: string | undefined
@@ -46,16 +47,19 @@ export async function resolveServer(input: {
   stored: () => Promise<readonly { server: string }[]>
 }): Promise<ServerChoice> {
   const { flag, env, project, settings } = input
-  if (flag !== undefined) return { ...normalizeServer(flag, '--server'), source: '--server' }
-  if (env.FOB_SERVER) return { ...normalizeServer(env.FOB_SERVER, 'FOB_SERVER'), source: 'FOB_SERVER' }
+  const chosen = true
+  if (flag !== undefined) return { ...normalizeServer(flag, '--server'), source: '--server', chosen }
+  if (env.FOB_SERVER)
+    return { ...normalizeServer(env.FOB_SERVER, 'FOB_SERVER'), source: 'FOB_SERVER', chosen }
   const ofProject = project === undefined ? undefined : projectServer(project)
-  if (project !== undefined && ofProject !== undefined) return { url: ofProject, source: project.path }
+  if (project !== undefined && ofProject !== undefined)
+    return { url: ofProject, source: project.path, chosen }
   if (settings.server) {
-    return { ...normalizeServer(settings.server, 'server in config.toml'), source: 'config.toml' }
+    return { ...normalizeServer(settings.server, 'server in config.toml'), source: 'config.toml', chosen }
   }
   const [only, ...more] = new Set((await input.stored()).map((login) => login.server))
-  if (only !== undefined && more.length === 0) return { url: only, source: 'the only stored login' }
-  return { url: DEFAULT_SERVER, source: 'the default' }
+  if (only !== undefined && more.length === 0) return { url: only, source: 'the only stored login', chosen }
+  return { url: DEFAULT_SERVER, source: 'the default', chosen: false }
 }
 
 /**
@@ -63,7 +67,7 @@ export async function resolveServer(input: {
  * user and password are taken out.
  * @throws Fault `usage`; the message never repeats the text, which can hold a password.
  */
-export function normalizeServer(text: string, from: string): Omit<ServerChoice, 'source'> {
+export function normalizeServer(text: string, from: string): Pick<ServerChoice, 'url' | 'basic'> {
   const trimmed = text.trim()
   const url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(trimmed) ? trimmed : `https://${trimmed}`)
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
@@ -77,7 +81,7 @@ export function normalizeServer(text: string, from: string): Omit<ServerChoice, 
   }
   const { username, password } = url
   let path = url.pathname
-  // Both, in any number: `/api/v1/api/v1` must not be possible (R8).
+  // Both, in any number: `/api/v1/api/v1` must not be possible.
   while (/(\/|\/api\/v1)$/.test(path)) path = path.replace(/(\/|\/api\/v1)$/, '')
   const result = { url: `${url.origin}${path}` }
   if (username === '' && password === '') return result
@@ -91,22 +95,22 @@ export type Presented =
   | { kind: 'basic'; credentials: BasicCredentials }
   | { kind: 'none' }
 
-/** A token that was given to this call: as it is, not held to any shape yet. */
-export interface HandedIn {
+/** A token that was given for this call, as it is: its shape is not checked yet. */
+export interface GivenToken {
   value: string
   source: string
   jwt: boolean
 }
 
 /**
- * The first in the order of R9: `--auth-token` or `--jwt-token`, `FOB_TOKEN`, `FOB_JWT_TOKEN`, `CI_AUTH_TOKEN`.
+ * The first of `--auth-token` or `--jwt-token`, `FOB_TOKEN`, `FOB_JWT_TOKEN`, `CI_AUTH_TOKEN`.
  * @throws Fault `usage` when both flags are given
  */
-export function handedInToken(input: {
+export function givenToken(input: {
   authToken: string | undefined
   jwtToken: string | undefined
   env: Env
-}): HandedIn | undefined {
+}): GivenToken | undefined {
   const { authToken, jwtToken, env } = input
   if (authToken !== undefined && jwtToken !== undefined) {
     throw new Fault('usage', 'give --auth-token or --jwt-token, not both')
@@ -122,17 +126,17 @@ export function handedInToken(input: {
   return undefined
 }
 
-/** @throws Fault `usage` when it is misshapen, `credentials_expired` for a JWT that has run out */
-export function usableToken({ value, source, jwt }: HandedIn, now: number): Secret {
+/** @throws Fault `usage` for a token of the wrong shape, `credentials_expired` for a JWT that has expired. */
+export function usableToken({ value, source, jwt }: GivenToken, now: number): Secret {
   const token = parseToken(value, source)
   if (jwt) requireUsableJwt(token, source, now)
   return token
 }
 
 /**
- * The one order of all commands (R9): what was handed in, the stored credential, Basic credentials in the URL.
- * @throws Fault `usage` when both flags are given or a token is misshapen; `credentials_expired` for a JWT
- * that has run out.
+ * The one order of all commands: the given token, the stored credential, Basic credentials in the URL.
+ * @throws Fault `usage` when both flags are given or a token has the wrong shape; `credentials_expired` for a JWT
+ * that has expired.
  */
 export function resolvePresented(input: {
   authToken: string | undefined
@@ -142,7 +146,7 @@ export function resolvePresented(input: {
   basic: BasicCredentials | undefined
   now: number
 }): Presented {
-  const given = handedInToken(input)
+  const given = givenToken(input)
   if (given !== undefined) {
     return { kind: 'bearer', token: usableToken(given, input.now), source: given.source }
   }
@@ -151,7 +155,7 @@ export function resolvePresented(input: {
 }
 
 /**
- * A token as a person or a file handed it to us: blanks around it are cut.
+ * A token as a person or a file gave it to us: blanks around it are cut.
  * @throws Fault `usage` when it is empty or could not stand in a header; the message never shows it.
  */
 export function parseToken(text: string, source: string): Secret {
@@ -164,8 +168,7 @@ export function parseToken(text: string, source: string): Secret {
 }
 
 /**
- * What the project says of tenant and account holds for the server that it names; where it names none, for
- * any.
+ * The project's tenant and account are for the server that it names, and for any server where it names none.
  */
 export function projectFor(
   project: ProjectChoice | undefined,
@@ -177,8 +180,8 @@ export function projectFor(
 
 /**
  * The address that a project's file names, normalised.
- * @throws Fault `usage` when it is none; `config` when it holds a password, which does not belong into a
- * repository, and one from there is not sent anywhere.
+ * @throws Fault `usage` when it is not a URL; `config` when it holds a password, which does not belong into a
+ * repository and is not sent anywhere.
  */
 export function projectServer({ path, server }: ProjectChoice): string | undefined {
   if (server === undefined) return undefined
@@ -200,8 +203,8 @@ export function resolveAccount(input: {
 
 /**
  * `--tenant`, `FOB_TENANT`, the project's file, config (this server's before the global one), the one
- * captured at login (S226).
- * @throws Fault `usage` when it is no slug.
+ * captured at login.
+ * @throws Fault `usage` when it is not a slug.
  */
 export function resolveTenant(input: {
   flag: string | undefined

@@ -1,12 +1,13 @@
+/** Ends credentials on the server: at a logout, and when a new login has replaced an older one. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { TokenSet } from '../flows/flow.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Credential, Replaced } from '../store/store.ts'
-import type { ServerContext } from './complete-login.ts'
+import type { ServerContext } from './api-client.ts'
 
 /**
- * Tells the server that a credential must no longer work (R12).
+ * Tells the server that a credential must no longer work.
  * @returns why the server could not be told, or undefined when it was, or there was nothing to tell.
  */
 export async function revokeCredential(
@@ -17,14 +18,15 @@ export async function revokeCredential(
   // A password is not ours to revoke, and nobody expects it.
   if (credential.kind === 'basic') return undefined
   const revocationEndpoint = oauth?.revocationEndpoint
-  if (oauth === undefined) return endHandedIn(token, context)
+  if (oauth === undefined) return revokeGivenToken(token, context)
   if (revocationEndpoint === undefined) return 'it has no way to revoke one'
   const { revokeToken } = await import('../flows/revoke-token.ts')
   const request = { issuer: oauth.issuer, revocationEndpoint, clientId: oauth.clientId }
   try {
     // The refresh token first: it is the one that lives long.
-    if (refreshToken !== undefined)
+    if (refreshToken !== undefined) {
       await revokeToken({ ...request, token: refreshToken, kind: 'refresh_token' }, context)
+    }
     await revokeToken({ ...request, token, kind: 'access_token' }, context)
     return undefined
   } catch (error) {
@@ -32,13 +34,13 @@ export async function revokeCredential(
   }
 }
 
-/** How long a login that is done waits for the server to hear of the one before it. */
-const REPLACED_MS = 5000
+/** How long a completed login waits for the server to revoke the one before it. */
+const REVOKE_REPLACED_MS = 5000
 
 /**
- * Revokes the login that a new one took the place of: nobody here could any more. A token that was handed in is left
- * alone, as it can be in use elsewhere (S244).
- * @param by the new login's tokens
+ * Revokes the login that a new one has replaced: nothing here could do so any more. A token that was given to us is
+ * left alone, as it can be in use elsewhere.
+ * @param by the tokens of the new login
  * @param fob whether the server is one of ours, where each login has a grant of its own. Elsewhere the two can
  * be one session, and what ends the old login would end the new one.
  * @returns what to say about it; undefined where there was nothing to revoke.
@@ -49,10 +51,11 @@ export async function revokeReplaced(
   context: ServerContext,
   { fob }: { fob: boolean },
 ): Promise<string | undefined> {
-  if ('unreadable' in replaced) return notRevoked(replaced.unreadable)
-  if (replaced.oauth === undefined || !fob || shareToken(replaced, by)) return undefined
-  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(REPLACED_MS)])
-  const problem = await revokeCredential(replaced, { ...context, signal })
+  if (replaced.kind === 'unreadable') return notRevoked(replaced.reason)
+  const { credential } = replaced
+  if (credential.oauth === undefined || !fob || shareToken(credential, by)) return undefined
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(REVOKE_REPLACED_MS)])
+  const problem = await revokeCredential(credential, { ...context, signal })
   return problem === undefined ? 'The login before it is revoked' : notRevoked(problem)
 }
 
@@ -66,9 +69,9 @@ function shareToken({ token, refreshToken }: Credential, by: TokenSet): boolean 
   return refreshToken !== undefined && refreshToken.reveal() === by.refreshToken?.reveal()
 }
 
-/** A token that was handed to us: one of ours has an API to end it with, and a prefix that says so. */
-async function endHandedIn(token: Secret, context: ServerContext): Promise<string | undefined> {
-  if (!token.reveal().startsWith('ci_')) return 'revoke it there where it was made'
+/** A token that was given to us: for one of our servers' there is an API, and its prefix tells it. */
+async function revokeGivenToken(token: Secret, context: ServerContext): Promise<string | undefined> {
+  if (!token.reveal().startsWith('ci_')) return 'revoke it where it was created'
   const { openApi } = await import('./api-client.ts')
   const authorization = new Secret(`Bearer ${token.reveal()}`)
   const api = openApi({ ...context, tenant: undefined, authorization: async () => authorization })
@@ -76,9 +79,8 @@ async function endHandedIn(token: Secret, context: ServerContext): Promise<strin
     await api.request({ method: 'DELETE', path: '/api/auth/cli-tokens/current', schema: v.unknown() })
     return undefined
   } catch (error) {
-    // What the server does not accept any more has ended already.
-    if (error instanceof Fault && error.code === 'unauthenticated' && error.hint === undefined)
-      return undefined
+    // A token that the server does not accept has ended already.
+    if (error instanceof Fault && error.code === 'unauthenticated') return undefined
     return reasonOf(error)
   }
 }

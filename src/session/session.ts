@@ -1,6 +1,7 @@
 /**
- * "A valid credential for this server, please": ties together which server, which account, which credential
- * and which tenant, refreshes in time, and hands out the header. It refuses to print, to prompt and to log in.
+ * Owns: which server, account, credential and tenant a command uses; their renewal in time; the calls of a server's
+ * API with them; and the two ends of a login, its check with the save and its revocation.
+ * Refuses: to print, to prompt, and to obtain tokens itself, which is what the flows are for.
  */
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -9,11 +10,12 @@ import type { Env } from '../platform/processes/environment.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'
 import type { Store, StoredCredential, StoredLogin } from '../store/store.ts'
-import { accountName, chooseAccount } from './choose-account.ts'
+import { accountName } from './account-names.ts'
+import { chooseAccount } from './choose-account.ts'
 import { authorizationOf } from './authorization-header.ts'
 import { freshCredential, type RefreshContext, renewCredential } from './refresh-login.ts'
 import {
-  handedInToken,
+  givenToken,
   type Presented,
   type ProjectChoice,
   projectFor,
@@ -87,7 +89,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     stored,
   })
   const { authToken, jwtToken } = flags
-  const given = handedInToken({ authToken, jwtToken, env })
+  const given = givenToken({ authToken, jwtToken, env })
   const logins = await (given === undefined ? stored() : stored().catch(noneFor))
   const project = projectFor(options.project, server)
   const presented = resolvePresented({
@@ -98,7 +100,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     basic: server.basic,
     now: clock.now(),
   })
-  // A name that means nobody is an error only where a stored login is what would be used.
+  // A name that fits no account is an error only where a stored login would be used.
   const wanted = presented.kind === 'bearer' ? undefined : resolveAccount({ env, project })
   const { login, source: accountSource } = chooseAccount(logins, server.url, wanted)
   // A tenant captured at another login says nothing about a token that was given for this call.
@@ -114,7 +116,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }
 }
 
-/** What was given for this call needs nothing that rests here, so that may be damaged, or somebody else's. */
+/** A credential that was given for this call needs no stored one: the store may be damaged or unreadable. */
 function noneFor(error: unknown): StoredLogin[] {
   if (error instanceof Fault && error.code === 'config') return []
   throw error
@@ -150,9 +152,9 @@ export function notLoggedIn(server: string): Fault {
   })
 }
 
-/** The same, where the server was only a guess and there are logins to choose from. */
-export function nobodyHere({ url, source }: ServerChoice, logins: readonly StoredLogin[]): Fault {
-  if (source !== 'the default' || logins.length === 0) return notLoggedIn(url)
+/** The same, with the logins to choose from where nothing named the server. */
+export function nobodyHere({ url, chosen }: ServerChoice, logins: readonly StoredLogin[]): Fault {
+  if (chosen || logins.length === 0) return notLoggedIn(url)
   const names = logins.map((login) => `${accountName(login)} at ${login.server}`)
   return new Fault('unauthenticated', `not logged in to ${url}, and no server is chosen`, {
     hint: `run fob auth switch, or name one with -s URL; logged in: ${names.join(', ')}`,
@@ -183,7 +185,7 @@ function presentedAuthorization(
   return { bearer: never, authorization: never, renewed: never }
 }
 
-/** Where there is nothing to present, nor to put in its place. */
+/** Where there is no credential, nor another one in place of a refused one. */
 async function never(): Promise<undefined> {}
 
 function headerOf(credential: StoredCredential | undefined): Secret | undefined {
@@ -196,7 +198,7 @@ function noToken(): Fault {
   return new Fault('unauthenticated', 'Basic credentials have no token')
 }
 
-/** One call of `work` at a time: whoever comes meanwhile gets its result. */
+/** One call of `work` at a time: callers meanwhile get its result. */
 function shared<T>(work: () => Promise<T>): () => Promise<T> {
   let pending: Promise<T> | undefined
   return () => {

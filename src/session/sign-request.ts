@@ -1,10 +1,10 @@
+/** The headers of a signed request (docs/signing.md). */
 import { randomUUID } from 'node:crypto'
 import { NONCE_HEADER, SIGNATURE_HEADER, signatureOf, TIMESTAMP_HEADER } from '../contract/request-signing.ts'
 import type { Secret } from '../redact/secret.ts'
 
 /**
- * The headers of a signed request (S183 to S185). None for a credential that is no `ci_` token: nothing else
- * can be signed with.
+ * None for a credential that is not a `ci_` token: a request can be signed with nothing else.
  * @param now milliseconds since 1970
  */
 export function signatureHeaders(

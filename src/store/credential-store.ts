@@ -18,6 +18,7 @@ import {
   type Removed,
   type Replaced,
   type Saved,
+  type SavedLogin,
   type Store,
   type StoredLogin,
   UNNAMED,
@@ -125,7 +126,7 @@ async function save(
   document: Document,
   credential: Credential,
   { keychain, fileReason, preferFile, afterwards }: SaveOptions,
-): Promise<Saved & { replaced?: Replaced }> {
+): Promise<SavedLogin> {
   const { server } = credential
   const account = accountOf(credential)
   const accounts = document.servers.get(server)
@@ -151,9 +152,10 @@ async function readReplaced(
 ): Promise<Replaced | undefined> {
   try {
     const secrets = await findSecrets(at, entry, keychain)
-    return secrets && toCredential(at, entry, secrets)
+    return secrets && { kind: 'readable', credential: toCredential(at, entry, secrets) }
   } catch (error) {
-    if (error instanceof Fault && error.code === 'unauthenticated') return { unreadable: error.message }
+    if (error instanceof Fault && error.code === 'unauthenticated')
+      return { kind: 'unreadable', reason: error.message }
     throw error
   }
 }

@@ -68,8 +68,15 @@ export interface Saved {
   reason?: KeychainReason | 'asked'
 }
 
-/** A login that another one took the place of, as it was; or why the keychain did not give it. */
-export type Replaced = StoredCredential | { unreadable: string }
+/** A login that another one has replaced, as it was; or why the keychain did not give it. */
+export type Replaced =
+  | { kind: 'readable'; credential: StoredCredential }
+  | { kind: 'unreadable'; reason: string }
+
+export interface SavedLogin extends Saved {
+  /** The older login of the same account, where there was one. */
+  replaced?: Replaced
+}
 
 export interface Removed {
   /** False when there was no such login. */
@@ -105,7 +112,7 @@ export interface Store {
    * A new login. It replaces the same account's older one in every place, so that neither can shadow the
    * other; another user's stands beside it. It becomes the server's current account.
    */
-  save(credential: Credential, options?: { preferFile?: boolean }): Promise<Saved & { replaced?: Replaced }>
+  save(credential: Credential, options?: { preferFile?: boolean }): Promise<SavedLogin>
   /**
    * New secrets for the login that `used` was read from: saved where it rests, and only if its refresh
    * token is still the stored one. What has not changed is not written again.

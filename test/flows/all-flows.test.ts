@@ -66,7 +66,7 @@ describe('discoverProvider', () => {
     const fault = await faultOf(discoverProvider('https://ci.example.com', context))
     expect([fault.code, fault.message]).toEqual([
       'server_error',
-      'the answer of https://ci.example.com/.well-known/oauth-authorization-server is too large',
+      'the response of https://ci.example.com/.well-known/oauth-authorization-server is too large',
     ])
   })
 
@@ -323,8 +323,8 @@ describe('refresh and revoke', () => {
       faultOf(readUserinfo(userinfo, accessToken, undefined, endlessly)),
     ])
     expect(faults.map(({ message }) => message)).toEqual([
-      `the answer of ${server.url}/oauth/token is too large`,
-      `the answer of ${userinfo} is too large`,
+      `the response of ${server.url}/oauth/token is too large`,
+      `the response of ${userinfo} is too large`,
     ])
   })
 

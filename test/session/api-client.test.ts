@@ -250,7 +250,7 @@ describe('a call', () => {
     const fault = await faultOf(get(apiFor(server)))
     expect([fault.code, fault.message]).toEqual([
       'server_error',
-      `the answer of ${server}/api/x is too large`,
+      `the response of ${server}/api/x is too large`,
     ])
     await left
   })
@@ -298,8 +298,8 @@ describe('a call', () => {
   })
 
   describe('that is not to be made twice', () => {
-    const unanswered = { fact: 'it may have begun', hint: 'look first' }
-    const post = (api: Api) => api.request({ method: 'POST', path: '/api/x', schema: anything, unanswered })
+    const ifLost = { fact: 'it may have begun', hint: 'look first' }
+    const post = (api: Api) => api.request({ method: 'POST', path: '/api/x', schema: anything, ifLost })
 
     test.each([
       ['nothing at all', ''],
@@ -313,7 +313,7 @@ describe('a call', () => {
       server.close()
       expect([fault.code, fault.message, fault.hint]).toEqual([
         'unreachable',
-        `no answer from http://127.0.0.1:${port}: the connection was closed; it may have begun`,
+        `no response from http://127.0.0.1:${port}: the connection was closed; it may have begun`,
         'look first',
       ])
     })

@@ -88,17 +88,21 @@ describe('keychain and file together', () => {
     expect([await store.list(), entries.size]).toEqual([[], 0])
   })
 
-  test('a login that takes the place of another hands the older one back, or says why it cannot', async () => {
+  test('a login that replaces another hands the older one back, or says why it cannot', async () => {
     const { store, state } = opened()
     expect(await store.save(credential(A, '1'))).not.toHaveProperty('replaced')
     const { replaced } = await store.save(credential(A, '2'), { preferFile: true })
-    const token = replaced !== undefined && 'token' in replaced ? replaced.token.reveal() : undefined
-    expect([replaced, token]).toMatchObject([{ server: A, account: 'u1' }, 'canary-access-1'])
+    if (replaced?.kind !== 'readable') throw new Error('the older login was not given back')
+    const { token, ...older } = replaced.credential
+    expect([older, token.reveal()]).toMatchObject([{ server: A, account: 'u1' }, 'canary-access-1'])
     await store.save(credential(A, '3'))
     state.refuses = 'locked'
     const saved = await store.save(credential(A, '4'))
     expect(saved).toMatchObject({ place: 'file', reason: 'locked' })
-    expect(saved.replaced).toEqual({ unreadable: expect.stringContaining('it is locked') as string })
+    expect(saved.replaced).toEqual({
+      kind: 'unreadable',
+      reason: expect.stringContaining('it is locked') as string,
+    })
     const other = { ...credential(A, '5'), user: { id: 'u2' } }
     expect(await store.save(other)).not.toHaveProperty('replaced')
   })

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import { endsSoon, jwtExpiry } from '../../session/jwt-expiry.ts'
-import { type HandedIn, handedInToken, usableToken } from '../../session/resolve-server-and-credential.ts'
+import { type GivenToken, givenToken, usableToken } from '../../session/resolve-server-and-credential.ts'
 import { clientOf, openContext } from '../client/client.ts'
 import { defineCommand } from '../command.ts'
 import { parseKeyValues } from '../parsing/key-values.ts'
@@ -28,7 +28,7 @@ export const command = defineCommand({
   },
   async run({ flags, positionals, globals: given }, deps) {
     const globals = { ...given, noInput: true }
-    const handedIn = handedInToken({ ...globals, env: deps.env })
+    const handedIn = givenToken({ ...globals, env: deps.env })
     const expiresAt = handedIn === undefined ? undefined : expiryOf(handedIn, deps.clock.now())
     const context = await openContext(deps, globals, { stored: handedIn === undefined })
     const what = chooseWork(
@@ -58,7 +58,7 @@ export const command = defineCommand({
  * @returns its end, where it is a JWT and tells
  * @throws Fault `unauthenticated`, `credentials_expired`
  */
-function expiryOf(handedIn: HandedIn, now: number): number | undefined {
+function expiryOf(handedIn: GivenToken, now: number): number | undefined {
   try {
     const token = usableToken(handedIn, now)
     return handedIn.jwt ? jwtExpiry(token) : undefined

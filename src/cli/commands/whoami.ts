@@ -43,7 +43,7 @@ const ASK_MS = 3000
 
 /** An open server takes everyone for the same somebody: there is nobody to be there, and no login to be had. */
 async function nobody({ server, tenant }: Session, context: Context, deps: Deps): Promise<void> {
-  const { strategyOf } = await import('../../session/complete-login.ts')
+  const { strategyOf } = await import('../../session/server-strategy.ts')
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(ASK_MS)])
   const there = { ...serverContext(deps, context, server.url), signal }
   const strategy = await strategyOf(there).catch(() => undefined)
@@ -67,7 +67,7 @@ async function whose(
   context: Context,
   deps: Deps,
 ): Promise<void> {
-  const { profileOf } = await import('../../session/complete-login.ts')
+  const { profileOf } = await import('../../session/profile.ts')
   const server = serverContext(deps, context, session.server.url)
   const profile = await profileOf(server, token, session.tenant, known)
   print(deps, context, {

@@ -1,5 +1,5 @@
 import { Fault } from '../../contract/fault.ts'
-import { profileOf } from '../../session/complete-login.ts'
+import { profileOf } from '../../session/profile.ts'
 import { freshCredential, renewCredential } from '../../session/refresh-login.ts'
 import type { StoredCredential, StoredLogin } from '../../store/store.ts'
 import { type Context, serverContext } from '../client/client.ts'
@@ -34,5 +34,5 @@ export async function checkLogin(login: StoredLogin, context: Context, deps: Dep
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof Fault && error.code === 'unauthenticated'
+  return error instanceof Fault && (error.code === 'unauthenticated' || error.code === 'signature_refused')
 }

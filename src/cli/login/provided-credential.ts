@@ -14,7 +14,7 @@ import type { HandedInWay } from './login-method.ts'
 const MAX_TOKEN_BYTES = 64 * 1024
 const MAX_PASSWORD_BYTES = 4096
 
-export interface HandedIn {
+export interface GivenToken {
   kind: 'token' | 'basic'
   tokens: TokenSet
   /** Of Basic alone. */
@@ -28,7 +28,7 @@ export interface HandedIn {
 export async function readHandedIn(
   way: HandedInWay,
   { deps, globals, say }: { deps: Deps; globals: Globals; say: (line: string) => void },
-): Promise<HandedIn> {
+): Promise<GivenToken> {
   if (way.kind === 'basic') return readBasic(way.credentials, deps, globals)
   const now = deps.clock.now()
   const token = way.kind === 'token' ? parseToken(way.value, way.flag) : await readPipedToken(deps)
@@ -69,7 +69,7 @@ async function readBasic(
   { username, password }: Extract<HandedInWay, { kind: 'basic' }>['credentials'],
   deps: Deps,
   globals: Globals,
-): Promise<HandedIn> {
+): Promise<GivenToken> {
   if (username === '' || username.includes(':')) {
     throw new Fault('usage', 'the user in the server\'s address is empty or holds a ":"')
   }

@@ -39,6 +39,7 @@ const STATUS = {
   config: 409,
   prompt_needed: 500,
   unauthenticated: 401,
+  signature_refused: 401,
   credentials_expired: 401,
   login_denied: 401,
   login_timeout: 401,

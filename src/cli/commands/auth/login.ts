@@ -1,6 +1,8 @@
 import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
-import { completeLogin, strategyOf, userLine } from '../../../session/complete-login.ts'
+import { userLine } from '../../../session/account-names.ts'
+import { completeLogin } from '../../../session/complete-login.ts'
+import { strategyOf } from '../../../session/server-strategy.ts'
 import { fallbackWarning } from '../../../session/keychain-fallback-warning.ts'
 import { resolveTenant } from '../../../session/resolve-server-and-credential.ts'
 import type { Saved } from '../../../store/store.ts'
@@ -9,7 +11,7 @@ import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 import type { FlowResult } from '../../login/run-login-flow.ts'
-import type { HandedIn } from '../../login/provided-credential.ts'
+import type { GivenToken } from '../../login/provided-credential.ts'
 import { chooseWay, isFlow, type Way, wayTo } from '../../login/login-method.ts'
 import { parseTimeout } from '../../parsing/duration.ts'
 
@@ -138,7 +140,7 @@ async function prepare(
   options: LoginOptions,
   deps: Deps,
   context: Context,
-): Promise<() => Promise<HandedIn | FlowResult>> {
+): Promise<() => Promise<GivenToken | FlowResult>> {
   const { globals, clientId, scopes, timeoutMs } = options
   if (isFlow(way)) {
     const { runFlow } = await import('../../login/run-login-flow.ts')

@@ -1,6 +1,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS, type KeychainReason } from '../../../platform/keychain/keychain.ts'
-import { accountName, chooseAccount } from '../../../session/choose-account.ts'
+import { accountName } from '../../../session/account-names.ts'
+import { chooseAccount } from '../../../session/choose-account.ts'
 import { projectFor, resolveAccount } from '../../../session/resolve-server-and-credential.ts'
 import type { Credential, StoredLogin } from '../../../store/store.ts'
 import { type Context, openContext, serverContext } from '../../client/client.ts'

@@ -1,7 +1,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain/keychain.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
-import { userLine } from '../../../session/complete-login.ts'
+import { userLine } from '../../../session/account-names.ts'
 import { placeReasonText } from '../../../session/keychain-fallback-warning.ts'
 import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh-login.ts'
 import { nobodyHere, type Session } from '../../../session/session.ts'

@@ -1,6 +1,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
-import { accountName, findAccount } from '../../../session/choose-account.ts'
+import { accountName } from '../../../session/account-names.ts'
+import { findAccount } from '../../../session/choose-account.ts'
 import { normalizeServer } from '../../../session/resolve-server-and-credential.ts'
 import { setServer } from '../../../settings/change-config-file.ts'
 import type { StoredLogin } from '../../../store/store.ts'

@@ -83,7 +83,7 @@ export async function runPipeline(options: RunPipeline, client: Client, deps: De
     // What is undefined is left out.
     body: { args: options.args, task: options.task, timeoutMs: options.timeoutMs },
     schema: runStarted,
-    unanswered: {
+    ifLost: {
       fact: 'a run may have begun',
       hint: `look before you run it again: fob runs list -p ${options.name}`,
     },

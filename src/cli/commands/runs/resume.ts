@@ -21,7 +21,7 @@ export const command = defineCommand({
       method: 'POST',
       path,
       schema: runResumed,
-      unanswered: {
+      ifLost: {
         fact: 'the run may go on again',
         hint: `look before you resume it again: fob runs show ${id}`,
       },

@@ -1,0 +1,24 @@
+/** How a server wants to be logged in to: what there is to know before a login. */
+import * as v from 'valibot'
+import { healthResponse } from '../contract/api/health.ts'
+import { Fault } from '../contract/fault.ts'
+import { openApi, type ServerContext } from './api-client.ts'
+
+const strategySchema = v.looseObject({ strategy: healthResponse.entries.strategy })
+type Strategy = v.InferOutput<typeof strategySchema>['strategy']
+
+/**
+ * The strategy that the server names in its `/health`.
+ * @returns undefined for a server that is not one of ours: it has no such route, refuses it, or names none.
+ * @throws Fault `unreachable`; the signal's reason.
+ */
+export async function strategyOf(context: ServerContext): Promise<Strategy | undefined> {
+  const api = openApi({ ...context, tenant: undefined, authorization: async () => undefined })
+  try {
+    return (await api.request({ method: 'GET', path: '/health', schema: strategySchema })).strategy
+  } catch (error) {
+    const down = !(error instanceof Fault) || error.code === 'unreachable' || error.code === 'interrupted'
+    if (down) throw error
+    return undefined
+  }
+}
