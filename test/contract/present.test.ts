@@ -12,14 +12,15 @@ test('members that are undefined are absent, and all others stay in their order'
   ])
 })
 
+interface Login {
+  server: string
+  tenant?: string
+  readonly expiresAt?: number
+}
+const login = (tenant: string | undefined, expiresAt?: number): Login =>
+  present({ server: 'https://ci.test', tenant, expiresAt })
+
 test('the result fits a type whose optional members must not be undefined', () => {
-  interface Login {
-    server: string
-    tenant?: string
-    readonly expiresAt?: number
-  }
-  const login = (tenant: string | undefined, expiresAt?: number): Login =>
-    present({ server: 'https://ci.test', tenant, expiresAt })
   expect(login('acme', 5)).toEqual({ server: 'https://ci.test', tenant: 'acme', expiresAt: 5 })
   expect(Object.keys(login(undefined))).toEqual(['server'])
 })

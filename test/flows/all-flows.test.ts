@@ -71,8 +71,13 @@ describe('discoverProvider', () => {
   })
 
   test('plain http to another machine is refused before anything is sent', async () => {
-    const refuse = () => Promise.reject(new Error('sent'))
-    const fault = await faultOf(discoverProvider('http://ci.example.com', { fetch: refuse, signal: never }))
+    const sent: string[] = []
+    const noting = async (url: string) => {
+      sent.push(url)
+      return new Response()
+    }
+    const fault = await faultOf(discoverProvider('http://ci.example.com', { fetch: noting, signal: never }))
+    expect(sent).toEqual([])
     expect([fault.code, fault.hint]).toEqual(['config', 'use https; plain http is for this machine alone'])
   })
 
@@ -261,8 +266,9 @@ describe('the browser flow', () => {
 /** Every OAuth endpoint says in its refusal what it was sent. */
 async function repeating(url: string, init?: RequestInit): Promise<Response> {
   if (!url.includes('/oauth/')) return fetch(url, init)
-  const answer = { error: 'invalid_request', error_description: `unexpected ${String(init?.body)}` }
-  return Response.json(answer, { status: 400 })
+  const sent = init?.body instanceof URLSearchParams ? init.body.toString() : ''
+  const refusal = { error: 'invalid_request', error_description: `unexpected ${sent}` }
+  return Response.json(refusal, { status: 400 })
 }
 
 describe('refresh and revoke', () => {

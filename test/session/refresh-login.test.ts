@@ -205,8 +205,8 @@ describe('refreshing', () => {
 
   test('what has not changed is not written again: the keychain sleeps, and so does the file', async () => {
     const { server, store, used, context, state } = await loggedIn(-1)
-    const same = async () =>
-      Response.json({ access_token: 'old-access', token_type: 'bearer', expires_in: 3600 })
+    const body = { access_token: 'old-access', token_type: 'bearer', expires_in: 3600 }
+    const same = async () => Response.json(body)
     const still = { ...context, fetch: same, clock: { ...systemClock, now: () => 1_900_000_000_000 } }
     await renewCredential(used, still)
     const [file, calls] = [statSync(store.path), state.calls]

@@ -118,6 +118,9 @@ describe('the client signs', () => {
   ])('a refusal %s says what to do', async (error, word) => {
     const { url } = serve(() => Response.json({ error, message: 'no' }, { status: 401 }))
     const work = apiFor(url, true).request({ method: 'GET', path: '/x', schema: v.unknown() })
-    await expect(work).rejects.toMatchObject({ code: 'unauthenticated', hint: expect.stringContaining(word) })
+    await expect(work).rejects.toMatchObject({
+      code: 'signature_refused',
+      hint: expect.stringContaining(word),
+    })
   })
 })
