@@ -1,7 +1,7 @@
 import { Fault } from '../../contract/fault.ts'
 import type { BackendChoice, BackendKind } from './backend.ts'
-import { s3Kind } from './s3/s3-settings.ts'
-import { sqliteKind } from './sqlite/sqlite-settings.ts'
+import { s3Kind } from './s3/s3-backend-kind.ts'
+import { sqliteKind } from './sqlite/sqlite-backend-kind.ts'
 
 /** Every store for secrets. The first one that the settings ask for is used; SQLite always is asked for. */
 export const BACKENDS: readonly BackendKind[] = [s3Kind, sqliteKind]

@@ -1,11 +1,11 @@
+/** The settings of a bucket for secrets, read and checked. */
 import { Fault } from '../../../contract/fault.ts'
 import { isLoopbackHost } from '../../../platform/network/loopback.ts'
 import { Secret } from '../../../redact/secret.ts'
-import type { BackendChoice, BackendKind } from '../backend.ts'
 
-/** What the provider is told to encrypt with (S82). */
-const SSE = ['sse-s3', 'sse-kms', 'sse-c'] as const
-export type ServerSideEncryption = (typeof SSE)[number]
+/** How the S3 server is asked to encrypt what it stores. */
+export const SERVER_SIDE_ENCRYPTIONS = ['sse-s3', 'sse-kms', 'sse-c'] as const
+type ServerSideEncryption = (typeof SERVER_SIDE_ENCRYPTIONS)[number]
 
 export interface S3Settings {
   bucket: string
@@ -20,60 +20,10 @@ export interface S3Settings {
   prefix: string
 }
 
-type Values = Readonly<Record<string, string | undefined>>
+export type Values = Readonly<Record<string, string | undefined>>
 
-/** An S3 bucket, when one is named; it then comes before SQLite (S76). */
-export const s3Kind: BackendKind = {
-  name: 's3',
-  settings: {
-    'secrets-s3-bucket': { value: 'BUCKET', description: 'keep secrets in this S3 bucket' },
-    'secrets-s3-endpoint': {
-      value: 'URL',
-      description: 'an S3-compatible server, for example http://localhost:9000 (default: AWS)',
-    },
-    'secrets-s3-region': { value: 'REGION', description: 'the region of the bucket' },
-    'secrets-s3-access-key-id': {
-      value: 'ID',
-      description: "whose access (default: the environment's: variables, profile, role)",
-    },
-    'secrets-s3-secret-access-key': { value: 'KEY', secret: true, description: 'and the key' },
-    'secrets-s3-passphrase': {
-      value: 'PASSPHRASE',
-      secret: true,
-      description: 'what secrets in S3 are encrypted under before they are sent (recommended)',
-    },
-    'secrets-s3-encrypt': { value: 'HOW', description: `let S3 encrypt as well: ${SSE.join(', ')}` },
-    'secrets-s3-prefix': { value: 'PREFIX', description: 'keep everything under this prefix' },
-  },
-
-  choose(values): BackendChoice | undefined {
-    if (values['secrets-s3-bucket'] === undefined) return refuseWithoutBucket(values)
-    const settings = readS3Settings(values['secrets-s3-bucket'], values)
-    const passphrase = values['secrets-s3-passphrase']
-    return {
-      kind: 's3',
-      passphrase: passphrase === undefined ? undefined : new Secret(passphrase),
-      passphraseFlag: '--secrets-s3-passphrase',
-      encrypts: settings.sse !== undefined,
-      lasting: true,
-      async open({ log }) {
-        const { openS3Backend } = await import('./s3-backend.ts')
-        return openS3Backend(settings, log)
-      },
-    }
-  },
-}
-
-/** S75: the other settings mean nothing without a bucket, so one was forgotten. */
-function refuseWithoutBucket(values: Values): undefined {
-  const given = Object.keys(s3Kind.settings).find((name) => values[name] !== undefined)
-  if (given === undefined) return undefined
-  throw new Fault('config', `--${given} is set, but --secrets-s3-bucket is not`, {
-    hint: 'name the bucket, or remove the S3 settings',
-  })
-}
-
-function readS3Settings(bucket: string, values: Values): S3Settings {
+/** @throws Fault `config` naming the setting */
+export function readS3Settings(bucket: string, values: Values): S3Settings {
   const endpoint = readEndpoint(values['secrets-s3-endpoint'])
   const sse = readSse(values['secrets-s3-encrypt'])
   const sealed = [values['secrets-s3-passphrase'], values['secrets-key-file']].some((v) => v !== undefined)
@@ -121,9 +71,9 @@ function isPlainHttp(endpoint: string | undefined): boolean {
 
 function readSse(text: string | undefined): ServerSideEncryption | undefined {
   if (text === undefined) return undefined
-  const sse = SSE.find((name) => name === text)
+  const sse = SERVER_SIDE_ENCRYPTIONS.find((name) => name === text)
   if (sse !== undefined) return sse
-  throw new Fault('config', `--secrets-s3-encrypt takes ${SSE.join(', ')}, not "${text}"`)
+  throw new Fault('config', `--secrets-s3-encrypt takes ${SERVER_SIDE_ENCRYPTIONS.join(', ')}, not "${text}"`)
 }
 
 function readCredentials(values: Values): S3Settings['credentials'] {
