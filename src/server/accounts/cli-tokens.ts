@@ -12,7 +12,7 @@ import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { remember } from '../db/cache-until-change.ts'
 import { cliTokens } from '../db/schema.ts'
-import type { Tenant, User } from './accounts.ts'
+import type { Tenant, User } from './user.ts'
 import { hashOf, mintToken } from './mint-token.ts'
 import { userFinder } from './user-queries.ts'
 

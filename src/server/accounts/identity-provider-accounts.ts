@@ -3,7 +3,7 @@ import { Fault } from '../../contract/fault.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { memberships, users } from '../db/schema.ts'
-import type { Tenant, IdentityProviderProfile } from './accounts.ts'
+import type { Tenant, IdentityProviderProfile } from './user.ts'
 import { LOCAL } from './local-accounts.ts'
 
 /**

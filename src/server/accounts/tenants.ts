@@ -17,7 +17,7 @@ import {
   tenants as table,
   users,
 } from '../db/schema.ts'
-import type { AccountRole, Tenant } from './accounts.ts'
+import type { AccountRole, Tenant } from './user.ts'
 import { keepAnAdministrator } from './keep-an-administrator.ts'
 
 /** A tenant with what people call it. */

@@ -1,4 +1,4 @@
-import type { User } from '../accounts/accounts.ts'
+import type { User } from '../accounts/user.ts'
 import { endTokensOf } from '../accounts/cli-tokens.ts'
 import type { Db } from '../db/open-database.ts'
 import { revokeUserRecords } from '../issuer/tokens/revoke-records.ts'

@@ -2,7 +2,7 @@
  * Owns: who is calling. Turns the credential of a request into a `Principal`.
  * Refuses: every credential that is not proved; two credentials at once.
  */
-import type { User } from '../accounts/accounts.ts'
+import type { User } from '../accounts/user.ts'
 import { addressGroup, type Attempts } from '../accounts/login-attempts.ts'
 import type { Scope } from '../../contract/token-scopes.ts'
 import type { Principal } from '../rbac/principal.ts'

@@ -1,5 +1,5 @@
 /** The principals that credentials turn into. */
-import type { User } from '../accounts/accounts.ts'
+import type { User } from '../accounts/user.ts'
 import { ALL_SCOPES, type Scope } from '../../contract/token-scopes.ts'
 import { narrowed, type Principal } from '../rbac/principal.ts'
 

@@ -1,6 +1,6 @@
 /** A request on its way through guards and handler. */
 import { randomUUIDv7 } from 'bun'
-import type { User } from '../accounts/accounts.ts'
+import type { User } from '../accounts/user.ts'
 import type { SignedRequest } from '../auth/request-signature.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { Delivered } from '../triggers/webhooks.ts'

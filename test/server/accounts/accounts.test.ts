@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'
-import { accountIdOf, type Accounts, openAccounts, type User } from '../../../src/server/accounts/accounts.ts'
+import { type Accounts, openAccounts } from '../../../src/server/accounts/accounts.ts'
+import { accountIdOf, type User } from '../../../src/server/accounts/user.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { users } from '../../../src/server/db/schema.ts'
 

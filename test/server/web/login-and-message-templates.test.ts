@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
-import { accountIdOf } from '../../../src/server/accounts/accounts.ts'
+import { accountIdOf } from '../../../src/server/accounts/user.ts'
 import { auditEntries } from '../../../src/server/db/schema.ts'
 import {
   authorize,

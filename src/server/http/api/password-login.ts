@@ -1,7 +1,7 @@
 /** The JSON API of logins: with a password, by refresh token, by one-time code. All responses are `no-store`. */
 import * as v from 'valibot'
 import { Secret } from '../../../redact/secret.ts'
-import { accountIdOf, type User } from '../../accounts/accounts.ts'
+import { accountIdOf, type User } from '../../accounts/user.ts'
 import { readPresented } from '../../auth/auth.ts'
 import type { IssuedTokens } from '../../issuer/tokens/api-logins.ts'
 import { HttpError } from '../http-error.ts'

@@ -1,5 +1,5 @@
 /** The end of a login that `GET /api/auth/github?cli=true` started. */
-import type { User } from '../../accounts/accounts.ts'
+import type { User } from '../../accounts/user.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import { byUser } from '../audit-entry.ts'

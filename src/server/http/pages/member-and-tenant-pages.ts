@@ -1,7 +1,7 @@
 /** Tenants and their members as pages. The session guard has put the principal into the tenant that `?tenant=` names. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import type { User } from '../../accounts/accounts.ts'
+import type { User } from '../../accounts/user.ts'
 import type { Member } from '../../accounts/tenants.ts'
 import { renderMembers, renderTenants } from '../../web/member-and-tenant-templates.ts'
 import { by } from '../audit-entry.ts'

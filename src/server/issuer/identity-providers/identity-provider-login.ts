@@ -1,6 +1,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import type { Accounts, User } from '../../accounts/accounts.ts'
+import type { Accounts } from '../../accounts/accounts.ts'
+import type { User } from '../../accounts/user.ts'
 import type { Log } from '../../log.ts'
 import type { Seal } from '../sealed-values.ts'
 import { type Arrivals, openArrivals } from './arrival-cookie.ts'

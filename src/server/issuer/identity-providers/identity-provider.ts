@@ -1,7 +1,7 @@
 /** What an identity provider is: its settings, what one login with it needs, and who came back. */
 import type { Secret } from '../../../redact/secret.ts'
-import type { IdentityProviderProfile } from '../../accounts/accounts.ts'
 import type { Fetch } from '../../../platform/fetch.ts'
+import type { IdentityProviderProfile } from '../../accounts/user.ts'
 
 export const IDENTITY_PROVIDER_NAMES = ['github', 'gitlab', 'microsoft'] as const
 /** As rules and tokens spell it (S34). */

@@ -1,5 +1,5 @@
 import type { Configuration } from 'openid-client'
-import type { IdentityProviderProfile } from '../../accounts/accounts.ts'
+import type { IdentityProviderProfile } from '../../accounts/user.ts'
 import {
   authorizeUrl,
   customise,

@@ -1,37 +1,6 @@
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { DEVICE_PATH } from '../first-party-clients.ts'
-import type { ErrorPage } from './oidc-provider.ts'
-
-/** A page, as `web/` renders it. */
-interface RenderedPage {
-  html: string
-  headers: Readonly<Record<string, string>>
-}
-
-/** Why the code is asked for again. */
-export type DeviceProblem = 'unknown' | 'expired' | 'used' | 'missing' | 'stale'
-
-/** The pages of the device flow (RFC 8628), rendered by whoever opens the issuer. */
-export interface DevicePages {
-  /** @param userCode what was typed, or came in the link that the device showed */
-  enterCode(view: {
-    action: string
-    xsrf: string
-    userCode: string | undefined
-    problem: DeviceProblem | undefined
-  }): Promise<RenderedPage>
-  confirmCode(view: {
-    action: string
-    xsrf: string
-    userCode: string
-    clientName: string
-    /** Of the device that asked. */
-    address: string
-    userAgent: string
-  }): Promise<RenderedPage>
-  done(view: { clientName: string }): Promise<RenderedPage>
-  denied(): Promise<RenderedPage>
-}
+import type { DevicePages, DeviceProblem, ErrorPage, RenderedPage } from './protocol-pages.ts'
 
 /** How the bridge hands over a code that came in a link; callers cannot send it. */
 export const USER_CODE_HEADER = 'x-fob-user-code'

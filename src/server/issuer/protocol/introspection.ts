@@ -1,6 +1,6 @@
 import type { Provider } from 'oidc-provider'
 import { ALL_SCOPES, isScope } from '../../../contract/token-scopes.ts'
-import { accountIdOf, type User } from '../../accounts/accounts.ts'
+import { accountIdOf, type User } from '../../accounts/user.ts'
 import { narrowed } from '../../rbac/principal.ts'
 import { TOKEN_ISSUER, type Tokens, type VerifiedToken } from '../tokens/access-tokens.ts'
 

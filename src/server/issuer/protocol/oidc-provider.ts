@@ -10,7 +10,8 @@ import type {
 } from 'oidc-provider'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { accountIdOf, type Accounts, type User } from '../../accounts/accounts.ts'
+import type { Accounts } from '../../accounts/accounts.ts'
+import { accountIdOf, type User } from '../../accounts/user.ts'
 import type { Db } from '../../db/open-database.ts'
 import type { Log } from '../../log.ts'
 import { databaseAdapter } from './oidc-storage-adapter.ts'
@@ -22,22 +23,12 @@ import {
   publicMetadata,
 } from '../first-party-clients.ts'
 import type { CookieNames } from '../sessions/cookie-jar.ts'
-import { deviceFlow, type DevicePages } from './device-authorization.ts'
+import { deviceFlow } from './device-authorization.ts'
+import type { DevicePages, ErrorPage } from './protocol-pages.ts'
 import type { Lifetimes } from '../tokens/default-lifetimes.ts'
 import { sessionEnd } from '../sessions/browser-sessions.ts'
 import { registerTicketGrant, type Tickets } from './ticket-grant.ts'
 import { TOKEN_ISSUER, type Tokens } from '../tokens/access-tokens.ts'
-
-/** What the provider shows in a browser when there is nowhere to send the browser back to. */
-export interface ProtocolError {
-  /** RFC 6749's code, such as `invalid_client`. */
-  error: string
-  description: string | undefined
-}
-
-export type ErrorPage = (
-  error: ProtocolError,
-) => Promise<{ html: string; headers: Readonly<Record<string, string>> }>
 
 const CODE_SECONDS = 60
 /** RFC 8628: how long a person has for typing the code. */

@@ -1,7 +1,8 @@
 import type { Interaction, InteractionResults, Provider } from 'oidc-provider'
 import * as v from 'valibot'
 import { isScope, type Scope } from '../../../contract/token-scopes.ts'
-import { accountIdOf, type Accounts, type User } from '../../accounts/accounts.ts'
+import type { Accounts } from '../../accounts/accounts.ts'
+import { accountIdOf, type User } from '../../accounts/user.ts'
 import type { Bridge } from '../protocol/node-http-bridge.ts'
 
 /** What a login or consent page has to show. */

@@ -1,5 +1,5 @@
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
-import { accountIdOf, type User } from '../../accounts/accounts.ts'
+import { accountIdOf, type User } from '../../accounts/user.ts'
 import type { Db } from '../../db/open-database.ts'
 import { accessTokens, oidcRecords } from '../../db/schema.ts'
 
