@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'platform',
   ],
   'server/pipelines': [
+    'server/audit',
     'server/db',
     'server/rbac',
     'server/runs',

@@ -161,7 +161,16 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
       schedules: triggers.schedules,
       clock,
       log,
-      pipelines: openPipelines({ db, clock, vault, rbac, runs }),
+      pipelines: openPipelines({
+        db,
+        clock,
+        vault,
+        rbac,
+        audit,
+        runs,
+        schedules: triggers.schedules,
+        defaultDriver: settings.tasks.drivers[0],
+      }),
     }
     recordSettings(services, settings)
     warnOfStrangers(settings, listener.url, log)

@@ -6,7 +6,7 @@
  */
 import { and, desc, eq, gte, lt, lte } from 'drizzle-orm'
 import type { Clock } from '../../platform/clock.ts'
-import type { Db } from '../db/open-database.ts'
+import type { Db, Transaction } from '../db/open-database.ts'
 import { auditEntries } from '../db/schema.ts'
 import { type Chained, GENESIS, hashOf } from './hash-chain.ts'
 
@@ -89,50 +89,52 @@ export interface AuditQuery {
 }
 
 export interface Audit {
-  /** Appends, at once and for good. Throws where it cannot: what is not recorded must not look done. */
-  record(entry: NewEntry): void
+  /**
+   * Appends, at once and for good. Throws where it cannot: what is not recorded must not look done.
+   * @param within the immediate transaction that what is recorded happens in; without it, one of its own
+   */
+  record(entry: NewEntry, within?: Transaction): void
   /** A tenant's entries, newest first. */
   list(tenantId: string, query: AuditQuery): Promise<{ items: AuditEntry[]; next: number | null }>
 }
 
 export function openAudit({ db, clock }: { db: Db; clock: Clock }): Audit {
   return {
-    record: (entry) => append(db, clock.now(), entry),
+    record(entry, within) {
+      const now = clock.now()
+      // One writer at a time, other processes included, or two entries would follow the same one.
+      if (within === undefined) db.transaction((tx) => append(tx, now, entry), { behavior: 'immediate' })
+      else append(within, now, entry)
+    },
     list: (tenantId, query) => list(db, tenantId, query),
   }
 }
 
-function append(db: Db, now: number, entry: NewEntry): void {
-  // One writer at a time, other processes included, or two entries would follow the same one.
-  db.transaction(
-    (tx) => {
-      const last = tx
-        .select({ seq: auditEntries.seq, hash: auditEntries.hash })
-        .from(auditEntries)
-        .orderBy(desc(auditEntries.seq))
-        .limit(1)
-        .get()
-      const row = {
-        seq: (last?.seq ?? 0) + 1,
-        at: now,
-        tenantId: entry.tenantId,
-        actor: entry.actor,
-        action: entry.action,
-        target: entry.target ?? null,
-        outcome: entry.outcome ?? ('ok' as const),
-        address: entry.address ?? null,
-        credentialKind: entry.credential?.kind ?? null,
-        credentialId: entry.credential?.id ?? null,
-        requestId: entry.requestId ?? null,
-        details: JSON.stringify(entry.details ?? {}),
-        previous: last?.hash ?? GENESIS,
-      }
-      tx.insert(auditEntries)
-        .values({ ...row, hash: hashOf(row) })
-        .run()
-    },
-    { behavior: 'immediate' },
-  )
+function append(tx: Transaction, now: number, entry: NewEntry): void {
+  const last = tx
+    .select({ seq: auditEntries.seq, hash: auditEntries.hash })
+    .from(auditEntries)
+    .orderBy(desc(auditEntries.seq))
+    .limit(1)
+    .get()
+  const row = {
+    seq: (last?.seq ?? 0) + 1,
+    at: now,
+    tenantId: entry.tenantId,
+    actor: entry.actor,
+    action: entry.action,
+    target: entry.target ?? null,
+    outcome: entry.outcome ?? ('ok' as const),
+    address: entry.address ?? null,
+    credentialKind: entry.credential?.kind ?? null,
+    credentialId: entry.credential?.id ?? null,
+    requestId: entry.requestId ?? null,
+    details: JSON.stringify(entry.details ?? {}),
+    previous: last?.hash ?? GENESIS,
+  }
+  tx.insert(auditEntries)
+    .values({ ...row, hash: hashOf(row) })
+    .run()
 }
 
 async function list(

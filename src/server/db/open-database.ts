@@ -13,6 +13,9 @@ import * as schema from './schema.ts'
 /** `$client` is for what is asked so often that drizzle's part of it would count. */
 export type Db = BunSQLiteDatabase<typeof schema> & { $client: Database }
 
+/** What runs in `db.transaction`. */
+export type Transaction = Parameters<Parameters<Db['transaction']>[0]>[0]
+
 export interface OpenDatabase {
   db: Db
   close(): void

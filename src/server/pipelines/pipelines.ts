@@ -5,41 +5,26 @@
  * credential that does not reach it: every function takes the caller, so none can be asked without one.
  */
 import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm'
-import type { Concurrency } from '../../contract/api/pipelines.ts'
-import { Fault } from '../../contract/fault.ts'
-import type { Clock } from '../../platform/clock.ts'
-import type { Secret } from '../../redact/secret.ts'
-import { newId } from '../db/new-id.ts'
-import type { Db } from '../db/open-database.ts'
 import { removeRuleOfNone } from '../db/orphaned-rules.ts'
 import { pipelines as table } from '../db/schema.ts'
 import { isAdministrator, type Principal, reaches } from '../rbac/principal.ts'
-import type { Rbac } from '../rbac/rbac.ts'
 import type { RunQuery } from '../runs/journal/list-runs.ts'
 import type { RunEntry, RunRecord } from '../runs/journal/run-records.ts'
-import type { Vault } from '../vault/vault.ts'
-import { hiddenFrom, isHiddenFrom, openTenantRules, outside, ruleOf, setRule } from './pipeline-visibility.ts'
+import { hiddenFrom, isHiddenFrom, openTenantRules, outside, ruleOf } from './pipeline-visibility.ts'
+import {
+  type Pipeline,
+  type PutBy,
+  type PutDeps,
+  type PutPipeline,
+  putPipeline,
+  type PutResult,
+  type ScriptChecks,
+} from './put-pipeline.ts'
 
-export type Pipeline = typeof table.$inferSelect
 /** As lists have it: a page of 200 sources could be 200 MiB. */
 export type PipelineEntry = Omit<Pipeline, 'source'>
 
 const { source: _source, ...ENTRY_COLUMNS } = getTableColumns(table)
-
-export interface PutPipeline {
-  name: string
-  /** What errors in the script call it: `deploy.ts`. */
-  filename: string
-  source: string
-  driver: string
-  /** Merged into those that the pipeline has already. */
-  secrets: ReadonlyMap<string, Secret>
-  unsetSecrets: readonly string[]
-  /** Who may see it: an expression that was checked. Empty: everybody of the tenant. Undefined: as before. */
-  rbac?: string | undefined
-  /** Undefined: as before. */
-  concurrency?: Concurrency | undefined
-}
 
 /** What belongs to a tenant and a pipeline: a run, a secret, a pipeline itself. */
 export interface Owned {
@@ -49,12 +34,14 @@ export interface Owned {
 
 export interface Pipelines {
   /**
-   * Creates or replaces. One that is hidden from the caller can be replaced by an administrator of the tenant
-   * alone: else a rule that fits nobody any more could never be taken away.
-   * @throws Fault `not_found` for any other caller, and for a credential that does not reach it; `conflict` when
-   * the tenant has too many different rules, and for a pipeline that is removed at the same time
+   * Creates or replaces: source, rule, schedules and the audit entry in one transaction. One that is hidden from the
+   * caller can be replaced by an administrator of the tenant alone: else a rule that fits nobody any more could never
+   * be taken away.
+   * @throws Fault `usage` for what is not valid; `not_found` for any other caller, and for a credential that does not
+   *   reach it; `conflict` when the tenant has too many different rules, and for a pipeline that is removed at the same
+   *   time
    */
-  put(caller: Principal, request: PutPipeline): Promise<{ pipeline: Pipeline; created: boolean }>
+  put(by: PutBy, request: PutPipeline): Promise<PutResult>
   get(caller: Principal, name: string): Promise<Pipeline | undefined>
   /** The rule of a pipeline; undefined: none. */
   rule(pipeline: Pipeline): Promise<string | undefined>
@@ -94,16 +81,12 @@ export interface PipelineRuns {
   withdraw(pipelineId: string, reason: string): void
 }
 
-export interface PipelinesDeps {
-  db: Db
-  clock: Clock
-  vault: Vault
-  rbac: Rbac
-  runs: PipelineRuns
+export interface PipelinesDeps extends Omit<PutDeps, 'find' | 'get'> {
+  runs: ScriptChecks & PipelineRuns
 }
 
 export function openPipelines(deps: PipelinesDeps): Pipelines {
-  const { db, clock, vault, rbac, runs } = deps
+  const { db, vault, rbac, runs } = deps
   const rules = { rulesOf: openTenantRules(db), rbac }
   const hidden = async (caller: Principal) => hiddenFrom(rules, caller)
   const find = async (tenantId: string, name: string): Promise<Pipeline | undefined> => {
@@ -138,35 +121,7 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
 
     rule: ({ id }) => ruleOf(db, id),
 
-    async put(caller, request) {
-      const tenantId = caller.tenant.id
-      const before = await find(tenantId, request.name)
-      if (before && !isAdministrator(caller) && !(await get(caller, request.name))) {
-        throw new Fault('not_found', 'pipeline not found')
-      }
-      if (!before && caller.pipelines !== null) {
-        // As if it were hidden: which names are taken is not for such a token to find out.
-        throw new Fault('not_found', 'pipeline not found')
-      }
-      const id = before?.id ?? newId('pip')
-      await checkRemovals(vault, tenantId, id, request)
-      // Secrets first: a pipeline never stands there without what was sent with it.
-      await storeSecrets(vault, tenantId, id, request)
-      let pipeline: Pipeline
-      try {
-        pipeline = write(db, clock.now(), { tenantId, id, wasThere: before !== undefined, ...request })
-      } catch (error) {
-        if ((await find(tenantId, request.name))?.id !== id)
-          await vault.removeScope(tenantId, `pipeline/${id}`)
-        throw error
-      }
-      // Somebody else made a pipeline of this name in between: theirs was updated, so the rest follows.
-      if (pipeline.id !== id) {
-        await storeSecrets(vault, tenantId, pipeline.id, request)
-        await vault.removeScope(tenantId, `pipeline/${id}`)
-      }
-      return { pipeline, created: before === undefined }
-    },
+    put: (by, request) => putPipeline({ ...deps, find, get }, by, request),
 
     async list(caller, { limit, cursor }) {
       const after = cursor === undefined ? undefined : gt(table.name, cursor)
@@ -219,64 +174,4 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
       return pipeline
     },
   }
-}
-
-/**
- * With its rule, or not at all.
- * @throws Fault `conflict` for one that was removed meanwhile (its rule is gone too, so it is not made anew), and
- * for one rule too many
- */
-function write(
-  db: Db,
-  now: number,
-  row: PutPipeline & { tenantId: string; id: string; wasThere: boolean },
-): Pipeline {
-  const { tenantId, id, name, filename, source, driver, concurrency, rbac } = row
-  // Drizzle leaves a column that is undefined as it is.
-  const set = { filename, source, driver, concurrency, updatedAt: now }
-  return db.transaction(
-    (tx) => {
-      const isIt = and(eq(table.tenantId, tenantId), eq(table.id, id))
-      if (row.wasThere && !tx.select({ id: table.id }).from(table).where(isIt).get()) {
-        throw new Fault('conflict', `the pipeline ${name} was removed meanwhile`, {
-          hint: 'send it again, with its secrets and its rule',
-        })
-      }
-      const pipeline = tx
-        .insert(table)
-        .values({ ...set, id, tenantId, name, paused: false, createdAt: now })
-        .onConflictDoUpdate({ target: [table.tenantId, table.name], set })
-        .returning()
-        .get()
-      const of = { tenantId, pipelineId: pipeline.id }
-      if (rbac !== undefined) setRule(tx, of, { expression: rbac, updatedAt: now })
-      return pipeline
-    },
-    { behavior: 'immediate' },
-  )
-}
-
-/** @throws Fault `usage` for a secret that is also set, `not_found` for one that is not there. */
-async function checkRemovals(
-  vault: Vault,
-  tenantId: string,
-  id: string,
-  request: PutPipeline,
-): Promise<void> {
-  const { name, secrets, unsetSecrets } = request
-  if (unsetSecrets.length === 0) return
-  const both = unsetSecrets.find((key) => secrets.has(key))
-  if (both !== undefined) throw new Fault('usage', `${both} is to be set and to be removed`)
-  const there = new Set((await vault.list(tenantId, `pipeline/${id}`)).map(({ key }) => key))
-  const unknown = unsetSecrets.find((key) => !there.has(key))
-  if (unknown === undefined) return
-  throw new Fault('not_found', `the pipeline ${name} has no secret ${unknown} to be removed`, {
-    hint: `"fob secrets list -p ${name}" shows those that it has`,
-  })
-}
-
-async function storeSecrets(vault: Vault, tenantId: string, id: string, request: PutPipeline): Promise<void> {
-  const scope = `pipeline/${id}` as const
-  for (const [key, value] of request.secrets) await vault.set({ tenantId, scope, key }, value)
-  for (const key of request.unsetSecrets) await vault.remove({ tenantId, scope, key })
 }

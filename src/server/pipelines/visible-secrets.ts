@@ -1,7 +1,8 @@
 import { isReservedSecret } from '../../contract/api/secrets.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { SecretEntry, Vault } from '../vault/vault.ts'
-import type { Pipeline, Pipelines } from './pipelines.ts'
+import type { Pipelines } from './pipelines.ts'
+import type { Pipeline } from './put-pipeline.ts'
 
 /** The names of a pipeline's own secrets, without the entries that the server itself keeps in that scope. */
 export async function secretNamesOf(

@@ -4,7 +4,7 @@ import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Audit } from '../audit/audit.ts'
 import { newId } from '../db/new-id.ts'
-import type { Db } from '../db/open-database.ts'
+import type { Db, Transaction } from '../db/open-database.ts'
 import { pipelines, pipelineSchedules as table } from '../db/schema.ts'
 import type { Log } from '../log.ts'
 import type { Runs } from '../runs/run.ts'
@@ -16,8 +16,11 @@ export type ScheduleRow = typeof table.$inferSelect
 export interface Schedules {
   /** @throws Fault `usage` */
   check(schedules: readonly Schedule[]): void
-  /** Replaces those of a pipeline. One that stays as it was keeps what is known of it. */
-  set(pipelineId: string, schedules: readonly Schedule[]): void
+  /**
+   * Replaces those of a pipeline. One that stays as it was keeps what is known of it.
+   * @param within the immediate transaction that the pipeline is replaced in; without it, one of its own
+   */
+  set(pipelineId: string, schedules: readonly Schedule[], within?: Transaction): void
   of(pipelineId: string): Promise<ScheduleRow[]>
   /** Waits for what it is just about to begin. */
   close(): Promise<void>
@@ -96,8 +99,11 @@ export function openSchedules(options: SchedulesOptions): Schedules {
       const different = new Set(schedules.map(({ cron, timeZone }) => `${cron} ${timeZone}`))
       if (different.size < schedules.length) throw new Fault('usage', 'a schedule is given twice')
     },
-    set(pipelineId, schedules) {
-      replace(db, pipelineId, schedules, clock.now())
+    set(pipelineId, schedules, within) {
+      const write = (tx: Transaction) => replace(tx, pipelineId, schedules, clock.now())
+      if (within === undefined) db.transaction(write, { behavior: 'immediate' })
+      else write(within)
+      // The loop continues in a later turn, so after the transaction, which is synchronous.
       wake.abort()
     },
     of: (pipelineId) =>
@@ -109,21 +115,16 @@ export function openSchedules(options: SchedulesOptions): Schedules {
   }
 }
 
-function replace(db: Db, pipelineId: string, schedules: readonly Schedule[], now: number): void {
+function replace(tx: Transaction, pipelineId: string, schedules: readonly Schedule[], now: number): void {
   const isIts = eq(table.pipelineId, pipelineId)
-  db.transaction(
-    (tx) => {
-      const before = tx.select().from(table).where(isIts).all()
-      tx.delete(table).where(isIts).run()
-      for (const [index, { cron, timeZone, catchUp }] of schedules.entries()) {
-        const same = before.find((row) => row.cron === cron && row.timeZone === timeZone)
-        const next = same ? same.nextAt : (nextOccurrence({ cron, timeZone }, now) ?? null)
-        const row = { ...same, pipelineId, number: index + 1, cron, timeZone, catchUp, nextAt: next }
-        tx.insert(table).values(row).run()
-      }
-    },
-    { behavior: 'immediate' },
-  )
+  const before = tx.select().from(table).where(isIts).all()
+  tx.delete(table).where(isIts).run()
+  for (const [index, { cron, timeZone, catchUp }] of schedules.entries()) {
+    const same = before.find((row) => row.cron === cron && row.timeZone === timeZone)
+    const next = same ? same.nextAt : (nextOccurrence({ cron, timeZone }, now) ?? null)
+    const row = { ...same, pipelineId, number: index + 1, cron, timeZone, catchUp, nextAt: next }
+    tx.insert(table).values(row).run()
+  }
 }
 
 /** What a killed server had decided to run and did not come to is due again. */

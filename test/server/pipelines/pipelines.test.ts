@@ -3,14 +3,11 @@ import { eq } from 'drizzle-orm'
 import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openAccounts } from '../../../src/server/accounts/accounts.ts'
+import { openAudit } from '../../../src/server/audit/audit.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { pipelineRules, pipelines as table, runs as runsTable } from '../../../src/server/db/schema.ts'
-import {
-  openPipelines,
-  type Pipeline,
-  type PipelineRuns,
-  type PutPipeline,
-} from '../../../src/server/pipelines/pipelines.ts'
+import { openPipelines, type PipelineRuns } from '../../../src/server/pipelines/pipelines.ts'
+import type { Pipeline, PutPipeline, ScriptChecks } from '../../../src/server/pipelines/put-pipeline.ts'
 import { MAX_RULES } from '../../../src/server/pipelines/pipeline-visibility.ts'
 import type { Principal } from '../../../src/server/rbac/principal.ts'
 import { openRbac, type Rbac } from '../../../src/server/rbac/rbac.ts'
@@ -18,30 +15,40 @@ import { listRuns } from '../../../src/server/runs/journal/list-runs.ts'
 import { findRecord } from '../../../src/server/runs/journal/run-records.ts'
 import { memoryVault } from '../../support/servers/memory-vault.ts'
 import { principal } from '../../support/servers/principal.ts'
+import { putBy } from '../../support/servers/put-by.ts'
 
 /** The pipelines of one tenant, for an administrator and for somebody whom rules can shut out. */
 async function setUp(rbac?: Rbac, vault = memoryVault()) {
   const { db, close } = openDatabase(':memory:')
   const clock = { now: () => 1_700_000_000_000, sleep: () => Promise.resolve() }
   const accounts = await openAccounts({ db, clock, onCredentialsChanged: () => Promise.resolve() })
-  const runs: PipelineRuns = {
+  const runs: PipelineRuns & ScriptChecks = {
+    check: async () => {},
+    checkDriver: async () => {},
     get: (tenantId, id) => findRecord(db, tenantId, id),
     list: (tenantId, query) => listRuns(db, tenantId, query),
     hold() {},
     withdraw() {},
   }
-  const parts = { db, clock, vault, rbac: rbac ?? (await openRbac(undefined)), runs }
-  const pipelines = openPipelines(parts)
+  const pipelines = openPipelines({
+    db,
+    clock,
+    vault,
+    rbac: rbac ?? (await openRbac(undefined)),
+    audit: openAudit({ db, clock }),
+    runs,
+    schedules: { check() {}, set() {}, of: async () => [] },
+    defaultDriver: 'native',
+  })
   const tenant = accounts.defaultTenant()
   const caller = principal({ tenant })
   const put = (name: string, given: Partial<PutPipeline> = {}) =>
-    pipelines.put(caller, {
+    pipelines.put(putBy(caller), {
       name,
       filename: 'p.ts',
       driver: 'native',
       source: 'the source',
       secrets: new Map(),
-      unsetSecrets: [],
       ...given,
     })
   const rules = () => db.select({ expression: pipelineRules.expression }).from(pipelineRules).all()

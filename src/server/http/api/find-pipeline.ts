@@ -1,5 +1,5 @@
 /** The pipeline that a request names. */
-import type { Pipeline } from '../../pipelines/pipelines.ts'
+import type { Pipeline } from '../../pipelines/put-pipeline.ts'
 import type { Call } from '../call.ts'
 import { notFound } from '../http-error.ts'
 import type { Services } from '../services.ts'

@@ -1,6 +1,6 @@
 /** The webhook of a pipeline in the responses of the API. */
 import type { WebhookResponse } from '../../../contract/api/webhooks.ts'
-import type { Pipeline } from '../../pipelines/pipelines.ts'
+import type { Pipeline } from '../../pipelines/put-pipeline.ts'
 import type { Services } from '../services.ts'
 
 /** Without its secret; null where the pipeline has none. */

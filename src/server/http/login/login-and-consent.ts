@@ -1,7 +1,6 @@
 /** The two pages of a login in a browser, each bound to the browser's cookie of that login. */
 import * as v from 'valibot'
 import { Secret } from '../../../redact/secret.ts'
-import { accountIdOf, type User } from '../../accounts/user.ts'
 import { PAGES_CLIENT } from '../../issuer/first-party-clients.ts'
 import type { InteractionView } from '../../issuer/sessions/interactions.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
