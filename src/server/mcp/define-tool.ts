@@ -1,3 +1,4 @@
+/** What a tool of the MCP server is: its schemas, its scope, and what it is called with. */
 import * as v from 'valibot'
 import type { Scope } from '../../contract/token-scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -23,9 +24,9 @@ export interface ToolCall {
   /** Who, from where, by which credential: the half of an audit entry that the request has. */
   by: Omit<NewEntry, 'action'>
   parts: ToolParts
-  /** Fires when the caller has gone or no longer wants the answer. */
+  /** Fires when the caller has disconnected or cancelled the call. */
   signal: AbortSignal
-  /** Tells a caller that asked for it how far the work has come; `step` only grows. */
+  /** Reports progress to a caller that asked for it; `step` only grows. */
   progress(step: number, message: string): Promise<void>
 }
 
@@ -41,14 +42,14 @@ interface ToolSpec<Input, Output> {
   name: string
   title: string
   description: string
-  /** What the credential has to carry. */
+  /** The scope that the credential has to carry. */
   scope: Scope
   annotations: Annotations
   /** Strict: a misspelt argument is an error, not a silent default. */
   input: v.GenericSchema<unknown, Input>
-  /** Fields are only ever added. Every list and text in it has a bound. */
+  /** Fields are never removed. Every list and text in it has a bound. */
   output: v.GenericSchema<unknown, Output>
-  /** @throws Fault, shown to the model as it stands */
+  /** @throws Fault, whose message and hint the model reads */
   run(input: Input, call: ToolCall): Promise<Output>
 }
 
@@ -62,7 +63,7 @@ export function defineTool<Input, Output extends Record<string, unknown>>(
   return { ...spec, run: (args, call) => spec.run(v.parse(spec.input, args), call) }
 }
 
-/** For what only looks. */
+/** For tools that change nothing. */
 export const READS: Annotations = { readOnlyHint: true, openWorldHint: false }
 
 const MAX_PAGE = 100
@@ -82,13 +83,9 @@ export const PAGE = {
   cursor: v.optional(v.pipe(v.string(), v.maxLength(200), v.description('the "next" of the page before'))),
 }
 
-/** What of a page is to be asked of the domain. */
+/** The page of a list, as the domain takes it. */
 export function pageOf({ limit, cursor }: { limit: number; cursor?: string | undefined }) {
   return cursor === undefined ? { limit } : { limit, cursor }
-}
-
-export function instant(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString()
 }
 
 /** The first `max` characters; a pair of surrogates is not cut in two. */

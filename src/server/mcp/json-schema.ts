@@ -1,9 +1,10 @@
+/** Valibot schemas as JSON Schema, as far as tools need it. */
 import type * as v from 'valibot'
 
-/** JSON Schema 2020-12, as far as tools need it. */
+/** JSON Schema 2020-12. */
 export type JsonSchema = Record<string, unknown>
 
-/** The schemas and actions that tools are written with. */
+/** The valibot schemas and actions that tools use. */
 type Schema = { kind: 'schema'; pipe?: readonly Piece[] } & (
   | { type: 'string' | 'number' | 'boolean' }
   | { type: 'picklist'; options: readonly string[] }
@@ -25,19 +26,22 @@ type Piece =
   | { kind: 'validation'; type: 'regex'; requirement: RegExp }
 
 /**
- * What hosts are told of a tool's input or output, derived from the very schema that checks it.
- * @throws TypeError for a kind of schema that no tool has used yet: teach it here
+ * The JSON Schema of a tool's input or output, derived from the schema that checks it.
+ * @throws TypeError for a kind of schema that is not translated yet: add it here
  */
 export function jsonSchemaOf(schema: v.GenericSchema): JsonSchema {
-  // valibot's own types do not tell its kinds of schemas apart; ours lists those that are used.
+  // The types of valibot do not tell its kinds of schemas apart; ours lists those that tools use.
   return describe(schema as unknown as Schema)
 }
 
 function describe(schema: Schema): JsonSchema {
-  // A pipe begins with the schema that it refines, which can have a pipe of its own.
+  // The first part of a pipe is the schema that it refines, which can have a pipe of its own.
   const [first, ...rest] = schema.pipe ?? []
   if (first?.kind !== 'schema') return bare(schema)
-  return Object.assign(describe(first), ...rest.map((piece) => constraint(piece, schema)))
+  return rest.reduce<JsonSchema>(
+    (known, piece) => ({ ...known, ...constraint(piece, schema) }),
+    describe(first),
+  )
 }
 
 function bare(schema: Schema): JsonSchema {
@@ -89,7 +93,7 @@ function constraint(piece: Piece, of: Schema): JsonSchema {
     case 'max_length':
       return of.type === 'array' ? { maxItems: piece.requirement } : { maxLength: piece.requirement }
     case 'regex':
-      // A flag has no place in a JSON Schema; our own check applies it all the same.
+      // JSON Schema has no flags; our own check applies them.
       return piece.requirement.flags === '' ? { pattern: piece.requirement.source } : {}
     case 'check':
       return {}

@@ -2,11 +2,12 @@
  * Owns: the tools that AI hosts call over the Model Context Protocol, and the protocol around them: revision
  * 2026-07-28, and for older hosts 2025-11-25, 2025-06-18 and 2025-03-26, all without sessions.
  * Refuses: to decide who is calling (`http/` has done so) or what exists for them: tools ask the same domain
- * functions as the API, with the caller's principal. It keeps nothing between two requests.
+ * functions as the API, with the caller's principal. It stores nothing between two requests.
  */
 import type { McpServer, McpHttpHandler, StandardSchemaWithJSON } from '@modelcontextprotocol/server'
 import type * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
+import { present } from '../../contract/present.ts'
 import { jsonSchemaOf } from './json-schema.ts'
 import { PIPELINE_TOOLS } from './pipeline-tools.ts'
 import { RUN_TOOLS } from './run-tools.ts'
@@ -15,35 +16,35 @@ import type { Tool, ToolCall } from './define-tool.ts'
 
 export const TOOLS: readonly Tool[] = [...PIPELINE_TOOLS, ...RUN_TOOLS, ...SECRET_TOOLS]
 
-/** Who sends a request, and with what parts of the server it is answered. */
+/** Who sends a request, and the parts of the server that tools use. */
 export interface McpCaller extends Pick<ToolCall, 'principal' | 'by' | 'parts'> {
-  /** Where a client reads how to get a token with another scope (RFC 9728); undefined: no OAuth here. */
+  /** Where a client learns how to get a token with another scope (RFC 9728); undefined without OAuth. */
   resourceMetadata: string | undefined
-  /** Takes an error that is not the caller's. */
+  /** Takes unexpected errors. */
   onDefect(error: unknown): void
 }
 
 export interface Mcp {
   /**
-   * One request of a caller that was let in.
+   * Handles one request of a caller that was admitted.
    * @param body what was sent, parsed; undefined where the method has none
    */
   fetch(request: Request, body: unknown, caller: McpCaller): Promise<Response>
-  /** Ends the streams that are still open. */
+  /** Closes the streams that are still open. */
   close(): Promise<void>
 }
 
 const INSTRUCTIONS =
   'Pipelines are scripts on this server; a run executes one. Start with list_pipelines. Secrets are known by name only.'
 
-/** Loads nothing yet: the library and its schemas come with the first request. */
+/** Loads the library and its schemas at the first request. */
 export function openMcp({ version }: { version: string }): Mcp {
-  let opened: Promise<Handler> | undefined
+  let opened: Promise<Mcp> | undefined
   return {
     async fetch(request, body, caller) {
       opened ??= openHandler(version)
       const handler = await opened
-      return handler(request, body, caller)
+      return handler.fetch(request, body, caller)
     },
     async close() {
       await (await opened)?.close()
@@ -51,21 +52,19 @@ export function openMcp({ version }: { version: string }): Mcp {
   }
 }
 
-type Handler = Mcp['fetch'] & { close(): Promise<void> }
-
-async function openHandler(version: string): Promise<Handler> {
+async function openHandler(version: string): Promise<Mcp> {
   const library = await import('@modelcontextprotocol/server')
   const listed = TOOLS.map((tool) => ({
     tool,
     inputSchema: standardSchema(tool.input),
     outputSchema: standardSchema(tool.output),
   }))
-  /** By request, because the library hands its own request on and nothing of ours. */
+  /** By request, because the library passes on only the request. */
   const callers = new WeakMap<Request, McpCaller>()
 
   const serverFor = (caller: McpCaller): McpServer => {
     const info = { name: 'fob', title: 'fob', version }
-    // The list depends on the caller's scopes, and on nothing that changes while they look.
+    // The list depends on the caller's scopes alone, which do not change during a request.
     const server = new library.McpServer(info, {
       capabilities: { tools: { listChanged: false } },
       instructions: INSTRUCTIONS,
@@ -75,7 +74,7 @@ async function openHandler(version: string): Promise<Handler> {
       const scopeChallenge = () => challengeFor(tool, caller)
       const config = { title, description, annotations, inputSchema, outputSchema, scopeChallenge }
       const registered = server.registerTool(name, config, async (args: unknown, { mcpReq }) =>
-        answer(tool, args, caller, {
+        callTool(tool, args, caller, {
           signal: mcpReq.signal,
           progress: async (step, message) => {
             const progressToken = mcpReq._meta?.progressToken
@@ -85,7 +84,7 @@ async function openHandler(version: string): Promise<Handler> {
           },
         }),
       )
-      // What a role forbids no token can allow: such a tool does not exist for this caller.
+      // No token can allow what the role forbids: such a tool does not exist for this caller.
       if (!allowed(tool, caller) && challengeFor(tool, caller) === undefined) registered.disable()
     }
     return server
@@ -96,24 +95,19 @@ async function openHandler(version: string): Promise<Handler> {
     if (caller === undefined) throw new Error('a request without its caller')
     return serverFor(caller)
   })
-  const fetch: Mcp['fetch'] = (request, body, caller) => {
-    callers.set(request, caller)
-    return handler.fetch(request, {
-      ...(body === undefined ? {} : { parsedBody: body }),
-      authInfo: authInfo(caller),
-    })
+  return {
+    fetch(request, body, caller) {
+      callers.set(request, caller)
+      return handler.fetch(request, present({ parsedBody: body, authInfo: authInfo(caller) }))
+    },
+    close: () => handler.close(),
   }
-  return Object.assign(fetch, { close: () => handler.close() })
 }
 
-/** What the library needs to know for its challenges; the credential itself is none of its business. */
+/** What the library needs for its challenges. It does not get the credential itself. */
 function authInfo({ principal, resourceMetadata }: McpCaller) {
-  return {
-    token: '',
-    clientId: principal.id,
-    scopes: [...principal.scopes],
-    ...(resourceMetadata === undefined ? {} : { resourceMetadataUrl: resourceMetadata }),
-  }
+  const scopes: string[] = [...principal.scopes]
+  return present({ token: '', clientId: principal.id, scopes, resourceMetadataUrl: resourceMetadata })
 }
 
 function allowed({ scope }: Tool, { principal }: McpCaller): boolean {
@@ -121,17 +115,17 @@ function allowed({ scope }: Tool, { principal }: McpCaller): boolean {
 }
 
 /**
- * RFC 6750 §3.1, MCP "step-up authorization": the scope to ask for, where a new login could get it. A scope that
- * was granted and that the role takes away would be asked for in vain.
+ * RFC 6750 §3.1, MCP "step-up authorization": the scope to ask for, where a new login could get it. It could not get a
+ * scope that was granted and that the role takes away.
  */
 function challengeFor(tool: Tool, caller: McpCaller): { scopes: [string, ...string[]] } | undefined {
   const { principal, resourceMetadata } = caller
   if (resourceMetadata === undefined || principal.credential.kind !== 'jwt') return undefined
-  // All of them: the token that follows takes the place of this one.
+  // With all granted ones: the next token replaces this one.
   return principal.granted.has(tool.scope) ? undefined : { scopes: [tool.scope, ...principal.granted] }
 }
 
-async function answer(
+async function callTool(
   tool: Tool,
   args: unknown,
   caller: McpCaller,
@@ -147,7 +141,7 @@ async function answer(
       const hint = error.hint === undefined ? '' : `\nhint: ${error.hint}`
       return { ...text(`${error.code}: ${error.message}${hint}`), isError: true }
     }
-    // The library would show the text of the error, which could carry anything.
+    // The library would show the text of the error, which could contain anything.
     if (!request.signal.aborted) caller.onDefect(error)
     return { ...text('the server failed; its log says more'), isError: true }
   }
@@ -157,7 +151,7 @@ function text(words: string) {
   return { content: [{ type: 'text' as const, text: words }] }
 }
 
-/** A valibot schema as the library wants schemas: with its JSON Schema beside it. */
+/** A valibot schema as the library takes it: with its JSON Schema. */
 function standardSchema(schema: v.GenericSchema): StandardSchemaWithJSON {
   const json = jsonSchemaOf(schema)
   return {

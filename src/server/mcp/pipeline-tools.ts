@@ -1,19 +1,21 @@
+/** The tools about pipelines: listing, reading, running. */
 import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
+import { instant } from '../../contract/instant.ts'
 import { secretNamesOf } from '../pipelines/visible-secrets.ts'
 import type { PipelineEntry } from '../pipelines/pipelines.ts'
 import type { Pipeline } from '../pipelines/put-pipeline.ts'
 import { paused } from '../runs/queue/start-refusals.ts'
 import { findRun, runOutput, toRunOutput } from './run-tools.ts'
-import { clip, defineTool, instant, PAGE, pageOf, READS, type Tool, type ToolCall } from './define-tool.ts'
+import { clip, defineTool, PAGE, pageOf, READS, type Tool, type ToolCall } from './define-tool.ts'
 
-/** A source can be 1 MiB, which is no use to a model. */
+/** A source can be 1 MiB, which is too much for a model. */
 const MAX_SOURCE_CHARS = 64 * 1024
 const MAX_SECRET_NAMES = 200
 const MAX_ARGS = 100
 const MAX_TEXT_CHARS = 64 * 1024
-/** Hosts give up on a call after a minute or so unless they hear of progress. */
+/** Hosts cancel a call after about a minute unless progress is reported. */
 const MAX_WAIT_SECONDS = 300
 
 const nameArgument = v.pipe(pipelineName, v.description('the name of the pipeline'))
@@ -70,7 +72,7 @@ const runPipeline = defineTool({
   name: 'run_pipeline',
   title: 'Run a pipeline',
   description:
-    'Starts a run of a pipeline, which does whatever its author wrote. Answers at once with the ID of the run, or with waitSeconds when the run has ended or the time is over; the run goes on either way. See how it went with get_run and get_run_log.',
+    'Starts a run of a pipeline, which does whatever its author wrote. Returns at once with the ID of the run, or with waitSeconds when the run has ended or the time is over; the run continues either way. Read its result with get_run and get_run_log.',
   scope: 'runs:trigger',
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   input: v.strictObject({
@@ -122,7 +124,7 @@ const runPipeline = defineTool({
 
 export const PIPELINE_TOOLS: readonly Tool[] = [listPipelines, getPipeline, runPipeline]
 
-/** Returns when the run has ended, the time is over, or the caller has gone. */
+/** Returns when the run has ended, the time is over, or the caller has disconnected. */
 async function untilEnd(runId: string, seconds: number, call: ToolCall): Promise<void> {
   const { principal, parts, signal, progress } = call
   const over = new AbortController()
@@ -141,12 +143,13 @@ async function untilEnd(runId: string, seconds: number, call: ToolCall): Promise
   await timer
 }
 
-async function findPipeline(name: string, { principal, parts }: ToolCall): Promise<Pipeline> {
+/** @throws Fault `not_found` for one that the caller does not see */
+export async function findPipeline(name: string, { principal, parts }: ToolCall): Promise<Pipeline> {
   const pipeline = await parts.pipelines.get(principal, name)
   if (pipeline === undefined) throw new Fault('not_found', 'pipeline not found')
   return pipeline
 }
 
 function toEntry({ name, filename, driver, paused, updatedAt }: PipelineEntry) {
-  return { name, filename, driver, paused, updatedAt: instant(updatedAt) ?? '' }
+  return { name, filename, driver, paused, updatedAt: instant(updatedAt) }
 }

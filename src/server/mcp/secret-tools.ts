@@ -1,15 +1,17 @@
+/** The tool about secrets: their names. */
 import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
-import { Fault } from '../../contract/fault.ts'
+import { instant } from '../../contract/instant.ts'
 import { secretsSeenBy } from '../pipelines/visible-secrets.ts'
-import { defineTool, instant, READS, type Tool } from './define-tool.ts'
+import { defineTool, READS, type Tool } from './define-tool.ts'
+import { findPipeline } from './pipeline-tools.ts'
 
 const MAX_SECRETS = 500
 
 const listSecrets = defineTool({
   name: 'list_secrets',
   title: 'List secrets',
-  description: 'Lists the names of secrets, of one pipeline if it is named. Values never come back out.',
+  description: 'Lists the names of secrets, of one pipeline if it is named. Values are never shown.',
   scope: 'secrets:read',
   annotations: READS,
   input: v.strictObject({
@@ -26,16 +28,15 @@ const listSecrets = defineTool({
     ),
     more: v.pipe(v.boolean(), v.description(`there are more than ${MAX_SECRETS}: name a pipeline`)),
   }),
-  async run({ pipeline: name }, { principal, parts }) {
-    const pipeline = name === undefined ? undefined : await parts.pipelines.get(principal, name)
-    if (name !== undefined && pipeline === undefined) throw new Fault('not_found', 'pipeline not found')
-    const seen = await secretsSeenBy(principal, parts, pipeline)
+  async run({ pipeline: name }, call) {
+    const pipeline = name === undefined ? undefined : await findPipeline(name, call)
+    const seen = await secretsSeenBy(call.principal, call.parts, pipeline)
     return {
       secrets: seen.slice(0, MAX_SECRETS).map(({ entry, pipelineName: owner }) => ({
         key: entry.key,
         scope: entry.scope === 'server' || entry.scope === 'global' ? entry.scope : ('pipeline' as const),
         pipeline: owner ?? null,
-        updatedAt: instant(entry.updatedAt) ?? '',
+        updatedAt: instant(entry.updatedAt),
       })),
       more: seen.length > MAX_SECRETS,
     }

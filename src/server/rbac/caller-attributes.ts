@@ -1,6 +1,7 @@
+/** What a rule can ask about a caller. */
 import type { Principal } from './principal.ts'
 
-/** What a rule can ask about a caller, by the names that the documents use (S10), and of which type it is. */
+/** The name and type of each attribute. */
 export const ATTRIBUTES = {
   Email: 'string',
   Name: 'string',
@@ -19,7 +20,7 @@ export type Attributes = {
   readonly [K in Attribute]: (typeof ATTRIBUTES)[K] extends 'string' ? string : readonly string[]
 }
 
-/** Ruling R5: from the user's record, so browser, command line and MCP are treated alike. Unknown is empty. */
+/** From the record of the user, so that browser, command line and MCP are treated alike. Unknown ones are empty. */
 export function attributesOf(principal: Principal): Attributes {
   return {
     Email: principal.email ?? '',
@@ -27,7 +28,7 @@ export function attributesOf(principal: Principal): Attributes {
     NickName: principal.nickName ?? '',
     AvatarURL: principal.avatarUrl ?? '',
     Provider: principal.provider,
-    // The `sub` alone, as the token has it; `Provider` says whose.
+    // The `sub` alone, as in the token; `Provider` says whose it is.
     UserID: principal.id.slice(principal.id.indexOf(':') + 1),
     Organizations: principal.organizations,
     Groups: principal.groups,

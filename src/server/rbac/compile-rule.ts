@@ -1,3 +1,4 @@
+/** Compiles the text of a rule. */
 import { Environment } from '@marcbachmann/cel-js'
 import { Fault } from '../../contract/fault.ts'
 import { ATTRIBUTES, type Attributes } from './caller-attributes.ts'
@@ -5,16 +6,16 @@ import { NotInRules, type Part, partOf } from './evaluate-rule.ts'
 import { ruleFault } from './rule-tokenizer.ts'
 import { translate } from './translate-rule-to-cel.ts'
 
-/** Whether somebody with these attributes passes. Never throws: what cannot be evaluated does not pass. */
+/** Whether a caller with these attributes passes. Never throws: a rule that cannot be evaluated lets nobody pass. */
 export type Rule = (attributes: Attributes) => boolean
 
 /**
- * Bounds on what is parsed. There are no loops in a rule, and each of its steps has a bound of its own
- * (`evaluate-rule.ts`), so the longest rule takes a few milliseconds for anybody.
+ * Bounds on what is parsed. A rule has no loops, and each of its steps has a bound of its own (`evaluate-rule.ts`), so
+ * the longest rule takes a few milliseconds for any caller.
  */
 const LIMITS = { maxAstNodes: 512, maxDepth: 48, maxListElements: 128, maxMapEntries: 0, maxCallArguments: 2 }
 
-/** @returns what turns the text of a rule into a `Rule`, or throws Fault `usage` with the place of the error. */
+/** @returns a function that compiles the text of a rule, or throws Fault `usage` with the place of the error */
 export function openCompiler(): (rule: string) => Rule {
   const environment = new Environment({ limits: LIMITS })
   for (const [name, type] of Object.entries(ATTRIBUTES)) environment.registerVariable(name, type)
@@ -48,7 +49,7 @@ function compile(environment: Environment, text: string): Rule {
   }
 }
 
-/** The library's errors, and ours, carry a short text and a place in the CEL. */
+/** The errors of the library, and ours, have a short text and a place in the CEL. */
 function asFault(error: unknown, sourceOffset: (offset: number) => number): Fault {
   const { summary, range } = error as { summary?: unknown; range?: { start?: unknown } }
   const start = typeof range?.start === 'number' ? range.start : 0

@@ -1,16 +1,17 @@
+/** Evaluates a parsed rule. */
 import type { ASTNode } from '@marcbachmann/cel-js'
 import { ATTRIBUTES, type Attributes } from './caller-attributes.ts'
 
 /**
- * What a rule means: the whole of the language, so that what is not here is no rule. The library parses and
- * checks types; it does not evaluate, because it joins and compares lists of any length and looks through them
- * entry by entry. Here a step costs no more for somebody in thousands of groups than for somebody in one.
+ * This is the whole language: anything that is not here is not a rule. The library parses and checks types, but does
+ * not evaluate, because it joins and compares lists of any length and searches them entry by entry. Here a step takes
+ * no longer for a caller in thousands of groups than for a caller in one.
  */
 
 type Scalar = boolean | bigint | string
 type List = readonly Scalar[]
 
-/** A part of a rule, and how its value is found. A value that cannot be found is an error, never a guess. */
+/** A part of a rule with its type, and how its value is found; `of` throws where there is no value. */
 export type Part =
   | { type: 'bool'; of: (attributes: Attributes) => boolean }
   | { type: 'int'; of: (attributes: Attributes) => bigint }
@@ -19,15 +20,15 @@ export type Part =
 
 type Of<T extends Part['type']> = Extract<Part, { type: T }>['of']
 
-/** As long as a rule, so that no text that stands in one is too long. */
+/** As long as a rule, so that no text in a rule is too long. */
 const MAX_TEXT = 2048
-/** Ten times as many groups as a directory lets anybody be in. */
+/** Ten times as many groups as directories allow a user to be in. */
 const MAX_LIST = 20_000
-/** Lists up to this length are looked through, which is as fast. */
+/** Lists up to this length are searched entry by entry, which is as fast as a set. */
 const SHORT_LIST = 32
 const MAX_INT = 2n ** 63n - 1n
 
-/** Something that no rule can contain. Carries what `compile-rule.ts` needs to show the place. */
+/** A construct that a rule cannot contain, with what `compile-rule.ts` needs to show the place. */
 export class NotInRules extends Error {
   readonly summary: string
   readonly range: { start: number }
@@ -41,7 +42,7 @@ export class NotInRules extends Error {
   }
 }
 
-/** @throws NotInRules for what is left out, although the types fit */
+/** @throws NotInRules for a construct that is not supported, although its types fit */
 export function partOf(node: ASTNode): Part {
   switch (node.op) {
     case 'value':
@@ -130,7 +131,7 @@ function list(node: ASTNode, nodes: readonly ASTNode[]): Part {
   return { type: 'list', of: (attributes) => entries.map((of) => of(attributes)) }
 }
 
-/** Of a caller's list alone: an entry of a list that stands in the rule could stand there by itself. */
+/** An entry of a caller's list; a list in the rule itself has no use for an index. */
 function entry(node: ASTNode, from: Part, at: Part): Part {
   if (from.type !== 'list' || at.type !== 'int' || !isOfAttribute(node)) throw unknown(node)
   return { type: 'string', of: (attributes) => short(from.of(attributes)[Number(at.of(attributes))]) }
@@ -219,7 +220,7 @@ function membership(node: ASTNode, wanted: Part, from: Part): Part {
   return { type: 'bool', of: (attributes) => includes(from.of(attributes), wanted.of(attributes)) }
 }
 
-/** Of lists that are looked at again and again: those of a caller, for as long as somebody has them. */
+/** The sets of lists that are searched more than once: those of a caller, as long as they are referenced. */
 const known = new WeakMap<List, ReadonlySet<Scalar>>()
 
 function includes(entries: List, wanted: Scalar): boolean {

@@ -1,17 +1,18 @@
+/** Who is calling, and what their role and credential allow. */
 import { ALL_SCOPES, type Scope } from '../../contract/token-scopes.ts'
 
 export type Role = 'admin' | 'member' | 'viewer'
 
-/** Who is calling, once `auth` has believed it. */
+/** Who is calling, once `auth` has verified the credential. */
 export interface Principal {
   /**
-   * `user`: a person, by a session of our pages or a login of a program of ours. `program`: a login of somebody
-   * else's program, which may do what was consented to, and is neither the person nor an administrator.
+   * `user`: a person, by a session of our pages or a login of fob's own programs. `program`: a login of another
+   * program, which may do what was consented to, and is neither the person nor an administrator.
    */
   kind: 'anonymous' | 'open' | 'basic' | 'user' | 'program' | 'token' | 'service' | 'runner' | 'webhook'
   /**
    * Stable and unique: `open`, `basic:<user>`, `<provider>:<subject>` (of a token, its owner's),
-   * `service:<key's ID>`, `runner:<ID>`, `webhook:<pipeline's ID>`. What the records show.
+   * `service:<key's ID>`, `runner:<ID>`, `webhook:<pipeline's ID>`. The audit log shows it.
    */
   id: string
   email: string | null
@@ -19,20 +20,20 @@ export interface Principal {
   nickName: string | null
   avatarUrl: string | null
   provider: string
-  /** What the provider said at the last login, from the user's record (ruling R5). */
+  /** As the identity provider said at the last login, from the record of the user. */
   organizations: readonly string[]
   groups: readonly string[]
   role: Role
   tenant: { id: string; slug: string }
-  /** A credential that belongs to one tenant is of no use in another, whatever its owner's memberships. */
+  /** Whether the credential is for this tenant alone, whatever the memberships of its owner. */
   tenantBound: boolean
   /** What the presented credential carries, before the role narrowed it. */
   granted: ReadonlySet<Scope>
   /** What may be done: `granted`, narrowed by the role in this tenant, never widened by it. */
   scopes: ReadonlySet<Scope>
-  /** The row of the person behind it in `users`; null where there is none (open, Basic, service, runner). */
+  /** The ID of the person in `users`; null where there is none (open, Basic, service, runner). */
   userId: string | null
-  /** By which credential: what the records name. Its ID where it has one (`tok_…`, a `jti`), never its value. */
+  /** The credential, as the audit log names it. Its ID where it has one (`tok_…`, a `jti`), never its value. */
   credential: { kind: CredentialKind; id: string | null }
   /** IDs of the only pipelines that the credential reaches; null: all that the caller may see. */
   pipelines: ReadonlySet<string> | null
@@ -50,7 +51,7 @@ export type CredentialKind =
   | 'download'
   | 'webhook'
 
-/** What of `granted` a role leaves: a viewer only reads. */
+/** The scopes that a role leaves of those that were granted: a viewer only reads. */
 export function narrowed(granted: Iterable<Scope>, role: Role): ReadonlySet<Scope> {
   return new Set(
     [...granted].filter((scope) =>
@@ -59,21 +60,21 @@ export function narrowed(granted: Iterable<Scope>, role: Role): ReadonlySet<Scop
   )
 }
 
-/** The same caller in another tenant, as what they are there. */
+/** The same caller in another tenant, with their role there. */
 export function inTenant(principal: Principal, tenant: Principal['tenant'], role: Role): Principal {
   return { ...principal, tenant, role, scopes: narrowed(principal.granted, role) }
 }
 
 /**
- * Whether the caller administers the tenant, by a credential that was not narrowed to less. A login of somebody
- * else's program never does: no scope that a person could consent to says so.
+ * Whether the caller administers the tenant, by a credential with all scopes and pipelines. A login of another program
+ * never does: no scope that a person could consent to stands for it.
  */
 export function isAdministrator({ kind, role, scopes, pipelines }: Principal): boolean {
   const narrow = kind === 'program' || pipelines !== null
   return role === 'admin' && !narrow && ALL_SCOPES.every((scope) => scopes.has(scope))
 }
 
-/** Whether the credential is one for this pipeline. What else its owner may see is for the rules to say. */
+/** Whether the credential includes this pipeline. Whether its owner sees the pipeline is decided by rules. */
 export function reaches({ pipelines }: Principal, pipelineId: string): boolean {
   return pipelines === null || pipelines.has(pipelineId)
 }

@@ -1,7 +1,7 @@
 /**
- * Owns: whether a caller may see something that a rule stands before, and whether a rule can be one.
- * Refuses: rules that cannot be evaluated (nobody passes), Basic callers before any rule (S9: it is not known
- * who they are). It keeps nothing: `pipelines/` stores the rules of pipelines, the settings have the server's.
+ * Owns: whether a caller passes a rule, and whether a text is a valid rule.
+ * Refuses: rules that cannot be evaluated (nobody passes them), and Basic callers at any rule, because it is not known
+ * who they are. It stores nothing: `pipelines/` has the rules of pipelines, the settings have the server's.
  */
 import { type Attributes, attributesOf } from './caller-attributes.ts'
 import type { Rule } from './compile-rule.ts'
@@ -10,20 +10,20 @@ import type { Principal } from './principal.ts'
 export interface Rbac {
   /** @throws Fault `usage` with the column of the error, and the nearest name for an unknown one */
   check(expression: string): void
-  /** The one decision about a rule, for API, pages, events and MCP alike. */
+  /** Whether the caller passes a rule; the same for API, pages, events and MCP. */
   allowed(principal: Principal, expression: string): boolean
-  /** The same for one caller and many rules: what several things have in common is decided once. */
+  /** The same for one caller and many rules: equal rules are evaluated once. */
   judge(principal: Principal): (expression: string) => boolean
-  /** Whether the server's own rule lets this caller in at all; without one, yes. */
+  /** Whether the caller passes the server's own rule; without one, yes. */
   admits(principal: Principal): boolean
 }
 
-/** Compiled rules that are kept, a few kilobytes each; a server with more compiles again. */
+/** How many compiled rules are cached, a few kilobytes each. */
 const MAX_COMPILED = 5000
 
 /**
- * @param serverRule what every caller has to pass; undefined: no rule
- * @throws Fault `usage` when the server's rule is none
+ * @param serverRule the rule that every caller has to pass; undefined: none
+ * @throws Fault `usage` when the server's rule is not valid
  */
 export async function openRbac(serverRule?: string): Promise<Rbac> {
   const { openCompiler } = await import('./compile-rule.ts')
@@ -38,7 +38,7 @@ export async function openRbac(serverRule?: string): Promise<Rbac> {
     return rule
   }
   const judge: Rbac['judge'] = (principal) => {
-    // S3: without authentication everyone is an administrator, and there is nobody to tell apart.
+    // Without authentication every caller is an administrator, and they cannot be told apart.
     if (principal.kind === 'open') return () => true
     if (principal.kind === 'basic' || principal.kind === 'anonymous') return () => false
     const attributes = attributesOf(principal)
@@ -55,7 +55,7 @@ export async function openRbac(serverRule?: string): Promise<Rbac> {
     try {
       return ruleOf(expression)(attributes)
     } catch {
-      // A rule of an older version that this one cannot read.
+      // A rule that an older version accepted and this one does not.
       return false
     }
   }
@@ -65,7 +65,7 @@ export async function openRbac(serverRule?: string): Promise<Rbac> {
     check: (expression) => void ruleOf(expression),
     allowed,
     judge,
-    // A runner is admitted by its own token, and is not a person that a rule could describe.
+    // A runner is admitted by its token: it is not a person whom a rule could describe.
     admits: (principal) =>
       serverRule === undefined || principal.kind === 'runner' || allowed(principal, serverRule),
   }

@@ -1,16 +1,17 @@
+/** Splits the text of a rule into tokens. */
 import { Fault } from '../../contract/fault.ts'
 
-/** A piece of a rule as it was written. `at` is its offset. */
+/** A part of a rule as it was written. `at` is its offset. */
 export interface Token {
   kind: 'name' | 'string' | 'number' | 'symbol'
   text: string
   at: number
 }
 
-/** 2 KiB, long enough for a list of some dozens of names. */
+/** Enough for a list of some dozens of names. */
 const MAX_BYTES = 2048
 
-/** No comments, no arithmetic but `+`, no maps: what is not here is refused before it is parsed. */
+/** No comments, no arithmetic but `+`, no maps: any other symbol is refused before parsing. */
 const SYMBOLS = ['&&', '||', '==', '!=', '<=', '>=', '<', '>', '!', '+', '(', ')', '[', ']', ',', '.']
 
 const INSTEAD: Readonly<Record<string, string>> = { '=': '==', '&': '&&', '|': '||' }
@@ -20,7 +21,7 @@ export function ruleFault(at: number, what: string, hint?: string): Fault {
   return new Fault('usage', `the rule has an error at column ${at + 1}: ${what}`, { hint })
 }
 
-/** @throws Fault `usage` for what no rule can contain */
+/** @throws Fault `usage` for a character that no rule can contain */
 export function tokenize(rule: string): Token[] {
   if (Buffer.byteLength(rule) > MAX_BYTES) {
     throw new Fault('usage', `a rule has at most ${MAX_BYTES} bytes`)
@@ -54,7 +55,7 @@ function readToken(rule: string, at: number): Token {
   )
 }
 
-/** A literal with its quotes, exactly as it stands there. */
+/** A string literal with its quotes, exactly as it was written. */
 function readString(rule: string, at: number): string {
   const quote = rule.charAt(at)
   for (let end = at + 1; end < rule.length; end++) {
@@ -62,7 +63,7 @@ function readString(rule: string, at: number): string {
     if (char === '\\') end += 1
     else if (char === '\n' || char === '\r') break
     else if (char === quote) {
-      // The library would read `"""` as the beginning of a text over many lines, where we saw an empty one.
+      // The library would read `"""` as the start of a multi-line string, where we read an empty one.
       if (rule.charAt(end + 1) === quote) throw ruleFault(end + 1, 'a quote follows a quote')
       return rule.slice(at, end + 1)
     }

@@ -1,8 +1,9 @@
+/** Translates a rule to CEL. */
 import { nearest } from '../../contract/nearest-word.ts'
 import { ATTRIBUTES } from './caller-attributes.ts'
 import { ruleFault, type Token, tokenize } from './rule-tokenizer.ts'
 
-/** A rule in CEL, and the way back from a place in it to the place in what was written. */
+/** A rule in CEL, and the offset in the rule for an offset in the CEL. */
 export interface Translation {
   cel: string
   sourceOffset(celOffset: number): number
@@ -16,13 +17,12 @@ const WORDS: ReadonlySet<string> = new Set([...Object.keys(ATTRIBUTES), 'true', 
 const KNOWN = [...WORDS, ...WORD_OPERATORS, ...Object.keys(LOGIC)]
 const CLOSER: Readonly<Record<string, string>> = { '(': ')', '[': ']' }
 
-/** Deeper than anybody writes. */
+/** Of brackets; deeper than people write. */
 const MAX_DEPTH = 24
 
 /**
- * Turns a rule as the documents write it into CEL, token by token: text in quotes is copied as it stands.
- * Names are checked against what there is; everything else about it is CEL's to check.
- * @throws Fault `usage` with the column, and the nearest name for one that is unknown
+ * Translates token by token; string literals are copied unchanged. Names are checked here, everything else by CEL.
+ * @throws Fault `usage` with the column, and the nearest name for an unknown one
  */
 export function translate(rule: string): Translation {
   const tokens = tokenize(rule)
@@ -59,7 +59,7 @@ export function translate(rule: string): Translation {
     depth -= 1
   }
 
-  /** A method call in CEL binds to the value before it by itself; the value after it goes between brackets. */
+  /** A method call in CEL binds to the value before it; the value after it goes between brackets. */
   const wordOperator = (operator: Token): void => {
     next += 1
     emit(`.${operator.text}(`, operator.at)
@@ -120,7 +120,7 @@ function join(pieces: readonly { text: string; at: number }[]): Translation {
   const starts: number[] = []
   let cel = ''
   for (const piece of pieces) {
-    // A blank between all: no two tokens of ours may become one of CEL's.
+    // Separated by blanks, so that no two tokens of a rule become one of CEL.
     if (cel !== '') cel += ' '
     starts.push(cel.length)
     cel += piece.text

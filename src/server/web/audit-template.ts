@@ -1,13 +1,14 @@
+/** The page of the audit log. */
 import { html } from 'hono/html'
 import type { Markup, Page } from './page-layout.ts'
-import { instant, settingsPage, type SettingsView } from './settings-layout.ts'
+import { timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
 
 export interface AuditView extends Omit<SettingsView, 'title' | 'current'> {
   tenant: string
   entries: readonly {
     seq: number
     at: number
-    /** By what people know them, where that is known. */
+    /** The e-mail or name of the actor, where it is known; else the ID. */
     who: string
     action: string
     target: string | null
@@ -21,14 +22,14 @@ export interface AuditView extends Omit<SettingsView, 'title' | 'current'> {
   problem?: string | undefined
 }
 
-/** Who did what, newest first, with a filter that is an ordinary form. For administrators of the tenant. */
+/** Entries, newest first, with a filter that is an ordinary form. */
 export function renderAudit(view: AuditView): Promise<Page> {
   const { filter } = view
   return settingsPage(
     { ...view, title: 'Audit log', current: '/settings/audit' },
     html`<p class="lead">
         What was done in the tenant <code>${view.tenant}</code>, newest first. Entries cannot be changed;
-        <code>fob server check</code> on the server shows that none was.
+        <code>fob server check</code> on the server verifies that none was changed.
       </p>
       ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
       <form
@@ -78,7 +79,7 @@ function entryRow(entry: AuditView['entries'][number]): Markup {
         ${entry.outcome === 'refused' ? html`<span class="badge">refused</span>` : ''}
       </p>
       <p class="small">
-        ${entry.seq} · ${instant(entry.at)} by ${entry.who}${about.map((part) => html`, ${part}`)}
+        ${entry.seq} · ${timeElement(entry.at)} by ${entry.who}${about.map((part) => html`, ${part}`)}
       </p>
     </div>
   </li>`

@@ -1,10 +1,10 @@
+/** A TypeScript file as the JavaScript that browsers load. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * The JavaScript of a file of this folder, for browsers. A macro: it is called while fob is compiled, because no
- * import can have the same file both as code and as text.
- * @param name of a TypeScript file that imports nothing
+ * A macro: it is called while fob is compiled, because no import can have the same file both as code and as text.
+ * @param name of a TypeScript file in this folder that imports nothing
  */
 export function scriptText(name: string): string {
   const source = readFileSync(join(import.meta.dir, name), 'utf8')

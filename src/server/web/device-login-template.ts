@@ -1,7 +1,6 @@
+/** The pages of a login for another device (RFC 8628). */
 import { html } from 'hono/html'
 import { type Page, page } from './page-layout.ts'
-
-/** The pages of a login for another device (RFC 8628). */
 
 interface EnterCodeView {
   action: string
@@ -71,10 +70,10 @@ function renderConfirmCode(view: ConfirmCodeView): Promise<Page> {
       </p>
       <p class="shown-code">${view.userCode}</p>
       <dl class="details">
-        <dt>Asked from</dt>
+        <dt>Requested from</dt>
         <dd>${view.address === '' ? 'an unknown address' : view.address}</dd>
         <dt>By</dt>
-        <dd>${view.userAgent === '' ? 'a program that does not say' : view.userAgent}</dd>
+        <dd>${view.userAgent === '' ? 'a program that does not name itself' : view.userAgent}</dd>
       </dl>
       <form method="post" action="${view.action}" class="decide">
         <input type="hidden" name="xsrf" value="${view.xsrf}" />
@@ -82,7 +81,7 @@ function renderConfirmCode(view: ConfirmCodeView): Promise<Page> {
         <button class="primary" type="submit" name="confirm" value="yes">Continue</button>
         <button type="submit" name="abort" value="yes">Cancel</button>
       </form>
-      <p class="note">Go on only if you started this login yourself, a moment ago.</p>`,
+      <p class="note">Continue only if you have just started this login yourself.</p>`,
   })
 }
 
@@ -92,7 +91,7 @@ function renderDeviceDone(view: { clientName: string; host: string }): Promise<P
     host: view.host,
     main: html`<h1>Your device is logged in</h1>
       <p class="lead">
-        <strong>${view.clientName}</strong> goes on by itself in a few seconds. You can close this page.
+        <strong>${view.clientName}</strong> continues by itself in a few seconds. You can close this page.
       </p>`,
   })
 }

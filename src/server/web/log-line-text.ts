@@ -1,24 +1,24 @@
 /**
- * What a line of a log is, as text: for the page that the server makes and for the script that takes its place, which
- * loads this file with the types taken out (`browser-script-text.ts`). So it imports nothing.
+ * Reads a line of a log: its text, its colours, and whether it looks like an error. Used by the page that the server
+ * renders and by its script, which loads this file without its types (`browser-script-text.ts`). So it imports nothing.
  */
 
 /* oxlint-disable-next-line no-control-regex -- ECMA-48 §5.4 and §5.6: control sequences and strings */
 const SEQUENCE = /\u001b(?:\[([0-?]*)[ -/]*([@-~])|[\]PX^_].*?(?:\u0007|\u001b\\|$)|[ -/]*[0-~])/gs
-/* oxlint-disable-next-line no-control-regex -- what would do something other than stand there */
+/* oxlint-disable-next-line no-control-regex -- characters that are not printed */
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 const NAMES = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const
 type Colour = (typeof NAMES)[number] | 'grey'
 
-/** A part of a line that looks the same from its beginning to its end. */
+/** A part of a line with one style. */
 export interface Stretch {
   text: string
   /** Those of `fob.css`: `ansi-…` */
   classes: string[]
 }
 
-/** How text looks: what each aspect is, of those that are not as usual. */
+/** The style of a text; an absent member is the default. */
 interface Look {
   weight?: 'bold' | 'dim'
   slant?: 'italic'
@@ -28,7 +28,7 @@ interface Look {
   isReverse?: boolean
 }
 
-/** The stretches of one line without its end. Of a line that was written over, the last state remains. */
+/** The parts of one line, without its line end. Of a line that was overwritten, the last state remains. */
 export function stretches(raw: string): Stretch[] {
   const found: Stretch[] = []
   const line = raw.slice(raw.lastIndexOf('\r') + 1)
@@ -53,14 +53,14 @@ export function plain(raw: string): string {
   return line.replaceAll(SEQUENCE, '').replaceAll(CONTROL, '')
 }
 
-/** A ground has its own colour of text, one that can be read on it: so of two colours the ground is what counts. */
+/** Each background has a text colour that is readable on it, so of two colours the background counts. */
 function classesOf({ weight, slant, line, colour, ground, isReverse = false }: Look): string[] {
   const behind = isReverse ? (colour ?? 'reverse') : ground
   const front = behind === undefined ? colour : `on-${behind}`
   return [weight, slant, line, front].filter((name) => name !== undefined).map((name) => `ansi-${name}`)
 }
 
-/** Select Graphic Rendition (ECMA-48 §8.3.117, and ISO 8613-6 for 38 and 48); what has no class is left out. */
+/** Select Graphic Rendition (ECMA-48 §8.3.117, and ISO 8613-6 for 38 and 48); attributes without a class are left out. */
 function rendition(before: Look, parameters: string): Look {
   let look = { ...before }
   const codes = parameters.split(';')
@@ -100,7 +100,7 @@ function step(look: Look, code: number, kind: number | undefined): void {
     look.ground = named(code % 10, code >= 100)
 }
 
-/** Bright ones are as the others, but for black. */
+/** Bright colours are the same as the others, except black. */
 function named(index: number, isBright: boolean): Colour {
   return isBright && index === 0 ? 'grey' : (NAMES[index] ?? 'white')
 }
@@ -123,7 +123,7 @@ function greyOf(brightness: number): Colour {
   return brightness < 64 ? 'black' : brightness < 192 ? 'grey' : 'white'
 }
 
-/** Of the colours that have a class, the one of the same hue. */
+/** The colour with a class that has the nearest hue. */
 function nearest(r: number, g: number, b: number): Colour {
   const most = Math.max(r, g, b)
   const range = most - Math.min(r, g, b)
@@ -137,25 +137,23 @@ function nearest(r: number, g: number, b: number): Colour {
   return hue < 265 ? 'blue' : 'magenta'
 }
 
-/**
- * What looks like one: `FAIL: x`, `TypeError: y`, `3 failures`; not `no errors`.
- */
+/** Matches `FAIL: x`, `TypeError: y`, `3 failures`; not `no errors`. */
 const ERROR =
   /(?<!\b(?:no|0|without) )\b(?:\w*(?:error|exception)|fail(?:s|ed|ures?)?|fatal|panic(?:ked)?|traceback)\b|✗|❌/i
 
-/** A line as the page's script keeps it. */
+/** A line as the script of the page stores it. */
 export interface ErrorLine {
-  /** Which task's; undefined for what the script of the pipeline itself said. */
+  /** The task; undefined for output of the script of the pipeline itself. */
   of: string | undefined
   stream: 'stdout' | 'stderr'
   raw: string
 }
 
 /**
- * Where somebody begins to read who wants to know what went wrong: in the first task that failed, whatever others
- * printed; then in what the pipeline's script said, and in tasks that go on. Tasks that passed come last, as
- * they are no reason for anything.
- * @param tasks what is known of each, in the order in which that became of it
+ * The line at which to start reading about a failure: in the first task that failed, whatever others printed; else in
+ * the output of the pipeline's script, and in tasks that are running. Tasks that passed come last, because they are
+ * not the reason.
+ * @param tasks the status of each, in the order in which the statuses were reached
  */
 export function firstError<Line extends ErrorLine>(
   lines: readonly Line[],

@@ -1,7 +1,8 @@
 /**
- * Owns: what people see in a browser. Each function makes a whole page and the headers that belong to it.
- * Refuses: scripts, inline styles, anything loaded from elsewhere; text that was not escaped (`hono/html`).
- * It knows nothing of requests: `http/` calls it with plain values and answers with what it returns.
+ * The pages of a login, and the page that shows a message. As all of `web/`, it owns what people see in a browser: each
+ * function renders a whole page and the headers that belong to it. It refuses inline scripts and styles, anything
+ * loaded from another server, and text that was not escaped (`hono/html`). It knows nothing of requests: `http/` calls
+ * it with plain values and responds with what it returns.
  */
 import { html } from 'hono/html'
 import { type Scope, SCOPES } from '../../contract/token-scopes.ts'
@@ -15,9 +16,9 @@ export interface LoginView {
   action: string
   clientName: string
   host: string
-  /** Where the login ends: an origin or a scheme; undefined: on a page of ours. */
+  /** Where the login ends: an origin or a scheme; undefined for a page of ours. */
   redirectTarget?: string | undefined
-  /** S18: the identity providers to choose from, each with a path of ours. */
+  /** The identity providers to choose from, each with a path on this server. */
   identityProviders: readonly { label: string; path: string }[]
   /** Whether there are accounts with a password (`--local-accounts`). */
   passwords: boolean
@@ -94,7 +95,7 @@ export interface ConsentView {
   selfNamed: boolean
   /** Where the login ends: an origin or a scheme; undefined in the device flow. */
   redirectTarget?: string | undefined
-  /** The e-mail of whoever is logged in, or what else names them. */
+  /** The e-mail or name of the person who is logged in. */
   account: string
   scopes: readonly Scope[]
 }
@@ -143,7 +144,7 @@ export interface MessageView {
   host?: string | undefined
 }
 
-/** Something to know, and no form: an expired login, a finished one. */
+/** A page with a message and no form, such as an expired login. */
 export function renderMessage(view: MessageView): Promise<Page> {
   return page({
     title: view.title,
@@ -155,7 +156,7 @@ export function renderMessage(view: MessageView): Promise<Page> {
   })
 }
 
-/** For a request of the OAuth protocol that cannot be answered by sending the browser back to its client. */
+/** For an error of the OAuth protocol that cannot be sent to the client by a redirect. */
 export function renderProtocolError(error: {
   error: string
   description: string | undefined
@@ -164,7 +165,7 @@ export function renderProtocolError(error: {
   return page({
     title: 'This login cannot go on',
     main: html`<h1>This login cannot go on</h1>
-      <p class="lead">Nothing was authorized. Start the login again where you began it.</p>
+      <p class="lead">Nothing was authorized. Start the login again where you started it.</p>
       <dl class="details">
         <dt>Error</dt>
         <dd><code>${error.error}</code></dd>

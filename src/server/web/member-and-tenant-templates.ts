@@ -1,16 +1,18 @@
+/** The pages of tenants and their members. */
 import { html } from 'hono/html'
 import type { Markup, Page } from './page-layout.ts'
-import { csrfField, instant, settingsPage, type SettingsView } from './settings-layout.ts'
+import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
 
 type Frame = Omit<SettingsView, 'title' | 'current'> & {
-  /** What was just done, or why it was not. */
+  /** What was just done. */
   notice?: string | undefined
+  /** Why it was not done. */
   problem?: string | undefined
 }
 
 type Role = 'admin' | 'member' | 'viewer'
 
-/** The roles in the words of the page. */
+/** The roles as the page names them. */
 const ROLES: Readonly<Record<Role, string>> = {
   admin: 'Administrator',
   member: 'Member',
@@ -19,16 +21,17 @@ const ROLES: Readonly<Record<Role, string>> = {
 
 export interface TenantsView extends Frame {
   tenants: readonly { slug: string; name: string; role: Role }[]
-  /** Whether this person may make another. */
+  /** Whether this person may add a tenant. */
   mayAdd: boolean
 }
 
-/** Where somebody belongs; for administrators of the server, a form that makes another tenant. */
+/** The tenants of a person; for administrators of the server, a form that adds one. */
 export function renderTenants(view: TenantsView): Promise<Page> {
   return settingsPage(
     { ...view, title: 'Tenants', current: '/settings/tenants' },
     html`<p class="lead">
-        What you belong to. On the command line, <code>fob tenants use SLUG</code> chooses one.
+        The tenants that you are a member of. On the command line, <code>fob tenants use SLUG</code> chooses
+        one.
       </p>
       ${messages(view)}
       <ul class="rows" aria-label="Your tenants">
@@ -88,11 +91,11 @@ export interface MembersView extends Frame {
     since: number
     self: boolean
   }[]
-  /** Where the rest of a long list is. */
+  /** The address of the next page of the list. */
   nextHref: string | undefined
 }
 
-/** Who belongs to a tenant; each row changes a role or ends a membership. For its administrators. */
+/** The members of a tenant; each row changes a role or removes a member. For its administrators. */
 export function renderMembers(view: MembersView): Promise<Page> {
   const action = `/settings/members?tenant=${encodeURIComponent(view.tenant.slug)}`
   return settingsPage(
@@ -132,7 +135,7 @@ function memberRow(member: MembersView['members'][number], action: string, csrf:
   return html`<li>
     <div>
       <p>${label} ${member.self ? html`<span class="badge">you</span>` : ''}</p>
-      <p class="small">${member.provider}, since ${instant(member.since)}</p>
+      <p class="small">${member.provider}, since ${timeElement(member.since)}</p>
     </div>
     <form method="post" action="${action}" class="plain">
       ${csrfField(csrf)}

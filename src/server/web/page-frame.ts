@@ -1,15 +1,16 @@
+/** The frame of the pages about pipelines and runs: menu, buttons, badges, durations. */
 import { html } from 'hono/html'
 import { type Markup, type Page, page } from './page-layout.ts'
 import { csrfField } from './settings-layout.ts'
 
-/** What the pages about pipelines and runs show around their own part. */
+/** What each of these pages shows around its own part. */
 export interface AppView {
-  /** Who is logged in, as they know themselves; undefined where nobody logs in. */
+  /** The name of the person who is logged in; undefined where nobody logs in. */
   account: string | undefined
-  /** What every form has to carry; empty where there is no session. */
+  /** The session value that every form has to carry; empty where there is no session. */
   csrf: string
   host: string
-  /** What every link and form keeps: empty, or `?tenant=SLUG`. */
+  /** The query of every link and form: empty, or `?tenant=SLUG`. */
   query: string
 }
 
@@ -26,7 +27,7 @@ const PAGES = [
   { path: '/runs', text: 'Runs' },
 ] as const
 
-/** The frame of those pages: the menu, and the way to the settings where there are any. */
+/** The frame of these pages: the menu, and the link to the settings where there are any. */
 export function appPage(view: AppView, { title, current, main, wide, script }: FrameParts): Promise<Page> {
   return page({
     title,
@@ -50,7 +51,7 @@ export function appPage(view: AppView, { title, current, main, wide, script }: F
   })
 }
 
-/** A form that is one button, with what the server needs to take it. */
+/** A form that is one button, with the session value. */
 export function buttonForm(
   view: AppView,
   { action, name, value, text }: { action: string; name: string; value: string; text: string | Markup },
@@ -72,12 +73,12 @@ const WORDS = {
 } as const
 export type ShownStatus = keyof typeof WORDS
 
-/** A status as a word with a colour; the word alone says it too. */
+/** A status as a word with a colour. The colour adds no information. */
 export function statusBadge(status: ShownStatus): Markup {
   return html`<span class="badge status-${status}">${WORDS[status]}</span>`
 }
 
-/** One of each, for a page's script. */
+/** One badge of each status, for the script of a page. */
 export function badgeTemplate(): Markup {
   const statuses = Object.keys(WORDS) as ShownStatus[]
   return html`<template id="badges">${statuses.map(statusBadge)}</template>`

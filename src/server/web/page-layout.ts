@@ -1,6 +1,7 @@
+/** The document around every page, and the headers that belong to it. */
 import { html } from 'hono/html'
 
-/** Markup that is already escaped; `html` escapes every plain string put into it. */
+/** Escaped markup; `html` escapes every plain string that is put into it. */
 export type Markup = ReturnType<typeof html>
 
 export interface Page {
@@ -15,11 +16,11 @@ export interface PageParts {
   main: Markup
   /** The server's own host, so that people see where they are about to type a password. */
   host?: string | undefined
-  /** Origins beyond ours to which a form's answer may redirect. */
+  /** Other origins to which the response to a form may redirect. */
   formAction?: readonly string[]
-  /** For tables and lists, where there is room; `full`: as much as the window has, for logs. */
+  /** For tables and lists; `full`: the whole width of the window, for logs. */
   wide?: boolean | 'full'
-  /** The path of the page's script, ours. The page has to work without it. */
+  /** The path of the script of the page, on this server. The page has to work without it. */
   script?: string
 }
 
@@ -48,8 +49,8 @@ export async function page(parts: PageParts): Promise<Page> {
 }
 
 /**
- * No inline script or style, no script at all where the page names none, no frame, nothing from elsewhere. Chromium applies `form-action` to the
- * redirects after a POST as well, so the client's redirect origin has to be named.
+ * No inline script or style, no script at all where the page names none, no frame, nothing from another server.
+ * Chromium applies `form-action` to the redirects after a POST as well, so the client's redirect origin has to be named.
  * `same-origin` rather than `no-referrer`: the latter makes browsers send `Origin: null` with our own forms
  * (Fetch §3.2 "append a request Origin header"), and that header is what tells them from another site's.
  */

@@ -1,7 +1,8 @@
+/** The pages of pipelines, and the list of runs. */
 import { html } from 'hono/html'
 import { type AppView, appPage, buttonForm, duration, type ShownStatus, statusBadge } from './page-frame.ts'
 import type { Markup, Page } from './page-layout.ts'
-import { csrfField, instant } from './settings-layout.ts'
+import { csrfField, timeElement } from './settings-layout.ts'
 
 /** A run in a list. Instants are milliseconds since 1970. */
 export interface RunLine {
@@ -53,7 +54,8 @@ function pipelineRow(
       last === undefined
         ? html`<p class="small">never ran</p>`
         : html`<p class="small">
-            ${statusBadge(last.status)} <a href="/runs/${last.id}${view.query}">${instant(last.createdAt)}</a>
+            ${statusBadge(last.status)}
+            <a href="/runs/${last.id}${view.query}">${timeElement(last.createdAt)}</a>
           </p>`
     }
   </li>`
@@ -67,9 +69,9 @@ export interface PipelineView extends AppView {
   paused: boolean
   updatedAt: number
   secrets: readonly string[]
-  /** The names of secrets that its source asks for and that are set nowhere. */
+  /** The names of secrets that its source needs and that are not set. */
   missing: readonly string[]
-  /** Who sends its webhook; undefined where it has none. */
+  /** The provider of its webhook; undefined where it has none. */
   webhook: string | undefined
   schedules: readonly { cron: string; timeZone: string; nextAt: number | null }[]
   runs: readonly RunLine[]
@@ -89,7 +91,7 @@ export function renderPipeline(view: PipelineView): Promise<Page> {
     title: view.name,
     current: '/pipelines',
     main: html`<h1>${view.name} ${view.paused ? html`<span class="badge">paused</span>` : ''}</h1>
-      <p class="lead"><code>${view.filename}</code> on ${view.driver}, set ${instant(view.updatedAt)}</p>
+      <p class="lead"><code>${view.filename}</code> on ${view.driver}, set ${timeElement(view.updatedAt)}</p>
       ${view.notice === undefined ? '' : html`<p class="notice" role="status">${view.notice}</p>`}
       ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
       ${view.mayRun && !view.paused ? runForm(view, path) : ''}
@@ -100,12 +102,12 @@ export function renderPipeline(view: PipelineView): Promise<Page> {
                 action: path,
                 name: 'do',
                 value: view.paused ? 'unpause' : 'pause',
-                text: view.paused ? 'Take up again' : 'Pause',
+                text: view.paused ? 'Unpause' : 'Pause',
               })}
             </div>`
           : ''
       }
-      ${beginnings(view)}
+      ${triggers(view)}
       <h2>Runs</h2>
       ${runList(view.runs, view, 'It has not run yet.')} ${older(view.olderHref, 'Older runs')}
       <h2>Secrets</h2>
@@ -128,16 +130,16 @@ export function renderPipeline(view: PipelineView): Promise<Page> {
   })
 }
 
-/** What begins its runs beside people. */
-function beginnings({ webhook, schedules }: PipelineView): Markup | '' {
+/** What starts its runs automatically. */
+function triggers({ webhook, schedules }: PipelineView): Markup | '' {
   if (webhook === undefined && schedules.length === 0) return ''
-  return html`<h2>Begins by itself</h2>
+  return html`<h2>Starts automatically</h2>
     <ul class="names">
       ${webhook === undefined ? '' : html`<li>by a webhook (${webhook})</li>`}
       ${schedules.map(
         ({ cron, timeZone, nextAt }) =>
           html`<li>
-            at <code>${cron}</code> (${timeZone})${nextAt === null ? '' : html`, next ${instant(nextAt)}`}
+            at <code>${cron}</code> (${timeZone})${nextAt === null ? '' : html`, next ${timeElement(nextAt)}`}
           </li>`,
       )}
     </ul>`
@@ -183,7 +185,7 @@ function runList(runs: readonly RunLine[], view: AppView, none: string, named = 
             <a href="/runs/${run.id}${view.query}"><code>${run.id}</code></a>
           </p>
           <p class="small">
-            ${instant(run.createdAt)} by
+            ${timeElement(run.createdAt)} by
             ${run.triggeredBy}${
               run.startedAt === null || run.endedAt === null
                 ? ''
@@ -199,7 +201,7 @@ function older(href: string | undefined, text: string): Markup | '' {
   return href === undefined ? '' : html`<p class="next"><a href="${href}">${text}</a></p>`
 }
 
-/** Lines that can be linked to: `#S12`. */
+/** Numbered lines that can be linked to (`#S` and the number). */
 function sourceListing(source: string): Markup {
   const lines = source.replace(/\n$/, '').split('\n')
   return html`<pre class="source" tabindex="0" aria-labelledby="source"><code>${lines.map(

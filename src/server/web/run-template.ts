@@ -1,3 +1,4 @@
+/** The page of one run, and the scripts that it loads. */
 import { html } from 'hono/html'
 import { isFinal, type RunStatus } from '../../contract/run-events.ts'
 import {
@@ -16,10 +17,10 @@ import RUN_SCRIPT from './browser-scripts/run-page.js' with { type: 'text' }
 // oxlint-disable-next-line import/default -- the same
 import RUN_TASKS_SCRIPT from './browser-scripts/run-tasks.js' with { type: 'text' }
 import { scriptText } from './browser-script-text.ts' with { type: 'macro' }
-import { instant } from './settings-layout.ts'
+import { timeElement } from './settings-layout.ts'
 
 export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
-/** This too is what `RUN_SCRIPT` imports. */
+/** Imported by `RUN_SCRIPT`, too. */
 export const LOG_TEXT_SCRIPT = scriptText('log-line-text.ts')
 
 /** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
@@ -44,24 +45,24 @@ export interface RunView extends AppView {
     startedAt: number
     endedAt: number | null
   }[]
-  /** The end of the log, for who has no script. */
+  /** The end of the log, for browsers without the script. */
   lines: readonly {
-    /** Undefined where so much came before that nobody has counted it. */
+    /** Undefined where too much comes before to be counted. */
     number: number | undefined
     task: string | undefined
     stream: 'stdout' | 'stderr'
     parts: readonly Stretch[]
   }[]
-  /** What came before those lines. */
+  /** The address of the lines before those. */
   earlierHref: string | undefined
-  /** Since when the log is not kept any more. */
+  /** When the log was removed; null where it was not. */
   logRemovedAt: number | null
-  /** Which of stop and resume the caller can press now. */
+  /** Which button the caller gets. */
   action: 'stop' | 'resume' | undefined
   problem?: string | undefined
 }
 
-/** One run: what it does, its tasks as they go, and its log. With the script the log is live. */
+/** One run: its facts, its tasks and its log. With the script the log is live. */
 export function renderRun(view: RunView): Promise<Page> {
   return appPage(view, {
     title: `${view.pipeline} · ${view.id}`,
@@ -86,7 +87,7 @@ function pipelineName({ pipeline, pipelineHref }: RunView): Markup {
   return pipelineHref === undefined ? html`${pipeline}` : html`<a href="${pipelineHref}">${pipeline}</a>`
 }
 
-/** The script puts another in its place once the run has ended. */
+/** The script replaces it once the run has ended. */
 function actionForm(view: RunView): Markup {
   if (view.action === undefined) return html`<div id="run-action" hidden></div>`
   const text = view.action === 'stop' ? 'Stop' : 'Resume: run again what failed'
@@ -99,7 +100,7 @@ function facts(view: RunView): Markup {
   const { startedAt, endedAt } = view
   return html`<dl class="details" id="run-facts">
     <dt>Started</dt>
-    <dd>${instant(startedAt ?? view.createdAt)} by ${view.triggeredBy}</dd>
+    <dd>${timeElement(startedAt ?? view.createdAt)} by ${view.triggeredBy}</dd>
     ${
       startedAt === null || endedAt === null
         ? ''
@@ -133,8 +134,8 @@ function taskRow(task: RunView['tasks'][number]): Markup {
 
 function removedLog(at: number): Markup {
   return html`<p>
-    The log was removed ${instant(at)}: this server keeps logs for some time only. The run cannot be resumed
-    any more.
+    The log was removed ${timeElement(at)}: this server keeps logs for some time only. The run cannot be
+    resumed any more.
   </p>`
 }
 
@@ -145,11 +146,11 @@ function staticLine({ number, task, stream, parts }: RunView['lines'][number]): 
     classes.length === 0 ? part : html`<span class="${classes.join(' ')}">${part}</span>`,
   )
   const of = html`<span class="of">${task ?? ''}</span>`
-  // Not a space more: white space is kept in a line.
+  // Without any other space: white space of a line is shown.
   return html`<li class="${stream}" ${id}>${link}${of}<span>${text}</span></li>`
 }
 
-/** The script takes the place of what is inside `#log`, from the events on. */
+/** The script replaces the content of `#log` by the lines of the event stream. */
 function log(view: RunView): Markup {
   return html`<div class="log-tools" id="log-tools" hidden>
       <label class="unseen" for="log-search">Search the log</label>

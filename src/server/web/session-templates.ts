@@ -1,6 +1,7 @@
+/** The pages of sessions and of signing out. */
 import { html } from 'hono/html'
 import type { Markup, Page } from './page-layout.ts'
-import { csrfField, instant, settingsPage, type SettingsView } from './settings-layout.ts'
+import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
 
 export interface SessionsView extends Omit<SettingsView, 'title' | 'current'> {
   /** Instants are milliseconds since 1970. */
@@ -11,14 +12,14 @@ export interface SessionsView extends Omit<SettingsView, 'title' | 'current'> {
     userAgent: string
     address: string
   }[]
-  /** The `uid` of the one that shows the page. */
+  /** The `uid` of the browser that shows the page. */
   thisBrowser: string
   programs: readonly { grantId: string; name: string; since: number }[]
   /** What was just done. */
   notice?: string | undefined
 }
 
-/** Where somebody is logged in, and the buttons that end it. */
+/** The browsers and programs in which a person is logged in, with buttons that sign them out. */
 export function renderSessions(view: SessionsView): Promise<Page> {
   const others = view.browsers.filter(({ uid }) => uid !== view.thisBrowser)
   return settingsPage(
@@ -56,7 +57,7 @@ function browserRow(session: SessionsView['browsers'][number], view: SessionsVie
       <p>${name} ${current ? html`<span class="badge">this browser</span>` : ''}</p>
       <p class="small">
         ${session.address === '' ? '' : html`from ${session.address}, `}logged in
-        ${instant(session.loggedInAt)}, last used ${instant(session.lastUsedAt)}
+        ${timeElement(session.loggedInAt)}, last used ${timeElement(session.lastUsedAt)}
       </p>
     </div>
     ${
@@ -65,7 +66,7 @@ function browserRow(session: SessionsView['browsers'][number], view: SessionsVie
         : html`<form method="post" action="/settings/sessions" class="plain">
             ${csrfField(view.csrf)}
             <button type="submit" name="session" value="${session.uid}">
-              Sign out<span class="unseen"> ${name}, logged in ${instant(session.loggedInAt)}</span>
+              Sign out<span class="unseen"> ${name}, logged in ${timeElement(session.loggedInAt)}</span>
             </button>
           </form>`
     }
@@ -76,12 +77,12 @@ function programRow(program: SessionsView['programs'][number], csrf: string): Ma
   return html`<li>
     <div>
       <p>${program.name}</p>
-      <p class="small">since ${instant(program.since)}</p>
+      <p class="small">since ${timeElement(program.since)}</p>
     </div>
     <form method="post" action="/settings/sessions" class="plain">
       ${csrfField(csrf)}
       <button type="submit" name="program" value="${program.grantId}">
-        Sign out<span class="unseen"> ${program.name}, since ${instant(program.since)}</span>
+        Sign out<span class="unseen"> ${program.name}, since ${timeElement(program.since)}</span>
       </button>
     </form>
   </li>`
@@ -102,14 +103,14 @@ const SYSTEMS = [
   ['Linux', /Linux/],
 ] as const
 
-/** "Firefox on Linux", as far as the browser says so. */
+/** "Firefox on Linux", as far as the user agent says so. */
 function browserName(userAgent: string): string {
   const browser = BROWSERS.find(([, mark]) => mark.test(userAgent))?.[0] ?? 'A browser'
   const system = SYSTEMS.find(([, mark]) => mark.test(userAgent))?.[0]
   return system === undefined ? browser : `${browser} on ${system}`
 }
 
-/** Asks before somebody is signed out: a link alone must not do it. */
+/** Asks before a person is signed out: a link alone must not do it. */
 export function renderSignOut(view: Omit<SettingsView, 'title' | 'current'>): Promise<Page> {
   return settingsPage(
     { ...view, title: 'Sign out', current: '/settings/sessions' },

@@ -1,7 +1,8 @@
+/** The frame of the settings pages, and the parts that other pages share with them. */
 import { html } from 'hono/html'
 import { type Markup, type Page, page } from './page-layout.ts'
 
-/** A page of the settings; each area adds its own line. Those marked `admin` are shown to administrators. */
+/** The settings pages. Those marked `admin` are shown to administrators alone. */
 const PAGES = [
   { path: '/settings/sessions', text: 'Sessions', area: 'Security' },
   { path: '/settings/tokens', text: 'Personal access tokens', area: 'Security' },
@@ -14,15 +15,15 @@ export interface SettingsView {
   title: string
   /** The path of the page in the menu. */
   current: (typeof PAGES)[number]['path']
-  /** Who is logged in, as they know themselves. */
+  /** The name of the person who is logged in. */
   account: string
   administrator: boolean
-  /** What every form has to carry. */
+  /** The session value that every form has to carry. */
   csrf: string
   host: string
 }
 
-/** The frame of all settings pages: whose they are, the menu, and the way out. */
+/** The frame of all settings pages: the menu, the account, and signing out. */
 export function settingsPage(view: SettingsView, main: Markup): Promise<Page> {
   const pages: readonly { path: string; text: string; admin?: true }[] = PAGES
   const area = PAGES.find(({ path }) => path === view.current)?.area
@@ -52,13 +53,13 @@ export function settingsPage(view: SettingsView, main: Markup): Promise<Page> {
   })
 }
 
-/** The session's value, for a form on a page of somebody who is logged in. */
+/** The hidden field with the session value. */
 export function csrfField(csrf: string): Markup {
   return html`<input type="hidden" name="csrf" value="${csrf}" />`
 }
 
-/** `2026-01-31 17:05 UTC`, in an element that says the same to a program. */
-export function instant(ms: number): Markup {
+/** `2026-01-31 17:05 UTC`, in a `time` element. */
+export function timeElement(ms: number): Markup {
   const iso = new Date(ms).toISOString()
   return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC</time>`
 }

@@ -1,15 +1,16 @@
+/** The pages of personal access tokens. */
 import { html } from 'hono/html'
 import { type Scope, SCOPES } from '../../contract/token-scopes.ts'
 import type { Markup, Page } from './page-layout.ts'
-import { csrfField, instant, settingsPage, type SettingsView } from './settings-layout.ts'
+import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
 
 const CURRENT = '/settings/tokens'
 type Frame = Omit<SettingsView, 'title' | 'current'> & {
   /** The server's own address. */
   url: string
-  /** The slug of the tenant in which the tokens are good. */
+  /** The slug of the tenant that the tokens are for. */
   tenant: string
-  /** What every link and form of these pages keeps: empty, or `?tenant=SLUG`. */
+  /** The query of every link and form: empty, or `?tenant=SLUG`. */
   query: string
 }
 
@@ -35,7 +36,7 @@ export interface TokenRow {
   lastUsedAt: number | null
 }
 
-/** Settings → Personal access tokens: what there is, and the ways to make and to end one. */
+/** The list of tokens, with links to create and buttons to revoke them. */
 export function renderTokens(view: TokensView): Promise<Page> {
   return settingsPage(
     { ...view, title: 'Personal access tokens', current: CURRENT },
@@ -74,27 +75,27 @@ function row(token: TokenRow, { csrf, query }: TokensView): Markup {
         ${pipelines === undefined ? 'all pipelines' : pipelines.length === 0 ? 'no pipeline' : pipelines.join(', ')}
       </p>
       <p class="small">
-        made ${instant(token.createdAt)},
-        ${expiresAt === null ? 'no end' : html`${token.expired ? 'ended' : 'ends'} ${instant(expiresAt)}`},
-        ${lastUsedAt === null ? 'never used' : html`last used ${instant(lastUsedAt)}`}
+        created ${timeElement(token.createdAt)},
+        ${expiresAt === null ? 'does not expire' : html`${token.expired ? 'expired' : 'expires'} ${timeElement(expiresAt)}`},
+        ${lastUsedAt === null ? 'never used' : html`last used ${timeElement(lastUsedAt)}`}
       </p>
     </div>
     <form method="post" action="${CURRENT}/revoke${query}" class="plain">
       ${csrfField(csrf)}
       <button type="submit" name="token" value="${token.id}">
-        Revoke<span class="unseen"> ${token.name}, made ${instant(token.createdAt)}</span>
+        Revoke<span class="unseen"> ${token.name}, created ${timeElement(token.createdAt)}</span>
       </button>
     </form>
   </li>`
 }
 
 export interface NewTokenView extends Frame {
-  /** What the person may pass on. */
+  /** The scopes that the person may give to it. */
   scopes: readonly Scope[]
   /** Names of the pipelines to choose from. */
   pipelines: readonly string[]
   lifetimes: readonly { value: string; text: string }[]
-  /** What was chosen before, to be corrected rather than chosen again. */
+  /** What was chosen before, so that it can be corrected. */
   chosen: {
     name: string
     scopes: readonly string[]
@@ -106,7 +107,7 @@ export interface NewTokenView extends Frame {
   error?: string | undefined
 }
 
-/** Generate new token: one form. */
+/** The form for a new token. */
 export function renderNewToken(view: NewTokenView): Promise<Page> {
   const { chosen } = view
   const failed = view.error !== undefined
@@ -151,7 +152,7 @@ export function renderNewToken(view: NewTokenView): Promise<Page> {
             }
           </div>
         </fieldset>
-        <label for="expires">Ends</label>
+        <label for="expires">Expires</label>
         <select id="expires" name="expires">
           ${view.lifetimes.map(
             ({ value, text }) =>
@@ -179,7 +180,7 @@ function box(
 
 export interface CreatedTokenView extends Frame {
   name: string
-  /** The value itself: this page is the only one that ever has it. */
+  /** The token itself: only this page ever has it. */
   value: string
   requireSignature: boolean
 }
@@ -189,7 +190,7 @@ export function renderCreatedToken(view: CreatedTokenView): Promise<Page> {
   return settingsPage(
     { ...view, title: 'Your new token', current: CURRENT },
     html`<p class="notice" role="status">
-        Copy it now: it is not kept here, and this page is the only one that shows it.
+        Copy it now: it is not stored, and this page is the only one that shows it.
       </p>
       <div class="fields">
         <label for="value">${view.name}</label>
@@ -202,7 +203,7 @@ export function renderCreatedToken(view: CreatedTokenView): Promise<Page> {
           value="${view.value}"
         />
       </div>
-      <p class="lead">Hand it to a program as <code>FOB_TOKEN</code>, or from there to the keychain:</p>
+      <p class="lead">Give it to a program as <code>FOB_TOKEN</code>, or store it in the keychain:</p>
       <pre class="command"><code>printenv FOB_TOKEN | fob auth login --token-stdin -s ${view.url}</code></pre>
       ${
         view.requireSignature

@@ -328,15 +328,15 @@ describe('the pages of pipelines and runs in Chromium', () => {
     60_000,
   )
 
-  testWith(missing, 'a pipeline is paused on its page, and taken up again', () =>
+  testWith(missing, 'a pipeline is paused on its page, and unpaused', () =>
     withPage(
       async (page) => {
         await page.goto(`${server.url}/pipelines/live`)
         await page.getByRole('button', { name: 'Pause' }).click()
-        await page.getByText('nothing begins until').waitFor()
+        await page.getByText('no run starts until').waitFor()
         expect(await page.getByText('Run it now').count()).toBe(0)
         expect((await fob(['pipeline', 'run', 'live', '-s', server.url])).err).toContain('paused')
-        await page.getByRole('button', { name: 'Take up again' }).click()
+        await page.getByRole('button', { name: 'Unpause' }).click()
         await page.getByText('Run it now').waitFor()
       },
       { javaScriptEnabled: false },

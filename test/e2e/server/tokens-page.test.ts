@@ -39,7 +39,7 @@ describe('the tokens page in Chromium', () => {
         await page.getByLabel('Name', { exact: true }).fill('From Chromium')
         await page.getByLabel('See runs and their logs').press('Space')
         await page.getByLabel('All, later ones included').check()
-        await page.getByLabel('Ends').selectOption('in 7 days')
+        await page.getByLabel('Expires').selectOption('in 7 days')
         await page.getByRole('button', { name: 'Generate token' }).press('Enter')
         const token = await page.getByLabel('From Chromium').inputValue()
         expect(await fob(['runs', 'list', '-s', server.url], { env: { FOB_TOKEN: token } })).toMatchObject({

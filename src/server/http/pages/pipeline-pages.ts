@@ -91,7 +91,7 @@ async function setPaused(call: Call, services: Services, asked: 'pause' | 'unpau
   )
   if (pipeline === undefined) throw notFound('pipeline')
   services.audit.record({ ...by(call), action: `pipeline.${asked}`, target: pipeline.name })
-  const notice = pipeline.paused ? 'Paused: no run starts until it is resumed.' : 'Resumed.'
+  const notice = pipeline.paused ? 'Paused: no run starts until it is unpaused.' : 'Unpaused.'
   return await show(call, services, { notice })
 }
 

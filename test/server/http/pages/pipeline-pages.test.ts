@@ -33,6 +33,6 @@ test('of one that only people begin it says nothing of the kind', async () => {
   const source = 'export const pipeline = () => {}'
   await send('PUT', '/api/pipelines/plain', { source, filename: 'plain.ts' })
   const html = await page('plain')
-  expect(html).not.toContain('Begins by itself')
+  expect(html).not.toContain('Starts automatically')
   expect(html).not.toContain('role="alert"')
 })
