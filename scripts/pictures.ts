@@ -1,3 +1,4 @@
+/** Takes the pictures of `docs/pages/` anew, by the same list that the tests walk. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Page } from 'playwright-core'
@@ -5,8 +6,6 @@ import { startPageWorld } from '../test/support/servers/pages-in-chromium.ts'
 import { PAGES } from '../test/support/servers/page-list.ts'
 import { withPalette } from './palette.ts'
 import { PICTURE_LIST, renderPictureList } from './picture-list.ts'
-
-/** Takes the pictures of `docs/pages/` anew, by the same list that the tests walk. */
 
 const FOLDER = resolve(import.meta.dir, '../docs/pages')
 

@@ -74,7 +74,7 @@ const LOGIN: PageVisit[] = [
   },
   {
     name: 'login-expired',
-    about: 'A login that is over',
+    about: 'An expired login',
     heading: 'This login has expired',
     show: at('/auth/login/0123456789abcdefghijk'),
   },
@@ -107,14 +107,14 @@ const LOGIN: PageVisit[] = [
   })),
   {
     name: 'consent',
-    about: 'What a login of the command line asks for',
+    about: 'Consent to a login of the command line',
     who: 'ada',
     heading: 'Authorize access',
     show: (page, { local }) => page.goto(authorizeUrl(local.url)),
   },
   {
     name: 'consent-registered',
-    about: 'The same of a program that registered itself',
+    about: 'Consent to a program that registered itself',
     heading: 'Authorize access',
     async show(page, { local }) {
       const answer = await fetch(`${local.url}/oauth/register`, {
@@ -132,7 +132,7 @@ const LOGIN: PageVisit[] = [
   },
   {
     name: 'consent-denied',
-    about: 'A login to our own pages that was not finished',
+    about: 'A login to the pages that was not finished',
     heading: 'You are not logged in',
     show: at('/auth/return?error=access_denied'),
   },
@@ -153,7 +153,7 @@ const LOGIN: PageVisit[] = [
   },
   {
     name: 'protocol-error',
-    about: 'A login that no program could have begun',
+    about: 'A login request that is not valid',
     heading: 'This login cannot go on',
     show: at('/oauth/authorize?client_id=nobody'),
   },
@@ -168,7 +168,7 @@ const DEVICE: PageVisit[] = [
   },
   {
     name: 'device-wrong-code',
-    about: 'A code that is none',
+    about: 'A wrong code',
     heading: 'Log in a device',
     async show(page, world) {
       await typeCode(page, world, 'BCDF-GHJK')
@@ -177,7 +177,7 @@ const DEVICE: PageVisit[] = [
   },
   {
     name: 'device-confirm',
-    about: 'Which device asks',
+    about: 'The device that asks',
     heading: 'Is this your device?',
     show: (page, world) => typeCode(page, world),
   },
@@ -192,7 +192,7 @@ const DEVICE: PageVisit[] = [
   },
   {
     name: 'device-consent',
-    about: 'What the device asks for',
+    about: 'Consent to a device',
     heading: 'Authorize access',
     async show(page, world) {
       await typeCode(page, world)
@@ -216,7 +216,7 @@ const DEVICE: PageVisit[] = [
 const SETTINGS: PageVisit[] = [
   {
     name: 'sessions',
-    about: 'Where somebody is logged in',
+    about: 'Sessions',
     who: 'ada',
     heading: 'Sessions',
     show: at('/settings'),
@@ -248,7 +248,7 @@ const SETTINGS: PageVisit[] = [
   },
   {
     name: 'tokens-new-refused',
-    about: 'A wish that says too little',
+    about: 'A new token that was refused',
     who: 'ada',
     heading: 'Generate new token, again',
     async show(page, { local }) {
@@ -288,7 +288,7 @@ const SETTINGS: PageVisit[] = [
   },
   {
     name: 'tenants',
-    about: 'What somebody belongs to',
+    about: 'Memberships',
     who: 'ada',
     heading: 'Tenants',
     show: at('/settings/tenants'),
@@ -315,7 +315,7 @@ const SETTINGS: PageVisit[] = [
   },
   {
     name: 'members-refused',
-    about: 'A member that nobody knows',
+    about: 'An unknown member',
     who: 'ada',
     heading: 'Members of',
     async show(page, { local }) {
@@ -325,10 +325,10 @@ const SETTINGS: PageVisit[] = [
       await page.getByRole('alert').waitFor()
     },
   },
-  { name: 'audit', about: 'Who did what', who: 'ada', heading: 'Audit log', show: at('/settings/audit') },
+  { name: 'audit', about: 'The audit log', who: 'ada', heading: 'Audit log', show: at('/settings/audit') },
   {
     name: 'audit-none',
-    about: 'A filter that nothing passes',
+    about: 'An audit log without matching entries',
     who: 'ada',
     heading: 'Audit log',
     async show(page, { local }) {
@@ -340,14 +340,14 @@ const SETTINGS: PageVisit[] = [
   },
   {
     name: 'sign-out',
-    about: 'Before somebody is signed out',
+    about: 'Before signing out',
     who: 'ada',
     heading: 'Sign out',
     show: at('/auth/logout'),
   },
   {
     name: 'signed-out',
-    about: 'After it',
+    about: 'After signing out',
     heading: 'You are signed out',
     async show(page, { local }) {
       await page.goto(`${local.url}/settings/sessions`)
@@ -360,20 +360,20 @@ const SETTINGS: PageVisit[] = [
 const REFUSALS: PageVisit[] = [
   {
     name: 'not-found',
-    about: 'An address that is none (404)',
+    about: 'A page that does not exist (404)',
     heading: 'There is no such page',
     show: at('/nothing'),
   },
   {
     name: 'not-allowed',
-    about: 'A page of administrators (403)',
+    about: 'A page for administrators (403)',
     who: 'bob',
     heading: 'That is not allowed',
     show: at('/settings/members'),
   },
   {
     name: 'not-a-member',
-    about: 'A tenant of others (403)',
+    about: 'A tenant of other people (403)',
     who: 'bob',
     heading: 'You are not let in',
     show: at('/settings/tokens?tenant=acme-labs'),
@@ -407,7 +407,7 @@ const REFUSALS: PageVisit[] = [
   },
   {
     name: 'session-ended',
-    about: 'A form that is sent after the session (401)',
+    about: 'A form sent after the end of the session (401)',
     who: 'bob',
     heading: 'You are no longer logged in',
     async show(page, { local }) {

@@ -73,7 +73,7 @@ export const PIPELINE_PAGES: PageVisit[] = [
   },
   {
     name: 'run',
-    about: 'A run that failed, as it is without a script',
+    about: 'A failed run, without scripts',
     who: 'ada',
     heading: 'deploy',
     async show(page, world) {
@@ -103,7 +103,7 @@ export const PIPELINE_PAGES: PageVisit[] = [
   },
   {
     name: 'pipeline-needs',
-    about: 'A pipeline that begins by itself, and needs a secret that is not set',
+    about: 'A pipeline with triggers, and with a secret that is not set',
     who: 'ada',
     heading: 'report',
     async show(page, { local }) {
