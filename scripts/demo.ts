@@ -1,6 +1,6 @@
 /**
- * The main job, for real: every command below is the compiled binary, typed as a user would type it.
- * Exits 0 only when each step did what it says.
+ * The demo: a login, a secret and a redacted run, by the compiled binary with the commands that a user would type.
+ * Exits 0 only when each step has the result that it states.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -145,7 +145,7 @@ async function logInByHand(server: string, password: string): Promise<void> {
 }
 
 async function stayUntilInterrupted(server: string, password: string): Promise<void> {
-  title('The server goes on')
+  title('The server keeps running')
   say(`  ${server}   ${EMAIL}   ${password}`)
   say(`  export FOB_HOME=${env.FOB_HOME}   # then try: ${FOB} runs list`)
   say('  Ctrl-C stops it and removes everything.')
@@ -159,7 +159,7 @@ interface RunOptions {
   status?: number
 }
 
-/** Prints the command as a user would type it, then what it really says. */
+/** Prints the command as a user would type it, then its real output. */
 async function run(args: string[], options: RunOptions = {}): Promise<{ out: string; err: string }> {
   prompt(`${options.stdin === undefined ? '' : 'printf %s "$VALUE" | '}fob ${args.join(' ')}`)
   const child = Bun.spawn([FOB, ...args.map((arg) => (arg === EXAMPLE ? resolve(EXAMPLE) : arg))], {
@@ -179,7 +179,7 @@ async function run(args: string[], options: RunOptions = {}): Promise<{ out: str
   return { out, err }
 }
 
-/** Passes a stream on as it comes, indented, and keeps it. */
+/** Prints a stream as it comes, indented, and returns it. */
 async function echo(stream: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder()
   let all = ''
@@ -204,7 +204,7 @@ function startService(token: string) {
       received = request.headers.get('authorization') ?? ''
       return received === `Bearer ${token}`
         ? new Response('deployed')
-        : new Response('who are you?', { status: 401 })
+        : new Response('unknown token', { status: 401 })
     },
   })
   return {
@@ -237,7 +237,9 @@ function holds(path: string, text: string): boolean {
 
 function nextSteps(): void {
   title('Next')
-  say('  scripts/demo --keep                          the same with your own browser, and it stays')
+  say(
+    '  scripts/demo --keep                          the same with your own browser and a server that keeps running',
+  )
   say('  dist/fob server                              an open server on 127.0.0.1:8080, to look around')
   say('  dist/fob pipeline set examples/deploy.ts     and your first pipeline')
   say('  dist/fob --help')
@@ -260,7 +262,7 @@ function say(text: string): void {
 }
 
 function expect(held: boolean, what: string): void {
-  if (!held) throw new Error(`it does not hold that ${what}`)
+  if (!held) throw new Error(`expected: ${what}`)
 }
 
 function fail(message: string, status: number): never {
