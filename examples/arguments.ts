@@ -1,4 +1,4 @@
-// What is given to the run: words after the pipeline's name, and the text of --task.
+// The input of a run: words after the pipeline's name, and the text of --task.
 //
 //   fob pipeline set examples/arguments.ts
 //   fob pipeline run arguments staging 3 --task "roll back"

@@ -1,11 +1,11 @@
-// Which commits there are: `check` answers at once, without `await`. Then the newest one, for a task to look at.
+// Lists commits: `check` returns at once, without `await`. Then a task looks at the newest one.
 //
 //   fob pipeline set examples/git-versions.ts
-//   fob pipeline run git-versions https://github.com/my-org/repository.git
+//   fob pipeline run git-versions URI     # https, or ssh with a private_key in the source
 
 const pipeline = async () => {
   const [uri] = pipelineContext.args
-  if (uri === undefined) throw new Error('say which: fob pipeline run git-versions URI')
+  if (uri === undefined) throw new Error('name a repository: fob pipeline run git-versions URI')
   const source = { uri }
 
   const { versions } = nativeResources.check({ type: 'git', source })

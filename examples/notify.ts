@@ -1,10 +1,11 @@
-// Tells a channel how it went. The token and the addresses are secrets, looked up when the message is sent.
+// Sends a message to an address of yours. Tokens and addresses are secrets, looked up when the message is sent.
 //
 //   fob pipeline set examples/notify.ts --secret-file secrets.env    # SLACK_BOT_TOKEN, TEAMS_WEBHOOK, HOOK_TOKEN
-//   fob pipeline run notify https://hooks.example.com/builds
+//   fob pipeline run notify URL     # an address that takes a POST
 
 const pipeline = async () => {
-  const [hook = 'https://hooks.example.com/builds'] = pipelineContext.args
+  const [hook] = pipelineContext.args
+  if (hook === undefined) throw new Error('name an address: fob pipeline run notify URL')
   notify.setConfigs({
     builds: { type: 'slack', token: 'secret:SLACK_BOT_TOKEN', channels: ['#builds'] },
     alerts: { type: 'teams', webhook: 'secret:TEAMS_WEBHOOK' },

@@ -6,7 +6,7 @@
 
 const pipeline = async () => {
   const { task } = pipelineContext
-  if (!task) throw new Error('say what to do with --task')
+  if (!task) throw new Error('give the agent a task with --task')
   const { code } = await runtime.run({
     name: 'opencode',
     image: 'ghcr.io/sst/opencode',

@@ -1,4 +1,4 @@
-// Several commands in one place: each finds what the ones before it have left.
+// Several commands in one place: each finds the files of the earlier ones.
 //
 //   fob pipeline set examples/sandbox.ts
 //   fob pipeline run sandbox
@@ -12,7 +12,7 @@ const pipeline = async () => {
 
     const lint = await box.exec({ name: 'lint', command: { path: 'sh', args: ['-c', 'exit 2'] } })
     assert.equal(lint.code, 2)
-    console.log(`lint ended with ${lint.code}, and the run goes on`)
+    console.log(`lint ended with ${lint.code}, and the run continues`)
   } finally {
     await box.close()
   }

@@ -1,4 +1,4 @@
-// A volume lives as long as the run: what one task leaves there, the next one finds.
+// A volume lives as long as the run: files that one task leaves there are there for the next.
 //
 //   fob pipeline set examples/volumes.ts
 //   fob pipeline run volumes

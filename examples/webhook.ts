@@ -1,4 +1,4 @@
-// Answers whoever calls its webhook, then goes on working.
+// Responds to the sender of its webhook, then continues to work.
 //
 //   fob pipeline set examples/webhook.ts
 //   fob pipeline webhook webhook --provider github

@@ -1,3 +1,4 @@
+/** Every example, as its own first lines say that it is run. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
@@ -6,8 +7,6 @@ import { createRepository, startGitHttp } from '../../support/real-parts/git-ser
 import { freePort } from '../../support/free-port.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { githubHeaders } from '../../support/servers/webhook-signer.ts'
-
-/** Every example, as its own first lines say that it is run. */
 
 const EXAMPLES = resolve(import.meta.dir, '../../../examples')
 const url = `http://127.0.0.1:${freePort()}`
@@ -70,7 +69,7 @@ const ROWS: Row[] = [
   { path: 'arguments.ts', says: ['to staging, 1 times: nothing in particular'] },
   { path: 'side-by-side.ts', says: ['linux ended with 0, windows with 3'] },
   { path: 'volumes.ts', says: ['built once'] },
-  { path: 'sandbox.ts', says: ['lint ended with 2, and the run goes on'] },
+  { path: 'sandbox.ts', says: ['lint ended with 2, and the run continues'] },
   {
     path: 'both/secrets-basic.ts',
     code: 1,
