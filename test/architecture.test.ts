@@ -210,6 +210,8 @@ describe('the import table', () => {
       '@clack/prompts': 'platform/terminal/prompts.ts',
       uqr: 'platform/terminal/qr-code.ts',
       open: 'platform/browser/open-browser.ts',
+      'tar-stream': 'platform/archives/pack-tar.ts',
+      yauzl: 'platform/archives/unpack-zip.ts',
       'light-my-request': 'server/issuer/protocol/node-http-bridge.ts',
     }
     for (const [name, owner] of Object.entries(owners)) {

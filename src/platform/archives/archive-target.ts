@@ -1,45 +1,47 @@
+/** The folder that an archive is unpacked into: the one place that decides what an entry may be. */
 import { type FileHandle, link, lstat, mkdir, open, symlink, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** What is wrong with an archive, in words that may be shown: a fact about it, lower case, no full stop. */
+/** What is wrong with an archive; the message may be shown. */
 export class ArchiveError extends Error {}
 
 export interface ArchiveLimits {
-  /** Of all files together, unpacked. */
+  /** Of the content of all files together, unpacked. */
   maxBytes: number
   maxEntries: number
   /**
-   * What becomes of links that lead out of the folder, and of devices, pipes and sockets. An archive from
-   * somebody else is refused for one; of a container's file system they are left out, or just those that are no
-   * links: who reads the folder then must not follow a link.
+   * What happens to links that lead out of the folder, and to devices, pipes and sockets. `refuse` is for archives
+   * from elsewhere. For the file system of a container they are left out; with `keep links` the links are kept, and
+   * readers of the folder must not follow them.
    */
   strays: 'refuse' | 'leave out' | 'keep links'
 }
 
 /**
- * The folder that an archive is unpacked into: the one place that decides what an entry may be. Paths are
- * relative, with `/`. @throws ArchiveError (all methods) for what is refused; what was unpacked before stays.
+ * Takes the entries of an archive in their order. Paths are relative, with `/`. All methods throw an ArchiveError for
+ * an entry that is refused; entries that were unpacked before stay.
  */
 export interface ArchiveTarget {
   folder(path: string): Promise<void>
-  /** @param mode of the file; its owner can always read and write it. */
+  /** @param mode the permissions of the file; its owner can always read and write it */
   file(path: string, mode: number, content: AsyncIterable<Uint8Array>): Promise<void>
   symlink(path: string, target: string): void
-  /** A second name for a file that is there already. */
+  /** A second name for a file that was unpacked before. */
   hardLink(path: string, existing: string): Promise<void>
-  /** Something that is none of these. */
+  /** An entry of another kind. */
   stray(path: string, kind: string): void
-  /** Makes the symbolic links: until then there is none, so that no entry can be written through one. */
+  /** Creates the symbolic links: there are none before, so that no entry can be written through one. */
   finish(): Promise<void>
 }
 
-/** @param folder empty, and nobody else's to write to. */
+/** @param folder an empty folder that only this user can write to */
 export function createTarget(folder: string, limits: ArchiveLimits): ArchiveTarget {
-  const made = new Set([''])
+  const folders = new Set([''])
   const links = new Map<string, string>()
   let entries = 0
   let bytes = 0
 
+  /** Counts an entry. @returns the parts of its path */
   function enter(path: string): string[] {
     if (++entries > limits.maxEntries) {
       throw new ArchiveError(`the archive has more than ${limits.maxEntries} entries`)
@@ -47,22 +49,22 @@ export function createTarget(folder: string, limits: ArchiveLimits): ArchiveTarg
     return partsOf(path)
   }
 
-  async function makeFolders(parts: readonly string[]): Promise<void> {
+  async function createFolders(parts: readonly string[]): Promise<void> {
     for (let depth = 1; depth <= parts.length; depth++) {
       const path = parts.slice(0, depth).join('/')
-      if (made.has(path)) continue
+      if (folders.has(path)) continue
       await mkdir(join(folder, path)).catch((error: unknown) => {
         throw isCode(error, 'EEXIST') ? new ArchiveError(`${quoted(path)} is a file and a folder`) : error
       })
-      made.add(path)
+      folders.add(path)
     }
   }
 
-  /** Where an entry comes, its folder made, and what an earlier entry of the same name left taken away. */
-  async function clear(parts: readonly string[]): Promise<string> {
+  /** Creates the folder of an entry, and removes an earlier entry of the same name. @returns where the entry goes */
+  async function prepare(parts: readonly string[]): Promise<string> {
     const path = parts.join('/')
-    if (made.has(path)) throw new ArchiveError(`${quoted(path)} is a file and a folder`)
-    await makeFolders(parts.slice(0, -1))
+    if (folders.has(path)) throw new ArchiveError(`${quoted(path)} is a file and a folder`)
+    await createFolders(parts.slice(0, -1))
     links.delete(path)
     const place = join(folder, path)
     await unlink(place).catch((error: unknown) => {
@@ -72,7 +74,7 @@ export function createTarget(folder: string, limits: ArchiveLimits): ArchiveTarg
   }
 
   async function file(path: string, mode: number, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const place = await clear(enter(path))
+    const place = await prepare(enter(path))
     const handle = await open(place, 'wx', (mode & 0o777) | 0o600)
     try {
       for await (const chunk of content) {
@@ -99,10 +101,10 @@ export function createTarget(folder: string, limits: ArchiveLimits): ArchiveTarg
   async function hardLink(path: string, existing: string): Promise<void> {
     const parts = enter(path)
     const from = join(folder, ...partsOf(existing))
-    // As nothing in the folder is a symbolic link yet, this is a file of the archive.
+    // There are no symbolic links in the folder yet, so this is a file of the archive.
     const stat = await lstat(from).catch(() => undefined)
     if (stat?.isFile() !== true) throw new ArchiveError(`the link ${quoted(path)} leads to no file`)
-    const place = await clear(parts)
+    const place = await prepare(parts)
     await link(from, place)
   }
 
@@ -113,13 +115,13 @@ export function createTarget(folder: string, limits: ArchiveLimits): ArchiveTarg
 
   async function finish(): Promise<void> {
     for (const [path, target] of links) {
-      const place = await clear(path.split('/'))
+      const place = await prepare(path.split('/'))
       await symlink(target, place)
     }
     links.clear()
   }
 
-  return { folder: (path) => makeFolders(enter(path)), file, symlink: addLink, hardLink, stray, finish }
+  return { folder: (path) => createFolders(enter(path)), file, symlink: addLink, hardLink, stray, finish }
 }
 
 async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
@@ -136,8 +138,8 @@ function partsOf(path: string): string[] {
 }
 
 /**
- * A link may climb at the beginning of its target, no further than to the top, and only descend from there.
- * Links that all keep to this cannot lead out by way of each other: each climbs from a real folder.
+ * Whether the target of a link is inside the archive. It may climb at its beginning, not above the top, and only
+ * descend from there: links that all keep to this cannot lead out through each other, as each climbs from a real folder.
  */
 function staysInside(depth: number, target: string): boolean {
   if (target === '' || target.startsWith('/') || target.includes('\0')) return false

@@ -1,15 +1,16 @@
+/** Unpacking an archive of any of the formats that are read: tar, tar.gz and zip. */
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
 import { ArchiveError, type ArchiveLimits, createTarget } from './archive-target.ts'
-import { unpackTar } from './tar.ts'
-import { unpackZip } from './zip.ts'
+import { unpackTar } from './unpack-tar.ts'
+import { unpackZip } from './unpack-zip.ts'
 
 /**
- * Unpacks a tar, tar.gz or zip archive of whoever it is: nothing comes outside of `folder`, and no more than
- * `limits` let in. What it is, its first bytes say, not its name.
- * @param folder empty, and nobody else's to write to. After an error it holds what came before it.
- * @throws ArchiveError for what is refused, the signal's reason when it fires.
+ * Unpacks an archive from an untrusted source: nothing is written outside of `folder`, nor more than `limits` allow.
+ * Its first bytes tell the format, not its name.
+ * @param folder an empty folder that only this user can write to; after an error it holds the entries before it
+ * @throws ArchiveError for an archive that is refused; the signal's reason when it is aborted
  */
 export async function unpackArchive(
   file: string,
@@ -26,13 +27,13 @@ export async function unpackArchive(
   }
   if (kind === 'zip') return await unpackZip(file, stopping)
   if (kind === 'tar') return await unpackTar(createReadStream(file), stopping)
-  // What is not a file's content counts too: names, padding, what is passed over.
-  const most = limits.maxBytes + limits.maxEntries * BYTES_BESIDE
-  await unpackTar(atMost(most, until(signal, gunzip(file))), stopping)
+  // Decompressed bytes that are not the content of a file count too: names, padding, skipped entries.
+  const maxBytes = limits.maxBytes + limits.maxEntries * OVERHEAD_BYTES
+  await unpackTar(atMost(maxBytes, until(signal, gunzip(file))), stopping)
 }
 
-/** Of an entry in a tar archive, beside its content, on the average. */
-const BYTES_BESIDE = 4096
+/** An allowance for everything in a tar archive but content, per entry. */
+const OVERHEAD_BYTES = 4096
 
 async function kindOf(file: string): Promise<'zip' | 'gzip' | 'tar'> {
   const handle = await open(file)
@@ -70,11 +71,11 @@ async function* until(signal: AbortSignal, bytes: AsyncIterable<Uint8Array>): As
   }
 }
 
-async function* atMost(most: number, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* atMost(maxBytes: number, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let count = 0
   for await (const chunk of bytes) {
     count += chunk.length
-    if (count > most) throw new ArchiveError(`the archive holds more than ${most} bytes`)
+    if (count > maxBytes) throw new ArchiveError(`the archive holds more than ${maxBytes} bytes`)
     yield chunk
   }
 }

@@ -17,7 +17,8 @@ import {
   type ArchiveLimits,
   createTarget,
 } from '../../../src/platform/archives/archive-target.ts'
-import { packTar, unpackTar } from '../../../src/platform/archives/tar.ts'
+import { packTar } from '../../../src/platform/archives/pack-tar.ts'
+import { unpackTar } from '../../../src/platform/archives/unpack-tar.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const LIMITS: ArchiveLimits = { maxBytes: 1024 * 1024, maxEntries: 100, strays: 'refuse' }
@@ -107,6 +108,32 @@ describe('an archive is unpacked as it was packed', () => {
     run(['tar', '-xf', file], theirs)
     expect(content(theirs)).toEqual(content(from))
     expect(content(await unpack(file))).toEqual(content(from))
+  })
+
+  test('names of a zip are UTF-8, also where it does not say so, as those of macOS', async () => {
+    const file = zipped(`z.writestr('gr\\u00fcn.txt', 'x')`)
+    const bytes = readFileSync(file)
+    const list = bytes.indexOf(Buffer.from('PK\x01\x02'))
+    bytes.writeUInt16LE(bytes.readUInt16LE(list + 8) & ~0x800, list + 8)
+    writeFileSync(file, bytes)
+    expect(content(await unpack(file))).toEqual({ 'grün.txt': 'x' })
+  })
+
+  test('packTar can be left before its end', async () => {
+    for await (const chunk of packTar(sample())) {
+      expect(chunk.length).toBeGreaterThan(0)
+      break
+    }
+  })
+
+  test('packTar keeps modes, also that of a file that nobody may read', async () => {
+    const from = temporaryFolder()
+    writeFileSync(join(from, 'a'), 'one')
+    chmodSync(join(from, 'a'), 0)
+    const file = join(temporaryFolder(), 'a.tar')
+    writeFileSync(file, Buffer.concat(await Array.fromAsync(packTar(from))))
+    const { stdout } = Bun.spawnSync({ cmd: ['tar', '-tvf', file] })
+    expect(stdout.toString()).toMatch(/^---------- 0\/0 +3 1970-01-01/)
   })
 
   test('packTar puts it under a path', async () => {
@@ -285,6 +312,24 @@ describe('a hostile archive is refused, and writes nothing outside', () => {
       }
       await unpack(fileOf(bytes)).catch((error: unknown) => expect(error).toBeInstanceOf(ArchiveError))
     }
+  })
+
+  test('bytes at random in a zip never do more than fail', async () => {
+    const script = `z.writestr('a/b', 'hello ' * 50, zipfile.ZIP_DEFLATED); z.writestr('c', 'stored')`
+    const seed = readFileSync(zipped(script))
+    let refused = 0
+    for (let round = 0; round < 300; round++) {
+      const bytes = Buffer.from(seed)
+      for (let flips = 0; flips < 2; flips++) {
+        const at = 4 + ((round * 7919 + flips * 104_729) % (bytes.length - 4))
+        bytes.writeUInt8(bytes.readUInt8(at) ^ (1 + (round % 255)), at)
+      }
+      await unpack(fileOf(bytes)).catch((error: unknown) => {
+        refused++
+        expect(error).toBeInstanceOf(ArchiveError)
+      })
+    }
+    expect(refused).toBeGreaterThan(100)
   })
 
   test('what leads out can be left out instead', async () => {

@@ -16,6 +16,21 @@ function recorder(): { command: string; args: () => string[] } {
   return { command, args: () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : []) }
 }
 
+// In a process of its own: `open` gives its child the environment of the process.
+async function openedBy(env: Record<string, string>): Promise<string> {
+  const script = join(temporaryFolder(), 'open.ts')
+  const source = join(import.meta.dir, '../../../src/platform/browser/open-browser.ts')
+  writeFileSync(
+    script,
+    `import { openBrowser } from ${JSON.stringify(source)}
+console.log(await openBrowser(${JSON.stringify(url)}, { env: process.env, platform: 'linux' }))
+process.exit()
+`,
+  )
+  const child = Bun.spawn([process.execPath, script], { env, stdout: 'pipe' })
+  return (await new Response(child.stdout).text()).trim()
+}
+
 describe('isOpenable', () => {
   test.each([
     ['https://ci.example.com/x', true],
@@ -72,21 +87,6 @@ describe('openBrowser', () => {
     expect(await openBrowser(url, { env })).toBe(true)
     expect(args()[0]).toBe(new URL(url).href)
   })
-
-  // In a process of its own: `open` gives its child the environment of the process.
-  async function openedBy(env: Record<string, string>): Promise<string> {
-    const script = join(temporaryFolder(), 'open.ts')
-    const source = join(import.meta.dir, '../../../src/platform/browser/open-browser.ts')
-    writeFileSync(
-      script,
-      `import { openBrowser } from ${JSON.stringify(source)}
-console.log(await openBrowser(${JSON.stringify(url)}, { env: process.env, platform: 'linux' }))
-process.exit()
-`,
-    )
-    const child = Bun.spawn([process.execPath, script], { env, stdout: 'pipe' })
-    return (await new Response(child.stdout).text()).trim()
-  }
 
   test('S215: after $BROWSER come the openers of the system', async () => {
     const { command, args } = recorder()

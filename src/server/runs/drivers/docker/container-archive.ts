@@ -1,6 +1,6 @@
 /** Folders and files in a container, by way of the archive calls of the Engine API. */
 import * as v from 'valibot'
-import { packFolders } from '../../../../platform/archives/tar.ts'
+import { packFolders } from '../../../../platform/archives/pack-tar.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'
 
 /** Bits of Go's `os.FileMode`, by which the daemon reports the kind of a path. */

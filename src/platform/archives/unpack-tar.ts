@@ -1,13 +1,9 @@
-import { open, readdir, lstat, readlink } from 'node:fs/promises'
-import { join } from 'node:path'
+/** Reading tar archives: POSIX.1-2017 `pax`, "ustar Interchange Format", with pax headers and GNU's long names. */
 import { ArchiveError, type ArchiveTarget } from './archive-target.ts'
 
-/** POSIX.1-2017 `pax`, "ustar Interchange Format", with pax headers and GNU's long names. */
-
 const BLOCK = 512
-/** Of names and attributes that stand before an entry. */
+/** Of the long names and pax records before an entry, in bytes. */
 const MAX_ATTRIBUTES = 1024 * 1024
-const CHUNK = 64 * 1024
 
 interface Header {
   path: string
@@ -17,7 +13,10 @@ interface Header {
   target: string
 }
 
-/** Unpacks a tar archive as it comes. @throws ArchiveError also for what is no tar, or ends too early. */
+/**
+ * Unpacks a tar archive from a stream, holding no more than one chunk of it.
+ * @throws ArchiveError also for bytes that are not a tar archive, or end too early
+ */
 export async function unpackTar(bytes: AsyncIterable<Uint8Array>, target: ArchiveTarget): Promise<void> {
   const source = createSource(bytes)
   try {
@@ -83,7 +82,7 @@ function readText(block: Buffer, at: number, length: number): string {
   return field.toString('utf8', 0, end < 0 ? length : end)
 }
 
-/** Octal digits; or, where the first bit is set, GNU's form: the other bits are the number. */
+/** Octal digits; or, where the first bit is set, GNU's form: the other bits are a binary number. */
 function readNumber(block: Buffer, at: number, length: number): number {
   const first = block[at] ?? 0
   if ((first & 0x80) !== 0) {
@@ -97,7 +96,7 @@ function readNumber(block: Buffer, at: number, length: number): number {
   return digits === '' ? 0 : parseInt(digits, 8)
 }
 
-/** What stands before an entry and says more of it than its header can. */
+/** Reads a header that belongs to the next entry: a long name, or pax records. */
 async function attributes({ type, size }: Header, source: Source): Promise<Partial<Header>> {
   if (size > MAX_ATTRIBUTES) throw new ArchiveError('a name in it is too long')
   const block = await source.take(size)
@@ -105,7 +104,7 @@ async function attributes({ type, size }: Header, source: Source): Promise<Parti
   if (block === undefined) throw new ArchiveError('it ends in the middle')
   if (type === 'L') return { path: readText(block, 0, size) }
   if (type === 'K') return { target: readText(block, 0, size) }
-  // `g` is for all entries to come; what is of use here is never in it.
+  // A global header (`g`) is ignored: no archiver puts names or sizes into it.
   return type === 'x' ? paxAttributes(block) : {}
 }
 
@@ -141,8 +140,9 @@ function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK
 }
 
+/** A stream of bytes, read by count. */
 interface Source {
-  /** So many bytes; undefined where there are none left at all. */
+  /** The next `count` bytes; undefined at the end of the stream. */
   take(count: number): Promise<Buffer | undefined>
   chunks(count: number): AsyncGenerator<Uint8Array>
   skip(count: number): Promise<void>
@@ -187,99 +187,4 @@ function createSource(bytes: AsyncIterable<Uint8Array>): Source {
     },
     close: async () => void (await iterator.return?.()),
   }
-}
-
-/**
- * A folder's content as a tar archive: files, folders and symbolic links as they are, with their modes, as root's.
- * Links are not followed, and sockets, pipes and devices are left out.
- * @param under the path in the archive below which it stands.
- */
-export async function* packTar(folder: string, under = ''): AsyncGenerator<Uint8Array> {
-  yield* packFolder(folder, under)
-  yield new Uint8Array(2 * BLOCK)
-}
-
-/** An archive of nothing but folders. @param paths relative, each after those that it is in */
-export async function* packFolders(paths: readonly string[], mode: number): AsyncGenerator<Uint8Array> {
-  for (const path of paths) yield* header({ path: `${path}/`, mode, size: 0, type: '5', target: '' })
-  yield new Uint8Array(2 * BLOCK)
-}
-
-async function* packFolder(folder: string, under: string): AsyncGenerator<Uint8Array> {
-  for (const name of (await readdir(folder)).toSorted()) {
-    const place = join(folder, name)
-    const path = under === '' ? name : `${under}/${name}`
-    const stat = await lstat(place)
-    const entry = { path, mode: stat.mode & 0o7777, size: 0, type: '0', target: '' }
-    if (stat.isDirectory()) {
-      yield* header({ ...entry, path: `${path}/`, type: '5' })
-      yield* packFolder(place, path)
-    } else if (stat.isSymbolicLink()) yield* header({ ...entry, type: '2', target: await readlink(place) })
-    else if (stat.isFile()) yield* packFile(place, { ...entry, size: stat.size })
-  }
-}
-
-async function* packFile(place: string, entry: Header): AsyncGenerator<Uint8Array> {
-  yield* header(entry)
-  const handle = await open(place)
-  try {
-    for (let left = entry.size; left > 0;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.alloc(Math.min(CHUNK, left)))
-      if (bytesRead === 0) throw new ArchiveError(`${JSON.stringify(entry.path)} became shorter meanwhile`)
-      left -= bytesRead
-      yield buffer.subarray(0, bytesRead)
-    }
-  } finally {
-    await handle.close()
-  }
-  yield new Uint8Array(padding(entry.size))
-}
-
-/** A header, and before it, where a name or a number does not fit in there, a pax header. */
-function* header(entry: Header): Generator<Uint8Array> {
-  const records = [
-    fits(entry.path, 100) ? '' : record('path', entry.path),
-    fits(entry.target, 100) ? '' : record('linkpath', entry.target),
-    entry.size < 8 ** 11 ? '' : record('size', String(entry.size)),
-  ].join('')
-  if (records !== '') {
-    const size = Buffer.byteLength(records)
-    yield headerBlock({ path: 'pax', mode: 0o644, size, type: 'x', target: '' })
-    yield Buffer.concat([Buffer.from(records), Buffer.alloc(padding(size))])
-  }
-  yield headerBlock(entry)
-}
-
-function fits(text: string, bytes: number): boolean {
-  return Buffer.byteLength(text) <= bytes
-}
-
-function record(key: string, value: string): string {
-  const rest = Buffer.byteLength(` ${key}=${value}\n`)
-  let length = rest
-  // The length counts its own digits.
-  while (length !== rest + String(length).length) length = rest + String(length).length
-  return `${length} ${key}=${value}\n`
-}
-
-function headerBlock({ path, mode, size, type, target }: Header): Buffer {
-  const block = Buffer.alloc(BLOCK)
-  const number = (value: number, at: number, length: number) =>
-    block.write(value.toString(8).padStart(length - 1, '0'), at, 'latin1')
-  Buffer.from(path).copy(block, 0, 0, 100)
-  number(mode, 100, 8)
-  number(0, 108, 8)
-  number(0, 116, 8)
-  number(size < 8 ** 11 ? size : 0, 124, 12)
-  number(0, 136, 12)
-  block.write(type, 156, 'latin1')
-  Buffer.from(target).copy(block, 157, 0, 100)
-  block.write('ustar\x0000', 257, 'latin1')
-  block.fill(0x20, 148, 156)
-  number(
-    block.reduce((sum, byte) => sum + byte, 0),
-    148,
-    7,
-  )
-  return block
 }
