@@ -32,3 +32,16 @@ test('each numbered line of logins, tokens, pipelines and headless runs is shown
   const wanted = RANGES.flatMap(([from, to]) => Array.from({ length: to - from + 1 }, (_, i) => from + i))
   expect(wanted.filter((number) => !shown.has(number))).toEqual([])
 })
+
+test('every number in a title is a line of docs/requirements.md, which has each number once', () => {
+  const page = readFileSync(join(import.meta.dir, '../docs/requirements.md'), 'utf8')
+  const listed = [...page.matchAll(/^- \*\*S(\d+)\*\* /gm)].map(([, number]) => Number(number))
+  expect(listed).toEqual(Array.from(listed, (_, index) => index + 1))
+  const named = readdirSync(import.meta.dir, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .flatMap((name) => numbersIn(readFileSync(join(import.meta.dir, name), 'utf8')))
+    // S256 and S512 are methods of PKCE.
+    .filter((number) => number !== 256 && number !== 512)
+  expect(named.length).toBeGreaterThan(100)
+  expect(named.filter((number) => !listed.includes(number))).toEqual([])
+})

@@ -9,8 +9,9 @@ export function isLoopbackHost(hostname: string): boolean {
 const LOOPBACK_NAMES = 'localhost,127.0.0.1,::1'
 
 /**
- * Adds the loopback names to `NO_PROXY` in `env`. `fetch` reads that variable from the process, and a single call
- * cannot override it: with `HTTP_PROXY` set, a token for 127.0.0.1 would travel to the proxy.
+ * Adds the loopback names to `NO_PROXY` and `no_proxy` in `env`, as the second replaces the first
+ * (findings/bun-lower-case-no-proxy-hides-upper-case.sh). `fetch` reads them from the process, and a single call cannot
+ * override them: with `HTTP_PROXY` set, a token for 127.0.0.1 would travel to the proxy.
  */
 export function keepLoopbackOffProxies(env: Record<string, string | undefined>): void {
   for (const name of ['NO_PROXY', 'no_proxy']) {

@@ -12,8 +12,8 @@ import { type DaemonClient, DaemonError } from './daemon-client.ts'
  */
 const DROPPED = ['MKNOD', 'NET_RAW', 'SETPCAP', 'SYS_CHROOT'] as const
 /**
- * This log driver keeps any bytes, Docker's default one only text. Nothing is rotated away: a later server counts its
- * offsets from the first byte.
+ * This log driver keeps any bytes, Docker's default one only text (findings/docker-json-file-changes-bytes.sh). Nothing is
+ * rotated away: a later server counts its offsets from the first byte.
  */
 const LOG_CONFIG = { Type: 'local', Config: { 'max-size': '1024t', 'max-file': '1', compress: 'false' } }
 

@@ -11,8 +11,8 @@ const NO_IMPORT_HINT =
 /**
  * Strips the types and refuses what cannot run.
  *
- * `macro: false` is what keeps this safe: with macros on, Bun's parser itself runs code that a script names in
- * `import … with { type: 'macro' }`, with all the power of this process.
+ * `macro: false` is what keeps this safe: with macros on, Bun's parser executes code that the script names
+ * (findings/bun-transpiler-scan-runs-macros.sh).
  */
 export function prepare(source: string, filename: string): Prepared {
   const loader = filename.endsWith('.js') ? 'js' : 'ts'
