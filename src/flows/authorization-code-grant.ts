@@ -1,67 +1,62 @@
+/** The authorization code grant with PKCE by S256 (RFC 6749 §4.1, RFC 7636). */
 import type { Fault } from '../contract/fault.ts'
-import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
-import { configure, toTokenSet } from './oauth-client.ts'
+import { present } from '../contract/present.ts'
+import type { FlowContext, FlowRequest, Redeemed } from './flow.ts'
+import { configure } from './oauth-client.ts'
 
 /** One authorization request and what becomes of its code. */
 export interface CodeGrant {
-  /** Fresh for this login (S201). */
+  /** Fresh for this login. */
   state: string
   /** The address that the person approves at; for one redirect of a grant, not for several. */
   authorizeUrl(redirectUri: string): Promise<string>
   /**
-   * Exchanges the code of an answer, which has the shape of a redirect: the redirect URI with the server's
+   * Exchanges the code of a response, which has the shape of a redirect: the redirect URI with the server's
    * parameters. Checks `error`, `state`, and `iss` where the server sends it (RFC 9207).
-   * @returns `refused` when the server does not know the code, or not from us: another may be the right one.
    * @throws Fault `login_denied`, `unreachable`, `server_error`; the signal's reason.
    */
-  redeem(answer: URL): Promise<Redeemed | { refused: Fault }>
-  /** Whatever was thrown while the grant was under way, as a fault. */
+  redeem(response: URL): Promise<Redemption>
+  /** An error that was thrown while the grant was under way, as a fault. */
   toFault(error: unknown): unknown
 }
 
-export type Redeemed = Pick<Obtained, 'tokens' | 'identity'>
+/** `refused` when the server does not know the code, or not from us: another code may be the right one. */
+export type Redemption = { kind: 'redeemed'; redeemed: Redeemed } | { kind: 'refused'; fault: Fault }
 
-/**
- * The authorization code grant with PKCE by S256 (RFC 6749 §4.1, RFC 7636; S200). The verifier lives in this
- * closure alone: it is never written, and leaves the process only towards the token endpoint (S219, S239).
- */
+/** The verifier lives in this closure alone: it is never written, and is sent to the token endpoint only. */
 export async function codeGrant(request: FlowRequest, context: FlowContext): Promise<CodeGrant> {
   const { provider, clientId, scopes } = request
-  const { client, config, identity, refusal, toFault } = await configure(provider, clientId, context)
+  const { client, config, redeemed, refusal, toFault } = await configure(provider, clientId, context)
   const verifier = client.randomPKCECodeVerifier()
   const state = client.randomState()
   return {
     state,
     authorizeUrl: async (redirectUri) => {
-      const url = client.buildAuthorizationUrl(config, {
+      const parameters: Record<string, string> = present({
         redirect_uri: redirectUri,
         state,
         code_challenge: await client.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
+        scope: scopes.length === 0 ? undefined : scopes.join(' '),
         // OpenID Connect Core §11: without it the server must not give a refresh token.
-        ...(scopes.includes('offline_access') ? { prompt: 'consent' } : {}),
+        prompt: scopes.includes('offline_access') ? 'consent' : undefined,
       })
-      return url.href
+      return client.buildAuthorizationUrl(config, parameters).href
     },
-    redeem: async (answer) => {
+    redeem: async (response) => {
       try {
-        const response = await client.authorizationCodeGrant(config, answer, {
+        const tokens = await client.authorizationCodeGrant(config, response, {
           pkceCodeVerifier: verifier,
           expectedState: state,
         })
-        const who = identity(response, context.clock)
-        return {
-          tokens: toTokenSet(response, context.clock, scopes),
-          ...(who === undefined ? {} : { identity: who }),
-        }
+        return { kind: 'redeemed', redeemed: redeemed(tokens, context.clock, scopes) }
       } catch (error) {
         if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant') {
-          return { refused: refusal(error) }
+          return { kind: 'refused', fault: refusal(error) }
         }
-        throw toFault(error)
+        throw toFault(error, 'exchange the authorization code')
       }
     },
-    toFault,
+    toFault: (error) => toFault(error),
   }
 }

@@ -1,18 +1,20 @@
+/** The login through a browser on this machine, or with what the person pastes from another one (RFC 8252). */
 import { Fault } from '../contract/fault.ts'
 import { CALLBACK_PATH, CALLBACK_PORTS } from '../contract/oauth-client.ts'
 import { listenForCallback, type LoopbackListener } from '../platform/browser/callback-listener.ts'
-import { type CodeGrant, codeGrant, type Redeemed } from './authorization-code-grant.ts'
-import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
-import { expectedOf, explainDeadPage, nextAnswer } from './paste-login.ts'
+import { type CodeGrant, codeGrant } from './authorization-code-grant.ts'
+import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow.ts'
 import type { Expected } from './parse-pasted-code.ts'
-import { nobodyAnswers, span, withinPatience } from './wait-for-person.ts'
+import { expectedOf, explainDeadPage, nextPasted } from './pasted-response.ts'
+import { nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
 
-/** What a browser shows instead of coming back, it shows soon. */
+/** A browser that shows an error instead of coming back shows it soon. */
 const HINT_AFTER_MS = 20_000
 
 /**
- * Authorization code with PKCE through the browser (RFC 8252; S195, S200 to S216). The answer comes to a
- * listener on this machine, or is pasted: so it also ends well with a browser elsewhere.
+ * Authorization code with PKCE through the browser. The response comes to a listener on this machine, or is pasted,
+ * so that a browser on another machine will do as well.
+ * @param ports those at which the listener may stand, in the order in which it tries them.
  */
 export async function browserFlow(
   request: FlowRequest,
@@ -35,7 +37,7 @@ export async function browserFlow(
   }
 }
 
-/** Does not wait for the browser to come up: the person may be quicker with the address than it is. */
+/** Does not wait for the browser to open: the person may be quicker with the address. */
 function invite(url: string, redirectUri: string, { ui, timeoutMs }: FlowContext): void {
   const patience = `(at most ${span(timeoutMs)}; Ctrl-C gives up) …`
   if (ui.remote) {
@@ -67,35 +69,43 @@ interface Wait {
   context: FlowContext
 }
 
-/** Until an answer brings tokens: what the browser brings is the last word, what is pasted may be wrong. */
+/** Until a response brings tokens: a refused code of the browser's ends the login, a pasted one may be a mistake. */
 async function waitForTokens(wait: Wait): Promise<Redeemed> {
-  const { grant, listener, context } = wait
+  const { grant, context } = wait
   for (;;) {
-    const answer = await withinPatience(context, (signal) => {
+    const response = await withinPatience(context, (signal) => {
       void hintLater(wait, signal)
-      return Promise.race([
-        listener.callback.then((url) => ({ url, final: true })),
-        pastedAnswer(wait, signal).then((url) => ({ url, final: false })),
-      ])
+      return firstResponse(wait, signal)
     })
-    const redeemed = await grant.redeem(answer.url)
-    if ('tokens' in redeemed) return redeemed
-    if (answer.final) throw redeemed.refused
+    const redemption = await grant.redeem(response.url)
+    if (redemption.kind === 'redeemed') return redemption.redeemed
+    if (!response.pasted) throw redemption.fault
     context.ui.say('The server does not know this code, or no longer. Paste another, or use the browser:')
   }
 }
 
-/** Never comes back where nobody pastes: then the listener or the clock ends the wait. */
-async function pastedAnswer({ expected, context: { ui } }: Wait, signal: AbortSignal): Promise<URL> {
-  const wrong = (why: string) => ui.say(`${why}.`)
-  const url = ui.lines === undefined ? undefined : await nextAnswer(ui.lines, expected, signal, wrong)
-  if (url !== undefined) return url
-  // No browser was opened, and nobody is left who could paste.
-  if (ui.remote) throw nobodyAnswers()
-  return new Promise(() => {})
+/** The one that the browser brings or the person pastes, whichever is first. */
+async function firstResponse(wait: Wait, signal: AbortSignal): Promise<{ url: URL; pasted: boolean }> {
+  const brought = wait.listener.callback.then((url) => ({ url, pasted: false }))
+  const pasted = pastedResponse(wait, signal).then((url) => url && { url, pasted: true })
+  return (await Promise.race([brought, pasted])) ?? brought
 }
 
-/** S246: a server that refuses the request shows that in the browser, and tells us nothing. */
+/**
+ * @returns undefined where nobody pastes, or nobody any more.
+ * @throws Fault `prompt_needed` where no browser was opened either.
+ */
+async function pastedResponse(
+  { expected, context: { ui } }: Wait,
+  signal: AbortSignal,
+): Promise<URL | undefined> {
+  const wrong = (why: string) => ui.say(`${why}.`)
+  const url = ui.lines === undefined ? undefined : await nextPasted(ui.lines, expected, signal, wrong)
+  if (url === undefined && ui.remote) throw nobodyToPaste()
+  return url
+}
+
+/** A server that refuses the authorization request shows that in the browser, and tells us nothing. */
 async function hintLater({ request, context }: Wait, signal: AbortSignal): Promise<void> {
   try {
     await context.clock.sleep(HINT_AFTER_MS, signal)
@@ -118,6 +128,6 @@ async function noPort(ports: readonly number[]): Promise<Fault> {
   const known = [...held].map(([who, its]) => `${who} holds ${its.toSorted((a, b) => a - b).join(', ')}`)
   const who = known.length === 0 ? `other programs hold ${ports.join(', ')}` : known.join('; ')
   return new Fault('failed', 'no callback port available', {
-    hint: `${who} on 127.0.0.1; end one of them, or log in with --no-browser or --device`,
+    hint: `${who} on 127.0.0.1; stop one of them, or log in with --no-browser or --device`,
   })
 }

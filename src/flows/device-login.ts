@@ -1,19 +1,19 @@
+/** The login by a short code that is approved in any browser (RFC 8628). */
 import { Fault } from '../contract/fault.ts'
 import { DEVICE_GRANT } from '../contract/oauth-client.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import type { Redeemed } from './authorization-code-grant.ts'
-import type { FlowContext, FlowRequest, Obtained } from './flow.ts'
-import { configure, type Configured, toTokenSet } from './oauth-client.ts'
+import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow.ts'
+import { configure, type Configured } from './oauth-client.ts'
 import { span } from './wait-for-person.ts'
 
-/** RFC 8628 §3.2: what holds where the server does not say; and what `slow_down` adds, for good (§3.5). */
+/** RFC 8628 §3.2: the interval where the server names none; and what `slow_down` adds, for good (§3.5). */
 const DEFAULT_INTERVAL_S = 5
 const SLOWER_BY_MS = 5000
 /** Nobody polls faster than this, whatever the server allows. */
 const SHORTEST_INTERVAL_MS = 1000
 
-/** What the server gave for this login, its words made safe. */
+/** The server's response for this login, its words made safe. */
 interface DeviceCode {
   deviceCode: string
   userCode: string
@@ -21,13 +21,13 @@ interface DeviceCode {
   address: string
   holdsCode: boolean
   intervalMs: number
-  /** Milliseconds since 1970: the code's end, or the end of the person's time. */
+  /** Milliseconds since 1970: when the code expires, or the person's time is over. */
   end: number
 }
 
 /**
- * The device authorization grant (RFC 8628): a short code, approved in any browser on any machine. It
- * listens on nothing and asks for nothing, so it also works without a terminal.
+ * The device authorization grant: a short code, approved in any browser on any machine. It opens no port and asks
+ * for nothing, so it also works without a terminal.
  */
 export async function deviceFlow(request: FlowRequest, context: FlowContext): Promise<Obtained> {
   const { provider, clientId } = request
@@ -42,7 +42,7 @@ export async function deviceFlow(request: FlowRequest, context: FlowContext): Pr
     await show(code, context)
     return { ...(await poll(code, request, context, configured)), conclude: async () => {} }
   } catch (error) {
-    throw configured.toFault(error)
+    throw configured.toFault(error, 'get a code for this device')
   }
 }
 
@@ -88,19 +88,17 @@ async function poll(
   code: DeviceCode,
   { scopes }: FlowRequest,
   { clock, signal }: FlowContext,
-  { client, config, identity, refusal, toFault }: Configured,
+  { client, config, redeemed, refusal, toFault }: Configured,
 ): Promise<Redeemed> {
   let { intervalMs } = code
   for (;;) {
     await clock.sleep(Math.min(intervalMs, Math.max(0, code.end - clock.now())), signal)
     if (clock.now() >= code.end) throw refusal({ error: 'expired_token' })
     try {
-      const answer = await client.genericGrantRequest(config, DEVICE_GRANT, { device_code: code.deviceCode })
-      const who = identity(answer, clock)
-      return {
-        tokens: toTokenSet(answer, clock, scopes),
-        ...(who === undefined ? {} : { identity: who }),
-      }
+      const response = await client.genericGrantRequest(config, DEVICE_GRANT, {
+        device_code: code.deviceCode,
+      })
+      return redeemed(response, clock, scopes)
     } catch (error) {
       if (error instanceof client.ResponseBodyError) {
         if (error.error === 'slow_down') intervalMs += SLOWER_BY_MS

@@ -1,7 +1,7 @@
 /**
- * How to obtain tokens from an OAuth server: one small file per grant, each returning the same thing.
- * A flow talks to the person through `FlowUi` and to the server through `fetch`. It never saves a token,
- * never prints one, and never checks who it belongs to: that is the profile call, which all logins share
+ * Owns: how tokens are obtained from an OAuth server: one small file per grant, each returning the same thing.
+ * A flow talks to the person through `FlowUi` and to the server through `fetch`.
+ * Refuses: to save a token, to print one, and to check whose it is: that is the profile call, which all logins share
  * (`session/complete-login.ts`).
  */
 import type { Clock } from '../platform/clock.ts'
@@ -21,7 +21,7 @@ export interface TokenSet {
   tokenType: string
 }
 
-/** Who the server says it is, in its ID token (OpenID Connect Core §2): for the name that is shown. */
+/** The user whom the server names, in its ID token (OpenID Connect Core §2): for the name that is shown. */
 export interface Identity {
   subject: string
   name?: string
@@ -32,11 +32,11 @@ export interface Identity {
 export interface FlowUi {
   /** One line of talk, on standard error. */
   say(line: string): void
-  /** Opens the browser; false when it could not, and then the address that was said has to do. */
+  /** Opens the browser; false when it could not: then the person opens the address that was said. */
   openUrl(url: string): Promise<boolean>
   /** Draws an address as a QR code, where there is room for one. */
   showQr(url: string): Promise<void>
-  /** What the person types or pastes, or what a pipe brings; undefined where nobody is to be asked. */
+  /** The lines that the person pastes or that a pipe brings; undefined where nobody is to be asked. */
   lines: Lines | undefined
   /** A session over SSH without a display: no browser of this machine is in front of the person. */
   remote: boolean
@@ -54,22 +54,26 @@ export interface FlowContext {
 
 export interface FlowRequest {
   provider: Provider
-  /** A public client: there is no secret (S213). */
+  /** A public client: there is no secret (RFC 8252 §8.4). */
   clientId: string
   /** Empty: none are named and the server gives its default ones. */
   scopes: readonly string[]
 }
 
-/** Tokens, and a last word to whoever is still waiting (the browser's tab). */
-export interface Obtained {
+/** What a grant gives: tokens, and the user whom the server named with them. */
+export interface Redeemed {
   tokens: TokenSet
   identity?: Identity
+}
+
+/** What a flow gives. A browser tab may still be waiting to hear how the login ended. */
+export interface Obtained extends Redeemed {
   /** Must be called once, when the login is known to have worked or not. */
   conclude(outcome: Outcome): Promise<void>
 }
 
 /**
  * @throws Fault `login_denied`, `login_timeout`, `unreachable`, `server_error`, `failed`; `prompt_needed`
- * where an answer is needed and nobody is there; the signal's reason when aborted.
+ * where a code has to be pasted and nobody is there; the signal's reason when aborted.
  */
 export type Flow = (request: FlowRequest, context: FlowContext) => Promise<Obtained>

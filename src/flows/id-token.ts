@@ -1,30 +1,38 @@
+/**
+ * ID tokens, which serve one purpose here: the name that is shown where there is no profile. openid-client
+ * checks them against the server's metadata. Where that says nothing of them (no discovery, a refresh) they
+ * are set aside before openid-client sees them, because it would refuse the whole response for their sake.
+ */
 import * as v from 'valibot'
 import { present } from '../contract/present.ts'
 import { parseJson } from '../platform/json.ts'
 import type { Identity } from './flow.ts'
-
-/**
- * ID tokens, which serve one purpose here: the name that is shown where there is no profile. openid-client
- * checks them against the server's metadata. Where that says nothing of them (no discovery, a refresh) they
- * are set aside before openid-client sees them, because it would refuse the whole answer for their sake.
- */
 
 const claimsSchema = v.looseObject({
   aud: v.union([v.string(), v.array(v.string())]),
   exp: v.number(),
 })
 
-/** The answer of a token endpoint without its ID token, and that token. Other answers come back as they are. */
-export function setAsideIdToken(text: string): { text: string; idToken: string | undefined } {
-  const answer = parseJson(text)
-  if (!isRecord(answer) || typeof answer.id_token !== 'string') return { text, idToken: undefined }
-  const { id_token: idToken, ...rest } = answer
-  return { text: JSON.stringify(rest), idToken }
+/** The member to which an ID token is moved: openid-client keeps members that it does not know. */
+const SET_ASIDE = 'fob_id_token'
+
+/** The text of a token endpoint's response with its ID token under another name. Other texts stay as they are. */
+export function setAsideIdToken(text: string): string {
+  const response = parseJson(text)
+  if (!isRecord(response) || typeof response.id_token !== 'string') return text
+  const { id_token: idToken, ...rest } = response
+  return JSON.stringify({ ...rest, [SET_ASIDE]: idToken })
+}
+
+/** The ID token of a response whose text went through `setAsideIdToken`. */
+export function idTokenSetAside(response: Readonly<Record<string, unknown>>): string | undefined {
+  const idToken = response[SET_ASIDE]
+  return typeof idToken === 'string' ? idToken : undefined
 }
 
 /**
  * The claims of an ID token that came straight from the token endpoint, over TLS, which stands in for its
- * signature (OpenID Connect Core §3.1.3.7, 6). Undefined when it is not meant for us or has ended.
+ * signature (OpenID Connect Core §3.1.3.7, 6). Undefined for a token that is not meant for us or has expired.
  * @param now milliseconds since 1970.
  */
 export function claimsOf(
@@ -39,7 +47,7 @@ export function claimsOf(
   return [aud].flat().includes(clientId) && exp * 1000 > now ? parsed.output : undefined
 }
 
-/** Who the claims of an ID token speak of. */
+/** The user whom the claims of an ID token or of UserInfo name; undefined where they have no subject. */
 export function identityOf(claims: Readonly<Record<string, unknown>> | undefined): Identity | undefined {
   const text = (...names: string[]) => names.map((name) => claims?.[name]).find(isText)
   const subject = text('sub')

@@ -7,13 +7,13 @@ export interface Expected {
   redirectUri: string
   state: string
   issuer: string
-  /** The server's answers always carry `iss` (RFC 9207). */
+  /** The server's responses always carry `iss` (RFC 9207). */
   sendsIss: boolean
 }
 
 export type Pasted =
-  /** In the shape of a redirect, complete: what was left out is what we expected. */
-  | { kind: 'answer'; url: URL }
+  /** In the shape of a redirect, complete: parameters that were left out have the expected values. */
+  | { kind: 'response'; url: URL }
   /** An empty line. */
   | { kind: 'nothing' }
   /** `why` is a whole sentence without its full stop. */
@@ -21,7 +21,7 @@ export type Pasted =
 
 /** A code is of visible ASCII (RFC 6749, appendix A.11). */
 const CODE = /^[\u0021-\u007e]{1,4096}$/
-/** Beyond this nobody reads on. */
+/** Longer than any address that a browser shows. */
 const MAX_CHARS = 16 * 1024
 // oxlint-disable-next-line no-control-regex -- the marks of a bracketed paste, with ESC or what is left of it
 const PASTE_MARKS = /(?:\u001b|\^\[)?\[20[01]~/g
@@ -41,10 +41,10 @@ export function readPasted(text: string, expected: Expected): Pasted {
     return { kind: 'wrong', why: 'That address holds no code: copy the one that the browser ended at' }
   }
   if (!CODE.test(clean)) {
-    return { kind: 'wrong', why: 'That is no code: a code has no blanks and plain letters only' }
+    return { kind: 'wrong', why: 'That is not a code: a code has no blanks and plain letters only' }
   }
   // Copied out of an address bar it still has the address's escapes.
-  return answer(new URLSearchParams({ code: unescape(clean) }), expected)
+  return responseOf(new URLSearchParams({ code: unescape(clean) }), expected)
 }
 
 /** The parameters of an address or of a piece of one. */
@@ -67,19 +67,19 @@ function fromQuery(query: URLSearchParams, expected: Expected): Pasted {
   }
   const state = query.get('state')
   if (state !== null && state !== expected.state) {
-    return { kind: 'wrong', why: 'That is the answer to another login: open the address above once more' }
+    return { kind: 'wrong', why: 'That is the response to another login: open the address above once more' }
   }
   const issuer = query.get('iss')
   if (issuer !== null && issuer !== expected.issuer) {
-    return { kind: 'wrong', why: 'That is the answer of another server' }
+    return { kind: 'wrong', why: 'That is the response of another server' }
   }
   if (query.get('error') === null && (query.get('code') ?? '') === '') {
     return { kind: 'wrong', why: 'That address holds an empty code' }
   }
-  return answer(query, expected)
+  return responseOf(query, expected)
 }
 
-function answer(query: URLSearchParams, { redirectUri, state, issuer, sendsIss }: Expected): Pasted {
+function responseOf(query: URLSearchParams, { redirectUri, state, issuer, sendsIss }: Expected): Pasted {
   const url = new URL(redirectUri)
   for (const name of ['code', 'error', 'error_description']) {
     const value = query.get(name)
@@ -87,7 +87,7 @@ function answer(query: URLSearchParams, { redirectUri, state, issuer, sendsIss }
   }
   url.searchParams.set('state', state)
   if (sendsIss || query.has('iss')) url.searchParams.set('iss', issuer)
-  return { kind: 'answer', url }
+  return { kind: 'response', url }
 }
 
 function unescape(text: string): string {

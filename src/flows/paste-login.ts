@@ -1,24 +1,26 @@
+/** The login with a browser on another machine, or with none that could be opened here. */
 import { Fault } from '../contract/fault.ts'
 import type { Lines } from '../platform/terminal/read-lines.ts'
 import { CALLBACK_PORTS, callbackUri } from '../contract/oauth-client.ts'
-import { type CodeGrant, codeGrant, type Redeemed } from './authorization-code-grant.ts'
-import type { Flow, FlowContext, FlowRequest, FlowUi, Obtained } from './flow.ts'
-import { type Expected, readPasted } from './parse-pasted-code.ts'
-import { nobodyAnswers, span, withinPatience } from './wait-for-person.ts'
+import { type CodeGrant, codeGrant } from './authorization-code-grant.ts'
+import type { Flow, FlowContext, Obtained, Redeemed } from './flow.ts'
+import type { Expected } from './parse-pasted-code.ts'
+import { expectedOf, explainDeadPage, nextPasted } from './pasted-response.ts'
+import { nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
 import { OUT_OF_BAND } from './server-discovery.ts'
 
 const TRIES = 3
 
 /**
- * Authorization code with PKCE where the browser is on another machine, or nowhere to be opened from (S217 to
- * S220): the address is shown, and the person pastes what the browser ended with. It listens on nothing.
- * @param options.outOfBand the server shows the code itself: asked for, or said by its metadata.
+ * Authorization code with PKCE: the address is shown, and the person pastes what the browser ended with. It opens
+ * no port.
+ * @param options.outOfBand the server shows the code on a page of its own. Where its metadata says so, it does too.
  */
 export function pasteFlow({ outOfBand }: { outOfBand: boolean }): Flow {
   return async (request, context): Promise<Obtained> => {
     const { ui } = context
     const { lines } = ui
-    if (lines === undefined) throw nobodyAnswers()
+    if (lines === undefined) throw nobodyToPaste()
     const grant = await codeGrant(request, context)
     try {
       const withoutRedirect = outOfBand || request.provider.outOfBand === true
@@ -44,40 +46,6 @@ export function pasteFlow({ outOfBand }: { outOfBand: boolean }): Flow {
 /** The first of the five that servers know. */
 const LOOPBACK_REDIRECT = callbackUri(CALLBACK_PORTS[0])
 
-/** S218: the page that looks like a failure is not one. */
-export function explainDeadPage(ui: FlowUi, redirectUri: string): void {
-  ui.say(`The browser then ends at ${redirectUri}?code=… and says that it cannot`)
-  ui.say(
-    'connect ("connection refused"). That is as it should be: the page is dead, and its address holds the',
-  )
-  ui.say('code. Copy the whole address from the address bar, or what follows "code=".')
-}
-
-/** What an answer to this login has to fit. */
-export function expectedOf({ provider }: FlowRequest, { state }: CodeGrant, redirectUri: string): Expected {
-  return { redirectUri, state, issuer: provider.issuer, sendsIss: provider.sendsIss }
-}
-
-/**
- * The next line that reads as an answer to this login; others are answered with what is wrong with them.
- * @param wrong is told of each line that is none.
- * @returns undefined when the input has ended.
- */
-export async function nextAnswer(
-  lines: Lines,
-  expected: Expected,
-  signal: AbortSignal,
-  wrong: (why: string) => void,
-): Promise<URL | undefined> {
-  for (;;) {
-    const line = await lines.next(signal)
-    if (line === undefined) return undefined
-    const pasted = readPasted(line, expected)
-    if (pasted.kind === 'answer') return pasted.url
-    if (pasted.kind === 'wrong') wrong(pasted.why)
-  }
-}
-
 interface Tries {
   grant: CodeGrant
   expected: Expected
@@ -86,7 +54,7 @@ interface Tries {
   signal: AbortSignal
 }
 
-/** A code that the server does not know is a try like a line that is none: fingers slip. */
+/** A code that the server does not know counts as a try, as a line without a code does: fingers slip. */
 async function readTries({ grant, expected, lines, context, signal }: Tries): Promise<Redeemed> {
   let left = TRIES
   const wrong = (why: string) => {
@@ -95,10 +63,10 @@ async function readTries({ grant, expected, lines, context, signal }: Tries): Pr
     context.ui.say(`${why}. Once more (${left === 1 ? 'the last try' : `${left} tries left`}):`)
   }
   for (;;) {
-    const url = await nextAnswer(lines, expected, signal, wrong)
-    if (url === undefined) throw nobodyAnswers()
-    const redeemed = await grant.redeem(url)
-    if ('tokens' in redeemed) return redeemed
+    const url = await nextPasted(lines, expected, signal, wrong)
+    if (url === undefined) throw nobodyToPaste()
+    const redemption = await grant.redeem(url)
+    if (redemption.kind === 'redeemed') return redemption.redeemed
     wrong('The server does not know this code, or no longer')
   }
 }

@@ -1,15 +1,16 @@
+/** The refresh token grant (RFC 6749 §6). */
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { TokenSet } from './flow.ts'
-import { configure, toTokenSet } from './oauth-client.ts'
+import { configure } from './oauth-client.ts'
 
 export interface RefreshRequest {
   issuer: string
   tokenEndpoint: string
   clientId: string
   refreshToken: Secret
-  /** What the old token could do: holds on where the answer names no scopes. */
+  /** The scopes of the old token, which hold where the response names none. */
   scopes: readonly string[]
 }
 
@@ -20,8 +21,8 @@ export interface RefreshContext {
 }
 
 /**
- * New tokens for a refresh token (RFC 6749 §6). A server that rotates sends a new one with them; where it
- * does not, the old one stays good and is in the answer.
+ * New tokens for a refresh token. A server that rotates sends a new one with them; where it does not, the old one
+ * stays good and is in the result.
  * @returns 'refused' on `invalid_grant`: this refresh token is used up, revoked or expired.
  * @throws Fault `unreachable`, `server_error`, `login_denied`; none of these says anything about the token.
  */
@@ -29,12 +30,13 @@ export async function refreshTokens(
   request: RefreshRequest,
   context: RefreshContext,
 ): Promise<TokenSet | 'refused'> {
-  const { client, config, toFault } = await configure(request, request.clientId, context)
+  const { client, config, redeemed, toFault } = await configure(request, request.clientId, context)
   try {
     const response = await client.refreshTokenGrant(config, request.refreshToken.reveal())
-    return { refreshToken: request.refreshToken, ...toTokenSet(response, context.clock, request.scopes) }
+    const { tokens } = redeemed(response, context.clock, request.scopes)
+    return { refreshToken: request.refreshToken, ...tokens }
   } catch (error) {
     if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant') return 'refused'
-    throw toFault(error)
+    throw toFault(error, 'refresh the login')
   }
 }

@@ -1,3 +1,4 @@
+/** Token revocation (RFC 7009). */
 import type { Secret } from '../redact/secret.ts'
 import { configure } from './oauth-client.ts'
 import type { Fetch } from '../platform/fetch.ts'
@@ -11,8 +12,7 @@ export interface RevokeRequest {
 }
 
 /**
- * Tells the server that a token must no longer work (RFC 7009). A token that it does not know is a success,
- * as the standard has it.
+ * Tells the server that a token must no longer work. A token that it does not know is a success (RFC 7009 §2.2).
  * @throws Fault `unreachable`, `server_error`, `login_denied`.
  */
 export async function revokeToken(

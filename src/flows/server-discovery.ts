@@ -1,5 +1,7 @@
+/** Discovery of a server's OAuth endpoints, and the scopes to ask it for. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { present } from '../contract/present.ts'
 import { ALL_SCOPES } from '../contract/token-scopes.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { parseJson } from '../platform/json.ts'
@@ -9,7 +11,7 @@ import { safeLine } from '../platform/terminal/printable-text.ts'
 import { readIfOk } from './bounded-response.ts'
 import type { Fetch } from '../platform/fetch.ts'
 
-/** What there is to know of an authorization server before a login. */
+/** An authorization server as its metadata describe it. */
 export interface Provider {
   issuer: string
   authorizationEndpoint: string
@@ -19,11 +21,11 @@ export interface Provider {
   deviceAuthorizationEndpoint?: string
   userinfoEndpoint?: string
   jwksUri?: string
-  /** It takes `urn:ietf:wg:oauth:2.0:oob` and shows the code on a page of its own (S220). */
+  /** It takes `urn:ietf:wg:oauth:2.0:oob` and shows the code on a page of its own. */
   outOfBand?: boolean
   /** Absent where the server does not tell. */
   scopesSupported?: readonly string[]
-  /** RFC 9207: its answers always carry `iss`. */
+  /** RFC 9207: its responses always carry `iss`. */
   sendsIss: boolean
   idTokenAlgorithms?: readonly string[]
   source: 'oauth-metadata' | 'openid-metadata' | 'conventional'
@@ -45,7 +47,7 @@ const metadataSchema = v.looseObject({
 })
 type Metadata = v.InferOutput<typeof metadataSchema>
 
-/** The redirect that is none: the server shows the code on a page of its own. */
+/** In place of a redirect URI: the server shows the code on a page of its own. */
 export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob'
 
 const DISCOVERY_TIMEOUT_MS = 15_000
@@ -57,9 +59,9 @@ export interface DiscoveryContext {
 
 /**
  * Finds the authorization server at `server` (a normalised URL): RFC 8414 metadata, then OpenID Connect
- * discovery, else the conventional paths `/oauth/authorize` and `/oauth/token` (S205, S208).
+ * discovery, else the conventional paths `/oauth/authorize` and `/oauth/token`.
  * @throws Fault `unreachable`; `server_error` on 5xx; `config` when the server is plain http on another
- * machine, or when its metadata is somebody else's (RFC 8414 §3.3).
+ * machine, or when its metadata name another issuer (RFC 8414 §3.3).
  */
 export async function discoverProvider(server: string, context: DiscoveryContext): Promise<Provider> {
   requireSafe(server, 'the server')
@@ -121,7 +123,7 @@ async function readMetadata(
       hint: 'is the server running? name another with -s URL or FOB_SERVER',
     })
   }
-  if (response.status >= 500) throw new Fault('server_error', `${server} answered ${response.status}`)
+  if (response.status >= 500) throw new Fault('server_error', `${server} responded with ${response.status}`)
   // Anything else that is not metadata (404, a login page, a redirect) means: not published here.
   if (text === undefined) return undefined
   const parsed = v.safeParse(metadataSchema, parseJson(text))
@@ -145,20 +147,11 @@ function fromMetadata(metadata: Metadata, server: string, source: Provider['sour
     issuer: metadata.issuer,
     authorizationEndpoint: authorization,
     tokenEndpoint: token,
-    ...withoutUndefined(optional),
-    ...(scopes === undefined ? {} : { scopesSupported: scopes }),
-    ...(algorithms === undefined ? {} : { idTokenAlgorithms: algorithms }),
+    ...present({ ...optional, scopesSupported: scopes, idTokenAlgorithms: algorithms }),
     outOfBand: metadata.redirect_uris_supported?.includes(OUT_OF_BAND) === true,
     sendsIss: metadata.authorization_response_iss_parameter_supported === true,
     source,
   }
-}
-
-function withoutUndefined<K extends string>(
-  fields: Record<K, string | undefined>,
-): Partial<Record<K, string>> {
-  const known = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(known) as Partial<Record<K, string>>
 }
 
 function withoutSlash(url: string): string {

@@ -1,3 +1,4 @@
+/** The UserInfo endpoint (OpenID Connect Core §5.3). */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { parseJson } from '../platform/json.ts'
@@ -13,11 +14,11 @@ const TIMEOUT_MS = 30_000
 const claimsSchema = v.looseObject({ sub: v.string() })
 
 /**
- * Who an access token belongs to, by the UserInfo endpoint (OpenID Connect Core §5.3).
- * @param subject of the ID token: an answer about somebody else is none (§5.3.2).
+ * Whose an access token is.
+ * @param subject of the ID token: a response about another subject is not used (§5.3.2).
  * @returns `refused` when the server does not accept the token; undefined where there is no such endpoint,
- * or no answer that is one.
- * @throws Fault `unreachable`; `server_error` for more than can be an answer; the signal's reason.
+ * or its response names no user.
+ * @throws Fault `unreachable`; `server_error` for a response that is too large; the signal's reason.
  */
 export async function readUserinfo(
   endpoint: string,

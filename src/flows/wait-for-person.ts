@@ -1,7 +1,6 @@
+/** The wait for a person: how long it lasts, and how it ends. */
 import { Fault } from '../contract/fault.ts'
 import type { FlowContext } from './flow.ts'
-
-/** What flows that wait for a person share: how long they wait, and how they end. */
 
 /**
  * Runs `work` for as long as the person may take. Its signal ends with the login's, and when the wait is over.
@@ -29,7 +28,7 @@ export async function withinPatience<T>(
 }
 
 /** Nobody can paste a code: no terminal, and nothing (or nothing more) in the pipe. */
-export function nobodyAnswers(): Fault {
+export function nobodyToPaste(): Fault {
   return new Fault('prompt_needed', 'the code has to be pasted, and nobody is there to do it', {
     hint: 'run it in a terminal, or pipe the code in; --device and --token-stdin need nobody here',
   })

@@ -329,7 +329,7 @@ describe('refresh and revoke', () => {
       faultOf(readUserinfo(userinfo, accessToken, undefined, endlessly)),
     ])
     expect(faults.map(({ message }) => message)).toEqual([
-      `the response of ${server.url}/oauth/token is too large`,
+      `could not refresh the login: the response of ${server.url}/oauth/token is too large`,
       `the response of ${userinfo} is too large`,
     ])
   })

@@ -8,7 +8,7 @@ const whole = `${redirectUri}?code=a1B2&state=the-state`
 /** The code that a paste holds, or what is said about it. */
 function read(text: string, more: Partial<typeof expected> = {}): string | null {
   const pasted = readPasted(text, { ...expected, ...more })
-  return pasted.kind === 'answer' ? pasted.url.searchParams.get('code') : `(${pasted.kind})`
+  return pasted.kind === 'response' ? pasted.url.searchParams.get('code') : `(${pasted.kind})`
 }
 
 describe('what a person may paste', () => {
@@ -70,19 +70,19 @@ describe('what a person may paste', () => {
 
   test("an error comes through with the server's words, and the state that is ours", () => {
     const pasted = readPasted('?error=access_denied&error_description=no&state=the-state', expected)
-    expect(pasted.kind === 'answer' && pasted.url.search).toBe(
+    expect(pasted.kind === 'response' && pasted.url.search).toBe(
       '?error=access_denied&error_description=no&state=the-state',
     )
   })
 
   test('nothing but code, error, state and iss comes through', () => {
     const pasted = readPasted(`${whole}&redirect_uri=x&client_id=y`, expected)
-    expect(pasted.kind === 'answer' && pasted.url.href).toBe(whole)
+    expect(pasted.kind === 'response' && pasted.url.href).toBe(whole)
   })
 
   test('what was left out is what was expected, so that one check holds for all', () => {
     const pasted = readPasted('a1B2', { ...expected, sendsIss: true })
-    expect(pasted.kind === 'answer' && Object.fromEntries(pasted.url.searchParams)).toEqual({
+    expect(pasted.kind === 'response' && Object.fromEntries(pasted.url.searchParams)).toEqual({
       code: 'a1B2',
       state: 'the-state',
       iss: 'https://ci.example.com',
@@ -91,7 +91,7 @@ describe('what a person may paste', () => {
 
   test('S220: out of band there is no redirect to paste, and the code alone does', () => {
     const pasted = readPasted('a1B2', { ...expected, redirectUri: 'urn:ietf:wg:oauth:2.0:oob' })
-    expect(pasted.kind === 'answer' && pasted.url.href).toBe(
+    expect(pasted.kind === 'response' && pasted.url.href).toBe(
       'urn:ietf:wg:oauth:2.0:oob?code=a1B2&state=the-state',
     )
   })

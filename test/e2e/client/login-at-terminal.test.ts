@@ -110,7 +110,7 @@ describe('the browser flow at a terminal', () => {
     const { terminal, stored } = login([])
     await terminal.saw('Is the browser on another machine?')
     terminal.type('nonsense here\n')
-    await terminal.saw('That is no code')
+    await terminal.saw('That is not a code')
     terminal.type(`${await approve(terminal)}\n`)
     const { code, sane } = await terminal.ended
     expect([code, sane, stored()?.kind]).toEqual([0, true, 'oauth'])
