@@ -1,15 +1,17 @@
+/** Why a credential is not stored in the keychain, in words. */
 import { KEYCHAIN_REASONS, type KeychainReason } from '../platform/keychain/keychain.ts'
 import type { Saved } from '../store/store.ts'
 
-/** The one warning when a credential that should rest in the keychain does not (S199); else undefined. */
+/** A warning where the keychain was to be used and could not be; undefined in any other case. */
 export function fallbackWarning(saved: Saved, path: string): string | undefined {
-  if (saved.place === 'keychain' || saved.reason === undefined || saved.reason === 'asked') return undefined
-  const why = KEYCHAIN_REASONS[saved.reason]
+  const { storageReason } = saved
+  if (storageReason === undefined || !isKeychainReason(storageReason)) return undefined
+  const why = KEYCHAIN_REASONS[storageReason]
   return `warning: the keychain cannot be used, ${why}; the credential rests in ${path}, readable only by you`
 }
 
 /** Why a stored login is not in the keychain, for `auth status`. */
-export function placeReasonText(reason: string | undefined): string | undefined {
+export function storageReasonText(reason: string | undefined): string | undefined {
   if (reason === undefined) return undefined
   if (reason === 'asked') return 'asked for with --insecure-storage'
   if (reason === 'named') return 'named with --auth-config'

@@ -1,22 +1,23 @@
+/** The content of the credentials file: reading it, and writing it without losing what we do not know. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { present } from '../contract/present.ts'
 import { parseJson } from '../platform/json.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { type Entry, entrySchema, type Position } from './login-entry.ts'
 import { accountOf } from './store.ts'
 
 /**
- * The credentials file (S43 with more fields): `{"servers":{"<url>":{"token":"…"}}}`. A server's entry is its
- * current account, so that whoever knows only the documented shape finds the token that is in use; other
- * accounts of the same server stand under its `accounts`, by their IDs.
+ * A server's accounts by their IDs; `current` is one of them. In the file, `{"servers":{"<url>":{"token":"…"}}}`, a
+ * server's entry is its current account, so that a program which knows only this shape finds the token that is in
+ * use; other accounts of the server stand under its `accounts`.
  */
-/** A server's accounts by their IDs; `current` is one of them. */
 export interface Accounts {
   current: string
   entries: Map<string, Entry>
 }
 
-/** The file's content: `top` is everything but the servers, kept as it was. */
+/** The file's content: `top` is everything but the servers, and is written back as it was. */
 export interface Document {
   top: Record<string, unknown>
   servers: Map<string, Accounts>
@@ -24,16 +25,17 @@ export interface Document {
 
 /** @throws Fault `config` naming `path`; never a part of the text, which holds tokens. */
 export function parseDocument(text: string, path: string): Document {
-  // What a crash of another program may leave; there is nothing in it to lose.
+  // A crash of another program may leave an empty file; there is nothing in it to lose.
   if (text.trim() === '') return { top: {}, servers: new Map() }
   const json = parseJson(text)
   if (json === undefined) throw damaged(path, 'it is not JSON')
   const value = asObject(json)
   const found = value === undefined ? undefined : asObject(value.servers ?? {})
   if (value === undefined || found === undefined) {
-    throw damaged(path, 'it has not the shape {"servers":{"<url>":{"token":"…"}}}')
+    throw damaged(path, 'it does not have the shape {"servers":{"<url>":{"token":"…"}}}')
   }
-  const { servers: _, ...top } = value
+  const top = { ...value }
+  delete top.servers
   const servers = new Map<string, Accounts>()
   for (const [server, entry] of Object.entries(found)) {
     const accounts = parseServer(server, entry, path)
@@ -60,7 +62,7 @@ export function* everyAccount({ servers }: Document): Generator<[Position, Entry
 function parseServer(server: string, value: unknown, path: string): Accounts | undefined {
   // Calls are made to it as it stands.
   if (!URL.canParse(server) || !/^https?:/i.test(server)) {
-    throw damaged(path, `the server ${safeLine(server)} is no http or https URL`)
+    throw damaged(path, `the server ${safeLine(server)} is not an http or https URL`)
   }
   const object = asObject(value)
   if (object === undefined) throw damagedEntry(path, server, undefined)
@@ -87,8 +89,10 @@ function formatServer({ current, entries }: Accounts): Record<string, unknown> {
   const others = [...entries].filter(([id]) => id !== current)
   return {
     ...own,
-    ...(accountOf(own) === current ? {} : { account: current }),
-    ...(others.length === 0 ? {} : { accounts: Object.fromEntries(others) }),
+    ...present({
+      account: accountOf(own) === current ? undefined : current,
+      accounts: others.length === 0 ? undefined : Object.fromEntries(others),
+    }),
   }
 }
 
@@ -98,7 +102,7 @@ function parseEntry(server: string, value: unknown, path: string): Entry {
   throw damagedEntry(path, server, v.getDotPath(parsed.issues[0]) ?? undefined)
 }
 
-/** Undefined for what is no object with members of its own. */
+/** A copy of an object; undefined for any other value. */
 function asObject(value: unknown): Record<string, unknown> | undefined {
   const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
   return plain ? { ...value } : undefined
@@ -112,5 +116,5 @@ function damaged(path: string, what: string): Fault {
 
 function damagedEntry(path: string, server: string, field: string | undefined): Fault {
   const where = field === undefined ? '' : ` at "${safeLine(field, 60)}"`
-  return damaged(path, `the entry of ${safeLine(server)} is wrong${where}`)
+  return damaged(path, `the entry of ${safeLine(server)} is not valid${where}`)
 }

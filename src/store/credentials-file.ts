@@ -1,3 +1,4 @@
+/** The credentials file: read, locked across processes, and replaced whole. */
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -21,9 +22,10 @@ export interface CredentialsFile {
   read(): Promise<Document>
   /**
    * Reads, changes and writes the file under a lock that all processes share. `change` alters the document
-   * and may be slow (the keychain); what it throws leaves the file as it was. What it hands to `afterwards`
-   * is done under the same lock once the file is written. `interruptible: false` is for what would be lost
-   * if Ctrl-C kept it from being saved.
+   * and may be slow (the keychain); when it throws, the file stays as it was. Work given to `afterwards` is done
+   * under the same lock once the file is written. `interruptible: false` is for changes that must not be lost by
+   * Ctrl-C.
+   * @throws Fault `config` for a damaged or unusable file; `failed` when the lock is not available.
    */
   update<T>(
     change: (document: Document, afterwards: Afterwards) => Promise<T>,
@@ -37,7 +39,7 @@ const LOCK_TIMEOUT_MS = 15_000
 
 export interface FileOptions {
   clock: Clock
-  /** The file lies in fob's own home, whose mode is ours to keep at 0700. */
+  /** The file is in fob's own home, whose mode is held at 0700. */
   ownFolder: boolean
   signal?: AbortSignal
 }
@@ -45,7 +47,7 @@ export interface FileOptions {
 export function credentialsFile(path: string, options: FileOptions): CredentialsFile {
   const { ownFolder, signal } = options
   const text = () => wrap(path, () => readPrivateFile(path) ?? '')
-  /** What was read last: a command looks several times, and mostly nothing has changed. */
+  /** The last content that was read: a command reads several times, and mostly nothing has changed. */
   let last: { text: string; document: Document } | undefined
   const take = async (lockPath: string, how: Omit<LockOptions, 'clock'>) => {
     wrap(path, () => ensurePrivateFolder(dirname(path), { ownFolder }))
@@ -70,7 +72,7 @@ export function credentialsFile(path: string, options: FileOptions): Credentials
       const release = await takeMain(LOCK_TIMEOUT_MS, interruptible)
       if (release === undefined) {
         throw new Fault('failed', `another fob process has held the lock on ${path} for too long`, {
-          hint: 'wait for it, or end it, and run this again',
+          hint: 'wait for it, or stop it, and run this again',
         })
       }
       try {
@@ -100,9 +102,9 @@ function wrap<T>(path: string, use: () => T): T {
   }
 }
 
-/** Of the credentials file, which is never reached by a link of somebody else. */
+/** The credentials file is never reached through a symbolic link. */
 const OWN_WORDS = {
-  EEXIST: 'a part of its path is no folder',
+  EEXIST: 'a part of its path is not a folder',
   ELOOP: 'a symbolic link stands in its place',
 }
 

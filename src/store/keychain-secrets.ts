@@ -1,22 +1,21 @@
+/** The secrets of accounts in the keychain, one entry for each, and where to look for an account's. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { parseJson } from '../platform/json.ts'
 import type { Keychain, KeychainResult, Probe } from '../platform/keychain/keychain.ts'
-import { Secret } from '../redact/secret.ts'
-import { type Entry, type Position, type Secrets, secretsOf } from './login-entry.ts'
+import { type Entry, type Position, type Secrets, secretsFrom, secretsOf } from './login-entry.ts'
 import { UNNAMED } from './store.ts'
 
 /** What one keychain entry holds: the secrets, and nothing that the index has. */
 const secretsSchema = v.looseObject({ token: v.string(), refreshToken: v.optional(v.string()) })
 
-type Place = Pick<Position, 'server' | 'account'>
+type AccountKey = Pick<Position, 'server' | 'account'>
 
-/** The secrets of accounts in the keychain, one entry for each (S198). */
 export interface KeychainSecrets {
-  get(place: Place): Promise<KeychainResult<Secrets | undefined>>
-  put(place: Place, secrets: Secrets): Promise<KeychainResult<void>>
+  get(key: AccountKey): Promise<KeychainResult<Secrets | undefined>>
+  put(key: AccountKey, secrets: Secrets): Promise<KeychainResult<void>>
   /** False where there was none. */
-  drop(place: Place): Promise<KeychainResult<boolean>>
+  delete(key: AccountKey): Promise<KeychainResult<boolean>>
   probe(): Promise<Probe>
 }
 
@@ -31,14 +30,14 @@ export function keychainSecrets(open: () => Promise<Keychain>, service: string):
     return withParts(await open())
   }
   return {
-    get: async (place) => {
-      const found = await (await keychain()).get(service, entryName(place))
+    get: async (key) => {
+      const found = await (await keychain()).get(service, entryName(key))
       if (!found.ok || found.value === undefined) return found.ok ? { ok: true, value: undefined } : found
       const secrets = deserialize(found.value)
       return secrets === undefined ? { ok: false, reason: 'damaged' } : { ok: true, value: secrets }
     },
-    put: async (place, secrets) => (await keychain()).set(service, entryName(place), serialize(secrets)),
-    drop: async (place) => (await keychain()).delete(service, entryName(place)),
+    put: async (key, secrets) => (await keychain()).set(service, entryName(key), serialize(secrets)),
+    delete: async (key) => (await keychain()).delete(service, entryName(key)),
     probe: async () => {
       const { probeKeychain } = await import('../platform/keychain/keychain.ts')
       return probeKeychain(await open(), service)
@@ -47,8 +46,8 @@ export function keychainSecrets(open: () => Promise<Keychain>, service: string):
 }
 
 /**
- * Where an account's secrets are. `file`: in the file, without waking the keychain. `keychain`: there.
- * Neither said (a file made by hand): the keychain first, then the file (R9).
+ * The secrets of an account. With `storage: file` from the file, without waking the keychain; with `keychain` from
+ * there; with neither (a file made by hand) from the keychain, else from the file.
  * @throws Fault `unauthenticated` when the index says keychain and the keychain does not give them.
  */
 export async function findSecrets(
@@ -72,27 +71,21 @@ export async function findSecrets(
 /** Windows wants a user name of at most 513 characters, and a server decides how long its IDs are. */
 const MAX_NAME = 400
 
-/** A server's address has no fragment, so no other server can be called like this account. */
-function entryName({ server, account }: Place): string {
+/** A server's address has no fragment, so that no server is called like an account of another. */
+function entryName({ server, account }: AccountKey): string {
   const name = account === UNNAMED ? server : `${server}#${account}`
   if (name.length <= MAX_NAME) return name
   return `${name.slice(0, MAX_NAME / 2)}~${new Bun.CryptoHasher('sha256').update(name).digest('hex')}`
 }
 
 function serialize({ token, refreshToken }: Secrets): string {
-  return JSON.stringify({
-    token: token.reveal(),
-    ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.reveal() }),
-  })
+  // Members that are undefined are not written.
+  return JSON.stringify({ token: token.reveal(), refreshToken: refreshToken?.reveal() })
 }
 
 /** Undefined when the entry is not one of ours. */
 function deserialize(text: string): Secrets | undefined {
   const parsed = v.safeParse(secretsSchema, parseJson(text))
   if (!parsed.success) return undefined
-  const { token, refreshToken } = parsed.output
-  return {
-    token: new Secret(token),
-    ...(refreshToken === undefined ? {} : { refreshToken: new Secret(refreshToken) }),
-  }
+  return secretsFrom(parsed.output.token, parsed.output.refreshToken)
 }

@@ -1,11 +1,13 @@
+/** One account in the credentials file, and its forms in memory: a login without secrets, a credential with them. */
 import * as v from 'valibot'
 import { instant } from '../contract/instant.ts'
+import { present } from '../contract/present.ts'
 import { Secret } from '../redact/secret.ts'
-import type { Credential, Login, OAuthClient, Place, StoredCredential, StoredLogin } from './store.ts'
+import type { Credential, Login, StorageKind, StoredCredential, StoredLogin } from './store.ts'
 
 /**
- * One account in the credentials file. The plain form of the documents, a token alone, is a valid one;
- * fields that we do not know survive every rewrite.
+ * An entry with nothing but a token, as a person writes it by hand, is a valid one; fields that we do not know survive
+ * every rewrite.
  */
 export const entrySchema = v.looseObject({
   token: v.optional(v.pipe(v.string(), v.nonEmpty())),
@@ -50,15 +52,15 @@ export interface Position {
 
 /** The entry as a login without secrets. */
 export function toStoredLogin({ server, account, current }: Position, entry: Entry): StoredLogin {
-  return {
+  return present({
     ...toLogin(server, entry),
     account,
     current,
-    place: entry.storage ?? 'file',
-    ...(entry.storageReason === undefined ? {} : { placeReason: entry.storageReason }),
+    storage: entry.storage ?? 'file',
+    storageReason: entry.storageReason,
     renewable: entry.oauth !== undefined && (entry.refreshToken !== undefined || entry.renewable === true),
-    ...(entry.ended === true ? { ended: true } : {}),
-  }
+    ended: entry.ended === true ? (true as const) : undefined,
+  })
 }
 
 export interface Secrets {
@@ -69,10 +71,14 @@ export interface Secrets {
 /** The secrets that stand in the file itself. */
 export function secretsOf(entry: Entry): Secrets | undefined {
   if (entry.token === undefined) return undefined
-  return {
-    token: new Secret(entry.token),
-    ...(entry.refreshToken === undefined ? {} : { refreshToken: new Secret(entry.refreshToken) }),
-  }
+  return secretsFrom(entry.token, entry.refreshToken)
+}
+
+export function secretsFrom(token: string, refreshToken: string | undefined): Secrets {
+  return present({
+    token: new Secret(token),
+    refreshToken: refreshToken === undefined ? undefined : new Secret(refreshToken),
+  })
 }
 
 export function sameSecrets(a: Secrets, b: Secrets): boolean {
@@ -87,66 +93,67 @@ export function toCredential(
   return { ...toLogin(server, entry), account, ...secrets }
 }
 
+/** Where an entry's secret is stored, and why not in the keychain. */
+interface Storage {
+  storage: StorageKind
+  storageReason?: string | undefined
+}
+
 /** The entry to write. Fields of `before` that are not ours stay; all of ours are replaced. */
 export function toEntry(
   credential: Credential,
-  place: Place,
+  { storage, storageReason }: Storage,
   before: Entry | undefined,
-  reason?: string,
 ): Entry {
-  const kept = Object.entries(before ?? {}).filter(([name]) => !Object.hasOwn(entrySchema.entries, name))
-  const { expiresAt, tenant, user, username, oauth, refreshToken } = credential
-  const inFile = place === 'file'
+  const foreign = Object.entries(before ?? {}).filter(([name]) => !Object.hasOwn(entrySchema.entries, name))
+  const { kind, username, token, refreshToken, expiresAt, scopes, tenant, user, oauth } = credential
+  const inFile = storage === 'file'
   return {
-    ...Object.fromEntries(kept),
-    kind: credential.kind,
-    ...(username === undefined ? {} : { username }),
-    ...(inFile ? { token: credential.token.reveal() } : {}),
-    ...(inFile && refreshToken !== undefined ? { refreshToken: refreshToken.reveal() } : {}),
-    ...(expiresAt === undefined ? {} : { expiresAt: instant(expiresAt) }),
-    scopes: [...credential.scopes],
-    ...(tenant === undefined ? {} : { tenant }),
-    ...(user === undefined ? {} : { user: { ...user } }),
-    ...(oauth === undefined ? {} : { oauth: { ...oauth } }),
-    storage: place,
-    ...(reason === undefined ? {} : { storageReason: reason }),
-    ...(!inFile && refreshToken !== undefined ? { renewable: true } : {}),
+    ...Object.fromEntries(foreign),
+    ...present({
+      kind,
+      username,
+      token: inFile ? token.reveal() : undefined,
+      refreshToken: inFile ? refreshToken?.reveal() : undefined,
+      expiresAt: expiresAt === undefined ? undefined : instant(expiresAt),
+      scopes: [...scopes],
+      tenant,
+      user: user && { ...user },
+      oauth: oauth && { ...oauth },
+      storage,
+      storageReason,
+      renewable: !inFile && refreshToken !== undefined ? true : undefined,
+    }),
   }
 }
 
-/** What is left of an entry when its secrets are deleted: who it was, and where. */
+/** What is left of an entry when its secrets are deleted: whose login it was, and at which server. */
 export function endedEntry(entry: Entry): Entry {
-  const { token: _, refreshToken: __, storage: ___, storageReason: ____, renewable: _____, ...kept } = entry
-  return { ...kept, ended: true }
+  const ended: Entry = { ...entry, ended: true }
+  for (const name of ['token', 'refreshToken', 'storage', 'storageReason', 'renewable'] as const) {
+    delete ended[name]
+  }
+  return ended
 }
 
 function toLogin(server: string, entry: Entry): Login {
-  return {
+  const { kind = 'token', username, expiresAt, scopes = [], tenant, user, oauth } = entry
+  return present({
     server,
-    kind: entry.kind ?? 'token',
-    ...(entry.username === undefined ? {} : { username: entry.username }),
-    ...(entry.expiresAt === undefined ? {} : { expiresAt: Date.parse(entry.expiresAt) }),
-    scopes: entry.scopes ?? [],
-    ...(entry.tenant === undefined ? {} : { tenant: entry.tenant }),
-    ...(entry.user === undefined ? {} : { user: pickUser(entry.user) }),
-    ...(entry.oauth === undefined ? {} : { oauth: pickOAuth(entry.oauth) }),
-  }
-}
-
-function pickUser({ id, name, email }: NonNullable<Entry['user']>): NonNullable<Login['user']> {
-  return {
-    ...(id === undefined ? {} : { id }),
-    ...(name === undefined ? {} : { name }),
-    ...(email === undefined ? {} : { email }),
-  }
-}
-
-function pickOAuth(oauth: NonNullable<Entry['oauth']>): OAuthClient {
-  const { issuer, clientId, tokenEndpoint, revocationEndpoint } = oauth
-  return {
-    issuer,
-    clientId,
-    tokenEndpoint,
-    ...(revocationEndpoint === undefined ? {} : { revocationEndpoint }),
-  }
+    kind,
+    username,
+    expiresAt: expiresAt === undefined ? undefined : Date.parse(expiresAt),
+    scopes,
+    tenant,
+    // Without the fields that we do not know.
+    user: user && present({ id: user.id, name: user.name, email: user.email }),
+    oauth:
+      oauth &&
+      present({
+        issuer: oauth.issuer,
+        clientId: oauth.clientId,
+        tokenEndpoint: oauth.tokenEndpoint,
+        revocationEndpoint: oauth.revocationEndpoint,
+      }),
+  })
 }

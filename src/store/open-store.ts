@@ -1,3 +1,4 @@
+/** The store of a command, by flag, variable and home. */
 import { join, resolve } from 'node:path'
 import type { Clock } from '../platform/clock.ts'
 import type { Keychain } from '../platform/keychain/keychain.ts'
@@ -19,8 +20,8 @@ export interface OpenStoreOptions {
 }
 
 /**
- * The store of this run: the file named by `--auth-config`, `FOB_AUTH_CONFIG` or `CI_AUTH_CONFIG` and nothing
- * else (R2, S45), or the keychain with the file of the home behind it. Opens nothing yet.
+ * The file named by `--auth-config`, `FOB_AUTH_CONFIG` or `CI_AUTH_CONFIG` and nothing else, or the keychain with the
+ * file of the home behind it. Opens nothing yet.
  */
 export function openStore(options: OpenStoreOptions): Store {
   const { home, env, clock, signal } = options
@@ -28,7 +29,7 @@ export function openStore(options: OpenStoreOptions): Store {
   const named = options.authConfig ?? (env.FOB_AUTH_CONFIG || env.CI_AUTH_CONFIG || undefined)
   if (named !== undefined) {
     const file = credentialsFile(resolve(named), { ...common, ownFolder: false })
-    return credentialStore({ file, keychain: undefined, fileReason: 'named' })
+    return credentialStore({ file, keychain: undefined, storageReason: 'named' })
   }
   let keychain: Keychain | undefined
   const open = async () => {

@@ -1,14 +1,20 @@
 /**
- * Where credentials rest: the system's keychain, else one file that only its owner may read (S198, S199).
- * The file `credentials` is also the index of all logins: name, tenant, expiry and the place of the secret
- * stand there, so that `whoami` and server lookup never wake the keychain.
- * A server can have several accounts; one of them is its current one.
- * It decides no policy: which server, which account, and when to refresh is `session`'s business.
+ * Owns: where credentials are stored: the system's keychain, else one file that only its owner may read. The file
+ * `credentials` is also the index of all logins: name, tenant, expiry and the storage of the secret stand there, so
+ * that `whoami` and server lookup never wake the keychain. A server can have several accounts; one is its current one.
+ * Refuses: policy. Which server, which account, and when to refresh are decided in `session`.
  */
 import type { KeychainReason, Probe } from '../platform/keychain/keychain.ts'
 import type { Secret } from '../redact/secret.ts'
 
-export type Place = 'keychain' | 'file'
+/** Where a secret is stored, as the credentials file and `fob auth status` call it. */
+export type StorageKind = 'keychain' | 'file'
+
+/**
+ * Why a secret is not in the keychain: the keychain's own reason, `asked` for `--insecure-storage`, `named` for a file
+ * that a flag or a variable names.
+ */
+export type StorageReason = KeychainReason | 'asked' | 'named'
 
 /** What a refresh or a revocation needs to know of the authorization server. */
 export interface OAuthClient {
@@ -23,8 +29,8 @@ export interface Login {
   /** Normalised, as `session/resolve-server-and-credential.ts` makes it: the key of everything. */
   server: string
   /**
-   * `oauth` came from a flow; `token` was handed to us (a scoped or personal access token); `basic` is a
-   * user and a password, and the password stands where the others have their token.
+   * `oauth` came from a flow; `token` was given to us (a scoped or personal access token); `basic` is a user and
+   * a password, and the password stands where the others have their token.
    */
   kind: 'oauth' | 'token' | 'basic'
   /** Of `basic` alone: the name that goes with the password. */
@@ -44,12 +50,12 @@ export interface StoredLogin extends Login {
   account: string
   /** The server's current account: the one that is used where none is named. */
   current: boolean
-  place: Place
-  /** Why it is not in the keychain. */
-  placeReason?: string
-  /** True when there is a refresh token, wherever it rests. */
+  storage: StorageKind
+  /** Why it is not in the keychain: a `StorageReason`, or what a file made by another version says. */
+  storageReason?: string
+  /** True when there is a refresh token, wherever it is stored. */
   renewable: boolean
-  /** The server refused to renew it and its secrets are gone: only a new login helps. */
+  /** The server refused to renew it and its secrets are deleted: only a new login helps. */
   ended?: true
 }
 
@@ -62,10 +68,10 @@ export interface StoredCredential extends Credential {
   account: string
 }
 
-/** Where `save` put it, and why not in the keychain (`asked`: the user wanted the file). */
+/** Where a credential was saved. */
 export interface Saved {
-  place: Place
-  reason?: KeychainReason | 'asked'
+  storage: StorageKind
+  storageReason?: StorageReason
 }
 
 /** A login that another one has replaced, as it was; or why the keychain did not give it. */
@@ -81,13 +87,13 @@ export interface SavedLogin extends Saved {
 export interface Removed {
   /** False when there was no such login. */
   found: boolean
-  /** Why the keychain does not let go of the secret: the login then stays, so that a later logout finds it. */
+  /** Why the keychain did not delete the secret: the login then stays, so that a later logout finds it. */
   keychainFailure?: KeychainReason
-  /** The account that is the server's current one now, where another one was left. */
+  /** The server's new current account, where another one was left. */
   next?: StoredLogin
 }
 
-/** What became of new secrets: `gone` when the login was ended meanwhile, `replaced` by another login. */
+/** The result of storing new secrets: `gone` when the login was ended meanwhile, `replaced` by another login. */
 export type Renewal = { kind: 'saved'; saved: Saved } | { kind: 'gone' } | { kind: 'replaced' }
 
 /** A lock on renewing one login: ours, or `unneeded` because it has been renewed while we waited. */
@@ -114,12 +120,12 @@ export interface Store {
    */
   save(credential: Credential, options?: { preferFile?: boolean }): Promise<SavedLogin>
   /**
-   * New secrets for the login that `used` was read from: saved where it rests, and only if its refresh
-   * token is still the stored one. What has not changed is not written again.
+   * New secrets for the login that `used` was read from: saved where the old ones are stored, and only if its refresh
+   * token is still the stored one. Secrets that have not changed are not written again.
    */
   renew(used: StoredCredential, renewed: Credential): Promise<Renewal>
   /**
-   * Deletes the secrets of a login that the server refuses to renew, if `used` has its refresh token still.
+   * Deletes the secrets of a login that the server refuses to renew, if `used` still has its refresh token.
    * Who was logged in, and where, stays known, so that `fob auth login` goes to the same server.
    * @returns false when another login or renewal has taken its place.
    */
@@ -127,19 +133,19 @@ export interface Store {
   /** Makes an account the server's current one; false where there is no such account. */
   select(server: string, account: string): Promise<boolean>
   /**
-   * Forgets an account, without a name the server's current one, in every place (S235). One whose secret the
-   * keychain keeps is not forgotten.
+   * Removes an account, without a name the server's current one, from every storage. It stays where the keychain
+   * does not delete its secret.
    */
   remove(server: string, account?: string): Promise<Removed>
   /**
-   * The right to renew this login, which one process has at a time. It ends with its holder, however that
-   * dies. `unneeded` is asked again and again while another one holds it.
-   * @throws Fault `failed` when it is not to be had in a minute; the signal's reason.
+   * The right to renew this login, which one process has at a time. The kernel releases it when the holder dies.
+   * `unneeded` is asked repeatedly while another process holds it.
+   * @throws Fault `failed` when it is not available within a minute; the signal's reason.
    */
   lockRenewal(server: string, account: string, unneeded: () => Promise<boolean>): Promise<RenewalLock>
   /**
-   * How the keychain stands, found out with an entry that is written, read and deleted; undefined where
-   * this store uses none.
+   * The state of the keychain, found out with an entry that is written, read and deleted; undefined where this store
+   * uses none.
    */
   probe(): Promise<Probe | undefined>
 }

@@ -241,7 +241,7 @@ describe('refreshing', () => {
     const { server, store, context, keychain, warnings } = await loggedIn(10_000)
     keychain.set = async () => ({ ok: false, reason: 'locked' })
     await freshCredential(server.url, context)
-    expect((await store.list())[0]?.place).toBe('file')
+    expect((await store.list())[0]?.storage).toBe('file')
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toContain('it is locked')
   })

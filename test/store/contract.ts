@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Secret } from '../../src/redact/secret.ts'
-import type { Credential, Place, Store } from '../../src/store/store.ts'
+import type { Credential, StorageKind, Store } from '../../src/store/store.ts'
 
 export const A = 'https://a.example.com'
 const B = 'http://localhost:8080'
@@ -40,7 +40,7 @@ function plain(c: (Credential & { account?: string }) | undefined) {
 export const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
 /** Every store does this, wherever its secrets rest. */
-export function storeContract(name: string, place: Place, open: () => Store): void {
+export function storeContract(name: string, storage: StorageKind, open: () => Store): void {
   describe(`the ${name} store`, () => {
     test('an empty one has nothing, and forgetting nothing is no error', async () => {
       const store = open()
@@ -51,7 +51,7 @@ export function storeContract(name: string, place: Place, open: () => Store): vo
 
     test('S238: what is saved is read back: tokens, name, e-mail, tenant, expiry', async () => {
       const store = open()
-      expect((await store.save(credential(A, '1'))).place).toBe(place)
+      expect((await store.save(credential(A, '1'))).storage).toBe(storage)
       expect(plain(await store.read(A))).toEqual({
         account: 'u1',
         ...plain(credential(A, '1')),
@@ -63,7 +63,7 @@ export function storeContract(name: string, place: Place, open: () => Store): vo
       await store.save(credential(A, '1'))
       const list = await store.list()
       expect(list).toMatchObject([
-        { server: A, place, renewable: true, tenant: 'acme', user: { name: 'Ada' } },
+        { server: A, storage, renewable: true, tenant: 'acme', user: { name: 'Ada' } },
       ])
       expect(Bun.inspect(list)).not.toContain('canary')
     })

@@ -35,7 +35,7 @@ storeContract('keychain', 'keychain', () => opened().store)
 describe('keychain and file together', () => {
   test('S198: with a keychain the file holds no secret', async () => {
     const { store, file, entries } = opened()
-    expect(await store.save(credential(A, '1'))).toEqual({ place: 'keychain' })
+    expect(await store.save(credential(A, '1'))).toEqual({ storage: 'keychain' })
     expect(readFileSync(file, 'utf8')).not.toContain('canary')
     expect([...entries.values()].join()).toContain('canary-refresh-1')
   })
@@ -43,9 +43,9 @@ describe('keychain and file together', () => {
   test('S199: without one the file holds it, with the reason, in a folder of mode 0700', async () => {
     const { store, home, file, state } = opened()
     state.refuses = 'no_bus'
-    expect(await store.save(credential(A, '1'))).toEqual({ place: 'file', reason: 'no_bus' })
+    expect(await store.save(credential(A, '1'))).toEqual({ storage: 'file', storageReason: 'no_bus' })
     expect([modeOf(file), modeOf(home)]).toEqual(['600', '700'])
-    expect(await store.list()).toMatchObject([{ place: 'file', placeReason: 'no_bus' }])
+    expect(await store.list()).toMatchObject([{ storage: 'file', storageReason: 'no_bus' }])
     expect((await store.read(A))?.token.reveal()).toBe('canary-access-1')
   })
 
@@ -98,7 +98,7 @@ describe('keychain and file together', () => {
     await store.save(credential(A, '3'))
     state.refuses = 'locked'
     const saved = await store.save(credential(A, '4'))
-    expect(saved).toMatchObject({ place: 'file', reason: 'locked' })
+    expect(saved).toMatchObject({ storage: 'file', storageReason: 'locked' })
     expect(saved.replaced).toEqual({
       kind: 'unreadable',
       reason: expect.stringContaining('it is locked') as string,
@@ -140,7 +140,9 @@ describe('keychain and file together', () => {
     expect(state.calls).toBe(1)
     entries.set(`fob ${A}`, '{"token":"canary-in-keychain"}')
     expect((await store.read(A))?.token.reveal()).toBe('canary-in-keychain')
-    expect(await store.list()).toMatchObject([{ server: A, kind: 'token', place: 'file', renewable: false }])
+    expect(await store.list()).toMatchObject([
+      { server: A, kind: 'token', storage: 'file', renewable: false },
+    ])
   })
 
   test('S45, R2: a named file is the only store', async () => {

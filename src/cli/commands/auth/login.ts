@@ -159,7 +159,7 @@ function namedTenant({ globals }: LoginOptions, { env }: Deps, server: string): 
 function sayWhere(context: Context, saved: Saved): void {
   const warning = fallbackWarning(saved, context.store.path)
   if (warning !== undefined) return context.say(warning)
-  const where = saved.place === 'keychain' ? 'the keychain' : `${context.store.path}, readable only by you`
+  const where = saved.storage === 'keychain' ? 'the keychain' : `${context.store.path}, readable only by you`
   context.say(`The credential rests in ${where}`)
 }
 

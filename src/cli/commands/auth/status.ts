@@ -2,7 +2,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain/keychain.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
 import { userLine } from '../../../session/account-names.ts'
-import { placeReasonText } from '../../../session/keychain-fallback-warning.ts'
+import { storageReasonText } from '../../../session/keychain-fallback-warning.ts'
 import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh-login.ts'
 import { nobodyHere, type Session } from '../../../session/session.ts'
 import type { Store, StoredLogin } from '../../../store/store.ts'
@@ -100,7 +100,7 @@ async function findUnreadable(
   store: Store,
   now: number,
 ): Promise<ReadonlyMap<StoredLogin, Fault>> {
-  const held = logins.filter((login) => login.place === 'keychain' && stateOf(login, now) !== 'expired')
+  const held = logins.filter((login) => login.storage === 'keychain' && stateOf(login, now) !== 'expired')
   const found = new Map<StoredLogin, Fault>()
   // Side by side: a keychain that hangs takes its time for each.
   await Promise.all(
@@ -129,8 +129,8 @@ function toRow(login: StoredLogin, session: Session, state: RowState): Row {
     expiresAt: login.expiresAt === undefined ? null : new Date(login.expiresAt).toISOString(),
     state,
     renewable: login.renewable,
-    storage: login.place,
-    storageReason: placeReasonText(login.placeReason) ?? null,
+    storage: login.storage,
+    storageReason: storageReasonText(login.storageReason) ?? null,
   }
 }
 
