@@ -87,18 +87,18 @@ describe('refreshing', () => {
   test.each([
     ['keychain', false],
     ['file', true],
-  ] as const)('a renewed credential stays where it was: %s', async (place, preferFile) => {
+  ] as const)('a renewed credential stays where it was: %s', async (storage, preferFile) => {
     const { server, store, context, state, warnings } = await loggedIn(10_000, preferFile)
     const callsBefore = state.calls
     const renewed = await freshCredential(server.url, context)
     expect(server.requests).toEqual(['POST /oauth/token'])
     expect((await store.list())[0]).toMatchObject({
-      place,
+      storage,
       tenant: 'acme',
       user: { name: 'Ada' },
       renewable: true,
     })
-    if (place === 'file') expect(state.calls).toBe(callsBefore)
+    if (storage === 'file') expect(state.calls).toBe(callsBefore)
     expect((await store.read(server.url))?.token.reveal()).toBe(renewed?.token.reveal() ?? '')
     expect(warnings).toEqual([])
   })
