@@ -2,6 +2,8 @@
  * Aho-Corasick over bytes: finds all patterns at once, one step a byte, whatever their number.
  * States are numbered depth first over the sorted patterns, so that most have their only child right behind
  * them: 6 bytes a state, and the few other children in a hash table.
+ * Every index here is in range by construction, so what is read from an array is written `as number`: a fallback
+ * would suggest that something can be missing, and cost time in `step`.
  */
 export interface Automaton {
   /** The byte that leads into a state. */
@@ -34,7 +36,7 @@ const DEEP = 15
 /** @param patterns one byte a character; sorted, none empty, none twice, not none. */
 export function buildAutomaton(patterns: readonly string[]): Automaton {
   const shared = patterns.map((pattern, index) => sharedLength(patterns[index - 1] ?? '', pattern))
-  const states = patterns.reduce((sum, pattern, index) => sum + pattern.length - (shared[index] ?? 0), 1)
+  const states = patterns.reduce((sum, pattern, index) => sum + pattern.length - (shared[index] as number), 1)
   const slots = 2 ** Math.ceil(Math.log2(4 * patterns.length))
   const built: Automaton = {
     label: new Uint8Array(states),
@@ -63,8 +65,8 @@ function addStates(to: Automaton, patterns: readonly string[]): Int32Array {
   const path: number[] = [0]
   let next = 1
   for (const [index, pattern] of patterns.entries()) {
-    const from = (to.firstDepth[index] ?? 1) - 1
-    let parent = path[from] ?? 0
+    const from = (to.firstDepth[index] as number) - 1
+    let parent = path[from] as number
     parents[index] = parent
     to.first[index] = next
     for (let at = from; at < pattern.length; at++) {
@@ -74,19 +76,19 @@ function addStates(to: Automaton, patterns: readonly string[]): Int32Array {
       addChild(to, parent, state)
       path[at + 1] = parent = state
     }
-    to.flags[parent] = (to.flags[parent] ?? 0) | END
+    to.flags[parent] = (to.flags[parent] as number) | END
   }
   return parents
 }
 
 function addChild(to: Automaton, parent: number, state: number): void {
-  const byte = to.label[state] ?? 0
-  const flags = to.flags[parent] ?? 0
+  const byte = to.label[state] as number
+  const flags = to.flags[parent] as number
   if (parent === 0) to.root[byte] = state
   else if (state !== parent + 1) {
     const { parents, children } = to
     let slot = slotOf(parent, byte) & (parents.length - 1)
-    while ((parents[slot] ?? -1) >= 0) slot = (slot + 1) & (parents.length - 1)
+    while ((parents[slot] as number) >= 0) slot = (slot + 1) & (parents.length - 1)
     parents[slot] = parent
     children[slot] = state
     to.flags[parent] = flags | BRANCH
@@ -103,20 +105,20 @@ function slotOf(parent: number, byte: number): number {
 /** Level by level, as a state's link is found by way of its parent's, which leads to a lower level. */
 function setFails(to: Automaton, patterns: readonly string[], parents: Int32Array): void {
   const { first, firstDepth, fail, label, flags } = to
-  const byDepth = Map.groupBy(patterns.keys(), (index) => firstDepth[index] ?? 0)
+  const byDepth = Map.groupBy(patterns.keys(), (index) => firstDepth[index] as number)
   let active: number[] = []
   for (let depth = 1; active.length > 0 || depth === 1 || byDepth.size > 0; depth++) {
     active = active.filter((index) => (patterns[index]?.length ?? 0) >= depth)
     active.push(...(byDepth.get(depth) ?? []))
     byDepth.delete(depth)
     for (const index of active) {
-      const from = first[index] ?? 0
-      const state = from + depth - (firstDepth[index] ?? 0)
-      const parent = state === from ? (parents[index] ?? 0) : state - 1
-      const link = parent === 0 ? 0 : step(to, fail[parent] ?? 0, label[state] ?? 0)
+      const from = first[index] as number
+      const state = from + depth - (firstDepth[index] as number)
+      const parent = state === from ? (parents[index] as number) : state - 1
+      const link = parent === 0 ? 0 : step(to, fail[parent] as number, label[state] as number)
       fail[state] = link
-      const own = flags[state] ?? 0
-      if (own & END || (flags[link] ?? 0) & MATCH) flags[state] = own | MATCH
+      const own = flags[state] as number
+      if (own & END || (flags[link] as number) & MATCH) flags[state] = own | MATCH
     }
   }
 }
@@ -140,22 +142,22 @@ export function step(of: Automaton, state: number, byte: number): number {
 /** @returns the length of the longest suffix that a pattern begins with and goes on after: what is held back. */
 export function liveLength(of: Automaton, state: number): number {
   let at = state
-  while (at !== 0 && ((of.flags[at] ?? 0) & LEAF) !== 0) at = of.fail[at] ?? 0
+  while (at !== 0 && ((of.flags[at] as number) & LEAF) !== 0) at = of.fail[at] as number
   return depthOf(of, at)
 }
 
 /** @returns the longest pattern that ends in a state with `MATCH`. */
 export function longestMatch(of: Automaton, state: number): { length: number; pattern: number } {
   let at = state
-  while (((of.flags[at] ?? 0) & END) === 0) at = of.fail[at] ?? 0
+  while (((of.flags[at] as number) & END) === 0) at = of.fail[at] as number
   return { length: depthOf(of, at), pattern: ownerOf(of, at) }
 }
 
 function depthOf(of: Automaton, state: number): number {
-  const depth = (of.flags[state] ?? 0) >> SHALLOW_SHIFT
+  const depth = (of.flags[state] as number) >> SHALLOW_SHIFT
   if (depth < DEEP) return depth
   const owner = ownerOf(of, state)
-  return (of.firstDepth[owner] ?? 0) + state - (of.first[owner] ?? 0)
+  return (of.firstDepth[owner] as number) + state - (of.first[owner] as number)
 }
 
 /** @returns the pattern that a state was made for: the last one whose first state is not behind it. */
@@ -164,7 +166,7 @@ function ownerOf({ first }: Automaton, state: number): number {
   let high = first.length - 1
   while (low < high) {
     const middle = (low + high + 1) >> 1
-    if ((first[middle] ?? 0) <= state) low = middle
+    if ((first[middle] as number) <= state) low = middle
     else high = middle - 1
   }
   return low

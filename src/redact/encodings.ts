@@ -1,5 +1,6 @@
+/** The encodings in which tools print a value. */
+
 /**
- * The encodings in which tools print a value.
  * Those that write special characters with escapes give their dialects, the commonest first.
  */
 export const ESCAPES: readonly ((text: string) => Iterable<string>)[] = [

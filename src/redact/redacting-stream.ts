@@ -1,3 +1,13 @@
+/**
+ * One stream through the redactor. Each push goes through four steps:
+ * 1. `push` asks for the patterns of now, and puts the chunk behind the bytes that are held back.
+ * 2. `scan` runs the automaton over the new bytes, led by the filter; a value that was added meanwhile makes it start
+ *    again at the first held byte. Matches that overlap become one stretch.
+ * 3. `release` emits all before the longest partial match that is still possible: bytes outside of stretches as they
+ *    are, and a mark for each stretch.
+ * 4. `held.keep` holds back the rest until the next push, or until `end`, which emits it.
+ * The trade: nothing that may be part of a value is emitted, however long that takes; there are no timers.
+ */
 import { type Automaton, liveLength, longestMatch, MATCH, SHALLOW_SHIFT, step } from './aho-corasick.ts'
 import { type Filter, nextStart } from './candidate-filter.ts'
 
@@ -7,9 +17,9 @@ export interface RedactingStream {
    * `chunk` and with other marks: use them before `chunk` is written to again, and write to none of them.
    */
   push(chunk: Uint8Array): Uint8Array[]
-  /** The rest. The stream then begins anew. */
+  /** The rest. The stream can then be used again from the start. */
   end(): Uint8Array[]
-  /** How many of the last bytes that were pushed may still turn out to be part of a value. */
+  /** How many of the last bytes that were pushed may still be part of a value. */
   held(): number
 }
 
@@ -82,7 +92,7 @@ export function createStream(
     const start = seen - known
     let from = known
     if (fresh !== patterns) {
-      // Look at the held bytes again with the new values. A stretch that began before them is kept.
+      // Scan the held bytes again with the new values. A stretch that started before them stays.
       patterns = fresh
       state = 0
       from = 0
@@ -96,7 +106,7 @@ export function createStream(
     return out
   }
 
-  /** Emits all that lies before `live`, where the longest partial match begins. */
+  /** Emits all before `live`, where the longest partial match starts. */
   function release(bytes: Uint8Array, start: number, live: number): Uint8Array[] {
     const pieces: Uint8Array[] = []
     let done = 0
@@ -135,8 +145,8 @@ export function createStream(
 }
 
 /**
- * Runs over the new bytes and adds what matches to `stretches`. The automaton alone decides; where it has
- * nothing in hand, the filter leads it to the next place at which it could have.
+ * Scans the new bytes and adds the matches to `stretches`. The automaton alone decides; in its root state, the
+ * filter leads it to the next place at which a pattern could start.
  * @returns the state at the end.
  */
 function scan(
@@ -152,7 +162,7 @@ function scan(
   const rest = filter ? length - filter.span : -1
   const shallow = filter?.span ?? 0
   let { state, from: next } = at
-  /** Where the automaton was led to: what it has in hand from there on is its own until it drops it. */
+  /** Where the filter led the automaton: a partial match from there on is followed until it fails. */
   let led = next - ((flags[state] as number) >> SHALLOW_SHIFT)
   for (;;) {
     if (filter && state === 0) next = led = nextStart(filter, text, next)
@@ -168,7 +178,7 @@ function scan(
       if (inHand < shallow && next - inHand > led && next <= rest) break
     }
     if (next === length) return state
-    // So little is in hand that the filter can judge it faster.
+    // The partial match is so short that the filter can judge it faster.
     next -= (flags[state] as number) >> SHALLOW_SHIFT
     state = 0
   }
@@ -193,7 +203,7 @@ function copies(pieces: readonly Uint8Array[]): Uint8Array[] {
   return pieces.map((piece) => piece.slice())
 }
 
-/** Bytes held back: grows at its end and shrinks at its beginning, without a copy a byte. */
+/** A buffer of the bytes that are held back: grows at its end and shrinks at its start, without a copy for each byte. */
 function createHold() {
   let buffer = NOTHING
   let from = 0
@@ -214,7 +224,7 @@ function createHold() {
     return bytes()
   }
 
-  /** Keeps what follows the first `drop` of `all`, which is either `append`'s answer or a chunk of its own. */
+  /** Holds back what follows the first `drop` of `all`, which is either `append`'s result or a chunk of its own. */
   function keep(all: Uint8Array, drop: number): void {
     if (to > from) {
       from += drop

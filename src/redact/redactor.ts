@@ -1,8 +1,8 @@
 /**
  * Owns: taking secret values out of output before it is stored, returned or shown, in whatever encoding of
  * `encodings.ts` they appear.
- * Refuses: to let go of a byte that may still turn out to be part of a value, however long it takes: there are
- * no timers. Everything before the longest live partial match goes out at once.
+ * Refuses: to emit a byte that may still be part of a value, however long it takes: there are no timers. Everything
+ * before the longest possible partial match is emitted at once.
  * Values that overlap make one mark, the longest first; values side by side make one mark each. A mark that is
  * in the output already stays one mark, whatever the values are.
  */
@@ -35,12 +35,12 @@ export interface Redaction {
 
 /** Bytes of all forms of all values together; each takes some 7 bytes of memory. */
 const MAX_BYTES = 32 * 1024 * 1024
-/** A report names this many places; what is hidden in others counts as hidden in none of its own. */
+/** A report names this many places; redactions in others are counted under the redactor's own. */
 const MOST_PLACES = 1000
 
 /** @param place what the report calls texts and streams without a place of their own. */
 export function createRedactor(place = 'output'): Redactor {
-  /** By form, whose it is. */
+  /** By form, the names of its values. */
   const forms = new Map<string, ReadonlySet<string>>()
   /** By place, then by name. */
   const hits = new Map<string, Map<string, number>>()

@@ -1,3 +1,4 @@
+/** A value that never prints. */
 const MASK = '[secret]'
 /** `util.inspect.custom`, without loading `node:util`. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom')

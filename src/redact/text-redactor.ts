@@ -3,7 +3,7 @@ import { createRedactor } from './redactor.ts'
 import type { Secret } from './secret.ts'
 import { MARK } from './redacting-stream.ts'
 
-/** Shorter ones are left alone: they would blacken ordinary text, which gives them away. */
+/** Shorter secrets are not redacted: blackening ordinary text would give them away. */
 const SHORTEST_BYTES = 4
 /** It would take seconds to look for longer ones. They can only stand in a text that is as long. */
 const LONG_BYTES = 4096

@@ -54,6 +54,8 @@ export const ENCODINGS: Readonly<Record<string, (value: string, before: string, 
     'XML by number': (...texts) =>
       each(texts, (text) => text.replace(/[&<>"']|[^ -~]/gu, (one) => `&#${one.codePointAt(0)};`)),
     'CRLF line ends': (value, before, after) => whole(value.replace(/\r?\n/g, '\r\n'), before, after),
+    'line ends of a terminal': (value, before, after) =>
+      whole(value.replace(/\r?\n/g, '\r\r\n'), before, after),
     'one line': (value, before, after) =>
       whole(
         value
