@@ -44,7 +44,7 @@ function readBasic(value: string): Presented {
 }
 
 /** Where a request comes from. */
-export interface From {
+interface From {
   readonly address: string
 }
 
@@ -109,7 +109,7 @@ export function basicAuthenticator(
 }
 
 /** What the issuer knows about an access token that it has verified. */
-export interface VerifiedBearer {
+interface VerifiedBearer {
   user: User
   scopes: readonly Scope[]
   jti: string

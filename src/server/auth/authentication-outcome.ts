@@ -25,21 +25,21 @@ export interface SignatureRefusal {
 }
 
 /** The credential was not checked, because there were too many attempts (429). */
-export interface SlowedDown {
+interface SlowedDown {
   kind: 'slowed'
   /** Seconds until the next attempt is allowed. */
   seconds: number
 }
 
 /** A name and a password that do not match (401). */
-export interface WrongPassword {
+interface WrongPassword {
   kind: 'wrong_password'
   /** The account with that name, for the audit log alone; null where there is none. */
   account: string | null
 }
 
 /** No credential, or one that is not valid (401). */
-export interface NotAuthenticated {
+interface NotAuthenticated {
   kind: 'none'
 }
 

@@ -23,7 +23,7 @@ export interface SignedRequest {
   body(): Promise<Uint8Array>
 }
 
-export interface SignatureCheck {
+interface SignatureCheck {
   /** `text` is the key of the HMAC; nonces are counted by `id`. */
   token: { text: string; id: string; signatureRequired: boolean }
   request: SignedRequest

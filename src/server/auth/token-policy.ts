@@ -17,7 +17,7 @@ export function scopesBeyondLogin(scopes: readonly Scope[], { granted }: Princip
 }
 
 /** Which pipelines a new token is for. */
-export type PipelineChoice =
+type PipelineChoice =
   | { kind: 'all' }
   | { kind: 'named'; names: readonly string[] }
   /** None: the token is about runners alone. */

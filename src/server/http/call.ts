@@ -4,8 +4,8 @@ import type { User } from '../accounts/user.ts'
 import type { SignedRequest } from '../auth/request-signature.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { Delivered } from '../triggers/webhooks.ts'
-import { HttpError } from './http-error.ts'
-import { readBytes } from './request-body.ts'
+import { HttpError } from './response/http-error.ts'
+import { readBytes } from './request/request-body.ts'
 import type { Services } from './services.ts'
 
 /** What `Bun.serve` knows about the connection of a request. */
@@ -17,7 +17,7 @@ export interface Peers {
 }
 
 /** What a guard has found out about a request. */
-export interface Admission {
+interface Admission {
   principal: Principal
   /** On routes with the guard `session`: the user, the `csrf` value of its forms, and the form that was sent. */
   session?: { uid: string; csrf: string; user: User; form: URLSearchParams }

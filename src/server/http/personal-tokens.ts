@@ -8,7 +8,7 @@ import type { Principal } from '../rbac/principal.ts'
 import { by } from './audit-entry.ts'
 import type { Call } from './call.ts'
 import { requirePerson } from './guards/caller-permissions.ts'
-import { HttpError, notFound } from './http-error.ts'
+import { HttpError, notFound } from './response/http-error.ts'
 import type { Services } from './services.ts'
 
 /** A token that a person asks for. */

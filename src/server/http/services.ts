@@ -17,9 +17,9 @@ import type { Runs } from '../runs/run.ts'
 import type { Schedules } from '../triggers/schedules.ts'
 import type { Webhooks } from '../triggers/webhooks.ts'
 import type { Vault } from '../vault/vault.ts'
-import type { Forwarded } from './forwarded-headers.ts'
+import type { Forwarded } from './request/forwarded-headers.ts'
 import type { Limits } from './guards/rate-limits.ts'
-import { noOAuth } from './http-error.ts'
+import { noOAuth } from './response/http-error.ts'
 
 /** `serve.ts` builds them. A handler that uses few of them says so: `Pick<Services, 'vault' | 'audit'>`. */
 export interface Services {

@@ -9,7 +9,7 @@ import type { Runs } from '../runs/run.ts'
 import type { Vault } from '../vault/vault.ts'
 
 /** The server's parts, as tools see them. */
-export interface ToolParts {
+interface ToolParts {
   pipelines: Pipelines
   /** Without `get` and `list`: which runs a caller sees is for `pipelines.runOf` and `runsOf` to say. */
   runs: Omit<Runs, 'get' | 'list'>

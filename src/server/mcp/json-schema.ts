@@ -2,7 +2,7 @@
 import type * as v from 'valibot'
 
 /** JSON Schema 2020-12. */
-export type JsonSchema = Record<string, unknown>
+type JsonSchema = Record<string, unknown>
 
 /** The valibot schemas and actions that tools use. */
 type Schema = { kind: 'schema'; pipe?: readonly Piece[] } & (

@@ -17,7 +17,7 @@ import type { Tool, ToolCall } from './define-tool.ts'
 export const TOOLS: readonly Tool[] = [...PIPELINE_TOOLS, ...RUN_TOOLS, ...SECRET_TOOLS]
 
 /** Who sends a request, and the parts of the server that tools use. */
-export interface McpCaller extends Pick<ToolCall, 'principal' | 'by' | 'parts'> {
+interface McpCaller extends Pick<ToolCall, 'principal' | 'by' | 'parts'> {
   /** Where a client learns how to get a token with another scope (RFC 9728); undefined without OAuth. */
   resourceMetadata: string | undefined
   /** Takes unexpected errors. */

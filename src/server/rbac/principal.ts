@@ -1,7 +1,7 @@
 /** Who is calling, and what their role and credential allow. */
 import { ALL_SCOPES, type Scope } from '../../contract/token-scopes.ts'
 
-export type Role = 'admin' | 'member' | 'viewer'
+type Role = 'admin' | 'member' | 'viewer'
 
 /** Who is calling, once `auth` has verified the credential. */
 export interface Principal {
@@ -39,7 +39,7 @@ export interface Principal {
   pipelines: ReadonlySet<string> | null
 }
 
-export type CredentialKind =
+type CredentialKind =
   | 'none'
   | 'basic'
   | 'session'

@@ -4,7 +4,7 @@ import { ATTRIBUTES } from './caller-attributes.ts'
 import { ruleFault, type Token, tokenize } from './rule-tokenizer.ts'
 
 /** A rule in CEL, and the offset in the rule for an offset in the CEL. */
-export interface Translation {
+interface Translation {
   cel: string
   sourceOffset(celOffset: number): number
 }

@@ -3,7 +3,7 @@ import { html } from 'hono/html'
 import type { Markup, Page } from './page-layout.ts'
 import { timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
 
-export interface AuditView extends Omit<SettingsView, 'title' | 'current'> {
+interface AuditView extends Omit<SettingsView, 'title' | 'current'> {
   tenant: string
   entries: readonly {
     seq: number

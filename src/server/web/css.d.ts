@@ -1,3 +1,4 @@
+/** Style sheets, imported as text. */
 declare module '*.css' {
   const text: string
   export default text

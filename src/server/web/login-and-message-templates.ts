@@ -87,7 +87,7 @@ function targets(redirectTarget: string | undefined): string[] {
   return redirectTarget === undefined ? [] : [redirectTarget]
 }
 
-export interface ConsentView {
+interface ConsentView {
   action: string
   clientName: string
   host: string
@@ -133,7 +133,7 @@ export function renderConsent(view: ConsentView): Promise<Page> {
   })
 }
 
-export interface MessageView {
+interface MessageView {
   title: string
   /** One or two sentences. */
   text: string

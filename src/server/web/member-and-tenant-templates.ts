@@ -19,7 +19,7 @@ const ROLES: Readonly<Record<Role, string>> = {
   viewer: 'Viewer, only reads',
 }
 
-export interface TenantsView extends Frame {
+interface TenantsView extends Frame {
   tenants: readonly { slug: string; name: string; role: Role }[]
   /** Whether this person may add a tenant. */
   mayAdd: boolean
@@ -81,7 +81,7 @@ function addTenantForm(csrf: string): Markup {
     </form>`
 }
 
-export interface MembersView extends Frame {
+interface MembersView extends Frame {
   tenant: { slug: string; name: string }
   members: readonly {
     userId: string

@@ -10,7 +10,7 @@ export interface Page {
   headers: Readonly<Record<string, string>>
 }
 
-export interface PageParts {
+interface PageParts {
   /** For the title bar; ` · fob` is added. */
   title: string
   main: Markup

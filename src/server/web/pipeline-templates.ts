@@ -15,7 +15,7 @@ export interface RunLine {
   endedAt: number | null
 }
 
-export interface PipelinesView extends AppView {
+interface PipelinesView extends AppView {
   pipelines: readonly { name: string; driver: string; paused: boolean; last: RunLine | undefined }[]
   nextHref: string | undefined
 }
@@ -61,7 +61,7 @@ function pipelineRow(
   </li>`
 }
 
-export interface PipelineView extends AppView {
+interface PipelineView extends AppView {
   name: string
   filename: string
   source: string
@@ -159,7 +159,7 @@ function runForm(view: PipelineView, path: string): Markup {
   </details>`
 }
 
-export interface RunsView extends AppView {
+interface RunsView extends AppView {
   runs: readonly RunLine[]
   nextHref: string | undefined
 }

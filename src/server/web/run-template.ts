@@ -24,7 +24,7 @@ export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
 export const LOG_TEXT_SCRIPT = scriptText('log-line-text.ts')
 
 /** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
-export interface RunView extends AppView {
+interface RunView extends AppView {
   id: string
   pipeline: string
   /** Whether the pipeline is still there. */

@@ -3,7 +3,7 @@ import { html } from 'hono/html'
 import type { Markup, Page } from './page-layout.ts'
 import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
 
-export interface SessionsView extends Omit<SettingsView, 'title' | 'current'> {
+interface SessionsView extends Omit<SettingsView, 'title' | 'current'> {
   /** Instants are milliseconds since 1970. */
   browsers: readonly {
     uid: string

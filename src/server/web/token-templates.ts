@@ -14,7 +14,7 @@ type Frame = Omit<SettingsView, 'title' | 'current'> & {
   query: string
 }
 
-export interface TokensView extends Frame {
+interface TokensView extends Frame {
   /** Instants are milliseconds since 1970. */
   tokens: readonly TokenRow[]
   /** There are more than are shown. */
@@ -178,7 +178,7 @@ function box(
   </label>`
 }
 
-export interface CreatedTokenView extends Frame {
+interface CreatedTokenView extends Frame {
   name: string
   /** The token itself: only this page ever has it. */
   value: string

@@ -1,9 +1,9 @@
 /** The audit log of a tenant in the API. */
 import type { AuditEntry, AuditQuery } from '../../audit/audit.ts'
 import type { Handler } from '../call.ts'
-import { HttpError } from '../http-error.ts'
-import { json } from '../json-response.ts'
-import { readPage } from '../paging.ts'
+import { HttpError } from '../response/http-error.ts'
+import { json } from '../response/json-response.ts'
+import { readPage } from '../request/paging.ts'
 
 /** `GET /api/audit[?actor=&action=&target=&outcome=&since=&until=]`: the tenant's entries, newest first. */
 export const listAudit: Handler = async ({ url, principal }, { audit }) => {

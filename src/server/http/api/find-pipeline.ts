@@ -1,7 +1,7 @@
 /** The pipeline that a request names. */
 import type { Pipeline } from '../../pipelines/put-pipeline.ts'
 import type { Call } from '../call.ts'
-import { notFound } from '../http-error.ts'
+import { notFound } from '../response/http-error.ts'
 import type { Services } from '../services.ts'
 
 type Parts = Pick<Services, 'pipelines'>

@@ -1,7 +1,7 @@
 /** `GET /api/auth/github`: a login with GitHub for a program without an OAuth client. */
 import * as v from 'valibot'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import type { Handler } from '../call.ts'
 import { sendToIdentityProvider } from '../login/identity-provider-login.ts'
 

@@ -1,8 +1,8 @@
 /** The endpoint of the Model Context Protocol: reads the message and hands it to `mcp/`. */
 import { resourceMetadataUrl } from '../../auth/auth.ts'
 import { logDefect } from '../../log.ts'
-import { json } from '../json-response.ts'
-import { readBytes, requireJson } from '../request-body.ts'
+import { json } from '../response/json-response.ts'
+import { readBytes, requireJson } from '../request/request-body.ts'
 import { by } from '../audit-entry.ts'
 import type { Handler } from '../call.ts'
 

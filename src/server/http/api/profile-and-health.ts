@@ -3,8 +3,8 @@ import type { ProfileResponse } from '../../../contract/api/profile.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { derived } from '../../auth/compute-once-per-object.ts'
 import type { Principal } from '../../rbac/principal.ts'
-import { HttpError, noOAuth } from '../http-error.ts'
-import { json, jsonText } from '../json-response.ts'
+import { HttpError, noOAuth } from '../response/http-error.ts'
+import { json, jsonText } from '../response/json-response.ts'
 import type { Handler } from '../call.ts'
 
 /** `GET /health` */

@@ -7,7 +7,7 @@ import {
 } from '../../../contract/api/secrets.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { sizeProblem } from '../../vault/secret-size.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 
 /**
  * A value as it was sent, text or base64.

@@ -1,13 +1,13 @@
 /** Runners in the API. */
 import { heartbeatBody, putRunnerBody, type RunnerResponse } from '../../../contract/api/runners.ts'
 import type { Runner } from '../../accounts/runners.ts'
-import { notFound } from '../http-error.ts'
-import { json, noContent } from '../json-response.ts'
-import { readBody } from '../request-body.ts'
+import { notFound } from '../response/http-error.ts'
+import { json, noContent } from '../response/json-response.ts'
+import { readBody } from '../request/request-body.ts'
 import { by } from '../audit-entry.ts'
 import type { Handler } from '../call.ts'
 import { runnerCheckScript } from './runner-check-script.ts'
-import { readPage } from '../paging.ts'
+import { readPage } from '../request/paging.ts'
 
 /** `GET /api/runners` */
 export const listRunners: Handler = async ({ principal, url }, { runners }) => {

@@ -1,5 +1,5 @@
 /** Service tokens in the API. */
-import { json } from '../json-response.ts'
+import { json } from '../response/json-response.ts'
 import { by } from '../audit-entry.ts'
 import type { Handler } from '../call.ts'
 

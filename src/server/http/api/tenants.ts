@@ -1,5 +1,5 @@
 /** The caller's tenants in the API. */
-import { json } from '../json-response.ts'
+import { json } from '../response/json-response.ts'
 import type { Handler } from '../call.ts'
 
 /** `GET /api/v1/tenants`: `current` is the one of this request. */

@@ -3,9 +3,9 @@ import { createTokenBody, downloadTokenBody } from '../../../contract/api/tokens
 import type { Scope } from '../../../contract/token-scopes.ts'
 import { by } from '../audit-entry.ts'
 import type { Handler } from '../call.ts'
-import { HttpError } from '../http-error.ts'
-import { json, noContent } from '../json-response.ts'
-import { readPage } from '../paging.ts'
+import { HttpError } from '../response/http-error.ts'
+import { json, noContent } from '../response/json-response.ts'
+import { readPage } from '../request/paging.ts'
 import {
   createPersonalToken,
   ownerOf,
@@ -13,7 +13,7 @@ import {
   revokePersonalToken,
   toTokenResponses,
 } from '../personal-tokens.ts'
-import { readBody } from '../request-body.ts'
+import { readBody } from '../request/request-body.ts'
 
 /** `POST /api/auth/cli-tokens` */
 export const createToken: Handler = async (call, services) => {

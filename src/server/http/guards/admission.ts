@@ -1,7 +1,7 @@
 /** Admits an authenticated caller to a tenant, past the server's own rule. */
 import type { Eventually } from '../../auth/value-or-promise.ts'
 import { inTenant, type Principal } from '../../rbac/principal.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import type { Services } from '../services.ts'
 
 /**

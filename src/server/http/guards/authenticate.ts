@@ -4,7 +4,7 @@ import { runnerOf, serviceKeyOf } from '../../auth/runner-and-service-keys.ts'
 import type { Principal } from '../../rbac/principal.ts'
 import { by } from '../audit-entry.ts'
 import type { Call } from '../call.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import type { Services } from '../services.ts'
 import { tooManyAttempts } from './rate-limits.ts'
 

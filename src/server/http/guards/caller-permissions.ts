@@ -1,7 +1,7 @@
 /** What a caller needs beside a credential: to be a person, an administrator, or to have a scope or all pipelines. */
 import type { Scope } from '../../../contract/token-scopes.ts'
 import { isAdministrator, type Principal } from '../../rbac/principal.ts'
-import { HttpError, notForYou } from '../http-error.ts'
+import { HttpError, notForYou } from '../response/http-error.ts'
 import type { Services } from '../services.ts'
 
 /**

@@ -1,5 +1,5 @@
 /** Refuses requests that a browser sends for another website. */
-import { HttpError } from '../http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import type { Call } from '../call.ts'
 import type { Services } from '../services.ts'
 

@@ -1,8 +1,8 @@
 /** The guard of pages that every kind of server has, with and without logins. */
 import type { Scope } from '../../../contract/token-scopes.ts'
 import type { Call, Handler } from '../call.ts'
-import { readFormFields } from '../form-body.ts'
-import { HttpError } from '../http-error.ts'
+import { readFormFields } from '../request/form-body.ts'
+import { HttpError } from '../response/http-error.ts'
 import type { Services } from '../services.ts'
 import { requireScope } from './caller-permissions.ts'
 import { admit } from './credential-guard.ts'

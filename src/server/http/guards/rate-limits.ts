@@ -1,7 +1,7 @@
 /** The rate limits of routes, by address and by account. */
 import type { Clock } from '../../../platform/clock.ts'
 import { addressGroup } from '../../accounts/login-attempts.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 
 /** The policies of limited routes. Routes with the same policy share one allowance. */
 export type LimitName = keyof typeof POLICIES

@@ -1,7 +1,7 @@
 /** The guard of webhooks: a signature with the webhook's secret. */
 import { machine } from '../../auth/principals.ts'
-import { HttpError, notFound } from '../http-error.ts'
-import { readBytes } from '../request-body.ts'
+import { HttpError, notFound } from '../response/http-error.ts'
+import { readBytes } from '../request/request-body.ts'
 import type { Call, Handler } from '../call.ts'
 import type { Services } from '../services.ts'
 

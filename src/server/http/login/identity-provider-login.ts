@@ -9,12 +9,12 @@ import type {
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import type { IdentityProviderName } from '../../issuer/identity-providers/identity-provider.ts'
 import { renderMessage } from '../../web/login-and-message-templates.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import type { Call, Handler } from '../call.ts'
 import { finishCliLogin } from './finish-cli-login.ts'
-import { redirect } from '../redirect.ts'
+import { redirect } from '../response/redirect.ts'
 import { requireIssuer, type Services } from '../services.ts'
-import { pageResponse } from '../pages/page-response.ts'
+import { pageResponse } from '../response/page-response.ts'
 
 const uid = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/))
 

@@ -12,10 +12,10 @@ import {
 } from '../../web/login-and-message-templates.ts'
 import { by, byUser, refusedLogin } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
-import { readForm } from '../form-body.ts'
+import { readForm } from '../request/form-body.ts'
 import { attemptHeaders } from '../guards/rate-limits.ts'
-import { pageResponse } from '../pages/page-response.ts'
-import { redirect } from '../redirect.ts'
+import { pageResponse } from '../response/page-response.ts'
+import { redirect } from '../response/redirect.ts'
 import { hostOf, type Services } from '../services.ts'
 
 const loginForm = v.object({

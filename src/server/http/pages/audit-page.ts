@@ -5,7 +5,7 @@ import { readQuery } from '../api/audit-log.ts'
 import type { Handler } from '../call.ts'
 import { requireAdministrator } from '../guards/caller-permissions.ts'
 import type { Services } from '../services.ts'
-import { pageResponse } from './page-response.ts'
+import { pageResponse } from '../response/page-response.ts'
 import { settingsView } from './settings-page-view.ts'
 
 /** `GET /settings/audit[?tenant=&action=&actor=&outcome=&cursor=]` */

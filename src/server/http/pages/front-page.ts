@@ -3,7 +3,7 @@ import { LOG_TEXT_SCRIPT, RUN_SCRIPT, RUN_TASKS_SCRIPT } from '../../web/run-tem
 import { renderMessage, STYLE_SHEET } from '../../web/login-and-message-templates.ts'
 import type { Handler } from '../call.ts'
 import { hostOf } from '../services.ts'
-import { pageResponse } from './page-response.ts'
+import { pageResponse } from '../response/page-response.ts'
 
 /** `GET /`: what this is, and the one command that a visitor needs. */
 export const front: Handler = async (_call, services) => {

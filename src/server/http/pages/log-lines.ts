@@ -2,7 +2,7 @@
 import { type EarlierLines, type LogPiece, streamKey } from '../../runs/log/log-page.ts'
 import { type Stretch, stretches } from '../../web/log-line-text.ts'
 
-export interface LogLine {
+interface LogLine {
   /** Its number among all lines of the run, from 1; undefined where that is not known. */
   number: number | undefined
   task: string | undefined

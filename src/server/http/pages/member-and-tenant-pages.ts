@@ -6,14 +6,14 @@ import type { Member } from '../../accounts/tenants.ts'
 import { renderMembers, renderTenants } from '../../web/member-and-tenant-templates.ts'
 import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
-import { parseForm } from '../form-body.ts'
+import { parseForm } from '../request/form-body.ts'
 import {
   isServerAdministrator,
   requireAdministrator,
   requireServerAdministrator,
 } from '../guards/caller-permissions.ts'
 import type { Services } from '../services.ts'
-import { pageResponse, sentence } from './page-response.ts'
+import { pageResponse, sentence } from '../response/page-response.ts'
 import { sessionOf, settingsView } from './settings-page-view.ts'
 
 /** What a page says about the form that was sent to it. */

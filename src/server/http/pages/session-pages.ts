@@ -4,10 +4,10 @@ import { renderSessions, renderSignOut } from '../../web/session-templates.ts'
 import { renderMessage } from '../../web/login-and-message-templates.ts'
 import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
-import { parseForm } from '../form-body.ts'
-import { redirect } from '../redirect.ts'
+import { parseForm } from '../request/form-body.ts'
+import { redirect } from '../response/redirect.ts'
 import { hostOf, requireIssuer, type Services } from '../services.ts'
-import { pageResponse } from './page-response.ts'
+import { pageResponse } from '../response/page-response.ts'
 import { sessionOf, settingsView } from './settings-page-view.ts'
 
 /** `GET /auth/login[?next=]`: a login by the OAuth protocol, like that of every program. */

@@ -13,9 +13,9 @@ import {
   renderTokens,
   type TokenRow,
 } from '../../web/token-templates.ts'
-import { HttpError } from '../http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import type { Call, Handler } from '../call.ts'
-import { parseForm } from '../form-body.ts'
+import { parseForm } from '../request/form-body.ts'
 import {
   createPersonalToken,
   ownerOf,
@@ -23,9 +23,9 @@ import {
   type TokenRequest,
   toTokenResponses,
 } from '../personal-tokens.ts'
-import { redirect } from '../redirect.ts'
+import { redirect } from '../response/redirect.ts'
 import type { Services } from '../services.ts'
-import { pageResponse, sentence } from './page-response.ts'
+import { pageResponse, sentence } from '../response/page-response.ts'
 import { sessionOf, settingsView } from './settings-page-view.ts'
 
 const SHOWN = 200

@@ -1,2 +1,3 @@
+/** The script of the tasks on a run's page, imported as text. */
 declare const source: string
 export default source

@@ -3,7 +3,7 @@ import type { AuthenticationOutcome } from '../../../../src/server/auth/authenti
 import { administrator, anonymous } from '../../../../src/server/auth/principals.ts'
 import { Call } from '../../../../src/server/http/call.ts'
 import { byCredential } from '../../../../src/server/http/guards/credential-guard.ts'
-import { HttpError } from '../../../../src/server/http/http-error.ts'
+import { HttpError } from '../../../../src/server/http/response/http-error.ts'
 import type { Services } from '../../../../src/server/http/services.ts'
 
 const TENANT = { id: 'ten', slug: 'default' }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import { openForwarded } from '../../../../src/server/http/forwarded-headers.ts'
+import { openForwarded } from '../../../../src/server/http/request/forwarded-headers.ts'
 import { listen } from '../../../../src/server/listen.ts'
 import { jsonLog } from '../../../../src/server/log.ts'
 import { type Guard, ROUTES } from '../../../../src/server/http/routes.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { HttpError } from '../../../../src/server/http/http-error.ts'
-import { openForwarded } from '../../../../src/server/http/forwarded-headers.ts'
+import { HttpError } from '../../../../src/server/http/response/http-error.ts'
+import { openForwarded } from '../../../../src/server/http/request/forwarded-headers.ts'
 import { openLimits } from '../../../../src/server/http/guards/rate-limits.ts'
 
 const refusal = (work: () => unknown): HttpError | undefined => {

@@ -1,6 +1,6 @@
 /** Reads the body of a request, bounded: as bytes, or as JSON that a schema accepts. */
 import * as v from 'valibot'
-import { HttpError } from './http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import { problemOf } from './request-body-error.ts'
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024

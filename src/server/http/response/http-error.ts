@@ -1,5 +1,5 @@
 /** Errors as responses: the error type, the status of every domain fault, and the refusals that many handlers share. */
-import { Fault, type FaultCode } from '../../contract/fault.ts'
+import { Fault, type FaultCode } from '../../../contract/fault.ts'
 import { json } from './json-response.ts'
 
 /** An error that becomes the response. `details` stand beside `error` and `message` in its JSON. */

@@ -1,5 +1,5 @@
 /** Bounds on the request line and the header. */
-import { HttpError } from './http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 
 /** Of different field names. Browsers and proxies send a few dozen (RFC 9110 §5.4 lets a server set a limit). */
 const MAX_HEADERS = 100

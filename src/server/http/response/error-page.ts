@@ -1,6 +1,6 @@
 /** Errors as pages, where a person reads them. */
 import { renderMessage } from '../../web/login-and-message-templates.ts'
-import type { HttpError } from '../http-error.ts'
+import type { HttpError } from './http-error.ts'
 import type { Call } from '../call.ts'
 import { pageResponse, sentence } from './page-response.ts'
 

@@ -1,5 +1,5 @@
 /** Reads which page of a list a request asks for. */
-import { HttpError } from './http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 500

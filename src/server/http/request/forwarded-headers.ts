@@ -1,6 +1,6 @@
 /** The client's address behind trusted proxies. */
 import { BlockList, isIP } from 'node:net'
-import { Fault } from '../../contract/fault.ts'
+import { Fault } from '../../../contract/fault.ts'
 
 export interface Forwarded {
   /**
