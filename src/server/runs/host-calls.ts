@@ -10,7 +10,7 @@ export type HostCalls = Readonly<Record<string, HostCall>>
  * @returns a value for JSON, redacted where it could contain a secret
  * @throws Fault whose message reaches the script, redacted; the message of any other error does not
  */
-export type HostCall = (params: unknown, context: CallContext) => Promise<unknown>
+type HostCall = (params: unknown, context: CallContext) => Promise<unknown>
 
 export interface CallContext {
   /** 1, 2, 3 … in the order of the calls. A call has the same number when the run is replayed. */

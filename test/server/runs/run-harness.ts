@@ -83,7 +83,7 @@ export async function openHarness(options: Partial<RunsOptions> = {}): Promise<H
 
   async function ended(runId: string): Promise<Ended> {
     const events: NumberedEvent[] = []
-    for await (const event of engine.events(TENANT, runId, 0, AbortSignal.timeout(15_000))) events.push(event)
+    for await (const event of engine.events(TENANT, runId, 0, AbortSignal.timeout(50_000))) events.push(event)
     const record = await engine.get(TENANT, runId)
     if (!record) throw new Error(`no record of ${runId}`)
     const text = (stream?: string, task?: string) =>

@@ -72,7 +72,7 @@ export interface Engine {
   scratchDir: string
 }
 
-export interface Signals {
+interface Signals {
   /** Fires with a `Fault` whose message is the reason. */
   stop: AbortSignal
   /** Fires when the run is left to the next server: its tasks continue. */

@@ -12,7 +12,7 @@ import { createReusablePool, isReusable } from './reusable-responses.ts'
 const MAX_CALLS = 100_000
 const MAX_RESPONSE_BYTES = 512 * 1024 * 1024
 
-export interface DispatcherOptions {
+interface DispatcherOptions {
   calls: HostCalls
   clock: Clock
   redactor: Redactor

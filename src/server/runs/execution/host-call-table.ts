@@ -20,7 +20,7 @@ import { createTaskCalls } from '../tasks/task-calls.ts'
 import { createTimerCalls } from './timer-calls.ts'
 
 /** What the calls of one run need. */
-export interface HostOptions {
+interface HostOptions {
   runId: string
   /** The name of the pipeline. */
   pipeline: string

@@ -8,7 +8,7 @@ import { type Engine, execute, type Execution } from './execute-run.ts'
 import { createEndRecorder } from './record-run-end.ts'
 import { watchTimeLimit } from './run-time-limit.ts'
 
-export interface LiveRunsOptions {
+interface LiveRunsOptions {
   engine: Engine
   journal: Journal
   queue: RunQueue

@@ -40,7 +40,7 @@ export interface RunRequest extends RunInput {
   timeoutMs?: number | undefined
 }
 
-export interface PrepareOptions {
+interface PrepareOptions {
   db: Db
   vault: Vault
   clock: Clock

@@ -13,7 +13,7 @@ import { removeRunInput } from './run-input.ts'
 /** The wait before an end is recorded again that the run's journal has given up on. */
 const RETRY_MS = 30_000
 
-export interface EndRecorderOptions {
+interface EndRecorderOptions {
   db: Db
   journal: Journal
   vault: Vault

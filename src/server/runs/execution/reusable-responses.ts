@@ -23,7 +23,7 @@ export function isReusable(method: string, json: string, value: unknown): boolea
 }
 
 /** The responses of earlier attempts, each to be taken once. */
-export interface ReusablePool {
+interface ReusablePool {
   /** A response to the same call with the same parameters: of the call of the same number, where there is one. */
   take(call: number, method: string, hash: string): RecordedResponse | undefined
 }

@@ -31,7 +31,7 @@ export function requireShort({ args, task = '' }: Pick<RunInput, 'args' | 'task'
   })
 }
 
-export interface InputOptions {
+interface InputOptions {
   vault: Vault
   tenantId: string
   pipelineId: string

@@ -8,7 +8,7 @@ import type { Db } from '../../db/open-database.ts'
 import { pipelines, pipelineStorage as table } from '../../db/schema.ts'
 import type { HostCalls } from '../host-calls.ts'
 
-export interface StorageCallsOptions {
+interface StorageCallsOptions {
   db: Db
   clock: Clock
   pipelineId: string

@@ -71,7 +71,7 @@ const response = v.strictObject({
   ),
 })
 
-export interface HttpCallsOptions {
+interface HttpCallsOptions {
   /** Undefined where no webhook started the run. */
   request: unknown
   /** Undefined where nobody waits: the run was continued by another server, or resumed. */

@@ -9,7 +9,7 @@ import type { Network } from './allowed-networks.ts'
 import { createAllowedResolver } from './resolve-allowed-address.ts'
 
 /** One request to one host: no redirect is followed, no proxy is used, and no credential of the server is sent. */
-export interface GuardedRequest {
+interface GuardedRequest {
   /** http or https, without credentials. */
   url: URL
   method: string
@@ -31,7 +31,7 @@ export interface GuardedResponse {
 /** @throws Fault `forbidden` for an address that may not be reached, `unreachable`, `failed` for too large a response */
 export type GuardedFetch = (request: GuardedRequest) => Promise<GuardedResponse>
 
-export interface GuardedFetchOptions {
+interface GuardedFetchOptions {
   network: Network
   maxResponseBytes: number
   /** All addresses of a name; without it, the system resolves names. */

@@ -14,7 +14,7 @@ import { redactedFault } from '../fault-text.ts'
 import { type GuardedResponse, type GuardedFetch, hostOf } from './guarded-request.ts'
 import type { Network } from './allowed-networks.ts'
 
-export interface FetchCallsOptions {
+interface FetchCallsOptions {
   guardedFetch: GuardedFetch
   network: Network
   redactor: Redactor

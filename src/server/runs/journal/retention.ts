@@ -34,7 +34,7 @@ export interface RetentionOptions {
   keepRunsMs?: number | undefined
 }
 
-export interface Retention {
+interface Retention {
   /**
    * Removes the logs that are too old, then the oldest ones until the rest has room, then the records that are too
    * old. With a log, all that its run could be resumed with is removed; the last event, the exit, stays as long as

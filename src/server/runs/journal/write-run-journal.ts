@@ -12,7 +12,7 @@ import type { RunWriter } from './run-writer.ts'
 /** The waits before the end of a run is tried to be recorded again. */
 const END_RETRIES_MS = [100, 500, 2000]
 
-export interface RunJournalOptions {
+interface RunJournalOptions {
   db: Db
   clock: Clock
   runId: string

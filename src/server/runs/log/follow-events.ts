@@ -4,7 +4,7 @@ import type { NumberedEvent } from '../../../contract/run-events.ts'
 /** How many events are read at once: a slow reader makes the server hold no more than these. */
 const PAGE = 100
 
-export interface EventSource {
+interface EventSource {
   /** Stored events with a number over `after`, in order. */
   read(after: number, limit: number): Promise<NumberedEvent[]>
   /** Resolves at the next event; undefined when no further one can come. */

@@ -6,7 +6,7 @@ import type { Secret } from '../../../redact/secret.ts'
 import { type GuardedFetch, hostOf } from '../fetch/guarded-request.ts'
 import type { Network } from '../fetch/allowed-networks.ts'
 
-export interface Post {
+interface Post {
   url: Secret
   method: 'POST' | 'PUT' | 'PATCH'
   /** Without `content-type` it is JSON. */
@@ -33,7 +33,7 @@ const FIRST_WAIT_MS = 500
 const MAX_WAIT_MS = 30_000
 const MAX_BODY_BYTES = 16 * 1024
 
-export interface DeliveryOptions {
+interface DeliveryOptions {
   clock: Clock
   network: Network
   guardedFetch: GuardedFetch

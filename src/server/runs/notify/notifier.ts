@@ -1,7 +1,7 @@
 /** What a notifier is, whatever service it sends to. */
 import type { Deliver } from './deliver-message.ts'
 
-export interface Message {
+interface Message {
   text: string
   pipeline: string
   runId: string

@@ -20,7 +20,7 @@ import { readTeams } from './teams-notifier.ts'
 import { render } from './message-template.ts'
 import type { Notifier } from './notifier.ts'
 
-export interface NotifyCallsOptions {
+interface NotifyCallsOptions {
   runId: string
   pipeline: string
   /** Turns `secret:` references into `Secret`s, which the redactor then knows. */

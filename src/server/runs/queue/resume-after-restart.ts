@@ -12,7 +12,7 @@ import { findAnyRun } from '../journal/run-records.ts'
 /** How often in a row a run is continued without any progress: a run that kills its server must not do so for ever. */
 const MAX_RESTARTS = 5
 
-export interface ContinueOptions {
+interface ContinueOptions {
   db: Db
   log: Log
   journal: Journal

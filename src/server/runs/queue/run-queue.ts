@@ -24,7 +24,7 @@ export interface RunQueue {
   withdraw(pipelineId: string, reason: string): void
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   atOnce: number
   perTenant: number
   /** The pipelines that are held. */

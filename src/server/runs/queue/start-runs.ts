@@ -20,7 +20,7 @@ export interface StartRun extends RunRequest {
   }
 }
 
-export interface RunStarterOptions {
+interface RunStarterOptions {
   db: Db
   preparation: RunPreparation
   live: LiveRuns
@@ -30,7 +30,7 @@ export interface RunStarterOptions {
   closing: AbortSignal
 }
 
-export interface RunStarter {
+interface RunStarter {
   start(request: StartRun): Promise<{ runId: string }>
   resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
   /** Launches a run that an earlier server has admitted, however many wait. */

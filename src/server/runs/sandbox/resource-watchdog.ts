@@ -8,11 +8,25 @@ const GRACE_MS = 300
 /** On a busy machine a child does not always have the processor; after this many times its limit it is killed all the same. */
 const MOST_STARVED = 4
 
-export interface Watchdog {
+/** What the system says about the child, and the time. */
+interface ChildMeter {
+  /** Milliseconds of a monotonic clock. */
+  now(): number
+  /** Undefined where the system cannot tell: then the time alone counts. */
+  usage(): { residentBytes: number; cpuMs: number } | undefined
+}
+
+/** What a child has used, as far as it is charged for it. */
+export interface Account {
   /** The child has sent its first message. */
   ready(): void
   /** Whether the child has a message of the server to handle, and the server reads what it sends. */
   busy(isBusy: boolean): void
+  /** What the child has done wrong; undefined while it keeps to its limits. */
+  verdict(): string | undefined
+}
+
+interface Watchdog extends Pick<Account, 'ready' | 'busy'> {
   stop(): void
 }
 
@@ -22,19 +36,38 @@ export interface Watchdog {
  * @param kill called once, with what the child did
  */
 export function watchChild(pid: number, limits: SandboxLimits, kill: (reason: string) => void): Watchdog {
-  let last = performance.now()
+  const account = openAccount(limits, { now: () => performance.now(), usage: () => readUsage(pid) })
+  const timer = setInterval(() => {
+    const reason = account.verdict()
+    if (reason === undefined) return
+    clearInterval(timer)
+    kill(reason)
+  }, TICK_MS)
+  return { ready: account.ready, busy: account.busy, stop: () => clearInterval(timer) }
+}
+
+export function openAccount(limits: SandboxLimits, meter: ChildMeter): Account {
+  let last = meter.now()
   let isReady = false
   let isBusy = true
-  let spent = 0
+  /** The time in which the child was busy. */
+  let spentMs = 0
   /** The processor time of the start of the child. */
   let startCpuMs = 0
 
-  const verdict = (): string | undefined => {
-    if (!isReady) return spent > limits.startMs ? 'the sandbox did not start in time' : undefined
-    const used = readUsage(pid)
+  function addTime(): void {
+    const now = meter.now()
+    if (isBusy) spentMs += now - last
+    last = now
+  }
+
+  function verdict(): string | undefined {
+    addTime()
+    if (!isReady) return spentMs > limits.startMs ? 'the sandbox did not start in time' : undefined
+    const used = meter.usage()
     const most = limits.cpuMs + GRACE_MS
-    const has = used ? used.cpuMs - startCpuMs : spent
-    if (spent > most && (has > limits.cpuMs || spent > MOST_STARVED * most)) {
+    const cpuMs = used ? used.cpuMs - startCpuMs : spentMs
+    if (spentMs > most && (cpuMs > limits.cpuMs || spentMs > MOST_STARVED * most)) {
       return `the script used more than ${limits.cpuMs / 1000} s of processor time`
     }
     if (used && used.residentBytes > limits.residentBytes) return 'the script used too much memory'
@@ -43,37 +76,23 @@ export function watchChild(pid: number, limits: SandboxLimits, kill: (reason: st
     return undefined
   }
 
-  const account = () => {
-    const now = performance.now()
-    if (isBusy) spent += now - last
-    last = now
-  }
-
-  const timer = setInterval(() => {
-    account()
-    const reason = verdict()
-    if (reason === undefined) return
-    clearInterval(timer)
-    kill(reason)
-  }, TICK_MS)
-
   return {
     ready: () => {
-      account()
-      spent = 0
-      startCpuMs = readUsage(pid)?.cpuMs ?? 0
+      addTime()
+      spentMs = 0
+      startCpuMs = meter.usage()?.cpuMs ?? 0
       isReady = true
     },
     busy: (next) => {
-      account()
+      addTime()
       isBusy = next
     },
-    stop: () => clearInterval(timer),
+    verdict,
   }
 }
 
 /** Linux only; elsewhere undefined. proc(5): `VmRSS` is in KiB, `utime` and `stime` in ticks of 10 ms. */
-function readUsage(pid: number): { residentBytes: number; cpuMs: number } | undefined {
+function readUsage(pid: number): ReturnType<ChildMeter['usage']> {
   if (process.platform !== 'linux') return undefined
   try {
     const resident = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]

@@ -12,7 +12,7 @@ const PREFIX = 'secret:'
 /** Deeper than any real settings, and shallow enough for any stack. */
 const MAX_DEPTH = 64
 
-export interface ResolverOptions {
+interface ResolverOptions {
   vault: Vault
   tenantId: string
   pipeline: { id: string; name: string }

@@ -19,7 +19,7 @@ const MAX_TASKS = 1000
 const MAX_ATTEMPTS = 3
 
 /** What `runtime.run` gives the script. Both texts have been through the redactor. */
-export interface TaskResult {
+interface TaskResult {
   code: number
   stdout: string
   stderr: string
@@ -31,7 +31,7 @@ export interface TaskResult {
   truncated: boolean
 }
 
-export interface TasksOptions {
+interface TasksOptions {
   runId: string
   driver: Driver
   clock: Clock

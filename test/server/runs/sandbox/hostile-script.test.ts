@@ -3,29 +3,40 @@ import { until } from '../../../support/servers/json-client.ts'
 import { type Harness, openHarness, pipeline } from '../run-harness.ts'
 
 const CPU_MS = 1500
-/** A script gets no more of the server's own time than this in one go, on a machine that does other things too. */
-const MOST_LAG_MS = 1000
+/** A script gets no more of the server's own time than this in one go. */
+const MOST_BLOCKED_MS = 1000
 
+/** With a short limit, for what is about time, and with that of a server, for all else. */
+let hurried: Harness
 let fob: Harness
 let others: number
 beforeAll(async () => {
   others = process.platform === 'linux' ? sandboxes() : 0
-  const limits = { cpuMs: CPU_MS, memoryBytes: 32 * 1024 * 1024 }
-  fob = await openHarness({ limits, maxLogBytes: 4 * 1024 * 1024 })
+  const memoryBytes = 32 * 1024 * 1024
+  const maxLogBytes = 4 * 1024 * 1024
+  hurried = await openHarness({ limits: { cpuMs: CPU_MS, memoryBytes }, maxLogBytes })
+  fob = await openHarness({ limits: { memoryBytes }, maxLogBytes })
 })
-afterAll(() => fob[Symbol.asyncDispose]())
+afterAll(async () => {
+  await hurried[Symbol.asyncDispose]()
+  await fob[Symbol.asyncDispose]()
+})
 
-/** The longest time in which this process could do nothing else. */
-async function lagDuring<T>(act: () => Promise<T>): Promise<{ lag: number; value: T }> {
-  let lag = 0
-  let last = performance.now()
+/** The most processor time between two turns of the event loop: other programs on the machine do not add to it. */
+async function blockedDuring<T>(act: () => Promise<T>): Promise<{ blockedMs: number; value: T }> {
+  const processorMs = () => {
+    const { user, system } = process.threadCpuUsage()
+    return (user + system) / 1000
+  }
+  let blockedMs = 0
+  let last = processorMs()
   const timer = setInterval(() => {
-    const now = performance.now()
-    lag = Math.max(lag, now - last - 10)
+    const now = processorMs()
+    blockedMs = Math.max(blockedMs, now - last)
     last = now
   }, 10)
   try {
-    return { value: await act(), lag }
+    return { value: await act(), blockedMs }
   } finally {
     clearInterval(timer)
   }
@@ -59,11 +70,6 @@ describe('a hostile script', () => {
       /over 10000 calls wait|1\.5 s/,
     ],
     [
-      'timers by the million',
-      `for (let i = 0; i < 1e6; i++) setTimeout(() => {}, 1e6)`,
-      /over 10000 calls wait/,
-    ],
-    [
       'timers that begin timers',
       `const again = () => setTimeout(again, 0); again(); again(); await new Promise(() => {})`,
       /more than 100000 things|1\.5 s/,
@@ -74,20 +80,34 @@ describe('a hostile script', () => {
       `for (;;) volumes.create({ name: 'v' })`,
       /more than 100000 things|1\.5 s/,
     ],
+  ])('%s is contained, and the server answers meanwhile', (_, body, reason) =>
+    expectContained(hurried, body, reason),
+  )
+
+  test.each<[string, string, RegExp]>([
+    [
+      'timers by the million',
+      `for (let i = 0; i < 1e6; i++) setTimeout(() => {}, 1e6)`,
+      /over 10000 calls wait/,
+    ],
     [
       'a synchronous call with megabytes',
       `volumes.create({ name: 'x'.repeat(5e6) })`,
       /the sandbox was stopped|out of memory/,
     ],
     ['deep recursion', `const deep = () => deep(); deep()`, /stack/i],
-  ])('%s is contained, and the server answers meanwhile', async (_, body, reason) => {
-    const { value, lag } = await lagDuring(() => fob.run(pipeline(body)))
+  ])('%s is contained, and the server answers meanwhile', (_, body, reason) =>
+    expectContained(fob, body, reason),
+  )
+
+  async function expectContained(harness: Harness, body: string, reason: RegExp): Promise<void> {
+    const { value, blockedMs } = await blockedDuring(() => harness.run(pipeline(body)))
     expect([value.record.status, value.record.message]).toEqual([
       'failed',
       expect.stringMatching(reason) as string,
     ])
-    expect(lag).toBeLessThan(MOST_LAG_MS)
-  })
+    expect(blockedMs).toBeLessThan(MOST_BLOCKED_MS)
+  }
 
   test.each<[string, string]>([
     ['the constructor of a function', `return (() => {}).constructor('return process')()`],
@@ -152,18 +172,18 @@ describe('a hostile script', () => {
     const before = process.memoryUsage().rss
     for (let i = 0; i < 3; i++) {
       await Promise.all([
-        fob.run(pipeline(`const all = []; for (;;) all.push('x'.repeat(1e5) + all.length)`)),
+        hurried.run(pipeline(`const all = []; for (;;) all.push('x'.repeat(1e5) + all.length)`)),
         fob.run(pipeline(`for (let i = 0; i < 30; i++) console.log('x'.repeat(1e6))`)),
       ])
     }
     Bun.gc(true)
     expect(process.memoryUsage().rss - before).toBeLessThan(96 * 1024 * 1024)
-    // The one that is held ready for the next script; one that was killed may take a moment to be gone.
+    // Each server holds one ready for the next script; one that was killed may take a moment to be gone.
     const left = await until(
       async () => sandboxes(),
-      (n) => n <= others + 1,
-      2000,
+      (n) => n <= others + 2,
+      20_000,
     )
-    expect(left).toBeLessThanOrEqual(others + 1)
+    expect(left).toBeLessThanOrEqual(others + 2)
   })
 })

@@ -14,7 +14,7 @@ export interface VmFailure {
   reason?: 'no_function' | undefined
 }
 
-export interface FailureReader {
+interface FailureReader {
   /** What the script has thrown. */
   ofThrown(thrown: JSValueHandle): VmFailure
   /** As prelude.js describes what was thrown. */

@@ -11,14 +11,14 @@ import errorStacksSource from '../script-globals/error-stacks.js' with { type: '
 import { wasiOf } from './deterministic-wasi.ts'
 import hostApiSource from '../script-globals/host-api.js' with { type: 'text' }
 
-export interface VmLimits {
+interface VmLimits {
   memoryBytes: number
   stackBytes: number
   cpuMs: number
 }
 
 /** What the engine needs of the VM of the script that runs in it. */
-export interface EngineOwner {
+interface EngineOwner {
   /** 32 hexadecimal digits. */
   seed: string
   /** Milliseconds since 1970. */

@@ -38,7 +38,7 @@ export interface ScriptInputs {
   now: number
 }
 
-export type VmState = { kind: 'running' } | { kind: 'done' } | { kind: 'failed'; failure: VmFailure }
+type VmState = { kind: 'running' } | { kind: 'done' } | { kind: 'failed'; failure: VmFailure }
 
 export interface Vm {
   /** Compiles without running anything. */

@@ -1,4 +1,4 @@
-/** The meter of a script's own time. */
+/** The meter of a script's own time: the time inside its VM, and nothing else. */
 export interface Meter {
   /** Whether the limit is exceeded. */
   isSpent(): boolean
@@ -8,30 +8,45 @@ export interface Meter {
   pause<T>(act: () => T): T
 }
 
+/** Both in milliseconds from some start. */
+interface MeterClocks {
+  time(): number
+  /** Of this thread alone. */
+  processorTime(): number
+}
+
+const SYSTEM: MeterClocks = {
+  time: () => performance.now(),
+  processorTime: () => {
+    const { user, system } = process.threadCpuUsage()
+    return (user + system) / 1000
+  },
+}
+
 /**
- * Measures the time inside the VM and nothing else. On a busy machine a script is not charged for the time in which
- * others had the processor: the limit counts only once the processor time of this thread is over it, too.
+ * On a busy machine a script is not charged for the time in which others had the processor: the limit counts only
+ * once the processor time of this thread is over it, too.
  */
-export function createMeter(limitMs: number): Meter {
+export function createMeter(limitMs: number, clocks = SYSTEM): Meter {
   let used = 0
   let since: number | undefined
-  const started = processorMs()
+  const started = clocks.processorTime()
   const isSpent = () =>
-    used + (since === undefined ? 0 : performance.now() - since) > limitMs &&
-    processorMs() - started > limitMs
+    used + (since === undefined ? 0 : clocks.time() - since) > limitMs &&
+    clocks.processorTime() - started > limitMs
   const stop = () => {
-    if (since !== undefined) used += performance.now() - since
+    if (since !== undefined) used += clocks.time() - since
     since = undefined
   }
   const within = <T>(inside: boolean, act: () => T): T => {
-    const before = since !== undefined
+    const wasInside = since !== undefined
     stop()
-    if (inside) since = performance.now()
+    if (inside) since = clocks.time()
     try {
       return act()
     } finally {
       stop()
-      if (before) since = performance.now()
+      if (wasInside) since = clocks.time()
     }
   }
   return {
@@ -39,9 +54,4 @@ export function createMeter(limitMs: number): Meter {
     run: <T>(act: () => T): T => within(true, act),
     pause: <T>(act: () => T): T => within(false, act),
   }
-}
-
-function processorMs(): number {
-  const { user, system } = process.threadCpuUsage()
-  return (user + system) / 1000
 }

@@ -3,7 +3,7 @@ import type { ScriptError } from '../child-protocol.ts'
 import { type Token, tokensOf } from './script-tokens.ts'
 
 /** `code` is JavaScript without an import, and it exports `pipeline`. */
-export type Prepared = { kind: 'ready'; code: string } | { kind: 'refused'; error: ScriptError }
+type Prepared = { kind: 'ready'; code: string } | { kind: 'refused'; error: ScriptError }
 
 const NO_IMPORT_HINT =
   'what a pipeline may call is there without an import: "fob pipeline types" prints all of it'

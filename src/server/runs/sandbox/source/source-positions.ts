@@ -8,7 +8,7 @@ export interface Place {
   column?: number
 }
 
-export interface Positions {
+interface Positions {
   /**
    * @param line of the code that the VM runs, from 1
    * @param column in bytes of UTF-8, as the VM counts, from 1
