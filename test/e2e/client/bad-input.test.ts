@@ -43,7 +43,7 @@ describe('a server that must not start', () => {
   })
 
   test('S55: a wrong passphrase: exit 2, and the data is untouched', async () => {
-    const other = await startBinaryServer()
+    const other = await startBinaryServer({ passphrase: 'correct horse' })
     await other.stop()
     const before = readFileSync(join(other.dataDir, 'fob.db'))
     writeFileSync(join(other.settingsFile, '..', 'passphrase'), 'not the passphrase')

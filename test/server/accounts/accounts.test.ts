@@ -5,6 +5,7 @@ import { type Accounts, openAccounts } from '../../../src/server/accounts/accoun
 import { accountIdOf, type User } from '../../../src/server/accounts/user.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { users } from '../../../src/server/db/schema.ts'
+import { passwordsAtRealCost } from '../../support/cheap-passwords.ts'
 
 const PASSWORD = new Secret('correct horse battery')
 const closers: (() => void)[] = []
@@ -137,6 +138,7 @@ describe('the local accounts', () => {
   })
 
   test('a password is kept as argon2id with 64 MiB and three passes, and nowhere else', async () => {
+    using _ = passwordsAtRealCost()
     const { db, accounts } = await setUp()
     const ada = await accounts.addLocal({ email: 'ada@example.com', password: PASSWORD })
     const rows = await db.select().from(users)
@@ -158,6 +160,7 @@ describe('the local accounts', () => {
 
 describe('guessing passwords', () => {
   test('a wrong password and an unknown e-mail are one to whoever tries, and cost the same work', async () => {
+    using _ = passwordsAtRealCost()
     const { accounts } = await setUp()
     const ada = await accounts.addLocal({ email: 'ada@example.com', password: PASSWORD })
     const timed = async (email: string) => {

@@ -1,13 +1,18 @@
+/** The compiled binary as a server with accounts of its own. */
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fob, type Running, start } from '../client/compiled-binary.ts'
+import { systemClock } from '../../../src/platform/clock.ts'
+import { Secret } from '../../../src/redact/secret.ts'
+import { withAccounts } from '../../../src/server/administration/open-data-folder.ts'
+import { type Running, start } from '../client/compiled-binary.ts'
 import { freePort } from '../free-port.ts'
 import { temporaryFolder } from '../temporary.ts'
+import { vaultKeyFile } from './vault-key-file.ts'
 
 export const ADA = { email: 'ada@example.com', password: 'correct horse battery' }
 
-export interface BinaryServer {
+export interface BinaryServer extends AsyncDisposable {
   url: string
   dataDir: string
   settingsFile: string
@@ -16,13 +21,17 @@ export interface BinaryServer {
   stop(): Promise<void>
 }
 
-/** The compiled binary as a server with local accounts and one user, on a free port. */
-export async function startBinaryServer(): Promise<BinaryServer> {
+/**
+ * Starts one with one user on a free port. The user is added here rather than by `fob server user add`, with a
+ * password hash that is quick to check.
+ * @param passphrase opens the vault, in place of a key file
+ */
+export async function startBinaryServer({ passphrase }: { passphrase?: string } = {}): Promise<BinaryServer> {
   const folder = temporaryFolder()
   const dataDir = join(folder, 'data')
   const port = freePort()
   const url = `http://127.0.0.1:${port}`
-  const secret = (name: string, text = randomBytes(32).toString('hex')) => {
+  const secret = (name: string, text: string) => {
     writeFileSync(join(folder, name), text, { mode: 0o600 })
     return join(folder, name)
   }
@@ -35,25 +44,20 @@ export async function startBinaryServer(): Promise<BinaryServer> {
       'local_accounts = true',
       `[oauth]`,
       `callback_url = "${url}"`,
-      `session_secret_file = "${secret('session-secret')}"`,
-      `[secrets.sqlite]`,
-      `passphrase_file = "${secret('passphrase', 'correct horse')}"`,
+      `session_secret_file = "${secret('session-secret', randomBytes(32).toString('hex'))}"`,
+      ...(passphrase === undefined
+        ? ['[secrets]', `key_file = "${vaultKeyFile(folder)}"`]
+        : ['[secrets.sqlite]', `passphrase_file = "${secret('passphrase', passphrase)}"`]),
     ].join('\n'),
   )
-  const added = await fob(['server', 'user', 'add', ADA.email, '--data', dataDir, '--password-stdin'], {
-    stdin: ADA.password,
-  })
-  if (added.code !== 0) throw new Error(`no user: ${added.err}`)
+  await withAccounts({ dataDir, clock: systemClock, create: true }, (accounts) =>
+    accounts.addLocal({ email: ADA.email, password: new Secret(ADA.password) }),
+  )
   const running = start(['server', '--config', settingsFile])
   await running.saw('"listening"')
-  return {
-    url,
-    dataDir,
-    settingsFile,
-    running,
-    async stop() {
-      running.child.kill('SIGINT')
-      await running.ended
-    },
+  const stop = async () => {
+    running.child.kill('SIGINT')
+    await running.ended
   }
+  return { url, dataDir, settingsFile, running, stop, [Symbol.asyncDispose]: stop }
 }

@@ -15,7 +15,7 @@ export async function startLocalWorld(): Promise<TestServer> {
     await accounts.addLocal({ email: ADA.email, password: new Secret(ADA.password), name: 'Ada Lovelace' })
     await accounts.addLocal({ email: BOB.email, password: new Secret(BOB.password) })
   })
-  return startServer({ strategy: localAccounts, dataDir, passphrase: '' })
+  return startServer({ strategy: localAccounts, dataDir, vaultKey: 'none' })
 }
 
 /** A browser that is logged in to our own pages. */

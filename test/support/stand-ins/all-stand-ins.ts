@@ -32,8 +32,8 @@ export async function startWithIdentityProvider<V extends StandIn>(
   }
   const server = await startServer({
     port,
-    // Nothing is stored in the vault here, and its key takes half a second.
-    passphrase: '',
+    // Nothing is stored in the vault here, and it needs no key.
+    vaultKey: 'none',
     strategy: (url) => ({
       ...localAccounts(url),
       kind: 'oauth',

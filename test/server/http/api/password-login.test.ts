@@ -144,7 +144,7 @@ describe('S161 S162: POST /api/auth/login', () => {
   })
 
   test('without OAuth there is none of it', async () => {
-    const open = await startServer({ passphrase: '' })
+    const open = await startServer({ vaultKey: 'none' })
     try {
       for (const path of ['login', 'refresh', 'logout', 'token']) {
         const body = { ...ADA, refreshToken: 'x' }
