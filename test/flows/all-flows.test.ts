@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
 import { Fault } from '../../src/contract/fault.ts'
 import { browserFlow } from '../../src/flows/browser-login.ts'
 import type { FlowContext, Obtained } from '../../src/flows/flow.ts'
@@ -159,7 +160,9 @@ describe('the browser flow', () => {
     expect(fault.hint).toContain(String(port))
     // Linux tells who it is.
     if (process.platform === 'linux')
-      expect(fault.hint).toContain(`bun (process ${process.pid}) holds ${port}`)
+      expect(fault.hint).toContain(
+        `${readFileSync('/proc/self/comm', 'utf8').trim()} (process ${process.pid}) holds ${port}`,
+      )
     expect(fault.hint).toContain('--no-browser or --device')
   })
 

@@ -218,7 +218,9 @@ test('all 256 bytes may occur in values', () => {
 
 test('a value of 256 KiB is found at any cut, in bounded memory and time', () => {
   const random = seeded(SEED)
-  const value = Array.from({ length: 4096 }, () => random().toString(36).slice(2).padEnd(64, '0')).join('')
+  const parts = Array.from({ length: 4096 }, () => random().toString(36).slice(2).padEnd(64, '0'))
+  // It must not end as it starts, or the part of a value and the value would overlap in two.
+  const value = `x${parts.join('')}`
   const all = redactor([value])
   const started = performance.now()
   expect(all.text(`<${value.slice(0, -1)}${value}>`)).toBe(`<${value.slice(0, -1)}${M}>`)

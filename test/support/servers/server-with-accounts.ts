@@ -1,5 +1,5 @@
 import { Secret } from '../../../src/redact/secret.ts'
-import { systemClock } from '../../../src/platform/clock.ts'
+import { type Clock, systemClock } from '../../../src/platform/clock.ts'
 import { withAccounts } from '../../../src/server/administration/open-data-folder.ts'
 import { httpBrowser, type HttpBrowser } from './http-browser.ts'
 import { localAccounts, startServer, type TestServer } from './test-server.ts'
@@ -9,13 +9,13 @@ export const ADA = { email: 'ada@example.com', password: 'correct horse' }
 export const BOB = { email: 'bob@example.com', password: 'battery staple' }
 
 /** The whole server with two accounts of its own: Ada, an administrator, and Bob, a member. */
-export async function startLocalWorld(): Promise<TestServer> {
+export async function startLocalWorld(clock: Clock = systemClock): Promise<TestServer> {
   const dataDir = temporaryFolder()
-  await withAccounts({ dataDir, clock: systemClock, create: true }, async (accounts) => {
+  await withAccounts({ dataDir, clock, create: true }, async (accounts) => {
     await accounts.addLocal({ email: ADA.email, password: new Secret(ADA.password), name: 'Ada Lovelace' })
     await accounts.addLocal({ email: BOB.email, password: new Secret(BOB.password) })
   })
-  return startServer({ strategy: localAccounts, dataDir, vaultKey: 'none' })
+  return startServer({ strategy: localAccounts, dataDir, vaultKey: 'none', clock })
 }
 
 /** A browser that is logged in to our own pages. */
