@@ -1,25 +1,13 @@
 import { describe, expect } from 'bun:test'
-import { chromium } from 'playwright-core'
 import { notingBrowser } from '../../support/client/binary-login.ts'
 import { start } from '../../support/client/compiled-binary.ts'
 import { ADA, startBinaryServer } from '../../support/servers/binary-server.ts'
-import { chromiumPath, testWith } from '../../support/real-parts/skip-without-part.ts'
-
-const path = chromiumPath()
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
+import { launchChromium, missingChromium } from '../../support/real-parts/chromium.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
 
 describe('a login in Chromium', () => {
   testWith(
-    path === undefined ? 'chromium' : undefined,
+    missingChromium(),
     'S195 to S210: sign in, consent, and the page says that the terminal goes on',
     async () => {
       const server = await startBinaryServer()
@@ -27,7 +15,7 @@ describe('a login in Chromium', () => {
       const login = start(['auth', 'login', '-s', server.url, '--insecure-storage'], {
         env: { BROWSER: note.command },
       })
-      const browser = await chromium.launch({ executablePath: path ?? 'chromium', args: ARGS })
+      const browser = await launchChromium()
       try {
         const page = await browser.newPage({ viewport: { width: 360, height: 640 } })
         const complaints: string[] = []

@@ -14,7 +14,7 @@ import { freePort } from '../../support/free-port.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const missing = missingDockerPart()
-const isHere = missing === undefined || process.env.CI !== undefined
+const isHere = missing === undefined
 const it = (title: string, body: () => Promise<void>) => testWith(missing, title, body, 90_000)
 const SECRET = 'canary-5b1f-token'
 

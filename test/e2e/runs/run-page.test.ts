@@ -3,14 +3,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { seriousFindings } from '../../support/real-parts/axe.ts'
-import { launchChromium } from '../../support/real-parts/chromium.ts'
+import { launchChromium, missingChromium } from '../../support/real-parts/chromium.ts'
 import { fob, type Running, start } from '../../support/client/compiled-binary.ts'
 import { ADA, startBinaryServer } from '../../support/servers/binary-server.ts'
-import { chromiumPath, testWith } from '../../support/real-parts/skip-without-part.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
 import { freePort } from '../../support/free-port.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
-const missing = chromiumPath() === undefined ? 'chromium' : undefined
+const missing = missingChromium()
 
 /** Waits for a file that the test makes, so that a run is live for as long as the test looks at it. */
 const LIVE = (gate: string) => `

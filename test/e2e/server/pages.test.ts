@@ -7,11 +7,12 @@ import { PICTURE_LIST, renderPictureList } from '../../../scripts/picture-list.t
 import { ROUTES } from '../../../src/server/http/routes.ts'
 import { NARROW, type PageWorld, startPageWorld } from '../../support/servers/pages-in-chromium.ts'
 import { PAGES, type PageVisit } from '../../support/servers/page-list.ts'
-import { chromiumPath, testWith } from '../../support/real-parts/skip-without-part.ts'
+import { missingChromium } from '../../support/real-parts/chromium.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
 
 /** Every page of the binary in Chromium, with scripts switched off, as `support/servers/page-list.ts` lists them. */
 
-const missing = chromiumPath() === undefined ? 'chromium' : undefined
+const missing = missingChromium()
 const WIDE = { width: 1280, height: 800 }
 /** What answers programs; every other route is a page, or a step on the way to one. */
 const FOR_PROGRAMS =
@@ -20,7 +21,9 @@ const FOR_PROGRAMS =
 let world: PageWorld
 const visited = new Set<string>()
 beforeAll(async () => {
-  if (missing === undefined || process.env.CI) world = await startPageWorld()
+  if (missing !== undefined) return
+  world = await startPageWorld()
+  judging = await openJudge()
 }, 60_000)
 afterAll(() => world?.stop())
 
@@ -66,14 +69,26 @@ async function look(visit: PageVisit): Promise<void> {
   await close()
 }
 
+/** Where axe-core looks: it needs timers, which stand still where scripts are off. */
+let judging: Page
+/** The document that it gets there. */
+let shownDocument = { url: '', body: '' }
+
+async function openJudge(): Promise<Page> {
+  const page = await world.browser.newPage()
+  await page.addInitScript(axe.source)
+  await page.route(
+    (url) => url.href === shownDocument.url,
+    (route) => route.fulfill({ body: shownDocument.body, contentType: 'text/html; charset=utf-8' }),
+  )
+  return page
+}
+
 /** Nothing scrolls sideways and axe-core has nothing serious to say: each size once, each palette once. */
 async function judge(shown: Page): Promise<void> {
-  // axe-core needs timers, which stand still where scripts are off: it gets the same document in another window.
-  const body = await shown.content()
-  const page = await world.browser.newPage()
-  await page.route(shown.url(), (route) => route.fulfill({ body, contentType: 'text/html; charset=utf-8' }))
+  const page = judging
+  shownDocument = { url: new URL(shown.url()).href, body: await shown.content() }
   await page.goto(shown.url())
-  await page.evaluate(axe.source)
   for (const [viewport, colorScheme] of [
     [NARROW, 'light'],
     [WIDE, 'dark'],
@@ -83,7 +98,6 @@ async function judge(shown: Page): Promise<void> {
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(viewport.width)
     expect(await findings(page)).toEqual([])
   }
-  await page.close()
 }
 
 /** Serious and critical findings of axe-core, as `rule: element`. */

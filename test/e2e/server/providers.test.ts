@@ -1,26 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { notingBrowser } from '../../support/client/binary-login.ts'
 import { fob, start } from '../../support/client/compiled-binary.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../../support/servers/binary-server.ts'
 import { httpBrowser } from '../../support/servers/http-browser.ts'
-import { chromiumPath, testWith } from '../../support/real-parts/skip-without-part.ts'
+import { launchChromium, missingChromium } from '../../support/real-parts/chromium.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import {
   startServerWithIdentityProviders,
   type ServerWithIdentityProviders,
 } from '../../support/servers/server-with-identity-providers.ts'
 
-const chromiumBinary = chromiumPath()
-const missing = chromiumBinary === undefined ? 'chromium' : undefined
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-sync',
-]
+const missing = missingChromium()
 
 let server: ServerWithIdentityProviders
 let local: BinaryServer
@@ -99,7 +91,7 @@ async function inspect(page: Page): Promise<void> {
 }
 
 const withPage = async (run: (page: Page, browser: Browser) => Promise<void>) => {
-  const browser = await chromium.launch({ executablePath: chromiumBinary ?? 'chromium', args: ARGS })
+  const browser = await launchChromium()
   try {
     const context = await browser.newContext({
       viewport: { width: 360, height: 640 },

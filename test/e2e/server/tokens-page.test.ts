@@ -1,26 +1,16 @@
 import { describe, expect } from 'bun:test'
-import { chromium } from 'playwright-core'
 import { fob } from '../../support/client/compiled-binary.ts'
 import { ADA, startBinaryServer } from '../../support/servers/binary-server.ts'
-import { chromiumPath, testWith } from '../../support/real-parts/skip-without-part.ts'
-
-const path = chromiumPath()
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-sync',
-]
+import { launchChromium, missingChromium } from '../../support/real-parts/chromium.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
 
 describe('the tokens page in Chromium', () => {
   testWith(
-    path === undefined ? 'chromium' : undefined,
+    missingChromium(),
     'S168, S172: Settings → Security → Personal access tokens → Generate new token, without a script',
     async () => {
       const server = await startBinaryServer()
-      const browser = await chromium.launch({ executablePath: path ?? 'chromium', args: ARGS })
+      const browser = await launchChromium()
       try {
         const context = await browser.newContext({
           viewport: { width: 360, height: 640 },

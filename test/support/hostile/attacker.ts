@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { fob } from '../client/compiled-binary.ts'
+import { Secret } from '../../../src/redact/secret.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../servers/binary-server.ts'
 import { type HttpBrowser, httpBrowser, type Page } from '../servers/http-browser.ts'
 import {
@@ -22,16 +22,13 @@ export interface Target {
 }
 
 export async function startTarget(): Promise<Target> {
-  const local = await startBinaryServer()
-  const data = ['--data', local.dataDir]
-  const eve = ['server', 'user', 'add', EVE.email, '--tenant', 'acme', '--role', 'admin', '--password-stdin']
-  for (const [args, stdin] of [
-    [['server', 'tenant', 'add', 'acme'], ''],
-    [eve, EVE.password],
-  ] as const) {
-    const { code, err } = await fob([...args, ...data], { stdin })
-    if (code !== 0) throw new Error(`${args.join(' ')}: ${err}`)
-  }
+  const local = await startBinaryServer({
+    setUp: async ({ accounts, tenants }) => {
+      const tenant = await tenants.add({ slug: 'acme', name: 'acme' })
+      const password = new Secret(EVE.password)
+      await accounts.addLocal({ email: EVE.email, password, tenant, role: 'admin' })
+    },
+  })
   const providers = await startServerWithIdentityProviders()
   return {
     local,

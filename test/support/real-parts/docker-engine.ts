@@ -10,6 +10,7 @@ import {
 import { join } from 'node:path'
 import { childEnv } from '../../../src/platform/processes/environment.ts'
 import { beforeRemoval, temporaryFolder } from '../temporary.ts'
+import { missingPart } from './skip-without-part.ts'
 
 /**
  * A real Docker Engine on a socket of its own, from Debian's docker.io, with the image `busybox` made of Debian's
@@ -35,10 +36,12 @@ const STOP_MS = 20_000
 
 /** The part that is missing, or undefined. */
 export function missingDockerPart(): string | undefined {
-  if (process.platform !== 'linux') return 'a Docker Engine'
-  if (process.getuid?.() !== 0) return 'root, which a Docker Engine of the tests runs as'
-  const program = ['dockerd', 'docker', 'containerd', 'tar'].find((name) => Bun.which(name) === null)
-  return program ?? (existsSync(BUSYBOX) ? undefined : 'busybox-static')
+  return missingPart(() => {
+    if (process.platform !== 'linux') return 'a Docker Engine'
+    if (process.getuid?.() !== 0) return 'root, which a Docker Engine of the tests runs as'
+    const program = ['dockerd', 'docker', 'containerd', 'tar'].find((name) => Bun.which(name) === null)
+    return program ?? (existsSync(BUSYBOX) ? undefined : 'busybox-static')
+  })
 }
 
 let shared: Promise<DockerEngine> | undefined

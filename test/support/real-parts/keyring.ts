@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childEnv } from '../../../src/platform/processes/environment.ts'
 import { temporaryFolder } from '../temporary.ts'
+import { missingPart } from './skip-without-part.ts'
 
 /**
  * A real Secret Service (gnome-keyring) on a private D-Bus session, in a folder of its own: never the
@@ -11,14 +12,11 @@ export type KeyringState = 'unlocked' | 'locked' | 'hidden-bus' | 'absent'
 
 const PARTS = ['dbus-run-session', 'gnome-keyring-daemon'] as const
 
-/**
- * The part that is missing, or undefined. A test names it when it skips; with `CI` set nothing may be
- * skipped, so then the test runs and fails.
- */
+/** The part that is missing, or undefined. */
 export function missingKeyringPart(): string | undefined {
-  if (process.env.CI) return undefined
-  if (process.platform !== 'linux') return 'a Secret Service'
-  return PARTS.find((part) => Bun.which(part) === null)
+  return missingPart(() =>
+    process.platform === 'linux' ? PARTS.find((part) => Bun.which(part) === null) : 'a Secret Service',
+  )
 }
 
 /** Runs `command` with such a keyring. Resolves when it ends. */

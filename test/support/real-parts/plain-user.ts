@@ -2,6 +2,7 @@ import { chmodSync, chownSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FOB } from '../client/compiled-binary.ts'
 import { temporaryFolder } from '../temporary.ts'
+import { missingPart } from './skip-without-part.ts'
 
 /** Root can look into everything. So where the tests run as root, some commands run as somebody who cannot. */
 const NOBODY = 65_534
@@ -9,8 +10,10 @@ const isRoot = process.getuid?.() === 0
 
 /** The part that is missing here, or undefined. */
 export function missingPlainUser(): string | undefined {
-  if (process.platform !== 'linux') return 'Linux'
-  return isRoot && Bun.which('setpriv') === null ? 'setpriv' : undefined
+  return missingPart(() => {
+    if (process.platform !== 'linux') return 'Linux'
+    return isRoot && Bun.which('setpriv') === null ? 'setpriv' : undefined
+  })
 }
 
 /** The command as a plain user runs it. */

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childEnv } from '../../../src/platform/processes/environment.ts'
+import { missingPart } from './skip-without-part.ts'
 import { signed } from './s3-signer.ts'
 import { freePort } from '../free-port.ts'
 import { temporaryFolder } from '../temporary.ts'
@@ -40,7 +41,9 @@ const FILTERS = [
 
 /** The part that is missing, or undefined. */
 export function missingS3Part(): string | undefined {
-  return process.platform === 'linux' ? PARTS.find((part) => Bun.which(part) === null) : 'OpenStack Swift'
+  return missingPart(() =>
+    process.platform === 'linux' ? PARTS.find((part) => Bun.which(part) === null) : 'OpenStack Swift',
+  )
 }
 
 export async function startS3Server(): Promise<S3Server> {

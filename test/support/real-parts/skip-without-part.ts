@@ -1,22 +1,25 @@
+/** A test that needs a real part of the outside world is skipped where the part is missing. */
 import { test } from 'bun:test'
 
+/** Set by `scripts/test --quick`. */
+const isQuick = process.env.TEST_QUICK === '1'
+
 /**
- * A test that needs a real part of the outside world. Where the part is missing it is reported as skipped,
- * with the part's name; with `CI` set it runs all the same, and fails.
+ * What keeps the tests from a real part, if anything: `look` says what is missing. With `CI` set nothing may be
+ * skipped, so then the tests run and fail. `scripts/test --quick` leaves every part out.
  */
+export function missingPart(look: () => string | undefined): string | undefined {
+  if (isQuick) return 'left out by --quick'
+  return process.env.CI ? undefined : look()
+}
+
+/** A test that needs a real part. Where that is `missing` it is reported as skipped, with the part's name. */
 export function testWith(
   missing: string | undefined,
   title: string,
   run: () => Promise<void>,
   timeoutMs?: number,
 ): void {
-  if (missing === undefined || process.env.CI) test(title, run, timeoutMs)
+  if (missing === undefined) test(title, run, timeoutMs)
   else test.skip(`${title} (missing here: ${missing})`, run)
-}
-
-const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome']
-
-/** The path of a Chromium, if there is one. */
-export function chromiumPath(): string | undefined {
-  return BROWSERS.map((name) => Bun.which(name)).find((path) => path !== null) ?? undefined
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../free-port.ts'
 import { temporaryFolder } from '../temporary.ts'
+import { missingPart } from './skip-without-part.ts'
 
 /** A private sshd on a free port of loopback, with a host key of its own, that lets one key in. */
 export interface Sshd {
@@ -21,8 +22,9 @@ const START_MS = 10_000
 
 /** The part that is missing, or undefined. */
 export function missingSshd(): string | undefined {
-  if (SSHD === undefined) return 'sshd'
-  return ['ssh', 'ssh-keygen', 'ssh-agent'].find((part) => Bun.which(part) === null)
+  return missingPart(() =>
+    SSHD === undefined ? 'sshd' : ['ssh', 'ssh-keygen', 'ssh-agent'].find((part) => Bun.which(part) === null),
+  )
 }
 
 /** @param passphrase of the private key */

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { environment, FOB, type Options } from '../client/compiled-binary.ts'
+import { missingPart } from './skip-without-part.ts'
 
 /** The compiled binary in a pseudo-terminal, as a person at one sees it. */
 export interface Terminal {
@@ -20,7 +21,7 @@ const WAIT_MS = 20_000
 
 /** The part that is missing here, or undefined. */
 export function missingTerminalPart(): string | undefined {
-  return Bun.which('python3') === null ? 'python3' : undefined
+  return missingPart(() => (Bun.which('python3') === null ? 'python3' : undefined))
 }
 
 /** @param options.program another one than fob: a shell */

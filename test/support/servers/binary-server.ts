@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'
-import { withAccounts } from '../../../src/server/administration/open-data-folder.ts'
+import { administer, type Administration } from '../../../src/server/administration/open-data-folder.ts'
 import { type Running, start } from '../client/compiled-binary.ts'
 import { freePort } from '../free-port.ts'
 import { temporaryFolder } from '../temporary.ts'
@@ -24,9 +24,15 @@ export interface BinaryServer extends AsyncDisposable {
 /**
  * Starts one with one user on a free port. The user is added here rather than by `fob server user add`, with a
  * password hash that is quick to check.
- * @param passphrase opens the vault, in place of a key file
+ * @param passphrase opens the vault, in place of a key file. @param setUp adds more to the empty server
  */
-export async function startBinaryServer({ passphrase }: { passphrase?: string } = {}): Promise<BinaryServer> {
+export async function startBinaryServer({
+  passphrase,
+  setUp,
+}: {
+  passphrase?: string
+  setUp?: (administration: Administration) => Promise<unknown>
+} = {}): Promise<BinaryServer> {
   const folder = temporaryFolder()
   const dataDir = join(folder, 'data')
   const port = freePort()
@@ -50,9 +56,11 @@ export async function startBinaryServer({ passphrase }: { passphrase?: string } 
         : ['[secrets.sqlite]', `passphrase_file = "${secret('passphrase', passphrase)}"`]),
     ].join('\n'),
   )
-  await withAccounts({ dataDir, clock: systemClock, create: true }, (accounts) =>
-    accounts.addLocal({ email: ADA.email, password: new Secret(ADA.password) }),
-  )
+  await administer({ dataDir, clock: systemClock, create: true }, async (administration) => {
+    const password = new Secret(ADA.password)
+    await administration.accounts.addLocal({ email: ADA.email, password })
+    await setUp?.(administration)
+  })
   const running = start(['server', '--config', settingsFile])
   await running.saw('"listening"')
   const stop = async () => {

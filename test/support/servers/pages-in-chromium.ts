@@ -1,9 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { chromium } from 'playwright-core'
-import { fob } from '../client/compiled-binary.ts'
+import type { Browser, Page } from 'playwright-core'
+import { Secret } from '../../../src/redact/secret.ts'
 import { ADA, type BinaryServer, startBinaryServer } from './binary-server.ts'
-import { chromiumPath } from '../real-parts/skip-without-part.ts'
+import { launchChromium } from '../real-parts/chromium.ts'
 import {
   startServerWithIdentityProviders,
   type ServerWithIdentityProviders,
@@ -30,46 +29,41 @@ export type PageVisitor = 'ada' | 'bob'
 
 export const BOB = { email: 'bob@example.com', password: 'bobs own password' }
 
-const ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-sync',
-  // Pictures are smaller, and the same on every machine, without colours at the edges of letters.
-  '--disable-lcd-text',
-]
 export const NARROW = { width: 360, height: 640 }
 
 export async function startPageWorld(): Promise<PageWorld> {
-  const local = await startBinaryServer()
-  const added = await fob(['server', 'user', 'add', BOB.email, '--data', local.dataDir, '--password-stdin'], {
-    stdin: BOB.password,
+  const local = await startBinaryServer({
+    setUp: ({ accounts }) => accounts.addLocal({ email: BOB.email, password: new Secret(BOB.password) }),
   })
-  if (added.code !== 0) throw new Error(`no second user: ${added.err}`)
   const providers = await startServerWithIdentityProviders()
-  const browser = await chromium.launch({ executablePath: chromiumPath() ?? 'chromium', args: ARGS })
-  const known = new Map<PageVisitor, BrowserContext>()
-  const newWindow = () => browser.newContext({ viewport: NARROW, javaScriptEnabled: false })
-  const windowOf = async (who: PageVisitor): Promise<BrowserContext> => {
-    const context = await newWindow()
-    const page = await context.newPage()
-    await page.goto(`${local.url}/settings/sessions`)
-    await signIn(page, who === 'ada' ? ADA : BOB)
-    await page.getByRole('heading', { name: 'Sessions' }).waitFor()
-    await page.close()
-    known.set(who, context)
-    return context
+  const browser = await launchChromium()
+  /** One page for each visitor and one for strangers: a page of its own for each visit would be a process each. */
+  const known = new Map<PageVisitor | undefined, Page>()
+  const newPage = async (who: PageVisitor | undefined): Promise<Page> => {
+    const page = await browser.newPage({ viewport: NARROW, javaScriptEnabled: false })
+    if (who !== undefined) {
+      await page.goto(`${local.url}/settings/sessions`)
+      await signIn(page, who === 'ada' ? ADA : BOB)
+      await page.getByRole('heading', { name: 'Sessions' }).waitFor()
+    }
+    known.set(who, page)
+    return page
   }
   return {
     local,
     providers,
     browser,
     async open(who) {
-      const context = who === undefined ? await newWindow() : (known.get(who) ?? (await windowOf(who)))
-      const page = await context.newPage()
-      return { page, close: () => (who === undefined ? context.close() : page.close()) }
+      const page = known.get(who) ?? (await newPage(who))
+      await page.setViewportSize(NARROW)
+      if (who === undefined) await page.context().clearCookies()
+      return {
+        page,
+        async close() {
+          await page.removeAllListeners(undefined, { behavior: 'wait' })
+          await page.goto('about:blank')
+        },
+      }
     },
     async stop() {
       await browser.close()

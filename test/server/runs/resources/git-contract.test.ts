@@ -34,7 +34,7 @@ describeResource('git over http', async (): Promise<World> => {
   }
 })
 
-if (missingSshd() === undefined || process.env.CI) {
+if (missingSshd() === undefined) {
   let sshd: Sshd
   beforeAll(async () => void (sshd = await startSshd()))
   afterAll(() => sshd.stop())

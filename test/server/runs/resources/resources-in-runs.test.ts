@@ -107,7 +107,7 @@ describe('nativeResources in a run', () => {
     const missing = missingS3Part()
     let server: S3Server | undefined
     beforeAll(async () => {
-      if (missing === undefined || process.env.CI) server = await startS3Server()
+      if (missing === undefined) server = await startS3Server()
     }, 90_000)
     afterAll(() => server?.stop())
 

@@ -5,5 +5,5 @@ import { dockerWorld } from '../docker-world.ts'
 
 const missing = missingDockerPart()
 
-if (missing === undefined || process.env.CI) describeDriver(dockerWorld(await sharedDockerEngine()))
+if (missing === undefined) describeDriver(dockerWorld(await sharedDockerEngine()))
 else describe.skip(`the docker driver (missing here: ${missing})`, () => {})
