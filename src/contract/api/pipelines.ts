@@ -15,21 +15,29 @@ export const pipelineName = v.pipe(
 /** 1 MiB of UTF-8, the largest pipeline: more is a bundle that was not meant to be one. */
 export const MAX_SOURCE_BYTES = 1024 * 1024
 
+export const CONCURRENCY_MODES = ['parallel', 'serial', 'cancel-previous'] as const
+
+/** `queue` is what `parallel` was called; it is read for as long as scripts and older clients send it. */
+const parallel = v.pipe(
+  v.picklist(['parallel', 'queue']),
+  v.transform(() => 'parallel' as const),
+)
+
 /**
- * What happens where a pipeline is to run while it runs: `queue`, the runs go side by side, or `max` of them and
+ * What happens when a pipeline is started while it runs: `parallel`, the runs go side by side, or `max` of them and
  * the others wait; `serial`, one after the other; `cancel-previous`, a new run stops those before it.
  */
 export const concurrency = v.variant(
   'mode',
   [
     v.strictObject({
-      mode: v.literal('queue'),
+      mode: parallel,
       max: v.optional(v.pipe(v.number(), v.integer('not a whole number'), v.minValue(1), v.maxValue(1000))),
     }),
     v.strictObject({ mode: v.literal('serial') }),
     v.strictObject({ mode: v.literal('cancel-previous') }),
   ],
-  'concurrency is {"mode": "queue", "max": N}, {"mode": "serial"} or {"mode": "cancel-previous"}',
+  'concurrency takes {"mode": "parallel", "max": N}, {"mode": "serial"} or {"mode": "cancel-previous"}',
 )
 export type Concurrency = v.InferOutput<typeof concurrency>
 
@@ -59,7 +67,7 @@ export const putPipelineBody = v.strictObject({
   driver: v.optional(v.picklist(DRIVERS, `is one of ${DRIVERS.join(', ')}`)),
   /** Who may see the pipeline; empty: no rule any more; absent: as before. */
   rbac: v.optional(v.string()),
-  /** Absent: as before, at first `queue` without a limit. */
+  /** Absent: as before, at first `parallel` without a limit. */
   concurrency: v.optional(concurrency),
   /** Absent: as before. */
   schedules: v.optional(

@@ -1,7 +1,7 @@
-import type { Concurrency } from '../../contract/api/pipelines.ts'
 import { WEBHOOK_PROVIDERS } from '../../contract/api/webhooks.ts'
 import { sql } from 'drizzle-orm'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { storedConcurrency } from './stored-concurrency.ts'
 
 /**
  * Every table of the server. Instants are milliseconds since 1970 (`…_at`); JSON is stored as text.
@@ -269,8 +269,8 @@ export const pipelines = sqliteTable(
     source: text('source').notNull(),
     driver: text('driver').notNull(),
     paused: integer('paused', { mode: 'boolean' }).notNull(),
-    /** Null: runs go side by side, without a limit of their own. */
-    concurrency: text('concurrency', { mode: 'json' }).$type<Concurrency>(),
+    /** Null: `parallel`, without a limit of their own. */
+    concurrency: storedConcurrency('concurrency'),
     /** Whose webhooks begin runs; its secret is in the vault, in the pipeline's scope. Null: nobody's. */
     webhook: text('webhook', { enum: WEBHOOK_PROVIDERS }),
     createdAt: at('created_at').notNull(),

@@ -193,7 +193,12 @@ describe('a pipeline that must not run', () => {
       'there is no time zone "Mars/Base"\nhint: for example Europe/Paris',
     ],
     ['a time zone of nothing', FINE, ['--time-zone', 'Europe/Paris'], '--time-zone and --catch-up go with'],
-    ['a mode that is none', FINE, ['--concurrency', 'parallel'], '--concurrency is queue, serial or'],
+    [
+      'a mode that is none',
+      FINE,
+      ['--concurrency', 'at-once'],
+      '--concurrency takes parallel, serial or cancel-previous, not "at-once"',
+    ],
     ['a secret without a value', FINE, ['-e', 'KEY'], '--secret takes KEY=VALUE'],
   ])('set with %s: exit 2, and the next step', async (_, source, flags, message) => {
     writeFileSync(join(home, 'it.ts'), source)

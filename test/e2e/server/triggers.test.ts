@@ -154,7 +154,11 @@ describe('a schedule', () => {
     [['--schedule', '0 0 * * *', '--time-zone', 'Nowhere'], 2, 'no time zone "Nowhere"'],
     [['--time-zone', 'UTC'], 2, 'go with --schedule'],
     [['--schedule', '@daily', '--no-schedule'], 2, 'opposites'],
-    [['--concurrency', 'sometimes'], 2, '--concurrency is queue, serial or cancel-previous'],
+    [
+      ['--concurrency', 'sometimes'],
+      2,
+      '--concurrency takes parallel, serial or cancel-previous, not "sometimes"',
+    ],
     [['--concurrency', 'serial', '--max-runs', '2'], 2, '--max-runs'],
     [['--max-runs', 'two'], 2, '--max-runs'],
   ])('%j ends with %d', async (flags, code, message) => {

@@ -55,6 +55,27 @@ describe('the database', () => {
     expect(Bun.SHA256.hash(MIGRATIONS[format - 1] ?? '', 'hex')).toBe(sha256)
   })
 
+  test('a pipeline of before is read with the word of now, and keeps the word of before', () => {
+    const { db, close } = openDatabase(':memory:')
+    db.$client.run("INSERT INTO tenants (id, slug, name, created_at) VALUES ('t', 'default', 'Default', 0)")
+    db.$client.run(`INSERT INTO pipelines
+      (id, tenant_id, name, filename, source, driver, paused, concurrency, created_at, updated_at)
+      VALUES ('p', 't', 'deploy', 'p.ts', '', 'native', 0, '{"mode":"queue","max":2}', 0, 0)`)
+    const read = () => db.select().from(schema.pipelines).get()?.concurrency
+    const stored = () => db.$client.query('SELECT concurrency FROM pipelines').get()
+    expect(read()).toEqual({ mode: 'parallel', max: 2 })
+    db.update(schema.pipelines)
+      .set({ concurrency: { mode: 'parallel', max: 3 } })
+      .run()
+    expect(stored()).toEqual({ concurrency: '{"mode":"queue","max":3}' })
+    expect(read()).toEqual({ mode: 'parallel', max: 3 })
+    db.update(schema.pipelines)
+      .set({ concurrency: { mode: 'serial' } })
+      .run()
+    expect(read()).toEqual({ mode: 'serial' })
+    close()
+  })
+
   test('of an older format is brought up to date with all that is in it', () => {
     const path = freshPath()
     mkdirSync(join(path, '..'))

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import {
   type Concurrency,
   concurrency,
+  CONCURRENCY_MODES,
   type DriverName,
   DRIVERS,
   MAX_SOURCE_BYTES,
@@ -77,11 +78,15 @@ export const command = defineCommand({
     concurrency: {
       type: 'string',
       value: 'MODE',
-      completes: concurrency.options.map(({ entries }) => entries.mode.literal),
+      completes: CONCURRENCY_MODES,
       description:
-        'when it is to run while it runs: queue (side by side), serial (one after the other), cancel-previous',
+        'when it is to run while it runs: parallel (side by side), serial (one after the other), cancel-previous',
     },
-    'max-runs': { type: 'string', value: 'N', description: 'with queue: so many at once, the others wait' },
+    'max-runs': {
+      type: 'string',
+      value: 'N',
+      description: 'with parallel: so many at once, the others wait',
+    },
     schedule: {
       type: 'strings',
       value: 'CRON',
@@ -142,12 +147,18 @@ function readDriver(name: string | undefined): DriverName | undefined {
  */
 function readConcurrency(mode: string | undefined, max: string | undefined): Concurrency | undefined {
   if (mode === undefined && max === undefined) return undefined
-  const asked = { mode: mode ?? 'queue', ...(max === undefined ? {} : { max: Number(max) }) }
+  const asked = { mode: mode ?? 'parallel', ...(max === undefined ? {} : { max: Number(max) }) }
   const parsed = v.safeParse(concurrency, asked)
   if (parsed.success) return parsed.output
   throw max === undefined
-    ? new Fault('usage', '--concurrency is queue, serial or cancel-previous')
-    : new Fault('usage', '--max-runs is a number from 1 to 1000, and goes with --concurrency queue alone')
+    ? new Fault(
+        'usage',
+        `--concurrency takes parallel, serial or cancel-previous, not ${JSON.stringify(mode)}`,
+      )
+    : new Fault(
+        'usage',
+        '--max-runs takes a number from 1 to 1000, and goes with --concurrency parallel alone',
+      )
 }
 
 /**

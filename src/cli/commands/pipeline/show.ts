@@ -32,7 +32,7 @@ export const command = defineCommand({
 })
 
 function concurrencyText({ concurrency }: PipelineResponse): string {
-  const { mode = 'queue', max } = concurrency ?? {}
+  const { mode = 'parallel', max } = concurrency ?? {}
   return max === undefined ? mode : `${mode}, ${max} at once`
 }
 

@@ -132,7 +132,7 @@ function toResponse(pipeline: PipelineEntry): PipelineResponse {
     filename: pipeline.filename,
     driver: pipeline.driver,
     paused: pipeline.paused,
-    concurrency: pipeline.concurrency ?? { mode: 'queue' },
+    concurrency: pipeline.concurrency ?? { mode: 'parallel' },
     createdAt: new Date(pipeline.createdAt).toISOString(),
     updatedAt: new Date(pipeline.updatedAt).toISOString(),
   }

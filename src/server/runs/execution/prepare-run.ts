@@ -166,7 +166,7 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
       .select({ concurrency: pipelines.concurrency })
       .from(pipelines)
       .where(eq(pipelines.id, pipelineId))
-    return pipeline?.concurrency ?? { mode: 'queue' }
+    return pipeline?.concurrency ?? { mode: 'parallel' }
   }
 
   async function slugOf(tenantId: string): Promise<string> {

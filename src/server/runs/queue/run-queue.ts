@@ -148,7 +148,7 @@ export function createRunQueue({ atOnce, perTenant, held: heldAtFirst = [] }: Qu
 
 /** How many runs of the pipeline may run at once. */
 function mostOf(concurrency: Concurrency): number {
-  return concurrency.mode === 'queue' ? (concurrency.max ?? Infinity) : 1
+  return concurrency.mode === 'parallel' ? (concurrency.max ?? Infinity) : 1
 }
 
 function createCounts() {

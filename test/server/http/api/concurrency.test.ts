@@ -26,17 +26,24 @@ const stopped = (id: string) =>
 
 describe('the concurrency of a pipeline', () => {
   test('is given with its source, kept by the next one, and shown', async () => {
-    expect((await put('p')).json().concurrency).toEqual({ mode: 'queue' })
-    const set = { mode: 'queue', max: 3 }
+    expect((await put('p')).json().concurrency).toEqual({ mode: 'parallel' })
+    const set = { mode: 'parallel', max: 3 }
     expect((await put('p', { concurrency: set })).json().concurrency).toEqual(set)
     expect((await put('p')).json().concurrency).toEqual(set)
     expect((await send('GET', '/api/pipelines/p')).json().concurrency).toEqual(set)
   })
 
+  test('queue, the old word for parallel, is read still and never shown', async () => {
+    const old = await put('old', { concurrency: { mode: 'queue', max: 2 } })
+    expect(old.json().concurrency).toEqual({ mode: 'parallel', max: 2 })
+    expect((await send('GET', '/api/pipelines/old')).json().concurrency).toEqual({ mode: 'parallel', max: 2 })
+    expect((await put('old', { concurrency: { mode: 'queue', max: 0 } })).status).toBe(400)
+  })
+
   test.each([
     [{ mode: 'sometimes' }, 'concurrency'],
-    [{ mode: 'queue', max: 0 }, 'max'],
-    [{ mode: 'queue', max: 1.5 }, 'max'],
+    [{ mode: 'parallel', max: 0 }, 'max'],
+    [{ mode: 'parallel', max: 1.5 }, 'max'],
     [{ mode: 'serial', max: 2 }, 'max'],
     ['serial', 'concurrency'],
   ])('%j is refused', async (concurrency, word) => {
@@ -63,7 +70,7 @@ describe('the concurrency of a pipeline', () => {
 })
 
 test('with a full queue, a run is refused with 429 and when to come again', async () => {
-  await put('p', { concurrency: { mode: 'queue' } })
+  await put('p', { concurrency: { mode: 'parallel' } })
   const going = [await start('p'), await start('p')]
   for (const id of going)
     await until(

@@ -287,7 +287,7 @@ describe('S3: an open server', () => {
       name: 'says which bound a field has',
       method: 'PUT',
       path: '/api/pipelines/p',
-      body: { source: PIPELINE, filename: 'p.ts', concurrency: { mode: 'queue', max: 0 } },
+      body: { source: PIPELINE, filename: 'p.ts', concurrency: { mode: 'parallel', max: 0 } },
       status: 400,
       has: ['"concurrency.max must be at least 1"'],
     },

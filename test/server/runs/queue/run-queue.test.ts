@@ -25,7 +25,7 @@ function world(limits: { atOnce: number; perTenant?: number }) {
       runId: run,
       tenantId: tenant,
       pipelineId: `${tenant}/${run}`,
-      concurrency: { mode: 'queue' } as Concurrency,
+      concurrency: { mode: 'parallel' } as Concurrency,
       stop: (reason: string) => {
         cancelled.push(`${run}: ${reason}`)
         stop.abort(new Error(reason))
@@ -125,8 +125,8 @@ const of = (concurrency: Concurrency) => ({ pipelineId: 'p', concurrency })
 describe('the concurrency of a pipeline', () => {
   test.each([
     ['serial', { mode: 'serial' }, 1],
-    ['queue with max 2', { mode: 'queue', max: 2 }, 2],
-    ['queue', { mode: 'queue' }, 4],
+    ['parallel with max 2', { mode: 'parallel', max: 2 }, 2],
+    ['parallel', { mode: 'parallel' }, 4],
   ] as const)('%s lets so many go', async (_name, concurrency, most) => {
     const all = world({ atOnce: 10 })
     for (let i = 0; i < 4; i++) void all.add('a', `a${i}`, 5, of(concurrency))
@@ -174,7 +174,7 @@ describe('the concurrency of a pipeline', () => {
     const { clock, cancelled, add } = world({ atOnce: 4 })
     void add('a', 'r1', 5, of({ mode: 'cancel-previous' }))
     await pass(clock, 1)
-    void add('a', 'r2', 5, of({ mode: 'queue' }))
+    void add('a', 'r2', 5, of({ mode: 'parallel' }))
     await pass(clock, 10)
     expect(cancelled).toEqual([])
   })
@@ -229,7 +229,7 @@ const place = (runId: string): QueuedRun => ({
   runId,
   tenantId: 't',
   pipelineId: 'p',
-  concurrency: { mode: 'queue' },
+  concurrency: { mode: 'parallel' },
   stop: () => {},
 })
 
