@@ -1,6 +1,6 @@
 import { Fault } from '../../contract/fault.ts'
-import { SETTINGS, type SettingName } from '../../server/settings/setting-names.ts'
-import type { SettingSources } from '../../server/settings/setting-values.ts'
+import { SETTINGS, type SettingName } from '../../server/settings/settings.ts'
+import type { SettingSources } from '../../server/settings/settings.ts'
 import type { Flag } from '../command.ts'
 import type { Deps } from '../deps.ts'
 import { readGivenFile } from '../input/read-named-file.ts'

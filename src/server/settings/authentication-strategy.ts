@@ -129,12 +129,12 @@ function baseUrl(text: string): string {
   const bare =
     url !== undefined && ['http:', 'https:'].includes(url.protocol) && url.href === `${url.origin}/` // no path, query, fragment or credentials
   if (!bare) {
-    throw new Fault('config', '--oauth-callback-url is the base URL of this server, without a path', {
+    throw new Fault('config', '--oauth-callback-url takes the base URL of this server, without a path', {
       hint: 'for example https://ci.example.com',
     })
   }
   if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
-    throw new Fault('config', '--oauth-callback-url is an https address, or http on loopback', {
+    throw new Fault('config', '--oauth-callback-url takes an https address, or http on loopback', {
       hint: `passwords and sessions would travel in the clear; put a proxy with TLS before the server and name its address: https://${url.host}`,
     })
   }
@@ -180,7 +180,9 @@ function providerUrl(setting: SettingName, values: SettingValues, standard: stri
   const loopback = url !== null && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
   const safe = url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback)
   if (!url || !safe || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new Fault('config', `--${setting} is an https address`, { hint: `for example ${standard}` })
+    throw new Fault('config', `--${setting} takes an https address, or http on loopback`, {
+      hint: `for example ${standard}`,
+    })
   }
   return url.href.replace(/\/+$/, '')
 }
@@ -189,7 +191,7 @@ function providerUrl(setting: SettingName, values: SettingValues, standard: stri
 function tenantOf(values: SettingValues, url: string): string {
   const tenant = values['oauth-microsoft-tenant'] ?? 'common'
   if (!/^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/.test(tenant)) {
-    throw new Fault('config', '--oauth-microsoft-tenant is the ID or the domain of a directory', {
+    throw new Fault('config', '--oauth-microsoft-tenant takes the ID or the domain of a directory', {
       hint: 'for example contoso.onmicrosoft.com',
     })
   }

@@ -65,5 +65,5 @@ function readNetwork(text: string): string {
 function readPolicy(text: string): DockerSettings['pull'] {
   const policy = PULL_POLICIES.find((known) => known === text)
   if (policy !== undefined) return policy
-  throw new Fault('config', `--docker-pull is ${PULL_POLICIES.join(', ')}, not "${text}"`)
+  throw new Fault('config', `--docker-pull takes ${PULL_POLICIES.join(', ')}, not "${text}"`)
 }

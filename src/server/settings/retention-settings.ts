@@ -38,15 +38,15 @@ function age(values: SettingValues, name: SettingName, least: '1h' | '7d'): numb
   if (ms !== undefined && ms >= (parseAge(least) ?? 0)) return ms
   throw new Fault(
     'config',
-    `--${name} is a time such as 36h or 90d, at least ${least}, or forever, not ${text}`,
+    `--${name} takes a time such as 36h or 90d, at least ${least}, or forever, not ${text}`,
   )
 }
 
-/** @throws Fault `config` for what is no size, or less than 1 MB */
+/** @throws Fault `config` for another form, or for less than 1 MB */
 function size(values: SettingValues, name: SettingName): number | undefined {
   const text = values[name]
   if (text === undefined) return undefined
   const bytes = parseSize(text)
   if (bytes !== undefined && bytes >= MIN_SIZE) return bytes
-  throw new Fault('config', `--${name} is a size such as 500MB or 10GiB, at least 1MB, not ${text}`)
+  throw new Fault('config', `--${name} takes a size such as 500MB or 10GiB, at least 1MB, not ${text}`)
 }

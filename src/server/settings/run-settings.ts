@@ -27,5 +27,5 @@ function count(values: SettingValues, name: SettingName): number | undefined {
   const text = values[name]
   if (text === undefined) return undefined
   if (/^[1-9]\d{0,3}$|^10000$/.test(text)) return Number(text)
-  throw new Fault('config', `--${name} is a number from 1 to 10000`)
+  throw new Fault('config', `--${name} takes a number from 1 to 10000, not ${text}`)
 }

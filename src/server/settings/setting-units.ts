@@ -1,11 +1,13 @@
-const TIMES_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 }
-const MAX_DAYS = 36_500
+/** Times and sizes as settings write them. */
+import { type DurationUnit, parseDuration } from '../../contract/duration.ts'
 
-/** `30m`, `12h`, `90d`. @returns milliseconds; undefined for what is no such time, or over 100 years */
+const MAX_AGE_MS = 36_500 * 86_400_000
+const AGE_UNITS: readonly DurationUnit[] = ['m', 'h', 'd']
+
+/** `30m`, `12h`, `90d`. @returns milliseconds; undefined for another form, or for over 100 years */
 export function parseAge(text: string): number | undefined {
-  const [, count, unit] = /^(\d{1,9})([mhd])$/.exec(text) ?? []
-  const ms = Number(count) * (TIMES_MS[unit as keyof typeof TIMES_MS] ?? NaN)
-  return ms <= MAX_DAYS * TIMES_MS.d ? ms : undefined
+  const ms = parseDuration(text, AGE_UNITS)
+  return ms !== undefined && ms <= MAX_AGE_MS ? ms : undefined
 }
 
 const SIZES = {
@@ -20,7 +22,7 @@ const SIZES = {
 }
 const MAX_SIZE = 1000 * SIZES.tib
 
-/** `500MB`, `10GiB`, in either case. @returns bytes; undefined for what is no such size, or over 1000 TiB */
+/** `500MB`, `10GiB`, in either case. @returns bytes; undefined for another form, or for over 1000 TiB */
 export function parseSize(text: string): number | undefined {
   const [, count, unit = ''] = /^(\d{1,9})([kmgt]i?b)$/.exec(text.toLowerCase()) ?? []
   const bytes = Number(count) * (SIZES[unit as keyof typeof SIZES] ?? NaN)

@@ -118,7 +118,7 @@ function isSwitch(name: SettingName): boolean {
 function requireSwitch(name: SettingName, text: string): 'true' | 'false' {
   const on = readSwitch(text)
   if (on !== undefined) return on ? 'true' : 'false'
-  throw new Fault('config', `--${name} is true or false, nothing else`, { hint: SWITCH_HINT })
+  throw new Fault('config', `--${name} takes true or false, not "${text}"`, { hint: SWITCH_HINT })
 }
 
 export function readSecretFile(name: string, path: string): string {

@@ -4,7 +4,7 @@ import type { SettingName } from './setting-names.ts'
 import { parseAge } from './setting-units.ts'
 import type { SettingValues } from './setting-values.ts'
 
-/** How long tokens live (ruling R6), in seconds. */
+/** How long tokens live, in seconds. */
 export type TokenLifetimes = Pick<Lifetimes, 'accessTokenWithRefresh' | 'accessTokenAlone' | 'refreshToken'>
 
 /**
@@ -42,5 +42,5 @@ function ttl(
   const ms = within(text)
   if (ms !== undefined) return ms / 1000
   const such = EXAMPLES.filter((example) => within(example) !== undefined).join(' or ')
-  throw new Fault('config', `--${name} is a time from ${least} to ${most}, such as ${such}, not ${text}`)
+  throw new Fault('config', `--${name} takes a time from ${least} to ${most}, such as ${such}, not ${text}`)
 }

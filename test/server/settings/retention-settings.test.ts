@@ -42,14 +42,14 @@ describe('how long what runs leave is kept', () => {
     ['keep-runs', '6d'],
     ['keep-runs', '0'],
   ])('--%s %s is refused', (name, value) => {
-    expect(() => read({ [name]: value })).toThrow(`--${name} is a time such as`)
+    expect(() => read({ [name]: value })).toThrow(`--${name} takes a time such as`)
   })
 
   test.each(['0', '10', '999KB', '-1GB', 'forever', '1e9MB', '1PB', '999999999TB'])(
     '%s is no size for logs',
     (value) => {
       for (const name of ['keep-logs-size', 'max-log-size']) {
-        expect(() => read({ [name]: value })).toThrow(`--${name} is a size such as`)
+        expect(() => read({ [name]: value })).toThrow(`--${name} takes a size such as`)
       }
     },
   )

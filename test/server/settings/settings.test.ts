@@ -85,7 +85,7 @@ describe('R6: how long tokens live', () => {
     ['oauth-refresh-token-ttl', '59m'],
     ['oauth-refresh-token-ttl', '366d'],
   ])('--%s cannot be %s', (name, value) => {
-    expect(() => lifetimes({ [name]: value })).toThrow(`--${name} is a time from`)
+    expect(() => lifetimes({ [name]: value })).toThrow(`--${name} takes a time from`)
   })
 
   test.each([
@@ -467,7 +467,9 @@ describe('how many runs', () => {
   })
 
   test.each(['0', '-1', '1.5', 'many', '10001', '1e3'])('%s is refused', (value) => {
-    expect(() => read({ 'runs-at-once': value })).toThrow('--runs-at-once is a number from 1 to 10000')
+    expect(() => read({ 'runs-at-once': value })).toThrow(
+      '--runs-at-once takes a number from 1 to 10000, not',
+    )
   })
 })
 
@@ -513,7 +515,7 @@ describe('what tasks run on', () => {
     [{ drivers: 'docker,docker' }, '--drivers takes'],
     [{ drivers: ',' }, '--drivers takes'],
     [{ 'docker-network': 'container:other' }, '--docker-network takes the name of a network'],
-    [{ 'docker-pull': 'sometimes' }, '--docker-pull is missing, always, never'],
+    [{ 'docker-pull': 'sometimes' }, '--docker-pull takes missing, always, never'],
   ])('is refused where it is none: %p', (flags, says) => {
     expect(() => read(flags)).toThrow(says)
   })
