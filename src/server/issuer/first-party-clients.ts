@@ -1,14 +1,17 @@
+/** The programs of ours, as clients of the authorization server. */
 import type { ClientMetadata } from 'oidc-provider'
+import { TICKET_GRANT } from './grant-types.ts'
+import { PAGES_RETURN } from './page-paths.ts'
 import { CALLBACK_PORTS, callbackUri, DEVICE_GRANT, FOB_CLI_ID } from '../../contract/oauth-client.ts'
 
-/** A program that may ask for tokens. All are public: no client secret exists anywhere (S213, RFC 8252 §8.4). */
+/** A program that may ask for tokens. All are public: no client secret exists anywhere (RFC 8252 §8.4). */
 export interface PublicClient {
   id: string
   /** What the consent page calls it. */
   name: string
   /** Compared exactly, but for the port of http on loopback (RFC 8252 §7.3). */
   redirectUris: readonly string[]
-  /** Whether its access tokens come with a refresh token, and are therefore short-lived (ruling R6). */
+  /** Whether its access tokens come with a refresh token, and are therefore short-lived. */
   refresh: boolean
 }
 
@@ -23,22 +26,14 @@ export const FOB_CLI: PublicClient = {
   refresh: true,
 }
 
-/** The page where a person types the code that another device shows. */
-export const DEVICE_PATH = '/auth/device'
-
-/** Ours alone: what the JSON API of logins is issued by. Refused when it comes from outside. */
-export const TICKET_GRANT = 'urn:fob:params:oauth:grant-type:ticket'
-
 /** Our own pages: they log people in by the same protocol as everybody, and ask for no token. */
 export const PAGES_CLIENT = 'fob-pages'
-/** Where the browser comes back to. */
-export const PAGES_RETURN = '/auth/return'
-/** The documented JSON API (S161 to S167), with a refresh token and without. */
+/** The JSON API of logins, with a refresh token and without. */
 export const API_CLIENT = 'fob-api'
 export const API_LONE_CLIENT = 'fob-api-token'
 
 /**
- * The programs of ours, whose logins are the person. Any other, above all one that registered itself, has the
+ * The programs of ours whose logins may do whatever the person may. Any other, above all one that registered itself, has the
  * scopes that were consented to and nothing else.
  */
 export const OWN_PROGRAMS: ReadonlySet<string> = new Set([FOB_CLI.id, API_CLIENT, API_LONE_CLIENT])

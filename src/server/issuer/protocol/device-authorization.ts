@@ -1,5 +1,5 @@
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
-import { DEVICE_PATH } from '../first-party-clients.ts'
+import { DEVICE_PATH } from '../page-paths.ts'
 import type { DevicePages, DeviceProblem, ErrorPage, RenderedPage } from './protocol-pages.ts'
 
 /** How the bridge hands over a code that came in a link; callers cannot send it. */

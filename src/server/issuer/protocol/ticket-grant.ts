@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { errors as OidcErrors, Provider, ResourceServer } from 'oidc-provider'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { TICKET_GRANT } from '../first-party-clients.ts'
+import { TICKET_GRANT } from '../grant-types.ts'
 
 /** Long enough for one call within this process. */
 const LIFETIME_MS = 10_000

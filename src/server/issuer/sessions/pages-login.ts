@@ -1,4 +1,5 @@
-import { PAGES_CLIENT, PAGES_RETURN } from '../first-party-clients.ts'
+import { PAGES_CLIENT } from '../first-party-clients.ts'
+import { PAGES_RETURN } from '../page-paths.ts'
 import type { Seal } from '../sealed-values.ts'
 
 /** Logging in to our own pages: by the OAuth protocol like everybody, as a client that asks for no token. */

@@ -6,7 +6,8 @@ import { Secret } from '../../../redact/secret.ts'
 import type { Accounts } from '../../accounts/accounts.ts'
 import { accountIdOf, type User } from '../../accounts/user.ts'
 import type { Bridge } from '../protocol/node-http-bridge.ts'
-import { API_CLIENT, API_LONE_CLIENT, TICKET_GRANT } from '../first-party-clients.ts'
+import { API_CLIENT, API_LONE_CLIENT } from '../first-party-clients.ts'
+import { TICKET_GRANT } from '../grant-types.ts'
 import type { Tickets } from '../protocol/ticket-grant.ts'
 
 /** Tokens for the documented JSON API (S161 to S167), issued by the same provider as all others. */
