@@ -177,6 +177,9 @@ describe('native tasks of the compiled binary', () => {
 
   test.each(['10', '10 m', 'soon', '9999h'])('refuse to wait for %p', async (time) => {
     const { code, err } = await fob(['server', '--tasks-wait', time, '--data', temporaryFolder()])
-    expect([code, err]).toEqual([2, expect.stringContaining('--tasks-wait takes a time such as 90s, 10m or 2h')])
+    expect([code, err]).toEqual([
+      2,
+      expect.stringContaining('--tasks-wait takes a time such as 90s, 10m or 2h'),
+    ])
   })
 })
