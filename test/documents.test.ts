@@ -6,6 +6,8 @@ import { dirname, join, normalize } from 'node:path'
 const ROOT = join(import.meta.dir, '..')
 const ROOMS = ['src', 'test', 'scripts', 'docs', 'examples', 'findings']
 
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+
 const below = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path))
 
@@ -52,7 +54,7 @@ function namesIn(text: string): string[] {
 }
 
 describe.each(documents)('%s', (document) => {
-  const text = readFileSync(join(ROOT, document), 'utf8')
+  const text = read(document)
 
   test('names files that exist', () => {
     expect(namesIn(text).filter((name) => !OF_USERS.has(name) && !isThere(name))).toEqual([])
@@ -75,7 +77,14 @@ test('the documents are seen, and so are the names in them', () => {
   expect(documents).toContain('README.md')
   expect(documents).toContain('CONTRIBUTING.md')
   expect(documents).toContain('docs/architecture.md')
-  expect(documents.flatMap((path) => namesIn(readFileSync(join(ROOT, path), 'utf8'))).length).toBeGreaterThan(
-    100,
-  )
+  expect(documents.flatMap((path) => namesIn(read(path))).length).toBeGreaterThan(100)
+})
+
+test('every page is linked from README.md or CONTRIBUTING.md, and every finding from its list', () => {
+  const entrances = read('README.md') + read('CONTRIBUTING.md')
+  const pages = documents.filter((path) => /^docs\/[^/]+\.md$/.test(path))
+  expect(pages.filter((path) => !entrances.includes(`(${path})`))).toEqual([])
+  const findings = paths.filter((path) => path.startsWith('findings/') && path.endsWith('.sh'))
+  expect(findings.length).toBeGreaterThanOrEqual(10)
+  expect(findings.filter((path) => !read('findings/README.md').includes(`\`${path.slice(9)}\``))).toEqual([])
 })
