@@ -64,8 +64,6 @@ export function narrowingOf(path: string): string | undefined {
 export function readSmallFile(path: string, maxBytes: number): string | undefined {
   let fd: number | undefined
   try {
-    // Usually it does not exist, and throwing an error takes longer than everything else here.
-    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined
     fd = openForReading(path)
     if (fd === undefined) return undefined
     const stat = fstatSync(fd)
@@ -145,6 +143,8 @@ export function ensurePrivateFolder(folder: string, { ownFolder }: { ownFolder: 
 }
 
 function openForReading(path: string): number | undefined {
+  // Often the file does not exist, and an error that is thrown takes longer than this.
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined
   try {
     // Without O_NONBLOCK, opening a pipe that was put in the file's place would wait forever.
     return openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
