@@ -1,6 +1,6 @@
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
+import { homeFolder } from '../platform/files/home-folder.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch.ts'
 import { type Io, processIo } from '../platform/terminal/standard-streams.ts'
@@ -26,7 +26,7 @@ export function systemDeps(signal: AbortSignal, env: Env = takeEnvironment()): D
     env,
     clock: systemClock,
     fetch,
-    home: env.FOB_HOME || join(homedir(), '.fob'),
+    home: env.FOB_HOME || join(homeFolder(), '.fob'),
     cwd: workingDirectory(),
     signal,
   }

@@ -1,7 +1,7 @@
-import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { homeFolder } from '../platform/files/home-folder.ts'
 import { readSmallFile } from '../platform/files/private-files.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 
@@ -37,7 +37,7 @@ export interface Project extends v.InferOutput<typeof schema> {
  * file there is passed over.
  */
 export function findProject(folder: string): FoundProject | undefined {
-  const home = homedir()
+  const home = homeFolder()
   for (let at = folder; ; at = dirname(at)) {
     const found = readProjectFile(join(at, PROJECT_FILE))
     if (found !== undefined) return found

@@ -1,6 +1,6 @@
 import { type FinalStatus, isFinal, type NumberedEvent, type RunEvent } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
-import { openTaskLines } from '../../platform/terminal/task-log-printer.ts'
+import { createTaskLogPrinter } from '../../platform/terminal/task-log-printer.ts'
 import { printable } from '../../platform/terminal/printable-text.ts'
 import { followEvents } from '../../session/follow-run-events.ts'
 import type { Client } from '../client/client.ts'
@@ -90,7 +90,7 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
       end: () => {},
     }
   }
-  const lines = openTaskLines({
+  const lines = createTaskLogPrinter({
     isTerminal: { stdout: io.stdout.isTerminal, stderr: io.stderr.isTerminal },
     isShared: io.stdout.isTerminal && io.stderr.isTerminal,
     write(stream, text) {
@@ -108,13 +108,13 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
     switch (type) {
       case 'log': {
         const { task: name, number, stream, data: text } = data
-        return lines.says(name === undefined ? undefined : { name, number }, stream, text)
+        return lines.output(name === undefined ? undefined : { name, number }, stream, text)
       }
       case 'task': {
         const { name, status, code } = data
         const detail = code === undefined || code === 0 ? '' : ` (exit code ${code})`
-        if (status === 'running') lines.begins(data)
-        else lines.ends(data)
+        if (status === 'running') lines.started(data)
+        else lines.ended(data)
         progress.task(status)
         return say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
       }

@@ -1,62 +1,65 @@
+/** Printing the output of tasks so that a reader can tell which task a line is from. */
 import { type TerminalFilter, terminalFilter } from './control-sequence-filter.ts'
 import { printable } from './printable-text.ts'
 
-/** So much is kept of a line that has no end yet, in UTF-16 units; what is longer is broken. */
+/** How much of a line without an end is buffered, in UTF-16 units; a longer line is broken. */
 const MAX_LINE = 16 * 1024
 
 type Stream = 'stdout' | 'stderr'
 const STREAMS: readonly Stream[] = ['stdout', 'stderr']
 
-/** The name and, as names may repeat, the number in the run. */
+/** A task's name and, as names may repeat, its number in the run. */
 interface TaskId {
   name: string
   number?: number | undefined
 }
 
 /**
- * What tasks print, so that one can tell whose it is. A task that is alone is passed through as it comes. Tasks that
- * go on at once are printed by the line, with the name before it, from then to their ends.
+ * A task that runs alone is passed through as its output comes. As soon as several run at once, each is printed by
+ * the line, with its name before it, until it ends.
  */
-export interface TaskLines {
-  begins(task: TaskId): void
-  /** A piece of output; `task` is undefined where the pipeline's script speaks. */
-  says(task: TaskId | undefined, stream: Stream, data: string): void
-  /** Prints what is left of a line. */
-  ends(task: TaskId): void
-  /** Before something else is printed on stderr. */
+export interface TaskLogPrinter {
+  started(task: TaskId): void
+  /** Prints a piece of output; `task` is undefined for the output of the pipeline's script. */
+  output(task: TaskId | undefined, stream: Stream, data: string): void
+  /** Prints what is buffered of the task's lines. */
+  ended(task: TaskId): void
+  /** Ends an open line on stderr, before something else is printed there. */
   breakLine(): void
-  /** Prints what is left of all lines. */
+  /** Prints what is buffered of all lines. */
   end(): void
 }
 
-interface Speaker {
-  /** What stands before its lines; undefined while it is passed through. */
+/** A task, or the script, whose output is printed. */
+interface Source {
+  /** What is printed before its lines; undefined while it is passed through. */
   prefix: string | undefined
   label: string
   filters: Record<Stream, TerminalFilter>
-  /** With a prefix, the lines that have no end yet. */
+  /** With a prefix, the buffered lines that have no end yet. */
   rest: Record<Stream, string>
 }
 
 export interface LogOutput {
   isTerminal: Readonly<Record<Stream, boolean>>
-  /** Whether both streams come out in one place, where a line of one is in the way of the other. */
+  /** Whether both streams are shown in one place, where an open line of one gets in the way of the other. */
   isShared: boolean
   write: (stream: Stream, text: string) => void
 }
 
-export function openTaskLines({ isTerminal, isShared, write }: LogOutput): TaskLines {
-  const script = speaker('')
-  /** Those that go on. */
-  const tasks = new Map<string, Speaker>()
-  /** How many there have been of each name. */
+/** Creates the printer of one run. */
+export function createTaskLogPrinter({ isTerminal, isShared, write }: LogOutput): TaskLogPrinter {
+  const script = createSource('')
+  /** The tasks that run, by key. */
+  const tasks = new Map<string, Source>()
+  /** The number of tasks so far, by name. */
   const names = new Map<string, number>()
   const labels = new Map<string, string>()
-  /** By place, whose line is under way. */
-  const open: Partial<Record<Stream, Speaker>> = {}
+  /** The source of the open line, by place. */
+  const open: Partial<Record<Stream, Source>> = {}
   const placeOf = (stream: Stream): Stream => (isShared ? 'stdout' : stream)
 
-  function speaker(label: string): Speaker {
+  function createSource(label: string): Source {
     return {
       prefix: undefined,
       label,
@@ -65,15 +68,15 @@ export function openTaskLines({ isTerminal, isShared, write }: LogOutput): TaskL
     }
   }
 
-  /** Also of one whose beginning was not seen. */
-  function find({ name, number }: TaskId): Speaker {
+  /** Creates the source of a task whose start was not seen. */
+  function find({ name, number }: TaskId): Source {
     const key = keyOf({ name, number })
     const known = tasks.get(key)
     if (known) return known
-    const made = speaker(labels.get(key) ?? newLabel(key, name))
-    tasks.set(key, made)
+    const created = createSource(labels.get(key) ?? newLabel(key, name))
+    tasks.set(key, created)
     if (tasks.size > 1) for (const task of tasks.values()) giveName(task)
-    return made
+    return created
   }
 
   function newLabel(key: string, name: string): string {
@@ -84,26 +87,26 @@ export function openTaskLines({ isTerminal, isShared, write }: LogOutput): TaskL
     return label
   }
 
-  function giveName(task: Speaker): void {
+  function giveName(task: Source): void {
     if (task.prefix !== undefined) return
     close(task)
     task.prefix = `${task.label} | `
   }
 
-  /** Ends the lines of one that is passed through. */
-  function close(task: Speaker): void {
+  /** Ends the open lines of a task that was passed through. */
+  function close(task: Source): void {
     for (const stream of STREAMS) if (open[placeOf(stream)] === task) makeRoom(stream)
   }
 
-  /** Ends the line that is under way where `stream` comes out, unless it is of `next`. */
-  function makeRoom(stream: Stream, next?: Speaker): void {
+  /** Ends the open line at the place of `stream`, unless it is a line of `next`. */
+  function makeRoom(stream: Stream, next?: Source): void {
     const place = placeOf(stream)
     if (open[place] === undefined || open[place] === next) return
     delete open[place]
     write(stream, '\n')
   }
 
-  function pass(task: Speaker, stream: Stream, text: string): void {
+  function pass(task: Source, stream: Stream, text: string): void {
     if (text === '') return
     makeRoom(stream, task)
     write(stream, text)
@@ -112,14 +115,14 @@ export function openTaskLines({ isTerminal, isShared, write }: LogOutput): TaskL
     else if (shown !== '') open[placeOf(stream)] = task
   }
 
-  function print(task: Speaker, stream: Stream, lines: readonly string[]): void {
+  function print(task: Source, stream: Stream, lines: readonly string[]): void {
     if (lines.length === 0) return
     makeRoom(stream)
     const reset = (line: string) => (isTerminal[stream] && line.includes('\u001b') ? '\u001b[0m' : '')
     write(stream, lines.map((line) => `${task.prefix}${line}${reset(line)}\n`).join(''))
   }
 
-  function addLines(task: Speaker, stream: Stream, text: string): void {
+  function addLines(task: Source, stream: Stream, text: string): void {
     const lines = (task.rest[stream] + text).split('\n')
     let rest = lastState(lines.pop() ?? '', true)
     const whole = lines.map((line) => lastState(line, false))
@@ -128,7 +131,7 @@ export function openTaskLines({ isTerminal, isShared, write }: LogOutput): TaskL
     print(task, stream, whole)
   }
 
-  function finish(task: Speaker): void {
+  function finish(task: Source): void {
     close(task)
     for (const stream of STREAMS) {
       const rest = lastState(task.rest[stream], false)
@@ -138,14 +141,14 @@ export function openTaskLines({ isTerminal, isShared, write }: LogOutput): TaskL
   }
 
   return {
-    begins: (task) => void find(task),
-    says(task, stream, data) {
-      const by = task === undefined ? script : find(task)
-      const text = by.filters[stream].push(data)
-      if (by.prefix === undefined) pass(by, stream, text)
-      else addLines(by, stream, text)
+    started: (task) => void find(task),
+    output(task, stream, data) {
+      const source = task === undefined ? script : find(task)
+      const text = source.filters[stream].push(data)
+      if (source.prefix === undefined) pass(source, stream, text)
+      else addLines(source, stream, text)
     },
-    ends(task) {
+    ended(task) {
       finish(find(task))
       tasks.delete(keyOf(task))
     },
@@ -160,7 +163,7 @@ function filterFor(isTerminal: boolean): TerminalFilter {
   return isTerminal ? terminalFilter() : { push: (text) => text }
 }
 
-/** Where colours are looked for behind the last line end. */
+/** How many of the last UTF-16 units are searched for colours behind the last line end. */
 const LAST = 256
 /* oxlint-disable-next-line no-control-regex -- ECMA-48 §8.3.117: a colour moves no cursor */
 const LAST_COLOURS = /(?:\u001b\[[0-9;:]*m)+$/
@@ -170,10 +173,10 @@ function keyOf({ name, number }: TaskId): string {
 }
 
 /**
- * Of a line that was written over, such as a progress bar, what remains: behind a name there is no first column.
- * @param goesOn the line has no end yet, so the last carriage return may belong to it
+ * The last state of a line that was overwritten, such as a progress bar: behind a name there is no first column.
+ * @param isOpen whether the line has no end yet, so that the last carriage return may be a part of its end
  */
-function lastState(line: string, goesOn: boolean): string {
+function lastState(line: string, isOpen: boolean): string {
   const end = line.endsWith('\r') ? line.replace(/\r+$/, '') : line
-  return end.slice(end.lastIndexOf('\r') + 1) + (goesOn && end !== line ? '\r' : '')
+  return end.slice(end.lastIndexOf('\r') + 1) + (isOpen && end !== line ? '\r' : '')
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { openTaskLines } from '../../../src/platform/terminal/task-log-printer.ts'
+import { createTaskLogPrinter } from '../../../src/platform/terminal/task-log-printer.ts'
 
 type Step = ['begin' | 'end', string] | ['out' | 'err', string, string] | ['break'] | ['over']
 
@@ -12,7 +12,7 @@ const task = (id: string) => {
 /** What comes of it: stdout, then stderr. */
 function printed(steps: Step[], isTerminal = false) {
   const text = { stdout: '', stderr: '', screen: '' }
-  const lines = openTaskLines({
+  const lines = createTaskLogPrinter({
     isTerminal: { stdout: isTerminal, stderr: isTerminal },
     isShared: isTerminal,
     write(stream, piece) {
@@ -21,11 +21,11 @@ function printed(steps: Step[], isTerminal = false) {
     },
   })
   for (const [what, id = '', data = ''] of steps) {
-    if (what === 'begin') lines.begins(task(id))
-    else if (what === 'end') lines.ends(task(id))
+    if (what === 'begin') lines.started(task(id))
+    else if (what === 'end') lines.ended(task(id))
     else if (what === 'break') lines.breakLine()
     else if (what === 'over') lines.end()
-    else lines.says(id === '-' ? undefined : task(id), what === 'out' ? 'stdout' : 'stderr', data)
+    else lines.output(id === '-' ? undefined : task(id), what === 'out' ? 'stdout' : 'stderr', data)
   }
   return text
 }

@@ -1,6 +1,6 @@
 /** The log of a run as text, line by line, as `fob runs logs` prints it into a file. */
 import type { RunEvent } from '../../../contract/run-events.ts'
-import { openTaskLines, type TaskLines } from '../../../platform/terminal/task-log-printer.ts'
+import { createTaskLogPrinter, type TaskLogPrinter } from '../../../platform/terminal/task-log-printer.ts'
 import type { Db } from '../../db/open-database.ts'
 import { readEvents } from '../journal/run-records.ts'
 
@@ -24,7 +24,7 @@ export interface LogText {
  */
 export async function* readLogText(db: Db, runId: string): AsyncGenerator<LogText, void> {
   let text = ''
-  const lines = openTaskLines({
+  const lines = createTaskLogPrinter({
     isTerminal: { stdout: false, stderr: false },
     isShared: true,
     write: (_stream, piece) => void (text += piece),
@@ -64,15 +64,15 @@ async function yieldToOthers(): Promise<void> {
 }
 
 /** @returns the length of what the event has printed */
-function add(lines: TaskLines, { type, data }: RunEvent): number {
+function add(lines: TaskLogPrinter, { type, data }: RunEvent): number {
   if (type === 'log') {
     const { task: name, number, stream, data: printed } = data
-    lines.says(name === undefined ? undefined : { name, number }, stream, printed)
+    lines.output(name === undefined ? undefined : { name, number }, stream, printed)
     return printed.length
   }
   if (type === 'task') {
-    if (data.status === 'running') lines.begins(data)
-    else lines.ends(data)
+    if (data.status === 'running') lines.started(data)
+    else lines.ended(data)
   }
   if (type === 'exit') lines.end()
   return 0
