@@ -21,7 +21,7 @@ export function createLimiter(most: number): Limiter {
     }
     queue.add(resolve)
     signal.addEventListener('abort', leave, { once: true })
-    // The place is handed over by `leave`, so `running` does not change in between.
+    // `leave` gives the place to this call, so `running` does not change in between.
     await promise.finally(() => signal.removeEventListener('abort', leave))
   }
 

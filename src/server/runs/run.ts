@@ -16,7 +16,7 @@ import { createLimiter } from './concurrency-limiter.ts'
 import type { Driver } from './drivers/driver.ts'
 import { createNativeDriver } from './drivers/native-driver.ts'
 import { removeFolder } from './drivers/remove-folder.ts'
-import type { Engine } from './execution/execute-run.ts'
+import type { ExecutionServices } from './execution/execute-run.ts'
 import { createLiveRuns } from './execution/live-runs.ts'
 import { createRunPreparation, driverOf } from './execution/prepare-run.ts'
 import { type Network, openNetwork } from './fetch/allowed-networks.ts'
@@ -117,9 +117,9 @@ const MAX_LOG_BYTES = 256 * 1024 * 1024
 export async function openRuns(options: RunsOptions): Promise<Runs> {
   const { db, vault, clock, log } = options
   const closing = new AbortController()
-  const engine = createEngine(options)
+  const services = createServices(options)
   // What a server that was killed has left.
-  await removeFolder(engine.scratchDir)
+  await removeFolder(services.scratchDir)
   const journal = createJournal({ db, clock })
   const drivers = [createNative(options), ...(options.drivers ?? [])]
   // Drivers that are not allowed still remove what an earlier server left on them.
@@ -128,7 +128,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const atOnce = options.runsAtOnce ?? RUNS_AT_ONCE
   const held = await pausedPipelines(db)
   const queue = createRunQueue({ atOnce, perTenant: options.runsPerTenant ?? atOnce, held })
-  const live = createLiveRuns({ engine, journal, queue, closing: closing.signal })
+  const live = createLiveRuns({ services, journal, queue, closing: closing.signal })
   const maxLogBytes = options.maxLogBytes ?? MAX_LOG_BYTES
   const preparation = createRunPreparation({ db, vault, clock, log, journal, drivers: usable, maxLogBytes })
   const waiting = createPlaces(options.waitingRuns ?? MAX_WAITING)
@@ -147,7 +147,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     refuseEmptyReferences(source, filename)
     const { signal } = closing
     const onCrash = () => log.error('sandbox broke', { filename })
-    const sandbox = { start: engine.processes.take, limits: engine.limits, signal, onCrash }
+    const sandbox = { start: services.processes.take, limits: services.limits, signal, onCrash }
     await checking.run(() => checkScript(sandbox, { source, filename }), signal)
   }
 
@@ -155,7 +155,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     closing.abort(new Fault('interrupted', 'the server was shut down'))
     await starter.settled()
     const left = await live.detach()
-    await engine.processes.close()
+    await services.processes.close()
     if (left > 0) return log.info('runs are left to the next server', { runs: left })
     for (const driver of drivers) await driver.close()
   }
@@ -176,7 +176,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   }
 }
 
-function createEngine(options: RunsOptions): Engine {
+function createServices(options: RunsOptions): ExecutionServices {
   const { db, dataDir, vault, clock, log, sandboxCommand, env = {}, network = openNetwork([]) } = options
   const limits = { ...SANDBOX_LIMITS, ...options.limits }
   return {

@@ -138,7 +138,7 @@ describe('a schedule', () => {
     expect(await client('pipeline', 'pause', 'tick')).toMatchObject({ code: 0 })
     expect(await client('pipeline', 'run', 'tick')).toMatchObject({
       code: 1,
-      err: 'fob: pipeline tick is paused\nhint: fob pipeline unpause tick\n',
+      err: 'fob: pipeline tick is paused\nhint: unpause it with: fob pipeline unpause tick\n',
     })
     expect((await client('pipeline', 'show', 'tick')).out).toMatch(
       /state\tpaused\n[^]*schedule\t\* \* \* \* \* \*/,

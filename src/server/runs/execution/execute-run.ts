@@ -58,7 +58,7 @@ export interface Execution {
 }
 
 /** What all executions of a server share. */
-export interface Engine {
+export interface ExecutionServices {
   db: Db
   network: Network
   guardedFetch: GuardedFetch
@@ -87,7 +87,7 @@ interface Signals {
  */
 export async function execute(
   run: Execution,
-  engine: Engine,
+  services: ExecutionServices,
   { stop, detach }: Signals,
 ): Promise<RunEnd | undefined> {
   const { context, journal, redactor, pipeline } = run
@@ -100,11 +100,11 @@ export async function execute(
     failure = error
     failing.abort()
   }
-  const resolver = createResolver({ vault: engine.vault, ...run, runId: context.runID })
+  const resolver = createResolver({ vault: services.vault, ...run, runId: context.runID })
   const scriptConsole = createConsole(redactor, journal, journal.stored(0))
   const quiet = AbortSignal.any([signal, detach])
   const background = createBackground(stop)
-  const dispatcher = connect(run, engine, {
+  const dispatcher = connect(run, services, {
     stop: signal,
     quiet,
     resolver,
@@ -112,11 +112,11 @@ export async function execute(
     background: background.add,
   })
   const options = {
-    start: engine.processes.take,
-    limits: engine.limits,
+    start: services.processes.take,
+    limits: services.limits,
     signal: quiet,
     onCrash: (stderr: string) =>
-      engine.log.error('sandbox broke', { run: context.runID, stderr: redactor.text(stderr) }),
+      services.log.error('sandbox broke', { run: context.runID, stderr: redactor.text(stderr) }),
   }
   const runToEnd = async () => {
     await journal.started()
@@ -133,7 +133,7 @@ export async function execute(
   await dispatcher.settled()
   await background.settled(END_WAIT_MS)
   await scriptConsole.end()
-  return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: engine.log })
+  return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: services.log })
 }
 
 /** Runs the script; from its start again, a few times, when its process is killed from outside. */
@@ -165,10 +165,10 @@ interface Connection {
 }
 
 /** Connects the calls of the script to their implementations. */
-function connect(run: Execution, engine: Engine, connection: Connection): CallDispatcher {
+function connect(run: Execution, services: ExecutionServices, connection: Connection): CallDispatcher {
   const { context, journal, history, redactor, driver, pipeline } = run
   const { stop, quiet, resolver, fail, background } = connection
-  const { clock, db, env, scratchDir } = engine
+  const { clock, db, env, scratchDir } = services
   const runId = context.runID
   const calls = createHostCalls({
     runId,
@@ -194,8 +194,8 @@ function connect(run: Execution, engine: Engine, connection: Connection): CallDi
     exchange: run.exchange,
     db,
     pipelineId: run.pipeline.id,
-    network: engine.network,
-    guardedFetch: engine.guardedFetch,
+    network: services.network,
+    guardedFetch: services.guardedFetch,
   })
   return createDispatcher({
     calls,

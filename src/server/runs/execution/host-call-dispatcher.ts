@@ -132,7 +132,7 @@ export function createDispatcher(options: DispatcherOptions): CallDispatcher {
 
   function record(response: NewResponse): void {
     bytes += response.json.length
-    if (bytes > MAX_RESPONSE_BYTES) return options.fail(tooMuch('was given more than 512 MiB of answers'))
+    if (bytes > MAX_RESPONSE_BYTES) return options.fail(tooMuch('was given more than 512 MiB of responses'))
     try {
       const recorded = { ...options.record(response), json: response.json }
       responses.push(recorded)

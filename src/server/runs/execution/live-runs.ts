@@ -4,12 +4,12 @@ import type { Driver } from '../drivers/driver.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { RunEnd, RunJournal } from '../journal/run-journal.ts'
 import type { QueuedRun, RunQueue } from '../queue/run-queue.ts'
-import { type Engine, execute, type Execution } from './execute-run.ts'
+import { type ExecutionServices, execute, type Execution } from './execute-run.ts'
 import { createEndRecorder } from './record-run-end.ts'
 import { watchTimeLimit } from './run-time-limit.ts'
 
 interface LiveRunsOptions {
-  engine: Engine
+  services: ExecutionServices
   journal: Journal
   queue: RunQueue
   /** Fires when the server shuts down: runs are then left to the next one. */
@@ -42,10 +42,10 @@ interface LiveRun {
   done: Promise<void>
 }
 
-export function createLiveRuns({ engine, journal, queue, closing }: LiveRunsOptions): LiveRuns {
-  const { clock, log } = engine
+export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOptions): LiveRuns {
+  const { clock, log } = services
   const live = new Map<string, LiveRun>()
-  const recordEnd = createEndRecorder({ ...engine, journal, closing, isLive: (runId) => live.has(runId) })
+  const recordEnd = createEndRecorder({ ...services, journal, closing, isLive: (runId) => live.has(runId) })
 
   function launch(run: Execution, leaveWaiting: () => void, wasStarted = false): void {
     const runId = run.context.runID
@@ -91,7 +91,7 @@ export function createLiveRuns({ engine, journal, queue, closing }: LiveRunsOpti
   ): Promise<RunEnd | undefined> {
     leaveWaiting()
     const unwatch = run.timeLimit && watchTimeLimit(run.timeLimit, clock, place.stop)
-    return await execute(run, engine, { stop, detach: closing }).finally(unwatch)
+    return await execute(run, services, { stop, detach: closing }).finally(unwatch)
   }
 
   /** How a run ended that could not be executed to its end; undefined when it is left to the next server. */

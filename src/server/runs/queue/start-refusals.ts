@@ -4,7 +4,7 @@ import type { RunRow } from '../journal/run-records.ts'
 
 export function paused(pipeline: string): Fault {
   return new Fault('conflict', `pipeline ${pipeline} is paused`, {
-    hint: `fob pipeline unpause ${pipeline}`,
+    hint: `unpause it with: fob pipeline unpause ${pipeline}`,
   })
 }
 

@@ -172,7 +172,7 @@ async function exchange({ child, watchdog, host, first, kill }: Exchange): Promi
     account()
     const line = `${JSON.stringify(message)}\n`
     unreadBytes += line.length
-    if (unreadBytes > MAX_UNREAD_BYTES) kill('the script does not take its answers')
+    if (unreadBytes > MAX_UNREAD_BYTES) kill('the script does not read the responses to its calls')
     try {
       await child.stdin.write(line)
       await child.stdin.flush()

@@ -5,12 +5,13 @@ import type { Redactor } from '../../../redact/redactor.ts'
 import type { HostCalls } from '../host-calls.ts'
 import type { Driver, TaskEnd, TaskSinks, TaskSpec } from '../drivers/driver.ts'
 import { resolveEnvironment } from './task-environment.ts'
-import { RunDetached, type RunJournal } from '../journal/run-journal.ts'
+import type { RunJournal } from '../journal/run-journal.ts'
 import type { Limiter } from '../concurrency-limiter.ts'
-import { createOutput, type Output, type StoredOutput, type Tail, tailOf } from '../log/redacted-output.ts'
+import { type Tail, tailOf } from '../log/redacted-output.ts'
 import type { TaskRow } from '../journal/run-records.ts'
 import { parseExec, parseTaskRequest, type TaskRequest } from './parse-task-request.ts'
 import { createVolumes, requireSandbox } from './sandbox-calls.ts'
+import { openTaskOutput, type TaskName, type TaskOutput } from './task-output.ts'
 
 /** Each is a record, a folder and a process: a script in a loop must not fill the server with them. */
 const MAX_TASKS = 1000
@@ -52,14 +53,6 @@ interface TasksOptions {
   changedSince(at: number): Promise<string[]>
   /** Ends the run: a task cannot be run as asked, or its output cannot be stored. */
   fail(error: unknown): void
-}
-
-type TaskName = Pick<TaskRow, 'number' | 'name'>
-
-interface Outputs {
-  stdout: Output
-  stderr: Output
-  sinks: TaskSinks
 }
 
 /** A task as the script asked for it, before its secrets are resolved. */
@@ -107,11 +100,10 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   async function perform(spec: TaskSpec, name: string, attempt = 1): Promise<TaskResult> {
     const { number } = spec
     const startedAt = await journal.taskStarted({ number, name })
-    const outputs = openOutputs({ number, name })
-    const end = await driver.run(spec, outputs.sinks, signal)
-    if (end) return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, outputs, end)
-    await outputs.stdout.end()
-    await outputs.stderr.end()
+    const output = openTaskOutput(options, { number, name })
+    const end = await driver.run(spec, output.sinks, signal)
+    if (end) return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, output, end)
+    await output.end()
     signal.throwIfAborted()
     if (attempt === MAX_ATTEMPTS) {
       throw new Fault('failed', `the process that ran ${name} was killed ${MAX_ATTEMPTS} times`)
@@ -131,14 +123,14 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   /** Continues a task where the server before has left it; where nothing is left of it, it is run again. */
   async function reattach(spec: TaskSpec, known: TaskRow): Promise<TaskResult> {
     const { number, name } = known
-    const outputs = openOutputs(known, {
+    const output = openTaskOutput(options, known, {
       stdout: { bytes: known.stdoutBytes, tail: options.readTail({ number, stream: 'stdout' }) },
       stderr: { bytes: known.stderrBytes, tail: options.readTail({ number, stream: 'stderr' }) },
     })
-    const sinks = await withholdUnredactable(known, outputs.sinks)
+    const sinks = await withholdUnredactable(known, output.sinks)
     const end = await driver.reattach({ runId, number }, sinks, signal)
     const { startedAt } = known
-    if (end) return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, outputs, end)
+    if (end) return await conclude({ number, name, startedAt, timeoutMs: spec.timeoutMs }, output, end)
     signal.throwIfAborted()
     if (known.stdoutBytes + known.stderrBytes > 0) {
       await note(known, 'the server was started anew while this task ran: it is run again from its beginning')
@@ -163,42 +155,18 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     return { ...sinks, stdout: async () => {}, stderr: async () => {} }
   }
 
-  function openOutputs(
-    { number, name }: TaskName,
-    before?: { stdout: StoredOutput; stderr: StoredOutput },
-  ): Outputs {
-    const open = (stream: 'stdout' | 'stderr') =>
-      createOutput(
-        redactor.stream(name),
-        (pieces, bytes) =>
-          journal.log(
-            pieces.map((data) => ({ task: name, number, stream, data })),
-            { number, stream, bytes },
-          ),
-        before?.[stream],
-      )
-    const [stdout, stderr] = [open('stdout'), open('stderr')]
-    const sinks = {
-      stdout: untilDetached(stdout.write),
-      stderr: untilDetached(stderr.write),
-      stored: () => journal.stored(number),
-    }
-    return { stdout, stderr, sinks }
-  }
-
   async function conclude(
     { number, name, startedAt, timeoutMs }: TaskName & { startedAt: number; timeoutMs: number | undefined },
-    { stdout, stderr }: Outputs,
+    output: TaskOutput,
     end: TaskEnd,
   ): Promise<TaskResult> {
-    await stdout.end()
-    await stderr.end()
+    await output.end()
     // Nothing else tells a time-out from a stop. Logged before the end of the task, which is its last event.
     if (end.status === 'abort' && timeoutMs !== undefined && options.clock.now() - startedAt >= timeoutMs) {
       await note({ number, name }, `the task ran out of time: its timeout is ${timeoutMs / 1000} s`)
     }
     const endedAt = await journal.taskEnded({ number, name, ...end })
-    return toResult({ ...end, startedAt, endedAt }, stdout.tail(), stderr.tail())
+    return toResult({ ...end, startedAt, endedAt }, output.tails())
   }
 
   /** The result of a task that has ended, from the record. */
@@ -206,7 +174,10 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
     const read = (stream: 'stdout' | 'stderr') => tailOf(options.readTail({ number: task.number, stream }))
     const { status, code, startedAt, endedAt } = task
     const end = { status: status === 'running' ? 'abort' : status, code: code ?? 1, startedAt }
-    return toResult({ ...end, endedAt: endedAt ?? startedAt }, read('stdout'), read('stderr'))
+    return toResult(
+      { ...end, endedAt: endedAt ?? startedAt },
+      { stdout: read('stdout'), stderr: read('stderr') },
+    )
   }
 
   async function exec(params: unknown, call: number): Promise<TaskResult> {
@@ -225,21 +196,6 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   }
 }
 
-/**
- * A sink that takes nothing more once the run is left to the next server: it then never resolves, so the driver
- * keeps the rest of the output, the task continues, and the next server gets that output.
- */
-function untilDetached(write: Output['write']): Output['write'] {
-  return async (chunk) => {
-    try {
-      await write(chunk)
-    } catch (error) {
-      if (!(error instanceof RunDetached)) throw error
-      await new Promise<never>(() => {})
-    }
-  }
-}
-
 function toSpec({ timeout, ...request }: Pick<TaskRequest, 'command' | 'workDir' | 'stdin' | 'timeout'>) {
   return { ...request, timeoutMs: timeout }
 }
@@ -251,16 +207,15 @@ interface Instants {
 
 function toResult(
   { status, code, startedAt, endedAt }: TaskEnd & Instants,
-  out: Tail,
-  err: Tail,
+  { stdout, stderr }: { stdout: Tail; stderr: Tail },
 ): TaskResult {
   return {
     status,
     code,
-    stdout: out.text,
-    stderr: err.text,
+    stdout: stdout.text,
+    stderr: stderr.text,
     startedAt: new Date(startedAt).toISOString(),
     endedAt: new Date(endedAt).toISOString(),
-    truncated: out.truncated || err.truncated,
+    truncated: stdout.truncated || stderr.truncated,
   }
 }

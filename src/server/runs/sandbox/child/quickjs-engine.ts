@@ -35,7 +35,7 @@ export interface Engine {
   memoryBytes(): number
   /** The function that ../script-globals/prelude.js evaluates to. */
   prelude: JSValueHandle
-  /** By name, the functions that the other files beside it evaluate to: each creates some of the script's globals. */
+  /** By name, the functions that the other files of that folder evaluate to: each creates some of the script's globals. */
   makers: JSValueHandle
   own(owner: EngineOwner): void
 }
