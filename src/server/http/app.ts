@@ -72,7 +72,7 @@ export function createApp(services: Services, peers: Peers, routes: readonly Rou
         if (!(response instanceof Promise)) return finish(response, exchange)
         call.noteAddress()
         return response.then(
-          (made) => finish(made, exchange),
+          (resolved) => finish(resolved, exchange),
           (error) => fail(error, exchange),
         )
       } catch (error) {

@@ -1,9 +1,4 @@
-/**
- * The pages of a login, and the page that shows a message. As all of `web/`, it owns what people see in a browser: each
- * function renders a whole page and the headers that belong to it. It refuses inline scripts and styles, anything
- * loaded from another server, and text that was not escaped (`hono/html`). It knows nothing of requests: `http/` calls
- * it with plain values and responds with what it returns.
- */
+/** The pages of a login, and the page that shows a message. */
 import { html } from 'hono/html'
 import { type Scope, SCOPES } from '../../contract/token-scopes.ts'
 import STYLE_SHEET from './fob.css' with { type: 'text' }

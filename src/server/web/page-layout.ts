@@ -1,4 +1,9 @@
-/** The document around every page, and the headers that belong to it. */
+/**
+ * The document around every page, and the headers that belong to it.
+ * All of `web/` owns what people see in a browser: each function renders a whole page with its headers.
+ * It refuses inline scripts and styles, anything loaded from another server, and text that was not escaped
+ * (`hono/html`). It knows nothing of requests: `http/` calls it with plain values and responds with what it returns.
+ */
 import { html } from 'hono/html'
 
 /** Escaped markup; `html` escapes every plain string that is put into it. */

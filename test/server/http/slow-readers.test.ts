@@ -53,7 +53,7 @@ const ended = (runId: string) =>
     60_000,
   )
 
-const cuts = () => server.log().split('a reader who took nothing was cut off').length - 1
+const cuts = () => server.log().split('a reader that took nothing was cut off').length - 1
 
 /** One heartbeat after the other, until so many more readers were cut. */
 async function beatUntilCut(count: number): Promise<number> {

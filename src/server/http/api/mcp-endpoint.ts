@@ -1,4 +1,5 @@
 /** The endpoint of the Model Context Protocol: reads the message and hands it to `mcp/`. */
+import { parseJson } from '../../../platform/json.ts'
 import { resourceMetadataUrl } from '../../auth/auth.ts'
 import { logDefect } from '../../log.ts'
 import { json } from '../response/json-response.ts'
@@ -35,12 +36,8 @@ export const mcp: Handler = async (call, services) => {
 async function readMessage(request: Request): Promise<unknown> {
   requireJson(request)
   const text = (await readBytes(request)).toString()
-  let body: unknown
-  try {
-    body = JSON.parse(text)
-  } catch {
-    return refused(PARSE_ERROR, 'the body is not JSON')
-  }
+  const body = parseJson(text)
+  if (body === undefined) return refused(PARSE_ERROR, 'the body is not JSON')
   if (Array.isArray(body) && body.length > MAX_BATCH) {
     return refused(INVALID_REQUEST, `at most ${MAX_BATCH} messages at once`)
   }

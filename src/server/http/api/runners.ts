@@ -1,5 +1,6 @@
 /** Runners in the API. */
 import { heartbeatBody, putRunnerBody, type RunnerResponse } from '../../../contract/api/runners.ts'
+import { instant } from '../../../contract/instant.ts'
 import type { Runner } from '../../accounts/runners.ts'
 import { notFound } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
@@ -41,10 +42,10 @@ export const renameRunner: Handler = async (call, { runners, audit }) => {
 
 /** `POST /api/runners/:id/regenerate` */
 export const regenerateRunner: Handler = async (call, { runners, audit }) => {
-  const made = await runners.regenerate(call.principal.tenant.id, call.params.id ?? '')
-  if (made === undefined) throw notFound('runner')
-  audit.record({ ...by(call), action: 'runner.regenerate', target: made.runner.id })
-  return json({ token: made.value.reveal(), ...toResponse(made.runner) })
+  const regenerated = await runners.regenerate(call.principal.tenant.id, call.params.id ?? '')
+  if (regenerated === undefined) throw notFound('runner')
+  audit.record({ ...by(call), action: 'runner.regenerate', target: regenerated.runner.id })
+  return json({ token: regenerated.value.reveal(), ...toResponse(regenerated.runner) })
 }
 
 /** `DELETE /api/runners/:id` */
@@ -75,7 +76,7 @@ function toResponse({ id, name, status, version, createdAt, lastSeenAt }: Runner
     name,
     status,
     version,
-    createdAt: new Date(createdAt).toISOString(),
-    lastSeenAt: lastSeenAt === null ? null : new Date(lastSeenAt).toISOString(),
+    createdAt: instant(createdAt),
+    lastSeenAt: instant(lastSeenAt),
   }
 }

@@ -1,5 +1,6 @@
 /** Runs in the API: lists, records, events, logs, stopping and resuming. */
 import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
+import { instant } from '../../../contract/instant.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/run-records.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-refusals.ts'
@@ -32,7 +33,7 @@ export const getRun: Handler = async (call, services) => {
       attempt: task.attempt,
       status: task.status,
       code: task.code,
-      startedAt: new Date(task.startedAt).toISOString(),
+      startedAt: instant(task.startedAt),
       endedAt: instant(task.endedAt),
     })),
   })
@@ -142,15 +143,11 @@ function toResponse(run: RunEntry): RunResponse {
     pipeline: run.pipelineName,
     status: run.status,
     triggeredBy: run.triggeredBy,
-    createdAt: new Date(run.createdAt).toISOString(),
+    createdAt: instant(run.createdAt),
     startedAt: instant(run.startedAt),
     endedAt: instant(run.endedAt),
     message: run.message,
     attempt: run.attempt,
     logRemovedAt: instant(run.logRemovedAt),
   }
-}
-
-function instant(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString()
 }

@@ -1,13 +1,10 @@
 /** A schedule in the responses of the API. */
 import type { ScheduleResponse } from '../../../contract/api/pipelines.ts'
+import { instant } from '../../../contract/instant.ts'
 import type { ScheduleRow } from '../../triggers/schedules.ts'
 
 export function toScheduleResponse(row: ScheduleRow): ScheduleResponse {
   const { cron, timeZone, catchUp, lastRunId, missed, missedBecause } = row
   const times = { nextAt: instant(row.nextAt), lastAt: instant(row.lastAt), missedAt: instant(row.missedAt) }
   return { cron, timeZone, catchUp, ...times, lastRun: lastRunId, missed: missed ?? 0, missedBecause }
-}
-
-function instant(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString()
 }

@@ -6,6 +6,7 @@ import {
   secretKey,
   type SecretResponse,
 } from '../../../contract/api/secrets.ts'
+import { instant } from '../../../contract/instant.ts'
 import { secretsSeenBy } from '../../pipelines/visible-secrets.ts'
 import type { SecretEntry, SecretPlace } from '../../vault/vault.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
@@ -65,14 +66,14 @@ export const rewrapSecrets = async (
   const { keyId, total, done, failed, finished } = await services.vault.rewrap()
   // It is sent many times; only the last is recorded.
   if (finished) services.audit.record({ ...by(call), action: 'secret.rewrap', target: keyId })
-  const answer: RewrapResponse = {
+  const progress: RewrapResponse = {
     key: keyId,
     total,
     done,
     finished,
     failed: failed.map(({ key, scope }) => ({ key, scope })),
   }
-  return json(answer)
+  return json(progress)
 }
 
 async function placeOf(call: Call, services: Parts): Promise<SecretPlace> {
@@ -107,8 +108,8 @@ function toResponse(
     key,
     scope: scope.startsWith('pipeline/') ? 'pipeline' : scope,
     pipeline: pipeline ?? null,
-    updatedAt: new Date(updatedAt).toISOString(),
+    updatedAt: instant(updatedAt),
     lastRun: lastUsed?.runId ?? null,
-    lastUsedAt: lastUsed === undefined ? null : new Date(lastUsed.at).toISOString(),
+    lastUsedAt: lastUsed === undefined ? null : instant(lastUsed.at),
   }
 }

@@ -1,6 +1,7 @@
 /** Webhooks: setting them, and what they deliver. */
 import { randomBytes } from 'node:crypto'
 import { putWebhookBody } from '../../../contract/api/webhooks.ts'
+import { present } from '../../../contract/present.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { HttpResponse, HttpRequest } from '../../runs/execution/webhook-exchange.ts'
 import { notFound } from '../response/http-error.ts'
@@ -15,12 +16,12 @@ import { toWebhookResponse } from './webhook-response.ts'
 export const putWebhook: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
   const { provider, secret } = await readBody(call.request, putWebhookBody)
-  const made = secret === undefined ? new Secret(randomBytes(32).toString('hex')) : undefined
-  await services.webhooks.set(pipeline, provider, made ?? new Secret(secret ?? ''))
+  const created = secret === undefined ? new Secret(randomBytes(32).toString('hex')) : undefined
+  await services.webhooks.set(pipeline, provider, created ?? new Secret(secret ?? ''))
   const details = { provider }
   services.audit.record({ ...by(call), action: 'webhook.set', target: pipeline.name, details })
   const webhook = toWebhookResponse({ ...pipeline, webhook: provider }, call.principal.tenant, services)
-  return json({ ...webhook, ...(made === undefined ? {} : { secret: made.reveal() }) })
+  return json({ ...webhook, ...present({ secret: created?.reveal() }) })
 }
 
 /** `DELETE /api/pipelines/:name/webhook` */

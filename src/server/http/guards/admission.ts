@@ -8,16 +8,16 @@ import type { Services } from '../services.ts'
  * The caller in the tenant with this slug, with their role there; null: their own. At once for their own tenant.
  * @throws HttpError 403 `unknown_tenant` with the slugs that are possible, `not_admitted` by the server's rule
  */
-export function enter(
+export function enterTenant(
   principal: Principal,
   slug: string | null,
   services: Pick<Services, 'tenants' | 'rbac'>,
 ): Eventually<Principal> {
   const isOwn = slug === null || slug === principal.tenant.slug
-  return isOwn ? requireRule(principal, services) : enterOther(principal, slug, services)
+  return isOwn ? requireRule(principal, services) : enterOtherTenant(principal, slug, services)
 }
 
-async function enterOther(
+async function enterOtherTenant(
   principal: Principal,
   slug: string,
   services: Pick<Services, 'tenants' | 'rbac'>,

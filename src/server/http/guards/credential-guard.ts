@@ -5,7 +5,7 @@ import { type Eventually, whenThere } from '../../auth/value-or-promise.ts'
 import type { Principal } from '../../rbac/principal.ts'
 import type { Call, Handler } from '../call.ts'
 import type { Services } from '../services.ts'
-import { enter } from './admission.ts'
+import { enterTenant } from './admission.ts'
 import { requireAdmitted, requireKey } from './authenticate.ts'
 import { requireAdministrator, requirePerson, requireScope } from './caller-permissions.ts'
 
@@ -43,7 +43,7 @@ export function admit(call: Call, slug: string | null, services: Services): Even
   const presented = readPresented(call.headers.get('authorization'))
   return whenThere(authenticator.authenticate(presented, call), (outcome) => {
     const challenge = () => authenticator.challenge(presented, call.path)
-    return enter(requireAdmitted(outcome, challenge, call, services), slug, services)
+    return enterTenant(requireAdmitted(outcome, challenge, call, services), slug, services)
   })
 }
 

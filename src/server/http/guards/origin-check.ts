@@ -20,7 +20,7 @@ const PROTOCOL_PATHS: ReadonlySet<string> = new Set([
 export function guardOrigin(call: Call, settings: Services['settings']): void {
   const { headers } = call
   if (settings.hosts !== undefined && !settings.hosts.has(call.url.hostname)) {
-    throw new HttpError(403, 'wrong_host', 'this server does not answer to that name')
+    throw new HttpError(403, 'wrong_host', 'this server does not have that name')
   }
   if (call.isRead) return
   // The endpoints of the protocol may be called from anywhere: a cookie is not a credential there.

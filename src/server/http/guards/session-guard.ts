@@ -11,7 +11,7 @@ import { errorPage } from '../response/error-page.ts'
 import { pageResponse } from '../response/page-response.ts'
 import { redirect } from '../response/redirect.ts'
 import { hostOf, requireIssuer, type Services } from '../services.ts'
-import { enter } from './admission.ts'
+import { enterTenant } from './admission.ts'
 
 /**
  * Sends a browser without a session to the login, and back afterwards. A form is read here, and refused unless it
@@ -50,7 +50,7 @@ async function inTenantOfQuery(
   // A person who is not admitted can still sign out.
   if (call.url.pathname === '/auth/logout') return principal
   try {
-    return await enter(principal, call.url.searchParams.get('tenant'), services)
+    return await enterTenant(principal, call.url.searchParams.get('tenant'), services)
   } catch (error) {
     if (!(error instanceof HttpError)) throw error
     const text = `You are logged in, but ${error.message}.`

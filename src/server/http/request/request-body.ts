@@ -1,5 +1,6 @@
 /** Reads the body of a request, bounded: as bytes, or as JSON that a schema accepts. */
 import * as v from 'valibot'
+import { parseJson } from '../../../platform/json.ts'
 import { HttpError } from '../response/http-error.ts'
 import { problemOf } from './request-body-error.ts'
 
@@ -11,7 +12,9 @@ const MAX_BODY_BYTES = 10 * 1024 * 1024
  */
 export async function readBody<T>(request: Request, schema: v.GenericSchema<unknown, T>): Promise<T> {
   const text = (await readBytes(request)).toString()
-  const body = text === '' ? {} : parseBody(request, text)
+  if (text !== '') requireJson(request)
+  const body = text === '' ? {} : parseJson(text)
+  if (body === undefined) throw new HttpError(400, 'invalid_request', 'the body is not JSON')
   // A schema of an object accepts a list as well.
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw new HttpError(400, 'invalid_request', 'the body must be an object')
@@ -45,15 +48,6 @@ export function requireJson({ headers }: Request): void {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type === 'application/json') return
   throw new HttpError(415, 'unsupported_media_type', 'the body must be application/json')
-}
-
-function parseBody(request: Request, text: string): unknown {
-  requireJson(request)
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new HttpError(400, 'invalid_request', 'the body is not JSON')
-  }
 }
 
 function tooLarge(most: number): HttpError {

@@ -1,5 +1,6 @@
 /** Errors as responses: the error type, the status of every domain fault, and the refusals that many handlers share. */
 import { Fault, type FaultCode } from '../../../contract/fault.ts'
+import { present } from '../../../contract/present.ts'
 import { json } from './json-response.ts'
 
 /** An error that becomes the response. `details` stand beside `error` and `message` in its JSON. */
@@ -55,13 +56,9 @@ export function toHttpError(error: unknown): HttpError | undefined {
   if (error instanceof HttpError) return error
   if (!(error instanceof Fault)) return undefined
   const { code, message, hint, retryAfter } = error
-  const details = {
-    ...(hint === undefined ? {} : { hint }),
-    ...(retryAfter === undefined ? {} : { retryAfter }),
-  }
   const headers: Record<string, string> =
     retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
-  return new HttpError(STATUS[code], code, message, { details, headers })
+  return new HttpError(STATUS[code], code, message, { details: present({ hint, retryAfter }), headers })
 }
 
 /** What can be missing, and the command that lists what there is. */

@@ -1,7 +1,7 @@
 /* eslint-env browser */
 /*
  * The live log of one run. The page works without this; with it, the log follows the run, has colours, and stays
- * smooth with 100,000 lines and more: all lines are kept as text, and only those near the window are elements.
+ * smooth with 100,000 lines and more: all lines are stored as text, and only those near the window are elements.
  * Whatever a run prints is put on the page as text, never as markup.
  */
 
@@ -59,7 +59,7 @@ const list = document.createElement('div')
 let isScheduled = false
 const stale = new Set()
 let follows = false
-/** Whether the end of the box, where new lines are, is kept in the window: until somebody scrolls it out. */
+/** Whether the page scrolls so that the end of the box stays in the window: until a person scrolls it out. */
 let keepsInView = false
 /** How far the box was scrolled when it was at its end. */
 let endTop = 0
@@ -103,7 +103,7 @@ function draw() {
   if (isSought) fromAddress()
 }
 
-/** To the newest line; the page moves with it unless somebody has moved it elsewhere. */
+/** To the newest line; the page scrolls with it unless a person has scrolled it elsewhere. */
 function toEnd() {
   box.scrollTop = box.scrollHeight
   endTop = box.scrollTop
@@ -145,7 +145,7 @@ function render(line) {
   if (line === marked) row.classList.add('marked')
   const link = document.createElement('a')
   link.href = `#L${line.number}`
-  // Whoever goes by keyboard has a hundred of them before the next control; the search gets there too.
+  // Not a stop for the Tab key: there would be a hundred before the next control. The search reaches them too.
   link.tabIndex = -1
   link.textContent = String(line.number)
   const of = document.createElement('span')
@@ -245,7 +245,7 @@ function toFirstError() {
 
 /* -------------------------------------------------------------------------------------------- the stream */
 
-function begin() {
+function start() {
   for (const old of document.querySelectorAll('[data-static]')) old.remove()
   adoptTasks()
   element('log-tools').hidden = false
@@ -311,4 +311,4 @@ addEventListener('hashchange', () => {
   fromAddress()
 })
 
-begin()
+start()

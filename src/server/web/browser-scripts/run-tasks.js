@@ -1,12 +1,12 @@
 /* eslint-env browser */
 /*
- * The part of a run's page that is above its log, as the run goes on: the tasks, how long things took, and what can be
- * done with the run. Only the server knows some of that; it is taken from the page as it is by then.
+ * The part of a run's page above its log, while the run continues: the tasks, durations, and the button. Some of that
+ * only the server knows: it is taken from the page, loaded again.
  */
 
 const element = (id) => document.getElementById(id)
 
-/** By number, as names may repeat: `{name, status, row, said}`, `said` being the row as the server last made it. */
+/** By number, as names may repeat: `{name, status, row, rendered}`, `rendered` being the row as the server last rendered it. */
 export const tasks = new Map()
 
 export function badge(status) {
@@ -16,10 +16,10 @@ export function badge(status) {
 export function takeTask({ name, number = name, status, code }) {
   const task = tasks.get(String(number)) ?? newTask(String(number), name)
   task.status = status
-  // In the order in which things became of them.
+  // In the order in which their statuses were reached.
   tasks.delete(String(number))
   tasks.set(String(number), task)
-  if (showAsSaid(task)) return
+  if (showRendered(task)) return
   const title = document.createElement('strong')
   title.textContent = name
   const more = document.createElement('span')
@@ -29,10 +29,10 @@ export function takeTask({ name, number = name, status, code }) {
   if (status !== 'running') refreshSoon()
 }
 
-/** The server's row says more than the event: how long it took. */
-function showAsSaid({ status, row, said }) {
-  if (said?.dataset.status !== status) return false
-  row.replaceChildren(...said.cloneNode(true).childNodes)
+/** The row from the server has more than the event: the duration. */
+function showRendered({ status, row, rendered }) {
+  if (rendered?.dataset.status !== status) return false
+  row.replaceChildren(...rendered.cloneNode(true).childNodes)
   return true
 }
 
@@ -54,17 +54,22 @@ function addTask(number, task) {
   return task
 }
 
-/** Those that the page came with. */
+/** The tasks that the page was loaded with. */
 export function adoptTasks() {
   for (const row of element('tasks').children) {
     const { number, status } = row.dataset
-    addTask(number, { name: row.querySelector('strong').textContent, status, row, said: row.cloneNode(true) })
+    addTask(number, {
+      name: row.querySelector('strong').textContent,
+      status,
+      row,
+      rendered: row.cloneNode(true),
+    })
   }
 }
 
 /* -------------------------------------------------------------------------------------------- the server's part */
 
-/** Between two looks at the page of a run that goes on. */
+/** Between two loads of the page while the run continues. */
 const REFRESH_MS = 2000
 let refreshes = 0
 let waiting
@@ -73,13 +78,13 @@ function refreshSoon() {
   if (element('log').dataset.live !== undefined) waiting ??= setTimeout(refresh, REFRESH_MS)
 }
 
-/** Stop goes, also where the server cannot be asked for what takes its place. */
+/** Removes the Stop button, also where the server cannot be asked for what replaces it. */
 export function hasEnded() {
   element('run-action').replaceChildren()
   void refresh()
 }
 
-/** What the events do not have: how long things took, and the form that resumes the run, which the session seals. */
+/** Loads what the events do not have: durations, and the form that resumes the run with its session value. */
 async function refresh() {
   clearTimeout(waiting)
   waiting = undefined
@@ -88,7 +93,7 @@ async function refresh() {
   // Before the first event there is no log: that is here already.
   address.searchParams.set('before', '1')
   const text = await fetch(address).then(
-    (answer) => (answer.ok ? answer.text() : ''),
+    (response) => (response.ok ? response.text() : ''),
     () => '',
   )
   if (turn !== refreshes) return
@@ -99,6 +104,8 @@ async function refresh() {
   }
   for (const row of page.querySelectorAll('#tasks > li')) {
     const task = tasks.get(row.dataset.number)
-    if (task) showAsSaid(Object.assign(task, { said: row }))
+    if (!task) continue
+    task.rendered = row
+    showRendered(task)
   }
 }
