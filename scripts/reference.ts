@@ -1,14 +1,16 @@
 /**
- * Writes docs/reference.md from the command tree, the settings and the route table: what users read is what
- * the program does. `test/reference.test.ts` fails when the file is out of date.
+ * Writes docs/reference.md from the definitions of the commands, the settings and the route table: what users read is
+ * what the program does. `test/reference.test.ts` fails when the file is out of date.
  *   node_modules/.bin/bun scripts/reference.ts
  */
 import { resolve } from 'node:path'
-import type { Command, Flags } from '../src/cli/command.ts'
+import type { Command } from '../src/cli/command.ts'
 import { EXIT } from '../src/cli/exit-codes.ts'
+import { flagUsages, usage } from '../src/cli/output/help.ts'
+import type { Args } from '../src/cli/parsing/argument.ts'
+import { loadAll, runnable } from '../src/cli/parsing/find-command.ts'
 import { GLOBAL_FLAGS } from '../src/cli/parsing/global-flags.ts'
-import { fallbackOf } from '../src/cli/parsing/find-command.ts'
-import { type Group, TREE } from '../src/cli/root-command.ts'
+import { ROOT } from '../src/cli/root-command.ts'
 import { ROUTES } from '../src/server/http/routes.ts'
 import { SETTING_NAMES, SETTINGS, variableName } from '../src/server/settings/setting-names.ts'
 
@@ -40,6 +42,8 @@ export const VARIABLES: Readonly<Record<string, string>> = {
 
 /** The whole page. */
 export async function renderReference(): Promise<string> {
+  const described = await commandParts(ROOT, 'fob')
+  const listed = new Set(described.map((part) => part.split('\n')[0]?.replace('### ', '') ?? ''))
   const parts = [
     '# Reference',
     'Written by `scripts/reference.ts` from the source; do not edit.',
@@ -51,7 +55,9 @@ export async function renderReference(): Promise<string> {
     '## Exit codes',
     exitTable(),
     '## Commands',
-    ...(await commands(TREE, ['fob'])),
+    ...described,
+    '## Other spellings of commands',
+    await otherSpellings(listed),
     '## Settings of the server',
     'Each is a flag of `fob server`, a variable (`FOB_…`, then `CI_…`) and a key of the `--config` file, where tables join with "-". A relative path in that file is from the folder of the file; in a flag or a variable, from the current one.',
     settingTable(),
@@ -62,37 +68,53 @@ export async function renderReference(): Promise<string> {
   return `${parts.join('\n\n')}\n`
 }
 
-async function commands(group: Group, path: readonly string[]): Promise<string[]> {
+async function commandParts(group: Command, path: string): Promise<string[]> {
   const parts: string[] = []
-  const own = fallbackOf(group)
-  if (own !== undefined) parts.push(commandPart((await own.load()).command, path.join(' ')))
-  for (const [word, node] of Object.entries(group.children)) {
-    if (node.hidden === true) continue
-    const words = [...path, word]
-    if (node.kind === 'group') parts.push(...(await commands(node, words)))
-    else parts.push(commandPart((await node.load()).command, words.join(' ')))
+  if (group.default !== undefined) parts.push(commandPart(await runnable(group), path))
+  for (const [word, command] of await loadAll(group)) {
+    const words = `${path} ${word}`
+    if (command.subCommands === undefined) parts.push(commandPart(command, words))
+    else parts.push(...(await commandParts(command, words)))
   }
   return parts
 }
 
-function commandPart(command: Command, path: string): string {
-  const words = Object.entries(command.positionals).map(([name, { arity }]) => {
-    const word = name.toUpperCase()
-    return arity === 'required' ? word : arity === 'many' ? `[${word}...]` : `[${word}]`
-  })
-  const usage = [path, ...words].join(' ')
-  const parts = [`### ${path}`, `${command.summary}.`, command.description ?? '']
-  parts.push(['```sh', ...(usage === path ? [] : [usage, '']), ...command.examples, '```'].join('\n'))
-  if (Object.keys(command.flags).length > 0) parts.push(flagTable(command.flags))
+function commandPart(command: Command | undefined, path: string): string {
+  if (command === undefined) throw new Error(`the default command of ${path} is missing`)
+  const { meta, args } = command
+  const line = usage(args, path)
+  const parts = [`### ${path}`, `${meta.description}.`, meta.details ?? '']
+  parts.push(['```sh', ...(line === path ? [] : [line, '']), ...meta.examples, '```'].join('\n'))
+  if (flagUsages(args).length > 0) parts.push(flagTable(args))
   return parts.filter((part) => part !== '').join('\n\n')
 }
 
-function flagTable(flags: Flags): string {
-  const rows = Object.entries(flags).map(([name, flag]) => {
-    const short = flag.short === undefined ? '' : `-${flag.short}, `
-    const value = flag.type === 'boolean' ? '' : ` ${flag.value ?? 'VALUE'}`
-    const others = (flag.aliases ?? []).map((alias) => `\`--${alias}\``).join(', ')
-    return [`\`${short}--${name}${value}\`${others === '' ? '' : ` (${others})`}`, flag.description]
+/** Every way to type a command, with the command itself. */
+async function spellings(group: Command, path: string): Promise<[path: string, command: Command][]> {
+  const found: [string, Command][] = []
+  for (const [word, command] of await loadAll(group, { hidden: true })) {
+    const words = `${path} ${word}`
+    if (command.subCommands === undefined) found.push([words, command])
+    else found.push(...(await spellings(command, words)))
+    if (command.default !== undefined) found.push([words, (await runnable(command)) ?? command])
+  }
+  return found
+}
+
+/** Spellings that are read and in no list, and the command that each is. The two share their `run`. */
+async function otherSpellings(listed: ReadonlySet<string>): Promise<string> {
+  const all = await spellings(ROOT, 'fob')
+  const rows = all.flatMap(([path, { run }]) => {
+    const [same] = all.find(([other, command]) => listed.has(other) && command.run === run) ?? []
+    return listed.has(path) || same === undefined ? [] : [[`\`${path}\``, `\`${same}\``]]
+  })
+  return table(['Also read', 'Means'], rows)
+}
+
+function flagTable(args: Args): string {
+  const rows = flagUsages(args).map(({ short, long, others, description }) => {
+    const more = others.length === 0 ? '' : ` (${others.map((other) => `\`${other}\``).join(', ')})`
+    return [`\`${short === undefined ? '' : `${short}, `}${long}\`${more}`, description]
   })
   return table(['Flag', 'Meaning'], rows)
 }

@@ -1,83 +1,131 @@
-import type { Deps } from './deps.ts'
-import type { Globals } from './parsing/global-flags.ts'
-
-/** What the shell offers in a place: paths, names of things that exist, or these words. */
-export type Completes = 'file' | 'folder' | Listed | readonly string[]
-/** What a user's logins and their server have lists of. */
-export type Listed = 'login' | 'server' | 'tenant' | 'pipeline' | 'run' | 'secret' | 'token' | 'runner'
-
 /**
- * The anatomy of a command. It only parses: `run` is a function of its own, so one table tests
- * argv → options and another options → effects.
+ * Owns: what a command is, which is a citty definition, and how one is run by citty; no other file imports citty.
+ * Refuses: to read the command line (`parsing/`). citty is given arguments that are checked already, because it lets
+ * unknown flags pass, keeps the last of a repeated flag, and runs the `run` of a parent after that of its
+ * sub-command: only the command that was found is run, and a group has no `run`.
  */
-export interface Flag {
-  /** `strings` may be given more than once. */
-  type: 'string' | 'strings' | 'boolean'
-  description: string
-  /** One letter. */
-  short?: string
-  /** Other spellings of the same flag. */
-  aliases?: readonly string[]
-  /** What help shows for the value: `URL`, `KEY=VALUE`. */
-  value?: string
-  /** Left out, a `PATH` or `FILE` completes to files and a `DIR` to folders. */
-  completes?: Completes
-}
-export type Flags = Readonly<Record<string, Flag>>
+import { type CommandDef, defineCommand as defineCittyCommand, runCommand as runCittyCommand } from 'citty'
+import type { Deps } from './deps.ts'
+import type { Arg, Args, Values } from './parsing/argument.ts'
+import { GLOBAL_FLAGS, type Globals, globalsOf } from './parsing/global-flags.ts'
 
-export interface Positional {
-  description: string
-  /** One that must be there, one that may, or all the rest. */
-  arity: 'required' | 'optional' | 'many'
-  completes?: Completes
-}
-export type Positionals = Readonly<Record<string, Positional>>
-
-type FlagValue<F extends Flag> = F['type'] extends 'boolean'
-  ? boolean
-  : F['type'] extends 'strings'
-    ? string[]
-    : string | undefined
-type PositionalValue<P extends Positional> = P['arity'] extends 'required'
-  ? string
-  : P['arity'] extends 'many'
-    ? string[]
-    : string | undefined
-
-/** What a command's `run` is given: every flag and positional by its name, and the flags all commands take. */
-export interface Parsed<F extends Flags = Flags, P extends Positionals = Positionals> {
-  flags: { -readonly [K in keyof F]: FlagValue<F[K]> }
-  positionals: { -readonly [K in keyof P]: PositionalValue<P[K]> }
-  globals: Globals
-}
-
-export interface CommandSpec<F extends Flags, P extends Positionals> {
+/** citty's `meta`, and what help and the reference page show besides. */
+export interface Meta {
   /** One line, as in the list of commands. */
-  summary: string
+  description: string
   /** More lines, where there is more to say. */
-  description?: string
+  details?: string
   /** At least one: `fob auth login -s https://ci.example.com`. */
   examples: readonly [string, ...string[]]
-  flags: F
-  /** In the order in which they stand; at most the last is `many`. */
-  positionals: P
-  run(input: Parsed<F, P>, deps: Deps): Promise<void>
+  /** Left out of lists: another spelling of a command that is listed elsewhere, or one for programs. */
+  hidden?: boolean
 }
 
-/** A command whose flag types have been forgotten: what the tree holds. */
+/** A citty command; one with `subCommands` is a group of them. */
 export interface Command {
-  summary: string
-  description?: string
-  examples: readonly string[]
-  flags: Flags
-  positionals: Positionals
-  run(input: Parsed, deps: Deps): Promise<void>
+  meta: Meta
+  /** Its own; every command also takes the global flags. */
+  args: Args
+  subCommands?: SubCommands
+  /** The sub-command that runs when no word follows: `fob server`. */
+  default?: string
+  run?(context: CittyContext): Promise<void>
+}
+export type SubCommands = Readonly<Record<string, Command | LazyCommand>>
+/** Loads the file of a command. */
+export type LazyCommand = () => Promise<Command>
+
+/** What a command's `run` is given besides the outside world. */
+export interface Invocation<A extends Args = Args> {
+  /** Every flag and argument of the command by its name. */
+  args: Values<A>
+  globals: Globals
+  /** The command that all others are under. */
+  root: Command
 }
 
-/** Types a command's `run` by its flags. */
-export function defineCommand<const F extends Flags, const P extends Positionals>(
-  spec: CommandSpec<F, P>,
-): Command {
-  // The parser fills `flags` and `positionals` from the same tables that give them their types.
-  return spec
+interface CommandSpec<A extends Args> {
+  meta: Meta
+  /** Arguments in the order in which they stand. */
+  args: A
+  run(invocation: Invocation<A>, deps: Deps): Promise<void>
+}
+
+/** What the parser hands to citty for a command. */
+export interface CheckedArguments {
+  /** What citty parses: each flag under its own name, with its value behind "=", then "--" and the words. */
+  rawArgs: string[]
+  /** All values of the flags that may be repeated, of which citty keeps the last. */
+  repeated: ReadonlyMap<string, readonly string[]>
+}
+
+interface CittyContext {
+  args: Record<string, unknown> & { _: string[] }
+  data?: { deps: Deps; root: Command; repeated: CheckedArguments['repeated'] }
+}
+
+/** A command whose `run` is typed by its `args`. */
+export function defineCommand<const A extends Args>({ meta, args, run }: CommandSpec<A>): Command {
+  const definition: Command = {
+    meta,
+    args,
+    async run({ args: parsed, data }) {
+      if (data === undefined) throw new Error('a command is run by runCommand')
+      await run(
+        {
+          args: valuesOf(args, parsed, data.repeated),
+          globals: globalsOf(readGlobals(parsed)),
+          root: data.root,
+        },
+        data.deps,
+      )
+    },
+  }
+  return asCommand(defineCittyCommand(asCitty(definition)))
+}
+
+/** A word with commands under it. Commands are loaded when they are asked for. */
+export function defineGroup(group: { meta: Meta; subCommands: SubCommands; default?: string }): Command {
+  return asCommand(defineCittyCommand(asCitty({ ...group, args: {} })))
+}
+
+/** Runs one command, not a group. @throws whatever it throws */
+export async function runCommand(
+  command: Command,
+  { rawArgs, repeated }: CheckedArguments,
+  { deps, root }: { deps: Deps; root: Command },
+): Promise<void> {
+  const withGlobals = { ...command, args: { ...command.args, ...GLOBAL_FLAGS } }
+  await runCittyCommand(asCitty(withGlobals), { rawArgs, data: { deps, root, repeated } })
+}
+
+// citty's types want arrays that can be changed, and know nothing of `completes`, `repeatable`, `rest` and `examples`.
+function asCitty(command: Command): CommandDef {
+  return command as unknown as CommandDef
+}
+function asCommand(command: CommandDef): Command {
+  return command as unknown as Command
+}
+
+function valuesOf<A extends Args>(
+  args: A,
+  parsed: CittyContext['args'],
+  repeated: CheckedArguments['repeated'],
+): Values<A> {
+  const values: Record<string, unknown> = {}
+  let place = 0
+  for (const [name, arg] of Object.entries<Arg>(args)) {
+    if (arg.type === 'positional') {
+      values[name] = arg.rest === true ? parsed._.slice(place) : parsed[name]
+      place += 1
+    } else if (arg.type === 'string' && arg.repeatable === true && parsed[name] !== false) {
+      values[name] = [...(repeated.get(name) ?? [])]
+    } else values[name] = parsed[name]
+  }
+  // citty fills them by the same definitions that give them their types.
+  return values as Values<A>
+}
+
+function readGlobals(parsed: CittyContext['args']): Values<typeof GLOBAL_FLAGS> {
+  return parsed as unknown as Values<typeof GLOBAL_FLAGS>
 }

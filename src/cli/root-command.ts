@@ -1,123 +1,220 @@
-import type { Command } from './command.ts'
+/** The words that can be typed: every group, and where each command is loaded from. */
+import { type Command, defineGroup, type LazyCommand } from './command.ts'
 
-/** The words a user can type. Summaries stand here so that `--help` of a group loads none of its commands. */
-export interface Leaf {
-  kind: 'leaf'
-  summary: string
-  /** Left out of lists: another spelling of a command listed elsewhere. */
-  hidden?: boolean
-  load(): Promise<{ command: Command }>
+const file = (load: () => Promise<{ command: Command }>): LazyCommand => {
+  return async () => (await load()).command
 }
-export interface Group {
-  kind: 'group'
-  summary: string
-  hidden?: boolean
-  children: Readonly<Record<string, Leaf | Group>>
-  /** The child that runs when no word follows: `fob server`. */
-  fallback?: string
+/** Another spelling of a command, which lists leave out. */
+const alias = (of: LazyCommand): LazyCommand => {
+  return async () => {
+    const command = await of()
+    return { ...command, meta: { ...command.meta, hidden: true } }
+  }
 }
-export type Node = Leaf | Group
 
-const leaf = (summary: string, load: Leaf['load']): Leaf => ({ kind: 'leaf', summary, load })
-const alias = (of: Leaf): Leaf => ({ ...of, hidden: true })
-const group = (summary: string, children: Group['children']): Group => ({ kind: 'group', summary, children })
+const login = file(() => import('./commands/auth/login.ts'))
+const status = file(() => import('./commands/auth/status.ts'))
+const refresh = file(() => import('./commands/auth/refresh.ts'))
+const logout = file(() => import('./commands/auth/logout.ts'))
 
-const login = leaf('Log in to a server', () => import('./commands/auth/login.ts'))
-const status = leaf('Show every stored login', () => import('./commands/auth/status.ts'))
-const refresh = leaf('Renew the login now', () => import('./commands/auth/refresh.ts'))
-const logout = leaf('Revoke and forget a login', () => import('./commands/auth/logout.ts'))
-
-export const TREE: Group = group('Every way a credential can reach a command line', {
-  auth: group('Log in, log out, hand tokens on', {
+const auth = defineGroup({
+  meta: {
+    description: 'Log in and out, switch between logins, and print tokens',
+    examples: ['fob auth login -s https://ci.example.com', 'fob auth status'],
+  },
+  subCommands: {
     login,
     status,
-    token: leaf('Print the access token', () => import('./commands/auth/token.ts')),
+    token: file(() => import('./commands/auth/token.ts')),
     refresh,
-    switch: leaf('Choose the login that commands use', () => import('./commands/auth/switch.ts')),
-    trust: leaf("Say yes to a project's .fob.toml", () => import('./commands/auth/trust.ts')),
+    switch: file(() => import('./commands/auth/switch.ts')),
+    trust: file(() => import('./commands/auth/trust.ts')),
     logout,
-  }),
-  tenants: group('Whose things commands work with', {
-    list: leaf('List the tenants that you are a member of', () => import('./commands/tenants/list.ts')),
-    use: leaf('Choose the tenant that commands work in', () => import('./commands/tenants/use.ts')),
-  }),
-  whoami: leaf('Who am I (works offline)', () => import('./commands/whoami.ts')),
-  secrets: group('Values that pipelines use and nobody reads', {
-    set: leaf('Set a secret', () => import('./commands/secrets/set.ts')),
-    list: leaf('List the names of secrets', () => import('./commands/secrets/list.ts')),
-    rm: leaf('Delete a secret', () => import('./commands/secrets/rm.ts')),
-    rewrap: leaf('Move all secrets to a new data key', () => import('./commands/secrets/re-encrypt.ts')),
-  }),
-  pipeline: group('Programs that the server runs', {
-    set: leaf('Upload a pipeline', () => import('./commands/pipeline/set.ts')),
-    list: leaf('List pipelines', () => import('./commands/pipeline/list.ts')),
-    show: leaf('Show one pipeline', () => import('./commands/pipeline/show.ts')),
-    run: leaf('Run a pipeline and follow its log', () => import('./commands/pipeline/run.ts')),
-    pause: leaf('Let no run of a pipeline begin', () => import('./commands/pipeline/pause.ts')),
-    unpause: leaf('Let a pipeline run again', () => import('./commands/pipeline/unpause.ts')),
-    webhook: leaf('Let a webhook begin runs', () => import('./commands/pipeline/webhook.ts')),
-    types: leaf('Print what a pipeline can call', () => import('./commands/pipeline/types.ts')),
-    rm: leaf('Delete a pipeline', () => import('./commands/pipeline/rm.ts')),
-  }),
-  run: leaf('Run a pipeline without a login or a prompt', () => import('./commands/run.ts')),
-  tokens: group('Scoped tokens for programs (ci_…)', {
-    create: leaf('Make a scoped token for a program', () => import('./commands/tokens/create.ts')),
-    list: leaf('List your tokens', () => import('./commands/tokens/list.ts')),
-    revoke: leaf('End a token', () => import('./commands/tokens/revoke.ts')),
-  }),
-  runners: group('Machines that run pipelines, and their tokens (rn_…)', {
-    create: leaf('Register a runner', () => import('./commands/runners/create.ts')),
-    list: leaf('List runners', () => import('./commands/runners/list.ts')),
-    regenerate: leaf("Replace a runner's token", () => import('./commands/runners/regenerate.ts')),
-    rm: leaf('Delete a runner', () => import('./commands/runners/rm.ts')),
-  }),
-  runs: group('What has run, and what it said', {
-    list: leaf('List runs, newest first', () => import('./commands/runs/list.ts')),
-    show: leaf('Show one run and its tasks', () => import('./commands/runs/show.ts')),
-    logs: leaf('Print the log of a run', () => import('./commands/runs/logs.ts')),
-    resume: leaf('Run a failed run again from where it failed', () => import('./commands/runs/resume.ts')),
-    stop: leaf('Stop a run', () => import('./commands/runs/stop.ts')),
-  }),
-  server: {
-    kind: 'group',
-    summary: 'Run the companion server',
-    fallback: 'start',
-    children: {
-      start: alias(leaf('Run the companion server', () => import('./commands/server/start.ts'))),
-      user: group('Accounts of a server with --local-accounts', {
-        add: leaf('Add an account', () => import('./commands/server/user/add.ts')),
-        list: leaf('List accounts', () => import('./commands/server/user/list.ts')),
-        passwd: leaf('Change a password', () => import('./commands/server/user/passwd.ts')),
-        rm: leaf('Remove an account', () => import('./commands/server/user/rm.ts')),
-      }),
-      tenant: group('Tenants of a server, and who belongs to them', {
-        add: leaf('Add a tenant', () => import('./commands/server/tenant/add.ts')),
-        list: leaf('List tenants', () => import('./commands/server/tenant/list.ts')),
-        rm: leaf('Remove an empty tenant', () => import('./commands/server/tenant/rm.ts')),
-        member: group('Who belongs to a tenant', {
-          add: leaf('Add a member, or change a role', () => import('./commands/server/tenant/member/add.ts')),
-          list: leaf('List members', () => import('./commands/server/tenant/member/list.ts')),
-          rm: leaf('Take a member out', () => import('./commands/server/tenant/member/rm.ts')),
-        }),
-      }),
-      check: leaf('Check the database and the audit log', () => import('./commands/server/check.ts')),
-      'service-key': group('Keys with which machines get short-lived tokens', {
-        add: leaf('Make a service key', () => import('./commands/server/service-key/add.ts')),
-        list: leaf('List service keys', () => import('./commands/server/service-key/list.ts')),
-        rm: leaf('Delete a service key and its tokens', () => import('./commands/server/service-key/rm.ts')),
-      }),
-      'rotate-passphrase': leaf(
-        'Change the passphrase of the secrets',
-        () => import('./commands/server/rotate-passphrase.ts'),
-      ),
-    },
   },
-  completion: leaf('Print what makes a shell complete fob', () => import('./commands/completion.ts')),
-  version: leaf('Print the version', () => import('./commands/version.ts')),
-  __complete: alias(leaf('Say what can stand at the cursor', () => import('./commands/__complete.ts'))),
-  login: alias(login),
-  profile: {
-    ...group('Other names for auth commands', { login, status, refresh, logout }),
+})
+
+const tenants = defineGroup({
+  meta: {
+    description: 'List your tenants, and choose the one that commands work in',
+    examples: ['fob tenants list', 'fob tenants use acme'],
+  },
+  subCommands: {
+    list: file(() => import('./commands/tenants/list.ts')),
+    use: file(() => import('./commands/tenants/use.ts')),
+  },
+})
+
+const reEncrypt = file(() => import('./commands/secrets/re-encrypt.ts'))
+const secrets = defineGroup({
+  meta: {
+    description: 'Manage the secrets that pipelines use',
+    examples: ['printf %s "$KEY" | fob secrets set API_KEY', 'fob secrets list'],
+  },
+  subCommands: {
+    set: file(() => import('./commands/secrets/set.ts')),
+    list: file(() => import('./commands/secrets/list.ts')),
+    rm: file(() => import('./commands/secrets/rm.ts')),
+    're-encrypt': reEncrypt,
+    rewrap: alias(reEncrypt),
+  },
+})
+
+const pipeline = defineGroup({
+  meta: {
+    description: 'Upload, run and manage pipelines',
+    examples: ['fob pipeline set deploy.ts', 'fob pipeline run deploy'],
+  },
+  subCommands: {
+    set: file(() => import('./commands/pipeline/set.ts')),
+    list: file(() => import('./commands/pipeline/list.ts')),
+    show: file(() => import('./commands/pipeline/show.ts')),
+    run: file(() => import('./commands/pipeline/run.ts')),
+    pause: file(() => import('./commands/pipeline/pause.ts')),
+    unpause: file(() => import('./commands/pipeline/unpause.ts')),
+    webhook: file(() => import('./commands/pipeline/webhook.ts')),
+    types: file(() => import('./commands/pipeline/types.ts')),
+    rm: file(() => import('./commands/pipeline/rm.ts')),
+  },
+})
+
+const tokens = defineGroup({
+  meta: {
+    description: 'Manage scoped tokens for programs (ci_…)',
+    examples: ['fob tokens create deploy --scope runs:trigger --pipeline deploy', 'fob tokens list'],
+  },
+  subCommands: {
+    create: file(() => import('./commands/tokens/create.ts')),
+    list: file(() => import('./commands/tokens/list.ts')),
+    revoke: file(() => import('./commands/tokens/revoke.ts')),
+  },
+})
+
+const runners = defineGroup({
+  meta: {
+    description: 'Manage runners and their tokens (rn_…)',
+    examples: ['fob runners create build-1', 'fob runners list'],
+  },
+  subCommands: {
+    create: file(() => import('./commands/runners/create.ts')),
+    list: file(() => import('./commands/runners/list.ts')),
+    regenerate: file(() => import('./commands/runners/regenerate.ts')),
+    rm: file(() => import('./commands/runners/rm.ts')),
+  },
+})
+
+const runs = defineGroup({
+  meta: {
+    description: 'List runs, read their logs, and stop or resume them',
+    examples: ['fob runs list', 'fob runs logs run_019a… -f'],
+  },
+  subCommands: {
+    list: file(() => import('./commands/runs/list.ts')),
+    show: file(() => import('./commands/runs/show.ts')),
+    logs: file(() => import('./commands/runs/logs.ts')),
+    resume: file(() => import('./commands/runs/resume.ts')),
+    stop: file(() => import('./commands/runs/stop.ts')),
+  },
+})
+
+const serverUser = defineGroup({
+  meta: {
+    description: 'Manage the accounts of a server with --local-accounts',
+    examples: ['fob server user add ada@example.com', 'fob server user list'],
+  },
+  subCommands: {
+    add: file(() => import('./commands/server/user/add.ts')),
+    list: file(() => import('./commands/server/user/list.ts')),
+    passwd: file(() => import('./commands/server/user/passwd.ts')),
+    rm: file(() => import('./commands/server/user/rm.ts')),
+  },
+})
+
+const serverTenantMember = defineGroup({
+  meta: {
+    description: 'Manage the members of a tenant',
+    examples: ['fob server tenant member add acme ada@example.com', 'fob server tenant member list acme'],
+  },
+  subCommands: {
+    add: file(() => import('./commands/server/tenant/member/add.ts')),
+    list: file(() => import('./commands/server/tenant/member/list.ts')),
+    rm: file(() => import('./commands/server/tenant/member/rm.ts')),
+  },
+})
+
+const serverTenant = defineGroup({
+  meta: {
+    description: 'Manage the tenants of a server and their members',
+    examples: ['fob server tenant add acme', 'fob server tenant list'],
+  },
+  subCommands: {
+    add: file(() => import('./commands/server/tenant/add.ts')),
+    list: file(() => import('./commands/server/tenant/list.ts')),
+    rm: file(() => import('./commands/server/tenant/rm.ts')),
+    member: serverTenantMember,
+  },
+})
+
+const serverServiceKey = defineGroup({
+  meta: {
+    description: 'Manage the keys with which machines get short-lived tokens',
+    examples: ['fob server service-key add ci --scope runs:trigger --pipeline deploy'],
+  },
+  subCommands: {
+    add: file(() => import('./commands/server/service-key/add.ts')),
+    list: file(() => import('./commands/server/service-key/list.ts')),
+    rm: file(() => import('./commands/server/service-key/rm.ts')),
+  },
+})
+
+const server = defineGroup({
+  meta: {
+    description: 'Run the companion server, and administer its data',
+    examples: ['fob server', 'fob server --config /etc/fob.toml'],
+  },
+  default: 'start',
+  subCommands: {
+    start: alias(file(() => import('./commands/server/start.ts'))),
+    user: serverUser,
+    tenant: serverTenant,
+    check: file(() => import('./commands/server/check.ts')),
+    'service-key': serverServiceKey,
+    'rotate-passphrase': file(() => import('./commands/server/rotate-passphrase.ts')),
+  },
+})
+
+const profile = defineGroup({
+  meta: {
+    description: 'Other names for auth commands',
+    examples: ['fob profile login -s https://ci.example.com'],
     hidden: true,
+  },
+  subCommands: { login, status, refresh, logout },
+})
+
+export const ROOT = defineGroup({
+  meta: {
+    description: 'Every way a credential can reach a command line',
+    examples: [
+      'fob auth login -s https://ci.example.com',
+      'fob pipeline set deploy.ts',
+      'fob pipeline run deploy',
+    ],
+  },
+  subCommands: {
+    auth,
+    tenants,
+    whoami: file(() => import('./commands/whoami.ts')),
+    secrets,
+    pipeline,
+    run: file(() => import('./commands/run.ts')),
+    tokens,
+    runners,
+    runs,
+    server,
+    completion: file(() => import('./commands/completion.ts')),
+    version: file(() => import('./commands/version.ts')),
+    __complete: file(() => import('./commands/__complete.ts')),
+    login: alias(login),
+    profile,
   },
 })

@@ -5,8 +5,8 @@ const WORDS: ReadonlyMap<string, boolean> = new Map([
   ...['0', 'false', 'no', 'off'].map((word) => [word, false] as const),
 ])
 
-/** The accepted words, as a hint for an error about another one. */
-export const SWITCH_HINT = 'true, 1, yes and on are the same, and so are false, 0, no and off'
+/** The other accepted words, as a hint to "… takes true or false". */
+export const SWITCH_HINT = '1, yes and on also mean true; 0, no and off also mean false'
 
 /**
  * Reads a word as true or false, in upper or lower case.

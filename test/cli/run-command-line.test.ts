@@ -1,32 +1,56 @@
 import { describe, expect, test } from 'bun:test'
 import { runCommandLine } from '../../src/cli/run-command-line.ts'
-import { type Group, type Node, TREE } from '../../src/cli/root-command.ts'
-import { defineCommand } from '../../src/cli/command.ts'
+import { ROOT } from '../../src/cli/root-command.ts'
+import { type Command, defineCommand, defineGroup } from '../../src/cli/command.ts'
+import { loadAll } from '../../src/cli/parsing/find-command.ts'
 import { Fault } from '../../src/contract/fault.ts'
+import { aliasesOf, type Args, flagsOf, positionalsOf } from '../../src/cli/parsing/argument.ts'
+import { flagTable } from '../../src/cli/parsing/flag-table.ts'
+import { GLOBAL_FLAGS } from '../../src/cli/parsing/global-flags.ts'
 import { fakeDeps } from '../support/client/fake-deps.ts'
 
-function leaves(group: Group, path: string[] = []): { path: string[]; node: Node & { kind: 'leaf' } }[] {
-  return Object.entries(group.children).flatMap(([word, node]) =>
-    node.kind === 'group' ? leaves(node, [...path, word]) : [{ path: [...path, word], node }],
-  )
+interface Typed {
+  path: string[]
+  command: Command
 }
 
-const all = leaves(TREE)
+/** Every word that can be typed, the hidden ones too: groups and commands. */
+async function typed(group: Command, path: string[] = []): Promise<Typed[]> {
+  const found: Typed[] = []
+  for (const [word, command] of await loadAll(group, { hidden: true })) {
+    found.push({ path: [...path, word], command }, ...(await typed(command, [...path, word])))
+  }
+  return found
+}
 
-/** A tree of one command that throws. */
-function throwing(error: unknown): Group {
-  const command = defineCommand({
-    summary: '',
-    examples: ['x'],
-    flags: {},
-    positionals: {},
+function spellingsOf(args: Args): string[] {
+  return [...flagTable(args).keys(), ...positionalsOf(args).map(([name]) => name)]
+}
+
+function runOf(words: string) {
+  return all.find(({ path }) => path.join(' ') === words)?.command.run
+}
+
+const everything = await typed(ROOT)
+const all = everything.filter(({ command }) => command.subCommands === undefined)
+const groups = everything.filter(({ command }) => command.subCommands !== undefined)
+
+/** A root with one command that throws. */
+function throwing(error: unknown): Command {
+  const boom = defineCommand({
+    meta: { description: '', examples: ['x'] },
+    args: {},
     run: async () => {
       throw error
     },
   })
-  const leaf = { kind: 'leaf' as const, summary: '', load: async () => ({ command }) }
-  return { kind: 'group', summary: '', children: { boom: leaf } }
+  return defineGroup({ meta: { description: '', examples: ['x'] }, subCommands: { boom } })
 }
+
+test('there are as many commands as ever', () => {
+  expect(all.length).toBeGreaterThanOrEqual(60)
+  expect(groups.length).toBeGreaterThanOrEqual(12)
+})
 
 describe('every command', () => {
   test.each(all.map(({ path }) => path.join(' ')))(
@@ -49,6 +73,116 @@ describe('every command', () => {
       expect(deps.io.out()).toBe('')
     },
   )
+})
+
+describe('every group', () => {
+  test.each(groups.map(({ path }) => path.join(' ')))('fob %s --help shows an example', async (words) => {
+    const deps = fakeDeps()
+    expect(await runCommandLine([...words.split(' '), '--help'], deps)).toBe(0)
+    expect(deps.io.out()).toMatch(/Examples:\n {2}\S/)
+    expect(deps.io.out()).toContain('Commands:\n')
+  })
+
+  test.each(groups.map(({ path, command }) => [path.join(' '), command] as const))(
+    'fob %s has no run of its own, which citty would run after that of a command under it',
+    (_, command) => expect(command.run).toBeUndefined(),
+  )
+})
+
+describe('the definitions', () => {
+  test.each(all.map(({ path, command }) => [path.join(' '), command] as const))(
+    'fob %s: no flag or argument has the name or a spelling of another',
+    (_, { args }) => {
+      const own = spellingsOf(args)
+      const count = flagsOf(args).flatMap(([name, flag]) => [
+        name,
+        aliasesOf(flag),
+        flag.negativeDescription === undefined ? [] : name,
+      ])
+      expect(own.length).toBe(count.flat().length + positionalsOf(args).length)
+      const spellings = own.concat(spellingsOf(GLOBAL_FLAGS))
+      expect(spellings.toSorted()).toEqual([...new Set(spellings)].toSorted())
+    },
+  )
+
+  test.each(all.map(({ path, command }) => [path.join(' '), command] as const))(
+    'fob %s: arguments that must be there come first, and what takes the rest is last',
+    (_, { args }) => {
+      const kinds = positionalsOf(args).map(([, { required, rest }]) =>
+        rest === true ? 'rest' : required === false ? 'optional' : 'required',
+      )
+      expect(kinds).toEqual([
+        ...kinds.filter((kind) => kind === 'required'),
+        ...kinds.filter((kind) => kind === 'optional'),
+        ...kinds.filter((kind) => kind === 'rest').slice(0, 1),
+      ])
+    },
+  )
+})
+
+describe('help', () => {
+  test.each([
+    [
+      ['help', 'runs', 'list'],
+      ['runs', 'list', '--help'],
+    ],
+    [
+      ['help', 'runs'],
+      ['runs', '--help'],
+    ],
+    [
+      ['help', 'server', 'tenant', 'member', 'add'],
+      ['server', 'tenant', 'member', 'add', '-h'],
+    ],
+    [['help'], ['--help']],
+  ])('%j is %j', async (asked, same) => {
+    const [one, other] = [fakeDeps(), fakeDeps()]
+    expect(await runCommandLine(asked, one)).toBe(0)
+    expect(await runCommandLine(same, other)).toBe(0)
+    expect(one.io.out()).toBe(other.io.out())
+  })
+
+  test('of a command that does not exist is refused', async () => {
+    const deps = fakeDeps()
+    expect(await runCommandLine(['help', 'rusn'], deps)).toBe(2)
+    expect(deps.io.err()).toContain('unknown command "rusn"')
+  })
+
+  test('names a flag that is on by what turns it off', async () => {
+    const deps = fakeDeps()
+    expect(await runCommandLine(['auth', 'login', '--help'], deps)).toBe(0)
+    expect(deps.io.out()).toContain('--no-browser ')
+    expect(deps.io.out()).toContain('--no-input ')
+    expect(deps.io.out()).not.toMatch(/ --(?:browser|input) /)
+  })
+
+  test('leaves other spellings out of lists', async () => {
+    const [root, secrets] = [fakeDeps(), fakeDeps()]
+    await runCommandLine(['--help'], root)
+    expect(root.io.out()).not.toMatch(/^ {2}(?:login|profile|__complete) /m)
+    await runCommandLine(['secrets', '--help'], secrets)
+    expect(secrets.io.out()).toContain('re-encrypt')
+    expect(secrets.io.out()).not.toContain('rewrap')
+  })
+})
+
+test.each([
+  ['login', 'auth login'],
+  ['profile login', 'auth login'],
+  ['profile status', 'auth status'],
+  ['profile refresh', 'auth refresh'],
+  ['profile logout', 'auth logout'],
+  ['secrets rewrap', 'secrets re-encrypt'],
+])('fob %s is another spelling of fob %s', (one, other) => {
+  expect(runOf(one)).toBeDefined()
+  expect(runOf(one)).toBe(runOf(other))
+})
+
+test('fob server runs what fob server start runs', async () => {
+  const server = everything.find(({ path }) => path.join(' ') === 'server')?.command
+  const start = everything.find(({ path }) => path.join(' ') === 'server start')?.command
+  expect(server?.default).toBe('start')
+  expect(start?.run).toBeDefined()
 })
 
 describe('finding the command', () => {
@@ -77,14 +211,20 @@ describe('finding the command', () => {
     expect(deps.io.err()).toContain('fob auth COMMAND')
   })
 
-  test.each([[['version']], [['--version']], [['-v']], [['-q', 'version']], [['-s', 'http://x', 'version']]])(
-    '%j prints the version',
-    async (argv) => {
-      const deps = fakeDeps()
-      expect(await runCommandLine(argv, deps)).toBe(0)
-      expect(deps.io.out()).toMatch(/^fob \d+\.\d+\.\d+/)
-    },
-  )
+  test.each([
+    [['version']],
+    [['--version']],
+    [['-v']],
+    [['-q', 'version']],
+    [['-s', 'http://x', 'version']],
+    [['--debug=false', 'version']],
+    [['--no-input=false', 'version']],
+    [['--input', 'version', '--silent=true']],
+  ])('%j prints the version', async (argv) => {
+    const deps = fakeDeps()
+    expect(await runCommandLine(argv, deps)).toBe(0)
+    expect(deps.io.out()).toMatch(/^fob \d+\.\d+\.\d+/)
+  })
 })
 
 describe('errors', () => {

@@ -1,16 +1,19 @@
+/** Finds the user that an argument of `fob server …` names, and the roles that one can have. */
 import { Fault } from '../../contract/fault.ts'
 import type { Administration } from '../../server/administration/open-data-folder.ts'
+import type { Arg } from '../parsing/argument.ts'
 
 export const ROLES = ['admin', 'member', 'viewer'] as const
+export type Role = (typeof ROLES)[number]
 
-export const whoPositional = {
-  arity: 'required',
-  description: 'an e-mail (server accounts alone), PROVIDER:SUBJECT, or an ID from fob server user list',
-} as const
+export const userArgument = {
+  type: 'positional',
+  description:
+    'an e-mail (accounts of the server only), PROVIDER:SUBJECT, or an ID from fob server user list',
+} as const satisfies Arg
 
 /**
- * A user as people name one on the command line. An e-mail names a local account alone: an identity provider's can be
- * reassigned.
+ * An e-mail address names a local account only: at an identity provider, it can be given to somebody else.
  * @throws Fault `not_found`
  */
 export async function findUser({ accounts }: Pick<Administration, 'accounts'>, who: string) {
@@ -23,11 +26,4 @@ export async function findUser({ accounts }: Pick<Administration, 'accounts'>, w
         : await accounts.byId(who)
   if (user) return user
   throw new Fault('not_found', `there is no user ${who}`, { hint: 'fob server user list shows them' })
-}
-
-/** @throws Fault `usage` */
-export function parseRole(text: string | undefined): (typeof ROLES)[number] | undefined {
-  const role = ROLES.find((name) => name === text)
-  if (text !== undefined && role === undefined) throw new Fault('usage', `--role takes ${ROLES.join(', ')}`)
-  return role
 }

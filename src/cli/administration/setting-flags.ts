@@ -1,19 +1,19 @@
+/** The settings of the server as flags, and where their values come from: flags, the environment, a TOML file. */
 import { Fault } from '../../contract/fault.ts'
-import { SETTINGS, type SettingName } from '../../server/settings/settings.ts'
-import type { SettingSources } from '../../server/settings/settings.ts'
-import type { Flag } from '../command.ts'
+import { SETTINGS, type SettingName, type SettingSources } from '../../server/settings/settings.ts'
+import type { Flag } from '../parsing/argument.ts'
 import type { Deps } from '../deps.ts'
-import { readGivenFile } from '../input/read-named-file.ts'
+import { readNamedFile } from '../input/read-named-file.ts'
 
 /** Far more than all settings with a word about each. */
 const MAX_CONFIG_BYTES = 1024 * 1024
 
-/** The server's settings as flags, with `--config`: all of them, or those that a command has use for. */
+/** The server's settings as flags, with `--config`: all of them, or those that a command needs. */
 export function settingFlags(has: (name: SettingName) => boolean): Record<string, Flag> {
   const flags: Record<string, Flag> = {
     config: {
       type: 'string',
-      value: 'FILE',
+      valueHint: 'FILE',
       description: 'settings in TOML; relative paths in it are from its own folder',
     },
   }
@@ -24,11 +24,11 @@ export function settingFlags(has: (name: SettingName) => boolean): Record<string
         ? { type: 'boolean', description }
         : {
             type: 'string',
-            value,
+            valueHint: value,
             description: secret === true ? `${description} (better: --${name}-file)` : description,
           }
     if (secret === true)
-      flags[`${name}-file`] = { type: 'string', value: 'PATH', description: 'the same from a file' }
+      flags[`${name}-file`] = { type: 'string', valueHint: 'PATH', description: 'the same from a file' }
   }
   return flags
 }
@@ -40,15 +40,15 @@ export async function settingSources(
 ): Promise<SettingSources> {
   const given: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(flags)) {
-    // A switch that is not given is unset, not "false": a variable or the file may still set it.
-    given[name] = value === true ? 'true' : typeof value === 'string' ? value : undefined
+    // A switch that is not given is unset, not false: a variable or the file may still set it.
+    given[name] = typeof value === 'string' || typeof value === 'boolean' ? String(value) : undefined
   }
   const file = given.config === undefined ? undefined : await readConfig(given.config, deps)
   return { flags: given, env: deps.env, file, filePath: given.config }
 }
 
 async function readConfig(path: string, deps: Pick<Deps, 'signal'>): Promise<unknown> {
-  const bytes = await readGivenFile(path, { limitBytes: MAX_CONFIG_BYTES, code: 'config' }, deps)
+  const bytes = await readNamedFile(path, { limitBytes: MAX_CONFIG_BYTES, code: 'config' }, deps)
   const { parseToml } = await import('../../platform/files/toml.ts')
   const parsed = parseToml(new TextDecoder().decode(bytes))
   if (!parsed.ok) throw new Fault('config', `${path}:${parsed.line}:${parsed.column}: this is not TOML`)

@@ -1,4 +1,7 @@
+/** What commands that talk to a server share: settings, the store of logins, the session, and the API's client. */
+import { Fault } from '../../contract/fault.ts'
 import { VERSION } from '../../platform/build-constants.ts'
+import { readSwitch, SWITCH_HINT } from '../../platform/boolean-words.ts'
 import type { Env } from '../../platform/processes/environment.ts'
 import { printable } from '../../platform/terminal/printable-text.ts'
 import type { Api } from '../../session/api-client.ts'
@@ -16,7 +19,6 @@ import { chosenFormat } from '../output/output-format.ts'
 import type { Globals, OutputFormat } from '../parsing/global-flags.ts'
 import { sayDone } from '../output/print.ts'
 import { openProject } from './trusted-project.ts'
-import { variableSwitch } from '../variable-switch.ts'
 
 /** What a command that talks to a server is given. */
 export interface Client {
@@ -35,14 +37,14 @@ export interface Client {
 export interface Context {
   settings: Settings
   store: Store
-  /** Worked out when it is asked for: it may depend on what standard output is. */
+  /** Determined when it is first needed: it may depend on what standard output is. */
   readonly format: OutputFormat
   say: (text: string) => void
   /** One line on stderr with `--debug`, else nothing. */
   debug: (text: string) => void
   /** Whether a credential may be sent over http to other machines as well. */
   insecureHttp: boolean
-  /** Whether requests with a `ci_` token are signed: what the environment says counts, yes or no. */
+  /** Whether requests with a `ci_` token are signed; the environment takes precedence over the settings. */
   sign: boolean
   /** What the folder's `.fob.toml` says; may ask the person, once. */
   project: () => Promise<ProjectChoice | undefined>
@@ -53,7 +55,7 @@ export interface Context {
 /**
  * Reads the settings; everything else waits until it is asked for, so that fast commands stay fast.
  * @throws Fault `config` for settings or a variable that cannot be read
- * @param options.stored false: what rests on this machine is not even looked at, only what the call was given
+ * @param options.stored false: only the credential of this call counts; what is stored here is not even read
  */
 export async function openContext(
   deps: Deps,
@@ -97,13 +99,25 @@ export async function openContext(
   }
 }
 
-/** Before anything is done, so that a misspelt one does not end a logout halfway. @throws Fault `config` */
+/** Read before anything is done, so that a misspelt one does not end a logout halfway. @throws Fault `config` */
 function readVariables(env: Env) {
   return {
-    debug: variableSwitch(env, 'FOB_DEBUG') === true,
-    insecureHttp: variableSwitch(env, 'FOB_INSECURE_HTTP') === true,
-    sign: variableSwitch(env, 'FOB_SIGN'),
+    debug: switchOf(env, 'FOB_DEBUG') === true,
+    insecureHttp: switchOf(env, 'FOB_INSECURE_HTTP') === true,
+    sign: switchOf(env, 'FOB_SIGN'),
   }
+}
+
+/**
+ * Undefined where the variable is not set, or empty.
+ * @throws Fault `config` naming the variable, never its value
+ */
+function switchOf(env: Env, name: `FOB_${string}`): boolean | undefined {
+  const text = env[name]
+  if (text === undefined || text === '') return undefined
+  const on = readSwitch(text)
+  if (on === undefined) throw new Fault('config', `${name} takes true or false`, { hint: SWITCH_HINT })
+  return on
 }
 
 /** @throws Fault `usage` or `config` on contradictory input. Sends nothing yet. */
@@ -137,10 +151,10 @@ export async function clientOf(
   }
 }
 
-/** Where words go that nobody asked for. */
+/** What `--silent` replaces messages with. */
 function silence(): void {}
 
-/** What every call to `server` needs, whoever makes it. */
+/** What every call to `server` needs. */
 export function serverContext({ clock, fetch, signal }: Deps, context: Context, server: string) {
   const { debug, insecureHttp, sign } = context
   return { server, version: VERSION, clock, fetch, signal, debug, insecureHttp, sign }

@@ -1,26 +1,39 @@
+/** `fob completion`: prints the script that makes a shell complete fob. */
 import { Fault } from '../../contract/fault.ts'
 import { nearest } from '../../contract/nearest-word.ts'
 import { defineCommand } from '../command.ts'
-import { SCRIPTS, SHELLS } from '../completion/shells.ts'
+import { SCRIPTS, type Shell, SHELLS } from '../completion/shells.ts'
+import type { Deps } from '../deps.ts'
+import { alternatives } from '../parsing/check-arguments.ts'
 
 export const command = defineCommand({
-  summary: 'Print what makes a shell complete fob',
-  description: `For bash, zsh and fish. Commands, flags and their values; names of pipelines, runs, secrets, tokens, runners
-and tenants come from your server, asked with your stored login for as long as you would wait.`,
-  examples: [
-    `echo 'eval "$(fob completion bash)"' >> ~/.bashrc`,
-    `echo 'eval "$(fob completion zsh)"' >> ~/.zshrc     # behind compinit`,
-    'fob completion fish > ~/.config/fish/completions/fob.fish',
-  ],
-  flags: {},
-  positionals: { shell: { arity: 'required', description: SHELLS.join(', '), completes: SHELLS } },
-  async run({ positionals: { shell } }, { io }) {
-    const known = SHELLS.find((name) => name === shell)
-    if (known === undefined) {
-      throw new Fault('usage', `fob completes in ${SHELLS.join(', ')}`, {
-        hint: `run fob completion ${nearest(shell, SHELLS) ?? SHELLS[0]}`,
-      })
-    }
-    io.stdout.write(SCRIPTS[known])
+  meta: {
+    description: 'Print a completion script for your shell',
+    details: `For bash, zsh and fish. Completes commands, flags and their values. Names of pipelines, runs, secrets, tokens,
+runners and tenants come from your server, with your stored login; a server that takes too long is not waited for.`,
+    examples: [
+      `echo 'eval "$(fob completion bash)"' >> ~/.bashrc`,
+      `echo 'eval "$(fob completion zsh)"' >> ~/.zshrc     # after compinit`,
+      'fob completion fish > ~/.config/fish/completions/fob.fish',
+    ],
   },
+  args: { shell: { type: 'positional', description: SHELLS.join(', '), completes: SHELLS } },
+  run: async ({ args }, deps) => printScript({ shell: parseShell(args.shell) }, deps),
 })
+
+interface PrintScriptOptions {
+  shell: Shell
+}
+
+function printScript({ shell }: PrintScriptOptions, { io }: Deps): void {
+  io.stdout.write(SCRIPTS[shell])
+}
+
+/** @throws Fault `usage` */
+function parseShell(text: string): Shell {
+  const shell = SHELLS.find((name) => name === text)
+  if (shell !== undefined) return shell
+  throw new Fault('usage', `fob completion takes ${alternatives(SHELLS)}`, {
+    hint: `run fob completion ${nearest(text, SHELLS) ?? SHELLS[0]}`,
+  })
+}

@@ -1,3 +1,4 @@
+/** `fob whoami`: says who is logged in, from what was stored at login where that is enough. */
 import type { Secret } from '../../redact/secret.ts'
 import { stateOf } from '../../session/refresh-login.ts'
 import { nobodyHere, notLoggedIn, type Session } from '../../session/session.ts'
@@ -9,26 +10,31 @@ import type { Globals } from '../parsing/global-flags.ts'
 import { printRecord } from '../output/print.ts'
 
 export const command = defineCommand({
-  summary: 'Who am I (works offline)',
-  description: `From what was stored at login. A credential that was given for this call has to be asked about, and where
-no login is stored, whether the server needs one.`,
-  examples: ['fob whoami', 'fob whoami -o json'],
-  flags: {},
-  positionals: {},
-  run: ({ globals }, deps) => whoami(globals, deps),
+  meta: {
+    description: 'Show who is logged in (works offline)',
+    details: `Shows what was stored at login. The server is asked only about a credential that was provided for this call, and,
+without a stored login, whether it needs one.`,
+    examples: ['fob whoami', 'fob whoami -o json'],
+  },
+  args: {},
+  run: ({ globals }, deps) => whoami({ globals }, deps),
 })
 
-/** @throws Fault `unauthenticated` where nobody is logged in. */
-export async function whoami(globals: Globals, deps: Deps): Promise<void> {
+interface WhoamiOptions {
+  globals: Globals
+}
+
+/** @throws Fault `unauthenticated` without a login. */
+async function whoami({ globals }: WhoamiOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const session = await context.session()
   const { presented, login } = session
-  if (presented.kind === 'bearer') return whoseToken(session, context, deps)
+  if (presented.kind === 'bearer') return showOwnerOfToken(session, context, deps)
   if (presented.kind === 'basic') {
     const { password, username } = presented.credentials
-    return whose(password, { username }, session, context, deps)
+    return showOwner({ token: password, username }, session, context, deps)
   }
-  if (login === undefined) return nobody(session, context, deps)
+  if (login === undefined) return showNobody(session, context, deps)
   print(deps, context, {
     server: login.server,
     ...identityOf(login),
@@ -41,8 +47,8 @@ export async function whoami(globals: Globals, deps: Deps): Promise<void> {
 /** How long a server may take to say whether it is open. */
 const ASK_MS = 3000
 
-/** An open server takes everyone for the same somebody: there is nobody to be there, and no login to be had. */
-async function nobody({ server, tenant }: Session, context: Context, deps: Deps): Promise<void> {
+/** An open server knows no users: without a login, that is the answer. */
+async function showNobody({ server, tenant }: Session, context: Context, deps: Deps): Promise<void> {
   const { strategyOf } = await import('../../session/server-strategy.ts')
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(ASK_MS)])
   const there = { ...serverContext(deps, context, server.url), signal }
@@ -53,16 +59,15 @@ async function nobody({ server, tenant }: Session, context: Context, deps: Deps)
   context.say(`${server.url} is open to everyone: no login is needed`)
 }
 
-async function whoseToken(session: Session, context: Context, deps: Deps): Promise<void> {
+async function showOwnerOfToken(session: Session, context: Context, deps: Deps): Promise<void> {
   const token = await session.bearer()
   if (token === undefined) throw notLoggedIn(session.server.url)
-  return whose(token, {}, session, context, deps)
+  return showOwner({ token }, session, context, deps)
 }
 
-/** Nothing is stored about what came with the call (a flag, a variable, the address), so its server is asked. */
-async function whose(
-  token: Secret,
-  known: { username?: string },
+/** Nothing is stored about a credential that came with the call (a flag, a variable, the address): its server is asked. */
+async function showOwner(
+  { token, ...known }: { token: Secret; username?: string },
   session: Session,
   context: Context,
   deps: Deps,
@@ -79,7 +84,7 @@ async function whose(
   })
 }
 
-/** The name that goes with a password is who that login is, where its server says no more. */
+/** Where the server says no more, the user name of Basic authentication is the name. */
 function identityOf({ user, username }: StoredLogin): Pick<Identity, 'id' | 'name' | 'email'> {
   return username === undefined ? { ...user } : { name: username, ...user }
 }
@@ -111,7 +116,7 @@ function print(
   printRecord(deps.io, format, record, known)
 }
 
-/** S241: within 30 s of its end, or where the server has ended it before. */
+/** Within 30 s of its expiry, or where the server has ended the login before. */
 function warnOfExpiry(login: StoredLogin, { say }: Context, now: number): void {
   if (login.ended === true) {
     return say(`warning: the server no longer accepts this login — run fob auth login -s ${login.server}`)

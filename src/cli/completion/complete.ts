@@ -1,14 +1,21 @@
 /**
- * Owns: what may stand at the cursor of a command line, read from the same tree that the line will be parsed by.
+ * Owns: what may stand at the cursor of a command line, read from the same definitions that the line is run by.
  * Refuses: to know a shell (`shells.ts`) or where names come from (`lookup.ts`), and to fail: a line that makes no
- * sense is offered nothing.
+ * sense gets no candidates.
  */
-import type { Command, Completes, Flag, Flags, Listed } from '../command.ts'
+import type { Command } from '../command.ts'
+import {
+  type Arg,
+  type Completes,
+  type Flag,
+  flagsOf,
+  type Listed,
+  positionalsOf,
+} from '../parsing/argument.ts'
+import { findCommand, type Found, loadAll, runnable } from '../parsing/find-command.ts'
+import { type FlagTable, flagTable, takesValue } from '../parsing/flag-table.ts'
 import { GLOBAL_FLAGS } from '../parsing/global-flags.ts'
-import { type FlagEntry, flagTable } from '../parsing/check-arguments.ts'
-import { fallbackOf, type Resolved, resolveCommand } from '../parsing/find-command.ts'
 import { type Token, tokenize } from '../parsing/tokenize.ts'
-import type { Group } from '../root-command.ts'
 
 export interface Candidate {
   /** The whole word as it would stand there. */
@@ -26,20 +33,22 @@ export type Given = Partial<Record<'server' | 'tenant' | 'auth-config', string>>
 export type Lookup = (what: Listed, given: Given) => Promise<Candidate[]>
 
 /** @param words all behind `fob`, up to the cursor; the last is the one that is being typed, and may be empty */
-export async function complete(words: readonly string[], tree: Group, lookup: Lookup): Promise<Completion> {
+export async function complete(words: readonly string[], root: Command, lookup: Lookup): Promise<Completion> {
   const typed = words.at(-1) ?? ''
   const before = words.slice(0, -1)
-  const resolved = tryResolve(tree, before[0] === 'help' ? before.slice(1) : before)
-  if (resolved === undefined) return chosen([], typed)
-  const line = await readLine(resolved, typed)
+  const found = await tryToFind(root, before[0] === 'help' ? before.slice(1) : before)
+  if (found === undefined) return chosen([], typed)
+  const line = await readLine(found, typed)
   const offered = await offer(line, lookup)
   return Array.isArray(offered) ? chosen(offered, typed) : offered
 }
 
 interface Line {
-  node: Resolved['node']
+  /** What the words name: a command or a group. */
+  named: Command
+  /** What would run: the command, or the default one of a group. */
   command: Command | undefined
-  table: Map<string, FlagEntry>
+  table: FlagTable
   /** What stands behind the command's words, without the word that is being typed. */
   tokens: readonly Token[]
   typed: string
@@ -47,19 +56,11 @@ interface Line {
   wordsOnly: boolean
 }
 
-async function readLine({ node, rest }: Resolved, typed: string): Promise<Line> {
-  const leaf = node.kind === 'leaf' ? node : fallbackOf(node)
-  const command = leaf === undefined ? undefined : (await leaf.load()).command
-  const table = flagTable({ ...GLOBAL_FLAGS, ...command?.flags })
-  const takesValue = (name: string) => (table.get(name)?.flag.type ?? 'boolean') !== 'boolean'
-  return {
-    node,
-    command,
-    table,
-    tokens: [...tokenize(rest, takesValue)],
-    typed,
-    wordsOnly: rest.includes('--'),
-  }
+async function readLine({ command: named, rest }: Found, typed: string): Promise<Line> {
+  const command = await runnable(named)
+  const table = flagTable({ ...GLOBAL_FLAGS, ...command?.args })
+  const tokens = [...tokenize(rest, (name) => takesValue(table.get(name)))]
+  return { named, command, table, tokens, typed, wordsOnly: rest.includes('--') }
 }
 
 async function offer(line: Line, lookup: Lookup): Promise<Candidate[] | Completion> {
@@ -71,23 +72,23 @@ async function offer(line: Line, lookup: Lookup): Promise<Candidate[] | Completi
   if (!wordsOnly && typed.startsWith('-')) {
     const equals = typed.indexOf('=')
     if (equals < 0) return flagNames(line)
-    const entry = table.get(typed.slice(2, equals))
-    return entry === undefined ? [] : valuesOf(completesOf(entry.flag), typed.slice(0, equals + 1))
+    const spelling = table.get(typed.slice(2, equals))
+    return spelling === undefined ? [] : valuesOf(completesOf(spelling.flag), typed.slice(0, equals + 1))
   }
-  const children = childWords(line)
+  const children = await childWords(line)
   if (children.length > 0) return children
-  const positionals = Object.values(line.command?.positionals ?? {})
+  const positionals = positionalsOf(line.command?.args ?? {})
   const at = tokens.filter((token) => token.kind === 'word').length
-  const last = positionals.at(-1)
-  return valuesOf((positionals[at] ?? (last?.arity === 'many' ? last : undefined))?.completes, '')
+  const [, positional] = positionals[at] ?? positionals.at(-1) ?? []
+  return at < positionals.length || positional?.rest === true ? valuesOf(positional?.completes, '') : []
 }
 
 /** The flag whose value is being typed. */
 function flagThatWaits({ table, tokens, wordsOnly }: Line): Flag | undefined {
   const last = tokens.at(-1)
   if (wordsOnly || last?.kind !== 'option' || last.value !== undefined) return undefined
-  const flag = table.get(last.name)?.flag
-  return flag?.type === 'boolean' ? undefined : flag
+  const spelling = table.get(last.name)
+  return takesValue(spelling) ? spelling?.flag : undefined
 }
 
 /** Those that are not there yet, or may be there again; the command's own first. */
@@ -95,21 +96,28 @@ function flagNames({ table, tokens, command }: Line): Candidate[] {
   const there = new Set(
     tokens.map((token) => (token.kind === 'option' ? table.get(token.name)?.name : undefined)),
   )
-  const flags: Flags = { ...command?.flags, ...GLOBAL_FLAGS }
-  return Object.entries(flags)
-    .filter(([name, { type }]) => type === 'strings' || !there.has(name))
-    .map(([name, { description }]) => ({ value: `--${name}`, description }))
+  return flagsOf({ ...command?.args, ...GLOBAL_FLAGS }).flatMap(([name, flag]) => {
+    const again = flag.type === 'string' && flag.repeatable === true
+    return there.has(name) && !again ? [] : spellings(name, flag)
+  })
+}
+
+/** `--name`, and `--no-name` where there is one; of a flag that is on anyway only the latter. */
+function spellings(name: string, flag: Flag): Candidate[] {
+  const { description, negativeDescription } = flag
+  const given = { value: `--${name}`, description }
+  if (negativeDescription === undefined) return [given]
+  const denied = { value: `--no-${name}`, description: negativeDescription }
+  return flag.type === 'boolean' && flag.default === true ? [denied] : [given, denied]
 }
 
 /** The words that can follow: none once a flag of the group's own command stands there. */
-function childWords({ node, tokens }: Line): Candidate[] {
-  if (node.kind === 'leaf' || !tokens.every(isGlobal)) return []
-  return Object.entries(node.children)
-    .filter(([, child]) => child.hidden !== true)
-    .map(([word, child]) => ({ value: word, description: child.summary }))
+async function childWords({ named, tokens }: Line): Promise<Candidate[]> {
+  if (named.subCommands === undefined || !tokens.every(isGlobal)) return []
+  return (await loadAll(named)).map(([word, { meta }]) => ({ value: word, description: meta.description }))
 }
 
-const GLOBAL_SPELLINGS = new Set(flagTable(GLOBAL_FLAGS).keys())
+const GLOBAL_SPELLINGS = flagTable(GLOBAL_FLAGS)
 
 function isGlobal(token: Token): boolean {
   return token.kind === 'option' && GLOBAL_SPELLINGS.has(token.name)
@@ -117,8 +125,10 @@ function isGlobal(token: Token): boolean {
 
 const PATHS: Readonly<Record<string, Completes>> = { PATH: 'file', FILE: 'file', DIR: 'folder' }
 
-function completesOf({ completes, value }: Flag): Completes | undefined {
-  return completes ?? PATHS[value ?? '']
+function completesOf(arg: Arg): Completes | undefined {
+  if (arg.type === 'enum') return arg.options
+  if (arg.type === 'boolean') return undefined
+  return arg.completes ?? PATHS[arg.valueHint ?? '']
 }
 
 async function values(
@@ -149,9 +159,9 @@ function chosen(candidates: readonly Candidate[], typed: string): Completion {
   return { kind: 'words', candidates: candidates.filter(({ value }) => value.startsWith(typed)) }
 }
 
-function tryResolve(tree: Group, words: readonly string[]): Resolved | undefined {
+async function tryToFind(root: Command, words: readonly string[]): Promise<Found | undefined> {
   try {
-    return resolveCommand(tree, words)
+    return await findCommand(root, words)
   } catch {
     return undefined
   }

@@ -13,7 +13,7 @@ import { orAborted } from '../../platform/terminal/read-lines.ts'
 import { safeLine } from '../../platform/terminal/printable-text.ts'
 import { accountName } from '../../session/account-names.ts'
 import { type Client, clientOf, type Context, openContext } from '../client/client.ts'
-import type { Listed } from '../command.ts'
+import type { Listed } from '../parsing/argument.ts'
 import { memberships } from '../client/tenant-memberships.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
@@ -114,6 +114,6 @@ function globalsOf(given: Given): Globals {
     output: undefined,
     silent: true,
     debug: false,
-    noInput: true,
+    input: false,
   }
 }

@@ -1,3 +1,4 @@
+/** Asks whether the `.fob.toml` of a project may be used, and remembers the reply. */
 import { Fault } from '../../contract/fault.ts'
 import { confirm } from '../../platform/terminal/prompts.ts'
 import { safeLine } from '../../platform/terminal/printable-text.ts'

@@ -1,3 +1,4 @@
+/** Reads a file or a pipe that the user named on the command line, up to a limit. */
 import type { Stats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { Fault } from '../../contract/fault.ts'
@@ -8,24 +9,24 @@ import type { Deps } from '../deps.ts'
 const CHUNK_BYTES = 64 * 1024
 const KIB = 1024
 
-/** How a file that the user named is read, and what it is when that cannot be done. */
-export interface GivenFile {
+/** How much of it may be read, and the code of the fault when that cannot be done. */
+interface NamedFile {
   limitBytes: number
   code?: 'usage' | 'config'
 }
 
 /**
- * All bytes of a file that the user named, or of a pipe (`<(…)`, `mkfifo`) until its writer closes it. A pipe that
- * nobody writes to is waited for.
- * @throws Fault of `code` when there is none, it is no file, is larger, or may not be read; the signal's reason
+ * All bytes of a file that the user named, or of a pipe (`<(…)`, `mkfifo`) until its writer closes it. A pipe without
+ * a writer is waited for.
+ * @throws Fault of `code` when it does not exist, is not a file, is larger, or may not be read; the signal's reason
  */
-export async function readGivenFile(
+export async function readNamedFile(
   path: string,
-  { limitBytes, code = 'usage' }: GivenFile,
+  { limitBytes, code = 'usage' }: NamedFile,
   { signal }: Pick<Deps, 'signal'>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    // To open a pipe, and to read from it, can take for ever and cannot be called off.
+    // Opening a pipe, and reading from it, can take for ever and cannot be cancelled.
     return await orAborted(readUpTo(path, { limitBytes, code }), signal)
   } catch (error) {
     if (error instanceof Fault) throw error
@@ -38,7 +39,7 @@ export async function readGivenFile(
 
 async function readUpTo(
   path: string,
-  { limitBytes, code }: Required<GivenFile>,
+  { limitBytes, code }: Required<NamedFile>,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const wrong = whatItIs(await stat(path))
   if (wrong !== undefined) throw new Fault(code, `${path} is ${wrong}`)

@@ -1,15 +1,16 @@
+/** Reads a secret from standard input, or from a prompt that does not show it. */
 import { Fault } from '../../contract/fault.ts'
 import type { Env } from '../../platform/processes/environment.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 
-/** Where a person can be asked: at a terminal, unless told not to. */
+/** Whether a prompt can be shown: at a terminal, unless `--no-input` or a CI system says otherwise. */
 export function isInteractive({ io, env }: Deps, globals: Globals): boolean {
-  return io.stdin.isTerminal && io.stderr.isTerminal && !globals.noInput && !isCi(env)
+  return io.stdin.isTerminal && io.stderr.isTerminal && globals.input && !isCi(env)
 }
 
-/** Nobody sits at the terminals of a CI system, and all of them say that they are one. */
+/** CI systems set `CI`, and their terminals have no person in front of them. */
 export function isCi({ CI }: Env): boolean {
   return CI !== undefined && CI !== '' && CI !== 'false'
 }
@@ -31,7 +32,7 @@ export interface SecretQuestion {
 export async function readSecret(deps: Deps, globals: Globals, question: SecretQuestion): Promise<Secret> {
   if (!deps.io.stdin.isTerminal) return readSecretFromStdin(deps, question)
   if (!isInteractive(deps, globals)) {
-    throw new Fault('prompt_needed', `the ${question.what} is needed and nobody can be asked`, {
+    throw new Fault('prompt_needed', `the ${question.what} is needed, and there is no terminal to ask at`, {
       hint: `pipe it in: printf %s "$VALUE" | fob … ${question.instead}`,
     })
   }
@@ -42,16 +43,15 @@ export async function readSecret(deps: Deps, globals: Globals, question: SecretQ
 }
 
 /**
- * A secret that is to hold from now on: a prompt asks for it once more, as nobody sees what they type, and a
- * slip would lock them out.
+ * A new secret: a prompt asks for it twice, because the input is not shown and a slip would lock the user out.
  * @throws Fault as `readSecret`, and `usage` when the two differ
  */
 export async function readNewSecret(deps: Deps, globals: Globals, question: SecretQuestion): Promise<Secret> {
   const first = await readSecret(deps, globals, question)
   if (!deps.io.stdin.isTerminal) return first
-  const second = await readSecret(deps, globals, { ...question, what: `${question.what}, once more` })
+  const second = await readSecret(deps, globals, { ...question, what: `${question.what} again` })
   if (first.bytes().equals(second.bytes())) return first
-  throw new Fault('usage', 'the two are not the same; nothing was changed')
+  throw new Fault('usage', 'the two inputs differ; nothing was changed')
 }
 
 /** The same as `readSecret`, from standard input and nothing else. */

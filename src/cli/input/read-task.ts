@@ -1,18 +1,18 @@
+/** Reads the task of a run: the text of `--task`, or standard input. */
 import { Fault } from '../../contract/fault.ts'
 import { orAborted } from '../../platform/terminal/read-lines.ts'
 import type { Deps } from '../deps.ts'
 
-/** Far more than anybody writes; the server takes 10 MiB in all. */
+/** Far more than a task needs; the server takes 10 MiB in all. */
 const MAX_TASK_BYTES = 1024 * 1024
 
 /**
  * The text of `--task`; for `-`, all of standard input but the line end that a pipe puts last.
- * @throws Fault `usage` when it is empty, too long or no text, `prompt_needed` at a terminal
+ * @throws Fault `usage` when it is empty, too long or not text, `prompt_needed` at a terminal
  */
 export async function readTask(flag: string | undefined, deps: Deps): Promise<string | undefined> {
   const text = flag === '-' ? await readStdin(deps) : flag
-  if (text === '')
-    throw new Fault('usage', 'the task is empty', { hint: 'leave --task out where there is none' })
+  if (text === '') throw new Fault('usage', 'the task is empty', { hint: 'leave --task out' })
   return text
 }
 

@@ -1,3 +1,4 @@
+/** Asks a server whether it accepts a stored login, for `fob auth status --check`. */
 import { Fault } from '../../contract/fault.ts'
 import { profileOf } from '../../session/profile.ts'
 import { freshCredential, renewCredential } from '../../session/refresh-login.ts'
@@ -5,12 +6,12 @@ import type { StoredCredential, StoredLogin } from '../../store/store.ts'
 import { type Context, serverContext } from '../client/client.ts'
 import type { Deps } from '../deps.ts'
 
-/** What the server said to a check. */
+/** What came of a check. */
 export type CheckResult = 'accepted' | 'rejected' | 'unreachable' | 'failed'
 
 /**
- * Asks the server whether it takes the stored credential, as a command would: renewed first if that is due,
- * and once more with a renewed one when it is refused before its time.
+ * Presents the stored credential as a command would: renewed first if that is due, and once more with a renewed
+ * one when it is refused before it expires.
  */
 export async function checkLogin(login: StoredLogin, context: Context, deps: Deps): Promise<CheckResult> {
   const world = { ...deps, store: context.store, warn: context.say }

@@ -1,27 +1,28 @@
+/** How a login obtains its credential: which method the flags and the server's address ask for. */
 import { Fault } from '../../contract/fault.ts'
 import type { ServerChoice } from '../../session/resolve-server-and-credential.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 
-/** How a credential is to be obtained: exactly one of these. */
-export type Way = FlowWay | HandedInWay
+/** How a credential is obtained: exactly one of these. */
+export type LoginMethod = FlowMethod | ProvidedMethod
 
 /** The server issues it, and a person approves. */
-export type FlowWay = { kind: 'browser' } | { kind: 'paste'; outOfBand: boolean } | { kind: 'device' }
+export type FlowMethod = { kind: 'browser' } | { kind: 'paste'; outOfBand: boolean } | { kind: 'device' }
 
-/** Somebody has it already. */
-export type HandedInWay =
+/** The user has it already. */
+export type ProvidedMethod =
   /** `--with-token` and `--jwt-token`, whose value stood on the command line. */
   | { kind: 'token'; flag: '--with-token' | '--jwt-token'; value: string }
   | { kind: 'token-stdin' }
   /** The user and password of the server's address; the password is empty where that held a user alone. */
   | { kind: 'basic'; credentials: NonNullable<ServerChoice['basic']> }
 
-export function isFlow(way: Way): way is FlowWay {
-  return way.kind === 'browser' || way.kind === 'paste' || way.kind === 'device'
+export function isFlowMethod(method: LoginMethod): method is FlowMethod {
+  return method.kind === 'browser' || method.kind === 'paste' || method.kind === 'device'
 }
 
-interface WayFlags {
-  'no-browser': boolean
+interface MethodFlags {
+  browser: boolean
   oob: boolean
   device: boolean
   'with-token': string | undefined
@@ -31,44 +32,47 @@ interface WayFlags {
 }
 
 /**
- * The way that the flags ask for; without one, the browser.
- * @throws Fault `usage` when they ask for two, or name what the chosen one has no use for.
+ * The method that the flags ask for; without one, the browser.
+ * @throws Fault `usage` when they ask for two, or when a flag does not apply to the one chosen
  */
-export function chooseWay(flags: WayFlags, globals: Pick<Globals, 'jwtToken' | 'authToken'>): Way {
+export function chooseMethod(
+  flags: MethodFlags,
+  globals: Pick<Globals, 'jwtToken' | 'authToken'>,
+): LoginMethod {
   if (globals.authToken !== undefined) {
-    throw new Fault('usage', '--auth-token is for one call alone and is never stored', {
+    throw new Fault('usage', '--auth-token applies to one call only and is never stored', {
       hint: 'to store a token, pipe it into fob auth login --token-stdin',
     })
   }
-  const ways: { flag: string; way: Way }[] = []
+  const asked: { flag: string; method: LoginMethod }[] = []
   const outOfBand = flags.oob
-  if (flags['no-browser']) ways.push({ flag: '--no-browser', way: { kind: 'paste', outOfBand } })
-  else if (outOfBand) ways.push({ flag: '--oob', way: { kind: 'paste', outOfBand } })
-  if (flags.device) ways.push({ flag: '--device', way: { kind: 'device' } })
-  if (flags['token-stdin']) ways.push({ flag: '--token-stdin', way: { kind: 'token-stdin' } })
+  if (!flags.browser) asked.push({ flag: '--no-browser', method: { kind: 'paste', outOfBand } })
+  else if (outOfBand) asked.push({ flag: '--oob', method: { kind: 'paste', outOfBand } })
+  if (flags.device) asked.push({ flag: '--device', method: { kind: 'device' } })
+  if (flags['token-stdin']) asked.push({ flag: '--token-stdin', method: { kind: 'token-stdin' } })
   for (const [flag, value] of [
     ['--with-token', flags['with-token']],
     ['--jwt-token', globals.jwtToken],
   ] as const) {
-    if (value !== undefined) ways.push({ flag, way: { kind: 'token', flag, value } })
+    if (value !== undefined) asked.push({ flag, method: { kind: 'token', flag, value } })
   }
-  const [first, second] = ways
+  const [first, second] = asked
   if (first !== undefined && second !== undefined) throw exclusive(first.flag, second.flag)
   if (first === undefined) return { kind: 'browser' }
-  if (!isFlow(first.way)) {
+  if (!isFlowMethod(first.method)) {
     if (flags['client-id'] !== undefined) throw exclusive(first.flag, '--client-id')
     if (flags.scope.length > 0) throw exclusive(first.flag, '--scope')
   }
-  return first.way
+  return first.method
 }
 
 /**
- * A user in the server's address means Basic, where no flag says otherwise (S8).
+ * A user in the server's address means Basic authentication, where no flag says otherwise.
  * @throws Fault `usage` when a flag asks for something else.
  */
-export function wayTo({ basic }: ServerChoice, way: Way): Way {
-  if (basic === undefined) return way
-  if (way.kind === 'browser') return { kind: 'basic', credentials: basic }
+export function methodFor({ basic }: ServerChoice, method: LoginMethod): LoginMethod {
+  if (basic === undefined) return method
+  if (method.kind === 'browser') return { kind: 'basic', credentials: basic }
   throw new Fault('usage', "the server's address names a user, and a flag asks for another way to log in", {
     hint: 'leave one of them out',
   })

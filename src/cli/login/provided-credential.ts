@@ -1,3 +1,4 @@
+/** Reads a credential that the user provides: a token or a password, checked for its form before anything is sent. */
 import { Fault } from '../../contract/fault.ts'
 import type { TokenSet } from '../../flows/flow.ts'
 import { orAborted } from '../../platform/terminal/read-lines.ts'
@@ -7,14 +8,12 @@ import { parseToken } from '../../session/resolve-server-and-credential.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 import { readSecret, readSecretFromStdin } from '../input/read-secret.ts'
-import type { HandedInWay } from './login-method.ts'
-
-/** Credentials that are handed to us: read and held to their shape before anything is sent. */
+import type { ProvidedMethod } from './login-method.ts'
 
 const MAX_TOKEN_BYTES = 64 * 1024
 const MAX_PASSWORD_BYTES = 4096
 
-export interface GivenToken {
+export interface ProvidedCredential {
   kind: 'token' | 'basic'
   tokens: TokenSet
   /** Of Basic alone. */
@@ -25,17 +24,17 @@ export interface GivenToken {
  * @param say takes warnings; nothing of the credential is in them.
  * @throws Fault `usage` for what cannot be one, `credentials_expired`, `prompt_needed`.
  */
-export async function readHandedIn(
-  way: HandedInWay,
-  { deps, globals, say }: { deps: Deps; globals: Globals; say: (line: string) => void },
-): Promise<GivenToken> {
-  if (way.kind === 'basic') return readBasic(way.credentials, deps, globals)
+export async function readProvidedCredential(
+  { method, globals, say }: { method: ProvidedMethod; globals: Globals; say: (line: string) => void },
+  deps: Deps,
+): Promise<ProvidedCredential> {
+  if (method.kind === 'basic') return readBasic(method.credentials, deps, globals)
   const now = deps.clock.now()
-  const token = way.kind === 'token' ? parseToken(way.value, way.flag) : await readPipedToken(deps)
-  if (way.kind === 'token') {
-    if (way.flag === '--jwt-token') requireUsableJwt(token, way.flag, now)
+  const token = method.kind === 'token' ? parseToken(method.value, method.flag) : await readPipedToken(deps)
+  if (method.kind === 'token') {
+    if (method.flag === '--jwt-token') requireUsableJwt(token, method.flag, now)
     say(
-      `warning: a token after ${way.flag} stays in the shell's history and shows in the list of processes; ` +
+      `warning: a token after ${method.flag} stays in the shell's history and shows in the list of processes; ` +
         'next time pipe it into --token-stdin',
     )
   }
@@ -46,7 +45,7 @@ export async function readHandedIn(
 }
 
 /**
- * S222: one token, with at most one line end behind it.
+ * One token, with at most one line end behind it.
  * @throws Fault `usage` for nothing, several lines, blanks, and more than 64 KiB; `prompt_needed` at a terminal.
  */
 async function readPipedToken(deps: Deps): Promise<Secret> {
@@ -64,12 +63,12 @@ async function readPipedToken(deps: Deps): Promise<Secret> {
   return parseToken(token.reveal(), 'standard input')
 }
 
-/** A user alone in the address asks for the password, which then stands in no history. */
+/** Where the address has a user and no password, asks for it: then the shell history does not have it. */
 async function readBasic(
-  { username, password }: Extract<HandedInWay, { kind: 'basic' }>['credentials'],
+  { username, password }: Extract<ProvidedMethod, { kind: 'basic' }>['credentials'],
   deps: Deps,
   globals: Globals,
-): Promise<GivenToken> {
+): Promise<ProvidedCredential> {
   if (username === '' || username.includes(':')) {
     throw new Fault('usage', 'the user in the server\'s address is empty or holds a ":"')
   }

@@ -1,3 +1,4 @@
+/** Runs the OAuth flow of a login: finds the authorization server, and connects the flow to this terminal. */
 import type { Flow, FlowUi, Obtained } from '../../flows/flow.ts'
 import type { Provider } from '../../flows/server-discovery.ts'
 import { isRemoteSession } from '../../platform/browser/open-browser.ts'
@@ -7,10 +8,10 @@ import type { OAuthClient } from '../../store/store.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 import { isInteractive } from '../input/read-secret.ts'
-import type { FlowWay } from './login-method.ts'
+import type { FlowMethod } from './login-method.ts'
 
-export interface FlowLogin {
-  way: FlowWay
+interface FlowLogin {
+  method: FlowMethod
   server: string
   globals: Globals
   clientId: string | undefined
@@ -25,10 +26,10 @@ export interface FlowResult extends Obtained {
   userinfoEndpoint?: string
 }
 
-/** Finds the authorization server and runs the flow: they differ in nothing but how the tokens come. */
-export async function runFlow(login: FlowLogin, deps: Deps): Promise<FlowResult> {
+/** @throws Fault what discovery or the flow throws */
+export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowResult> {
   const { discoverProvider, scopesToAsk } = await import('../../flows/server-discovery.ts')
-  const flow = await loadFlow(login.way)
+  const flow = await loadFlow(login.method)
   const provider = await discoverProvider(login.server, deps)
   const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || (DEFAULT_CLIENT_ID ?? FOB_CLI_ID))
   login.debug(`authorization server by ${provider.source}, client ${clientId}`)
@@ -50,13 +51,13 @@ export async function runFlow(login: FlowLogin, deps: Deps): Promise<FlowResult>
   }
 }
 
-async function loadFlow(way: FlowWay): Promise<Flow> {
-  if (way.kind === 'device') return (await import('../../flows/device-login.ts')).deviceFlow
-  if (way.kind === 'paste') return (await import('../../flows/paste-login.ts')).pasteFlow(way)
+async function loadFlow(method: FlowMethod): Promise<Flow> {
+  if (method.kind === 'device') return (await import('../../flows/device-login.ts')).deviceFlow
+  if (method.kind === 'paste') return (await import('../../flows/paste-login.ts')).pasteFlow(method)
   return (await import('../../flows/browser-login.ts')).browserFlow
 }
 
-function flowUi({ way, globals }: FlowLogin, deps: Deps): FlowUi {
+function flowUi({ method, globals }: FlowLogin, deps: Deps): FlowUi {
   const { io, env } = deps
   const remote = isRemoteSession(env)
   // Without the address nobody could log in, so it is shown with --silent as well.
@@ -71,9 +72,9 @@ function flowUi({ way, globals }: FlowLogin, deps: Deps): FlowUi {
       const lines = (await qrLines(url, io.stderr.columns, !env.NO_COLOR)) ?? []
       for (const line of lines) say(line)
     },
-    // A pipe is read where the flow depends on an answer; a terminal, wherever a person may be asked.
+    // A pipe is read where the flow depends on a reply; a terminal, wherever prompts are allowed.
     lines:
-      isInteractive(deps, globals) || (!io.stdin.isTerminal && (way.kind === 'paste' || remote))
+      isInteractive(deps, globals) || (!io.stdin.isTerminal && (method.kind === 'paste' || remote))
         ? io.stdin.lines()
         : undefined,
     remote,

@@ -1,3 +1,4 @@
+/** Follows a run: its output on stdout, the state of its tasks on stderr, and a line of progress below. */
 import { type FinalStatus, isFinal, type NumberedEvent, type RunEvent } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import { createTaskLogPrinter } from '../../platform/terminal/task-log-printer.ts'
@@ -10,11 +11,10 @@ import { type Progress, startProgress } from './progress-line.ts'
 import { runPath } from '../client/run-api-path.ts'
 
 /**
- * Prints a run's log as it comes: output on stdout, what becomes of tasks on stderr. A connection that breaks
- * is taken up again, and no line is lost or doubled.
- * @param after begins behind the event of this number
- * @returns what became of the run
- * @throws Fault `unreachable` when the stream stays broken, `interrupted` on Ctrl-C; the run itself goes on
+ * Prints the log of a run as it is written. After a lost connection it reconnects, and no line is lost or doubled.
+ * @param after starts after the event of this number
+ * @returns how the run ended
+ * @throws Fault `unreachable` when the stream stays broken, `interrupted` on Ctrl-C; the run itself continues
  */
 export async function followRun(client: Client, deps: Deps, runId: string, after = 0): Promise<FinalStatus> {
   const progress = startProgress(deps, client.format !== 'json' && !client.silent)
@@ -23,14 +23,14 @@ export async function followRun(client: Client, deps: Deps, runId: string, after
   try {
     for await (const event of eventsOf(client, deps, { runId, after }, progress)) {
       if (event.type === 'run' && isFinal(event.data.status)) final = event.data.status
-      // Whoever began to listen behind its last status has only the code.
+      // After the last status, only the exit code is left to tell by.
       if (event.type === 'exit') final ??= event.data.code === 0 ? 'success' : 'failed'
       show.event(event, final)
       if (final !== undefined && event.type === 'exit') return final
     }
     throw new Error('a run that is followed ends with its exit')
   } catch (error) {
-    throw goesOn(error, runId, deps.signal)
+    throw followFault(error, runId, deps.signal)
   } finally {
     show.end()
     progress.end()
@@ -65,7 +65,7 @@ function eventsOf(
   progress: Progress,
 ) {
   const onLost = () =>
-    progress.around('the connection was lost; taking it up again\n', (text) => say(text.trimEnd()))
+    progress.around('the connection was lost; reconnecting\n', (text) => say(text.trimEnd()))
   return followEvents({ api, path: runPath(runId), after, clock, signal, onLost })
 }
 
@@ -77,9 +77,9 @@ const ENDED: Readonly<Record<FinalStatus, string>> = {
 const TASK_SIGN = { running: '▶', success: '✓', failure: '✗', abort: '■', error: '✗' } as const
 
 interface Presenter {
-  /** @param final what became of the run, where that is known */
+  /** @param final how the run ended, where that is known */
   event(event: NumberedEvent, final?: FinalStatus): void
-  /** Prints what is left of lines, however the following ended. */
+  /** Prints unfinished lines, however the following ended. */
   end(): void
 }
 
@@ -94,7 +94,7 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
     isTerminal: { stdout: io.stdout.isTerminal, stderr: io.stderr.isTerminal },
     isShared: io.stdout.isTerminal && io.stderr.isTerminal,
     write(stream, text) {
-      // What goes into a file or a pipe stands on no screen.
+      // The progress line is not where a file or a pipe is written to.
       if (!io[stream].isTerminal) return io[stream].write(text)
       return progress.around(text, (words) => io[stream].write(words))
     },
@@ -132,17 +132,18 @@ function presenter(client: Client, { io }: Deps, progress: Progress): Presenter 
   return { event, end: lines.end }
 }
 
-/** The next step where a run has failed, or was stopped. */
+/** The next step after a run that failed or was stopped. */
 export function failedHint(runId: string): string {
   return `see "fob runs show ${runId}"; run again what failed with "fob runs resume ${runId}"`
 }
 
-/** What ended the following did not end the run: says so, and how to go on or to end it. */
-function goesOn(error: unknown, runId: string, signal: AbortSignal): unknown {
-  const hint = `follow it again with "fob runs logs ${runId} -f", or end it with "fob runs stop ${runId}"`
-  if (signal.aborted) return new Fault('interrupted', 'interrupted; the run goes on', { hint })
+/** The run has not ended with the following: adds that, and how to follow it again or to stop it. */
+function followFault(error: unknown, runId: string, signal: AbortSignal): unknown {
+  const hint = `follow it again with "fob runs logs ${runId} -f", or stop it with "fob runs stop ${runId}"`
+  if (signal.aborted) return new Fault('interrupted', 'interrupted; the run continues', { hint })
   if (!(error instanceof Fault)) return error
-  // The server's own words about logging in are a text of their own.
-  const message = error.message.includes('\n') ? error.message : `${error.message}; the run may go on`
-  return new Fault(error.code, message, { hint, cause: error.cause })
+  const { code, message, cause } = error
+  // What to do about a refused credential comes first.
+  if (code === 'unauthenticated') return new Fault(code, message, { hint: error.hint ?? hint, cause })
+  return new Fault(code, `${message}; the run may continue`, { hint, cause })
 }

@@ -1,68 +1,108 @@
-import type { Command, Flags } from '../command.ts'
+/** The help of a command or a group, written from its definition. Examples come first: most readers came for them. */
+import type { Command } from '../command.ts'
+import {
+  aliasesOf,
+  type Args,
+  type Flag,
+  flagsOf,
+  positionalsOf,
+  positionalWord,
+} from '../parsing/argument.ts'
+import { loadAll, runnable } from '../parsing/find-command.ts'
 import { GLOBAL_FLAGS } from '../parsing/global-flags.ts'
-import type { Group } from '../root-command.ts'
 
-/** The help of one command, examples first: they are what most readers came for. */
-export function commandHelp(command: Command, path: string, group?: Group): string {
-  const own = Object.keys(command.flags).length > 0
-  const parts = [
-    command.summary,
-    command.description ?? '',
-    section('Usage', [`${path}${positionalUsage(command)}${own ? ' [flags]' : ''}`]),
-    section('Examples', command.examples),
-    section(
-      'Arguments',
-      columns(Object.entries(command.positionals).map(([name, p]) => [name.toUpperCase(), p.description])),
-    ),
-    section('Flags', flagLines(command.flags)),
-    group === undefined ? '' : section('Commands', childLines(group)),
-    section('Flags of every command', flagLines(GLOBAL_FLAGS)),
-  ]
-  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+/** @param path the words typed, with `fob` */
+export async function helpOf(command: Command, path: string): Promise<string> {
+  const runs = await runnable(command)
+  const parts = runs === undefined ? groupParts(command, path) : commandParts(runs, path)
+  const lists = section('Commands', columns(await childRows(command)))
+  const end =
+    runs === undefined ? `Run "${path} COMMAND --help" for the flags and examples of a command.` : ''
+  const globals = section('Flags of every command', flagLines(GLOBAL_FLAGS))
+  return `${[...parts, lists, globals, end].filter((part) => part !== '').join('\n\n')}\n`
 }
 
-/** The help of a word that has commands under it. */
-export function groupHelp(group: Group, path: string): string {
-  const parts = [
-    group.summary,
-    section('Usage', [`${path} COMMAND [flags]`]),
-    section('Commands', childLines(group)),
-    section('Flags of every command', flagLines(GLOBAL_FLAGS)),
-    `Run "${path} COMMAND --help" for the flags and examples of a command.`,
+function commandParts({ meta, args }: Command, path: string): string[] {
+  const positionals = positionalsOf(args)
+  const rows = positionals.map(
+    ([name, positional]) => [positionalWord(name, positional), positional.description] as const,
+  )
+  const flags = flagLines(args)
+  return [
+    meta.description,
+    meta.details ?? '',
+    section('Usage', [`${usage(args, path)}${flags.length === 0 ? '' : ' [flags]'}`]),
+    section('Examples', meta.examples),
+    section('Arguments', columns(rows)),
+    section('Flags', flags),
   ]
-  return `${parts.join('\n\n')}\n`
+}
+
+function groupParts({ meta }: Command, path: string): string[] {
+  return [meta.description, section('Usage', [`${path} COMMAND [flags]`]), section('Examples', meta.examples)]
+}
+
+/** `fob runs show ID` */
+export function usage(args: Args, path: string): string {
+  const words = positionalsOf(args).map(([name, positional]) => {
+    const word = positionalWord(name, positional)
+    if (positional.rest === true) return `[${word}...]`
+    return positional.required === false ? `[${word}]` : word
+  })
+  return [path, ...words].join(' ')
+}
+
+/** How a flag is written, and what it does; one that is on unless it is denied, as `--no-NAME`. */
+export interface FlagUsage {
+  /** With its dash. */
+  short: string | undefined
+  /** `--server URL` */
+  long: string
+  /** With their dashes. */
+  others: readonly string[]
+  description: string
+  repeatable: boolean
+}
+
+export function flagUsages(args: Args): FlagUsage[] {
+  return flagsOf(args).flatMap(([name, flag]) => {
+    const given = flag.type === 'boolean' && flag.default === true ? [] : [flagUsage(name, flag)]
+    const { negativeDescription } = flag
+    return negativeDescription === undefined ? given : given.concat(negativeUsage(name, negativeDescription))
+  })
+}
+
+function flagUsage(name: string, flag: Flag): FlagUsage {
+  const aliases = aliasesOf(flag)
+  const short = aliases.find((alias) => alias.length === 1)
+  return {
+    short: short === undefined ? undefined : `-${short}`,
+    long: flag.type === 'boolean' ? `--${name}` : `--${name} ${flag.valueHint ?? 'VALUE'}`,
+    others: aliases.filter((alias) => alias.length > 1).map((alias) => `--${alias}`),
+    description: flag.description,
+    repeatable: flag.type === 'string' && flag.repeatable === true,
+  }
+}
+
+function negativeUsage(name: string, description: string): FlagUsage {
+  return { short: undefined, long: `--no-${name}`, others: [], description, repeatable: false }
+}
+
+async function childRows(group: Command): Promise<[string, string][]> {
+  return (await loadAll(group)).map(([word, { meta }]) => [word, meta.description])
+}
+
+function flagLines(args: Args): string[] {
+  return columns(
+    flagUsages(args).map(({ short, long, description, repeatable }) => [
+      `${short === undefined ? '    ' : `${short}, `}${long}`,
+      `${description}${repeatable ? ' (may be repeated)' : ''}`,
+    ]),
+  )
 }
 
 function section(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? '' : [`${title}:`, ...lines.map((line) => `  ${line}`)].join('\n')
-}
-
-function positionalUsage(command: Command): string {
-  return Object.entries(command.positionals)
-    .map(([name, { arity }]) => {
-      const word = name.toUpperCase()
-      return arity === 'required' ? ` ${word}` : arity === 'optional' ? ` [${word}]` : ` [${word}...]`
-    })
-    .join('')
-}
-
-function childLines(group: Group): string[] {
-  return columns(
-    Object.entries(group.children)
-      .filter(([, node]) => node.hidden !== true)
-      .map(([word, node]) => [word, node.summary]),
-  )
-}
-
-function flagLines(flags: Flags): string[] {
-  return columns(
-    Object.entries(flags).map(([name, flag]) => {
-      const short = flag.short === undefined ? '    ' : `-${flag.short}, `
-      const value = flag.type === 'boolean' ? '' : ` ${flag.value ?? 'VALUE'}`
-      const more = flag.type === 'strings' ? ' (may be repeated)' : ''
-      return [`${short}--${name}${value}`, `${flag.description}${more}`]
-    }),
-  )
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string[] {

@@ -1,29 +1,32 @@
+/** Prints a value that the server shows only once, such as a new token. */
 import { OutputError } from '../../platform/terminal/standard-streams.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Client } from '../client/client.ts'
 import type { Deps } from '../deps.ts'
-import { outputFault } from '../exit-codes.ts'
+import { outputFault } from './render-fault.ts'
 import { printJson } from './print.ts'
 
 /**
- * Prints what is shown only once: the value alone on stdout, so that it can go straight into a file or a
- * variable, and the words about it on stderr. With `-o json`, the whole answer.
- * @param words about it, and the way out when it could not be printed, as it works all the same.
+ * The value alone goes to stdout, so that it can be sent straight into a file or a variable, and what is said about it
+ * to stderr. With `-o json`, the whole response.
+ * @param words about it, and what to do when it could not be printed, as it is valid all the same
+ * @throws Fault `failed` when standard output cannot be written to
  */
-export function printOnce(
+export function printSecretOnce(
   { io }: Deps,
   { format, say }: Pick<Client, 'format' | 'say'>,
-  answer: { token: string },
+  created: { token: string },
   words: { about: string; unseen: string },
 ): void {
   say(words.about)
   say('The value is shown now and never again')
-  const value = new Secret(answer.token)
+  const value = new Secret(created.token)
   try {
-    if (format === 'json') printJson(io, { ...answer, token: value.reveal() })
+    if (format === 'json') printJson(io, { ...created, token: value.reveal() })
     else io.stdout.write(`${value.reveal()}\n`)
   } catch (error) {
-    if (error instanceof OutputError) throw outputFault(error, `nobody has seen the value: ${words.unseen}`)
+    if (error instanceof OutputError)
+      throw outputFault(error, `the value was not shown to anybody: ${words.unseen}`)
     throw error
   }
 }

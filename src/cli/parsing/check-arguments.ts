@@ -1,24 +1,36 @@
+/**
+ * Owns: what citty does not check. An unknown flag, a flag given twice with two values, a missing or wrong value, a
+ * missing or surplus argument end here, before citty parses anything.
+ * Refuses: to repeat the value of a flag or an argument in a message: it can be a secret.
+ */
 import { Fault } from '../../contract/fault.ts'
-import type { Command, Flag, Flags, Parsed, Positionals } from '../command.ts'
-import { GLOBAL_FLAGS, OUTPUT_FORMATS, type Globals, type OutputFormat } from './global-flags.ts'
 import { nearest } from '../../contract/nearest-word.ts'
-import { tokenize } from './tokenize.ts'
+import type { CheckedArguments, Command } from '../command.ts'
+import { type Args, positionalsOf, positionalWord } from './argument.ts'
+import { type FlagTable, flagTable, type Spelling, takesValue } from './flag-table.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
+import { type OptionToken, tokenize } from './tokenize.ts'
 
-type Values = Map<string, string | true | string[]>
+type FlagValues = Map<string, string | boolean | string[]>
 
 /**
- * Reads the arguments that stand behind a command's words.
- * @throws Fault `usage` on an unknown flag, a missing or surplus value, a missing or surplus argument;
- * the message never repeats a flag's value, which can be a secret.
+ * Checks the arguments behind a command's words, and spells them in the one way that citty reads without doubt.
+ * @param path the words as typed: `fob runs list`
+ * @throws Fault `usage`
  */
-export function parseCommandLine(command: Command, argv: readonly string[], path: string): Parsed {
-  const table = flagTable({ ...GLOBAL_FLAGS, ...command.flags })
-  const { values, words } = readTokens(table, argv, path)
-  return {
-    flags: fill(command.flags, values) as Parsed['flags'],
-    positionals: assign(command.positionals, words, path),
-    globals: readGlobals(values),
+export function checkArguments(command: Command, argv: readonly string[], path: string): CheckedArguments {
+  const table = flagTable({ ...command.args, ...GLOBAL_FLAGS })
+  const values: FlagValues = new Map()
+  const words: string[] = []
+  for (const token of tokenize(argv, (name) => takesValue(table.get(name)))) {
+    if (token.kind === 'word') words.push(token.value)
+    else record(values, spellingOf(token, table, path), token)
   }
+  checkWords(command.args, words, path)
+  const repeated = new Map(
+    [...values].filter((entry): entry is [string, string[]] => Array.isArray(entry[1])),
+  )
+  return { rawArgs: [...[...values].flatMap(canonical), '--', ...words], repeated }
 }
 
 /** True when `--help` or `-h` stands among the arguments, whatever else is wrong with them. */
@@ -27,145 +39,88 @@ export function wantsHelp(argv: readonly string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).some((arg) => arg === '--help' || arg === '-h')
 }
 
-export interface FlagEntry {
-  name: string
-  flag: Flag
-}
-
-/** Every spelling (long, alias, short) → the flag it stands for. */
-export function flagTable(flags: Flags): Map<string, FlagEntry> {
-  const table = new Map<string, FlagEntry>()
-  for (const [name, flag] of Object.entries(flags)) {
-    for (const spelling of [name, ...(flag.aliases ?? [])]) table.set(spelling, { name, flag })
-    if (flag.short !== undefined) table.set(flag.short, { name, flag })
-  }
-  return table
-}
-
-function readTokens(
-  table: Map<string, FlagEntry>,
-  argv: readonly string[],
-  path: string,
-): { values: Values; words: string[] } {
-  const values: Values = new Map()
-  const words: string[] = []
-  const takesValue = (name: string) => (table.get(name)?.flag.type ?? 'boolean') !== 'boolean'
-  for (const token of tokenize(argv, takesValue)) {
-    if (token.kind === 'word') {
-      words.push(token.value)
-      continue
-    }
-    const entry = table.get(token.name)
-    // `-name` is no spelling of `--name`, and `--n` none of `-n`.
-    const spelled = token.rawName.startsWith('--') === token.name.length > 1
-    if (entry === undefined || !spelled) throw unknownFlag(token.rawName, table, path)
-    record(values, entry, token.rawName, token.value, token.inline)
-  }
-  return { values, words }
-}
-
-function record(
-  values: Values,
-  { name, flag }: FlagEntry,
-  rawName: string,
-  value: string | undefined,
-  inline: boolean,
-): void {
-  if (flag.type === 'boolean') {
-    if (value !== undefined) throw new Fault('usage', `${rawName} takes no value`)
-    values.set(name, true)
-    return
-  }
-  // `--server --debug` is a forgotten value, not a server called "--debug"; a lone "-" means stdin.
-  if (value === undefined || (!inline && value.startsWith('-') && value !== '-')) {
-    throw new Fault(
-      'usage',
-      `${rawName} needs a value${flag.value === undefined ? '' : ` (${flag.value})`}`,
-      {
-        hint: `if the value begins with "-", write ${rawName}=VALUE`,
-      },
-    )
-  }
-  if (flag.type === 'strings') {
-    const given = values.get(name)
-    values.set(name, [...(Array.isArray(given) ? given : []), value])
-    return
-  }
-  const before = values.get(name)
-  if (before !== undefined && before !== value) {
-    throw new Fault('usage', `--${name} is given more than once`)
-  }
-  values.set(name, value)
-}
-
-function unknownFlag(rawName: string, table: Map<string, FlagEntry>, path: string): Fault {
-  const word = rawName.replace(/^-+/, '')
+function spellingOf(token: OptionToken, table: FlagTable, path: string): Spelling {
+  const spelling = table.get(token.name)
+  // `-name` is not a spelling of `--name`, nor `--n` of `-n`.
+  const hasItsDashes = token.rawName.startsWith('--') === token.name.length > 1
+  if (spelling !== undefined && hasItsDashes) return spelling
   const near = nearest(
-    word,
+    token.name,
     [...table.keys()].filter((name) => name.length > 1),
   )
-  return new Fault('usage', `unknown flag ${rawName}`, {
+  throw new Fault('usage', `unknown flag ${token.rawName}`, {
     hint: near === undefined ? `run "${path} --help" for the flags` : `did you mean --${near}?`,
   })
 }
 
-function fill(flags: Flags, values: Values): Record<string, string | boolean | string[] | undefined> {
-  const out: Record<string, string | boolean | string[] | undefined> = {}
-  for (const [name, flag] of Object.entries(flags)) {
-    const value = values.get(name)
-    out[name] = flag.type === 'boolean' ? value === true : flag.type === 'strings' ? (value ?? []) : value
+function record(values: FlagValues, spelling: Spelling, token: OptionToken): void {
+  const { name, flag } = spelling
+  const value = valueOf(spelling, token)
+  const before = values.get(name)
+  if (flag.type === 'string' && flag.repeatable === true && typeof value === 'string') {
+    if (before === false) throw opposites(name)
+    values.set(name, [...(Array.isArray(before) ? before : []), value])
+    return
   }
-  return out
+  if (before !== undefined && before !== value) {
+    throw typeof value === 'boolean' && flag.negativeDescription !== undefined
+      ? opposites(name)
+      : new Fault('usage', `--${name} is given more than once`)
+  }
+  values.set(name, value)
 }
 
-function assign(positionals: Positionals, words: string[], path: string): Parsed['positionals'] {
-  const out: Record<string, string | string[] | undefined> = {}
-  const rest = [...words]
-  for (const [name, { arity }] of Object.entries(positionals)) {
-    if (arity === 'many') {
-      out[name] = rest.splice(0)
-      continue
-    }
-    const word = rest.shift()
-    if (word === undefined && arity === 'required') {
-      throw new Fault('usage', `${path} needs ${name.toUpperCase()}`, { hint: `run "${path} --help"` })
-    }
-    out[name] = word
-  }
-  if (rest.length > 0) {
-    // Its text is not repeated: it may be a value that was meant to be a secret.
-    const place = words.length - rest.length + 1
-    throw new Fault('usage', `${path} takes no argument number ${place}`, { hint: `run "${path} --help"` })
-  }
-  return out as Parsed['positionals']
+function opposites(name: string): Fault {
+  return new Fault('usage', `--${name} and --no-${name} cannot be used together`)
 }
 
-function readGlobals(values: Values): Globals {
-  const text = (name: string) => {
-    const value = values.get(name)
-    return typeof value === 'string' ? value : undefined
+/** What one flag says: true or false of a switch, false of `--no-NAME`. */
+function valueOf({ flag, negated }: Spelling, token: OptionToken): string | boolean {
+  const { rawName, value, inline } = token
+  if (flag.type === 'boolean') {
+    if (value === undefined) return !negated
+    if (value !== 'true' && value !== 'false') throw new Fault('usage', `${rawName} takes true or false`)
+    return (value === 'true') !== negated
   }
-  return {
-    server: text('server'),
-    tenant: text('tenant'),
-    authToken: text('auth-token'),
-    jwtToken: text('jwt-token'),
-    authConfig: text('auth-config'),
-    output: outputFormat(text('output'), '--output'),
-    silent: values.has('silent'),
-    debug: values.has('debug'),
-    noInput: values.has('no-input'),
+  if (negated) {
+    if (value !== undefined) throw new Fault('usage', `${rawName} takes no value`)
+    return false
   }
+  // `--server --debug` is a forgotten value, not a server called "--debug"; a lone "-" means standard input.
+  if (value === undefined || (!inline && value.startsWith('-') && value !== '-')) {
+    const hint = `if the value begins with "-", write ${rawName}=VALUE`
+    const what = flag.valueHint === undefined ? '' : ` (${flag.valueHint})`
+    throw new Fault('usage', `${rawName} needs a value${what}`, { hint })
+  }
+  if (flag.type === 'enum' && !flag.options.includes(value)) throw notAnOption(rawName, value, flag.options)
+  return value
 }
 
-/** @throws Fault `usage` when `text` names no format; `from` says where it came from. */
-export function outputFormat(text: string | undefined, from: string): OutputFormat | undefined {
-  if (text === undefined) return undefined
-  const format = OUTPUT_FORMATS.find((f) => f === text)
-  if (format === undefined) {
-    throw new Fault('usage', `${from} takes ${OUTPUT_FORMATS.join(', ')}`, {
-      hint: `did you mean ${nearest(text, OUTPUT_FORMATS) ?? 'json'}?`,
-    })
+/** `--driver takes native or docker`. */
+export function notAnOption(name: string, value: string, options: readonly string[]): Fault {
+  const near = nearest(value, options)
+  return new Fault('usage', `${name} takes ${alternatives(options)}`, {
+    hint: near === undefined ? undefined : `did you mean ${near}?`,
+  })
+}
+
+/** `table, tsv or json` */
+export function alternatives(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+}
+
+function canonical([name, value]: [string, string | boolean | string[]]): string[] {
+  if (typeof value === 'boolean') return [value ? `--${name}` : `--no-${name}`]
+  return (Array.isArray(value) ? value : [value]).map((one) => `--${name}=${one}`)
+}
+
+function checkWords(args: Args, words: readonly string[], path: string): void {
+  const positionals = positionalsOf(args)
+  const hint = `run "${path} --help"`
+  for (const [place, [name, positional]] of positionals.entries()) {
+    if (positional.required === false || words.length > place) continue
+    throw new Fault('usage', `${path} needs ${positionalWord(name, positional)}`, { hint })
   }
-  return format
+  if (words.length <= positionals.length || positionals.at(-1)?.[1].rest === true) return
+  throw new Fault('usage', `${path} takes no argument number ${positionals.length + 1}`, { hint })
 }

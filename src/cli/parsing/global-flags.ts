@@ -1,8 +1,9 @@
-import type { Flags } from '../command.ts'
+/** The flags that every command takes, as they are given: variables and settings are applied later. */
+import type { Args, Values } from './argument.ts'
 
 export type OutputFormat = 'table' | 'tsv' | 'json'
+export const OUTPUT_FORMATS = ['table', 'tsv', 'json'] as const satisfies readonly OutputFormat[]
 
-/** The flags that every command takes (contract §2), as given: variables and settings are applied later. */
 export interface Globals {
   server: string | undefined
   tenant: string | undefined
@@ -12,52 +13,73 @@ export interface Globals {
   output: OutputFormat | undefined
   silent: boolean
   debug: boolean
-  noInput: boolean
+  /** False: never prompt. */
+  input: boolean
 }
-
-export const OUTPUT_FORMATS = ['table', 'tsv', 'json'] as const
 
 export const GLOBAL_FLAGS = {
   server: {
     type: 'string',
-    short: 's',
-    aliases: ['server-url', 'api-url', 'base-url', 'url'],
-    value: 'URL',
+    alias: ['s', 'server-url', 'api-url', 'base-url', 'url'],
+    valueHint: 'URL',
     completes: 'server',
     description: 'which server (FOB_SERVER)',
   },
   tenant: {
     type: 'string',
-    short: 't',
-    value: 'SLUG',
+    alias: 't',
+    valueHint: 'SLUG',
     completes: 'tenant',
     description: 'which tenant (FOB_TENANT)',
   },
   'auth-token': {
     type: 'string',
-    value: 'TOKEN',
+    valueHint: 'TOKEN',
     description: 'a credential for this call alone (better: FOB_TOKEN, which no process list shows)',
   },
   'jwt-token': {
     type: 'string',
-    value: 'TOKEN',
+    valueHint: 'TOKEN',
     description: 'the same for a JWT, checked before it is sent (FOB_JWT_TOKEN)',
   },
   'auth-config': {
     type: 'string',
-    short: 'c',
-    value: 'PATH',
+    alias: 'c',
+    valueHint: 'PATH',
     description: 'another credentials file (FOB_AUTH_CONFIG)',
   },
   output: {
-    type: 'string',
-    short: 'o',
-    value: 'FORMAT',
-    completes: OUTPUT_FORMATS,
+    type: 'enum',
+    options: OUTPUT_FORMATS,
+    alias: 'o',
+    valueHint: 'FORMAT',
     description: 'table, tsv or json (FOB_OUTPUT)',
   },
-  silent: { type: 'boolean', short: 'q', description: 'print only data and errors' },
-  debug: { type: 'boolean', description: 'show what is sent and received, without secrets (FOB_DEBUG=1)' },
-  'no-input': { type: 'boolean', description: 'never prompt: fail and name the flag that answers' },
-  help: { type: 'boolean', short: 'h', description: 'show this help' },
-} as const satisfies Flags
+  silent: { type: 'boolean', alias: 'q', default: false, description: 'print only data and errors' },
+  debug: {
+    type: 'boolean',
+    default: false,
+    description: 'show what is sent and received, without secrets (FOB_DEBUG=1)',
+  },
+  input: {
+    type: 'boolean',
+    default: true,
+    description: 'prompt for what is missing, at a terminal',
+    negativeDescription: 'never prompt: fail and name the flag that answers',
+  },
+  help: { type: 'boolean', alias: 'h', default: false, description: 'show this help' },
+} as const satisfies Args
+
+export function globalsOf(values: Values<typeof GLOBAL_FLAGS>): Globals {
+  return {
+    server: values.server,
+    tenant: values.tenant,
+    authToken: values['auth-token'],
+    jwtToken: values['jwt-token'],
+    authConfig: values['auth-config'],
+    output: values.output,
+    silent: values.silent,
+    debug: values.debug,
+    input: values.input,
+  }
+}

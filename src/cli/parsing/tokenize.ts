@@ -1,7 +1,6 @@
 /**
  * Arguments as POSIX and GNU write them (POSIX.1-2017 §12.2): `--name value`, `--name=value`, `-n value`,
- * `-nvalue`, `-abc`, and `--`, behind which all are words. Our own and not `node:util`'s `parseArgs`, which
- * takes 1 ms to load: a tenth of `fob auth token`.
+ * `-nvalue`, `-abc`, and `--`, behind which all are words. Splits only; what a flag means is not known here.
  */
 export type Token =
   | { kind: 'word'; value: string }
@@ -27,7 +26,7 @@ export function* tokenize(argv: readonly string[], takesValue: (name: string) =>
   }
 }
 
-type OptionToken = Extract<Token, { kind: 'option' }>
+export type OptionToken = Extract<Token, { kind: 'option' }>
 
 interface Read {
   options: OptionToken[]
@@ -44,15 +43,19 @@ function longOption(arg: string, takesValue: (name: string) => boolean): Read {
   return { options: [option], wanting: !inline && takesValue(name) ? option : undefined }
 }
 
-/** `-abc`: switches, up to the first letter that takes a value, whose value is what is left. */
+/** `-abc`: switches, up to the first letter that takes a value or has an "=" behind it: its value is what is left. */
 function letters(arg: string, takesValue: (name: string) => boolean): Read {
   const options: OptionToken[] = []
   for (let i = 1; i < arg.length; i++) {
     const name = arg[i] ?? ''
-    const rest = takesValue(name) ? arg.slice(i + 1).replace(/^=/, '') : ''
-    const option = optionToken(name, `-${name}`, rest === '' ? undefined : rest)
-    options.push(option)
-    if (takesValue(name)) return { options, wanting: rest === '' ? option : undefined }
+    const isSwitch = !takesValue(name)
+    if (isSwitch && arg[i + 1] !== '=') {
+      options.push(optionToken(name, `-${name}`, undefined))
+      continue
+    }
+    const rest = arg.slice(i + 1).replace(/^=/, '')
+    const option = optionToken(name, `-${name}`, rest === '' && !isSwitch ? undefined : rest)
+    return { options: [...options, option], wanting: option.value === undefined ? option : undefined }
   }
   return { options, wanting: undefined }
 }

@@ -82,7 +82,7 @@ describe('what is run, and with what', () => {
   })
 
   test.each([
-    ['no pipeline anywhere', { task: 'go' }, undefined, 'which pipeline?'],
+    ['no pipeline anywhere', { task: 'go' }, undefined, 'no pipeline is named'],
     ['a prompt for no pipeline', { name: 'fix the test' }, undefined, 'is not the name of a pipeline'],
     ['two tasks', { name: 'fix the test', task: 'go' }, 'agent', 'given twice'],
     ['an empty variable', { name: '' }, 'agent', 'is empty'],

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import type { Client } from '../../../src/cli/client/client.ts'
-import { placeQuery } from '../../../src/cli/parsing/secret-place.ts'
-import { rewrap } from '../../../src/cli/commands/secrets/re-encrypt.ts'
+import { parsePlace, placeQuery } from '../../../src/cli/parsing/secret-place.ts'
+import { reEncrypt } from '../../../src/cli/commands/secrets/re-encrypt.ts'
 import { setSecret } from '../../../src/cli/commands/secrets/set.ts'
 import { readSecretFromStdin } from '../../../src/cli/input/read-secret.ts'
+import { runCommandLine } from '../../../src/cli/run-command-line.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { fakeDeps } from '../../support/client/fake-deps.ts'
 
@@ -63,8 +64,20 @@ describe('secrets set', () => {
       pipeline: undefined,
       scope: 'server',
     })
-    expect(() => placeQuery({ pipeline: undefined, scope: 'global' })).toThrow('--scope takes "server"')
-    expect(() => placeQuery({ pipeline: 'p', scope: 'server' })).toThrow('either --pipeline or --scope')
+    expect(() => parsePlace({ pipeline: 'p', scope: 'server' })).toThrow(
+      '--pipeline and --scope cannot be used together',
+    )
+  })
+
+  test.each([
+    [['set', 'K=v', '--scope', 'global'], '--scope takes server'],
+    [['rm', 'K', '--scope', 'global'], '--scope takes server'],
+    [['set', 'K=v', '--scope', 'server', '-p', 'p'], 'cannot be used together'],
+    [['rm', 'K', '--scope', 'server', '-p', 'p'], 'cannot be used together'],
+  ])('secrets %j is refused before anything is sent', async (argv, message) => {
+    const deps = fakeDeps()
+    expect(await runCommandLine(['secrets', ...argv, '-s', 'http://127.0.0.1:1'], deps)).toBe(2)
+    expect(deps.io.err()).toContain(message)
   })
 })
 
@@ -76,17 +89,17 @@ const answer = (done: number, finished: boolean, failed: object[] = []) => ({
   failed,
 })
 
-describe('secrets rewrap', () => {
+describe('secrets re-encrypt', () => {
   test('asks again until all is moved', async () => {
     const { client, asked, said } = clientOf([answer(1, false), answer(2, false), answer(3, true)])
-    await rewrap(client, fakeDeps())
+    await reEncrypt(client, fakeDeps())
     expect(asked).toHaveLength(3)
     expect(said.at(-1)).toBe('Moved 3 secrets to the key k1')
   })
 
   test('names those that do not open, and fails', async () => {
     const { client } = clientOf([answer(2, true, [{ key: 'BAD', scope: 'global' }])])
-    await expect(rewrap(client, fakeDeps())).rejects.toThrow('were not moved: BAD (global)')
+    await expect(reEncrypt(client, fakeDeps())).rejects.toThrow('were not moved: BAD (global)')
   })
 })
 

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import { complete, type Completion, type Given } from '../../../src/cli/completion/complete.ts'
-import type { Listed } from '../../../src/cli/command.ts'
-import { TREE } from '../../../src/cli/root-command.ts'
+import type { Listed } from '../../../src/cli/parsing/argument.ts'
+import { ROOT } from '../../../src/cli/root-command.ts'
 
 /** What is offered for a line that ends at the cursor. */
 async function at(line: string, asked: [Listed, Given][] = []): Promise<Completion> {
   const words = line.split(' ').slice(1)
-  return complete(words, TREE, async (what, given) => {
+  return complete(words, ROOT, async (what, given) => {
     asked.push([what, given])
     return [{ value: `some-${what}` }, { value: `other-${what}` }]
   })
@@ -27,6 +27,9 @@ describe('at the cursor stands', () => {
     ['a flag', 'fob runs list --li', ['--limit']],
     ['a flag of every command', 'fob runs list --out', ['--output']],
     ['a flag before the command', 'fob --no', ['--no-input']],
+    ['what turns a flag off', 'fob auth login --no', ['--no-browser', '--no-input']],
+    ['what removes what a flag sets', 'fob pipeline set x.ts --no-s', ['--no-schedule']],
+    ['the one value of a flag', 'fob secrets rm X --scope ', ['server']],
     ['a setting of the server', 'fob server --list', ['--listen']],
     ['one of the values of a flag', 'fob pipeline set x.ts --driver d', ['docker']],
     ['one of them behind "="', 'fob runs list --output=t', ['--output=table', '--output=tsv']],
@@ -45,11 +48,14 @@ describe('at the cursor stands', () => {
 
   test.each([
     ['a flag that is there already', 'fob runs list --limit 3 --lim'],
+    ['a flag that was turned off already', 'fob auth login --no-browser --no-br'],
+    ['an older spelling', 'fob secrets rew'],
     ['what nobody knows', 'fob nonsense '],
     ['more arguments than there are', 'fob runs show some-run '],
     ['a command behind a flag of the group’s own', 'fob server --listen 127.0.0.1:1 use'],
     ['another spelling, a plumbing command or an internal one', 'fob __'],
     ['the value of a flag that has none', 'fob runs logs --follow='],
+    ['the value of what turns a flag off', 'fob auth login --no-browser='],
     ['the value of no flag', 'fob runs logs --nonsense='],
     ['a value that nobody can know', 'fob runs list --limit '],
     ['a flag behind --', 'fob runs show -- --out'],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readGivenFile } from '../../../src/cli/input/read-named-file.ts'
+import { readNamedFile } from '../../../src/cli/input/read-named-file.ts'
 import { interruption } from '../../../src/cli/deps.ts'
 import { environment, FOB } from '../../support/client/compiled-binary.ts'
 import {
@@ -38,13 +38,13 @@ describe('a file that the user named', () => {
   test('is read whole up to the limit', async () => {
     const path = join(folder, 'whole')
     writeFileSync(path, Buffer.alloc(limitBytes, 'x'))
-    expect((await readGivenFile(path, { limitBytes }, quiet)).length).toBe(limitBytes)
+    expect((await readNamedFile(path, { limitBytes }, quiet)).length).toBe(limitBytes)
   })
 
   test('may be a pipe, which is read until its writer closes it', async () => {
     const path = pipe('slow')
     const writer = Bun.spawn(['sh', '-c', 'exec >"$0"; printf one; sleep 0.1; printf two', path])
-    const bytes = await readGivenFile(path, { limitBytes }, quiet)
+    const bytes = await readNamedFile(path, { limitBytes }, quiet)
     expect(Buffer.from(bytes).toString()).toBe('onetwo')
     await writer.exited
   })
@@ -52,7 +52,7 @@ describe('a file that the user named', () => {
   test('may be a pipe that nobody writes to: a signal ends the waiting', async () => {
     const path = pipe('idle')
     const abort = new AbortController()
-    const reading = readGivenFile(path, { limitBytes }, abort)
+    const reading = readNamedFile(path, { limitBytes }, abort)
     abort.abort(interruption())
     await expect(reading).rejects.toThrow('interrupted')
     // Lets the thread go that still waits in open(2).
@@ -71,7 +71,7 @@ describe('a file that the user named', () => {
     ['x'.repeat(300), 'cannot read PATH: its name is too long'],
   ])('%s: %s', async (name, said) => {
     const path = name.startsWith('/') ? name : join(folder, name)
-    const fault = readGivenFile(path, { limitBytes, code: 'config' }, quiet)
+    const fault = readNamedFile(path, { limitBytes, code: 'config' }, quiet)
     await expect(fault).rejects.toMatchObject({ code: 'config', message: said.replace('PATH', path) })
   })
 })

@@ -2,14 +2,13 @@ import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import { nearest } from '../../../src/contract/nearest-word.ts'
 import { openContext } from '../../../src/cli/client/client.ts'
-import { renderFault } from '../../../src/cli/exit-codes.ts'
-import { command } from '../../../src/cli/commands/version.ts'
+import { renderFault } from '../../../src/cli/output/render-fault.ts'
 import { printList, printRecord } from '../../../src/cli/output/print.ts'
-import { parseCommandLine } from '../../../src/cli/parsing/check-arguments.ts'
 import { printable } from '../../../src/platform/terminal/printable-text.ts'
 import { parseKeyValues } from '../../../src/cli/parsing/key-values.ts'
 import { fakeDeps } from '../../support/client/fake-deps.ts'
 import { fakeIo } from '../../support/client/fake-io.ts'
+import { invocationOf } from '../../support/client/invocation.ts'
 
 const rows = [
   { id: '1', name: 'deploy' },
@@ -65,7 +64,7 @@ describe('lists', () => {
 describe('what goes to stderr', () => {
   test('talk is one line that cannot drive a terminal', async () => {
     const deps = fakeDeps({ terminal: true })
-    const { globals } = parseCommandLine(command, [], 'fob version')
+    const { globals } = await invocationOf({}, [])
     const { say } = await openContext(deps, globals)
     say('Run run_1\u001b]52;c;\u0007\nforged')
     expect(deps.io.err()).toBe('Run run_1\ufffd]52;c;\ufffd forged\n')

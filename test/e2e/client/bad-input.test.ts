@@ -182,7 +182,7 @@ describe('a pipeline that must not run', () => {
       [],
       'it.ts:1:55: secret: names no secret\nhint: write secret:KEY',
     ],
-    ['a driver that is none', FINE, ['--driver', 'podman'], '--driver is native or docker\n'],
+    ['a driver that is none', FINE, ['--driver', 'podman'], '--driver takes native or docker\n'],
     ['a name that is none', FINE, ['-n', 'a/b'], 'a pipeline name has up to 100 letters'],
     ['a minute that is none', FINE, ['--schedule', '61 * * * *'], '"61 * * * *" is not a schedule'],
     ['a day that never comes', FINE, ['--schedule', '0 0 30 2 *'], '"0 0 30 2 *" never happens'],
@@ -192,7 +192,12 @@ describe('a pipeline that must not run', () => {
       ['--schedule', '@daily', '--time-zone', 'Mars/Base'],
       'there is no time zone "Mars/Base"\nhint: for example Europe/Paris',
     ],
-    ['a time zone of nothing', FINE, ['--time-zone', 'Europe/Paris'], '--time-zone and --catch-up go with'],
+    [
+      'a time zone of nothing',
+      FINE,
+      ['--time-zone', 'Europe/Paris'],
+      '--time-zone and --catch-up need --schedule',
+    ],
     [
       'a mode that is none',
       FINE,

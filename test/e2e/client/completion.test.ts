@@ -103,6 +103,6 @@ testWith(undefined, 'another shell is refused with those that there are', async 
   expect(await fob(['completion', 'tcsh'])).toMatchObject({
     code: 2,
     out: '',
-    err: 'fob: fob completes in bash, zsh, fish\nhint: run fob completion bash\n',
+    err: 'fob: fob completion takes bash, zsh or fish\nhint: run fob completion bash\n',
   })
 })

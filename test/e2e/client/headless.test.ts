@@ -200,7 +200,7 @@ describe('a connection that is cut at any byte', () => {
     expect(ended.out).toBe(all)
     expect(ended.code).toBe(0)
     expect(proxy.cuts()).toBeGreaterThan(3)
-    expect(ended.err).toContain('the connection was lost; taking it up again')
+    expect(ended.err).toContain('the connection was lost; reconnecting')
     const id = /Run (run_\w+)/.exec(ended.err)?.[1] ?? ''
     await proxy.stop()
 
@@ -214,9 +214,9 @@ describe('a connection that is cut at any byte', () => {
 
 describe('a request to run whose answer never comes', () => {
   test.each([
-    [['run', 'deploy', '--task', 'x'], 'a run may have begun', 'fob runs list -p deploy'],
-    [['pipeline', 'run', 'deploy'], 'a run may have begun', 'fob runs list -p deploy'],
-    [['runs', 'resume', 'run_1'], 'the run may go on again', 'fob runs show run_1'],
+    [['run', 'deploy', '--task', 'x'], 'a run may have started', 'fob runs list -p deploy'],
+    [['pipeline', 'run', 'deploy'], 'a run may have started', 'fob runs list -p deploy'],
+    [['runs', 'resume', 'run_1'], 'the run may have been resumed', 'fob runs show run_1'],
   ])('fob %j says that it may have arrived', async (words, fact, look) => {
     const asked = Promise.withResolvers<void>()
     const silent = Bun.serve({
@@ -255,7 +255,7 @@ describe('a run that still goes', () => {
       ended = await bare(['runs', 'logs', id, ...asMe()])
     expect([ended.code, ended.out]).toEqual([0, 'before\n'])
     expect(ended.err).toContain('aside\n')
-    expect(ended.err).toContain('the run is still going (running); -f follows it')
+    expect(ended.err).toContain('the run has not ended (running); follow it with -f')
     const json = await bare(['runs', 'logs', id, '-o', 'json', ...asMe()])
     expect(json.out).toContain('"data":"before\\n"')
     release()

@@ -186,7 +186,7 @@ describe('a server whose driver is docker', () => {
         'cannot reach the Docker daemon at unix:///nowhere/docker.sock: there is no such socket',
       )
       const other = await client(['pipeline', 'set', file, '--driver', 'podman'])
-      expect([other.code, other.err]).toEqual([2, 'fob: --driver is native or docker\n'])
+      expect([other.code, other.err]).toEqual([2, 'fob: --driver takes native or docker\n'])
       const native = await client(['pipeline', 'set', file, '--driver', 'native'])
       expect([native.code, native.err]).toEqual([
         2,

@@ -103,7 +103,7 @@ describe('following a log', () => {
     }
     const { code, out, err } = await follower.ended
     expect(out).toBe(lines.join(''))
-    expect(err).toContain('the connection was lost; taking it up again')
+    expect(err).toContain('the connection was lost; reconnecting')
     expect([code, await statusOf(server, runId)]).toEqual([0, 'success'])
   }, 90_000)
 

@@ -151,7 +151,7 @@ describe('where the data is', () => {
     expect(missing.err).toContain(`there is no server data in ${data}\n`)
     expect(missing.err).toContain('--config')
     const first = await fob([...add, '--config', config], { cwd, stdin })
-    const told = `Made ${data} for a new server\nAdded ada@example.com (admin of default)\n`
+    const told = `Created ${data} for a new server\nAdded ada@example.com (admin of default)\n`
     expect(first).toMatchObject({ code: 0, err: told })
     expect(readdirSync(cwd)).toEqual([])
     for (const words of [['user', 'list'], ['tenant', 'list'], ['service-key', 'list'], ['check']]) {
@@ -182,7 +182,7 @@ async function typed(word: string, data: string, first: string, second: string) 
   const terminal = inTerminal(['server', 'user', word, 'bob@example.com', '--data', data])
   await terminal.saw('password for bob@example.com')
   terminal.type(`${first}\r`)
-  await terminal.saw('once more')
+  await terminal.saw('again')
   terminal.type(`${second}\r`)
   const { code, sane, text } = await terminal.ended
   expect(sane).toBe(true)
@@ -204,7 +204,7 @@ describe('server user add and passwd on a terminal', () => {
     const list = ['server', 'user', 'list', '--data', data]
     expect(await typed('add', data, 'canary horse battery', 'canary horse batery')).toMatchObject({
       code: 2,
-      text: expect.stringContaining('the two are not the same; nothing was changed'),
+      text: expect.stringContaining('the two inputs differ; nothing was changed'),
     })
     expect((await fob(list)).out).not.toContain('bob')
     expect((await typed('add', data, 'canary horse battery', 'canary horse battery')).code).toBe(0)

@@ -417,7 +417,7 @@ describe('S3', () => {
       await readsTheSecret(site)
       await site.stop()
       const again = await server([...args, '--secrets-s3-passphrase-file', 'new'], { cwd: site.cwd })
-      expect(await again.client('secrets', 'rewrap')).toMatchObject({ code: 0 })
+      expect(await again.client('secrets', 're-encrypt')).toMatchObject({ code: 0 })
       await readsTheSecret(again)
       await again.stop()
     },

@@ -80,7 +80,7 @@ describe('scoped tokens on the compiled binary', () => {
     const made = await run(['tokens', 'create', 'once', '--scope', 'runs:read', '--all-pipelines'])
     expect(made.out).toMatch(/^ci_[0-9A-Za-z]{36}\n$/)
     expect(made.err).toMatch(
-      /^Made tok_\w+, which has no end; fob tokens revoke tok_\w+ ends it\nThe value is shown now/,
+      /^Created tok_\w+, which does not expire; fob tokens revoke tok_\w+ revokes it\nThe value is shown now/,
     )
     const list = await run(['tokens', 'list'])
     expect(list.out).toContain('\tonce\truns:read\tall\t')
@@ -286,7 +286,9 @@ describe('signed requests on the compiled binary', () => {
     for (const variable of ['FOB_SIGN', 'FOB_DEBUG', 'FOB_INSECURE_HTTP']) {
       const refused = await as(token, ['runs', 'list'], { [variable]: 'ture' })
       expect(refused).toMatchObject({ code: 2, out: '' })
-      expect(refused.err).toStartWith(`fob: ${variable} is true or false, nothing else\nhint: true, 1, yes`)
+      expect(refused.err).toStartWith(
+        `fob: ${variable} takes true or false\nhint: 1, yes and on also mean true`,
+      )
     }
   })
 

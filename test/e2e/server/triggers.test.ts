@@ -119,9 +119,9 @@ describe('a webhook', () => {
   })
 
   test.each([
-    [['--provider', 'bitbucket'], 2, '--provider is github, gitlab or generic'],
-    [[], 2, '--provider is github, gitlab or generic'],
-    [['--off', '--provider', 'github'], 2, '--off goes with no other flag'],
+    [['--provider', 'bitbucket'], 2, '--provider takes github, gitlab or generic'],
+    [[], 2, 'say who sends: --provider github, gitlab or generic'],
+    [['--off', '--provider', 'github'], 2, '--off cannot be used together with another flag'],
   ])('%j ends with %d', async (flags, code, message) => {
     const ended = await client('pipeline', 'webhook', 'hook', ...flags)
     expect(ended).toMatchObject({ code, err: expect.stringContaining(message) })
@@ -152,8 +152,8 @@ describe('a schedule', () => {
   test.each([
     [['--schedule', '61 * * * *'], 2, 'is not a schedule'],
     [['--schedule', '0 0 * * *', '--time-zone', 'Nowhere'], 2, 'no time zone "Nowhere"'],
-    [['--time-zone', 'UTC'], 2, 'go with --schedule'],
-    [['--schedule', '@daily', '--no-schedule'], 2, 'opposites'],
+    [['--time-zone', 'UTC'], 2, '--time-zone and --catch-up need --schedule'],
+    [['--schedule', '@daily', '--no-schedule'], 2, 'cannot be used together'],
     [
       ['--concurrency', 'sometimes'],
       2,

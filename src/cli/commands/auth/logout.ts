@@ -1,3 +1,4 @@
+/** `fob auth logout`: revokes stored logins at their server and deletes them here. */
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS, type KeychainReason } from '../../../platform/keychain/keychain.ts'
 import { accountName } from '../../../session/account-names.ts'
@@ -10,28 +11,35 @@ import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Revoke and forget a login',
-  description: `Of a server with several accounts, the one that commands use now; another one takes its place.
-Your settings stay. What the server cannot be told is still deleted here, except where the keychain that holds
-it cannot be reached: then nothing is forgotten, so that you can run this again.`,
-  examples: ['fob auth logout', 'fob auth logout -s https://ci.example.com', 'fob auth logout --all'],
-  flags: { all: { type: 'boolean', description: 'every stored login; with --server, every one there' } },
-  positionals: {},
-  run: ({ flags, globals }, deps) => logout({ globals, all: flags.all }, deps),
+  meta: {
+    description: 'Revoke and delete a login',
+    details: `With several accounts at one server, ends the one that commands use; another one takes its place. Settings stay.
+A login that cannot be revoked at its server is deleted here all the same. Only while the keychain that holds it
+cannot be reached does it stay, so that you can run this again.`,
+    examples: ['fob auth logout', 'fob auth logout -s https://ci.example.com', 'fob auth logout --all'],
+  },
+  args: {
+    all: {
+      type: 'boolean',
+      default: false,
+      description: 'every stored login; with --server, every one at that server',
+    },
+  },
+  run: ({ args, globals }, deps) => logout({ globals, all: args.all }, deps),
 })
 
-export interface LogoutOptions {
+interface LogoutOptions {
   globals: Globals
   all: boolean
 }
 
 /**
- * Revokes at the server where that is possible, then deletes from keychain and file whatever became of it
- * (R12, S235). Not being logged in is no error: any state can be left this way (S114).
+ * Revokes at the server where that is possible, then deletes from keychain and file in any case. Not being logged in
+ * is not an error: any state can be left this way.
  * @throws Fault `failed`, after all others are done, when the keychain keeps the secret of a login: that login
  * stays known, and a later logout can finish.
  */
-export async function logout({ globals, all }: LogoutOptions, deps: Deps): Promise<void> {
+async function logout({ globals, all }: LogoutOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const logins = await context.store.list()
   const kept: Kept[] = []
@@ -111,8 +119,8 @@ async function logoutFrom(
 }
 
 /**
- * A renewal that is under way would leave a token that nobody revokes. Where it takes too long, or there is
- * no taking locks, the logout goes ahead: what is renewed then is not saved.
+ * A renewal that is under way would leave a token that nobody revokes. Where it takes too long, or the lock
+ * cannot be taken, the logout goes ahead: what is renewed then is not saved.
  */
 async function holdRenewals({ server, account, renewable }: StoredLogin, { store }: Context) {
   if (!renewable) return noLock

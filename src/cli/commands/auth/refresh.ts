@@ -1,3 +1,4 @@
+/** `fob auth refresh`: renews the stored login before that is due. */
 import { Fault } from '../../../contract/fault.ts'
 import { credentialsExpired, renewCredential } from '../../../session/refresh-login.ts'
 import { nobodyHere, notLoggedIn } from '../../../session/session.ts'
@@ -7,16 +8,21 @@ import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Renew the login now',
-  description: 'Commands do this by themselves when it is due.',
-  examples: ['fob auth refresh'],
-  flags: {},
-  positionals: {},
-  run: ({ globals }, deps) => refresh(globals, deps),
+  meta: {
+    description: 'Renew the login now',
+    details: 'Commands renew it by themselves when that is due.',
+    examples: ['fob auth refresh', 'fob auth refresh -s https://ci.example.com'],
+  },
+  args: {},
+  run: ({ globals }, deps) => refresh({ globals }, deps),
 })
 
+interface RefreshOptions {
+  globals: Globals
+}
+
 /** @throws Fault `unauthenticated` where nothing is stored, `credentials_expired` when the server refuses. */
-export async function refresh(globals: Globals, deps: Deps): Promise<void> {
+async function refresh({ globals }: RefreshOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const { server, login } = await context.session()
   const { url } = server

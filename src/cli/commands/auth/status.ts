@@ -1,3 +1,4 @@
+/** `fob auth status`: lists the stored logins, and says which one commands use and why. */
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain/keychain.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
@@ -14,21 +15,22 @@ import { type Column, printList } from '../../output/print.ts'
 import { checkLogin, type CheckResult } from '../../login/check-stored-login.ts'
 
 export const command = defineCommand({
-  summary: 'Show every stored login',
-  description: `Where each credential rests and why, what chose the current one, and how the keychain stands.
-Ends with 4 when the current login is missing or has expired, or the keychain does not give its secret.`,
-  examples: ['fob auth status', 'fob auth status --check -o json'],
-  flags: { check: { type: 'boolean', description: 'ask the servers as well' } },
-  positionals: {},
-  run: ({ flags, globals }, deps) => status({ globals, check: flags.check }, deps),
+  meta: {
+    description: 'Show every stored login',
+    details: `Shows where each credential is stored and why, what chose the current one, and the state of the keychain.
+Exits 4 when the current login is missing or has expired, or the keychain does not return its secret.`,
+    examples: ['fob auth status', 'fob auth status --check -o json'],
+  },
+  args: { check: { type: 'boolean', default: false, description: 'ask the servers as well' } },
+  run: ({ args, globals }, deps) => status({ globals, check: args.check }, deps),
 })
 
-export interface StatusOptions {
+interface StatusOptions {
   globals: Globals
   check: boolean
 }
 
-/** `unreadable`: good by what the index knows, but the keychain does not give the secret. */
+/** `unreadable`: valid by the index, but the keychain does not return its secret. */
 type RowState = LoginState | 'unreadable'
 
 interface Row {
@@ -64,8 +66,8 @@ const COLUMNS: readonly Column<Row>[] = [
 ]
 const CHECK_COLUMN: Column<Row> = { title: 'server says', cell: (row) => row.check ?? '-' }
 
-/** @throws Fault `unauthenticated` or `credentials_expired`, after the list, when the current login is no good. */
-export async function status({ globals, check }: StatusOptions, deps: Deps): Promise<void> {
+/** @throws Fault `unauthenticated` or `credentials_expired`, after the list, when the current login cannot be used. */
+async function status({ globals, check }: StatusOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const session = await context.session()
   const logins = await context.store.list()
@@ -94,7 +96,7 @@ export async function status({ globals, check }: StatusOptions, deps: Deps): Pro
   }
 }
 
-/** The logins that look good in the index, and whose secret the keychain does not give: with what it said. */
+/** The logins that are valid by the index and whose secret the keychain does not return, each with its error. */
 async function findUnreadable(
   logins: readonly StoredLogin[],
   store: Store,
@@ -102,7 +104,7 @@ async function findUnreadable(
 ): Promise<ReadonlyMap<StoredLogin, Fault>> {
   const held = logins.filter((login) => login.storage === 'keychain' && stateOf(login, now) !== 'expired')
   const found = new Map<StoredLogin, Fault>()
-  // Side by side: a keychain that hangs takes its time for each.
+  // In parallel: a keychain that hangs takes its whole time-out for each.
   await Promise.all(
     held.map((login) =>
       store.read(login.server, login.account).catch((error: unknown) => {
@@ -147,7 +149,7 @@ function storageText(row: Row): string {
   return row.storageReason === null ? row.storage : `${row.storage} (${row.storageReason})`
 }
 
-/** What commands run here would use, and what says so: a surprise here is worth a line. */
+/** Which login commands in this folder use, and what says so. */
 function sayWhatChose({ server, accountSource, presented }: Session, { say }: Context): void {
   say(`server: ${server.url} (${printable(server.source)})`)
   if (accountSource !== undefined) say(`account: chosen by ${printable(accountSource)}`)

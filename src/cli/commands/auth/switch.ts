@@ -1,3 +1,4 @@
+/** `fob auth switch`: chooses the stored login that commands use. */
 import { Fault } from '../../../contract/fault.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
 import { accountName } from '../../../session/account-names.ts'
@@ -12,22 +13,34 @@ import type { Globals } from '../../parsing/global-flags.ts'
 import { isInteractive } from '../../input/read-secret.ts'
 
 export const command = defineCommand({
-  summary: 'Choose the login that commands use',
-  description: `By a server's address, or by an account's e-mail, name or ID. Without one you are asked.
-For one command alone: --server and FOB_ACCOUNT; for a folder: .fob.toml.`,
-  examples: ['fob auth switch', 'fob auth switch ada@example.com', 'fob auth switch https://ci.example.com'],
-  flags: {},
-  positionals: { login: { arity: 'optional', description: 'a server or an account', completes: 'login' } },
-  run: ({ positionals, globals }, deps) => switchLogin({ globals, name: positionals.login }, deps),
+  meta: {
+    description: 'Choose the login that commands use',
+    details: `LOGIN is the address of a server, or the e-mail, name or ID of an account. Without it, you are asked.
+For one command only: --server and FOB_ACCOUNT; for a folder: .fob.toml.`,
+    examples: [
+      'fob auth switch',
+      'fob auth switch ada@example.com',
+      'fob auth switch https://ci.example.com',
+    ],
+  },
+  args: {
+    login: {
+      type: 'positional',
+      required: false,
+      description: 'a server or an account',
+      completes: 'login',
+    },
+  },
+  run: ({ args, globals }, deps) => switchLogin({ globals, name: args.login }, deps),
 })
 
-export interface SwitchOptions {
+interface SwitchLoginOptions {
   globals: Globals
   name: string | undefined
 }
 
-/** @throws Fault `unauthenticated` where nothing fits, `prompt_needed` where nobody can be asked. */
-export async function switchLogin({ globals, name }: SwitchOptions, deps: Deps): Promise<void> {
+/** @throws Fault `unauthenticated` where no login fits, `prompt_needed` where nobody can be asked. */
+async function switchLogin({ globals, name }: SwitchLoginOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const logins = await candidates(globals, context)
   const chosen = name === undefined ? await ask(logins, globals, deps) : await named(logins, name, context)
@@ -78,8 +91,8 @@ async function ask(logins: readonly StoredLogin[], globals: Globals, deps: Deps)
   const [only, ...more] = logins
   if (only !== undefined && more.length === 0) return only
   if (!isInteractive(deps, globals)) {
-    throw new Fault('prompt_needed', 'which login is not said, and nobody can be asked', {
-      hint: `name it: fob auth switch ACCOUNT; ${listed(logins)}`,
+    throw new Fault('prompt_needed', 'no login is named, and there is no terminal to ask at', {
+      hint: `name one: fob auth switch ACCOUNT; ${listed(logins)}`,
     })
   }
   const { select } = await import('../../../platform/terminal/prompts.ts')
@@ -87,12 +100,12 @@ async function ask(logins: readonly StoredLogin[], globals: Globals, deps: Deps)
     value: index,
     label: `${accountName(login)} at ${login.server}`,
   }))
-  const answer = await select('Which login are commands to use?', options, {
+  const answer = await select('Which login should commands use?', options, {
     interactive: true,
     signal: deps.signal,
   })
   const chosen = answer.status === 'answered' ? logins[answer.value] : undefined
-  if (chosen === undefined) throw new Fault('interrupted', 'interrupted; nothing is changed')
+  if (chosen === undefined) throw new Fault('interrupted', 'interrupted; nothing was changed')
   return chosen
 }
 
@@ -100,7 +113,7 @@ function listed(logins: readonly StoredLogin[]): string {
   return `stored are: ${logins.map((login) => `${accountName(login)} at ${login.server}`).join(', ')}`
 }
 
-/** A choice that something else outweighs is worth a word. */
+/** Notes what takes precedence over this choice: variables, and the file of the folder. */
 async function sayWhatWins(chosen: StoredLogin, context: Context, { env }: Deps): Promise<void> {
   const project = await context.project()
   const winners = [
@@ -109,5 +122,5 @@ async function sayWhatWins(chosen: StoredLogin, context: Context, { env }: Deps)
     project?.server !== undefined || project?.account !== undefined ? printable(project.path) : undefined,
     ...['FOB_TOKEN', 'FOB_JWT_TOKEN', 'CI_AUTH_TOKEN'].filter((name) => env[name]),
   ].filter((name) => name !== undefined)
-  for (const name of winners) context.say(`note: ${name} outweighs this choice of ${accountName(chosen)}`)
+  for (const name of winners) context.say(`note: ${name} takes precedence over ${accountName(chosen)}`)
 }

@@ -1,3 +1,4 @@
+/** `fob auth token`: prints the access token, refreshed where that is due. */
 import { nobodyHere } from '../../../session/session.ts'
 import { openContext } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
@@ -5,16 +6,22 @@ import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Print the access token',
-  description: 'The token alone, refreshed if need be. Without a refresh nothing is sent.',
-  examples: ['curl -H "Authorization: Bearer $(fob auth token)" https://ci.example.com/api/pipelines'],
-  flags: {},
-  positionals: {},
-  run: ({ globals }, deps) => printToken(globals, deps),
+  meta: {
+    description: 'Print the access token',
+    details:
+      'Prints the token and nothing else, refreshed where that is due. Without a refresh, nothing is sent.',
+    examples: ['curl -H "Authorization: Bearer $(fob auth token)" https://ci.example.com/api/pipelines'],
+  },
+  args: {},
+  run: ({ globals }, deps) => printToken({ globals }, deps),
 })
 
+interface PrintTokenOptions {
+  globals: Globals
+}
+
 /** @throws Fault `unauthenticated` where there is none, `credentials_expired` where it has run out. */
-export async function printToken(globals: Globals, deps: Deps): Promise<void> {
+async function printToken({ globals }: PrintTokenOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const session = await context.session()
   const token = await session.bearer()

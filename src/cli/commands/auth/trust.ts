@@ -1,3 +1,4 @@
+/** `fob auth trust`: allows or forbids the use of a project's `.fob.toml`. */
 import { resolve } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
 import { safeLine } from '../../../platform/terminal/printable-text.ts'
@@ -14,32 +15,36 @@ import type { Globals } from '../../parsing/global-flags.ts'
 import { describe, readProject } from '../../input/ask-project-trust.ts'
 
 export const command = defineCommand({
-  summary: `Say yes to a project's ${PROJECT_FILE}`,
-  description: `The file may name the server, the tenant and the account of a project, and nothing else. It is used once you
-have said yes to it; when it changes, you are asked again.`,
-  examples: ['fob auth trust', 'fob auth trust ~/shop/.fob.toml', 'fob auth trust --revoke'],
-  flags: {
-    revoke: { type: 'boolean', description: 'say no instead: the file is not used, nor asked about' },
+  meta: {
+    description: `Allow the ${PROJECT_FILE} of a project`,
+    details: `The file can name the server, the tenant and the account of a project, and nothing else. It is used only after
+you have allowed it; when it changes, you are asked again.`,
+    examples: ['fob auth trust', 'fob auth trust ~/shop/.fob.toml', 'fob auth trust --revoke'],
   },
-  positionals: {
+  args: {
+    revoke: {
+      type: 'boolean',
+      default: false,
+      description: 'forbid it instead: the file is not used, and you are not asked about it',
+    },
     path: {
-      arity: 'optional',
-      description: 'the file; without it, the one of this folder',
+      type: 'positional',
+      required: false,
+      description: 'the file (default: the one of this folder)',
       completes: 'file',
     },
   },
-  run: ({ flags, positionals, globals }, deps) =>
-    trust({ globals, path: positionals.path, revoke: flags.revoke }, deps),
+  run: ({ args, globals }, deps) => trust({ globals, ...args }, deps),
 })
 
-export interface TrustOptions {
+interface TrustOptions {
   globals: Globals
   path: string | undefined
   revoke: boolean
 }
 
 /** @throws Fault `not_found` where there is no such file, `config` when it says what it must not. */
-export async function trust({ globals, path, revoke }: TrustOptions, deps: Deps): Promise<void> {
+async function trust({ globals, path, revoke }: TrustOptions, deps: Deps): Promise<void> {
   const found = findFile(path, deps)
   const said = revoke ? `${safeLine(found.path)} is not used` : await sayYes(found)
   await setTrust(deps.home, found, revoke ? 'no' : 'yes', deps)

@@ -1,17 +1,28 @@
+/** `fob pipeline rm`: deletes a pipeline. */
 import * as v from 'valibot'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Delete a pipeline and its secrets; its runs stay on record',
-  description: 'Runs of it that are queued are stopped; one that has begun goes on.',
-  examples: ['fob pipeline rm deploy'],
-  flags: {},
-  positionals: { name: { arity: 'required', description: 'its name', completes: 'pipeline' } },
-  async run({ positionals: { name }, globals }, deps) {
-    const client = await openClient(deps, globals)
-    const path = `/api/pipelines/${encodeURIComponent(name)}`
-    await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
-    client.did({ name, deleted: true }, `Deleted ${name}`)
+  meta: {
+    description: 'Delete a pipeline and its secrets',
+    details: 'Its queued runs are stopped; a run that has started continues. The records of its runs stay.',
+    examples: ['fob pipeline rm deploy'],
   },
+  args: { name: { type: 'positional', description: 'the pipeline', completes: 'pipeline' } },
+  run: ({ args, globals }, deps) => deletePipeline({ globals, name: args.name }, deps),
 })
+
+interface DeletePipelineOptions {
+  globals: Globals
+  name: string
+}
+
+async function deletePipeline({ globals, name }: DeletePipelineOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, globals)
+  const path = `/api/pipelines/${encodeURIComponent(name)}`
+  await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
+  client.did({ name, deleted: true }, `Deleted ${name}`)
+}

@@ -1,280 +1,181 @@
-import { basename } from 'node:path'
-import * as v from 'valibot'
+/** `fob pipeline set`: uploads a pipeline with its secrets, rule, concurrency and schedules. */
 import {
   type Concurrency,
-  concurrency,
   CONCURRENCY_MODES,
   type DriverName,
   DRIVERS,
-  MAX_SOURCE_BYTES,
   pipelineResponse,
   type PipelineResponse,
-  pipelineName,
   type Schedule,
 } from '../../../contract/api/pipelines.ts'
-import { Fault } from '../../../contract/fault.ts'
-import { parseDotenv } from '../../../platform/files/dotenv.ts'
-import { isPipe } from '../../../platform/files/private-files.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { openClient, type Client } from '../../client/client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { readGivenFile } from '../../input/read-named-file.ts'
-import { parseKeyValues } from '../../parsing/key-values.ts'
+import { readPipelineSource, readSecretFile } from '../../input/read-pipeline-files.ts'
 import { describeNeeds } from '../../output/pipeline-secrets.ts'
-import { printRecord } from '../../output/print.ts'
-
-/** Values are smaller each; the server takes 10 MiB in all. */
-const MAX_SECRET_FILE_BYTES = 10 * 1024 * 1024
+import { printJson } from '../../output/print.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
+import { parseKeyValues } from '../../parsing/key-values.ts'
+import { parseConcurrency, parseNames, parseSchedules } from '../../parsing/pipeline-settings.ts'
 
 export const command = defineCommand({
-  summary: 'Upload a pipeline',
-  description:
-    'FILE is a .ts or .js module that exports `pipeline`, or with -n a pipe that brings one. Secrets given here\n' +
-    'are for this pipeline alone.',
-  examples: [
-    'fob pipeline set deploy.ts',
-    'fob pipeline set deploy.ts -n deploy-staging -e API_KEY=…',
-    'fob pipeline set deploy.ts --secret-file deploy.env --unset-secret OLD_KEY',
-    'fob pipeline set report.ts --schedule "0 6 * * 1-5" --time-zone Europe/Paris --concurrency serial',
-  ],
-  flags: {
+  meta: {
+    description: 'Upload a pipeline',
+    details: `FILE is a .ts or .js module that exports \`pipeline\`; with -n, it can be a pipe that brings one. Secrets given here
+are for this pipeline only.`,
+    examples: [
+      'fob pipeline set deploy.ts',
+      'fob pipeline set deploy.ts -n deploy-staging -e API_KEY=…',
+      'fob pipeline set deploy.ts --secret-file deploy.env --unset-secret OLD_KEY',
+      'fob pipeline set report.ts --schedule "0 6 * * 1-5" --time-zone Europe/Paris --concurrency serial',
+    ],
+  },
+  args: {
     name: {
       type: 'string',
-      short: 'n',
-      value: 'NAME',
-      description: 'its name (default: of the file)',
+      alias: 'n',
+      valueHint: 'NAME',
+      description: 'its name (default: that of the file)',
       completes: 'pipeline',
     },
     secret: {
-      type: 'strings',
-      short: 'e',
-      value: 'KEY=VALUE',
+      type: 'string',
+      repeatable: true,
+      alias: 'e',
+      valueHint: 'KEY=VALUE',
       description:
         'a secret for this pipeline (better: fob secrets set KEY -p NAME, which no shell history keeps)',
     },
     'secret-file': {
       type: 'string',
-      value: 'PATH',
+      valueHint: 'PATH',
       description: 'secrets for this pipeline as KEY=VALUE lines (dotenv); quoted values may have many lines',
     },
     'unset-secret': {
-      type: 'strings',
-      value: 'KEY',
+      type: 'string',
+      repeatable: true,
+      valueHint: 'KEY',
       description: 'remove a secret of this pipeline',
       completes: 'secret',
     },
     driver: {
-      type: 'string',
-      value: 'DRIVER',
-      completes: DRIVERS,
-      description: 'what tasks run on: native or docker (default: as before, at first the server decides)',
+      type: 'enum',
+      options: DRIVERS,
+      valueHint: 'DRIVER',
+      description: 'what tasks run on: native or docker (default: unchanged; at first, what the server says)',
     },
     rbac: {
       type: 'string',
-      value: 'RULE',
+      valueHint: 'RULE',
       description: 'who may see and run it (needs a server with OAuth)',
     },
     concurrency: {
       type: 'string',
-      value: 'MODE',
+      valueHint: 'MODE',
       completes: CONCURRENCY_MODES,
       description:
-        'when it is to run while it runs: parallel (side by side), serial (one after the other), cancel-previous',
+        'what happens when a run starts while another runs: parallel (both run), serial (one after the other), cancel-previous',
     },
     'max-runs': {
       type: 'string',
-      value: 'N',
-      description: 'with parallel: so many at once, the others wait',
+      valueHint: 'N',
+      description: 'with parallel: how many run at once; the others wait',
     },
     schedule: {
-      type: 'strings',
-      value: 'CRON',
-      description: 'run it by itself: minute, hour, day, month, day of the week',
+      type: 'string',
+      repeatable: true,
+      valueHint: 'CRON',
+      description: 'run it on a schedule: minute, hour, day, month, day of the week',
+      negativeDescription: 'remove its schedules',
     },
-    'time-zone': { type: 'string', value: 'ZONE', description: 'of the schedules (default UTC)' },
+    'time-zone': {
+      type: 'string',
+      valueHint: 'ZONE',
+      description: 'the time zone of the schedules (default UTC)',
+    },
     'catch-up': {
       type: 'boolean',
-      description: 'run once for all that was missed because the server was not running',
+      default: false,
+      description: 'run once for all scheduled times that were missed while the server was down',
     },
-    'no-schedule': { type: 'boolean', description: 'it no longer runs by itself' },
-    'allow-short': { type: 'boolean', description: 'accept secrets of fewer than 4 bytes' },
+    'allow-short': { type: 'boolean', default: false, description: 'accept secrets of fewer than 4 bytes' },
+    file: { type: 'positional', description: 'a .ts or .js file', completes: 'file' },
   },
-  positionals: { file: { arity: 'required', description: 'a .ts or .js file', completes: 'file' } },
-  async run({ flags, positionals: { file }, globals }, deps) {
-    const options: SetPipeline = {
-      ...readNames(file, flags.name),
-      secrets: new Map([
-        ...(await readSecretFile(flags['secret-file'], deps)),
-        ...parseKeyValues(flags.secret, '--secret'),
-      ]),
-      unsetSecrets: flags['unset-secret'],
-      driver: readDriver(flags.driver),
-      rbac: flags.rbac,
-      concurrency: readConcurrency(flags.concurrency, flags['max-runs']),
-      schedules: readSchedules(flags),
-      allowShort: flags['allow-short'],
+  run: async ({ args, globals }, deps) => {
+    const names = parseNames(args.file, args.name)
+    const secretFile = await readSecretFile(args['secret-file'], deps)
+    const options = {
+      globals,
+      ...names,
+      secrets: new Map([...secretFile, ...parseKeyValues(args.secret, '--secret')]),
+      unsetSecrets: args['unset-secret'],
+      driver: args.driver,
+      rbac: args.rbac,
+      concurrency: parseConcurrency(args.concurrency, args['max-runs']),
+      schedules: parseSchedules({
+        crons: args.schedule,
+        timeZone: args['time-zone'],
+        catchUp: args['catch-up'],
+      }),
+      allowShort: args['allow-short'],
+      source: await readPipelineSource(args.file, deps),
     }
-    const source = await readSource(file, deps)
-    await setPipeline(options, source, await openClient(deps, globals), deps)
+    await setPipeline(options, deps)
   },
 })
 
-/** @throws Fault `usage` naming the line that is wrong, never what stands in it */
-async function readSecretFile(path: string | undefined, deps: Deps): Promise<Map<string, string>> {
-  if (path === undefined) return new Map()
-  const text = new Secret(await readGivenFile(path, { limitBytes: MAX_SECRET_FILE_BYTES }, deps))
-  if (!text.isText) throw new Fault('usage', `${path} is not UTF-8 text`)
-  const parsed = parseDotenv(text.reveal())
-  if (parsed.ok) return parsed.values
-  throw new Fault('usage', `${path}:${parsed.line}: ${parsed.problem}`, {
-    hint: 'a value of more than one line stands in quotes',
-  })
-}
-
-/** @throws Fault `usage` */
-function readDriver(name: string | undefined): DriverName | undefined {
-  const driver = DRIVERS.find((known) => known === name)
-  if (driver === undefined && name !== undefined) {
-    throw new Fault('usage', `--driver is ${DRIVERS.join(' or ')}`)
-  }
-  return driver
-}
-
-/**
- * Undefined where nothing is said of it.
- * @throws Fault `usage`
- */
-function readConcurrency(mode: string | undefined, max: string | undefined): Concurrency | undefined {
-  if (mode === undefined && max === undefined) return undefined
-  const asked = { mode: mode ?? 'parallel', ...(max === undefined ? {} : { max: Number(max) }) }
-  const parsed = v.safeParse(concurrency, asked)
-  if (parsed.success) return parsed.output
-  throw max === undefined
-    ? new Fault(
-        'usage',
-        `--concurrency takes parallel, serial or cancel-previous, not ${JSON.stringify(mode)}`,
-      )
-    : new Fault(
-        'usage',
-        '--max-runs takes a number from 1 to 1000, and goes with --concurrency parallel alone',
-      )
-}
-
-/**
- * Undefined where nothing is said of them.
- * @throws Fault `usage`
- */
-function readSchedules(flags: {
-  schedule: string[]
-  'time-zone': string | undefined
-  'catch-up': boolean
-  'no-schedule': boolean
-}): Schedule[] | undefined {
-  const { schedule, 'time-zone': timeZone = 'UTC', 'catch-up': catchUp } = flags
-  if (flags['no-schedule'] && schedule.length > 0) {
-    throw new Fault('usage', '--schedule and --no-schedule are opposites')
-  }
-  if (schedule.length === 0 && (flags['time-zone'] !== undefined || catchUp)) {
-    throw new Fault('usage', '--time-zone and --catch-up go with --schedule')
-  }
-  if (schedule.length === 0) return flags['no-schedule'] ? [] : undefined
-  return schedule.map((cron) => ({ cron, timeZone, catchUp }))
-}
-
-export interface SetPipeline {
+interface SetPipelineOptions {
+  globals: Globals
   name: string
-  /** What the source is called, where it is shown. */
+  /** What the source is called where it is shown. */
   filename: string
+  source: string
   secrets: ReadonlyMap<string, string>
   unsetSecrets: readonly string[]
   driver: DriverName | undefined
   rbac: string | undefined
   concurrency: Concurrency | undefined
+  /** Undefined: unchanged. */
   schedules: Schedule[] | undefined
   allowShort: boolean
 }
 
-/**
- * A pipeline is called what its file is called, but for `-n`. A pipe (`<(…)`) has no name that means anything.
- * @throws Fault `usage`
- */
-function readNames(file: string, given: string | undefined): Pick<SetPipeline, 'name' | 'filename'> {
-  const isModule = /\.(ts|js)$/.test(file)
-  const hint = 'name it with -n NAME'
-  if (!isModule && !isPipe(file)) throw new Fault('usage', `${file} is not a .ts or .js file`)
-  if (!isModule && given === undefined)
-    throw new Fault('usage', 'a pipe does not name the pipeline', { hint })
-  const name = given ?? basename(file).replace(/\.[^.]*$/, '')
-  const valid = v.safeParse(pipelineName, name)
-  if (!valid.success) throw new Fault('usage', valid.issues[0].message, { hint })
-  return { name, filename: isModule ? basename(file) : `${name}.ts` }
-}
-
-async function readSource(file: string, deps: Deps): Promise<string> {
-  const bytes = await readGivenFile(file, { limitBytes: MAX_SOURCE_BYTES }, deps)
-  if (bytes.length === 0) throw new Fault('usage', `${file} is empty`)
-  return readText(bytes, file)
-}
-
-/** @throws Fault `usage` with the first line that is not UTF-8 */
-function readText(bytes: Uint8Array, file: string): string {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  try {
-    return decoder.decode(bytes)
-  } catch {
-    throw new Fault('usage', `${file}:${firstBadLine(bytes, decoder)}: this is not UTF-8 text`)
-  }
-}
-
-function firstBadLine(bytes: Uint8Array, decoder: TextDecoder): number {
-  let line = 1
-  for (let from = 0; from < bytes.length; line++) {
-    // No other character has this byte in it.
-    const end = bytes.indexOf(10, from) + 1 || bytes.length
-    try {
-      decoder.decode(bytes.subarray(from, end))
-    } catch {
-      return line
-    }
-    from = end
-  }
-  return line
-}
-
-export async function setPipeline(
-  options: SetPipeline,
-  source: string,
-  client: Client,
-  { io }: Pick<Deps, 'io'>,
-): Promise<void> {
+async function setPipeline(options: SetPipelineOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, options.globals)
   const pipeline = await client.api.request({
     method: 'PUT',
     path: `/api/pipelines/${encodeURIComponent(options.name)}`,
-    body: {
-      source,
-      filename: options.filename,
-      ...(options.driver === undefined ? {} : { driver: options.driver }),
-      ...(options.rbac === undefined ? {} : { rbac: options.rbac }),
-      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
-      ...(options.schedules === undefined ? {} : { schedules: options.schedules }),
-      ...(options.allowShort ? { allowShort: true } : {}),
-      secrets: Object.fromEntries(options.secrets),
-      unsetSecrets: options.unsetSecrets,
-    },
+    body: requestBody(options),
     secrets: Array.from(options.secrets.values(), (value) => new Secret(value)),
     schema: pipelineResponse,
   })
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
-  if (options.schedules !== undefined) for (const line of describeSchedules(pipeline)) client.say(line)
+  if (options.schedules !== undefined) for (const line of scheduleLines(pipeline)) client.say(line)
   for (const { key, isSet, text } of describeNeeds(pipeline)) {
     client.say(isSet ? `✓ needs ${key}, ${text}` : `✗ needs ${key}, which is ${text}`)
   }
-  if (client.format === 'json') printRecord(io, 'json', pipeline, [])
+  if (client.format === 'json') printJson(deps.io, pipeline)
 }
 
-function describeSchedules({ schedules = [] }: PipelineResponse): string[] {
+/** What is undefined is left out, and stays as it is at the server. */
+function requestBody(options: SetPipelineOptions): object {
+  const { source, filename, driver, rbac, concurrency, schedules, unsetSecrets } = options
+  return {
+    source,
+    filename,
+    driver,
+    rbac,
+    concurrency,
+    schedules,
+    allowShort: options.allowShort ? true : undefined,
+    secrets: Object.fromEntries(options.secrets),
+    unsetSecrets,
+  }
+}
+
+function scheduleLines({ schedules = [] }: PipelineResponse): string[] {
   return schedules.map(
     ({ cron, timeZone, nextAt }) => `It runs at ${cron} (${timeZone}), next at ${nextAt ?? 'no time'}`,
   )

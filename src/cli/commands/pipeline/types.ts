@@ -1,15 +1,19 @@
+/** `fob pipeline types`: prints the types of what a pipeline can call. */
 import types from '../../../contract/fob.d.ts.txt' with { type: 'text' }
 import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
 import { printForeign } from '../../output/print.ts'
 
 export const command = defineCommand({
-  summary: 'Print what a pipeline can call, as TypeScript',
-  description:
-    'For an editor or tsc: the types of runtime, secrets in them, webhooks, and all else (fob.d.ts).',
-  examples: ['fob pipeline types > fob.d.ts'],
-  flags: {},
-  positionals: {},
-  async run(_input, { io }) {
-    printForeign(io.stdout, types)
+  meta: {
+    description: 'Print the TypeScript types of what a pipeline can call',
+    details: 'For an editor or tsc (fob.d.ts): the runtime and its secrets, webhooks, and all other globals.',
+    examples: ['fob pipeline types > fob.d.ts'],
   },
+  args: {},
+  run: async (_invocation, deps) => printTypes(deps),
 })
+
+function printTypes({ io }: Deps): void {
+  printForeign(io.stdout, types)
+}

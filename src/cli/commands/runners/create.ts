@@ -1,25 +1,36 @@
+/** `fob runners create`: registers a runner and prints its token. */
 import { createdRunner } from '../../../contract/api/runners.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { printOnce } from '../../output/print-secret-once.ts'
+import type { Deps } from '../../deps.ts'
+import { printSecretOnce } from '../../output/print-secret-once.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Register a runner',
-  description: "The runner's token goes to standard output, once.",
-  examples: ['fob runners create build-1', 'fob runners create build-1 -o json'],
-  flags: {},
-  positionals: { name: { arity: 'required', description: 'what you will know it by' } },
-  async run({ positionals: { name }, globals }, deps) {
-    const client = await openClient(deps, globals)
-    const runner = await client.api.request({
-      method: 'POST',
-      path: '/api/runners',
-      body: { name },
-      schema: createdRunner,
-    })
-    printOnce(deps, client, runner, {
-      about: `Registered ${runner.id}; its token goes into FOB_RUNNER_TOKEN there`,
-      unseen: `replace it with fob runners regenerate ${runner.id}`,
-    })
+  meta: {
+    description: 'Register a runner',
+    details: 'Prints the token of the runner to standard output, once.',
+    examples: ['fob runners create build-1', 'fob runners create build-1 -o json'],
   },
+  args: { name: { type: 'positional', description: 'a name for the runner' } },
+  run: ({ args, globals }, deps) => createRunner({ globals, name: args.name }, deps),
 })
+
+interface CreateRunnerOptions {
+  globals: Globals
+  name: string
+}
+
+async function createRunner({ globals, name }: CreateRunnerOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, globals)
+  const runner = await client.api.request({
+    method: 'POST',
+    path: '/api/runners',
+    body: { name },
+    schema: createdRunner,
+  })
+  printSecretOnce(deps, client, runner, {
+    about: `Registered ${runner.id}; on its machine, set FOB_RUNNER_TOKEN to this token`,
+    unseen: `replace it with fob runners regenerate ${runner.id}`,
+  })
+}

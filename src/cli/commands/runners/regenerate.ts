@@ -1,23 +1,34 @@
+/** `fob runners regenerate`: replaces the token of a runner. */
 import { createdRunner } from '../../../contract/api/runners.ts'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
-import { printOnce } from '../../output/print-secret-once.ts'
+import type { Deps } from '../../deps.ts'
+import { printSecretOnce } from '../../output/print-secret-once.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: "Replace a runner's token",
-  description: 'The old token stops working at once. The new one goes to standard output, once.',
-  examples: ['fob runners regenerate rnr_019a…'],
-  flags: {},
-  positionals: {
-    id: { arity: 'required', description: 'its ID, from fob runners list', completes: 'runner' },
+  meta: {
+    description: 'Replace the token of a runner',
+    details: 'The old token stops working at once. The new one is printed to standard output, once.',
+    examples: ['fob runners regenerate rnr_019a…'],
   },
-  async run({ positionals: { id }, globals }, deps) {
-    const client = await openClient(deps, globals)
-    const path = `/api/runners/${encodeURIComponent(id)}/regenerate`
-    const runner = await client.api.request({ method: 'POST', path, schema: createdRunner })
-    printOnce(deps, client, runner, {
-      about: `Replaced the token of ${runner.name}; the old one has stopped working`,
-      unseen: `replace it once more with fob runners regenerate ${runner.id}`,
-    })
+  args: {
+    id: { type: 'positional', description: 'its ID, from fob runners list', completes: 'runner' },
   },
+  run: ({ args, globals }, deps) => regenerateRunner({ globals, id: args.id }, deps),
 })
+
+interface RegenerateRunnerOptions {
+  globals: Globals
+  id: string
+}
+
+async function regenerateRunner({ globals, id }: RegenerateRunnerOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, globals)
+  const path = `/api/runners/${encodeURIComponent(id)}/regenerate`
+  const runner = await client.api.request({ method: 'POST', path, schema: createdRunner })
+  printSecretOnce(deps, client, runner, {
+    about: `Replaced the token of ${runner.name}; the old one has stopped working`,
+    unseen: `replace it once more with fob runners regenerate ${runner.id}`,
+  })
+}

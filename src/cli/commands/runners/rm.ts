@@ -1,19 +1,30 @@
+/** `fob runners rm`: deletes a runner. */
 import * as v from 'valibot'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Delete a runner',
-  description: 'Its token stops working at once.',
-  examples: ['fob runners rm rnr_019a…'],
-  flags: {},
-  positionals: {
-    id: { arity: 'required', description: 'its ID, from fob runners list', completes: 'runner' },
+  meta: {
+    description: 'Delete a runner',
+    details: 'Its token stops working at once.',
+    examples: ['fob runners rm rnr_019a…'],
   },
-  async run({ positionals: { id }, globals }, deps) {
-    const client = await openClient(deps, globals)
-    const path = `/api/runners/${encodeURIComponent(id)}`
-    await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
-    client.did({ id, deleted: true }, `Deleted ${id}`)
+  args: {
+    id: { type: 'positional', description: 'its ID, from fob runners list', completes: 'runner' },
   },
+  run: ({ args, globals }, deps) => deleteRunner({ globals, id: args.id }, deps),
 })
+
+interface DeleteRunnerOptions {
+  globals: Globals
+  id: string
+}
+
+async function deleteRunner({ globals, id }: DeleteRunnerOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, globals)
+  const path = `/api/runners/${encodeURIComponent(id)}`
+  await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
+  client.did({ id, deleted: true }, `Deleted ${id}`)
+}

@@ -1,37 +1,52 @@
+/** `fob runs logs`: prints the log of a run, and follows it with `-f`. */
 import { runResponse } from '../../../contract/api/runs.ts'
-import { isFinal } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
+import { isFinal } from '../../../contract/run-events.ts'
 import { openClient } from '../../client/client.ts'
-import { defineCommand } from '../../command.ts'
 import { runPath } from '../../client/run-api-path.ts'
+import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
 import { followRun, printLogUntil } from '../../output/follow-run.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Print the log of a run',
-  description:
-    'Of a run that still goes, what is there so far; with -f also what comes. Exits 0 when the log could be printed, however the run ended.',
-  examples: ['fob runs logs run_019a…', 'fob runs logs run_019a… -f'],
-  flags: { follow: { type: 'boolean', short: 'f', description: 'go on until the run ends' } },
-  positionals: { id: { arity: 'required', description: 'the run', completes: 'run' } },
-  async run({ flags, positionals: { id }, globals }, deps) {
-    const client = await openClient(deps, globals)
-    const path = runPath(id)
-    const run = await client.api.request({ method: 'GET', path, schema: runResponse })
-    if (typeof run.logRemovedAt === 'string') {
-      throw new Fault('not_found', `the log of ${id} was removed on ${run.logRemovedAt}`, {
-        hint: `what became of the run: fob runs show ${id}`,
-      })
-    }
-    if (flags.follow || isFinal(run.status)) {
-      await followRun(client, deps, id)
-      return
-    }
-    if (run.lastEventId === undefined) {
-      throw new Fault('server_error', `an older server does not say how far ${id} is`, {
-        hint: 'follow it with -f',
-      })
-    }
-    await printLogUntil(client, deps, { runId: id, last: run.lastEventId })
-    client.say(`the run is still going (${run.status}); -f follows it`)
+  meta: {
+    description: 'Print the log of a run',
+    details: `Prints what a run has written so far; with -f, also what it writes until it ends. Exits 0 when the log could be
+printed, however the run ended.`,
+    examples: ['fob runs logs run_019a…', 'fob runs logs run_019a… -f'],
   },
+  args: {
+    follow: { type: 'boolean', alias: 'f', default: false, description: 'continue until the run ends' },
+    id: { type: 'positional', description: 'the run', completes: 'run' },
+  },
+  run: ({ args, globals }, deps) => printLogs({ globals, ...args }, deps),
 })
+
+interface PrintLogsOptions {
+  globals: Globals
+  id: string
+  follow: boolean
+}
+
+async function printLogs({ globals, id, follow }: PrintLogsOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, globals)
+  const path = runPath(id)
+  const run = await client.api.request({ method: 'GET', path, schema: runResponse })
+  if (typeof run.logRemovedAt === 'string') {
+    throw new Fault('not_found', `the log of ${id} was removed on ${run.logRemovedAt}`, {
+      hint: `for the result of the run: fob runs show ${id}`,
+    })
+  }
+  if (follow || isFinal(run.status)) {
+    await followRun(client, deps, id)
+    return
+  }
+  if (run.lastEventId === undefined) {
+    throw new Fault('server_error', `the server is too old to say how far ${id} is`, {
+      hint: 'follow it with -f',
+    })
+  }
+  await printLogUntil(client, deps, { runId: id, last: run.lastEventId })
+  client.say(`the run has not ended (${run.status}); follow it with -f`)
+}

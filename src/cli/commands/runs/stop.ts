@@ -1,17 +1,24 @@
+/** `fob runs stop`: stops a run. */
 import * as v from 'valibot'
 import { openClient } from '../../client/client.ts'
-import { defineCommand } from '../../command.ts'
 import { runPath } from '../../client/run-api-path.ts'
+import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Stop a run',
-  examples: ['fob runs stop run_019a…'],
-  flags: {},
-  positionals: { id: { arity: 'required', description: 'the run', completes: 'run' } },
-  async run({ positionals: { id }, globals }, deps) {
-    const client = await openClient(deps, globals)
-    const path = `${runPath(id)}/stop`
-    await client.api.request({ method: 'POST', path, schema: v.unknown() })
-    client.did({ id, stopping: true }, `Stopping ${id}`)
-  },
+  meta: { description: 'Stop a run', examples: ['fob runs stop run_019a…'] },
+  args: { id: { type: 'positional', description: 'the run', completes: 'run' } },
+  run: ({ args, globals }, deps) => stopRun({ globals, id: args.id }, deps),
 })
+
+interface StopRunOptions {
+  globals: Globals
+  id: string
+}
+
+async function stopRun({ globals, id }: StopRunOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, globals)
+  await client.api.request({ method: 'POST', path: `${runPath(id)}/stop`, schema: v.unknown() })
+  client.did({ id, stopping: true }, `Stopping ${id}`)
+}

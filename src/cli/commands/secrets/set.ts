@@ -1,3 +1,4 @@
+/** `fob secrets set`: sets a secret from standard input, a prompt, a file or the command line. */
 import * as v from 'valibot'
 import { MAX_SECRET_BYTES, type SecretValue } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
@@ -5,55 +6,75 @@ import { Secret } from '../../../redact/secret.ts'
 import { type Client, openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { readGivenFile } from '../../input/read-named-file.ts'
+import { readNamedFile } from '../../input/read-named-file.ts'
+import { readSecret } from '../../input/read-secret.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 import { parseKeyValues } from '../../parsing/key-values.ts'
-import { readSecret } from '../../input/read-secret.ts'
 import {
+  parsePlace,
+  placeFlags,
   placeName,
-  placeOf,
+  placeRecord,
   placeQuery,
-  scopeFlags,
-  type SecretPlaceFlags,
+  type SecretPlace,
 } from '../../parsing/secret-place.ts'
 
 export const command = defineCommand({
-  summary: 'Set a secret',
-  description:
-    'The value comes from standard input, a prompt that shows nothing, or a file: any bytes up to 256 KiB.\n' +
-    'It never comes back out. Of a piped value with one line, the line end is cut.',
-  examples: [
-    'fob secrets set API_KEY                             # asks for the value',
-    'printf %s "$KEY" | fob secrets set API_KEY --pipeline deploy',
-    'fob secrets set DEPLOY_KEY --from-file ~/.ssh/deploy',
-  ],
-  flags: {
-    ...scopeFlags,
-    'from-file': { type: 'string', value: 'PATH', description: 'the value is what this file holds' },
+  meta: {
+    description: 'Set a secret',
+    details: `The value is read from standard input, from a prompt that does not show it, or from a file: any bytes up to
+256 KiB. It cannot be read back. If a piped value has a single line, its line end is removed.`,
+    examples: [
+      'fob secrets set API_KEY                             # asks for the value',
+      'printf %s "$KEY" | fob secrets set API_KEY --pipeline deploy',
+      'fob secrets set DEPLOY_KEY --from-file ~/.ssh/deploy',
+    ],
+  },
+  args: {
+    ...placeFlags,
+    'from-file': { type: 'string', valueHint: 'PATH', description: 'read the value from this file' },
     'allow-short': {
       type: 'boolean',
-      description: 'accept fewer than 4 bytes, which redaction makes unreadable logs of',
+      default: false,
+      description: 'accept a value of fewer than 4 bytes; redacting it can make logs unreadable',
     },
-  },
-  positionals: {
     key: {
-      arity: 'required',
+      type: 'positional',
       description: 'the name, or KEY=VALUE (which stays in the shell history)',
       completes: 'secret',
     },
   },
-  async run({ flags, positionals, globals }, deps) {
-    placeQuery(flags)
-    const { key, value } = await readAssignment(positionals.key, flags['from-file'], deps, globals)
-    const client = await openClient(deps, globals)
-    await setSecret({ key, value, place: flags, allowShort: flags['allow-short'] }, client)
+  run: ({ args, globals }, deps) => {
+    const options = {
+      globals,
+      assignment: args.key,
+      fromFile: args['from-file'],
+      place: parsePlace(args),
+      allowShort: args['allow-short'],
+    }
+    return setSecretOf(options, deps)
   },
 })
+
+interface SetSecretOptions {
+  globals: Globals
+  /** `KEY`, or `KEY=VALUE`. */
+  assignment: string
+  fromFile: string | undefined
+  place: SecretPlace
+  allowShort: boolean
+}
+
+async function setSecretOf(options: SetSecretOptions, deps: Deps): Promise<void> {
+  const { key, value } = await readAssignment(options, deps)
+  const { place, allowShort } = options
+  await setSecret({ key, value, place, allowShort }, await openClient(deps, options.globals))
+}
 
 export interface SetSecret {
   key: string
   value: Secret
-  place: SecretPlaceFlags
+  place: SecretPlace
   allowShort: boolean
 }
 
@@ -67,10 +88,10 @@ export async function setSecret({ key, value, place, allowShort }: SetSecret, cl
     schema: v.unknown(),
   })
   warnOfBlanks(key, value, client)
-  client.did({ key, ...placeOf(place), set: true }, `Set ${key} ${placeName(place)}`)
+  client.did({ key, ...placeRecord(place), set: true }, `Set ${key} ${placeName(place)}`)
 }
 
-/** Blanks at the ends are most often a slip of copying, and nobody can look at the value later. */
+/** Blanks at the ends are most often a slip of copying, and the value cannot be looked at later. */
 function warnOfBlanks(key: string, value: Secret, { say }: Client): void {
   if (!value.isText || !/^[ \t]|[ \t]\r?\n?$/.test(value.reveal())) return
   say(`warning: the value of ${key} begins or ends with blanks, which are part of it now`)
@@ -82,17 +103,17 @@ function sendable(value: Secret): SecretValue {
 }
 
 async function readAssignment(
-  argument: string,
-  fromFile: string | undefined,
+  { assignment, fromFile, globals }: SetSecretOptions,
   deps: Deps,
-  globals: Globals,
 ): Promise<{ key: string; value: Secret }> {
-  const inline = argument.includes('=')
-  if (inline && fromFile !== undefined) throw new Fault('usage', 'give either KEY=VALUE or --from-file')
-  const [[key, text] = ['', '']] = parseKeyValues([inline ? argument : `${argument}=`], 'secrets set')
+  const inline = assignment.includes('=')
+  if (inline && fromFile !== undefined) {
+    throw new Fault('usage', 'KEY=VALUE and --from-file cannot be used together')
+  }
+  const [[key, text] = ['', '']] = parseKeyValues([inline ? assignment : `${assignment}=`], 'secrets set')
   if (inline) return { key, value: new Secret(text) }
   if (fromFile !== undefined) {
-    return { key, value: new Secret(await readGivenFile(fromFile, { limitBytes: MAX_SECRET_BYTES }, deps)) }
+    return { key, value: new Secret(await readNamedFile(fromFile, { limitBytes: MAX_SECRET_BYTES }, deps)) }
   }
   const question = { what: `value of ${key}`, instead: key, limitBytes: MAX_SECRET_BYTES, anyBytes: true }
   return { key, value: await readSecret(deps, globals, question) }

@@ -1,5 +1,5 @@
+/** `fob server`: runs the companion server until it is stopped. */
 import { resolve } from 'node:path'
-import * as v from 'valibot'
 import { VERSION } from '../../../platform/build-constants.ts'
 import { narrowingOf } from '../../../platform/files/private-files.ts'
 import { hideFromSameUser } from '../../../platform/processes/hide-from-same-user.ts'
@@ -14,52 +14,51 @@ import { parseKeyValues } from '../../parsing/key-values.ts'
 import { settingFlags, settingSources } from '../../administration/setting-flags.ts'
 
 export const command = defineCommand({
-  summary: 'Run the companion server',
-  description: [
-    'Every flag is also a variable (--data: FOB_DATA, CI_DATA) and a key of the --config file (data).',
-    'Without --basic-auth-… or an OAuth provider the server is open to everyone on this machine.',
-  ].join('\n'),
-  examples: [
-    'fob server                                  # open, on 127.0.0.1:8080, for a look around',
-    'fob server --basic-auth-username admin --basic-auth-password-file ./password',
-    'fob server --config /etc/fob.toml',
-    'fob server --secrets-sqlite-path secrets.db --secrets-sqlite-passphrase-file ./passphrase \\\n' +
-      '    --secret SHARED_TOKEN=tok-global-abc',
-    'fob server --secrets-s3-bucket secrets --secrets-s3-endpoint http://localhost:9000 \\\n' +
-      '    --secrets-s3-access-key-id ID --secrets-s3-secret-access-key-file ./s3-key \\\n' +
-      '    --secrets-s3-passphrase-file ./passphrase',
-    'fob server --local-accounts --oauth-session-secret-file ./session-secret \\\n' +
-      '    --oauth-callback-url https://ci.example.com --secrets-sqlite-passphrase-file ./passphrase',
-  ],
-  flags: {
+  meta: {
+    description: 'Run the companion server',
+    details: `Every flag is also a variable (--data: FOB_DATA, CI_DATA) and a key of the --config file (data).
+Without --basic-auth-… or an OAuth provider, the server is open to everyone on this machine.`,
+    examples: [
+      'fob server                                  # open, on 127.0.0.1:8080, to try it',
+      'fob server --basic-auth-username admin --basic-auth-password-file ./password',
+      'fob server --config /etc/fob.toml',
+      'fob server --secrets-sqlite-path secrets.db --secrets-sqlite-passphrase-file ./passphrase \\\n' +
+        '    --secret SHARED_TOKEN=tok-global-abc',
+      'fob server --secrets-s3-bucket secrets --secrets-s3-endpoint http://localhost:9000 \\\n' +
+        '    --secrets-s3-access-key-id ID --secrets-s3-secret-access-key-file ./s3-key \\\n' +
+        '    --secrets-s3-passphrase-file ./passphrase',
+      'fob server --local-accounts --oauth-session-secret-file ./session-secret \\\n' +
+        '    --oauth-callback-url https://ci.example.com --secrets-sqlite-passphrase-file ./passphrase',
+    ],
+  },
+  args: {
     ...settingFlags(() => true),
     secret: {
-      type: 'strings',
-      value: 'KEY=VALUE',
-      description: 'a secret for the pipelines of all tenants, kept from then on (better: --secret-file)',
+      type: 'string',
+      repeatable: true,
+      valueHint: 'KEY=VALUE',
+      description: 'a secret for the pipelines of all tenants, stored for good (better: --secret-file)',
     },
   },
-  positionals: {},
-  async run({ flags }, deps) {
-    const sources = await settingSources(flags, deps)
-    const secrets = parseKeyValues(v.parse(v.array(v.string()), flags.secret), '--secret')
+  run: async ({ args }, deps) => {
+    const sources = await settingSources(args, deps)
+    const secrets = parseKeyValues(args.secret, '--secret')
     const settings = readSettings({ ...sources, secrets })
-    await runServer(settings, privateFiles(sources), deps)
+    await runServer({ settings, secretFiles: privateFiles(sources) }, deps)
   },
 })
 
-/**
- * Serves until the signal is aborted, then shuts down gracefully.
- * @param secretFiles those that others should not be able to read: warned about where they can
- */
-export async function runServer(
-  settings: ServerSettings,
-  secretFiles: readonly string[],
-  deps: Deps,
-): Promise<void> {
+interface RunServerOptions {
+  settings: ServerSettings
+  /** Those that others should not be able to read: warned about where they can. */
+  secretFiles: readonly string[]
+}
+
+/** Serves until the signal is aborted, then shuts down gracefully. */
+async function runServer({ settings, secretFiles }: RunServerOptions, deps: Deps): Promise<void> {
   const lines = gatherLines((text) => deps.io.stderr.write(text))
   const log = jsonLog(lines.write, () => deps.clock.now())
-  // Also of a server that ends by a defect.
+  // Also when a defect ends the process.
   process.once('exit', lines.flush)
   for (const path of secretFiles.map((file) => resolve(file))) {
     const hint = narrowingOf(path)

@@ -1,17 +1,23 @@
+/** `fob tenants list`: lists the tenants that the user is a member of. */
 import type { TenantResponse } from '../../../contract/api/tenants.ts'
+import { memberships } from '../../client/tenant-memberships.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import type { Globals } from '../../parsing/global-flags.ts'
 import { type Column, printList } from '../../output/print.ts'
-import { memberships } from '../../client/tenant-memberships.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'List the tenants that you are a member of',
-  examples: ['fob tenants list', 'fob tenants list -o json'],
-  flags: {},
-  positionals: {},
-  run: ({ globals }, deps) => listTenants(globals, deps),
+  meta: {
+    description: 'List the tenants that you are a member of',
+    examples: ['fob tenants list', 'fob tenants list -o json'],
+  },
+  args: {},
+  run: ({ globals }, deps) => listTenants({ globals }, deps),
 })
+
+interface ListTenantsOptions {
+  globals: Globals
+}
 
 type Row = Pick<TenantResponse, 'id' | 'slug'> & {
   name: string | null
@@ -26,8 +32,8 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'role', cell: (row) => row.role ?? '-' },
 ]
 
-/** S227. `current` is the one that calls are made in. */
-export async function listTenants(globals: Globals, deps: Deps): Promise<void> {
+/** `current` is the one that calls are made in. */
+async function listTenants({ globals }: ListTenantsOptions, deps: Deps): Promise<void> {
   const { context, session, tenants } = await memberships(deps, globals)
   const rows = tenants.map(({ id, slug, name, role, current }) => ({
     id,
@@ -38,6 +44,6 @@ export async function listTenants(globals: Globals, deps: Deps): Promise<void> {
   }))
   printList(deps.io, context.format, rows, COLUMNS)
   if (session.tenant !== undefined && !rows.some((row) => row.current)) {
-    context.say(`warning: the tenant ${session.tenant} is set, and you are no member of it`)
+    context.say(`warning: the tenant ${session.tenant} is set, and you are not a member of it`)
   }
 }

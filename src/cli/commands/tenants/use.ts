@@ -1,34 +1,35 @@
+/** `fob tenants use`: chooses the tenant that commands work in at a server. */
 import { safeLine } from '../../../platform/terminal/printable-text.ts'
 import { foreignTenant } from '../../../session/api-refusals.ts'
 import { setTenant } from '../../../settings/change-config-file.ts'
+import { memberships } from '../../client/tenant-memberships.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { memberships } from '../../client/tenant-memberships.ts'
 
 export const command = defineCommand({
-  summary: 'Choose the tenant that commands work in',
-  description: 'For this server, from now on. For one command: --tenant; for a folder: .fob.toml.',
-  examples: ['fob tenants use acme'],
-  flags: {},
-  positionals: {
+  meta: {
+    description: 'Choose the tenant that commands work in',
+    details: 'Applies to this server from now on. For one command: --tenant; for a folder: .fob.toml.',
+    examples: ['fob tenants use acme'],
+  },
+  args: {
     slug: {
-      arity: 'required',
+      type: 'positional',
       description: 'one of those that "fob tenants list" shows',
       completes: 'tenant',
     },
   },
-  run: ({ positionals, globals }, deps) => useTenant({ globals, slug: positionals.slug }, deps),
+  run: ({ args, globals }, deps) => useTenant({ globals, slug: args.slug }, deps),
 })
 
-/**
- * S228.
- * @throws Fault `forbidden` for a tenant that the caller is no member of, with those that they are.
- */
-export async function useTenant(
-  { globals, slug }: { globals: Globals; slug: string },
-  deps: Deps,
-): Promise<void> {
+interface UseTenantOptions {
+  globals: Globals
+  slug: string
+}
+
+/** @throws Fault `forbidden`, with the user's own tenants, for a tenant that they are not a member of */
+async function useTenant({ globals, slug }: UseTenantOptions, deps: Deps): Promise<void> {
   const { context, session, tenants } = await memberships(deps, globals)
   const { url } = session.server
   if (!tenants.some((tenant) => tenant.slug === slug)) {
@@ -44,6 +45,6 @@ export async function useTenant(
     project?.tenant && project.path,
   ]
   for (const winner of winners) {
-    if (winner) context.say(`note: ${safeLine(winner)} outweighs this choice`)
+    if (winner) context.say(`note: ${safeLine(winner)} takes precedence over this choice`)
   }
 }

@@ -1,85 +1,115 @@
+/** `fob tokens create`: creates a scoped token and prints it once. */
 import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES, type Scope } from '../../../contract/token-scopes.ts'
 import { createdToken } from '../../../contract/api/tokens.ts'
-import { type Client, openClient } from '../../client/client.ts'
+import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { printOnce } from '../../output/print-secret-once.ts'
+import { printSecretOnce } from '../../output/print-secret-once.ts'
+import { parseLifetime } from '../../parsing/duration.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 import { parseScopes } from '../../parsing/token-scope-list.ts'
-import { parseLifetime } from './lifetime.ts'
 
 export const command = defineCommand({
-  summary: 'Make a scoped token for a program',
-  description:
-    'The value goes to standard output, once. It can do no more than you can, and less than that from the moment you can do less.',
-  examples: [
-    'fob tokens create deploy --scope runs:trigger --pipeline deploy --expires 90d',
-    'fob tokens create reports --scope pipelines:read,runs:read --all-pipelines > token',
-    'fob tokens create prod --scope runs:trigger --pipeline deploy --require-signature -o json',
-  ],
-  flags: {
+  meta: {
+    description: 'Create a scoped token for a program',
+    details: `Prints the value to standard output, once. The token can never do more than you can at the time: when you lose a
+permission, so does the token.`,
+    examples: [
+      'fob tokens create deploy --scope runs:trigger --pipeline deploy --expires 90d',
+      'fob tokens create reports --scope pipelines:read,runs:read --all-pipelines > token',
+      'fob tokens create prod --scope runs:trigger --pipeline deploy --require-signature -o json',
+    ],
+  },
+  args: {
     scope: {
-      type: 'strings',
-      value: 'SCOPE',
+      type: 'string',
+      repeatable: true,
+      valueHint: 'SCOPE',
       description: 'what it may do, such as runs:read',
       completes: ALL_SCOPES,
     },
     pipeline: {
-      type: 'strings',
-      short: 'p',
-      value: 'NAME',
+      type: 'string',
+      repeatable: true,
+      alias: 'p',
+      valueHint: 'NAME',
       description: 'for this pipeline only',
       completes: 'pipeline',
     },
-    'all-pipelines': { type: 'boolean', description: 'for all pipelines, later ones included' },
-    expires: { type: 'string', value: 'TIME', description: 'when it ends: 12h, 90d, 4w (default: never)' },
-    'require-signature': { type: 'boolean', description: 'refuse requests with it that are not signed' },
+    'all-pipelines': {
+      type: 'boolean',
+      default: false,
+      description: 'for all pipelines, later ones included',
+    },
+    expires: {
+      type: 'string',
+      valueHint: 'TIME',
+      description: 'when it expires: 12h, 90d, 4w (default: never)',
+    },
+    'require-signature': {
+      type: 'boolean',
+      default: false,
+      description: 'refuse requests with it that are not signed',
+    },
+    name: { type: 'positional', description: 'a name for the token' },
   },
-  positionals: { name: { arity: 'required', description: 'what you will know it by' } },
-  async run({ flags, positionals, globals }, deps) {
-    const options = {
-      name: positionals.name,
-      scopes: parseScopes(flags.scope),
-      ...whichPipelines(flags.pipeline, flags['all-pipelines'], parseScopes(flags.scope)),
-      requireSignature: flags['require-signature'],
-      ...(flags.expires === undefined ? {} : { expiresIn: parseLifetime(flags.expires, '--expires') }),
+  run: ({ args, globals }, deps) => {
+    const scopes = parseScopes(args.scope)
+    const token = {
+      name: args.name,
+      scopes,
+      ...parsePipelines({ pipelines: args.pipeline, all: args['all-pipelines'], scopes }),
+      requireSignature: args['require-signature'],
+      ...(args.expires === undefined ? {} : { expiresIn: parseLifetime(args.expires, '--expires') }),
     }
-    await createToken(options, await openClient(deps, globals), deps)
+    return createToken({ globals, token }, deps)
   },
 })
 
-export interface CreateToken {
-  name: string
-  scopes: readonly Scope[]
-  allPipelines?: boolean
-  pipelines?: readonly string[]
-  /** Seconds. */
-  expiresIn?: number
-  requireSignature: boolean
+interface CreateTokenOptions {
+  globals: Globals
+  /** As the API takes it. */
+  token: {
+    name: string
+    scopes: readonly Scope[]
+    allPipelines?: boolean
+    pipelines?: readonly string[]
+    /** Seconds. */
+    expiresIn?: number
+    requireSignature: boolean
+  }
 }
 
-export async function createToken(options: CreateToken, client: Client, deps: Deps): Promise<void> {
-  const token = await client.api.request({
+async function createToken({ globals, token }: CreateTokenOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, globals)
+  const created = await client.api.request({
     method: 'POST',
     path: '/api/auth/cli-tokens',
-    body: options,
+    body: token,
     schema: createdToken,
   })
-  const end = token.expiresAt === null ? 'has no end' : `ends ${token.expiresAt}`
-  const revoke = `fob tokens revoke ${token.id}`
-  printOnce(deps, client, token, {
-    about: `Made ${token.id}, which ${end}; ${revoke} ends it`,
-    unseen: `end it with ${revoke}`,
+  const end = created.expiresAt === null ? 'does not expire' : `expires ${created.expiresAt}`
+  const revoke = `fob tokens revoke ${created.id}`
+  printSecretOnce(deps, client, created, {
+    about: `Created ${created.id}, which ${end}; ${revoke} revokes it`,
+    unseen: `revoke it with ${revoke}`,
   })
 }
 
-/** @throws Fault `usage` when both or neither is said, and there is something to say */
-function whichPipelines(
-  pipelines: readonly string[],
-  all: boolean,
-  scopes: readonly Scope[],
-): Pick<CreateToken, 'allPipelines' | 'pipelines'> {
-  if (all && pipelines.length > 0) throw new Fault('usage', 'give --pipeline or --all-pipelines, not both')
+/** @throws Fault `usage` when both or neither is given, except that scopes of runners need no pipeline */
+function parsePipelines({
+  pipelines,
+  all,
+  scopes,
+}: {
+  pipelines: readonly string[]
+  all: boolean
+  scopes: readonly Scope[]
+}): Pick<CreateTokenOptions['token'], 'allPipelines' | 'pipelines'> {
+  if (all && pipelines.length > 0) {
+    throw new Fault('usage', '--pipeline and --all-pipelines cannot be used together')
+  }
   if (all) return { allPipelines: true }
   if (pipelines.length > 0) return { pipelines }
   if (scopes.every((scope) => scope.startsWith('runners:'))) return { allPipelines: false }

@@ -1,17 +1,28 @@
+/** `fob tokens revoke`: revokes a scoped token. */
 import * as v from 'valibot'
 import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
+import type { Deps } from '../../deps.ts'
+import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
-  summary: 'End a token',
-  description: 'Whatever uses it stops working at once.',
-  examples: ['fob tokens revoke tok_019a…'],
-  flags: {},
-  positionals: { id: { arity: 'required', description: 'its ID, from fob tokens list', completes: 'token' } },
-  async run({ positionals: { id }, globals }, deps) {
-    const client = await openClient(deps, globals)
-    const path = `/api/auth/cli-tokens/${encodeURIComponent(id)}`
-    await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
-    client.did({ id, revoked: true }, `Revoked ${id}`)
+  meta: {
+    description: 'Revoke a token',
+    details: 'Every program that uses it is refused from then on.',
+    examples: ['fob tokens revoke tok_019a…'],
   },
+  args: { id: { type: 'positional', description: 'its ID, from fob tokens list', completes: 'token' } },
+  run: ({ args, globals }, deps) => revokeToken({ globals, id: args.id }, deps),
 })
+
+interface RevokeTokenOptions {
+  globals: Globals
+  id: string
+}
+
+async function revokeToken({ globals, id }: RevokeTokenOptions, deps: Deps): Promise<void> {
+  const client = await openClient(deps, globals)
+  const path = `/api/auth/cli-tokens/${encodeURIComponent(id)}`
+  await client.api.request({ method: 'DELETE', path, schema: v.unknown() })
+  client.did({ id, revoked: true }, `Revoked ${id}`)
+}

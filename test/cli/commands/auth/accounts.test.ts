@@ -82,7 +82,7 @@ describe('several accounts of one server', () => {
     const { here } = await threeLogins()
     const { code, err } = await here.run(['auth', 'switch'])
     expect(code).toBe(2)
-    expect(err).toContain('hint: name it: fob auth switch ACCOUNT; stored are: ')
+    expect(err).toContain('hint: name one: fob auth switch ACCOUNT; stored are: ')
     expect(err).toContain('ada@example.com')
   })
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { chooseWay } from '../../../../src/cli/login/login-method.ts'
+import { chooseMethod } from '../../../../src/cli/login/login-method.ts'
 import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
 import { fakeDeps } from '../../../support/client/fake-deps.ts'
 import { machine } from '../../../support/client/client-machine.ts'
@@ -28,7 +28,7 @@ describe('fob auth login', () => {
     expect({ code, out }).toEqual({ code: 0, out: '' })
     expect(err).toContain(`${server.url}/oauth/authorize?`)
     expect(err).toContain(`Logged in to ${server.url} as Ada Lovelace ada@example.com\n`)
-    expect(err).toContain(`The credential rests in ${file}, readable only by you`)
+    expect(err).toContain(`The credential is stored in ${file}, readable only by you`)
     expect(err).not.toContain('canary')
     expect((statSync(file).mode & 0o777).toString(8)).toBe('600')
     while (!existsSync(browser.report)) await Bun.sleep(5)
@@ -397,6 +397,7 @@ describe('ways that exclude each other', () => {
     ['--device', '--with-token=canary'],
     ['--device', '--jwt-token=canary'],
     ['--no-browser', '--token-stdin'],
+    ['--no-browser=true', '--token-stdin'],
     ['--no-browser', '--with-token=canary'],
     ['--token-stdin', '--with-token=canary'],
     ['--token-stdin', '--jwt-token=canary'],
@@ -411,13 +412,13 @@ describe('ways that exclude each other', () => {
     expect(err).not.toContain('canary')
   })
 
-  test('--oob with --no-browser is one way, not two', () => {
-    const flags = { 'no-browser': true, oob: true, device: false, 'token-stdin': false, scope: [] }
-    const way = chooseWay(
+  test('--oob with --no-browser is one method, not two', () => {
+    const flags = { browser: false, oob: true, device: false, 'token-stdin': false, scope: [] }
+    const method = chooseMethod(
       { ...flags, 'with-token': undefined, 'client-id': undefined },
       { authToken: undefined, jwtToken: undefined },
     )
-    expect(way).toEqual({ kind: 'paste', outOfBand: true })
+    expect(method).toEqual({ kind: 'paste', outOfBand: true })
   })
 
   test.each(['--device', '--no-browser', '--token-stdin', '--with-token=canary'])(

@@ -61,7 +61,7 @@ describe('fob as a process', () => {
       const [login, file, token, status, logout, after] = stdout.split(/=\d+=\n/)
       expect(stdout.match(/=\d+=/g)).toEqual(['=0=', '=0=', '=0=', '=0=', '=0=', '=4='])
       expect([login, logout, after]).toEqual(['', '', ''])
-      expect(stderr).toContain('The credential rests in the keychain')
+      expect(stderr).toContain('The credential is stored in the keychain')
       expect(stderr).not.toContain('canary')
       expect(file).not.toContain('canary')
       expect(token).toMatch(/^canary-access-\w+\n$/)

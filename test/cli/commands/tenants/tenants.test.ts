@@ -69,7 +69,7 @@ describe('fob tenants', () => {
     writeFileSync(join(home, 'config.toml'), 'tenant = "gone"\n')
     const { code, out, err } = await run(['tenants', 'list'])
     expect([code, out.includes('acme')]).toEqual([0, true])
-    expect(err).toContain('warning: the tenant gone is set, and you are no member of it')
+    expect(err).toContain('warning: the tenant gone is set, and you are not a member of it')
     expect((await run(['tenants', 'use', 'acme'])).code).toBe(0)
     expect((await run(['runs', 'list', '-t', 'acme'])).code).toBe(6)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { parseLifetime } from '../../../../src/cli/commands/tokens/lifetime.ts'
+import { parseLifetime } from '../../../../src/cli/parsing/duration.ts'
 import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
 import { parseScopes } from '../../../../src/cli/parsing/token-scope-list.ts'
 import { fakeDeps } from '../../../support/client/fake-deps.ts'
@@ -19,7 +19,12 @@ describe('tokens create', () => {
       'which pipelines',
       '--pipeline NAME or --all-pipelines',
     ],
-    ['both', ['x', '--scope', 'runs:read', '-p', 'a', '--all-pipelines'], 'not both', ''],
+    [
+      'both',
+      ['x', '--scope', 'runs:read', '-p', 'a', '--all-pipelines'],
+      '--pipeline and --all-pipelines cannot be used together',
+      '',
+    ],
     ['a time that is none', ['x', '--scope', 'runs:read', '--all-pipelines', '--expires', '90'], '90d', ''],
     ['no name', ['--scope', 'runs:read', '--all-pipelines'], 'needs NAME', ''],
   ])('%s: usage, before anything is sent', async (_name, argv, fact, hint) => {

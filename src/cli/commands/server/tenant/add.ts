@@ -1,20 +1,32 @@
+/** `fob server tenant add`: adds a tenant to a server. */
+import { dataFlags, type DataOptions, did, onDataOrNew } from '../../../administration/data-folder.ts'
 import { defineCommand } from '../../../command.ts'
-import { dataFlags, did, onDataOrNew } from '../../../administration/data-folder.ts'
+import type { Deps } from '../../../deps.ts'
 
 export const command = defineCommand({
-  summary: 'Add a tenant to a server',
-  examples: ['fob server tenant add acme', 'fob server tenant add acme --name "Acme Labs"'],
-  flags: {
-    name: { type: 'string', value: 'NAME', description: 'what people call it (default: the slug)' },
+  meta: {
+    description: 'Add a tenant',
+    examples: ['fob server tenant add acme', 'fob server tenant add acme --name "Acme Labs"'],
+  },
+  args: {
+    name: { type: 'string', valueHint: 'NAME', description: 'the name to show (default: the slug)' },
     ...dataFlags,
+    slug: { type: 'positional', description: 'small letters, digits and "-"' },
   },
-  positionals: { slug: { arity: 'required', description: 'small letters, digits and "-"' } },
-  async run({ flags, positionals: { slug }, globals }, deps) {
-    const { id, name } = await onDataOrNew(deps, { flags, globals }, async ({ tenants, audit }) => {
-      const tenant = await tenants.add({ slug, name: flags.name })
-      audit.record({ tenantId: tenant.id, actor: 'console', action: 'tenant.add', target: slug })
-      return tenant
-    })
-    did(deps, globals, { id, slug, name, added: true }, `Added the tenant ${slug}`)
-  },
+  run: ({ args, globals }, deps) => addTenant({ globals, at: args, slug: args.slug, name: args.name }, deps),
 })
+
+interface AddTenantOptions extends DataOptions {
+  slug: string
+  name: string | undefined
+}
+
+async function addTenant(options: AddTenantOptions, deps: Deps): Promise<void> {
+  const { globals, slug } = options
+  const { id, name } = await onDataOrNew(options, deps, async ({ tenants, audit }) => {
+    const tenant = await tenants.add({ slug, name: options.name })
+    audit.record({ tenantId: tenant.id, actor: 'console', action: 'tenant.add', target: slug })
+    return tenant
+  })
+  did(globals, deps, { what: { id, slug, name, added: true }, words: `Added the tenant ${slug}` })
+}

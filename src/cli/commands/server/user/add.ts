@@ -1,73 +1,52 @@
+/** `fob server user add`: adds an account to a server with accounts of its own. */
 import type { Secret } from '../../../../redact/secret.ts'
+import { dataFlags, type DataOptions, did, onDataOrNew } from '../../../administration/data-folder.ts'
+import { type Role, ROLES } from '../../../administration/find-user.ts'
+import { readNewPassword } from '../../../administration/read-new-password.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
-import type { Globals } from '../../../parsing/global-flags.ts'
-import { readNewSecret, readSecretFromStdin } from '../../../input/read-secret.ts'
-import { type DataFlags, dataFlags, did, onDataOrNew } from '../../../administration/data-folder.ts'
-import { parseRole, ROLES } from '../../../administration/find-user.ts'
-
-/** A password longer than this is a file sent by mistake. */
-const MAX_PASSWORD_BYTES = 1024
 
 export const command = defineCommand({
-  summary: 'Add an account to a server with --local-accounts',
-  description:
-    'The first account becomes an administrator unless --role says otherwise. -t names its tenant.',
-  examples: [
-    'fob server user add ada@example.com',
-    'printf %s "$PASSWORD" | fob server user add ada@example.com --password-stdin --role member',
-    'fob server user add eve@example.com -t acme',
-  ],
-  flags: {
-    role: { type: 'string', value: 'ROLE', description: ROLES.join(', '), completes: ROLES },
-    name: { type: 'string', value: 'NAME', description: 'the name to show (default: from the e-mail)' },
-    'password-stdin': { type: 'boolean', description: 'read the password from standard input' },
-    ...dataFlags,
+  meta: {
+    description: 'Add an account',
+    details:
+      'The first account becomes an administrator unless --role says otherwise. -t names the tenant of the account.',
+    examples: [
+      'fob server user add ada@example.com',
+      'printf %s "$PASSWORD" | fob server user add ada@example.com --password-stdin --role member',
+      'fob server user add eve@example.com -t acme',
+    ],
   },
-  positionals: { email: { arity: 'required', description: 'the e-mail to log in with' } },
-  async run({ flags, positionals, globals }, deps) {
-    const role = parseRole(flags.role)
-    const question = passwordQuestion(positionals.email)
-    const password = flags['password-stdin']
-      ? await readSecretFromStdin(deps, question)
-      : await readNewSecret(deps, globals, question)
-    await addUser(
-      {
-        email: positionals.email,
-        password,
-        role,
-        name: flags.name,
-        flags,
-        tenant: globals.tenant,
-        globals,
-      },
-      deps,
-    )
+  args: {
+    role: { type: 'enum', options: ROLES, valueHint: 'ROLE', description: ROLES.join(', ') },
+    name: {
+      type: 'string',
+      valueHint: 'NAME',
+      description: 'the name to show (default: from the e-mail address)',
+    },
+    'password-stdin': {
+      type: 'boolean',
+      default: false,
+      description: 'read the password from standard input',
+    },
+    ...dataFlags,
+    email: { type: 'positional', description: 'the e-mail address to log in with' },
+  },
+  run: async ({ args, globals }, deps) => {
+    const { email, role, name, 'password-stdin': fromStdin } = args
+    const password = await readNewPassword({ email, fromStdin, globals }, deps)
+    await addUser({ globals, at: args, account: { email, password, role, name } }, deps)
   },
 })
 
-export function passwordQuestion(email: string) {
-  return { what: `password for ${email}`, instead: '--password-stdin', limitBytes: MAX_PASSWORD_BYTES }
+interface AddUserOptions extends DataOptions {
+  account: { email: string; password: Secret; role: Role | undefined; name: string | undefined }
 }
 
-export interface AddUser {
-  email: string
-  password: Secret
-  role: (typeof ROLES)[number] | undefined
-  name: string | undefined
-  /** Where. */
-  flags: DataFlags
-  /** A slug; undefined: the default tenant. */
-  tenant: string | undefined
-  globals: Globals
-}
-
-export async function addUser(
-  { flags, tenant: slug, globals, ...account }: AddUser,
-  deps: Deps,
-): Promise<void> {
-  const user = await onDataOrNew(deps, { flags, globals }, async ({ accounts, tenants, audit }) => {
-    const tenant = slug === undefined ? undefined : await tenants.get(slug)
+async function addUser(options: AddUserOptions, deps: Deps): Promise<void> {
+  const { globals, account } = options
+  const user = await onDataOrNew(options, deps, async ({ accounts, tenants, audit }) => {
+    const tenant = globals.tenant === undefined ? undefined : await tenants.get(globals.tenant)
     const added = await accounts.addLocal({ ...account, tenant })
     const target = `${added.provider}:${added.subject}`
     const details = { role: added.role }
@@ -76,5 +55,5 @@ export async function addUser(
   })
   const { id, provider, subject, email, name, role, tenant } = user
   const what = { id, provider, subject, email, name, role, tenant: tenant.slug, added: true }
-  did(deps, globals, what, `Added ${email} (${role} of ${tenant.slug})`)
+  did(globals, deps, { what, words: `Added ${email} (${role} of ${tenant.slug})` })
 }

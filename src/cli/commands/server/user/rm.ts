@@ -1,25 +1,34 @@
+/** `fob server user rm`: removes a user, and ends their sessions and tokens. */
+import { dataFlags, type DataOptions, did, onData } from '../../../administration/data-folder.ts'
+import { findUser, userArgument } from '../../../administration/find-user.ts'
 import { defineCommand } from '../../../command.ts'
-import { dataFlags, did, onData } from '../../../administration/data-folder.ts'
-import { findUser, whoPositional } from '../../../administration/find-user.ts'
+import type { Deps } from '../../../deps.ts'
 
 export const command = defineCommand({
-  summary: 'Remove a user and end their sessions and tokens',
-  description: [
-    'Refused for the only administrator of a tenant that has other members.',
-    "Who comes from a provider and may log in here comes back as somebody new: the server's rule (--rbac) keeps them out.",
-  ].join('\n'),
-  examples: ['fob server user rm ada@example.com', 'fob server user rm github:583231'],
-  flags: dataFlags,
-  positionals: { user: whoPositional },
-  async run({ flags, positionals, globals }, deps) {
-    const { id, provider, subject, email } = await onData(deps, flags, async (data) => {
-      const user = await findUser(data, positionals.user)
-      await data.accounts.remove(user.id)
-      const target = `${user.provider}:${user.subject}`
-      data.audit.record({ tenantId: user.tenant.id, actor: 'console', action: 'user.rm', target })
-      return user
-    })
-    const what = { id, provider, subject, email, deleted: true }
-    did(deps, globals, what, `Removed ${positionals.user}`)
+  meta: {
+    description: 'Remove a user and end their sessions and tokens',
+    details: `Refused for the only administrator of a tenant that has other members.
+A user of an identity provider who may still log in here comes back as a new user: keep them out with the server's
+rule (--rbac).`,
+    examples: ['fob server user rm ada@example.com', 'fob server user rm github:583231'],
   },
+  args: { ...dataFlags, user: userArgument },
+  run: ({ args, globals }, deps) => removeUser({ globals, at: args, who: args.user }, deps),
 })
+
+interface RemoveUserOptions extends DataOptions {
+  who: string
+}
+
+async function removeUser(options: RemoveUserOptions, deps: Deps): Promise<void> {
+  const { globals, who } = options
+  const { id, provider, subject, email } = await onData(options, deps, async (data) => {
+    const user = await findUser(data, who)
+    await data.accounts.remove(user.id)
+    const target = `${user.provider}:${user.subject}`
+    data.audit.record({ tenantId: user.tenant.id, actor: 'console', action: 'user.rm', target })
+    return user
+  })
+  const what = { id, provider, subject, email, deleted: true }
+  did(globals, deps, { what, words: `Removed ${who}` })
+}

@@ -1,36 +1,51 @@
+/** `fob server tenant member add`: makes a user a member of a tenant, or changes their role. */
+import { dataFlags, type DataOptions, did, onData } from '../../../../administration/data-folder.ts'
+import { findUser, type Role, ROLES, userArgument } from '../../../../administration/find-user.ts'
 import { defineCommand } from '../../../../command.ts'
-import { dataFlags, did, onData } from '../../../../administration/data-folder.ts'
-import { findUser, parseRole, ROLES, whoPositional } from '../../../../administration/find-user.ts'
+import type { Deps } from '../../../../deps.ts'
 
 export const command = defineCommand({
-  summary: 'Make a user a member of a tenant, or change their role',
-  examples: [
-    'fob server tenant member add acme ada@example.com',
-    'fob server tenant member add acme github:583231 --role admin',
-  ],
-  flags: {
+  meta: {
+    description: 'Add a member to a tenant, or change their role',
+    examples: [
+      'fob server tenant member add acme ada@example.com',
+      'fob server tenant member add acme github:583231 --role admin',
+    ],
+  },
+  args: {
     role: {
-      type: 'string',
-      value: 'ROLE',
+      type: 'enum',
+      options: ROLES,
+      valueHint: 'ROLE',
       description: `${ROLES.join(', ')} (default member)`,
-      completes: ROLES,
     },
     ...dataFlags,
+    slug: { type: 'positional', valueHint: 'TENANT', description: 'the slug of the tenant' },
+    user: userArgument,
   },
-  positionals: { tenant: { arity: 'required', description: 'its slug' }, user: whoPositional },
-  async run({ flags, positionals, globals }, deps) {
-    const role = parseRole(flags.role) ?? 'member'
-    const { id, provider, subject } = await onData(deps, flags, async (data) => {
-      const user = await findUser(data, positionals.user)
-      const tenant = await data.tenants.get(positionals.tenant)
-      await data.tenants.setMember({ userId: user.id, tenantId: tenant.id, role })
-      const target = `${user.provider}:${user.subject}`
-      const entry = { tenantId: tenant.id, actor: 'console', target, details: { role } }
-      data.audit.record({ ...entry, action: 'member.set' })
-      return user
-    })
-    const slug = positionals.tenant
-    const what = { tenant: slug, user: id, provider, subject, role, set: true }
-    did(deps, globals, what, `${positionals.user} is ${role} of ${slug}`)
+  run: ({ args, globals }, deps) => {
+    const { slug, user, role = 'member' } = args
+    return addMember({ globals, at: args, slug, who: user, role }, deps)
   },
 })
+
+interface AddMemberOptions extends DataOptions {
+  slug: string
+  who: string
+  role: Role
+}
+
+async function addMember(options: AddMemberOptions, deps: Deps): Promise<void> {
+  const { globals, slug, who, role } = options
+  const { id, provider, subject } = await onData(options, deps, async (data) => {
+    const user = await findUser(data, who)
+    const tenant = await data.tenants.get(slug)
+    await data.tenants.setMember({ userId: user.id, tenantId: tenant.id, role })
+    const target = `${user.provider}:${user.subject}`
+    const entry = { tenantId: tenant.id, actor: 'console', target, details: { role } }
+    data.audit.record({ ...entry, action: 'member.set' })
+    return user
+  })
+  const what = { tenant: slug, user: id, provider, subject, role, set: true }
+  did(globals, deps, { what, words: `${who} is ${role} of ${slug}` })
+}
