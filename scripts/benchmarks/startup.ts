@@ -25,8 +25,8 @@ try {
     )
   }
   const ratio = (a: string, b: string) => median(times[a] ?? []) / median(times[b] ?? [])
-  report('fob --version / empty program', ratio('fob --version', 'empty program'), 'at most', 1.5)
-  report('fob auth token / empty program', ratio('fob auth token', 'empty program'), 'at most', 2.5)
+  report('fob --version / empty program', ratio('fob --version', 'empty program'), 'at most', 1.2)
+  report('fob auth token / empty program', ratio('fob auth token', 'empty program'), 'at most', 2.2)
   if (times['gh --version'] === undefined) console.log('gh is not installed: no comparison with it')
   else {
     report('gh --version / fob --version', ratio('gh --version', 'fob --version'), 'at least', 4)

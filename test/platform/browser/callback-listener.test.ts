@@ -111,7 +111,7 @@ describe('the callback listener', () => {
     const first = fetch(at(listener, `/callback?code=c&state=${STATE}`))
     await listener.callback
     const second = await fetch(at(listener, `/callback?code=d&state=${STATE}`))
-    expect([second.status, (await second.text()).includes('has its answer')]).toEqual([200, true])
+    expect([second.status, (await second.text()).includes('has its response')]).toEqual([200, true])
     expect((await listener.callback).searchParams.get('code')).toBe('c')
     await listener.close({ ok: true })
     expect((await first).status).toBe(200)
