@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { Fault } from '../../src/contract/fault.ts'
 import { browserFlow } from '../../src/flows/browser-login.ts'
@@ -15,16 +15,6 @@ import { flowContext } from '../support/client/flow-context.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../support/servers/oauth-server.ts'
 
-const servers: TestOAuthServer[] = []
-function start(changes: Partial<Behaviour> = {}): TestOAuthServer {
-  const server = startOAuthServer(changes)
-  servers.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
-
 const never = new AbortController().signal
 const anyPort = [0]
 const endless = async () => endlessJson().response
@@ -35,7 +25,7 @@ describe('discoverProvider', () => {
     ['openid', 'openid-metadata'],
     ['none', 'conventional'],
   ] as const)('S205, S208: metadata "%s" is found as %s', async (metadata, source) => {
-    const server = start({ metadata })
+    await using server = startOAuthServer({ metadata })
     const provider = await discoverProvider(server.url, { fetch, signal: never })
     expect(provider).toMatchObject({
       source,
@@ -46,7 +36,7 @@ describe('discoverProvider', () => {
   })
 
   test('an issuer elsewhere is an error that names the address to use', async () => {
-    const server = start({ issuer: 'https://ci.example.com' })
+    await using server = startOAuthServer({ issuer: 'https://ci.example.com' })
     const fault = await faultOf(discoverProvider(server.url, { fetch, signal: never }))
     expect(fault.code).toBe('config')
     expect(fault.message).toContain('calls itself https://ci.example.com')
@@ -58,7 +48,7 @@ describe('discoverProvider', () => {
     ['authorization_endpoint', 'javascript:alert(1)'],
     ['revocation_endpoint', 'http://10.0.0.1/revoke'],
   ])('%s at %s is refused', async (field, value) => {
-    const server = start({ extraMetadata: { [field]: value } })
+    await using server = startOAuthServer({ extraMetadata: { [field]: value } })
     expect((await faultOf(discoverProvider(server.url, { fetch, signal: never }))).code).toBe('config')
   })
 
@@ -83,7 +73,7 @@ describe('discoverProvider', () => {
   })
 
   test('a server that is down is unreachable', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     await server.stop()
     expect((await faultOf(discoverProvider(server.url, { fetch, signal: never }))).code).toBe('unreachable')
   })
@@ -118,7 +108,7 @@ async function run(
 
 describe('the browser flow', () => {
   test('S195, S200, S201, S206, S208: a login with a fresh verifier and state, checked by the server', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     let page: Promise<Response> | undefined
     const context = flowContext((url) => (page = fetch(url)))
     const first = await run(server, context)
@@ -142,7 +132,7 @@ describe('the browser flow', () => {
   })
 
   test('S203: it takes the first free port of its list', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const taken = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
     const obtained = await run(server, flowContext(fetch), [taken.port ?? 0, 0])
     await obtained.conclude({ ok: true })
@@ -151,7 +141,7 @@ describe('the browser flow', () => {
   })
 
   test('S204, S246: without a free port it fails with "no callback port available"', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const taken = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
     const port = taken.port ?? 0
     const fault = await faultOf(run(server, flowContext(fetch), [port]))
@@ -167,7 +157,7 @@ describe('the browser flow', () => {
   })
 
   test('S216: without a browser the address is said and the wait goes on', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const context = flowContext(() => {}, { ui: { openUrl: async () => false } })
     const flow = run(server, context)
     const page = fetch((await context.heard(/^ +http/)).trim())
@@ -177,7 +167,7 @@ describe('the browser flow', () => {
   })
 
   test('a denied consent ends it with login_denied, and the page tells the truth', async () => {
-    const server = start({ consent: 'deny' })
+    await using server = startOAuthServer({ consent: 'deny' })
     let page: Promise<Response> | undefined
     const fault = await faultOf(
       run(
@@ -192,14 +182,14 @@ describe('the browser flow', () => {
   })
 
   test('an answer with a foreign iss is refused (RFC 9207) and its code never sent', async () => {
-    const server = start({ consent: 'wrong-iss' })
+    await using server = startOAuthServer({ consent: 'wrong-iss' })
     const fault = await faultOf(run(server, flowContext(fetch)))
     expect(fault.code).toBe('server_error')
     expect(server.seen.token).toEqual([])
   })
 
   test('S201: an answer with a wrong state is not the end of the login', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const context = flowContext(async (url) => {
       const callback = new URL(new URL(url).searchParams.get('redirect_uri') ?? '')
       callback.search = '?code=stolen&state=guess'
@@ -212,7 +202,7 @@ describe('the browser flow', () => {
   })
 
   test('nobody approves: login_timeout after exactly the time given, with no sleep in this test', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const clock = manualClock()
     const flow = faultOf(
       run(
@@ -228,7 +218,7 @@ describe('the browser flow', () => {
   })
 
   test('Ctrl-C ends the wait with its own reason and frees the port', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const abort = new AbortController()
     let redirectUri = ''
     const context = flowContext(
@@ -246,7 +236,7 @@ describe('the browser flow', () => {
     ['as it should', {}],
     ['with a challenge', { challenges: true }],
   ])('S246: an unknown client, refused %s, is told how to name another', async (_, changes) => {
-    const server = start(changes)
+    await using server = startOAuthServer(changes)
     const provider = await discoverProvider(server.url, { fetch, signal: never })
     const visit = (url: string) => {
       server.behaviour.clientId = 'other'
@@ -276,19 +266,20 @@ async function repeating(url: string, init?: RequestInit): Promise<Response> {
 
 describe('refresh and revoke', () => {
   async function loggedIn(changes: Partial<Behaviour> = {}) {
-    const server = start(changes)
+    const server = startOAuthServer(changes)
     const provider = await discoverProvider(server.url, { fetch, signal: never })
     const request = { provider, clientId: 'fob-cli', scopes: ['pipelines:read'] }
     const obtained = await browserFlow(request, flowContext(fetch), anyPort)
     await obtained.conclude({ ok: true })
     const { refreshToken = new Secret('none'), accessToken } = obtained.tokens
     const client = { ...provider, clientId: 'fob-cli', scopes: ['pipelines:read'] }
-    return { server, client, refreshToken, accessToken }
+    return { [Symbol.asyncDispose]: server[Symbol.asyncDispose], server, client, refreshToken, accessToken }
   }
   const context = { clock: systemClock, fetch, signal: never }
 
   test('S245: a rotating server gives a new pair, and the old one is refused', async () => {
-    const { server, client, refreshToken } = await loggedIn()
+    await using world = await loggedIn()
+    const { server, client, refreshToken } = world
     const tokens = await refreshTokens({ ...client, refreshToken }, context)
     if (tokens === 'refused') throw new Error('refused')
     expect(tokens.refreshToken?.reveal()).not.toBe(refreshToken.reveal())
@@ -297,12 +288,14 @@ describe('refresh and revoke', () => {
   })
 
   test('invalid_grant counts as that, also beside a challenge', async () => {
-    const { client } = await loggedIn({ challenges: true })
+    await using world = await loggedIn({ challenges: true })
+    const { client } = world
     expect(await refreshTokens({ ...client, refreshToken: new Secret('unknown') }, context)).toBe('refused')
   })
 
   test('what was sent is not shown when a server repeats it in its refusal', async () => {
-    const { server, client, refreshToken, accessToken } = await loggedIn()
+    await using world = await loggedIn()
+    const { server, client, refreshToken, accessToken } = world
     const repeated = { ...context, fetch: repeating }
     const revocationEndpoint = `${server.url}/oauth/revoke`
     const provider = await discoverProvider(server.url, { fetch, signal: never })
@@ -324,7 +317,8 @@ describe('refresh and revoke', () => {
   })
 
   test('answers that never end are not read to their end', async () => {
-    const { server, client, refreshToken, accessToken } = await loggedIn()
+    await using world = await loggedIn()
+    const { server, client, refreshToken, accessToken } = world
     const endlessly = { ...context, fetch: endless }
     const userinfo = `${server.url}/oauth/userinfo`
     const faults = await Promise.all([
@@ -338,19 +332,22 @@ describe('refresh and revoke', () => {
   })
 
   test('a server that does not rotate leaves the old refresh token good', async () => {
-    const { client, refreshToken } = await loggedIn({ rotate: false })
+    await using world = await loggedIn({ rotate: false })
+    const { client, refreshToken } = world
     const tokens = await refreshTokens({ ...client, refreshToken }, context)
     expect(tokens !== 'refused' && tokens.refreshToken?.reveal()).toBe(refreshToken.reveal())
   })
 
   test('a server that is away says nothing about the token', async () => {
-    const { server, client, refreshToken } = await loggedIn()
+    await using world = await loggedIn()
+    const { server, client, refreshToken } = world
     await server.stop()
     expect((await faultOf(refreshTokens({ ...client, refreshToken }, context))).code).toBe('unreachable')
   })
 
   test('a revoked token no longer works', async () => {
-    const { server, client, accessToken } = await loggedIn()
+    await using world = await loggedIn()
+    const { server, client, accessToken } = world
     const revocationEndpoint = `${server.url}/oauth/revoke`
     await revokeToken({ ...client, revocationEndpoint, token: accessToken, kind: 'access_token' }, context)
     expect(server.valid.has(accessToken.reveal())).toBe(false)

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { browserFlow } from '../../src/flows/browser-login.ts'
 import type { FlowContext, FlowUi } from '../../src/flows/flow.ts'
@@ -6,12 +6,7 @@ import { discoverProvider } from '../../src/flows/server-discovery.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { flowContext, typedLines } from '../support/client/flow-context.ts'
 import { manualClock } from '../support/manual-clock.ts'
-import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../support/servers/oauth-server.ts'
-
-const servers: TestOAuthServer[] = []
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
+import { type Behaviour, startOAuthServer } from '../support/servers/oauth-server.ts'
 
 /** A browser login that waits, with a keyboard in front of it and a browser that does nothing by itself. */
 async function begin(
@@ -19,7 +14,6 @@ async function begin(
   more: Partial<Omit<FlowContext, 'ui'>> & { ui?: Partial<FlowUi> } = {},
 ) {
   const server = startOAuthServer(changes)
-  servers.push(server)
   const keyboard = typedLines()
   const opened: string[] = []
   const context = flowContext((url) => opened.push(url), {
@@ -34,12 +28,23 @@ async function begin(
   const redirectUri = new URL(address).searchParams.get('redirect_uri') ?? ''
   /** Approves in a browser on another machine, where the redirect leads nowhere. */
   const approve = async () => (await fetch(address, { redirect: 'manual' })).headers.get('location') ?? ''
-  return { server, flow, context, address, redirectUri, opened, approve, ...keyboard }
+  return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
+    server,
+    flow,
+    context,
+    address,
+    redirectUri,
+    opened,
+    approve,
+    ...keyboard,
+  }
 }
 
 describe('a browser login with a person at the terminal', () => {
   test('a pasted address ends the wait as the callback would', async () => {
-    const { flow, type, approve, server, redirectUri } = await begin()
+    await using world = await begin()
+    const { flow, type, approve, server, redirectUri } = world
     type(await approve())
     const obtained = await flow
     await obtained.conclude({ ok: true })
@@ -49,7 +54,8 @@ describe('a browser login with a person at the terminal', () => {
   })
 
   test('wrong pastes are answered and end nothing, and then the callback comes', async () => {
-    const { flow, type, context, address, server } = await begin()
+    await using world = await begin()
+    const { flow, type, context, address, server } = world
     for (const text of ['no code', 'code=x&state=another', '', 'unknown-to-the-server', 'again unknown'])
       type(text)
     await context.heard(/another login/)
@@ -62,7 +68,8 @@ describe('a browser login with a person at the terminal', () => {
   })
 
   test('the end of the input leaves the wait for the browser', async () => {
-    const { flow, end, address } = await begin()
+    await using world = await begin()
+    const { flow, end, address } = world
     end()
     const page = fetch(address)
     const obtained = await flow
@@ -71,7 +78,8 @@ describe('a browser login with a person at the terminal', () => {
   })
 
   test('a pasted refusal ends it, and the listener is gone', async () => {
-    const { flow, type, approve, redirectUri } = await begin({ consent: 'deny' })
+    await using world = await begin({ consent: 'deny' })
+    const { flow, type, approve, redirectUri } = world
     type(await approve())
     expect((await faultOf(flow)).code).toBe('login_denied')
     expect(await fetch(redirectUri).catch(() => 'closed')).toBe('closed')
@@ -82,7 +90,8 @@ describe('a browser login over SSH without a display', () => {
   const remote = { ui: { remote: true } }
 
   test('says so, opens nothing, explains the dead page, and takes what is pasted', async () => {
-    const { flow, context, opened, type, approve } = await begin({}, remote)
+    await using world = await begin({}, remote)
+    const { flow, context, opened, type, approve } = world
     const said = context.said.join(' ')
     for (const words of ['over SSH without a display', 'connection refused', 'Paste it here']) {
       expect(said).toContain(words)
@@ -93,13 +102,15 @@ describe('a browser login over SSH without a display', () => {
   })
 
   test('a forwarded port brings the callback all the same', async () => {
-    const { flow, address } = await begin({}, remote)
+    await using world = await begin({}, remote)
+    const { flow, address } = world
     const page = fetch(address)
     await Promise.all([(await flow).conclude({ ok: true }), page])
   })
 
   test('with nobody to paste it does not wait', async () => {
-    const { flow, end } = await begin({}, remote)
+    await using world = await begin({}, remote)
+    const { flow, end } = world
     end()
     expect((await faultOf(flow)).code).toBe('prompt_needed')
   })
@@ -109,7 +120,8 @@ describe('errors that only the browser sees', () => {
   test('S246: after a while the terminal names the client ID that the server may not know', async () => {
     const clock = manualClock()
     const abort = new AbortController()
-    const { flow, context } = await begin({}, { clock, signal: abort.signal, timeoutMs: 300_000 })
+    await using world = await begin({}, { clock, signal: abort.signal, timeoutMs: 300_000 })
+    const { flow, context } = world
     await clock.sleeping()
     await clock.advance(19_999)
     expect(context.said.join(' ')).not.toContain('client ID')

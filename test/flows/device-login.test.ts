@@ -1,16 +1,11 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { deviceFlow } from '../../src/flows/device-login.ts'
 import { discoverProvider } from '../../src/flows/server-discovery.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { flowContext, type TestContext } from '../support/client/flow-context.ts'
 import { manualClock } from '../support/manual-clock.ts'
-import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../support/servers/oauth-server.ts'
-
-const servers: TestOAuthServer[] = []
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
+import { type Behaviour, startOAuthServer } from '../support/servers/oauth-server.ts'
 
 /** A device login under way on a clock that stands still. */
 async function begin(
@@ -18,7 +13,6 @@ async function begin(
   more: { signal?: AbortSignal; timeoutMs?: number; remote?: boolean } = {},
 ) {
   const server = startOAuthServer(changes)
-  servers.push(server)
   const clock = manualClock()
   const opened: string[] = []
   const context = flowContext((url) => opened.push(url), {
@@ -39,14 +33,25 @@ async function begin(
   const settled = async () => {
     await Promise.race([clock.sleeping(), flow.catch(() => {})])
   }
-  return { server, clock, flow, context, opened, pass, polls, settled }
+  return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
+    server,
+    clock,
+    flow,
+    context,
+    opened,
+    pass,
+    polls,
+    settled,
+  }
 }
 
 const said = (context: TestContext) => context.said.join('\n')
 
 describe('the device flow (RFC 8628)', () => {
   test('R7, S41: the code is shown, the address holding it is opened, and the tokens come', async () => {
-    const { flow, context, opened, pass, server } = await begin({ polls: ['authorization_pending', 'ok'] })
+    await using world = await begin({ polls: ['authorization_pending', 'ok'] })
+    const { flow, context, opened, pass, server } = world
     await pass(5)
     await pass(5)
     const { tokens } = await flow
@@ -61,7 +66,8 @@ describe('the device flow (RFC 8628)', () => {
   })
 
   test('it polls every 5 seconds where the server says nothing, and not before', async () => {
-    const { pass, polls, settled, flow } = await begin({ polls: ['authorization_pending', 'ok'] })
+    await using world = await begin({ polls: ['authorization_pending', 'ok'] })
+    const { pass, polls, settled, flow } = world
     await pass(4.9)
     expect(polls()).toBe(0)
     await pass(0.1)
@@ -72,7 +78,8 @@ describe('the device flow (RFC 8628)', () => {
   })
 
   test("the server's interval holds", async () => {
-    const { pass, polls, flow } = await begin({ device: { interval: 11 } })
+    await using world = await begin({ device: { interval: 11 } })
+    const { pass, polls, flow } = world
     await pass(10.9)
     expect(polls()).toBe(0)
     await pass(0.1)
@@ -80,9 +87,10 @@ describe('the device flow (RFC 8628)', () => {
   })
 
   test('slow_down adds 5 seconds, for good', async () => {
-    const { pass, polls, settled, flow } = await begin({
+    await using world = await begin({
       polls: ['slow_down', 'authorization_pending', 'slow_down', 'ok'],
     })
+    const { pass, polls, settled, flow } = world
     for (const [wait, count] of [
       [5, 1],
       [10, 2],
@@ -101,7 +109,8 @@ describe('the device flow (RFC 8628)', () => {
   })
 
   test('a server that is away for a while is asked at half the pace, and then answers', async () => {
-    const { pass, polls, settled, flow } = await begin({ polls: [503, 'ok'] })
+    await using world = await begin({ polls: [503, 'ok'] })
+    const { pass, polls, settled, flow } = world
     await pass(5)
     await settled()
     await pass(9.9)
@@ -115,7 +124,8 @@ describe('the device flow (RFC 8628)', () => {
     ['expired_token', 'login_timeout', 'the code has expired before it was used'],
     ['invalid_grant', 'login_denied', 'refused the login with invalid_grant: because of invalid_grant'],
   ])('%s ends it with %s', async (error, code, words) => {
-    const { pass, flow } = await begin({ polls: [error] })
+    await using world = await begin({ polls: [error] })
+    const { pass, flow } = world
     await pass(5)
     const fault = await faultOf(flow)
     expect(fault.code).toBe(code as Fault['code'])
@@ -126,7 +136,8 @@ describe('the device flow (RFC 8628)', () => {
     ["the code's own end", { device: { expires_in: 12 } }, {}],
     ['--timeout', {}, { timeoutMs: 12_000 }],
   ])('nobody approves: login_timeout at %s, without another request', async (_, changes, more) => {
-    const { pass, polls, settled, flow } = await begin({ polls: [], ...changes }, more)
+    await using world = await begin({ polls: [], ...changes }, more)
+    const { pass, polls, settled, flow } = world
     await pass(5)
     await settled()
     await pass(5)
@@ -137,21 +148,24 @@ describe('the device flow (RFC 8628)', () => {
   })
 
   test('an interval beyond the end of the code does not outlast it', async () => {
-    const { pass, flow } = await begin({ device: { interval: 1e9, expires_in: 60 } })
+    await using world = await begin({ device: { interval: 1e9, expires_in: 60 } })
+    const { pass, flow } = world
     await pass(60)
     expect((await faultOf(flow)).code).toBe('login_timeout')
   })
 
   test('Ctrl-C ends the wait with its own reason', async () => {
     const abort = new AbortController()
-    const { clock, flow } = await begin({}, { signal: abort.signal })
+    await using world = await begin({}, { signal: abort.signal })
+    const { clock, flow } = world
     await clock.sleeping()
     abort.abort(new Fault('interrupted', 'interrupted'))
     expect((await faultOf(flow)).code).toBe('interrupted')
   })
 
   test('without verification_uri_complete the code is to be typed', async () => {
-    const { flow, context, pass, server } = await begin({ device: { verification_uri_complete: undefined } })
+    await using world = await begin({ device: { verification_uri_complete: undefined } })
+    const { flow, context, pass, server } = world
     await pass(5)
     await flow
     expect(said(context)).toContain(`  ${server.url}/device\n`)
@@ -165,25 +179,28 @@ describe('the device flow (RFC 8628)', () => {
     'https://user:pass@ci.example.com/device',
     '--help',
   ])('%s is neither opened nor drawn', async (address) => {
-    const { flow, context, opened, pass } = await begin({
+    await using world = await begin({
       device: { verification_uri: address, verification_uri_complete: address },
     })
+    const { flow, context, opened, pass } = world
     await pass(5)
     await flow
     expect([opened, context.drawn]).toEqual([[], []])
   })
 
   test('over SSH without a display no browser is opened', async () => {
-    const { flow, opened, pass } = await begin({}, { remote: true })
+    await using world = await begin({}, { remote: true })
+    const { flow, opened, pass } = world
     await pass(5)
     await flow
     expect(opened).toEqual([])
   })
 
   test("a hostile server's words cannot drive the terminal", async () => {
-    const { flow, context, pass } = await begin({
+    await using world = await begin({
       device: { user_code: 'A\u001b]0;x\u0007B\nC', verification_uri_complete: 'https://a/\u001b[2J' },
     })
+    const { flow, context, pass } = world
     await pass(5)
     await flow
     // oxlint-disable-next-line no-control-regex -- that is what must not be there

@@ -4,19 +4,16 @@ import { browserFlow } from '../../src/flows/browser-login.ts'
 import { discoverProvider } from '../../src/flows/server-discovery.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { flowContext } from '../support/client/flow-context.ts'
-import { startOAuthServer, type TestOAuthServer } from '../support/servers/oauth-server.ts'
+import { startOAuthServer } from '../support/servers/oauth-server.ts'
 
-const servers: TestOAuthServer[] = []
 const sockets: Socket[] = []
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy()
-  for (const server of servers.splice(0)) await server.stop()
 })
 
 /** A login that waits for its callback; `finish` approves it and tells how it ended. */
 async function begin() {
   const server = startOAuthServer()
-  servers.push(server)
   const context = flowContext(() => {})
   const provider = await discoverProvider(server.url, context)
   const flow = browserFlow({ provider, clientId: 'fob-cli', scopes: [] }, context, [0])
@@ -25,6 +22,8 @@ async function begin() {
   const query = new URL(address).searchParams
   const callback = new URL(query.get('redirect_uri') ?? '')
   return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
+    server,
     flow,
     callback,
     state: query.get('state') ?? '',
@@ -52,7 +51,8 @@ function raw(callback: URL, text: string): Promise<string> {
 
 describe('a hostile callback does not end a login', () => {
   test('S201: wrong states, two codes, other paths and methods', async () => {
-    const { callback, state, finish } = await begin()
+    await using world = await begin()
+    const { callback, state, finish } = world
     for (const [search, init] of [
       ['?code=stolen&state=guess', {}],
       ['?error=access_denied&state=guess', {}],
@@ -69,7 +69,8 @@ describe('a hostile callback does not end a login', () => {
   })
 
   test('an address of 1 MiB, and a header of 1 MiB', async () => {
-    const { callback, state, finish } = await begin()
+    await using world = await begin()
+    const { callback, state, finish } = world
     const long = 'x'.repeat(1024 * 1024)
     const answers = await Promise.all([
       raw(callback, `GET /callback?code=${long}&state=${state} HTTP/1.1\r\nHost: ${callback.host}\r\n\r\n`),
@@ -80,7 +81,8 @@ describe('a hostile callback does not end a login', () => {
   })
 
   test('what is not HTTP', async () => {
-    const { callback, finish } = await begin()
+    await using world = await begin()
+    const { callback, finish } = world
     await Promise.all(
       [
         '\u0000\u0001\u0002\r\n\r\n',
@@ -93,7 +95,8 @@ describe('a hostile callback does not end a login', () => {
   })
 
   test('1,000 hits at once, and memory stays flat', async () => {
-    const { callback, finish } = await begin()
+    await using world = await begin()
+    const { callback, finish } = world
     Bun.gc(true)
     const before = process.memoryUsage().rss
     const statuses = await Promise.all(
@@ -110,7 +113,8 @@ describe('a hostile callback does not end a login', () => {
   })
 
   test('connections that send a byte now and then (slowloris) do not keep the answer out, or the port', async () => {
-    const { callback, finish } = await begin()
+    await using world = await begin()
+    const { callback, finish } = world
     const slow = Array.from({ length: 200 }, () => {
       const socket = connect(Number(callback.port), '127.0.0.1', () => socket.write('G'))
       socket.on('error', () => {})
@@ -126,13 +130,14 @@ describe('a hostile callback does not end a login', () => {
   })
 
   test('a script in error_description is text on the page and a line in the terminal', async () => {
-    const { flow, callback, state } = await begin()
+    await using world = await begin()
+    const { server, flow, callback, state } = world
     const words = '<script>alert(1)</script><img src=x onerror=alert(1)>"\'&\u001b[2J\u202e'
     callback.search = new URLSearchParams({
       error: 'access_denied',
       error_description: words,
       state,
-      iss: servers[0]?.url ?? '',
+      iss: server.url,
     }).toString()
     const page = fetch(callback)
     const fault = await faultOf(flow)

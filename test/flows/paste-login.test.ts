@@ -1,20 +1,10 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { pasteFlow } from '../../src/flows/paste-login.ts'
 import { discoverProvider } from '../../src/flows/server-discovery.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { flowContext, typedLines } from '../support/client/flow-context.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../support/servers/oauth-server.ts'
-
-const servers: TestOAuthServer[] = []
-function start(changes: Partial<Behaviour> = {}): TestOAuthServer {
-  const server = startOAuthServer(changes)
-  servers.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
 
 /** A paste login under way: what was said, what can be typed, and where the browser would end. */
 async function begin(
@@ -48,7 +38,7 @@ async function begin(
 
 describe('the paste flow', () => {
   test('S217, S219: the address is shown, the pasted address is exchanged with the verifier of this process', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { flow, address, type, approve, context } = await begin(server)
     expect(address.searchParams.get('redirect_uri')).toBe('http://127.0.0.1:8765/callback')
     expect(address.searchParams.get('code_challenge_method')).toBe('S256')
@@ -62,7 +52,8 @@ describe('the paste flow', () => {
   })
 
   test('S218: the text says that the dead page is as it should be, and what to copy', async () => {
-    const { context, end, flow } = await begin(start())
+    await using server = startOAuthServer()
+    const { context, end, flow } = await begin(server)
     const said = context.said.join(' ')
     for (const words of ['connection refused', 'as it should be', 'address bar', 'code=']) {
       expect(said).toContain(words)
@@ -72,7 +63,7 @@ describe('the paste flow', () => {
   })
 
   test('S219: a stolen code is useless without the verifier', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { flow, type, approve } = await begin(server)
     const address = await approve()
     const stolen = await fetch(`${server.url}/oauth/token`, {
@@ -91,14 +82,16 @@ describe('the paste flow', () => {
   })
 
   test('a bare code does, and empty lines are no try', async () => {
-    const { flow, type, approve } = await begin(start())
+    await using server = startOAuthServer()
+    const { flow, type, approve } = await begin(server)
     for (let i = 0; i < 5; i++) type('')
     type(new URL(await approve()).searchParams.get('code') ?? '')
     await flow
   })
 
   test('the third try still counts, whether it was no code or one that the server does not know', async () => {
-    const { flow, type, approve, context } = await begin(start())
+    await using server = startOAuthServer()
+    const { flow, type, approve, context } = await begin(server)
     type('no code at all')
     await context.heard(/2 tries left/)
     type('unknown-to-the-server')
@@ -108,7 +101,7 @@ describe('the paste flow', () => {
   })
 
   test('after three tries it ends with login_denied and says what was wrong', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { flow, type } = await begin(server)
     for (let i = 0; i < 3; i++) type('code=a1B2&state=another-login')
     const fault = await faultOf(flow)
@@ -118,7 +111,7 @@ describe('the paste flow', () => {
   })
 
   test('an answer of another server is refused and its code never sent (RFC 9207)', async () => {
-    const server = start({ consent: 'wrong-iss' })
+    await using server = startOAuthServer({ consent: 'wrong-iss' })
     const { flow, type, approve, end } = await begin(server)
     type(await approve())
     end()
@@ -127,20 +120,22 @@ describe('the paste flow', () => {
   })
 
   test("a pasted refusal ends it with the server's own words, made safe", async () => {
-    const { flow, type, approve } = await begin(start({ consent: 'deny' }))
+    await using server = startOAuthServer({ consent: 'deny' })
+    const { flow, type, approve } = await begin(server)
     type(await approve())
     const fault = await faultOf(flow)
     expect([fault.code, fault.message]).toEqual(['login_denied', 'the login was denied: no \ufffd[31mthanks'])
   })
 
   test('the end of the input without an answer is prompt_needed', async () => {
-    const { flow, end } = await begin(start())
+    await using server = startOAuthServer()
+    const { flow, end } = await begin(server)
     end()
     expect((await faultOf(flow)).code).toBe('prompt_needed')
   })
 
   test('where nobody may be asked nothing is sent', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const context = flowContext(() => {})
     const provider = await discoverProvider(server.url, context)
     const before = server.requests.length
@@ -150,7 +145,8 @@ describe('the paste flow', () => {
 
   test('nobody pastes anything: login_timeout', async () => {
     const clock = manualClock()
-    const { flow } = await begin(start(), { clock, timeoutMs: 60_000 })
+    await using server = startOAuthServer()
+    const { flow } = await begin(server, { clock, timeoutMs: 60_000 })
     await clock.sleeping()
     await clock.advance(60_000)
     expect((await faultOf(flow)).code).toBe('login_timeout')
@@ -164,7 +160,7 @@ describe('the paste flow', () => {
       { extraMetadata: { redirect_uris_supported: ['urn:ietf:wg:oauth:2.0:oob'] } },
     ],
   ])('S220: out of band when %s', async (_, options, changes: Partial<Behaviour>) => {
-    const server = start(changes)
+    await using server = startOAuthServer(changes)
     const { flow, address, type, context, approve } = await begin(server, options)
     expect(address.searchParams.get('redirect_uri')).toBe('urn:ietf:wg:oauth:2.0:oob')
     expect(context.said.join(' ')).not.toContain('connection refused')

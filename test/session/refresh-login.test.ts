@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '../../src/contract/fault.ts'
@@ -9,18 +9,12 @@ import { openSession } from '../../src/session/session.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { type Credential, type StoredCredential } from '../../src/store/store.ts'
 import { memoryKeychain } from '../support/client/memory-keychain.ts'
-import { startOAuthServer, type TestOAuthServer } from '../support/servers/oauth-server.ts'
+import { startOAuthServer } from '../support/servers/oauth-server.ts'
 import { temporaryFolder } from '../support/temporary.ts'
-
-const servers: TestOAuthServer[] = []
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
 
 /** A server, and a store with a login to it that ends in `lastsMs`. */
 async function loggedIn(lastsMs: number, preferFile = false) {
   const server = startOAuthServer()
-  servers.push(server)
   const memory = memoryKeychain()
   const home = join(temporaryFolder(), '.fob')
   const store = openStore({
@@ -52,7 +46,17 @@ async function loggedIn(lastsMs: number, preferFile = false) {
     signal,
     warn: (line: string) => void warnings.push(line),
   }
-  return { server, store, credential, used, home, context, warnings, ...memory }
+  return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
+    server,
+    store,
+    credential,
+    used,
+    home,
+    context,
+    warnings,
+    ...memory,
+  }
 }
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -79,7 +83,8 @@ describe('stateOf', () => {
 
 describe('refreshing', () => {
   test('R11: what is valid for more than 30 seconds is used as it is', async () => {
-    const { server, context } = await loggedIn(60_000)
+    await using world = await loggedIn(60_000)
+    const { server, context } = world
     expect((await freshCredential(server.url, context))?.token.reveal()).toBe('old-access')
     expect(server.requests).toEqual([])
   })
@@ -88,7 +93,8 @@ describe('refreshing', () => {
     ['keychain', false],
     ['file', true],
   ] as const)('a renewed credential stays where it was: %s', async (storage, preferFile) => {
-    const { server, store, context, state, warnings } = await loggedIn(10_000, preferFile)
+    await using world = await loggedIn(10_000, preferFile)
+    const { server, store, context, state, warnings } = world
     const callsBefore = state.calls
     const renewed = await freshCredential(server.url, context)
     expect(server.requests).toEqual(['POST /oauth/token'])
@@ -104,14 +110,16 @@ describe('refreshing', () => {
   })
 
   test('what another process has renewed meanwhile is taken, and nothing is sent', async () => {
-    const { server, store, credential, used, context } = await loggedIn(10_000)
+    await using world = await loggedIn(10_000)
+    const { server, store, credential, used, context } = world
     await store.save({ ...credential, token: new Secret('newer') })
     expect((await renewCredential(used, context)).token.reveal()).toBe('newer')
     expect(server.requests).toEqual([])
   })
 
   test('a refused token whose successor was saved meanwhile is no loss, and ends nothing', async () => {
-    const { server, store, credential, used, context } = await loggedIn(10_000)
+    await using world = await loggedIn(10_000)
+    const { server, store, credential, used, context } = world
     const racing = async (url: string, init?: RequestInit) => {
       await fetch(url, init)
       await store.save({ ...credential, token: new Secret('newer'), refreshToken: new Secret('next') })
@@ -123,7 +131,8 @@ describe('refreshing', () => {
   })
 
   test('R11: invalid_grant for the refresh token that is stored deletes it; who it was, and where, stays known', async () => {
-    const { server, store, credential, context, entries } = await loggedIn(10_000)
+    await using world = await loggedIn(10_000)
+    const { server, store, credential, context, entries } = world
     await store.save({ ...credential, refreshToken: new Secret('canary-unknown') })
     expect(await codeOf(freshCredential(server.url, context))).toBe('credentials_expired')
     expect(entries.size).toBe(0)
@@ -141,14 +150,16 @@ describe('refreshing', () => {
     ['server_error', 'server_error'],
     ['slow_down', 'login_denied'],
   ])('only invalid_grant ends a login: %s keeps it', async (error, code) => {
-    const { server, store, context } = await loggedIn(-1)
+    await using world = await loggedIn(-1)
+    const { server, store, context } = world
     const refusing = async () => Response.json({ error }, { status: 400 })
     expect(await codeOf(freshCredential(server.url, { ...context, fetch: refusing }))).toBe(code)
     expect((await store.read(server.url))?.token.reveal()).toBe('old-access')
   })
 
   test('a login made while the old one is renewed is not overwritten', async () => {
-    const { server, store, credential, used, context } = await loggedIn(10_000)
+    await using world = await loggedIn(10_000)
+    const { server, store, credential, used, context } = world
     const racing = async (url: string, init?: RequestInit) => {
       await store.save({ ...credential, token: new Secret('login'), refreshToken: new Secret('of-login') })
       return fetch(url, init)
@@ -158,7 +169,8 @@ describe('refreshing', () => {
   })
 
   test('another account that was chosen meanwhile stays chosen', async () => {
-    const { server, store, credential, used, context } = await loggedIn(10_000)
+    await using world = await loggedIn(10_000)
+    const { server, store, credential, used, context } = world
     await store.save({ ...credential, user: { id: 'u2' }, token: new Secret('other') })
     await renewCredential(used, context)
     expect((await store.list()).map(({ account, current }) => [account, current])).toEqual([
@@ -169,7 +181,8 @@ describe('refreshing', () => {
   })
 
   test('20 stores on one file refresh once: all get the new token', async () => {
-    const { server, context, home, keychain } = await loggedIn(-1)
+    await using world = await loggedIn(-1)
+    const { server, context, home, keychain } = world
     const fresh = await Promise.all(
       Array.from({ length: 20 }, () =>
         freshCredential(server.url, {
@@ -189,7 +202,8 @@ describe('refreshing', () => {
   })
 
   test("Ctrl-C between the server's answer and the save loses nothing", async () => {
-    const { server, store, used, context } = await loggedIn(-1)
+    await using world = await loggedIn(-1)
+    const { server, store, used, context } = world
     const abort = new AbortController()
     const late = async (url: string, init?: RequestInit) => {
       const answer = await fetch(url, init)
@@ -204,7 +218,8 @@ describe('refreshing', () => {
   })
 
   test('what has not changed is not written again: the keychain sleeps, and so does the file', async () => {
-    const { server, store, used, context, state } = await loggedIn(-1)
+    await using world = await loggedIn(-1)
+    const { server, store, used, context, state } = world
     const body = { access_token: 'old-access', token_type: 'bearer', expires_in: 3600 }
     const same = async () => Response.json(body)
     const still = { ...context, fetch: same, clock: { ...systemClock, now: () => 1_900_000_000_000 } }
@@ -218,7 +233,8 @@ describe('refreshing', () => {
   })
 
   test('a login that was ended meanwhile is not brought back', async () => {
-    const { server, store, used, context } = await loggedIn(10_000)
+    await using world = await loggedIn(10_000)
+    const { server, store, used, context } = world
     await store.remove(server.url)
     expect(await codeOf(renewCredential(used, context))).toBe('credentials_expired')
     expect(await store.list()).toEqual([])
@@ -228,7 +244,8 @@ describe('refreshing', () => {
     ['its last seconds are used', 10_000, 'Error: nothing thrown'],
     ['what has ended is unreachable', -1, 'unreachable'],
   ])('when the server is away, %s', async (_, lasts, code) => {
-    const { server, store, context } = await loggedIn(lasts)
+    await using world = await loggedIn(lasts)
+    const { server, store, context } = world
     await server.stop()
     const work = freshCredential(server.url, context).then(() => {
       throw new Error('nothing thrown')
@@ -238,7 +255,8 @@ describe('refreshing', () => {
   })
 
   test('S199: a keychain that no longer takes it: the file does, with one warning', async () => {
-    const { server, store, context, keychain, warnings } = await loggedIn(10_000)
+    await using world = await loggedIn(10_000)
+    const { server, store, context, keychain, warnings } = world
     keychain.set = async () => ({ ok: false, reason: 'locked' })
     await freshCredential(server.url, context)
     expect((await store.list())[0]?.storage).toBe('file')
@@ -247,7 +265,8 @@ describe('refreshing', () => {
   })
 
   test('calls side by side in one process share one refresh', async () => {
-    const { server, context } = await loggedIn(10_000)
+    await using world = await loggedIn(10_000)
+    const { server, context } = world
     const flags = { server: server.url, tenant: undefined, authToken: undefined, jwtToken: undefined }
     const session = await openSession({ ...context, flags, env: {}, settings: {} })
     const headers = await Promise.all(Array.from({ length: 20 }, () => session.authorization()))

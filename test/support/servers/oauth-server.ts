@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
  * A small OAuth server of our own for the client's tests: discovery, authorization code with PKCE, rotating
  * refresh tokens, revocation, profile. It checks what a real one checks and remembers what it was asked.
  */
-export interface TestOAuthServer {
+export interface TestOAuthServer extends AsyncDisposable {
   url: string
   /** Every request as `METHOD /path`. */
   requests: string[]
@@ -17,6 +17,8 @@ export interface TestOAuthServer {
   behaviour: Behaviour
   /** A refresh token that works, as if from an earlier login. */
   mintRefreshToken(): string
+  /** No refresh token works any more, as if all had expired. */
+  forgetRefreshTokens(): void
   stop(): Promise<void>
 }
 
@@ -67,7 +69,7 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
   }
   // Polls use it up, and a table of tests may share it.
   behaviour.polls = [...behaviour.polls]
-  const state: Omit<TestOAuthServer, 'url' | 'stop' | 'mintRefreshToken'> = {
+  const state: Pick<TestOAuthServer, 'requests' | 'seen' | 'headers' | 'valid' | 'behaviour'> = {
     requests: [],
     seen: { authorize: [], token: [], revoke: [], device: [] },
     headers: [],
@@ -230,7 +232,9 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
   return Object.assign(state, {
     url: base(),
     mintRefreshToken: () => mint('').refresh_token,
+    forgetRefreshTokens: () => refreshTokens.clear(),
     stop: () => server.stop(true),
+    [Symbol.asyncDispose]: () => server.stop(true),
   })
 }
 

@@ -1,41 +1,34 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { machine } from '../../../support/client/client-machine.ts'
-import {
-  type Behaviour,
-  startOAuthServer,
-  type TestOAuthServer,
-} from '../../../support/servers/oauth-server.ts'
-
-const servers: TestOAuthServer[] = []
-function start(changes: Partial<Behaviour> = {}): TestOAuthServer {
-  const server = startOAuthServer(changes)
-  servers.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
+import { type Behaviour, startOAuthServer } from '../../../support/servers/oauth-server.ts'
 
 /** A machine that has just logged in to a server of its own. */
 async function loggedIn(changes: Partial<Behaviour> = {}) {
-  const server = start(changes)
+  const server = startOAuthServer(changes)
   const here = machine()
   expect((await here.run(['auth', 'login', '-s', server.url])).code).toBe(0)
   server.requests.length = 0
-  return { server, ...here, entry: () => JSON.parse(readFileSync(here.file, 'utf8')).servers[server.url] }
+  return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
+    server,
+    ...here,
+    entry: () => JSON.parse(readFileSync(here.file, 'utf8')).servers[server.url],
+  }
 }
 
 describe('after a login', () => {
   test('auth token prints the token alone and sends nothing', async () => {
-    const { run, server, entry } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, entry } = world
     expect(await run(['auth', 'token'])).toEqual({ code: 0, out: `${entry().token}\n`, err: '' })
     expect(server.requests).toEqual([])
   })
 
   test('R11, S245: within 30 seconds of the end it is renewed first, and both tokens are saved', async () => {
-    const { run, server, entry, advance } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, entry, advance } = world
     const before = entry()
     advance(3_571_000)
     const { code, out } = await run(['auth', 'token'])
@@ -47,11 +40,12 @@ describe('after a login', () => {
   })
 
   test('S242, R11: past its end and refused, it exits 4 with the words of the documents; the name stays', async () => {
-    const { run, server, entry, advance } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, entry, advance } = world
     await server.stop()
     advance(4_000_000)
     expect((await run(['auth', 'token'])).code).toBe(7)
-    const other = start()
+    await using other = startOAuthServer()
     const document = JSON.parse(JSON.stringify(entry()).replaceAll(server.url, other.url))
     const again = machine()
     mkdirSync(again.home)
@@ -63,7 +57,8 @@ describe('after a login', () => {
   })
 
   test('S240, S241: whoami works offline, and warns within 30 seconds of the end', async () => {
-    const { run, server, advance } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, advance } = world
     await server.stop()
     const early = await run(['whoami', '-o', 'json'])
     expect(JSON.parse(early.out)).toMatchObject({ id: 'u1', name: 'Ada Lovelace', email: 'ada@example.com' })
@@ -74,8 +69,9 @@ describe('after a login', () => {
   })
 
   test('auth status lists every login with its state and place, and no secret', async () => {
-    const { run, server } = await loggedIn()
-    const other = start({ expiresIn: undefined })
+    await using world = await loggedIn()
+    const { run, server } = world
+    await using other = startOAuthServer({ expiresIn: undefined })
     await run(['auth', 'login', '-s', other.url])
     const { code, out } = await run(['auth', 'status', '-s', server.url, '-o', 'json'])
     expect(code).toBe(0)
@@ -96,7 +92,8 @@ describe('after a login', () => {
   })
 
   test('auth status exits 4 when the current login is missing or has expired, after the list', async () => {
-    const { run, server, file, entry, advance } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, file, entry, advance } = world
     const missing = await run(['auth', 'status', '-s', 'http://localhost:1'])
     expect([missing.code, missing.out.includes(server.url)]).toEqual([4, true])
     writeFileSync(
@@ -109,7 +106,8 @@ describe('after a login', () => {
   })
 
   test('auth status --check asks the server too, as a command would', async () => {
-    const { run, server, entry } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, entry } = world
     const checked = async () => {
       const { code, out } = await run(['auth', 'status', '--check', '-o', 'json'])
       return [code, JSON.parse(out)[0].check]
@@ -124,21 +122,24 @@ describe('after a login', () => {
   })
 
   test('auth status --check tells a server that is away from one that refuses', async () => {
-    const { run, server } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server } = world
     await server.stop()
     const { code, out } = await run(['auth', 'status', '--check', '-o', 'json'])
     expect([code, JSON.parse(out)[0].check]).toEqual([0, 'unreachable'])
   })
 
   test('auth refresh renews now', async () => {
-    const { run, server, entry } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, entry } = world
     const before = entry().token
     expect((await run(['auth', 'refresh'])).code).toBe(0)
     expect([entry().token === before, server.requests]).toEqual([false, ['POST /oauth/token']])
   })
 
   test('R12: auth logout revokes both tokens and deletes them, S236: settings stay', async () => {
-    const { run, server, entry, home, file } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, entry, home, file } = world
     const { token, refreshToken } = entry()
     writeFileSync(join(home, 'config.toml'), 'tenant = "acme"\n')
     const { code, err } = await run(['auth', 'logout'])
@@ -151,7 +152,8 @@ describe('after a login', () => {
   test.each([503, 0])(
     'R12: a revocation that fails (%d) is said, and the login is deleted all the same',
     async (s) => {
-      const { run, server, file } = await loggedIn()
+      await using world = await loggedIn()
+      const { run, server, file } = world
       if (s === 0) await server.stop()
       server.behaviour.revokeStatus = s
       const { code, err } = await run(['auth', 'logout'])
@@ -162,8 +164,9 @@ describe('after a login', () => {
   )
 
   test('S233, S234: logout forgets one server, --all every one; S114: twice is no error', async () => {
-    const { run, server, file } = await loggedIn()
-    const other = start()
+    await using world = await loggedIn()
+    const { run, server, file } = world
+    await using other = startOAuthServer()
     await run(['auth', 'login', '-s', other.url])
     await run(['auth', 'logout', '--api-url', `${other.url}/api/v1`])
     expect(Object.keys(JSON.parse(readFileSync(file, 'utf8')).servers)).toEqual([server.url])
@@ -195,7 +198,7 @@ describe('after a login', () => {
   ] as const)(
     'without a login at a server that is %s, whoami exits %d',
     async (strategy, expected, words) => {
-      const server = start({ strategy })
+      await using server = startOAuthServer({ strategy })
       const { code, out, err } = await machine().run(['whoami', '-s', server.url, '-o', 'json'])
       expect([code, err.includes(words)]).toEqual([expected, true])
       if (expected === 0) expect(JSON.parse(out)).toMatchObject({ id: null, name: null, server: server.url })
@@ -203,7 +206,8 @@ describe('after a login', () => {
   )
 
   test('R11: whoami says of a login that the server has ended just that, whatever its time', async () => {
-    const { run, server, entry } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, entry } = world
     const revoked = new URLSearchParams({ token: entry().refreshToken })
     await fetch(`${server.url}/oauth/revoke`, { method: 'POST', body: revoked })
     expect((await run(['auth', 'refresh'])).code).toBe(4)
@@ -216,7 +220,8 @@ describe('after a login', () => {
   })
 
   test('whoami asks the server about a token that was given for this call', async () => {
-    const { run, server } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server } = world
     server.valid.add('canary-env')
     const { code, out } = await run(['whoami', '-o', 'json'], { env: { FOB_TOKEN: 'canary-env' } })
     expect([code, JSON.parse(out).name, server.requests]).toEqual([
@@ -233,7 +238,7 @@ describe('after a login', () => {
   ])(
     'R9: a token for one call (%s) needs no credentials file, which may be damaged',
     async (_, flags, env) => {
-      const server = start()
+      await using server = startOAuthServer()
       server.valid.add('canary-env')
       const { run, home, file } = machine()
       mkdirSync(home)

@@ -1,28 +1,14 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { chooseMethod } from '../../../../src/cli/login/login-method.ts'
 import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
 import { fakeDeps } from '../../../support/client/fake-deps.ts'
 import { machine } from '../../../support/client/client-machine.ts'
-import {
-  type Behaviour,
-  startOAuthServer,
-  type TestOAuthServer,
-} from '../../../support/servers/oauth-server.ts'
-
-const servers: TestOAuthServer[] = []
-function start(changes: Partial<Behaviour> = {}): TestOAuthServer {
-  const server = startOAuthServer(changes)
-  servers.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
+import { type Behaviour, startOAuthServer } from '../../../support/servers/oauth-server.ts'
 
 describe('fob auth login', () => {
   test('S195, S209, S210: the browser flow with no flags but the server, and who is logged in', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { run, file, browser } = machine()
     const { code, out, err } = await run(['auth', 'login', '-s', server.url])
     expect({ code, out }).toEqual({ code: 0, out: '' })
@@ -43,14 +29,14 @@ describe('fob auth login', () => {
     ['S211: then FOB_CLIENT_ID', [], { FOB_CLIENT_ID: 'variable' }, 'variable'],
     ['S211, S212: then the one that was built in', [], {}, 'fob-cli'],
   ])('%s', async (_, flags, env, clientId) => {
-    const server = start({ clientId })
+    await using server = startOAuthServer({ clientId })
     const { code } = await machine(env).run(['auth', 'login', '-s', server.url, ...flags])
     expect([code, server.seen.authorize[0]?.get('client_id')]).toEqual([0, clientId])
     expect(server.seen.token[0]?.has('client_secret')).toBe(false)
   })
 
   test('S197, S225: --tenant is sent with the profile call and saved', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { run, file } = machine()
     await run(['auth', 'login', '-s', server.url, '--tenant', 'acme', '--scope', 'runs:read'])
     expect(server.headers.at(-1)?.get('x-tenant')).toBe('acme')
@@ -59,7 +45,7 @@ describe('fob auth login', () => {
   })
 
   test('a denied consent exits 4 and saves nothing', async () => {
-    const server = start({ consent: 'deny' })
+    await using server = startOAuthServer({ consent: 'deny' })
     const { run, file } = machine()
     const { code, err } = await run(['auth', 'login', '-s', server.url])
     expect([code, err.includes('fob: the login was denied')]).toEqual([4, true])
@@ -67,7 +53,7 @@ describe('fob auth login', () => {
   })
 
   test('a token that the profile call refuses saves nothing, and the page does not say "logged in"', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { run, file, browser } = machine()
     server.valid.add = () => server.valid
     const { code } = await run(['auth', 'login', '-s', server.url])
@@ -77,7 +63,7 @@ describe('fob auth login', () => {
   })
 
   test('nobody approves: exit 4 after --timeout', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const asked: number[] = []
     const { code, err } = await machine({ BROWSER: 'true' }).run(
       ['auth', 'login', '-s', server.url, '--timeout', '90s'],
@@ -92,7 +78,7 @@ describe('fob auth login', () => {
   })
 
   test('an open server needs no login, and says so', async () => {
-    const server = start({ strategy: 'open' })
+    await using server = startOAuthServer({ strategy: 'open' })
     const { run, file } = machine()
     const { code, err } = await run(['auth', 'login', '-s', server.url])
     expect([code, err, existsSync(file)]).toEqual([
@@ -103,19 +89,19 @@ describe('fob auth login', () => {
   })
 
   test('a server with Basic authentication says how to log in to it', async () => {
-    const server = start({ strategy: 'basic' })
+    await using server = startOAuthServer({ strategy: 'basic' })
     const { code, err } = await machine().run(['auth', 'login', '-s', server.url])
     expect([code, err.includes('USER@127.0.0.1')]).toEqual([2, true])
   })
 
   test('a server that is down exits 7', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     await server.stop()
     expect((await machine().run(['auth', 'login', '-s', server.url])).code).toBe(7)
   })
 
   test('a login that a variable outweighs is worth a word', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { err } = await machine({ CI_AUTH_TOKEN: 'x' }).run(['auth', 'login', '-s', server.url])
     expect(err).toContain('note: CI_AUTH_TOKEN is set')
   })
@@ -123,16 +109,23 @@ describe('fob auth login', () => {
 
 /** A machine with a login, and what is stored of it. */
 async function loggedIn(changes: Partial<Behaviour> = {}) {
-  const server = start(changes)
+  const server = startOAuthServer(changes)
   const here = machine()
   expect((await here.run(['auth', 'login', '-s', server.url])).code).toBe(0)
   const entry = () => JSON.parse(readFileSync(here.file, 'utf8')).servers[server.url]
-  return { ...here, server, entry, again: () => here.run(['auth', 'login', '-s', server.url]) }
+  return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
+    ...here,
+    server,
+    entry,
+    again: () => here.run(['auth', 'login', '-s', server.url]),
+  }
 }
 
 describe('a login that takes the place of another', () => {
   test('R12: the older one is revoked, once the new one is stored', async () => {
-    const { server, entry, again } = await loggedIn()
+    await using world = await loggedIn()
+    const { server, entry, again } = world
     const { token, refreshToken } = entry()
     const { code, err } = await again()
     expect([code, err.includes('\nThe login before it is revoked\n')]).toEqual([0, true])
@@ -141,7 +134,8 @@ describe('a login that takes the place of another', () => {
   })
 
   test('R12: where it cannot be revoked, the new one stands all the same, with a warning', async () => {
-    const { server, again } = await loggedIn()
+    await using world = await loggedIn()
+    const { server, again } = world
     server.behaviour.revokeStatus = 503
     const { code, err } = await again()
     expect([code, err]).toEqual([
@@ -152,20 +146,22 @@ describe('a login that takes the place of another', () => {
   })
 
   test('at a server that is not ours, where both can be one session, it is left alone', async () => {
-    const { server, again } = await loggedIn({ strategy: 'unknown' })
+    await using world = await loggedIn({ strategy: 'unknown' })
+    const { server, again } = world
     const { code, err } = await again()
     expect([code, server.seen.revoke, err.includes('login before')]).toEqual([0, [], false])
   })
 
   test('the same token once more ends nothing', async () => {
-    const { run, server, entry } = await loggedIn()
+    await using world = await loggedIn()
+    const { run, server, entry } = world
     const { token } = entry()
     const { err } = await run(['auth', 'login', '--token-stdin', '-s', server.url], { stdin: token })
     expect([server.seen.revoke, err.includes('login before')]).toEqual([[], false])
   })
 
   test('S244: a token that was handed to us, which others can have too, is for its owner to revoke', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { run } = machine()
     const said: string[] = []
     for (const token of ['canary-one', 'canary-two']) {
@@ -185,10 +181,11 @@ const inDays = (days: number) => Math.floor(Date.now() / 1000 + days * 24 * 3600
 
 /** A server that accepts `token`, a machine, and what its credentials file holds of that server. */
 function withToken(token: string, changes: Partial<Behaviour> = {}) {
-  const server = start(changes)
+  const server = startOAuthServer(changes)
   server.valid.add(token)
   const here = machine()
   return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
     server,
     ...here,
     entry: () => JSON.parse(readFileSync(here.file, 'utf8')).servers[server.url],
@@ -197,7 +194,8 @@ function withToken(token: string, changes: Partial<Behaviour> = {}) {
 
 describe('a token that somebody has already', () => {
   test('S222, S224: --token-stdin checks the token, stores it, and shows nothing of it', async () => {
-    const { run, server, entry } = withToken('canary-pat')
+    await using world = withToken('canary-pat')
+    const { run, server, entry } = world
     const { code, out, err } = await run(['auth', 'login', '--token-stdin', '-s', server.url], {
       stdin: 'canary-pat\n',
     })
@@ -213,16 +211,18 @@ describe('a token that somebody has already', () => {
     ['one line end', 'canary-pat\n'],
     ['one of Windows', 'canary-pat\r\n'],
   ])('S222: --token-stdin takes a token with %s', async (_, stdin) => {
-    const { run, server, entry } = withToken('canary-pat')
+    await using world = withToken('canary-pat')
+    const { run, server, entry } = world
     expect((await run(['auth', 'login', '--token-stdin', '-s', server.url], { stdin })).code).toBe(0)
     expect(entry().token).toBe('canary-pat')
   })
 
   test('S222: a token of 64 KiB is still one: whether it is too long is for the server to say', async () => {
-    const { run, server, file } = withToken('canary-pat')
+    await using world = withToken('canary-pat')
+    const { run, server, file } = world
     const stdin = `${'c'.repeat(64 * 1024)}\n`
     const { code, err } = await run(['auth', 'login', '--token-stdin', '-s', server.url], { stdin })
-    expect([code, err, existsSync(file)]).toEqual([1, `fob: ${server.url} answered 431\n`, false])
+    expect([code, err, existsSync(file)]).toEqual([1, `fob: ${server.url} responded with 431\n`, false])
   })
 
   test.each([
@@ -238,7 +238,8 @@ describe('a token that somebody has already', () => {
     ['letters that no header can carry', 'canäry'],
     ['control characters', 'canary\u0000'],
   ])('S222: --token-stdin with %s is exit 2, and nothing is sent or saved', async (_, stdin) => {
-    const { run, server, file } = withToken('canary-pat')
+    await using world = withToken('canary-pat')
+    const { run, server, file } = world
     const { code, err } = await run(['auth', 'login', '--token-stdin', '-s', server.url], { stdin })
     expect([code, existsSync(file), server.requests]).toEqual([2, false, []])
     expect(err).not.toMatch(/can.ry/)
@@ -251,7 +252,8 @@ describe('a token that somebody has already', () => {
   })
 
   test('S221, S224: --with-token checks and stores it, and warns of the shell history', async () => {
-    const { run, server, entry } = withToken('canary-pat')
+    await using world = withToken('canary-pat')
+    const { run, server, entry } = world
     const { code, err } = await run(['auth', 'login', '--with-token', 'canary-pat', '-s', server.url])
     expect([code, entry().kind]).toEqual([0, 'token'])
     expect(err).toContain("warning: a token after --with-token stays in the shell's history")
@@ -264,7 +266,8 @@ describe('a token that somebody has already', () => {
     ['--token-stdin', ['--token-stdin'], 'canary-bad'],
     ['--jwt-token', ['--jwt-token', jwt({ exp: inDays(30) })], undefined],
   ])('S224: a bad token by %s exits 4 and changes nothing of what was stored', async (_, flags, stdin) => {
-    const { run, server, file } = withToken('canary-pat')
+    await using world = withToken('canary-pat')
+    const { run, server, file } = world
     await run(['auth', 'login', '--token-stdin', '-s', server.url], { stdin: 'canary-pat' })
     const before = readFileSync(file, 'utf8')
     const { code, err } = await run(
@@ -278,7 +281,8 @@ describe('a token that somebody has already', () => {
 
   test('--jwt-token stores it with its end', async () => {
     const token = jwt({ exp: inDays(30), sub: 'ada' })
-    const { run, server, entry } = withToken(token)
+    await using world = withToken(token)
+    const { run, server, entry } = world
     const { code, err } = await run(['auth', 'login', '--jwt-token', token, '-s', server.url])
     expect([code, entry().token, Date.parse(entry().expiresAt) / 1000]).toEqual([0, token, inDays(30)])
     expect(err).not.toContain('this token ends')
@@ -291,7 +295,8 @@ describe('a token that somebody has already', () => {
     ['an empty signature', `${encode({})}.${encode({})}.`, 'is not a JWT (header.payload.signature)'],
     ['no JSON in it', 'canary.canary.canary', 'is not a JWT (header.payload.signature)'],
   ])('S127: --jwt-token of %s is exit 2 with a clear error, and nothing is sent', async (_, token, words) => {
-    const { run, server, file } = withToken('x')
+    await using world = withToken('x')
+    const { run, server, file } = world
     const { code, err } = await run(['auth', 'login', '--jwt-token', token, '-s', server.url])
     expect([code, existsSync(file), server.requests]).toEqual([2, false, []])
     expect(err).toContain(words)
@@ -299,7 +304,8 @@ describe('a token that somebody has already', () => {
   })
 
   test('S128: an expired --jwt-token is exit 4, and nothing is sent', async () => {
-    const { run, server, file } = withToken('x')
+    await using world = withToken('x')
+    const { run, server, file } = world
     const token = jwt({ exp: inDays(-1) })
     const { code, err } = await run(['auth', 'login', '--jwt-token', token, '-s', server.url])
     expect([code, existsSync(file), server.requests]).toEqual([4, false, []])
@@ -313,7 +319,8 @@ describe('a token that somebody has already', () => {
     [7.1, undefined],
   ])('S128: a --jwt-token that ends in %p days', async (days, words) => {
     const token = jwt({ exp: inDays(days) })
-    const { run, server } = withToken(token)
+    await using world = withToken(token)
+    const { run, server } = world
     const { code, err } = await run(['auth', 'login', '--jwt-token', token, '-s', server.url])
     expect(code).toBe(0)
     if (words === undefined) expect(err).not.toContain('this token ends')
@@ -321,13 +328,15 @@ describe('a token that somebody has already', () => {
   })
 
   test('S197: --tenant goes with the check and is saved', async () => {
-    const { run, server, entry } = withToken('canary-pat')
+    await using world = withToken('canary-pat')
+    const { run, server, entry } = world
     await run(['auth', 'login', '--with-token', 'canary-pat', '-t', 'acme', '-s', server.url])
     expect([server.headers.at(-1)?.get('x-tenant'), entry().tenant]).toEqual(['acme', 'acme'])
   })
 
   test('a server that is away saves nothing: exit 7', async () => {
-    const { run, server, file } = withToken('canary-pat')
+    await using world = withToken('canary-pat')
+    const { run, server, file } = world
     await server.stop()
     const { code } = await run(['auth', 'login', '--with-token', 'canary-pat', '-s', server.url])
     expect([code, existsSync(file)]).toEqual([7, false])
@@ -340,7 +349,8 @@ describe('Basic authentication from the address', () => {
   const basic = { strategy: 'basic', basic: 'ada:canary-pass' } as const
 
   test('S8: it is checked and stored, later commands need no user in the address, and the password shows nowhere', async () => {
-    const { run, server, entry } = withToken('x', basic)
+    await using world = withToken('x', basic)
+    const { run, server, entry } = world
     const login = await run(['auth', 'login', '-s', address(server.url, 'ada:canary-pass'), '--debug'])
     expect(login.code).toBe(0)
     expect(entry()).toMatchObject({ kind: 'basic', username: 'ada' })
@@ -355,19 +365,22 @@ describe('Basic authentication from the address', () => {
   })
 
   test('S224: a wrong password exits 4 and saves nothing', async () => {
-    const { run, server, file } = withToken('x', basic)
+    await using world = withToken('x', basic)
+    const { run, server, file } = world
     const { code, err } = await run(['auth', 'login', '-s', address(server.url, 'ada:canary-wrong')])
     expect([code, existsSync(file), err.includes('canary')]).toEqual([4, false, false])
   })
 
   test('a password with letters that an address has to escape', async () => {
-    const { run, server } = withToken('x', { strategy: 'basic', basic: 'ada:p@ss/w:rd' })
+    await using world = withToken('x', { strategy: 'basic', basic: 'ada:p@ss/w:rd' })
+    const { run, server } = world
     const { code } = await run(['auth', 'login', '-s', address(server.url, 'ada:p%40ss%2Fw%3Ard')])
     expect(code).toBe(0)
   })
 
   test('a user alone takes the password from a pipe', async () => {
-    const { run, server, entry } = withToken('x', basic)
+    await using world = withToken('x', basic)
+    const { run, server, entry } = world
     const { code } = await run(['auth', 'login', '-s', address(server.url, 'ada')], {
       stdin: 'canary-pass\n',
     })
@@ -380,7 +393,8 @@ describe('Basic authentication from the address', () => {
     ['no user', ':canary', undefined],
     ['a colon in the user', 'a%3Ab:canary', undefined],
   ])('%s is exit 2, and nothing is sent', async (_, user, stdin) => {
-    const { run, server, file } = withToken('x', basic)
+    await using world = withToken('x', basic)
+    const { run, server, file } = world
     const { code, err } = await run(
       ['auth', 'login', '-s', address(server.url, user)],
       stdin === undefined ? {} : { stdin },
@@ -443,7 +457,7 @@ describe('ways that exclude each other', () => {
 
 describe('ways without a browser here', () => {
   test('R7, S41: "fob login --device" shows a code, waits, and stores the login', async () => {
-    const server = start({ polls: ['authorization_pending', 'slow_down', 'ok'] })
+    await using server = startOAuthServer({ polls: ['authorization_pending', 'slow_down', 'ok'] })
     const { run, file } = machine({ BROWSER: 'true' })
     const waits: number[] = []
     const { code, err } = await run(['login', '--device', '-s', server.url], {
@@ -456,7 +470,7 @@ describe('ways without a browser here', () => {
   })
 
   test('--device does not wait longer than --timeout', async () => {
-    const server = start({ polls: [] })
+    await using server = startOAuthServer({ polls: [] })
     let now = Date.now()
     const here = machine({ BROWSER: 'true' })
     const { code } = await here.run(['auth', 'login', '--device', '--timeout', '30s', '-s', server.url], {
@@ -466,7 +480,7 @@ describe('ways without a browser here', () => {
   })
 
   test('S217: --no-browser with the answer in a pipe', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const { run, file } = machine()
     const { code, err } = await run(['auth', 'login', '--no-browser', '-s', server.url], {
       stdin: 'not known\ncode=x&state=y\nunknown\n',
@@ -479,7 +493,7 @@ describe('ways without a browser here', () => {
     ['an empty pipe', { stdin: '' }, []],
     ['--no-input at a terminal', { terminal: true }, ['--no-input']],
   ])('--no-browser with %s is exit 2', async (_, options, flags) => {
-    const server = start()
+    await using server = startOAuthServer()
     const deps = fakeDeps(options)
     expect(await runCommandLine(['auth', 'login', '--no-browser', '-s', server.url, ...flags], deps)).toBe(2)
     expect(deps.io.err()).toContain('nobody is there')
@@ -508,7 +522,7 @@ describe('a server without /api/v1/profile', () => {
     ],
     ['nothing at all', {}, 'an unnamed account'],
   ])('S209: the name comes from %s', async (_, changes, name) => {
-    const server = start({ profile: null, strategy: 'unknown', ...changes })
+    await using server = startOAuthServer({ profile: null, strategy: 'unknown', ...changes })
     const { run } = machine()
     const { code, err } = await run(['auth', 'login', '-s', server.url])
     expect(code).toBe(0)
@@ -517,20 +531,26 @@ describe('a server without /api/v1/profile', () => {
 
   test('S209: userinfo about somebody else than the ID token counts for nothing', async () => {
     const id_token = jwt({ sub: 'u-7', name: 'Ada', aud: 'fob-cli', exp: inDays(1) })
-    const server = start({ profile: null, userinfo: { sub: 'u-8', name: 'Eve' }, extraTokens: { id_token } })
+    await using server = startOAuthServer({
+      profile: null,
+      userinfo: { sub: 'u-8', name: 'Eve' },
+      extraTokens: { id_token },
+    })
     const { err } = await machine().run(['auth', 'login', '-s', server.url])
     expect(err).toContain('as Ada\n')
   })
 
   test('S224: a token that was handed to us is checked at userinfo', async () => {
-    const { run, server } = withToken('canary-pat', { profile: null, userinfo: claims })
+    await using world = withToken('canary-pat', { profile: null, userinfo: claims })
+    const { run, server } = world
     const good = await run(['auth', 'login', '--with-token', 'canary-pat', '-s', server.url])
     const bad = await run(['auth', 'login', '--with-token', 'canary-bad', '-s', server.url])
     expect([good.code, bad.code]).toEqual([0, 4])
   })
 
   test('S224: without any way to check it, a token is not stored', async () => {
-    const { run, server, file } = withToken('canary-pat', { profile: null })
+    await using world = withToken('canary-pat', { profile: null })
+    const { run, server, file } = world
     const { code, err } = await run(['auth', 'login', '--with-token', 'canary-pat', '-s', server.url])
     expect([code, existsSync(file)]).toEqual([1, false])
     expect(err).toContain('to check this with')
@@ -552,7 +572,7 @@ describe('a server without /api/v1/profile', () => {
   })
 
   test('discovery off: the conventional paths do', async () => {
-    const server = start({ metadata: 'none', profile: null, userinfo: claims })
+    await using server = startOAuthServer({ metadata: 'none', profile: null, userinfo: claims })
     const { run } = machine()
     const { code, err } = await run(['auth', 'login', '-s', server.url, '--scope', 'openid'])
     expect([code, err.includes('as Ada of userinfo')]).toEqual([0, true])

@@ -1,24 +1,14 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childEnv } from '../../../../src/platform/processes/environment.ts'
 import { scriptedBrowser } from '../../../support/client/approving-browser.ts'
 import { missingKeyringPart, runWithKeyring } from '../../../support/real-parts/keyring.ts'
-import { startOAuthServer, type TestOAuthServer } from '../../../support/servers/oauth-server.ts'
+import { startOAuthServer } from '../../../support/servers/oauth-server.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 
 const MAIN = join(import.meta.dir, '../../../../src/main.ts')
 const SRC = join(import.meta.dir, '../../../../src')
-
-const servers: TestOAuthServer[] = []
-function start(): TestOAuthServer {
-  const server = startOAuthServer()
-  servers.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
 
 const missing = missingKeyringPart()
 const withKeyring = test.skipIf(missing !== undefined)
@@ -45,7 +35,7 @@ describe('fob as a process', () => {
   withKeyring(
     named('S198: the credential goes to a real keychain, comes back from it, and leaves it at logout'),
     async () => {
-      const server = start()
+      await using server = startOAuthServer()
       const home = join(temporaryFolder(), '.fob')
       const { command } = scriptedBrowser()
       const script = [
@@ -72,7 +62,7 @@ describe('fob as a process', () => {
   withKeyring(
     named('S199, S246: a locked keychain falls back to the file with one warning that says why'),
     async () => {
-      const server = start()
+      await using server = startOAuthServer()
       const home = join(temporaryFolder(), '.fob')
       const { command } = scriptedBrowser()
       const env = { FOB_HOME: home, BROWSER: command }
@@ -86,7 +76,7 @@ describe('fob as a process', () => {
   )
 
   test('Ctrl-C while it waits: exit 130, nothing written, the port free again', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const home = join(temporaryFolder(), '.fob')
     const child = Bun.spawn([process.execPath, MAIN, 'auth', 'login', '-s', server.url], {
       env: { ...childEnv(process.env), FOB_HOME: home, BROWSER: 'true' },
@@ -118,7 +108,7 @@ describe('fob as a process', () => {
   })
 
   test('the same look at a login does find them', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const home = temporaryFolder()
     writeFileSync(join(home, 'config.toml'), '')
     const { command } = scriptedBrowser()
@@ -129,7 +119,7 @@ describe('fob as a process', () => {
   })
 
   test('R1: CI_SERVER_URL is never followed, whatever GitLab puts there', async () => {
-    const server = start()
+    await using server = startOAuthServer()
     const home = join(temporaryFolder(), '.fob')
     mkdirSync(home)
     writeFileSync(join(home, 'credentials'), '{}')
