@@ -1,6 +1,7 @@
+/** Lists of the API, which come in pages. */
 import * as v from 'valibot'
 
-/** Lists come in pages: `next` is the cursor of the following one, null at the end. */
+/** One page: `next` is the cursor of the following page, null on the last one. */
 export function page<T extends v.GenericSchema>(item: T) {
   return v.looseObject({ items: v.array(item), next: v.nullable(v.string()) })
 }

@@ -1,15 +1,14 @@
+/** Signed requests, for both ends. docs/signing.md has the words and test vectors. */
 import { createHash, createHmac } from 'node:crypto'
-
-/** Signed requests (S182 to S189, R14), for both ends. docs/signing.md has the words and test vectors. */
 
 export const SIGNATURE_HEADER = 'x-cli-signature'
 export const TIMESTAMP_HEADER = 'x-cli-timestamp'
 export const NONCE_HEADER = 'x-cli-nonce'
 
-/** How far a timestamp may be from the server's clock, in both directions (S188). */
+/** How far a timestamp may be from the server's clock, in both directions. */
 export const SIGNATURE_WINDOW_MS = 5 * 60_000
 
-/** No ":" in it: the parts of what is signed could be shifted otherwise. */
+/** Without ":", which separates the parts of the signed text: they could be shifted otherwise. */
 const NONCE_PATTERN = /^[!-9;-~]{8,128}$/
 
 export interface SignedParts {
@@ -20,7 +19,7 @@ export interface SignedParts {
   method: string
   /** With the query string, as it is sent: `/api/runs?limit=5`. */
   path: string
-  /** The body's bytes as they are sent; none for no body. */
+  /** The body's bytes as they are sent; empty without a body. */
   body: Uint8Array
 }
 

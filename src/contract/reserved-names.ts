@@ -1,9 +1,7 @@
+/** Names that users must not choose, because they mean something else to an object of JavaScript. */
 import * as v from 'valibot'
 
-/**
- * Names that mean something else to an object of JavaScript. Refused wherever users choose names: `v.record`
- * leaves such a key out without a word, which would be told as a success.
- */
+/** Refused wherever users choose names: `v.record` drops such a key silently, and the request would seem to succeed. */
 const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /** Whether users may call something by this name. */

@@ -1,9 +1,7 @@
+/** The events of a run, as they travel over SSE and are stored in the database. */
 import * as v from 'valibot'
 
-/**
- * What happens in a run, as it travels over SSE and rests in the database (contract §5).
- * Every text in here has been through the redactor.
- */
+/** Every text in an event has been through the redactor. */
 export const runStatus = v.picklist(['queued', 'running', 'success', 'failed', 'stopped'])
 export type RunStatus = v.InferOutput<typeof runStatus>
 
@@ -13,7 +11,7 @@ export type TaskStatus = v.InferOutput<typeof taskStatus>
 const logEvent = v.object({
   type: v.literal('log'),
   data: v.object({
-    /** The task's name; absent where the script itself spoke (`console.log`). */
+    /** The task's name; absent for output of the script itself (`console.log`). */
     task: v.optional(v.string()),
     /** The task's number in the run: names may repeat. */
     number: v.optional(v.number()),

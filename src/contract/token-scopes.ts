@@ -1,4 +1,4 @@
-/** The permissions a token can carry (contract §5, ruling R13), with the words the consent page uses. */
+/** The permissions a token can carry, with the words that the consent page uses. */
 export const SCOPES = {
   'pipelines:read': 'See your pipelines',
   'pipelines:write': 'Create, change and delete pipelines',

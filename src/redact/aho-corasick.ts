@@ -22,7 +22,7 @@ export interface Automaton {
   readonly firstDepth: Int32Array
 }
 
-/** No pattern goes on from here. */
+/** No pattern continues from here. */
 const LEAF = 1
 /** Has more children than the one behind it. */
 const BRANCH = 2
@@ -139,7 +139,7 @@ export function step(of: Automaton, state: number, byte: number): number {
   return root[byte] as number
 }
 
-/** @returns the length of the longest suffix that a pattern begins with and goes on after: what is held back. */
+/** @returns the length of the longest suffix that a pattern begins with and continues after: what is held back. */
 export function liveLength(of: Automaton, state: number): number {
   let at = state
   while (at !== 0 && ((of.flags[at] as number) & LEAF) !== 0) at = of.fail[at] as number

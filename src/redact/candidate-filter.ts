@@ -1,7 +1,7 @@
 /**
  * Finds, quickly and not exactly, where a pattern could begin. Wherever a pattern stands in a text, one of the
  * places at which the text is looked at, `stride` bytes apart, has five bytes that begin within the pattern's
- * first `stride`. All such fives are kept in a table of bits, and so are the beginnings of the patterns: what
+ * first `stride`. All such fives are stored in a table of bits, and so are the beginnings of the patterns: what
  * passes both is rare in ordinary text, however many patterns there are.
  */
 export interface Filter {

@@ -48,7 +48,7 @@ export class Secret {
   }
 }
 
-/** A byte order mark is part of the value, so it is kept. */
+/** A byte order mark is part of the value and stays. */
 function asText(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)

@@ -35,7 +35,7 @@ export function refusedBy(
   const words = said === undefined ? undefined : safeLine(said.message ?? said.error)
   const hint = said?.hint === undefined ? undefined : safeLines(said.hint)
   if (status === 401) return signatureRefused(said?.error, words) ?? loginNeeded(server)
-  if (status === 400) return new Fault('usage', words ?? `${server} answered 400 bad request`, { hint })
+  if (status === 400) return new Fault('usage', words ?? `${server} responded with 400 bad request`, { hint })
   if (status === 403 && said?.tenants !== undefined) {
     return foreignTenant(words ?? `${server} does not know this tenant for you`, said.tenants)
   }
@@ -45,8 +45,9 @@ export function refusedBy(
       hint: scopes === undefined || scopes === '' ? hint : withScope(scopes),
     })
   }
-  if (status === 404) return new Fault('not_found', words ?? `${server} answered 404 not found`, { hint })
-  if (status === 409) return new Fault('conflict', words ?? `${server} answered 409 conflict`, { hint })
+  if (status === 404)
+    return new Fault('not_found', words ?? `${server} responded with 404 not found`, { hint })
+  if (status === 409) return new Fault('conflict', words ?? `${server} responded with 409 conflict`, { hint })
   if (status === 429) {
     const wait = said?.retryAfter
     return new Fault('failed', words ?? `${server} asks to slow down`, {
@@ -56,14 +57,14 @@ export function refusedBy(
   if (status >= 500)
     return new Fault(
       'server_error',
-      `${server} answered ${status}${words === undefined ? '' : `: ${words}`}`,
+      `${server} responded with ${status}${words === undefined ? '' : `: ${words}`}`,
       { hint },
     )
-  return new Fault('failed', words ?? `${server} answered ${status}`, { hint })
+  return new Fault('failed', words ?? `${server} responded with ${status}`, { hint })
 }
 
 function withScope(scopes: string): string {
-  return `use a login that was not narrowed, or a token made with --scope ${scopes}; what neither has, your role does not allow`
+  return `use a login that was not narrowed, or a token created with --scope ${scopes}; what neither has, your role does not allow`
 }
 
 const MAX_TENANTS_SHOWN = 20

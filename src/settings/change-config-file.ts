@@ -1,10 +1,11 @@
+/** Changes to `config.toml`, one process at a time. */
 import type { Clock } from '../platform/clock.ts'
 import type { TomlTable } from '../platform/files/toml.ts'
 import { replaceLocked } from './locked-file-rewrite.ts'
 import { check, readTable, settingsPath } from './config-file.ts'
 
 /**
- * Changes the file: `change` alters the table as it stands, unknown keys included. One process at a time.
+ * @param change alters the table in place, unknown keys included.
  * @throws Fault `config` when the file is damaged, before or after; then it is left as it was.
  */
 export async function updateSettings(
@@ -23,7 +24,7 @@ export async function updateSettings(
   })
 }
 
-/** Makes `slug` the tenant of a server (S228); it outweighs the global one. */
+/** Makes `slug` the tenant of a server, which takes precedence over the global one. */
 export function setTenant(
   home: string,
   options: { clock: Clock; signal: AbortSignal },
@@ -35,7 +36,7 @@ export function setTenant(
   })
 }
 
-/** Makes `server` the one that is used where none is named. */
+/** Makes `server` the default. */
 export function setServer(
   home: string,
   options: { clock: Clock; signal: AbortSignal },

@@ -1,6 +1,6 @@
 /**
- * The user's preferences: `config.toml` in fob's home (S237). Never a secret. Keys that we do not know
- * survive a rewrite. It knows no precedence: flags, variables and defaults are `session`'s and `cli`'s.
+ * Owns: the user's preferences, `config.toml` in fob's home. Keys that we do not know survive a rewrite.
+ * Refuses: secrets, and precedence: flags, variables and defaults are for `session` and `cli`.
  */
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -15,7 +15,7 @@ const schema = v.looseObject({
   output: v.optional(v.string()),
   /** Whether requests with a `ci_` token are signed. */
   sign: v.optional(v.boolean()),
-  /** What `fob run` runs when it is told no name. */
+  /** The pipeline that `fob run` runs without a name. */
   run: v.optional(v.looseObject({ pipeline: v.optional(v.string()) })),
   servers: v.optional(v.record(v.string(), v.looseObject({ tenant: v.optional(v.string()) }))),
 })
@@ -34,7 +34,7 @@ export async function readSettings(home: string): Promise<Settings> {
   return table === undefined ? {} : check(table, settingsPath(home))
 }
 
-/** The file as it stands; undefined where there is none. @throws Fault `config` */
+/** The file's table; undefined without a file. @throws Fault `config`. */
 export async function readTable(path: string): Promise<TomlTable | undefined> {
   let text: string | undefined
   try {
@@ -57,11 +57,11 @@ export function check(table: TomlTable, path: string): Settings {
   if (parsed.success) return parsed.output
   const key = v.getDotPath(parsed.issues[0]) ?? 'a key'
   throw new Fault('config', `${path}: "${key}" has the wrong type`, {
-    hint: key === 'sign' ? 'it is true or false, without quotes' : 'a setting is a text in quotes',
+    hint: key === 'sign' ? 'it takes true or false, without quotes' : 'a setting is a text in quotes',
   })
 }
 
-/** A system error as a fault that names the file; anything else as it is. */
+/** A system error as a fault that names the file; any other error as it is. */
 export function unusable(path: string, error: unknown): unknown {
   const system = codeOf(error) !== undefined && !(error instanceof Fault)
   return system ? new Fault('config', `cannot use ${path}: ${whyUnreadable(error)}`) : error

@@ -1,3 +1,4 @@
+/** Rewriting a file of fob's home under a lock that all processes share. */
 import { dirname } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -14,9 +15,8 @@ import { unusable } from './config-file.ts'
 const LOCK_TIMEOUT_MS = 15_000
 
 /**
- * Replaces a file of the home by what `change` makes of it, one process at a time; what killed writers left
- * goes with it.
- * @throws Fault `config` when the system does not let us, `failed` when the lock is not to be had.
+ * Replaces a file by the result of `change`, and removes the temporary files of writers that were killed.
+ * @throws Fault `config` for an error of the system, `failed` when the lock is not available; the signal's reason.
  */
 export async function replaceLocked(
   path: string,

@@ -1,3 +1,4 @@
+/** `.fob.toml` in a project folder: which server, tenant and account belong to the project. */
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
@@ -6,9 +7,8 @@ import { readSmallFile } from '../platform/files/private-files.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 
 /**
- * `.fob.toml` in a project folder: which server, tenant and account belong to the project, and nothing else.
- * It comes with a repository, so it is somebody else's word: never a token or a command, and not used before
- * the user has said yes to exactly this file (`trusted-projects.ts`).
+ * It comes with a repository, so somebody else wrote it: it never holds a token or a command, and is not used before
+ * the user has trusted exactly this content (`trusted-projects.ts`).
  */
 export const PROJECT_FILE = '.fob.toml'
 
@@ -23,7 +23,7 @@ const schema = v.object({
 
 export interface FoundProject {
   path: string
-  /** SHA-256 of what stands in it, in hex; `text` is what was hashed. */
+  /** SHA-256 of `text`, in hex. */
   sha256: string
   text: string
 }
@@ -33,8 +33,8 @@ export interface Project extends v.InferOutput<typeof schema> {
 }
 
 /**
- * The nearest `.fob.toml`, from `folder` upwards to the home folder or to the root. What is no small regular
- * file there is passed over.
+ * The nearest `.fob.toml`, from `folder` upwards to the home folder or to the root. Anything but a small regular
+ * file is passed over.
  */
 export function findProject(folder: string): FoundProject | undefined {
   const home = homeFolder()
@@ -45,14 +45,14 @@ export function findProject(folder: string): FoundProject | undefined {
   }
 }
 
-/** Undefined where there is no such file, or it is not a small regular one. */
+/** Undefined without such a file, and for one that is not small and regular. */
 export function readProjectFile(path: string): FoundProject | undefined {
   const text = readSmallFile(path, MAX_BYTES)
   if (text === undefined) return undefined
   return { path, text, sha256: new Bun.CryptoHasher('sha256').update(text).digest('hex') }
 }
 
-/** @throws Fault `config` naming the place, or the key that may not stand there; never a value. */
+/** @throws Fault `config` naming the position of the error, or the key that is not allowed; never a value. */
 export async function parseProject({ path, text }: FoundProject): Promise<Project> {
   const { parseToml } = await import('../platform/files/toml.ts')
   const result = parseToml(text)
@@ -62,7 +62,7 @@ export async function parseProject({ path, text }: FoundProject): Promise<Projec
   }
   const foreign = Object.keys(result.table).find((key) => !KEYS.some((known) => known === key))
   if (foreign !== undefined) {
-    throw new Fault('config', `${where}: "${safeLine(foreign, 60)}" must not stand in a project's file`, {
+    throw new Fault('config', `${where}: "${safeLine(foreign, 60)}" is not allowed in a project's file`, {
       hint: `it may name ${KEYS.slice(0, -1).join(', ')} and ${KEYS.at(-1)}, and nothing else`,
     })
   }

@@ -1,3 +1,4 @@
+/** The project files that the user has said yes or no to, by path and content: a file that changed is a new question. */
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -6,10 +7,6 @@ import { readPrivateFile } from '../platform/files/private-files.ts'
 import { replaceLocked } from './locked-file-rewrite.ts'
 import type { FoundProject } from './project-file.ts'
 
-/**
- * Which project files the user has said yes or no to: by path and by what stood in them, so that a file that
- * has changed is a new question.
- */
 const schema = v.object({
   files: v.record(v.string(), v.object({ sha256: v.string(), answer: v.picklist(['yes', 'no']) })),
 })
@@ -17,7 +14,7 @@ type Trusted = v.InferOutput<typeof schema>
 
 export type TrustAnswer = 'yes' | 'no'
 
-/** What the user said to this very file; undefined when they were not asked, or it has changed since. */
+/** The user's answer for this content; undefined when they were not asked, or the file has changed since. */
 export function trustOf(home: string, project: FoundProject): TrustAnswer | undefined {
   const known = read(home).files[keyOf(project)]
   return known?.sha256 === project.sha256 ? known.answer : undefined
@@ -41,7 +38,7 @@ function pathOf(home: string): string {
   return join(home, 'trusted.json')
 }
 
-/** Whatever is wrong with the file, nothing is trusted then. */
+/** Of a file that is damaged or unreadable, nothing is trusted. */
 function read(home: string): Trusted {
   try {
     const parsed = v.safeParse(schema, JSON.parse(readPrivateFile(pathOf(home)) ?? '{}'))
@@ -51,7 +48,7 @@ function read(home: string): Trusted {
   }
 }
 
-/** One file has one name, whichever way led to it. */
+/** The path without symbolic links, so that a file has one key. */
 function keyOf({ path }: FoundProject): string {
   try {
     return realpathSync(path)

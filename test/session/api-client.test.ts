@@ -126,12 +126,12 @@ describe('a call', () => {
       'not you',
     ],
     [404, { error: 'not_found', message: 'no such run' }, 'not_found', 'no such run'],
-    [404, '<html>', 'not_found', 'answered 404'],
+    [404, '<html>', 'not_found', 'responded with 404'],
     [409, { error: 'conflict', message: 'taken' }, 'conflict', 'taken'],
     [429, { error: 'slow_down', message: 'slow down', retryAfter: 7 }, 'failed', 'slow down'],
     [400, { error: 'invalid', message: 'bad \u001b[2Jfield' }, 'usage', 'bad \ufffd[2Jfield'],
-    [500, { error: 'internal', message: 'broken' }, 'server_error', 'answered 500: broken'],
-    [502, 'Bad Gateway', 'server_error', 'answered 502'],
+    [500, { error: 'internal', message: 'broken' }, 'server_error', 'responded with 500: broken'],
+    [502, 'Bad Gateway', 'server_error', 'responded with 502'],
   ]
   test.each(refusals)('%d with %j is %s', async (status, body, code, message) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body)

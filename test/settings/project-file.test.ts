@@ -61,8 +61,8 @@ describe("a project's .fob.toml", () => {
   })
 
   test.each([
-    ['a token', 'token = "canary"\n', '"token" must not stand'],
-    ['a command', 'server = "https://a"\n[agents.x]\ncommand = "canary"\n', '"agents" must not stand'],
+    ['a token', 'token = "canary"\n', '"token" is not allowed'],
+    ['a command', 'server = "https://a"\n[agents.x]\ncommand = "canary"\n', '"agents" is not allowed'],
     ['a number', 'tenant = 7\n', '"tenant" has the wrong type'],
     ['no TOML', 'tenant = canary\n', 'line 1, column'],
   ])('%s in it is an error that names the key and shows no value', async (_, text, part) => {

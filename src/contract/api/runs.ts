@@ -8,7 +8,7 @@ export const MAX_RUN_HOURS = 7 * 24
 export const runPipelineBody = v.strictObject({
   args: v.optional(v.array(v.string()), []),
   task: v.optional(v.string()),
-  /** Milliseconds from when it begins; then it is stopped. */
+  /** Milliseconds from its start; then it is stopped. */
   timeoutMs: v.optional(
     v.pipe(
       v.number(),
@@ -32,7 +32,7 @@ const taskResponse = v.looseObject({
   endedAt: v.nullable(v.string()),
 })
 
-/** How often a secret was kept out of the output of a task or, under the pipeline's name, of all else. */
+/** How often a secret was redacted in the output of a task or, under the pipeline's name, in anything else. */
 const redactionResponse = v.looseObject({ secret: v.string(), in: v.string(), hits: v.number() })
 
 export const runResponse = v.looseObject({
@@ -50,7 +50,7 @@ export const runResponse = v.looseObject({
   tasks: v.optional(v.array(taskResponse)),
   /** How far it is: the number of its last event. */
   lastEventId: v.optional(v.number()),
-  /** Since when its log is not kept any more. */
+  /** When its log was removed. */
   logRemovedAt: v.optional(v.nullable(v.string())),
   /** Known when the run has ended. */
   redactions: v.optional(v.array(redactionResponse)),

@@ -1,13 +1,13 @@
 /** The bodies of `/api/pipelines/:name/webhook`. */
 import * as v from 'valibot'
 
-/** Whose way of proving who sends a webhook: the vendor's, or requests signed as in docs/signing.md. */
+/** How the sender of a webhook is verified: in the way of GitHub or GitLab, or by requests signed as in docs/signing.md. */
 export const WEBHOOK_PROVIDERS = ['github', 'gitlab', 'generic'] as const
 export type WebhookProvider = (typeof WEBHOOK_PROVIDERS)[number]
-/** With fewer bytes it could be found out from a single signed request. */
+/** A shorter secret could be guessed from a single signed request. */
 const MIN_WEBHOOK_SECRET_BYTES = 16
 
-/** `PUT /api/pipelines/:name/webhook`; without a secret, the server makes one. */
+/** `PUT /api/pipelines/:name/webhook`; without a secret, the server creates one. */
 export const putWebhookBody = v.strictObject({
   provider: v.picklist(WEBHOOK_PROVIDERS),
   secret: v.optional(

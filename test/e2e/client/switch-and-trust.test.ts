@@ -103,7 +103,7 @@ describe("a project's .fob.toml", () => {
     const { home } = await twoLogins()
     const terminal = inTerminal(['whoami'], { home, cwd: project('token = "canary-evil"\n') })
     const { code, text } = await terminal.ended
-    expect([code, text.includes('"token" must not stand'), text.includes('canary-evil')]).toEqual([
+    expect([code, text.includes('"token" is not allowed'), text.includes('canary-evil')]).toEqual([
       2,
       true,
       false,

@@ -236,7 +236,7 @@ describe("a project's .fob.toml", () => {
   })
 
   test.each([
-    ['a token', 'token = "canary"\n', '"token" must not stand'],
+    ['a token', 'token = "canary"\n', '"token" is not allowed'],
     ['a password in the address', 'server = "https://u:canary@a.example.com"\n', undefined],
   ])('nobody can say yes to %s', async (_, text, part) => {
     const here = machine()
