@@ -21,7 +21,7 @@ export interface CodeGrant {
 }
 
 /** `refused` when the server does not know the code, or not from us: another code may be the right one. */
-export type Redemption = { kind: 'redeemed'; redeemed: Redeemed } | { kind: 'refused'; fault: Fault }
+type Redemption = { kind: 'redeemed'; redeemed: Redeemed } | { kind: 'refused'; fault: Fault }
 
 /** The verifier lives in this closure alone: it is never written, and is sent to the token endpoint only. */
 export async function codeGrant(request: FlowRequest, context: FlowContext): Promise<CodeGrant> {

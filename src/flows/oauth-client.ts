@@ -20,7 +20,7 @@ import { readResponse } from './bounded-response.ts'
 import type { Redeemed, TokenSet } from './flow.ts'
 import { claimsOf, identityOf, idTokenSetAside, setAsideIdToken } from './id-token.ts'
 
-export type OpenidClient = typeof openidClient
+type OpenidClient = typeof openidClient
 
 /** The addresses of a server, as far as one request needs them. All are https, or http on loopback. */
 export interface Endpoints {

@@ -26,7 +26,7 @@ export interface Redactor {
   report(): Redaction[]
 }
 
-export interface Redaction {
+interface Redaction {
   /** The name under which a value was added. */
   secret: string
   in: string

@@ -38,7 +38,7 @@ export interface Api {
  * What may have come of a request whose response was lost, for one that must not be sent twice. The fact is added to
  * the reason for which the wait ended; the hint replaces that reason's own.
  */
-export interface LostResponse {
+interface LostResponse {
   fact: string
   hint: string
 }

@@ -47,7 +47,7 @@ export interface SessionOptions {
 }
 
 /** What calls are made with, renewed in time. */
-export interface Authorization {
+interface Authorization {
   /**
    * The bearer token, refreshed if need be; undefined where there is none to present.
    * @throws Fault `credentials_expired`, `unreachable`; `unauthenticated` for Basic credentials.

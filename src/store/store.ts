@@ -94,10 +94,10 @@ export interface Removed {
 }
 
 /** The result of storing new secrets: `gone` when the login was ended meanwhile, `replaced` by another login. */
-export type Renewal = { kind: 'saved'; saved: Saved } | { kind: 'gone' } | { kind: 'replaced' }
+type Renewal = { kind: 'saved'; saved: Saved } | { kind: 'gone' } | { kind: 'replaced' }
 
 /** A lock on renewing one login: ours, or `unneeded` because it has been renewed while we waited. */
-export type RenewalLock = { kind: 'ours'; release: () => void } | { kind: 'unneeded' }
+type RenewalLock = { kind: 'ours'; release: () => void } | { kind: 'unneeded' }
 
 /**
  * All servers' credentials. Every change is atomic and locked across processes.

@@ -18,7 +18,6 @@ export const runPipelineBody = v.strictObject({
     ),
   ),
 })
-export type RunPipelineBody = v.InferOutput<typeof runPipelineBody>
 
 const taskResponse = v.looseObject({
   name: v.string(),

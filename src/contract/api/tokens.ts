@@ -56,7 +56,6 @@ export const createTokenBody = v.pipe(
     oldNames: allRepositories !== undefined || repositories !== undefined,
   })),
 )
-export type CreateTokenBody = v.InferOutput<typeof createTokenBody>
 
 export const tokenResponse = v.looseObject({
   id: v.string(),

@@ -1,23 +1,13 @@
 /** What the binary starts to open a browser, and what the programs that it starts see of its environment. */
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellScript } from '../../support/client/approving-browser.ts'
 import { environment, fob, FOB } from '../../support/client/compiled-binary.ts'
 import { testWith } from '../../support/real-parts/skip-without-part.ts'
-import { startOAuthServer, type TestOAuthServer } from '../../support/servers/oauth-server.ts'
+import { startOAuthServer } from '../../support/servers/oauth-server.ts'
 import { missingWslPart, standInWsl } from '../../support/stand-ins/wsl.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
-
-const servers: TestOAuthServer[] = []
-function start(): TestOAuthServer {
-  const server = startOAuthServer()
-  servers.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
 
 /** A folder for `PATH` whose program `name` notes its arguments and its environment. */
 function onlyProgram(name: string, exitCode = 0) {
@@ -31,7 +21,7 @@ function onlyProgram(name: string, exitCode = 0) {
 
 /** A device login whose page the binary opens, and that ends when the server has been asked twice. */
 async function deviceLogin(env: Record<string, string>, prefix: string[] = []) {
-  const server = start()
+  await using server = startOAuthServer()
   server.behaviour.device = { interval: 1 }
   const child = Bun.spawn(
     [...prefix, FOB, 'auth', 'login', '-s', server.url, '--device', '--insecure-storage'],
@@ -136,7 +126,7 @@ describe('what is for fob alone', () => {
     ['CI_AUTH_TOKEN', 'canary-pat'],
     ['FOB_JWT_TOKEN', jwt()],
   ])('BUN_CONFIG_VERBOSE_FETCH does not print the token of %s', async (name, token) => {
-    const server = start()
+    await using server = startOAuthServer()
     server.valid.add(token)
     for (const verbose of ['curl', '1', 'true']) {
       const env = { [name]: token, BUN_CONFIG_VERBOSE_FETCH: verbose }

@@ -1,8 +1,8 @@
-import { afterEach, describe, expect } from 'bun:test'
+import { describe, expect } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { shellScript } from '../../support/client/approving-browser.ts'
-import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../../support/servers/oauth-server.ts'
+import { type Behaviour, startOAuthServer } from '../../support/servers/oauth-server.ts'
 import { testWith } from '../../support/real-parts/skip-without-part.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import {
@@ -11,11 +11,6 @@ import {
   missingTerminalPart,
   type Terminal,
 } from '../../support/real-parts/terminal.ts'
-
-const servers: TestOAuthServer[] = []
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
 
 /** `fob auth login` in a terminal, against a server that approves whatever is opened. */
 function login(
@@ -27,7 +22,6 @@ function login(
   }: { changes?: Partial<Behaviour>; user?: string; columns?: number; env?: Record<string, string> } = {},
 ) {
   const server = startOAuthServer(changes)
-  servers.push(server)
   const home = temporaryFolder()
   const url = user === '' ? server.url : server.url.replace('://', `://${user}@`)
   const terminal = inTerminal(['auth', 'login', '-s', url, '--insecure-storage', ...flags], {
@@ -37,6 +31,7 @@ function login(
   })
   const file = join(home, '.fob', 'credentials')
   return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
     server,
     terminal,
     stored: () => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).servers[server.url] : undefined),
@@ -58,7 +53,8 @@ describe('--no-browser at a terminal', () => {
   terminalTest(
     'S217, S218: the address, what the dead page means, a paste with its marks, and it is done',
     async () => {
-      const { terminal, stored } = login(['--no-browser'])
+      await using world = login(['--no-browser'])
+      const { terminal, stored } = world
       await terminal.saw('connection refused')
       await terminal.saw('Paste it here')
       terminal.type(`\u001b[200~"${await approve(terminal)}"\u001b[201~\n`)
@@ -70,7 +66,8 @@ describe('--no-browser at a terminal', () => {
   )
 
   terminalTest('three tries, then exit 4, and the terminal is as it was', async () => {
-    const { terminal, stored } = login(['--no-browser'])
+    await using world = login(['--no-browser'])
+    const { terminal, stored } = world
     await terminal.saw('Paste it here')
     terminal.type('not a code\n')
     await terminal.saw('2 tries left')
@@ -84,7 +81,8 @@ describe('--no-browser at a terminal', () => {
   })
 
   terminalTest('Ctrl-C: exit 130, nothing stored, the terminal as it was', async () => {
-    const { terminal, stored } = login(['--no-browser'])
+    await using world = login(['--no-browser'])
+    const { terminal, stored } = world
     await terminal.saw('Paste it here')
     terminal.type(`half a co${CTRL_C}`)
     const { code, sane } = await terminal.ended
@@ -92,7 +90,8 @@ describe('--no-browser at a terminal', () => {
   })
 
   terminalTest('Ctrl-D, the end of the input: exit 2', async () => {
-    const { terminal } = login(['--no-browser'])
+    await using world = login(['--no-browser'])
+    const { terminal } = world
     await terminal.saw('Paste it here')
     terminal.type(CTRL_D)
     const { code, sane } = await terminal.ended
@@ -100,14 +99,16 @@ describe('--no-browser at a terminal', () => {
   })
 
   terminalTest('--no-input: exit 2 at once', async () => {
-    const { terminal } = login(['--no-browser', '--no-input'])
+    await using world = login(['--no-browser', '--no-input'])
+    const { terminal } = world
     expect((await terminal.ended).code).toBe(2)
   })
 })
 
 describe('the browser flow at a terminal', () => {
   terminalTest('a pasted address does what the callback would', async () => {
-    const { terminal, stored } = login([])
+    await using world = login([])
+    const { terminal, stored } = world
     await terminal.saw('Is the browser on another machine?')
     terminal.type('nonsense here\n')
     await terminal.saw('That is not a code')
@@ -117,7 +118,8 @@ describe('the browser flow at a terminal', () => {
   })
 
   terminalTest('the callback ends it while somebody types, and the terminal is as it was', async () => {
-    const { terminal } = login([])
+    await using world = login([])
+    const { terminal } = world
     await terminal.saw('Is the browser on another machine?')
     terminal.type('half a line')
     await fetch(addressOn(terminal.text()))
@@ -136,7 +138,8 @@ describe('the browser flow at a terminal', () => {
       SSH_CONNECTION: '192.0.2.1 50000 192.0.2.2 22',
       PATH: `${opener}:${process.env.PATH}`,
     }
-    const { terminal } = login([], { env })
+    await using world = login([], { env })
+    const { terminal } = world
     await terminal.saw('over SSH without a display')
     await terminal.saw('connection refused')
     await terminal.saw('Paste it here')
@@ -157,7 +160,8 @@ describe('--device at a terminal', () => {
   const blocks = /[█▀▄]{8}/
 
   terminalTest('R7, S41: the code, the address with the code in it, and a QR code', async () => {
-    const { terminal, stored } = login(['--device'], { changes, columns: 100 })
+    await using world = login(['--device'], { changes, columns: 100 })
+    const { terminal, stored } = world
     const { code, sane, text } = await terminal.ended
     expect([code, sane, stored()?.kind]).toEqual([0, true, 'oauth'])
     expect(text).toContain('/device?user_code=WDJB-MJHT')
@@ -166,19 +170,22 @@ describe('--device at a terminal', () => {
   })
 
   terminalTest('no QR code where the terminal is too narrow for it', async () => {
-    const { terminal } = login(['--device'], { changes, columns: 24 })
+    await using world = login(['--device'], { changes, columns: 24 })
+    const { terminal } = world
     const { code, text } = await terminal.ended
     expect([code, blocks.test(text)]).toEqual([0, false])
   })
 
   terminalTest('NO_COLOR holds for the QR code', async () => {
-    const { terminal } = login(['--device'], { changes, columns: 100, env: { NO_COLOR: '1' } })
+    await using world = login(['--device'], { changes, columns: 100, env: { NO_COLOR: '1' } })
+    const { terminal } = world
     const { text } = await terminal.ended
     expect([blocks.test(text), text.includes('\u001b')]).toEqual([true, false])
   })
 
   terminalTest('Ctrl-C: exit 130', async () => {
-    const { terminal, stored } = login(['--device'], { changes: { polls: [] } })
+    await using world = login(['--device'], { changes: { polls: [] } })
+    const { terminal, stored } = world
     await terminal.saw('Waiting for your approval')
     terminal.type(CTRL_C)
     const { code, sane } = await terminal.ended
@@ -190,7 +197,8 @@ describe('the other prompts', () => {
   const changes = { strategy: 'basic', basic: 'ada:canary-pass' } as const
 
   terminalTest('S8: a user in the address is asked for the password, which is not shown', async () => {
-    const { terminal, stored } = login([], { changes, user: 'ada' })
+    await using world = login([], { changes, user: 'ada' })
+    const { terminal, stored } = world
     await terminal.saw('password for ada')
     terminal.type('canary-pass\r')
     const { code, sane, text } = await terminal.ended
@@ -199,7 +207,8 @@ describe('the other prompts', () => {
   })
 
   terminalTest('Ctrl-C at the password: exit 130, and the terminal shows again what is typed', async () => {
-    const { terminal, stored } = login([], { changes, user: 'ada' })
+    await using world = login([], { changes, user: 'ada' })
+    const { terminal, stored } = world
     await terminal.saw('password for ada')
     terminal.type(`canary${CTRL_C}`)
     const { code, sane, text } = await terminal.ended
@@ -207,7 +216,8 @@ describe('the other prompts', () => {
   })
 
   terminalTest('S222: --token-stdin at a terminal is exit 2', async () => {
-    const { terminal } = login(['--token-stdin'])
+    await using world = login(['--token-stdin'])
+    const { terminal } = world
     const { code, sane, text } = await terminal.ended
     expect([code, sane, text.includes('reads from a pipe')]).toEqual([2, true, true])
   })

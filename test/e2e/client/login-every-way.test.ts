@@ -1,15 +1,10 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { scriptedBrowser } from '../../support/client/approving-browser.ts'
 import { type Ended, environment, fob, FOB, type Options } from '../../support/client/compiled-binary.ts'
 import { startOAuthServer, type TestOAuthServer } from '../../support/servers/oauth-server.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
-
-const servers: TestOAuthServer[] = []
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
 
 type Login = (server: TestOAuthServer, args: readonly string[], options: Options) => Promise<Ended>
 
@@ -68,8 +63,7 @@ describe('one result, whatever the way', () => {
   test.each(WAYS)(
     'S196, S197: %s stores a token and the tenant, and later commands use both',
     async (_, login) => {
-      const server = startOAuthServer()
-      servers.push(server)
+      await using server = startOAuthServer()
       const home = temporaryFolder()
       const args = ['auth', 'login', '-s', server.url, '--tenant', 'acme', '--insecure-storage']
       const { code, out, err } = await login(server, args, { home })
@@ -87,8 +81,7 @@ describe('one result, whatever the way', () => {
   test.each(WAYS.filter(([name]) => name !== '--token-stdin'))(
     'S213, S239: %s sends no client secret, and leaves verifier and code nowhere',
     async (_, login) => {
-      const server = startOAuthServer()
-      servers.push(server)
+      await using server = startOAuthServer()
       const home = temporaryFolder()
       const args = ['auth', 'login', '-s', server.url, '--insecure-storage', '--debug']
       const { code, out, err } = await login(server, args, { home })

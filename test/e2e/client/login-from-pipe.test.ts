@@ -1,19 +1,9 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { environment, fob, FOB, start } from '../../support/client/compiled-binary.ts'
-import { type Behaviour, startOAuthServer, type TestOAuthServer } from '../../support/servers/oauth-server.ts'
+import { startOAuthServer } from '../../support/servers/oauth-server.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
-
-const servers: TestOAuthServer[] = []
-function serve(changes: Partial<Behaviour> = {}): TestOAuthServer {
-  const server = startOAuthServer(changes)
-  servers.push(server)
-  return server
-}
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop()
-})
 
 /** A program that drives fob: it reads what fob says and answers into its pipe. */
 function drive(args: readonly string[], home: string) {
@@ -47,7 +37,7 @@ function drive(args: readonly string[], home: string) {
 
 describe('answers from a pipe', () => {
   test('S217: a program reads the address and writes the code, whenever it has it', async () => {
-    const server = serve()
+    await using server = startOAuthServer()
     const home = temporaryFolder()
     const driven = drive(['auth', 'login', '--no-browser', '-s', server.url, '--insecure-storage'], home)
     const address = await driven.saw(/http\S+authorize\S+/)
@@ -65,7 +55,7 @@ describe('answers from a pipe', () => {
   })
 
   test('S222: a token from a pipe', async () => {
-    const server = serve()
+    await using server = startOAuthServer()
     server.valid.add('canary-pat')
     const { code, out, err } = await fob(
       ['auth', 'login', '--token-stdin', '-s', server.url, '--insecure-storage'],
@@ -75,7 +65,7 @@ describe('answers from a pipe', () => {
   })
 
   test('S8: a password from a pipe', async () => {
-    const server = serve({ strategy: 'basic', basic: 'ada:canary-pass' })
+    await using server = startOAuthServer({ strategy: 'basic', basic: 'ada:canary-pass' })
     const home = temporaryFolder()
     const address = server.url.replace('://', '://ada@')
     const { code, err } = await fob(['auth', 'login', '-s', address, '--insecure-storage'], {
@@ -92,7 +82,7 @@ describe('answers from a pipe', () => {
   })
 
   test('Ctrl-C while a token is awaited from a silent pipe: exit 130', async () => {
-    const server = serve()
+    await using server = startOAuthServer()
     const child = Bun.spawn([FOB, 'auth', 'login', '--token-stdin', '-s', server.url], {
       ...environment({}),
       stdin: 'pipe',
@@ -115,7 +105,7 @@ describe('with no terminal and no answer nothing hangs', () => {
     ['the browser flow over SSH', [], '', ssh],
     ['a user without password', [], 'ada@', {}],
   ])('%s: exit 2 within a second', async (_, flags, user, env) => {
-    const server = serve(user === '' ? {} : { strategy: 'basic' })
+    await using server = startOAuthServer(user === '' ? {} : { strategy: 'basic' })
     const home = temporaryFolder()
     const words = ['auth', 'login', '-s', server.url.replace('://', `://${user}`), ...flags]
     const started = performance.now()
@@ -127,7 +117,7 @@ describe('with no terminal and no answer nothing hangs', () => {
   })
 
   test('a closed standard input counts as none', async () => {
-    const server = serve()
+    await using server = startOAuthServer()
     const script = `exec "${FOB}" auth login --no-browser -s ${server.url} <&-`
     const child = Bun.spawn(['sh', '-c', script], { ...environment({}), stdout: 'ignore', stderr: 'pipe' })
     expect(await child.exited).toBe(2)
@@ -137,7 +127,7 @@ describe('with no terminal and no answer nothing hangs', () => {
 
 describe('--device needs nobody here', () => {
   test('R7: without a terminal it shows the code without a picture, and waits', async () => {
-    const server = serve({ device: { interval: 1 }, polls: ['authorization_pending', 'ok'] })
+    await using server = startOAuthServer({ device: { interval: 1 }, polls: ['authorization_pending', 'ok'] })
     const { code, err } = await fob(['auth', 'login', '--device', '-s', server.url, '--insecure-storage'], {
       env: { BROWSER: 'true', CI: 'true' },
     })
@@ -149,7 +139,7 @@ describe('--device needs nobody here', () => {
   })
 
   test('a denied code: exit 4, and nothing is stored', async () => {
-    const server = serve({ device: { interval: 1 }, polls: ['access_denied'] })
+    await using server = startOAuthServer({ device: { interval: 1 }, polls: ['access_denied'] })
     const home = temporaryFolder()
     const { code } = await fob(['auth', 'login', '--device', '-s', server.url], { home })
     expect([code, existsSync(join(home, '.fob', 'credentials'))]).toEqual([4, false])
@@ -158,7 +148,7 @@ describe('--device needs nobody here', () => {
 
 describe('what a token on the command line leaves behind', () => {
   test('S221: a warning, and no trace of it in what is printed, also with --debug', async () => {
-    const server = serve()
+    await using server = startOAuthServer()
     server.valid.add('canary-pat')
     const words = [
       'auth',
@@ -178,7 +168,7 @@ describe('what a token on the command line leaves behind', () => {
 })
 
 test('S216: where no browser can be opened the address stands there, and the listener still completes', async () => {
-  const server = serve()
+  await using server = startOAuthServer()
   const home = temporaryFolder()
   const running = start(['auth', 'login', '-s', server.url, '--insecure-storage'], {
     home,

@@ -3,19 +3,16 @@ import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { notingBrowser } from '../../support/client/binary-login.ts'
 import { type Running, start } from '../../support/client/compiled-binary.ts'
-import { startOAuthServer, type TestOAuthServer } from '../../support/servers/oauth-server.ts'
+import { startOAuthServer } from '../../support/servers/oauth-server.ts'
 
-const servers: TestOAuthServer[] = []
 const sockets: Socket[] = []
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy()
-  for (const server of servers.splice(0)) await server.stop()
 })
 
 /** A login of the binary that waits for its callback. */
 async function begin() {
   const server = startOAuthServer()
-  servers.push(server)
   const browser = notingBrowser()
   const running = start(['auth', 'login', '-s', server.url, '--insecure-storage'], {
     env: { BROWSER: browser.command },
@@ -23,6 +20,7 @@ async function begin() {
   const address = await browser.opened()
   const query = new URL(address).searchParams
   return {
+    [Symbol.asyncDispose]: server[Symbol.asyncDispose],
     running,
     server,
     address,
@@ -50,7 +48,8 @@ describe('hostile callbacks, against the binary', () => {
   linuxTest(
     'S201: 1,000 parallel hits, 1 MiB addresses and slow bytes: memory stays flat, the login ends well',
     async () => {
-      const { running, callback, state, finish } = await begin()
+      await using world = await begin()
+      const { running, callback, state, finish } = world
       const before = memory(running)
       for (let i = 0; i < 200; i++) {
         const socket = connect(Number(callback.port), '127.0.0.1', () => socket.write('G'))
@@ -78,7 +77,8 @@ describe('hostile callbacks, against the binary', () => {
   )
 
   test('a script in error_description: escaped on the page, one safe line in the terminal, exit 4', async () => {
-    const { running, callback, state, server } = await begin()
+    await using world = await begin()
+    const { running, callback, state, server } = world
     callback.search = new URLSearchParams({
       error: 'access_denied',
       error_description: '<script>alert(1)</script>\u001b[2J\nfob: Logged in',
