@@ -128,7 +128,7 @@ function boundedFetch({ fetch, signal, sent, checksIdTokens }: FetchOptions): Cu
       method: options.method,
       headers: options.headers,
       redirect: 'manual',
-      ...(options.body === undefined ? {} : { body: options.body }),
+      ...present({ body: options.body }),
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
     })
     const text = await readResponse(response, url)

@@ -226,7 +226,7 @@ async function follow(
         ...signing?.signatureHeaders({ ...call, url }, authorization, clock.now()),
         authorization: authorization?.reveal(),
       }),
-      ...(call.body === undefined ? {} : { body: call.body }),
+      ...present({ body: call.body }),
       redirect: 'manual',
       signal: call.signal,
     }).catch(lost)

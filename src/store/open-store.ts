@@ -1,5 +1,6 @@
 /** The store of a command, by flag, variable and home. */
 import { join, resolve } from 'node:path'
+import { present } from '../contract/present.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Keychain } from '../platform/keychain/keychain.ts'
 import type { Env } from '../platform/processes/environment.ts'
@@ -25,7 +26,7 @@ export interface OpenStoreOptions {
  */
 export function openStore(options: OpenStoreOptions): Store {
   const { home, env, clock, signal } = options
-  const common = { clock, ...(signal === undefined ? {} : { signal }) }
+  const common = present({ clock, signal })
   const named = options.authConfig ?? (env.FOB_AUTH_CONFIG || env.CI_AUTH_CONFIG || undefined)
   if (named !== undefined) {
     const file = credentialsFile(resolve(named), { ...common, ownFolder: false })
