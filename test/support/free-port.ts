@@ -1,6 +1,11 @@
-/** Below what systems hand out by themselves (RFC 6335 §6, and Linux from 32768 on), so that nothing takes one in between. */
-const FIRST = 20_000
-const COUNT = 10_000
+/** Ports for servers that must know theirs before they start. */
+
+const COUNT = 1000
+/**
+ * Below what systems hand out by themselves (RFC 6335 §6, and Linux from 32768 on), so that nothing takes one in
+ * between; and each worker of `bun test --parallel` has a range of its own.
+ */
+const FIRST = 20_000 + (Number(process.env.BUN_TEST_WORKER_ID ?? 0) % 10) * COUNT
 
 let next = Math.floor(Math.random() * COUNT)
 

@@ -462,7 +462,7 @@ describe('S3', () => {
         CI_SECRETS_S3_BUCKET: 'secrets',
         CI_SECRETS_S3_ENDPOINT: real.endpoint,
         CI_SECRETS_S3_REGION: 'us-east-1',
-        CI_SECRETS_S3_ACCESS_KEY_ID: 'test:tester',
+        CI_SECRETS_S3_ACCESS_KEY_ID: real.accessKeyId,
         CI_SECRETS_S3_SECRET_ACCESS_KEY: 'canary-wrong',
         CI_SECRETS_S3_PASSPHRASE: 'canary-passphrase',
       },

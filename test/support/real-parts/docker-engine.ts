@@ -46,9 +46,12 @@ export function missingDockerPart(): string | undefined {
 
 let shared: Promise<DockerEngine> | undefined
 
-/** The one that all tests of this process share. It goes when they end. */
+/** The one that all tests of a file share. It goes when they end. */
 export function sharedDockerEngine(): Promise<DockerEngine> {
-  shared ??= startDockerEngine()
+  if (shared === undefined) {
+    shared = startDockerEngine()
+    beforeRemoval(async () => void (shared = undefined))
+  }
   return shared
 }
 

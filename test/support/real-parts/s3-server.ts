@@ -1,10 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childEnv } from '../../../src/platform/processes/environment.ts'
+import { endAll, nextNumber, sharedPart, startApart } from './shared-part.ts'
 import { missingPart } from './skip-without-part.ts'
 import { signed } from './s3-signer.ts'
 import { freePort } from '../free-port.ts'
-import { temporaryFolder } from '../temporary.ts'
+import { beforeRemoval, temporaryFolder } from '../temporary.ts'
 
 /**
  * A real S3 server on loopback: OpenStack Swift with its s3api, as Debian packages it. It checks signatures,
@@ -26,6 +27,8 @@ export interface S3Server {
 
 const PARTS = ['memcached', 'swift-proxy-server', 'swift-object-server', 'swift-ring-builder']
 const START_MS = 60_000
+/** As many as tests of one run can want. */
+const ACCOUNTS = 50
 const BUSY_MS = 15_000
 const FILTERS = [
   'catch_errors',
@@ -46,8 +49,19 @@ export function missingS3Part(): string | undefined {
   )
 }
 
+/** In an account of its own, of the server that the whole run shares, or of one that goes with `stop`. */
 export async function startS3Server(): Promise<S3Server> {
-  const folder = temporaryFolder()
+  const shared = await sharedPart('swift', async (folder) => {
+    const { port, pids } = await startSwift(folder)
+    return { pids, about: { port } }
+  })
+  if (shared !== undefined) return accountOf(shared.port, nextNumber('swift-account'), async () => {})
+  const { port, pids } = await startSwift(temporaryFolder())
+  beforeRemoval(async () => endAll(pids))
+  return accountOf(port, 1, async () => endAll(pids))
+}
+
+async function startSwift(folder: string): Promise<{ port: number; pids: number[] }> {
   const ports = {
     proxy: freePort(),
     account: freePort(),
@@ -67,17 +81,38 @@ export async function startS3Server(): Promise<S3Server> {
       join(etc, `${part}.conf`),
     ]),
   ]
-  const children = commands.map((cmd) => Bun.spawn({ cmd, env, stdio: ['ignore', 'ignore', 'ignore'] }))
-  // A test run that ends early leaves nothing running.
-  process.on('exit', () => children.forEach((child) => child.kill()))
-  const stop = async () => {
-    for (const child of children) child.kill()
-    await Promise.all(children.map((child) => child.exited))
+  const pids = commands.map((cmd) => startApart(cmd, env))
+  try {
+    // All four servers have to be there for this.
+    await answering(() => ask(ports.proxy, accountKeys(1), 'PUT', '/is-it-up'))
+  } catch (error) {
+    endAll(pids)
+    throw error
   }
-  const endpoint = `http://127.0.0.1:${ports.proxy}`
-  const keys = { accessKeyId: 'test:tester', secretAccessKey: 'testing' }
+  return { port: ports.proxy, pids }
+}
+
+const accountKeys = (account: number) => ({
+  accessKeyId: `test${account}:tester`,
+  secretAccessKey: 'testing',
+})
+
+function ask(
+  port: number,
+  keys: ReturnType<typeof accountKeys>,
+  method: string,
+  path: string,
+  body?: Uint8Array<ArrayBuffer>,
+): Promise<Response> {
+  const url = `http://127.0.0.1:${port}${path}`
+  return fetch(signed({ method, url, ...keys, ...(body && { body }) }))
+}
+
+/** @param account buckets are named within one */
+function accountOf(port: number, account: number, stop: () => Promise<void>): S3Server {
+  const keys = accountKeys(account)
   const once = (method: string, path: string, body?: Uint8Array<ArrayBuffer>) =>
-    fetch(signed({ method, url: `${endpoint}${path}`, ...keys, ...(body && { body }) }))
+    ask(port, keys, method, path, body)
   /** On a busy machine a part of it can be late, and it says 503: what a client does then. */
   const send: typeof once = async (...request) => {
     const deadline = Date.now() + BUSY_MS
@@ -88,15 +123,8 @@ export async function startS3Server(): Promise<S3Server> {
       await Bun.sleep(200)
     }
   }
-  try {
-    // All four servers have to be there for this.
-    await answering(() => once('PUT', '/is-it-up'))
-  } catch (error) {
-    await stop()
-    throw error
-  }
   return {
-    endpoint,
+    endpoint: `http://127.0.0.1:${port}`,
     ...keys,
     async createBucket(name) {
       const answer = await send('PUT', `/${name}`)
@@ -182,7 +210,7 @@ async function writeConfiguration(folder: string, etc: string, ports: Ports): Pr
     'error_suppression_limit = 1000000',
     '[filter:tempauth]',
     'use = egg:swift#tempauth',
-    'user_test_tester = testing .admin',
+    ...Array.from({ length: ACCOUNTS }, (_, i) => `user_test${i + 1}_tester = testing .admin`),
     '[filter:s3api]',
     'use = egg:swift#s3api',
     's3_acl = false',

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childEnv } from '../../../../src/platform/processes/environment.ts'
+import { isCallbackListenerGone } from '../../../support/client/callback-listener-gone.ts'
 import { scriptedBrowser } from '../../../support/client/approving-browser.ts'
 import { missingKeyringPart, runWithKeyring } from '../../../support/real-parts/keyring.ts'
 import { startOAuthServer } from '../../../support/servers/oauth-server.ts'
@@ -90,8 +91,7 @@ describe('fob as a process', () => {
     }
     expect([await child.exited, existsSync(join(home, 'credentials'))]).toEqual([130, false])
     const authorize = new URL(/http\S+authorize\S+/.exec(err)?.[0] ?? '')
-    const callback = authorize.searchParams.get('redirect_uri') ?? ''
-    expect(await fetch(callback).catch(() => 'closed')).toBe('closed')
+    expect(await isCallbackListenerGone(authorize)).toBe(true)
   })
 
   const HEAVY = /node_modules\/(openid-client|oauth4webapi|keytar|@clack|smol-toml|eventsource-parser|jose)\//
