@@ -1,3 +1,4 @@
+/** The port: taken at once, and answered for until the app is there. */
 import { randomUUIDv7 } from 'bun'
 import { Fault } from '../contract/fault.ts'
 import type { App } from './http/app.ts'

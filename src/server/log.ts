@@ -1,5 +1,5 @@
 /** Structured logs: one JSON object a line on stderr. Never a secret, a token or a body. */
-export type LogFields = Record<string, string | number | boolean | null | undefined>
+type LogFields = Record<string, string | number | boolean | null | undefined>
 
 export interface Log {
   info(message: string, fields?: LogFields): void
@@ -12,7 +12,7 @@ export interface ServerLog extends Log {
   request(line: RequestLine): void
 }
 
-export interface RequestLine {
+interface RequestLine {
   requestId: string
   method: string
   /** Without the query. */

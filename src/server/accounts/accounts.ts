@@ -19,14 +19,14 @@ import { upsertIdentityProviderAccount } from './identity-provider-accounts.ts'
 import type { IdentityProviderProfile, NewLocalAccount, Tenant, User } from './user.ts'
 import { selectUsers, toUser, userFinder } from './user-queries.ts'
 
-export interface PasswordAttempt {
+interface PasswordAttempt {
   email: string
   password: Secret
   /** Where it comes from: attempts are counted by account and by address. */
   address: string
 }
 
-export type PasswordCheck =
+type PasswordCheck =
   | { kind: 'ok'; user: User }
   /** Wrong. `account` is for the records alone: whoever tried must not learn that there is one. */
   | { kind: 'refused'; account: User | undefined }

@@ -1,5 +1,5 @@
 /**
- * Owns: the scoped tokens of people (`ci_`, S168 to S181). What is kept is a hash.
+ * Owns: the scoped tokens of people (`ci_`). What is kept is a hash.
  * Refuses: to show a token twice, to outlive its owner's membership in its tenant, to carry a scope that
  * the owner's role has lost (`Principal` narrows at every use).
  */
@@ -29,7 +29,7 @@ export interface CliToken {
   lastUsedAt: number | null
 }
 
-export interface NewCliToken {
+interface NewCliToken {
   tenant: Tenant
   userId: string
   name: string

@@ -1,5 +1,5 @@
 /**
- * Owns: download tokens (`dl_`, S194): five minutes, one path, one download.
+ * Owns: download tokens (`dl_`): five minutes, one path, one download.
  * Refuses: a second use, another path, and more than its maker may do at the moment of the download.
  */
 import { and, eq, gt, lt } from 'drizzle-orm'
@@ -12,7 +12,7 @@ import type { User } from './user.ts'
 import { hashOf, mintToken } from './mint-token.ts'
 import { userFinder } from './user-queries.ts'
 
-export interface Download {
+interface Download {
   userId: string
   tenantId: string
   /** The whole of what it opens: `/api/runners/install.sh`. */

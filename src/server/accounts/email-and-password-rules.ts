@@ -1,3 +1,4 @@
+/** What an e-mail address and a password have to look like. */
 import { Fault } from '../../contract/fault.ts'
 import type { Secret } from '../../redact/secret.ts'
 

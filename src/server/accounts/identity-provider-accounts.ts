@@ -1,3 +1,4 @@
+/** Accounts of people whom an identity provider vouches for. */
 import { and, eq } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
 import { newId } from '../db/new-id.ts'

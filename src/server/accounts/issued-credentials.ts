@@ -1,3 +1,4 @@
+/** The credentials that this server issues with a prefix, opened together. */
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../db/open-database.ts'
 import { type DownloadTokens, openDownloadTokens } from './download-tokens.ts'

@@ -1,3 +1,4 @@
+/** The rule that every tenant with people in it keeps an administrator. */
 import { and, eq, ne } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
 import type { Db } from '../db/open-database.ts'

@@ -1,3 +1,4 @@
+/** The server's own accounts, which have passwords. */
 import { randomBytes } from 'node:crypto'
 import { and, count, eq } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
@@ -8,7 +9,7 @@ import type { NewLocalAccount, Tenant, User } from './user.ts'
 import { checkEmail, checkPassword } from './email-and-password-rules.ts'
 import { hashPassword } from './password-hash.ts'
 
-/** The provider's name for the server's own accounts (ruling R16). */
+/** The provider's name for the server's own accounts. */
 export const LOCAL = 'local'
 
 /** @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail */

@@ -1,3 +1,4 @@
+/** Limits on guessing passwords, by account and by address. */
 import type { Clock } from '../../platform/clock.ts'
 
 /** Guessing is slowed by account and by address. In memory: a restart forgets, argon2id remains. */

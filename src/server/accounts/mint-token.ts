@@ -1,3 +1,4 @@
+/** New tokens with a prefix, and the hashes that they are stored and found by. */
 import { createHash, randomBytes } from 'node:crypto'
 import {
   BASE62,

@@ -1,3 +1,4 @@
+/** Password hashes: argon2id, with a bound on how many are computed at once. */
 import type { Secret } from '../../redact/secret.ts'
 
 /** argon2id, 64 MiB, three passes: some 200 ms of one core. Above OWASP's minimum of 19 MiB, t=2. */

@@ -1,5 +1,5 @@
 /**
- * Owns: the runners of a tenant and the token that each presents (`rn_`, S190 to S192).
+ * Owns: the runners of a tenant and the token that each presents (`rn_`).
  * Refuses: two runners of one name in a tenant; a token that was replaced.
  */
 import { and, asc, eq, gt, sql } from 'drizzle-orm'

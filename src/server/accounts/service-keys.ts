@@ -1,6 +1,6 @@
 /**
  * Owns: service keys (`sk_`), which an administrator makes on the data folder, and the short-lived service
- * tokens (`st_`) that a machine gets for one (S193).
+ * tokens (`st_`) that a machine gets for one.
  * Refuses: to let a token outlive its key, or do more than its key may.
  */
 import { and, asc, eq, lt, sql } from 'drizzle-orm'
@@ -14,7 +14,7 @@ import { pipelines as pipelineTable, serviceKeys, serviceTokens, tenants } from 
 import type { Tenant } from './user.ts'
 import { hashOf, mintToken } from './mint-token.ts'
 
-export interface ServiceKey {
+interface ServiceKey {
   id: string
   name: string
   tenant: Tenant
@@ -26,7 +26,7 @@ export interface ServiceKey {
   lastUsedAt: number | null
 }
 
-export interface NewServiceKey {
+interface NewServiceKey {
   name: string
   /** The slug; undefined: the default tenant. */
   tenant: string | undefined
@@ -50,7 +50,7 @@ export interface ServiceKeys {
   purge(now: number): Promise<void>
 }
 
-/** As an access token that came with a refresh token (R6). */
+/** As an access token that came with a refresh token. */
 const TOKEN_LIFE_MS = 60 * 60_000
 
 export function openServiceKeys({ db, clock }: { db: Db; clock: Clock }): ServiceKeys {

@@ -1,3 +1,4 @@
+/** Tenants, and who belongs to them in which role. */
 import { and, asc, count, eq, gt } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -21,13 +22,13 @@ import type { AccountRole, Tenant } from './user.ts'
 import { keepAnAdministrator } from './keep-an-administrator.ts'
 
 /** A tenant with what people call it. */
-export interface NamedTenant extends Tenant {
+interface NamedTenant extends Tenant {
   name: string
   /** Milliseconds since 1970. */
   createdAt: number
 }
 
-export interface Membership {
+interface Membership {
   tenant: NamedTenant
   role: AccountRole
 }

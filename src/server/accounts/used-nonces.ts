@@ -1,8 +1,9 @@
+/** The nonces of signed requests that were used. */
 import { lt } from 'drizzle-orm'
 import type { Db } from '../db/open-database.ts'
 import { requestNonces } from '../db/schema.ts'
 
-/** Which nonces were used (S189). In the database, so that a restart does not forget one. */
+/** Which nonces were used. In the database, so that a restart does not forget one. */
 export interface Nonces {
   /**
    * Takes the nonce; false when this token has used it before.

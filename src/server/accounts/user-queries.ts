@@ -1,3 +1,4 @@
+/** Queries for users: their own row, the tenant that they are seen in, and their role there. */
 import { and, eq, sql } from 'drizzle-orm'
 import type { Db } from '../db/open-database.ts'
 import { memberships, tenants, users } from '../db/schema.ts'

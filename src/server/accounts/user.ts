@@ -12,13 +12,13 @@ export interface User {
   id: string
   /** `local`, or the identity provider that vouches for the person. */
   provider: string
-  /** The provider's own ID for the person: the `sub` claim of access tokens (S30). */
+  /** The provider's own ID for the person: the `sub` claim of access tokens. */
   subject: string
   email: string | null
   name: string | null
   nickName: string | null
   avatarUrl: string | null
-  /** What the provider said at the last login (ruling R5); rules on pipelines read them. */
+  /** What the provider said at the last login; rules on pipelines read them. */
   organizations: readonly string[]
   groups: readonly string[]
   /** The tenant that counts where a request names none, and the role there. `tenants.ts` knows the others. */

@@ -1,3 +1,4 @@
+/** Revoking everything that was issued to a user. */
 import type { User } from '../accounts/user.ts'
 import { endTokensOf } from '../accounts/cli-tokens.ts'
 import type { Db } from '../db/open-database.ts'

@@ -1,3 +1,4 @@
+/** Changing the vault's passphrase or key file from the command line. */
 import { existsSync } from 'node:fs'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'

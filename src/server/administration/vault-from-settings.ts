@@ -37,7 +37,7 @@ export async function openServerVault({ settings, ...deps }: OpenVaultDeps): Pro
 }
 
 /**
- * `server --secret`: the secrets of all tenants (S69). One that is set to the same value already is left alone, so
+ * `server --secret`: the secrets of all tenants. One that is set to the same value already is left alone, so
  * that the time of its last change stays true.
  * @throws Fault `config` when a value is empty or too short to be hidden, or the vault is locked
  */

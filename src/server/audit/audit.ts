@@ -11,7 +11,7 @@ import { auditEntries } from '../db/schema.ts'
 import { type Chained, GENESIS, hashOf } from './hash-chain.ts'
 
 /** What can be recorded. A closed set, so that a filter never misses a spelling. */
-export type AuditAction =
+type AuditAction =
   | 'login'
   | 'logout'
   | 'session.end'

@@ -1,3 +1,4 @@
+/** The hash chain of the audit log, and its verification. */
 import { createHash } from 'node:crypto'
 import { asc, gt } from 'drizzle-orm'
 import type { Db } from '../db/open-database.ts'

@@ -1,3 +1,4 @@
+/** A cache of what the database says of a key, valid until a change that matters. */
 import { openEpoch } from './credential-epoch.ts'
 import type { Db } from './open-database.ts'
 

@@ -1,3 +1,4 @@
+/** The checks of a database file that change nothing. */
 import { Database } from 'bun:sqlite'
 import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { APPLICATION_ID, type Db } from './open-database.ts'

@@ -1,3 +1,4 @@
+/** The number that the database raises with every change to credentials and rules. */
 import type { Database } from 'bun:sqlite'
 import type { Db } from './open-database.ts'
 

@@ -1,3 +1,4 @@
+/** The lock that keeps a second server out of a data folder. */
 import { Database } from 'bun:sqlite'
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The files of a database: where they are, their modes, and why one cannot be used. */
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { Fault } from '../../contract/fault.ts'

@@ -1,3 +1,4 @@
+/** New IDs of rows, which sort by the time of their creation. */
 import { randomUUIDv7 } from 'bun'
 
 export type IdKind = 'usr' | 'ten' | 'pip' | 'run' | 'tok' | 'rnr' | 'svk'

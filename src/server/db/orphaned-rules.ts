@@ -1,3 +1,4 @@
+/** Removing the rule of a pipeline that is gone together with its runs. */
 import { and, eq, notExists } from 'drizzle-orm'
 import type { Db } from './open-database.ts'
 import { pipelineRules, pipelines, runs } from './schema.ts'

@@ -1,3 +1,4 @@
+/** Giving free pages of the database file back to the system. */
 import type { Db } from './open-database.ts'
 
 /** Free space that the file keeps for what comes. */

@@ -1,3 +1,4 @@
+/** The tables of the journals of runs. */
 import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { runs } from './schema.ts'
 

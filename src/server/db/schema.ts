@@ -1,3 +1,4 @@
+/** The tables of the server. */
 import { WEBHOOK_PROVIDERS } from '../../contract/api/webhooks.ts'
 import { sql } from 'drizzle-orm'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
@@ -135,7 +136,7 @@ export const credentialEpoch = sqliteTable('credential_epoch', {
   value: integer('value').notNull(),
 })
 
-/** Nonces of signed requests, until their timestamps are too old to be sent again (S189). */
+/** Nonces of signed requests, until their timestamps are too old to be sent again. */
 export const requestNonces = sqliteTable(
   'request_nonces',
   {
@@ -163,7 +164,7 @@ export const runners = sqliteTable(
   (t) => [uniqueIndex('runners_by_name').on(t.tenantId, t.name)],
 )
 
-/** What a machine of ours presents to get short-lived service tokens (S193). */
+/** What a machine of ours presents to get short-lived service tokens. */
 export const serviceKeys = sqliteTable(
   'service_keys',
   {
@@ -193,7 +194,7 @@ export const serviceTokens = sqliteTable(
   (t) => [index('service_tokens_by_key').on(t.keyId), index('service_tokens_by_expiry').on(t.expiresAt)],
 )
 
-/** Each opens one path once (S194). */
+/** Each opens one path once. */
 export const downloadTokens = sqliteTable(
   'download_tokens',
   {

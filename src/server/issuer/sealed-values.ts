@@ -1,3 +1,4 @@
+/** Encryption under keys that are derived from the session secret. */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 import type { Secret } from '../../redact/secret.ts'
 

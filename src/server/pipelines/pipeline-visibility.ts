@@ -1,3 +1,4 @@
+/** Who sees which pipelines, by the rules on them. */
 import { and, type AnyColumn, countDistinct, eq, ne, type SQL, sql } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
 import type { Db } from '../db/open-database.ts'

@@ -27,7 +27,7 @@ export type PipelineEntry = Omit<Pipeline, 'source'>
 const { source: _source, ...ENTRY_COLUMNS } = getTableColumns(table)
 
 /** What belongs to a tenant and a pipeline: a run, a secret, a pipeline itself. */
-export interface Owned {
+interface Owned {
   tenantId: string
   pipelineId: string
 }

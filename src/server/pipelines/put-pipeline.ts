@@ -60,7 +60,7 @@ export interface ScriptChecks {
 }
 
 /** When pipelines run by themselves. `triggers/schedules.ts` is the one in use. */
-export interface PipelineSchedules {
+interface PipelineSchedules {
   /** @throws Fault `usage` */
   check(schedules: readonly Schedule[]): void
   /** Replaces those of a pipeline, within the transaction that replaces the pipeline. */

@@ -1,3 +1,4 @@
+/** Which secrets a caller may know the names of. */
 import { isReservedSecret } from '../../contract/api/secrets.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { SecretEntry, Vault } from '../vault/vault.ts'

@@ -1,3 +1,4 @@
+/** How callers authenticate, as the settings say it. */
 import { Fault } from '../../contract/fault.ts'
 import { isLoopbackHost } from '../../platform/network/loopback.ts'
 import { Secret } from '../../redact/secret.ts'
@@ -10,14 +11,14 @@ import { SETTING_NAMES, type SettingName } from './setting-names.ts'
 import type { SettingValues } from './setting-values.ts'
 import { readTokenLifetimes, type TokenLifetimes } from './token-lifetimes.ts'
 
-/** How callers prove who they are. One of the three, never two (S1 to S3). */
+/** How callers prove who they are. One of the three, never two. */
 export type Strategy =
   | { kind: 'open' }
   | { kind: 'basic'; username: string; password: Secret }
   | {
       kind: 'oauth'
       localAccounts: boolean
-      /** The identity providers that are set up (S17, S18). */
+      /** The identity providers that are set up. */
       identityProviders: ConfiguredIdentityProviders
       sessionSecret: Secret
       callbackUrl: string
@@ -77,7 +78,7 @@ function refuseOrphans(
   }
 }
 
-/** @throws when only one of the two is set (S17). */
+/** @throws when only one of the two is set. */
 function bothSet(values: SettingValues, first: SettingName, second: SettingName): boolean {
   const [a, b] = [values[first] !== undefined, values[second] !== undefined]
   if (a !== b) {
@@ -123,7 +124,7 @@ function oauthStrategy(values: SettingValues, oauthBy: string): Strategy {
   }
 }
 
-/** S20: a full base URL without a path: https, since passwords and sessions come there; http on loopback. */
+/** A full base URL without a path: https, since passwords and sessions come there; http on loopback. */
 function baseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const bare =
@@ -187,7 +188,7 @@ function providerUrl(setting: SettingName, values: SettingValues, standard: stri
   return url.href.replace(/\/+$/, '')
 }
 
-/** S16. */
+/** @throws Fault `config` for a tenant that cannot be one, and for a missing one where it is needed */
 function tenantOf(values: SettingValues, url: string): string {
   const tenant = values['oauth-microsoft-tenant'] ?? 'common'
   if (!/^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$/.test(tenant)) {

@@ -1,3 +1,4 @@
+/** The settings of the drivers that tasks run on. */
 import { Fault } from '../../contract/fault.ts'
 import { DRIVERS, type DriverName } from '../../contract/api/pipelines.ts'
 import type { Env } from '../../platform/processes/environment.ts'

@@ -1,3 +1,4 @@
+/** The settings of what is stored of runs, and for how long. */
 import { Fault } from '../../contract/fault.ts'
 import type { SettingName } from './setting-names.ts'
 import { parseAge, parseSize } from './setting-units.ts'

@@ -1,3 +1,4 @@
+/** The settings that bound runs. */
 import { Fault } from '../../contract/fault.ts'
 import { type Network, openNetwork } from '../runs/fetch/allowed-networks.ts'
 import type { SettingName } from './setting-names.ts'

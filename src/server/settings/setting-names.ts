@@ -1,3 +1,4 @@
+/** The table of all settings. */
 import { BACKENDS } from '../vault/backend-registry.ts'
 
 /**

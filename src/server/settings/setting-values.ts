@@ -1,3 +1,4 @@
+/** The value of each setting, from flags, variables and the settings file. */
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Fault } from '../../contract/fault.ts'

@@ -1,3 +1,4 @@
+/** The settings of how long tokens live. */
 import { Fault } from '../../contract/fault.ts'
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../issuer/tokens/default-lifetimes.ts'
 import type { SettingName } from './setting-names.ts'

@@ -1,3 +1,4 @@
+/** The occurrences of cron schedules. The only file that knows the cron library. */
 import { Cron } from 'croner'
 import { Fault } from '../../contract/fault.ts'
 

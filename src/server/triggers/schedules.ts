@@ -1,3 +1,4 @@
+/** Starting runs at the times of their schedules. */
 import { and, asc, eq, isNotNull, lte, min } from 'drizzle-orm'
 import type { Schedule } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'

@@ -1,3 +1,4 @@
+/** Which webhook deliveries have started which runs. */
 import { createHash } from 'node:crypto'
 import { and, eq, lte } from 'drizzle-orm'
 import type { Clock } from '../../platform/clock.ts'

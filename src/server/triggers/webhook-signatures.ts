@@ -1,3 +1,4 @@
+/** Checking that a webhook was sent by the holder of its secret, in each sender's way. */
 import { createHash, createHmac } from 'node:crypto'
 import type { WebhookProvider } from '../../contract/api/webhooks.ts'
 import { Fault } from '../../contract/fault.ts'

@@ -1,3 +1,4 @@
+/** Webhooks: set, authenticated, and delivered to runs. */
 import { randomBytes } from 'node:crypto'
 import { and, eq } from 'drizzle-orm'
 import type { WebhookProvider } from '../../contract/api/webhooks.ts'
@@ -43,13 +44,13 @@ export interface Webhooks {
   purgeExpired(): Promise<void>
 }
 
-export interface WebhookPlace {
+interface WebhookPlace {
   /** Null: the default one. */
   tenantSlug: string | null
   pipelineName: string
 }
 
-export interface Delivery {
+interface Delivery {
   runId: string
   /** It came before. */
   isAgain: boolean

@@ -1,3 +1,4 @@
+/** The stores for secrets, and the choice among them. */
 import { Fault } from '../../contract/fault.ts'
 import type { BackendChoice, BackendKind } from './backend.ts'
 import { s3Kind } from './s3/s3-backend-kind.ts'

@@ -50,7 +50,7 @@ export interface Backend {
 export type Unlock = { kind: 'passphrase'; passphrase: Secret } | { kind: 'key file'; key: Secret }
 
 /** What a backend is opened with. */
-export interface BackendDeps {
+interface BackendDeps {
   /** The server's own database. */
   db: Db
   /** The tenant that data from before there were tenants belongs to. */
@@ -77,7 +77,7 @@ export interface BackendChoice {
 }
 
 /** One row of the table of settings; see `setting-names.ts`. */
-export interface BackendSetting {
+interface BackendSetting {
   description: string
   value?: string
   secret?: true

@@ -1,3 +1,4 @@
+/** The encryption of values in the vault. */
 import { createCipheriv, createDecipheriv, createHash, randomBytes, scrypt } from 'node:crypto'
 import type { Secret } from '../../redact/secret.ts'
 
@@ -89,12 +90,12 @@ export function readPlain(stored: Buffer): Buffer | undefined {
   return stored[0] === PLAIN ? stored.subarray(1) : undefined
 }
 
-/** The key of the old form: one round of SHA-256, which is why nothing is written under it any more (R4). */
+/** The key of the old form: one round of SHA-256, which is why nothing is written under it any more. */
 export function legacyKey(passphrase: Secret): Buffer {
   return createHash('sha256').update(passphrase.bytes()).digest()
 }
 
-/** Opens the old form: `nonce (12) ‖ ciphertext ‖ tag (16)`, without associated data (R4). */
+/** Opens the old form: `nonce (12) ‖ ciphertext ‖ tag (16)`, without associated data. */
 export function openLegacy(key: Buffer, stored: Buffer): Buffer | undefined {
   if (stored.length < NONCE_BYTES + TAG_BYTES) return undefined
   return decrypt(key, {

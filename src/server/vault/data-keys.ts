@@ -1,3 +1,4 @@
+/** The keys of an open vault, which another process may change in the header. */
 import { Fault } from '../../contract/fault.ts'
 import type { Backend, Revision, Unlock } from './backend.ts'
 import { keyIdOf, legacyKey, openLegacy, readPlain } from './cipher.ts'
@@ -98,7 +99,7 @@ export async function openKeys(backend: Backend, unlock: Unlock): Promise<Keys> 
 }
 
 /**
- * Where there are records and no header, they are of the old form (R4), and opening one of them is all the canary
+ * Where there are records and no header, they are of the old form, and opening one of them is all the canary
  * there is; or the store encrypted them by itself until now.
  */
 async function holdsLegacy(backend: Backend, unlock: Unlock): Promise<boolean> {

@@ -1,3 +1,4 @@
+/** Adopting a secrets database of the older program. */
 import { Database } from 'bun:sqlite'
 import { existsSync } from 'node:fs'
 import { Fault } from '../../contract/fault.ts'
@@ -6,9 +7,9 @@ import type { Unlock } from './backend.ts'
 import { legacyKey, openLegacy } from './cipher.ts'
 
 /**
- * A secrets database of the program that the documents describe: a file with one table
+ * A secrets database of the older program: a file with one table
  * `secrets (scope, key, encrypted_value[, updated_at])` and no application ID; values in the plain SHA-256 form
- * (R4), scopes spelled as ours, no tenants. Its later form derives its key otherwise and has a table `kdf_params`
+ *, scopes spelled as ours, no tenants. Its later form derives its key otherwise and has a table `kdf_params`
  * with a row in it; that one is not read.
  */
 const OLD_COLUMNS = ['scope', 'key', 'encrypted_value']

@@ -1,3 +1,4 @@
+/** The vault, joined from a backend, its keys and the cipher. */
 import { Fault } from '../../contract/fault.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Clock } from '../../platform/clock.ts'

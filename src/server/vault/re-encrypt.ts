@@ -1,3 +1,4 @@
+/** Moving all values to a new data key. */
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Backend } from './backend.ts'

@@ -1,3 +1,4 @@
+/** Wrapping the data keys under another passphrase or key file. */
 import { Fault } from '../../contract/fault.ts'
 import type { Backend, Unlock } from './backend.ts'
 import { openHeader, relock } from './vault-header.ts'

@@ -1,3 +1,4 @@
+/** Sealing and opening the values of records. */
 import { Fault } from '../../contract/fault.ts'
 import { associatedData, keyIdOf, leavePlain, open, openLegacy, readPlain, seal } from './cipher.ts'
 import { currentKey, type Keyring } from './vault-header.ts'

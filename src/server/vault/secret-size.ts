@@ -1,3 +1,4 @@
+/** The bounds on the length of a secret. */
 import { MAX_SECRET_BYTES, MIN_SECRET_BYTES } from '../../contract/api/secrets.ts'
 import type { Secret } from '../../redact/secret.ts'
 

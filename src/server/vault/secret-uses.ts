@@ -1,3 +1,4 @@
+/** Which run was last given a secret. */
 import { and, eq } from 'drizzle-orm'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../db/open-database.ts'

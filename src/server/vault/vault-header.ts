@@ -47,7 +47,7 @@ const headerSchema = v.strictObject({
     v.array(v.strictObject({ id: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)), wrapped })),
     v.minLength(1),
   ),
-  /** The key of records in the old form, while there are any (R4). */
+  /** The key of records in the old form, while there are any. */
   legacy: v.optional(wrapped),
   /** The key that the store encrypts under, where it takes one from us (SSE-C). */
   store: v.optional(wrapped),

@@ -1,3 +1,4 @@
+/** The cookie that says who has just come back from an identity provider. */
 import * as v from 'valibot'
 import type { Seal } from '../sealed-values.ts'
 import { cookiesOf } from './pending-login-cookie.ts'

@@ -1,3 +1,4 @@
+/** Logging in with GitHub, which speaks OAuth without OpenID Connect. */
 import * as v from 'valibot'
 import {
   authorizeUrl,
@@ -11,7 +12,7 @@ import { openRestClient, type RestClient } from './rest-client.ts'
 import type { IdentityProvider, IdentityProviderDeps, IdentityProviderSettings } from './identity-provider.ts'
 
 const LABEL = 'GitHub'
-/** The least that shows a person's verified e-mail and, S27, all organizations, private ones included. */
+/** The least that shows a person's verified e-mail and all organizations, private ones included. */
 const SCOPE = 'read:user user:email read:org'
 
 const userSchema = v.object({

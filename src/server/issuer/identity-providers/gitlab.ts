@@ -1,3 +1,4 @@
+/** Logging in with GitLab. */
 import * as v from 'valibot'
 import { openidConnectProvider } from './openid-connect.ts'
 import type { IdentityProvider, IdentityProviderDeps, IdentityProviderSettings } from './identity-provider.ts'
@@ -16,7 +17,7 @@ const userSchema = v.object({
   groups: v.optional(v.array(v.string()), []),
 })
 
-/** gitlab.com or a self-hosted one (S14), by OpenID Connect. */
+/** gitlab.com or a self-hosted one, by OpenID Connect. */
 export function gitlabProvider(
   settings: IdentityProviderSettings,
   deps: IdentityProviderDeps,

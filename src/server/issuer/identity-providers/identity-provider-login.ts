@@ -1,3 +1,4 @@
+/** A login with an identity provider, from the redirect there to the account. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Accounts } from '../../accounts/accounts.ts'
@@ -22,7 +23,7 @@ export type IdentityProviderOutcome =
   | { kind: 'failed'; why: IdentityProviderRefusal; purpose: Purpose | undefined; setCookies: string[] }
 
 export interface IdentityProviderLogins {
-  /** What the login page offers (S18). */
+  /** What the login page offers. */
   providers: readonly { name: IdentityProviderName; label: string; path: string }[]
   /** Sends a browser to the identity provider. @throws Fault `not_found`, `unreachable`. */
   begin(

@@ -4,7 +4,7 @@ import type { Fetch } from '../../../platform/fetch.ts'
 import type { IdentityProviderProfile } from '../../accounts/user.ts'
 
 export const IDENTITY_PROVIDER_NAMES = ['github', 'gitlab', 'microsoft'] as const
-/** As rules and tokens spell it (S34). */
+/** As rules and tokens spell it. */
 export type IdentityProviderName = (typeof IDENTITY_PROVIDER_NAMES)[number]
 
 export interface IdentityProviderSettings {
@@ -14,11 +14,11 @@ export interface IdentityProviderSettings {
   url: string
 }
 
-/** Those that are set have both a client ID and a secret (S17). */
+/** Those that are set have both a client ID and a secret. */
 export interface ConfiguredIdentityProviders {
   github?: IdentityProviderSettings
   gitlab?: IdentityProviderSettings
-  /** S16: `tenant` reaches the authorize and token addresses. */
+  /** `tenant` reaches the authorize and token addresses. */
   microsoft?: IdentityProviderSettings & { tenant: string }
 }
 

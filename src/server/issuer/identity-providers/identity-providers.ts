@@ -13,7 +13,7 @@ import type {
 } from './identity-provider.ts'
 import { microsoftProvider } from './microsoft.ts'
 
-/** S22 to S24: the last segments of the callback addresses, fixed by the documents. */
+/** The last segments of the callback addresses. They are registered with the identity providers, so they never change. */
 const SEGMENTS = { github: 'github', gitlab: 'gitlab', microsoft: 'microsoftonline' } as const
 
 /** `/auth/github`: where a login with the identity provider begins; it comes back to `/auth/github/callback`. */
@@ -21,7 +21,7 @@ export function identityProviderPath(name: IdentityProviderName): string {
   return `/auth/${SEGMENTS[name]}`
 }
 
-/** The identity providers that are set up, in a fixed order (S17, S18). Loads nothing and calls nobody. */
+/** The identity providers that are set up, in a fixed order. Loads nothing and calls nobody. */
 export function openIdentityProviders(
   settings: ConfiguredIdentityProviders,
   deps: IdentityProviderDeps,

@@ -1,3 +1,4 @@
+/** Logging in with Microsoft. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { openRestClient } from './rest-client.ts'

@@ -1,3 +1,4 @@
+/** Our OAuth client for identity providers, and what their errors mean. */
 import type * as openidClient from 'openid-client'
 import type { Configuration } from 'openid-client'
 import { Fault } from '../../../contract/fault.ts'

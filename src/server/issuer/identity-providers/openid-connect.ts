@@ -1,3 +1,4 @@
+/** An identity provider that speaks OpenID Connect. */
 import type { Configuration } from 'openid-client'
 import type { IdentityProviderProfile } from '../../accounts/user.ts'
 import {

@@ -1,3 +1,4 @@
+/** The cookies of logins that are at an identity provider. */
 import { createHash, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import type { Seal } from '../sealed-values.ts'
@@ -9,10 +10,10 @@ export type Purpose =
   | { kind: 'interaction'; uid: string }
   /** Our own pages. `next` is a path of ours. */
   | { kind: 'page'; next: string }
-  /** S167: a program on the same machine. `redirectUri` is on loopback. */
+  /** A program on the same machine. `redirectUri` is on loopback. */
   | { kind: 'cli'; redirectUri: string; state: string | null; codeChallenge: string | null }
 
-export interface Pending {
+interface Pending {
   provider: IdentityProviderName
   checks: Checks
   purpose: Purpose

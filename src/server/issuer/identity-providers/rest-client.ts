@@ -1,3 +1,4 @@
+/** A client for an identity provider's REST API. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { identityProviderFault } from './oauth-client.ts'

@@ -1,3 +1,4 @@
+/** What a program may register of itself (RFC 7591). */
 import * as v from 'valibot'
 import { DEVICE_GRANT } from '../../../contract/oauth-client.ts'
 

@@ -1,3 +1,4 @@
+/** The device flow's part of the provider's configuration (RFC 8628). */
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
 import { DEVICE_PATH } from '../page-paths.ts'
 import type { DevicePages, DeviceProblem, ErrorPage, RenderedPage } from './protocol-pages.ts'

@@ -1,3 +1,4 @@
+/** Token introspection (RFC 7662). */
 import type { Provider } from 'oidc-provider'
 import { ALL_SCOPES, isScope } from '../../../contract/token-scopes.ts'
 import { accountIdOf, type User } from '../../accounts/user.ts'

@@ -1,3 +1,4 @@
+/** A bridge from requests of `fetch` to a node:http handler. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { CookieJar } from '../sessions/cookie-jar.ts'
 

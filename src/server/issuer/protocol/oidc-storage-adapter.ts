@@ -1,3 +1,4 @@
+/** The storage of oidc-provider in our database. */
 import { createHash, randomBytes } from 'node:crypto'
 import { and, eq, inArray, isNull } from 'drizzle-orm'
 import type { Adapter, AdapterPayload } from 'oidc-provider'

@@ -1,3 +1,4 @@
+/** What happens by the protocol alone and belongs into the audit log. */
 import type { Provider } from 'oidc-provider'
 import * as v from 'valibot'
 import type { Accounts } from '../../accounts/accounts.ts'

@@ -1,3 +1,4 @@
+/** The handler of the protocol routes: bounds and defaults in front of the provider. */
 import * as v from 'valibot'
 import type { Provider } from 'oidc-provider'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'

@@ -7,7 +7,7 @@ export interface RenderedPage {
 }
 
 /** What the provider shows in a browser when it cannot redirect the browser to a client. */
-export interface ProtocolError {
+interface ProtocolError {
   /** RFC 6749's code, such as `invalid_client`. */
   error: string
   description: string | undefined

@@ -1,3 +1,4 @@
+/** Whether a token request asks for a resource beyond its grant (RFC 8707). */
 import type { Provider } from 'oidc-provider'
 import { DEVICE_GRANT } from '../../../contract/oauth-client.ts'
 

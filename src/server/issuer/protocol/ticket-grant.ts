@@ -1,3 +1,4 @@
+/** The grant by which the JSON API of logins gets its tokens. */
 import { randomBytes } from 'node:crypto'
 import type { errors as OidcErrors, Provider, ResourceServer } from 'oidc-provider'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'

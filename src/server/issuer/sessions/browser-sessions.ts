@@ -1,3 +1,4 @@
+/** Sessions of browsers and logins of programs, as their owner sees and ends them. */
 import { createHmac } from 'node:crypto'
 import { and, desc, eq, gt, sql } from 'drizzle-orm'
 import * as v from 'valibot'
@@ -17,7 +18,7 @@ import { endGrant, endSession } from '../tokens/revoke-records.ts'
  */
 
 /** Somebody who is logged in in this browser. */
-export interface BrowserSession {
+interface BrowserSession {
   /** The session's name, which is not the value in the cookie. */
   uid: string
   user: User
@@ -26,7 +27,7 @@ export interface BrowserSession {
 }
 
 /** Instants are milliseconds since 1970. */
-export interface SessionEntry {
+interface SessionEntry {
   uid: string
   loggedInAt: number
   lastUsedAt: number
@@ -36,7 +37,7 @@ export interface SessionEntry {
 }
 
 /** A program that may act for a user until it is signed out. */
-export interface ProgramEntry {
+interface ProgramEntry {
   grantId: string
   clientId: string
   since: number

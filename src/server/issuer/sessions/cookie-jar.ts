@@ -1,3 +1,4 @@
+/** The provider's cookies, encrypted on their way to the browser. */
 import type { Seal } from '../sealed-values.ts'
 
 /** The provider's three cookies, by what they are for. */
@@ -31,7 +32,7 @@ export interface CookieJar {
 }
 
 /**
- * S19: cookies are encrypted, each bound to its name, so that none can be read, made or exchanged.
+ * Cookies are encrypted, each bound to its name, so that none can be read, made or exchanged.
  * @param sessionMaxAge seconds; when a session ends earlier, the server knows
  */
 export function cookieJar(seal: Seal, names: CookieNames, sessionMaxAge: number): CookieJar {

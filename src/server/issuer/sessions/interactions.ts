@@ -1,3 +1,4 @@
+/** Interactions: what the login and consent pages are about, and what the person decided. */
 import type { Interaction, InteractionResults, Provider } from 'oidc-provider'
 import * as v from 'valibot'
 import { isScope, type Scope } from '../../../contract/token-scopes.ts'
@@ -24,7 +25,7 @@ export interface InteractionView {
   account: User | undefined
 }
 
-export type InteractionOutcome =
+type InteractionOutcome =
   | { kind: 'login'; user: User }
   | { kind: 'consent' }
   /** The person said no: the client hears `access_denied`. */

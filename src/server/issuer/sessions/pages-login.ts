@@ -1,3 +1,4 @@
+/** Logging in to our own pages. */
 import { PAGES_CLIENT } from '../first-party-clients.ts'
 import { PAGES_RETURN } from '../page-paths.ts'
 import type { Seal } from '../sealed-values.ts'

@@ -1,3 +1,4 @@
+/** Access tokens: JWTs that are good only as long as the database knows them. */
 import { createSecretKey } from 'node:crypto'
 import { and, eq, isNull, sql } from 'drizzle-orm'
 import * as v from 'valibot'
@@ -12,7 +13,7 @@ import { accessTokens } from '../../db/schema.ts'
 import { OWN_PROGRAMS } from '../first-party-clients.ts'
 import { openHs256 } from './hs256-jwt.ts'
 
-/** The `iss` of every access token (S35 under R1); that of ID tokens is the server's URL, as OpenID wants it. */
+/** The `iss` of every access token; that of ID tokens is the server's URL, as OpenID wants it. */
 export const TOKEN_ISSUER = 'fob'
 
 /** RFC 9068 §2.1. What tells an access token from any other JWT. */
@@ -57,7 +58,7 @@ interface KnownToken extends VerifiedToken {
 }
 
 export interface Tokens {
-  /** S29: the session secret's own bytes. */
+  /** The session secret's own bytes. */
   key: ReturnType<typeof createSecretKey>
   /** Keeps the token's ID: what makes it good, until it expires or is revoked. */
   record(token: {

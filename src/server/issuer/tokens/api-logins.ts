@@ -1,3 +1,4 @@
+/** Tokens for the JSON API of logins. */
 import { createHash, randomBytes } from 'node:crypto'
 import type { Provider } from 'oidc-provider'
 import * as v from 'valibot'
@@ -10,11 +11,11 @@ import { API_CLIENT, API_LONE_CLIENT } from '../first-party-clients.ts'
 import { TICKET_GRANT } from '../grant-types.ts'
 import type { Tickets } from '../protocol/ticket-grant.ts'
 
-/** Tokens for the documented JSON API (S161 to S167), issued by the same provider as all others. */
+/** Tokens for the JSON API of logins, issued by the same provider as all others. */
 
 export interface IssuedTokens {
   accessToken: Secret
-  /** Undefined where the access token was asked for alone; then it lives longer (ruling R6). */
+  /** Undefined where the access token was asked for alone; then it lives longer. */
   refreshToken: Secret | undefined
   /** Seconds. */
   expiresIn: number
@@ -23,7 +24,7 @@ export interface IssuedTokens {
 export interface ApiLogins {
   /** Tokens for somebody who has just proved who they are. */
   issue(user: User, alone?: boolean): Promise<IssuedTokens>
-  /** S164. @returns undefined for a refresh token that is not, or no longer, good. */
+  /** @returns undefined for a refresh token that is not, or no longer, good. */
   refresh(refreshToken: string): Promise<IssuedTokens | undefined>
   /** Ends the login that a refresh token of `issue` belongs to; of any other, nothing. @returns whose it was */
   endRefreshToken(refreshToken: string): Promise<User | undefined>

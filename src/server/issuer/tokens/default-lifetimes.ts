@@ -1,8 +1,8 @@
 /** All in seconds. */
 export interface Lifetimes {
-  /** An access token that comes with a refresh token (ruling R6). */
+  /** An access token that comes with a refresh token. */
   accessTokenWithRefresh: number
-  /** An access token issued alone (ruling R6, S37). */
+  /** An access token issued alone. */
   accessTokenAlone: number
   /** A refresh token that is not used; each use starts it anew. */
   refreshToken: number

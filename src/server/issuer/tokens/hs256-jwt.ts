@@ -1,3 +1,4 @@
+/** Verifying the HS256 signature of a JWT. */
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 
 /**

@@ -1,3 +1,4 @@
+/** Repeating the response to a refresh that two commands send at once. */
 import type { Provider } from 'oidc-provider'
 import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'

@@ -1,3 +1,4 @@
+/** Ending what was issued: sessions, grants and tokens. */
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
 import { accountIdOf, type User } from '../../accounts/user.ts'
 import type { Db } from '../../db/open-database.ts'

@@ -1,3 +1,4 @@
+/** The key that signs ID tokens. */
 import { eq } from 'drizzle-orm'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import * as v from 'valibot'

@@ -1,3 +1,4 @@
+/** The responses to the refreshes of the last 30 s, stored sealed. */
 import { hkdfSync } from 'node:crypto'
 import { and, asc, count, eq, gt, inArray } from 'drizzle-orm'
 import * as v from 'valibot'

@@ -1,3 +1,4 @@
+/** The store for secrets in an S3 bucket. */
 import * as v from 'valibot'
 import type { Log } from '../../log.ts'
 import type { Backend, StoredRecord } from '../backend.ts'

@@ -1,3 +1,4 @@
+/** What errors of S3 mean, and what to do about them. */
 import { Fault } from '../../../contract/fault.ts'
 import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
 import type { S3Settings } from './s3-settings.ts'

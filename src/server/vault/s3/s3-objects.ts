@@ -1,3 +1,4 @@
+/** The few calls that the vault makes to S3. */
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
 import { codeOf, explain, statusOf } from './s3-errors.ts'
 import type { S3Settings } from './s3-settings.ts'
@@ -13,7 +14,7 @@ export interface S3Object {
 /** What an object has to be for a write to go through. */
 export type Condition = { absent: true } | { etag: string }
 
-export interface PutOptions {
+interface PutOptions {
   condition?: Condition
   /** SSE-C. */
   customerKey?: Buffer | undefined

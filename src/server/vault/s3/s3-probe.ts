@@ -1,3 +1,4 @@
+/** Trying out a bucket before anything depends on it. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Fault } from '../../../contract/fault.ts'
 import { KEY_BYTES } from '../cipher.ts'

@@ -1,3 +1,4 @@
+/** SQLite as a store for secrets: its settings, when they ask for it, and how it is opened. */
 import { Secret } from '../../../redact/secret.ts'
 import type { BackendChoice, BackendKind } from '../backend.ts'
 

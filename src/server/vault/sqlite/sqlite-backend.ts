@@ -1,3 +1,4 @@
+/** The store for secrets in an SQLite database. */
 import { and, eq } from 'drizzle-orm'
 import type { Clock } from '../../../platform/clock.ts'
 import { type OpenDatabase, openDatabase } from '../../db/open-database.ts'
