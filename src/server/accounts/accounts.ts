@@ -44,7 +44,7 @@ export interface Accounts {
   byEmail(email: string): Promise<User | undefined>
   bySubject(provider: string, subject: string): Promise<User | undefined>
   /**
-   * The account of a person whom an identity provider vouches for, made at the first login and brought up to date at
+   * The account of a person whom an identity provider vouches for, created at the first login and brought up to date at
    * each one. Whoever comes from outside begins as a `member`: only the command line makes an administrator.
    */
   signInWithIdentityProvider(profile: IdentityProviderProfile): Promise<User>
@@ -66,7 +66,7 @@ export interface AccountsDeps {
   onCredentialsChanged: (user: User) => Promise<void>
 }
 
-/** Opens the accounts of the database; the tenant `default` is made when it is not there yet. */
+/** Opens the accounts of the database; the tenant `default` is created when it is not there yet. */
 export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   const { db, clock } = deps
   const tenant = await ensureDefaultTenant(db, clock.now())
@@ -152,6 +152,6 @@ async function ensureDefaultTenant(db: Db, now: number): Promise<Tenant> {
     .from(tenants)
     .where(eq(tenants.slug, 'default'))
     .limit(1)
-  if (!row) throw new Fault('failed', 'the default tenant could not be made')
+  if (!row) throw new Fault('failed', 'the default tenant could not be created')
   return row
 }

@@ -12,7 +12,7 @@ import { rotateLock } from '../vault/replace-passphrase.ts'
 
 /**
  * Puts the secrets under another passphrase or key file, whether or not a server runs on them: the keys are
- * wrapped anew and no secret is touched. A server that runs goes on; its next start needs the new one.
+ * wrapped again and no secret is touched. A running server continues; its next start needs the new one.
  * @throws Fault `config` when the one in `settings` is wrong; nothing is written then
  */
 export async function rotatePassphrase(
@@ -21,8 +21,9 @@ export async function rotatePassphrase(
   deps: { clock: Clock; log: Log },
 ): Promise<void> {
   const { store, unlock, dataDir } = settings
-  if (unlock === undefined) throw new Fault('usage', 'the passphrase of now is needed')
-  if (!store.lasting) throw new Fault('usage', 'secrets that are kept in memory cannot be reached from here')
+  if (unlock === undefined) throw new Fault('usage', 'the current passphrase is needed')
+  if (!store.lasting)
+    throw new Fault('usage', 'secrets in the memory of a server cannot be reached from here')
   const path = databasePath(dataDir)
   if (!existsSync(path)) {
     throw new Fault('not_found', `there is no server data in ${dataDir}`, {

@@ -7,8 +7,8 @@ import { Fault } from '../../contract/fault.ts'
 const CAUSES: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
-  ENOENT: 'it cannot be made there',
-  ENOTDIR: 'a part of its path is no folder',
+  ENOENT: 'it cannot be created there',
+  ENOTDIR: 'a part of its path is not a folder',
   EEXIST: 'a file stands in its place',
   EISDIR: 'it is not a regular file',
   ELOOP: 'its path is a circle of symbolic links',

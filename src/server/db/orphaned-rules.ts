@@ -7,7 +7,7 @@ import { pipelineRules, pipelines, runs } from './schema.ts'
  * Removes the rule of a pipeline that is gone and of which no run remains: nothing stands behind it any more.
  * To be called in the transaction that has removed the one or the other.
  */
-export function removeRuleOfNone(
+export function removeOrphanedRule(
   tx: Pick<Db, 'delete' | 'select'>,
   pipeline: { id: string; tenantId: string; name: string },
 ): void {

@@ -5,7 +5,7 @@
  * credential that does not reach it: every function takes the caller, so none can be asked without one.
  */
 import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm'
-import { removeRuleOfNone } from '../db/orphaned-rules.ts'
+import { removeOrphanedRule } from '../db/orphaned-rules.ts'
 import { pipelines as table } from '../db/schema.ts'
 import { isAdministrator, type Principal, reaches } from '../rbac/principal.ts'
 import type { RunQuery } from '../runs/journal/list-runs.ts'
@@ -165,7 +165,7 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
           tx.delete(table)
             .where(and(eq(table.tenantId, tenantId), eq(table.id, id)))
             .run()
-          removeRuleOfNone(tx, pipeline)
+          removeOrphanedRule(tx, pipeline)
         },
         { behavior: 'immediate' },
       )

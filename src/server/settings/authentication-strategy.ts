@@ -101,7 +101,7 @@ function oauthStrategy(values: SettingValues, oauthBy: string): Strategy {
   const callbackUrl = values['oauth-callback-url']
   if (sessionSecret === undefined) {
     throw new Fault('config', `${oauthBy} needs --oauth-session-secret`, {
-      hint: 'make one with: openssl rand -hex 32',
+      hint: 'create one with: openssl rand -hex 32',
     })
   }
   if (callbackUrl === undefined) {
@@ -111,7 +111,7 @@ function oauthStrategy(values: SettingValues, oauthBy: string): Strategy {
   }
   if (Buffer.byteLength(sessionSecret) < MIN_SESSION_SECRET_BYTES) {
     throw new Fault('config', `--oauth-session-secret is shorter than ${MIN_SESSION_SECRET_BYTES} bytes`, {
-      hint: 'make one with: openssl rand -hex 32',
+      hint: 'create one with: openssl rand -hex 32',
     })
   }
   return {

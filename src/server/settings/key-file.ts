@@ -17,6 +17,6 @@ export function readKeyFile(path: string): Secret {
   if (/^[A-Za-z0-9+/]{43}=$/.test(text)) return new Secret(Buffer.from(text, 'base64'))
   if (bytes.length === 32) return new Secret(bytes)
   throw new Fault('config', `the key file ${path} does not hold 32 bytes`, {
-    hint: `make one: openssl rand -hex 32 > ${path}`,
+    hint: `create one: openssl rand -hex 32 > ${path}`,
   })
 }

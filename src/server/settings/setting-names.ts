@@ -48,7 +48,7 @@ const table = {
   },
   'oauth-refresh-token-ttl': {
     value: 'TIME',
-    description: 'how long a login lasts that is not used; each refresh begins anew: 12h, 90d (default 30d)',
+    description: 'how long an unused login lasts; each refresh starts it again: 12h, 90d (default 30d)',
   },
   'oauth-github-client-id': { value: 'ID', description: 'log in with GitHub' },
   'oauth-github-client-secret': { value: 'SECRET', secret: true, description: 'and its secret' },
@@ -80,9 +80,9 @@ const table = {
   'allow-network': {
     value: 'PLACES',
     description:
-      'what pipelines may fetch beside the internet: addresses, networks and names, such as 10.1.0.0/16,*.corp.example (default none)',
+      'what pipelines may fetch in addition to the internet: addresses, networks and names, such as 10.1.0.0/16,*.corp.example (default none)',
   },
-  'runs-at-once': { value: 'N', description: 'runs that go at once; others wait (default 16)' },
+  'runs-at-once': { value: 'N', description: 'runs at once; the others wait (default 16)' },
   'runs-per-tenant': {
     value: 'N',
     description: 'and of these, runs of one tenant (default: as many as of all)',
@@ -115,7 +115,7 @@ const table = {
   },
   'tasks-wait': {
     value: 'TIME',
-    description: 'how long tasks go on when the server was killed: 90s, 10m, 2h (default 10m)',
+    description: 'how long tasks continue after the server was killed: 90s, 10m, 2h (default 10m)',
   },
   'keep-logs': {
     value: 'TIME',

@@ -22,7 +22,7 @@ export function readTokenLifetimes(values: SettingValues): TokenLifetimes {
   }
   if (lifetimes.refreshToken < lifetimes.accessTokenWithRefresh) {
     throw new Fault('config', '--oauth-refresh-token-ttl is shorter than --oauth-access-token-ttl', {
-      hint: 'a refresh token is what a login goes on with when its access token has ended',
+      hint: 'a login continues by its refresh token when its access token has expired',
     })
   }
   return lifetimes

@@ -23,7 +23,7 @@ export interface Schedules {
    */
   set(pipelineId: string, schedules: readonly Schedule[], within?: Transaction): void
   of(pipelineId: string): Promise<ScheduleRow[]>
-  /** Waits for what it is just about to begin. */
+  /** Waits for the runs that it is just starting. */
   close(): Promise<void>
 }
 
@@ -48,7 +48,7 @@ const REPORT_EVERY_MS = 60_000
 const MOST_COUNTED = 100
 
 /**
- * Begins runs when their time has come. What is next stands in the database, always worked out from the time of
+ * Starts runs when their time has come. What is next stands in the database, always worked out from the time of
  * day and never from the last run: nothing drifts, and nothing happens twice when clocks are set back.
  */
 export function openSchedules(options: SchedulesOptions): Schedules {
@@ -58,7 +58,7 @@ export function openSchedules(options: SchedulesOptions): Schedules {
   const loop = run()
 
   async function run(): Promise<void> {
-    await takeUp(options).catch(failed)
+    await resumePending(options).catch(failed)
     while (!closing.signal.aborted) {
       wake = new AbortController()
       const ms = await round().catch((error: unknown) => {
@@ -129,7 +129,7 @@ function replace(tx: Transaction, pipelineId: string, schedules: readonly Schedu
 }
 
 /** What a killed server had decided to run and did not come to is due again. */
-async function takeUp({ db, runs }: SchedulesOptions): Promise<void> {
+async function resumePending({ db, runs }: SchedulesOptions): Promise<void> {
   const rows = await db
     .select({ schedule: table, tenantId: pipelines.tenantId })
     .from(table)
@@ -170,10 +170,10 @@ async function occur(
     const count = countOccurrences(schedule, dueAt, now, MOST_COUNTED)
     await report(schedule, pipeline, { count, because: 'the server was not running' }, options)
   }
-  if (runId !== null) await begin(schedule, pipeline, runId, options)
+  if (runId !== null) await start(schedule, pipeline, runId, options)
 }
 
-async function begin(
+async function start(
   schedule: ScheduleRow,
   pipeline: Pipeline,
   runId: string,
@@ -185,7 +185,7 @@ async function begin(
     await runs.start({ runId, tenantId, pipeline, args: [], task: undefined, triggeredBy: 'schedule' })
   } catch (error) {
     if (!(error instanceof Fault)) log.error('a scheduled run broke', { pipeline: pipeline.name })
-    const because = error instanceof Fault ? error.message : 'the server could not begin it'
+    const because = error instanceof Fault ? error.message : 'the server could not start it'
     await db.update(table).set({ pendingRunId: null }).where(isThis(schedule))
     return await report(schedule, pipeline, { count: 1, because }, options)
   }

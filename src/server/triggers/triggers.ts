@@ -1,6 +1,6 @@
 /**
- * Owns: what begins a run without anybody asking for it by hand: a webhook that was delivered, a time that has come.
- * Refuses: a request that its sender has not proved to come from who holds the webhook's secret, and to begin two
+ * Owns: what starts a run without a person asking for it: a webhook that was delivered, a time that has come.
+ * Refuses: a request that its sender has not proved to come from who holds the webhook's secret, and to start two
  * runs for one delivery or one time; to say of a pipeline without a webhook that it is there.
  */
 import { openSchedules, type Schedules, type SchedulesOptions } from './schedules.ts'
@@ -11,7 +11,7 @@ export interface Triggers {
   schedules: Schedules
   /** Deletes what has expired; to be called now and then. */
   purgeExpired(): Promise<void>
-  /** Nothing begins by itself any more. */
+  /** No run starts by itself any more. */
   close(): Promise<void>
 }
 

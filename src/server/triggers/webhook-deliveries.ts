@@ -7,7 +7,7 @@ import type { Db } from '../db/open-database.ts'
 import { webhookDeliveries as table } from '../db/schema.ts'
 import type { DeliveryId } from './webhook-signatures.ts'
 
-/** Which deliveries have begun which runs. In the database, so that a restart does not forget one. */
+/** Which deliveries have started which runs. In the database, so that a restart does not forget one. */
 export interface Deliveries {
   /**
    * Calls `start` for the first of the deliveries with the same ID alone. One that failed to start is forgotten,

@@ -35,7 +35,7 @@ export interface Webhooks {
    */
   authenticate(place: WebhookPlace, call: WebhookCall): Promise<Delivered | 'not_found' | 'refused'>
   /**
-   * Begins a run, once for each delivery.
+   * Starts a run, once for each delivery.
    * @returns `answer`: what the script answers with `http.respond`; undefined when it has ended, or has had its
    * time, without. Only the first of a delivery's requests is answered by the script.
    * @throws Fault as `Runs.start`

@@ -5,7 +5,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Backend, StoredRecord, Unlock } from './backend.ts'
 import { readPlain } from './cipher.ts'
 import { openKeys, type Keys } from './data-keys.ts'
-import { createRewrap } from './re-encrypt.ts'
+import { createReEncrypt } from './re-encrypt.ts'
 import { type Codec, plain, sealing } from './sealed-records.ts'
 import type { SecretUses } from './secret-uses.ts'
 import type { SecretPlace, SecretScope, Vault } from './vault.ts'
@@ -31,7 +31,7 @@ export async function openVault(deps: VaultDeps): Promise<Vault> {
   try {
     const keys = deps.unlock === undefined ? undefined : await openKeys(backend, deps.unlock)
     const codec = await chooseCodec(deps, keys)
-    const rewrap = keys === undefined ? undefined : createRewrap({ backend, keys, clock })
+    const reEncrypt = keys === undefined ? undefined : createReEncrypt({ backend, keys, clock })
     return {
       async set(asked, value) {
         const place = normal(asked)
@@ -75,9 +75,9 @@ export async function openVault(deps: VaultDeps): Promise<Vault> {
         }
       },
 
-      async rewrap() {
-        if (rewrap === undefined) throw locked(deps.passphraseFlag)
-        return rewrap()
+      async reEncrypt() {
+        if (reEncrypt === undefined) throw locked(deps.passphraseFlag)
+        return reEncrypt()
       },
 
       close: () => backend.close(),

@@ -6,7 +6,7 @@ import { keyIdOf, newDataKey, seal } from './cipher.ts'
 import { currentKey } from './vault-header.ts'
 import type { Keys } from './data-keys.ts'
 import { boundTo, openSealed } from './sealed-records.ts'
-import type { RewrapProgress, SecretPlace } from './vault.ts'
+import type { ReEncryptProgress, SecretPlace } from './vault.ts'
 
 /** How long one call works. */
 const SLICE_MS = 1000
@@ -27,7 +27,7 @@ interface Pass {
  * the move goes on says the header (it has more than one key): so it can be interrupted anywhere, by anything, and
  * whoever asks again goes on with it.
  */
-export function createRewrap(deps: { backend: Backend; keys: Keys; clock: Clock }) {
+export function createReEncrypt(deps: { backend: Backend; keys: Keys; clock: Clock }) {
   const { backend, keys, clock } = deps
   let pass: Pass | undefined
   let busy = false
@@ -41,7 +41,7 @@ export function createRewrap(deps: { backend: Backend; keys: Keys; clock: Clock 
     return { keyId: currentKey(ring).id, todo, total: todo.length, failed: [] }
   }
 
-  async function slice(): Promise<RewrapProgress> {
+  async function slice(): Promise<ReEncryptProgress> {
     const until = clock.now() + SLICE_MS
     pass ??= await begin()
     // Another server finished this move and began the next one: this list is of no use any more.
@@ -84,7 +84,7 @@ export function createRewrap(deps: { backend: Backend; keys: Keys; clock: Clock 
     })
   }
 
-  return async (): Promise<RewrapProgress> => {
+  return async (): Promise<ReEncryptProgress> => {
     if (busy) throw new Fault('conflict', 'somebody else is moving the secrets to a new key')
     busy = true
     try {

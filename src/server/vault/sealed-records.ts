@@ -18,7 +18,7 @@ export const plain: Codec = {
   open: async (_place, stored) => readPlain(stored),
 }
 
-/** How often a write is begun again because the key changed under it: once for each rewrap that begins. */
+/** How often a write is started again because the key changed under it: once for each re-encryption that starts. */
 const MAX_WRITES = 5
 
 /** Values are sealed under the current data key. */

@@ -29,7 +29,7 @@ export interface SecretEntry extends SecretPlace {
 }
 
 /** How far a move to a new data key has come. */
-export interface RewrapProgress {
+export interface ReEncryptProgress {
   /** The key that everything is moved to. */
   keyId: string
   total: number
@@ -58,6 +58,6 @@ export interface Vault {
    * interrupted, by whatever, goes on where it stood.
    * @throws Fault `conflict` while another call is at it, or when the passphrase was rotated since the start
    */
-  rewrap(): Promise<RewrapProgress>
+  reEncrypt(): Promise<ReEncryptProgress>
   close(): Promise<void>
 }

@@ -149,8 +149,8 @@ test('a file is made for its owner alone from the first moment, whatever the uma
 describe('what the system refuses is a fault with the path and the cause', () => {
   test.each<[string, () => string, RegExp]>([
     ['a folder that is a file', file, /a file stands in its place/],
-    ['a folder in a file', () => join(file(), 'data'), /a part of its path is no folder/],
-    ['/proc/nope', () => '/proc/nope', /cannot be made there/],
+    ['a folder in a file', () => join(file(), 'data'), /a part of its path is not a folder/],
+    ['/proc/nope', () => '/proc/nope', /cannot be created there/],
     ['a file system that takes none', () => '/sys/kernel', /permission denied|read-only/],
   ])('%s', (_name, folderOf, cause) => {
     const folder = folderOf()

@@ -5,7 +5,7 @@ import { currentKey, openHeader } from '../../../src/server/vault/vault-header.t
 import { keyIdOf } from '../../../src/server/vault/cipher.ts'
 import { rotateLock } from '../../../src/server/vault/replace-passphrase.ts'
 import { manualClock } from '../../support/manual-clock.ts'
-import { interrupted, place, rewrapAll, vaultOn, withKey, withPassphrase } from './vault-harness.ts'
+import { interrupted, place, reEncryptAll, vaultOn, withKey, withPassphrase } from './vault-harness.ts'
 
 /** A store and how to reach the same one again, as another server would. */
 export interface OpenBackend {
@@ -141,7 +141,7 @@ export function vaultContract(name: string, open: () => Promise<OpenBackend>, te
       expect(await backend.read(place('BEFORE'))).toEqual(record)
       expect((await running.get(place('BEFORE')))?.reveal()).toBe('before')
       await running.set(place('AFTER'), new Secret('after'))
-      await expect(running.rewrap()).rejects.toThrow(
+      await expect(running.reEncrypt()).rejects.toThrow(
         'the passphrase was changed after this server was started',
       )
 
@@ -161,7 +161,7 @@ export function vaultContract(name: string, open: () => Promise<OpenBackend>, te
       expect(await backend.readHeader()).toEqual(before)
     })
 
-    describe('rewrap', () => {
+    describe('re-encryption', () => {
       const KEYS = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K']
 
       testOf('moves all to a new key, forgets the old one, and changes no time', async () => {
@@ -172,7 +172,7 @@ export function vaultContract(name: string, open: () => Promise<OpenBackend>, te
         const old = await ringOf(backend)
         const listed = await vault.list('ten_1')
         await clock.advance(60_000)
-        const end = await rewrapAll(vault)
+        const end = await reEncryptAll(vault)
         expect(end).toMatchObject({ total: 11, done: 11, failed: [], finished: true })
         const ring = await ringOf(backend)
         expect(ring.keys).toHaveLength(1)
@@ -194,13 +194,13 @@ export function vaultContract(name: string, open: () => Promise<OpenBackend>, te
         })
         const first = await vaultOn(dying, { clock })
         for (const key of KEYS) await first.set(place(key), new Secret(`value ${key}`))
-        await expect(rewrapAll(first)).rejects.toThrow('killed')
+        await expect(reEncryptAll(first)).rejects.toThrow('killed')
         const half = await ringOf(backend)
         expect(half.keys).toHaveLength(2)
 
         const second = await vaultOn(await again())
         for (const key of KEYS) expect((await second.get(place(key)))?.reveal()).toBe(`value ${key}`)
-        const end = await rewrapAll(second)
+        const end = await reEncryptAll(second)
         expect(end.keyId).toBe(currentKey(half).id)
         expect((await ringOf(backend)).keys.map(({ id }) => id)).toEqual([end.keyId])
         for (const key of KEYS) {
@@ -220,7 +220,7 @@ export function vaultContract(name: string, open: () => Promise<OpenBackend>, te
           between = nothing
           await other.set(place('KEY'), new Secret('new'))
         }
-        await rewrapAll(vault)
+        await reEncryptAll(vault)
         expect((await vault.get(place('KEY')))?.reveal()).toBe('new')
         expect((await other.get(place('KEY')))?.reveal()).toBe('new')
       })
@@ -235,7 +235,7 @@ export function vaultContract(name: string, open: () => Promise<OpenBackend>, te
         // It has chosen its key; now everything is moved and the old key forgotten; then it writes.
         between = async () => {
           between = nothing
-          await rewrapAll(other)
+          await reEncryptAll(other)
         }
         await vault.set(place('KEY'), new Secret('late'))
         const third = await vaultOn(await again())
@@ -252,11 +252,11 @@ export function vaultContract(name: string, open: () => Promise<OpenBackend>, te
         const sealed = Buffer.from(bad?.record.sealed ?? [])
         sealed[sealed.length - 1] = (sealed.at(-1) ?? 0) ^ 1
         await backend.write(place('BAD'), { sealed, updatedAt: 0 })
-        const end = await rewrapAll(vault)
+        const end = await reEncryptAll(vault)
         expect(end.failed.map(({ key }) => key)).toEqual(['BAD'])
         expect((await ringOf(backend)).keys).toHaveLength(2)
         await vault.remove(place('BAD'))
-        expect((await rewrapAll(vault)).failed).toEqual([])
+        expect((await reEncryptAll(vault)).failed).toEqual([])
         expect((await ringOf(backend)).keys).toHaveLength(1)
         expect((await vault.get(place('GOOD')))?.reveal()).toBe('good')
       })

@@ -63,9 +63,9 @@ export function interrupted(
   }
 }
 
-/** Rewraps to the end. */
-export async function rewrapAll(vault: Vault) {
-  let answer = await vault.rewrap()
-  while (!answer.finished) answer = await vault.rewrap()
+/** Re-encrypts to the end. */
+export async function reEncryptAll(vault: Vault) {
+  let answer = await vault.reEncrypt()
+  while (!answer.finished) answer = await vault.reEncrypt()
   return answer
 }

@@ -21,7 +21,7 @@ export function memoryVault(): Vault {
       const row = rows.get(idOf(place))
       if (row !== undefined) row.entry.lastUsed = { runId, at: 0 }
     },
-    rewrap: () => Promise.reject(new Error('this vault has no keys')),
+    reEncrypt: () => Promise.reject(new Error('this vault has no keys')),
     close: async () => {},
   }
 }

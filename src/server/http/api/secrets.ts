@@ -63,7 +63,7 @@ export const rewrapSecrets = async (
   services: Pick<Services, 'vault' | 'audit' | 'defaultTenant'>,
 ) => {
   requireServerAdministrator(call.principal, services)
-  const { keyId, total, done, failed, finished } = await services.vault.rewrap()
+  const { keyId, total, done, failed, finished } = await services.vault.reEncrypt()
   // It is sent many times; only the last is recorded.
   if (finished) services.audit.record({ ...by(call), action: 'secret.rewrap', target: keyId })
   const progress: RewrapResponse = {

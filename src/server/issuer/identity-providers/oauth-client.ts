@@ -89,7 +89,7 @@ export function identityProviderFault(error: unknown, label: string): Fault {
   if (error instanceof Fault) return error
   const told = errorCode(error)
   if (told === 'access_denied' || told === 'consent_required' || told === 'interaction_required') {
-    return new Fault('login_denied', `${label} did not let the login go on`, { cause: error })
+    return new Fault('login_denied', `${label} refused the login`, { cause: error })
   }
   if (told !== undefined && TOO_OLD.has(told)) {
     return new Fault('login_timeout', `the code from ${label} is too old or was used already`, {

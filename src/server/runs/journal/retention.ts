@@ -4,7 +4,7 @@ import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { giveBackPages } from '../../db/release-free-pages.ts'
 import type { Db } from '../../db/open-database.ts'
-import { removeRuleOfNone } from '../../db/orphaned-rules.ts'
+import { removeOrphanedRule } from '../../db/orphaned-rules.ts'
 import { runs } from '../../db/schema.ts'
 import type { Log } from '../../log.ts'
 import type { Vault } from '../../vault/vault.ts'
@@ -99,7 +99,7 @@ export function openRetention(options: RetentionOptions): Retention {
     db.transaction(
       (tx) => {
         tx.delete(runs).where(ended).run()
-        removeRuleOfNone(tx, { ...pipeline, tenantId: run.tenantId })
+        removeOrphanedRule(tx, { ...pipeline, tenantId: run.tenantId })
       },
       { behavior: 'immediate' },
     )

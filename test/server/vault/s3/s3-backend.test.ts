@@ -11,7 +11,7 @@ import { refuse, type Recorded, type S3Front, startS3Front } from '../../../supp
 import { missingS3Part, type S3Server, startS3Server } from '../../../support/real-parts/s3-server.ts'
 import { freePort } from '../../../support/free-port.ts'
 import { vaultContract } from '../contract.ts'
-import { place, rewrapAll, vaultOn } from '../vault-harness.ts'
+import { place, reEncryptAll, vaultOn } from '../vault-harness.ts'
 
 const missing = missingS3Part()
 const withS3 = (title: string, run: () => Promise<void>, timeoutMs?: number) =>
@@ -178,7 +178,7 @@ describe('S82, S84: the provider encrypts too', () => {
     const off = await vaultOn(await backendOf(of))
     expect((await off.get(place('NEW')))?.reveal()).toBe('new value')
     expect((await off.list('ten_1')).map(({ key }) => key)).toEqual(['KEY', 'NEW'])
-    await rewrapAll(off)
+    await reEncryptAll(off)
     const plain = front.requests.length
     expect((await off.get(place('NEW')))?.reveal()).toBe('new value')
     const after = front.requests.slice(plain).filter(({ path }) => path.endsWith('/NEW'))
@@ -206,7 +206,7 @@ describe('conditional writes', () => {
     const vault = await vaultOn(await backendOf(settings(front)))
     front.requests.length = 0
     await vault.set(place('KEY'), new Secret('value'))
-    await rewrapAll(vault)
+    await reEncryptAll(vault)
     const puts = front.requests.filter(({ method }) => method === 'PUT')
     expect(
       puts.map(({ path, headers }) => [

@@ -16,7 +16,7 @@ import { sqliteBackend } from '../../../../src/server/vault/sqlite/sqlite-backen
 import type { Vault } from '../../../../src/server/vault/vault.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 import { vaultContract } from '../contract.ts'
-import { PASSPHRASE, place, rewrapAll, vaultOn, withKey, withPassphrase } from '../vault-harness.ts'
+import { PASSPHRASE, place, reEncryptAll, vaultOn, withKey, withPassphrase } from '../vault-harness.ts'
 
 const KEY = place('KEY')
 
@@ -132,7 +132,7 @@ describe('secrets at rest', () => {
     expect(await vault.list('ten_1')).toHaveLength(1)
     await expect(vault.set(KEY, new Secret('x'))).rejects.toThrow('without a passphrase')
     await expect(vault.get(KEY)).rejects.toThrow('without a passphrase')
-    await expect(vault.rewrap()).rejects.toThrow('without a passphrase')
+    await expect(vault.reEncrypt()).rejects.toThrow('without a passphrase')
   })
 
   test('a vault that was locked once is not written to in the clear, even where the store encrypts', async () => {
@@ -240,7 +240,7 @@ describe('R4: data of the plain SHA-256 form', () => {
     await rotateLock(backendOn(opened), withPassphrase(), withKey())
     const vault = await openOn(opened, withKey())
     expect((await vault.get(place('B')))?.reveal()).toBe('value b')
-    expect(await rewrapAll(vault)).toMatchObject({ done: 2, failed: [] })
+    expect(await reEncryptAll(vault)).toMatchObject({ done: 2, failed: [] })
     expect([await isNew(opened, 'A'), await isNew(opened, 'B')]).toEqual([true, true])
     expect((await vault.get(place('A')))?.reveal()).toBe('value a')
     // The weak key opens nothing any more: an old row that is put back is not believed.
