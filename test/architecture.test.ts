@@ -206,6 +206,7 @@ describe('the import table', () => {
 
   test('an outside package that stands for a part of the system has one importer', () => {
     const owners: Record<string, string> = {
+      citty: 'cli/command.ts',
       'smol-toml': 'platform/files/toml.ts',
       '@clack/prompts': 'platform/terminal/prompts.ts',
       uqr: 'platform/terminal/qr-code.ts',

@@ -1,5 +1,5 @@
 /**
- * Owns: what a command is, which is a citty definition, and how one is run by citty; no other file imports citty.
+ * Owns: what a command is, a citty definition, and how citty runs one; no other file imports citty.
  * Refuses: to read the command line (`parsing/`). citty is given arguments that are checked already, because it lets
  * unknown flags pass, keeps the last of a repeated flag, and runs the `run` of a parent after that of its
  * sub-command: only the command that was found is run, and a group has no `run`.
@@ -9,7 +9,7 @@ import type { Deps } from './deps.ts'
 import type { Arg, Args, Values } from './parsing/argument.ts'
 import { GLOBAL_FLAGS, type Globals, globalsOf } from './parsing/global-flags.ts'
 
-/** citty's `meta`, and what help and the reference page show besides. */
+/** citty's `meta`, and what else help and the reference page show. */
 export interface Meta {
   /** One line, as in the list of commands. */
   description: string
@@ -35,7 +35,7 @@ export type SubCommands = Readonly<Record<string, Command | LazyCommand>>
 /** Loads the file of a command. */
 export type LazyCommand = () => Promise<Command>
 
-/** What a command's `run` is given besides the outside world. */
+/** What a command's `run` is given, apart from `deps`. */
 export interface Invocation<A extends Args = Args> {
   /** Every flag and argument of the command by its name. */
   args: Values<A>

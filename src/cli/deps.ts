@@ -1,3 +1,4 @@
+/** What commands need of the outside world, so that tests can replace it. */
 import { join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import { homeFolder } from '../platform/files/home-folder.ts'

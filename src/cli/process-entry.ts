@@ -1,12 +1,13 @@
+/** Runs a command line in this process, with its signals and its environment. */
 import { keepLoopbackOffProxies } from '../platform/network/loopback.ts'
 import { interruption, systemDeps } from './deps.ts'
 import { EXIT } from './exit-codes.ts'
 import { runCommandLine } from './run-command-line.ts'
 
 /**
- * Runs a command line in this process; the answer is its exit status. The first SIGINT, SIGTERM or SIGHUP
- * aborts the command's signal, so that it can leave nothing half-written; a second one ends the process at
- * once.
+ * The first SIGINT, SIGTERM or SIGHUP aborts the command's signal, so that it leaves nothing half-written; a second one
+ * ends the process at once.
+ * @returns the exit status
  */
 export function runProcess(argv: readonly string[]): Promise<number> {
   keepLoopbackOffProxies(process.env)

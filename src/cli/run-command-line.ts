@@ -13,7 +13,7 @@ import { checkArguments, wantsHelp } from './parsing/check-arguments.ts'
 import { findCommand, type Found, runnable } from './parsing/find-command.ts'
 import { ROOT } from './root-command.ts'
 
-/** Runs one command line. Never throws: the answer is the process's exit status. */
+/** Runs one command line. Never throws. @returns the exit status of the process */
 export async function runCommandLine(
   argv: readonly string[],
   deps: Deps,
@@ -75,7 +75,7 @@ function isOutput(arg: string): boolean {
   return arg === '-o' || arg === '--output'
 }
 
-/** Where it happened, but not what it said: an error's own text may carry a credential. */
+/** Where an error happened, without its message, which may carry a credential. */
 function debugTrace(cause: unknown): string {
   if (!(cause instanceof Error)) return ''
   const frames = (cause.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))

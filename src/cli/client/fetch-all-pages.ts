@@ -1,3 +1,4 @@
+/** Fetches a list of the API, page by page. */
 import type * as v from 'valibot'
 import { page } from '../../contract/paged-list.ts'
 import type { Api } from '../../session/api-client.ts'
@@ -16,14 +17,14 @@ export async function fetchAll<T>(
   let cursor: string | undefined
   do {
     const size = String(Math.min(PAGE_SIZE, limit - items.length))
-    const answer = await api.request({
+    const response = await api.request({
       method: 'GET',
       path,
       query: { ...options.query, limit: size, cursor },
       schema: page(item),
     })
-    items.push(...answer.items)
-    cursor = answer.next ?? undefined
+    items.push(...response.items)
+    cursor = response.next ?? undefined
   } while (cursor !== undefined && items.length < limit)
   return items
 }

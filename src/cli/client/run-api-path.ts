@@ -1,3 +1,4 @@
+/** The path of a run in the API. */
 import { Fault } from '../../contract/fault.ts'
 
 /**

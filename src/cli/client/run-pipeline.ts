@@ -7,7 +7,7 @@ import { readTask } from '../input/read-task.ts'
 import { failedHint, followRun } from '../output/follow-run.ts'
 import { printRecord } from '../output/print.ts'
 import type { Args, Values } from '../parsing/argument.ts'
-import { parseTimeout } from '../parsing/duration.ts'
+import { parseTimeout } from '../parsing/time-limits.ts'
 import { parseKeyValues } from '../parsing/key-values.ts'
 import type { Client } from './client.ts'
 

@@ -1,3 +1,4 @@
+/** The tenants that the user is a member of, as the server lists them. */
 import * as v from 'valibot'
 import { type TenantResponse, tenantResponse } from '../../contract/api/tenants.ts'
 import { Fault } from '../../contract/fault.ts'
@@ -14,7 +15,7 @@ export interface Memberships {
   tenants: TenantResponse[]
 }
 
-/** Our server answers in pages; others with a plain list. */
+/** A fob server responds in pages; others with a plain list. */
 const tenantList = v.union([
   v.array(tenantResponse),
   v.pipe(
@@ -24,8 +25,8 @@ const tenantList = v.union([
 ])
 
 /**
- * The tenants that the caller is a member of. A tenant that is set and that the server does not let the
- * caller into must not keep them from seeing those that it does: then it is asked without one.
+ * The tenants that the caller is a member of. A tenant that is set and that the server refuses must not
+ * keep the caller from seeing the others: then the list is requested without a tenant.
  */
 export async function memberships(deps: Deps, globals: Globals): Promise<Memberships> {
   const context = await openContext(deps, globals)

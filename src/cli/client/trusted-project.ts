@@ -1,13 +1,14 @@
+/** The `.fob.toml` of the folder, where the user has allowed it. */
 import type { ProjectChoice } from '../../session/resolve-server-and-credential.ts'
 import { findProject } from '../../settings/project-file.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 
 /**
- * The `.fob.toml` of the folder, if there is one and the user has said yes to it. On a terminal they are
- * asked, once for each content; elsewhere an unknown file is passed over with a word about it. It comes with
- * a repository, and a hostile one must not redirect a token.
- * @throws Fault `config` when a file that is to be used says what it must not; `interrupted`.
+ * On a terminal the user is asked, once for each content of the file; elsewhere an unknown file is ignored with a note.
+ * It comes with a repository, and a hostile one must not redirect a token.
+ * @returns undefined where there is no file, or it is not allowed
+ * @throws Fault `config` when a file that is allowed holds what it must not; `interrupted`
  */
 export async function openProject(
   deps: Deps,
@@ -15,7 +16,7 @@ export async function openProject(
   say: (line: string) => void,
 ): Promise<ProjectChoice | undefined> {
   const found = deps.cwd === undefined ? undefined : findProject(deps.cwd)
-  // Nothing more is loaded where there is none, which is nearly everywhere.
+  // Most folders have none, and then nothing more is loaded.
   if (found === undefined) return undefined
   const { resolveTrust } = await import('../input/ask-project-trust.ts')
   return resolveTrust(found, { deps, globals, say })

@@ -1,5 +1,5 @@
 /**
- * Owns: the names that a server and the stored logins know, for whoever waits at the cursor.
+ * Owns: the names that a server and the stored logins have, as candidates at the cursor.
  * Refuses: to present anything but a stored login, to prompt, to wait long, to complain, and to offer a name that
  * a shell could read as anything but one word.
  */
@@ -20,9 +20,9 @@ import type { Globals } from '../parsing/global-flags.ts'
 import { fetchAll } from '../client/fetch-all-pages.ts'
 import type { Candidate, Given, Lookup } from './complete.ts'
 
-/** More than a blink, less than the patience of somebody who pressed a key. */
-const PATIENCE_MS = 1500
-/** More names than anybody reads through. */
+/** How long a completion may wait for a server. */
+const TIMEOUT_MS = 1500
+/** More names than a person reads through. */
 const MAX_NAMES = 500
 /** Of runs, the newest: their names say nothing. */
 const MAX_RUNS = 30
@@ -36,7 +36,7 @@ const PLAIN_WORD = /^[\p{L}\p{N}_][\p{L}\p{N}_@%+:,./-]*$/u
 
 export function lookupWith(deps: Deps): Lookup {
   return async (what, given) => {
-    const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(PATIENCE_MS)])
+    const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(TIMEOUT_MS)])
     try {
       const found = await orAborted(list(what, { ...deps, signal }, globalsOf(given)), signal)
       return found
@@ -46,7 +46,7 @@ export function lookupWith(deps: Deps): Lookup {
           description: safeLine(description, MAX_DESCRIPTION),
         }))
     } catch {
-      // Nobody asked for an answer, so nobody is told why there is none.
+      // A completion that finds no names shows no error either.
       return []
     }
   }

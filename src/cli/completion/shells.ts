@@ -3,8 +3,8 @@
  * the words up to the cursor on its standard input, where no process list shows them, each ended by a NUL, and get
  * a line `words`, `files` or `folders`, then a line `WORD<TAB>DESCRIPTION` for each candidate.
  *
- * They call the `fob` of the PATH and not the word that was typed: a program in a hostile folder must not run
- * because somebody looked at what it takes.
+ * They call the `fob` of the PATH and not the word that was typed: a completion must not run a program of a hostile
+ * folder.
  */
 const BASH = String.raw`# fob in bash. In ~/.bashrc:  eval "$(fob completion bash)"
 _fob() {

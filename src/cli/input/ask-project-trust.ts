@@ -15,31 +15,31 @@ export interface TrustContext {
   say: (line: string) => void
 }
 
-/** What a project's file says, if the user trusts it, or says now that they do. */
+/** What a project's file says, if the user allows it, or has before. */
 export async function resolveTrust(
   found: FoundProject,
   { deps, globals, say }: TrustContext,
 ): Promise<ProjectChoice | undefined> {
-  const answer = trustOf(deps.home, found)
-  if (answer === 'no') return undefined
-  if (answer === 'yes') return readProject(found)
+  const trust = trustOf(deps.home, found)
+  if (trust === 'no') return undefined
+  if (trust === 'yes') return readProject(found)
   const path = safeLine(found.path)
   if (!isInteractive(deps, globals)) {
-    say(`note: ${path} is ignored, because nobody has said yes to it: fob auth trust ${quoted(path)}`)
+    say(`note: ${path} is ignored until you allow it: fob auth trust ${quoted(path)}`)
     return undefined
   }
   const project = await readProject(found)
-  const said = await confirm(`${path} wants fob to use ${describe(project)}. Use it?`, {
+  const reply = await confirm(`${path} wants fob to use ${describe(project)}. Use it?`, {
     interactive: true,
     signal: deps.signal,
   })
-  if (said.status !== 'answered') throw new Fault('interrupted', 'interrupted')
-  await setTrust(deps.home, found, said.value ? 'yes' : 'no', deps)
-  return said.value ? project : undefined
+  if (reply.status !== 'answered') throw new Fault('interrupted', 'interrupted')
+  await setTrust(deps.home, found, reply.value ? 'yes' : 'no', deps)
+  return reply.value ? project : undefined
 }
 
 /**
- * What the file says, checked: what nobody may say yes to.
+ * What the file says, checked for what cannot be allowed.
  * @throws Fault `config`, `usage`; never shows a value that may be a secret.
  */
 export async function readProject(found: FoundProject): Promise<ProjectChoice> {
@@ -56,7 +56,7 @@ export function describe({ server, tenant, account }: ProjectChoice): string {
   return parts.length === 0 ? 'nothing' : parts.join(', ')
 }
 
-/** As a shell takes it. */
+/** Quoted for a shell, where that is needed. */
 function quoted(path: string): string {
   return /^[\w@%+=:,./~-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }

@@ -60,7 +60,7 @@ async function loadFlow(method: FlowMethod): Promise<Flow> {
 function flowUi({ method, globals }: FlowLogin, deps: Deps): FlowUi {
   const { io, env } = deps
   const remote = isRemoteSession(env)
-  // Without the address nobody could log in, so it is shown with --silent as well.
+  // The login is not possible without the address, so it is shown with --silent as well.
   const say = (line: string) => io.stderr.write(`${line}\n`)
   return {
     say,

@@ -1,3 +1,4 @@
+/** Which secrets a pipeline needs, and which of them are set. */
 import type { PipelineResponse } from '../../contract/api/pipelines.ts'
 
 const PLACES = { pipeline: 'for this pipeline', global: 'for all pipelines', server: 'by the server' }

@@ -1,3 +1,4 @@
+/** Prints lists, records, JSON and text from others on standard output. */
 import type { Io, Output } from '../../platform/terminal/standard-streams.ts'
 import { terminalFilter } from '../../platform/terminal/control-sequence-filter.ts'
 import { printable } from '../../platform/terminal/printable-text.ts'
@@ -44,7 +45,7 @@ export function sayDone(
   say(words)
 }
 
-/** Says on a terminal that a list has nothing in it, where silence would look like a mistake. */
+/** Says on a terminal that a list is empty, where silence would look like a mistake. */
 export function sayIfNone(
   { format, say }: { format: OutputFormat; say: (text: string) => void },
   rows: readonly unknown[],
@@ -85,7 +86,7 @@ export function toJson(value: unknown, indent?: number): string {
   )
 }
 
-/** Text that somebody else wrote, as it is; on a terminal without what would drive it. */
+/** Text from others, as it is; on a terminal without control sequences. */
 export function printForeign(output: Output, text: string): void {
   output.write(output.isTerminal ? terminalFilter().push(text) : text)
 }

@@ -1,12 +1,13 @@
+/** The line at the bottom of a terminal that shows how a run progresses. */
 import type { RunStatus, TaskStatus } from '../../contract/run-events.ts'
 import type { Deps } from '../deps.ts'
 import { isCi } from '../input/read-secret.ts'
 
 /** The line at the bottom of a terminal that says how a run is going. */
 export interface Progress {
-  /** Counts a task, by what became of it. */
+  /** Counts a task, by its status. */
   task(status: TaskStatus): void
-  /** Says whether the run waits for its turn, or has begun. */
+  /** Tells whether the run is queued, or has started. */
   run(status: RunStatus): void
   /** Writes what is to stay on the screen: the line makes way for it, and comes back once a line has ended. */
   around(text: string, write: (text: string) => void): void
@@ -21,12 +22,12 @@ const ERASE = '\r\u001b[2K'
 const NONE: Progress = { task: () => {}, run: () => {}, around: (text, write) => write(text), end: () => {} }
 
 /**
- * Draws on stderr, where it is a terminal and somebody sits at it; elsewhere it does nothing.
+ * Draws on stderr, where it is a terminal and not that of a CI system; elsewhere it does nothing.
  * @param wanted false where the output is for programs, or none is wanted
  */
 export function startProgress({ io, env, clock, signal }: Deps, wanted: boolean): Progress {
   if (!wanted || !io.stderr.isTerminal || isCi(env) || env.TERM === 'dumb') return NONE
-  const began = clock.now()
+  const startedAt = clock.now()
   const ended = new AbortController()
   let [running, done, failed] = [0, 0, 0]
   let waits = false
@@ -42,7 +43,7 @@ export function startProgress({ io, env, clock, signal }: Deps, wanted: boolean)
     if (!atStart || ended.signal.aborted) return
     const counts = [`${done} done`, `${running} running`, ...(failed === 0 ? [] : [`${failed} failed`])]
     const about = waits ? 'waiting for its turn' : `tasks: ${counts.join(', ')}`
-    const line = `${elapsed(clock.now() - began)}  ${about}`
+    const line = `${elapsed(clock.now() - startedAt)}  ${about}`
     io.stderr.write(`${ERASE}${line.slice(0, Math.max(0, io.stderr.columns - 1))}`)
     drawn = true
   }

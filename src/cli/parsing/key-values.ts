@@ -1,3 +1,4 @@
+/** Reads `KEY=VALUE` arguments. */
 import { Fault } from '../../contract/fault.ts'
 
 /**

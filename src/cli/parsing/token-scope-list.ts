@@ -1,3 +1,4 @@
+/** Reads the scopes of a new token or key from `--scope`. */
 import { Fault } from '../../contract/fault.ts'
 import { ALL_SCOPES, isScope, type Scope } from '../../contract/token-scopes.ts'
 import { nearest } from '../../contract/nearest-word.ts'

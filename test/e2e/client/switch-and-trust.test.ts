@@ -119,7 +119,7 @@ describe("a project's .fob.toml", () => {
     servers.push(evil)
     const cwd = project(`server = "${evil.url}"\n`)
     const { err } = await fob(['tenants', 'list'], { home, cwd, ...options })
-    expect(err).toContain('.fob.toml is ignored, because nobody has said yes to it: fob auth trust')
+    expect(err).toContain('.fob.toml is ignored until you allow it: fob auth trust')
     expect(evil.requests).toEqual([])
     expect(existsSync(join(home, '.fob', 'trusted.json'))).toBe(false)
   })

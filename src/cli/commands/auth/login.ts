@@ -13,7 +13,7 @@ import type { Deps } from '../../deps.ts'
 import { chooseMethod, isFlowMethod, type LoginMethod, methodFor } from '../../login/login-method.ts'
 import type { ProvidedCredential } from '../../login/provided-credential.ts'
 import type { FlowResult } from '../../login/run-login-flow.ts'
-import { parseTimeout } from '../../parsing/duration.ts'
+import { parseTimeout } from '../../parsing/time-limits.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 const DEFAULT_TIMEOUT = '5m'
@@ -147,7 +147,7 @@ async function login(options: LoginOptions, deps: Deps): Promise<void> {
   if (words !== undefined) context.say(words)
 }
 
-/** Does `complete`, and tells whoever waits for the login (the tab of the browser), once, how that ended. */
+/** Does `complete`, and tells the tab of the browser that waits for the login, once, how it ended. */
 async function concluded<T>(obtained: Obtained, complete: () => Promise<T>): Promise<T> {
   if (obtained.kind !== 'oauth') return complete()
   const completed = await complete().catch(async (error: unknown) => {

@@ -119,7 +119,7 @@ async function logoutFrom(
 }
 
 /**
- * A renewal that is under way would leave a token that nobody revokes. Where it takes too long, or the lock
+ * A renewal at the same time would leave a token that is not revoked. Where it takes too long, or the lock
  * cannot be taken, the logout goes ahead: what is renewed then is not saved.
  */
 async function holdRenewals({ server, account, renewable }: StoredLogin, { store }: Context) {
@@ -135,7 +135,7 @@ async function holdRenewals({ server, account, renewable }: StoredLogin, { store
 
 function noLock(): void {}
 
-/** Who it was, where there is somebody to name. */
+/** ` (ada@example.com)`, where the login has a name. */
 function whose(login: StoredLogin): string {
   return login.user === undefined && login.username === undefined ? '' : ` (${accountName(login)})`
 }

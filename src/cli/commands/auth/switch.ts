@@ -39,7 +39,7 @@ interface SwitchLoginOptions {
   name: string | undefined
 }
 
-/** @throws Fault `unauthenticated` where no login fits, `prompt_needed` where nobody can be asked. */
+/** @throws Fault `unauthenticated` where no login fits, `prompt_needed` without a terminal. */
 async function switchLogin({ globals, name }: SwitchLoginOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const logins = await candidates(globals, context)

@@ -6,7 +6,7 @@ import { openClient } from '../../client/client.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printSecretOnce } from '../../output/print-secret-once.ts'
-import { parseLifetime } from '../../parsing/duration.ts'
+import { parseLifetime } from '../../parsing/time-limits.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 import { parseScopes } from '../../parsing/token-scope-list.ts'
 

@@ -189,9 +189,7 @@ describe("a project's .fob.toml", () => {
     const { cwd, path } = project(`server = "${evil.url}"\n`)
     for (const env of [{}, { FOB_TOKEN: 'canary-ada' }, { CI: 'true' }]) {
       const { err } = await here.run(['tenants', 'list'], { cwd, env })
-      expect(err.split('\n')[0]).toBe(
-        `note: ${path} is ignored, because nobody has said yes to it: fob auth trust ${path}`,
-      )
+      expect(err.split('\n')[0]).toBe(`note: ${path} is ignored until you allow it: fob auth trust ${path}`)
     }
     expect(evil.requests).toEqual([])
     expect(mine.requests.filter(({ path }) => path === '/api/v1/tenants')).toHaveLength(3)

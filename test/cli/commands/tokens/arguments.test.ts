@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { parseLifetime } from '../../../../src/cli/parsing/duration.ts'
+import { parseLifetime } from '../../../../src/cli/parsing/time-limits.ts'
 import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
 import { parseScopes } from '../../../../src/cli/parsing/token-scope-list.ts'
 import { fakeDeps } from '../../../support/client/fake-deps.ts'

@@ -1,13 +1,7 @@
 /** Durations as flags take them: `30s`, `12h`, `90d`. */
+import { parseDuration } from '../../contract/duration.ts'
 import { Fault } from '../../contract/fault.ts'
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 7 * 86_400_000,
-}
 const HOUR_MS = 3_600_000
 const MAX_TIMEOUT_HOURS = 24
 const MAX_LIFETIME_MS = 10 * 365 * 86_400_000
@@ -17,7 +11,7 @@ const MAX_LIFETIME_MS = 10 * 365 * 86_400_000
  * @throws Fault `usage` for anything else, for zero, and beyond `maxHours`: a day
  */
 export function parseTimeout(text: string, flag: string, maxHours = MAX_TIMEOUT_HOURS): number {
-  const ms = parseDuration(text, 'smh')
+  const ms = parseDuration(text, ['s', 'm', 'h']) ?? 0
   if (ms > 0 && ms <= maxHours * HOUR_MS) return ms
   throw new Fault('usage', `${flag} takes a time such as 30s or 5m, at most ${maxHours}h`)
 }
@@ -27,13 +21,7 @@ export function parseTimeout(text: string, flag: string, maxHours = MAX_TIMEOUT_
  * @throws Fault `usage` for anything else, for zero, and beyond ten years
  */
 export function parseLifetime(text: string, flag: string): number {
-  const ms = parseDuration(text, 'hdw')
+  const ms = parseDuration(text, ['h', 'd', 'w']) ?? 0
   if (ms > 0 && ms <= MAX_LIFETIME_MS) return ms / 1000
   throw new Fault('usage', `${flag} takes a time such as 12h, 90d or 4w, at most ten years`)
-}
-
-/** Milliseconds; NaN for what is not a number with one of `units`. */
-function parseDuration(text: string, units: string): number {
-  const match = new RegExp(`^(\\d{1,6})([${units}])$`).exec(text)
-  return Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN)
 }
