@@ -27,7 +27,7 @@ export const KEYCHAIN_REASONS: Readonly<Record<KeychainReason, string>> = {
 }
 
 /** The state of a keychain, in the words of `auth status`. */
-export type KeychainState = 'usable' | 'none' | 'no bus' | 'locked' | 'denied' | 'failing'
+type KeychainState = 'usable' | 'none' | 'no bus' | 'locked' | 'denied' | 'failing'
 
 /** The result of a probe; `reason` where the keychain is not usable. */
 export type Probe = { state: 'usable' } | { state: Exclude<KeychainState, 'usable'>; reason: KeychainReason }

@@ -14,7 +14,7 @@ export interface Output {
   write(text: string): void
 }
 
-export interface Input {
+interface Input {
   isTerminal: boolean
   /** Everything until the end; null where there is more than `limitBytes`. */
   readAll(limitBytes: number): Promise<Uint8Array | null>
