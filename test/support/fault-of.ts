@@ -1,3 +1,4 @@
+/** The fault that a call is expected to end with. */
 import { Fault } from '../../src/contract/fault.ts'
 
 /** The fault that `work` ends with; anything else fails the test. */

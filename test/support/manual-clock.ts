@@ -1,3 +1,4 @@
+/** A clock that stands still until a test moves it. */
 import type { Clock } from '../../src/platform/clock.ts'
 
 export interface ManualClock extends Clock {

@@ -1,3 +1,4 @@
+/** Folders that go when the tests end, and what has to stop before they go. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Programs for `$BROWSER`, one of which approves a login. */
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'

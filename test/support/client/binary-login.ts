@@ -1,3 +1,4 @@
+/** A whole login of the compiled binary, with a person at the pages. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellScript } from './approving-browser.ts'

@@ -1,3 +1,4 @@
+/** The compiled binary, started and read. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'

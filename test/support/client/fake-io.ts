@@ -1,3 +1,4 @@
+/** Standard streams in memory. */
 import type { Io } from '../../../src/platform/terminal/standard-streams.ts'
 import { readLines } from '../../../src/platform/terminal/read-lines.ts'
 

@@ -1,3 +1,4 @@
+/** A keychain in memory. */
 import type { Keychain, KeychainReason } from '../../../src/platform/keychain/keychain.ts'
 
 /** A keychain in memory that can refuse, and counts how often it is woken. */

@@ -1,3 +1,4 @@
+/** What an attack on the authorization server is made of. */
 import { createHash, randomBytes } from 'node:crypto'
 import { Secret } from '../../../src/redact/secret.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../servers/binary-server.ts'

@@ -1,3 +1,4 @@
+/** A search for planted values in files. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formsOf } from '../../../src/redact/secret-forms.ts'

@@ -1,3 +1,4 @@
+/** Logins and logouts that are killed at random moments. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fob, start } from '../client/compiled-binary.ts'

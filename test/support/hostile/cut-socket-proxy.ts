@@ -1,3 +1,4 @@
+/** A proxy on a Unix socket whose connections can be cut. */
 import { rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 

@@ -1,3 +1,4 @@
+/** A proxy that cuts connections on which events come. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface CuttingProxy {

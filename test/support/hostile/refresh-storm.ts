@@ -1,3 +1,4 @@
+/** Many processes that refresh one expired login at once. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Ended, type Running, start } from '../client/compiled-binary.ts'

@@ -1,3 +1,4 @@
+/** Runs whose server is killed at random moments. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Running, start } from '../client/compiled-binary.ts'

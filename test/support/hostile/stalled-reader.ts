@@ -1,3 +1,4 @@
+/** A reader of a response that takes nothing. */
 import { connect } from 'node:net'
 
 export interface StalledReader {

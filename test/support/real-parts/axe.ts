@@ -1,3 +1,4 @@
+/** What axe-core finds wrong with a page. */
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 

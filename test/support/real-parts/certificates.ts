@@ -1,3 +1,4 @@
+/** Certificates of a test CA, made with openssl. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 

@@ -1,3 +1,4 @@
+/** A real Docker daemon with one image. */
 import {
   chmodSync,
   copyFileSync,

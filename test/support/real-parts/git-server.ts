@@ -1,3 +1,4 @@
+/** Git repositories to fetch from and push to, by path and over HTTP. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'

@@ -1,3 +1,4 @@
+/** A registry that a Docker daemon can pull one image from. */
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 

@@ -1,3 +1,4 @@
+/** A real Secret Service: gnome-keyring. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childEnv } from '../../../src/platform/processes/environment.ts'

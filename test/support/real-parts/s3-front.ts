@@ -1,3 +1,4 @@
+/** A proxy in front of the S3 server that adds what Swift lacks. */
 import { createHash } from 'node:crypto'
 import type { S3Server } from './s3-server.ts'
 import { signed } from './s3-signer.ts'

@@ -1,3 +1,4 @@
+/** A real S3 server: OpenStack Swift. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childEnv } from '../../../src/platform/processes/environment.ts'

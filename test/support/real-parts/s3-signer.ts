@@ -1,3 +1,4 @@
+/** Requests signed for an S3 server (Signature Version 4). */
 import { createHash, createHmac } from 'node:crypto'
 
 /** A request to an S3 server of the region us-east-1, signed (Signature Version 4). */

@@ -1,3 +1,4 @@
+/** The binary in a pseudo-terminal. */
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { environment, FOB, type Options } from '../client/compiled-binary.ts'

@@ -1,3 +1,4 @@
+/** Calls of the JSON API, and waits for what they say. */
 export interface Answer {
   status: number
   text: string

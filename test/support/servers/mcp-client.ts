@@ -1,3 +1,4 @@
+/** A host of the Model Context Protocol. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 
 /** Revisions that a host can speak, the newest first. */

@@ -1,3 +1,4 @@
+/** A vault in memory. */
 import type { Secret } from '../../../src/redact/secret.ts'
 import type { SecretEntry, SecretPlace, Vault } from '../../../src/server/vault/vault.ts'
 

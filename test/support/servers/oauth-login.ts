@@ -1,3 +1,4 @@
+/** A login over HTTP that ends with tokens. */
 import { createHash, randomBytes } from 'node:crypto'
 import { httpBrowser } from './http-browser.ts'
 

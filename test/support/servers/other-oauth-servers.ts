@@ -1,3 +1,4 @@
+/** OAuth servers of other makers: oidc-provider and oauth2-mock-server. */
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Configuration } from 'oidc-provider'

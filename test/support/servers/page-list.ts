@@ -1,3 +1,4 @@
+/** Every page of the server, with the way to it. */
 import type { Page } from 'playwright-core'
 import { notingBrowser } from '../client/binary-login.ts'
 import { start } from '../client/compiled-binary.ts'

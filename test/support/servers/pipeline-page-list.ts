@@ -1,3 +1,4 @@
+/** The pages of pipelines and runs, with the way to each. */
 import type { Page } from 'playwright-core'
 import { ADA } from './binary-server.ts'
 import type { PageWorld } from './pages-in-chromium.ts'

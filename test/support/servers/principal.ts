@@ -1,3 +1,4 @@
+/** Callers, as guards see them. */
 import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
 import type { Principal } from '../../../src/server/rbac/principal.ts'
 

@@ -1,3 +1,4 @@
+/** A server that rotates the token of one expired login. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

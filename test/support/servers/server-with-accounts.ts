@@ -1,3 +1,4 @@
+/** The server in this process with two accounts of its own. */
 import { Secret } from '../../../src/redact/secret.ts'
 import { type Clock, systemClock } from '../../../src/platform/clock.ts'
 import { withAccounts } from '../../../src/server/administration/open-data-folder.ts'

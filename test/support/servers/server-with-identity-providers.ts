@@ -1,3 +1,4 @@
+/** The compiled binary as a server with stand-ins for all identity providers. */
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

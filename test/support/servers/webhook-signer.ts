@@ -1,3 +1,4 @@
+/** Deliveries of webhooks, signed as their senders do. */
 import { createHmac } from 'node:crypto'
 import { signatureOf } from '../../../src/contract/request-signing.ts'
 

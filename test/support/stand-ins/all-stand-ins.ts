@@ -1,3 +1,4 @@
+/** The server in this process with the stand-in of one identity provider, and logins by way of it. */
 import { createHash, randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { Secret } from '../../../src/redact/secret.ts'

@@ -1,3 +1,4 @@
+/** A stand-in for GitHub. */
 import { createHash, randomBytes } from 'node:crypto'
 import { newBehaviour, obstacle, type StandIn } from './stand-in-behaviour.ts'
 

@@ -1,3 +1,4 @@
+/** A stand-in for GitLab. */
 import { type OpenidStandIn, startOpenid } from './openid-provider.ts'
 
 /** A GitLab of one's own: the shapes of "GitLab as an OpenID Connect identity provider". */

@@ -1,3 +1,4 @@
+/** A stand-in for Microsoft Entra. */
 import { type OpenidStandIn, startOpenid } from './openid-provider.ts'
 
 /**

@@ -1,3 +1,4 @@
+/** A stand-in for a webhook of Microsoft Teams. */
 import * as v from 'valibot'
 
 /** A webhook of Teams' Workflows app: takes a message with Adaptive Cards, and nothing else. */

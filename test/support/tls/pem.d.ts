@@ -1,3 +1,4 @@
+/** Certificates imported as text. */
 declare module '*.pem' {
   const text: string
   export default text
