@@ -176,6 +176,69 @@ function layerOf(file: string): string {
 
 const edges = sourceFiles().flatMap(edgesOf)
 
+/** Groups of files that import each other in a circle, directly or not (Tarjan's strongly connected components). */
+function circlesOf(all: readonly Edge[]): string[][] {
+  const targets = Map.groupBy(all, ({ from }) => from)
+  const order = new Map<string, number>()
+  const low = new Map<string, number>()
+  const open: string[] = []
+  const circles: string[][] = []
+
+  function visit(file: string): number {
+    const index = order.size
+    order.set(file, index)
+    low.set(file, index)
+    open.push(file)
+    for (const { to } of targets.get(file) ?? []) {
+      const seen = order.get(to)
+      if (seen === undefined) low.set(file, Math.min(low.get(file) ?? index, visit(to)))
+      else if (open.includes(to)) low.set(file, Math.min(low.get(file) ?? index, seen))
+    }
+    const lowest = low.get(file) ?? index
+    if (lowest === index) {
+      const circle = open.splice(open.indexOf(file))
+      const isSelf = all.some(({ from, to }) => from === file && to === file)
+      if (circle.length > 1 || isSelf) circles.push(circle.toSorted())
+    }
+    return lowest
+  }
+
+  for (const file of targets.keys()) if (!order.has(file)) visit(file)
+  return circles
+}
+
+const MAX_FILES_IN_FOLDER = 20
+
+/** How many source files stand in each folder of a tree itself; declarations for another file do not count. */
+function folderSizes(root: string): Map<string, number> {
+  const sizes = new Map<string, number>()
+  for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
+    if (!/\.(ts|js|py)$/.test(name) || name.endsWith('.d.ts')) continue
+    sizes.set(dirname(name), (sizes.get(dirname(name)) ?? 0) + 1)
+  }
+  return sizes
+}
+
+describe('the shape', () => {
+  test('no file imports itself by way of others, not even for a type', () => {
+    expect(circlesOf(edges)).toEqual([])
+  })
+
+  test('a circle is seen, also one of three files', () => {
+    const [a, b, c, d] = ['a.ts', 'b.ts', 'c.ts', 'd.ts'] as const
+    const edge = (from: string, to: string): Edge => ({ from, to })
+    expect(circlesOf([edge(a, b), edge(b, c), edge(c, a), edge(c, d)])).toEqual([[a, b, c]])
+    expect(circlesOf([edge(a, b), edge(a, c), edge(b, d), edge(c, d)])).toEqual([])
+    expect(circlesOf([edge(a, a)])).toEqual([[a]])
+  })
+
+  test.each(['src', 'test', 'scripts'])('no folder of %s has more than 20 source files', (root) => {
+    const sizes = [...folderSizes(join(SRC, '..', root))]
+    expect(sizes.length).toBeGreaterThan(1)
+    expect(sizes.filter(([, size]) => size > MAX_FILES_IN_FOLDER)).toEqual([])
+  })
+})
+
 describe('the import table', () => {
   test('the test sees imports of every kind, so that it cannot pass on nothing', () => {
     expect(edges.length).toBeGreaterThan(200)
