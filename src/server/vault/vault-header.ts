@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
+import { parseJson } from '../../platform/json.ts'
 import type { Unlock } from './backend.ts'
 import {
   associatedData,
@@ -181,12 +182,4 @@ function parseHeader(text: string, where: string): Header {
   throw new Fault('config', `the vault in ${where} is of a form that this fob does not know`, {
     hint: 'run the fob that wrote it, or restore it from a backup',
   })
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,5 +1,6 @@
 /** The store for secrets in an S3 bucket. */
 import * as v from 'valibot'
+import { parseJson } from '../../../platform/json.ts'
 import type { Log } from '../../log.ts'
 import type { Backend, StoredRecord } from '../backend.ts'
 import { statusOf } from './s3-errors.ts'
@@ -152,14 +153,6 @@ function parseRecord({ body }: S3Object): StoredRecord {
   const parsed = v.safeParse(recordSchema, parseJson(body.toString()))
   if (!parsed.success) return { sealed: Buffer.alloc(0), updatedAt: 0 }
   return { sealed: Buffer.from(parsed.output.sealed, 'base64'), updatedAt: parsed.output.updatedAt }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function folderOf(tenantId: string, scope?: SecretScope): string {

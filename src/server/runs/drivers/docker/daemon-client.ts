@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
+import { parseJson } from '../../../../platform/json.ts'
 import { type Endpoint, type EndpointSources, findEndpoint } from './daemon-endpoint.ts'
 import { type Hijacked, hijack } from './hijacked-connection.ts'
 
@@ -231,14 +232,6 @@ async function readText(response: Response): Promise<string> {
     pieces.push(piece)
   }
   return Buffer.concat(pieces).toString()
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function toStream(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
+import { parseJson } from '../../../../platform/json.ts'
 import type { Env } from '../../../../platform/processes/environment.ts'
 
 /** The address of the Docker daemon. */
@@ -51,7 +52,7 @@ export function findEndpoint({ host, env }: EndpointSources): Endpoint {
   if (context === undefined || context === 'default') return parseHost(DEFAULT_HOST, undefined)
   const id = new Bun.CryptoHasher('sha256').update(context).digest('hex')
   const meta = readText(join(folder, 'contexts/meta', id, 'meta.json'))
-  const parsed = v.safeParse(contextFile, parseJson(meta))
+  const parsed = v.safeParse(contextFile, parseJson(meta ?? ''))
   if (!parsed.success) {
     throw new Fault('config', `there is no Docker context ${context}`, { hint: 'docker context ls' })
   }
@@ -103,21 +104,13 @@ function readTls(folder: string): TlsFiles | undefined {
 }
 
 function currentContext(folder: string): string | undefined {
-  const parsed = v.safeParse(configFile, parseJson(readText(join(folder, 'config.json'))))
+  const parsed = v.safeParse(configFile, parseJson(readText(join(folder, 'config.json')) ?? ''))
   return parsed.success ? parsed.output.currentContext || undefined : undefined
 }
 
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
-}
-
-function parseJson(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '')
   } catch {
     return undefined
   }
