@@ -207,7 +207,7 @@ describe.skipIf(!existsSync('/dev/full'))('on a full disk', () => {
       const words = ['tokens', 'create', 'full', '--scope', 'runs:read', '--all-pipelines', '-q']
       const { code, text } = await onFull('stdout', ...words, ...(format === 'json' ? ['-o', format] : []))
       expect([code, text]).toEqual([1, expect.stringContaining(fact)])
-      const id = /end it with fob tokens revoke (\w+)/.exec(text)?.[1] ?? ''
+      const id = /revoke it with fob tokens revoke (\w+)/.exec(text)?.[1] ?? ''
       expect((await fob(['tokens', 'revoke', id], { env })).code).toBe(0)
     },
   )
