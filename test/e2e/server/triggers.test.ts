@@ -176,7 +176,7 @@ describe('too many runs', () => {
     }
     expect(await client('pipeline', 'run', 'slow', '--detach')).toMatchObject({
       code: 1,
-      err: 'fob: too many runs are waiting for their turn (at most 1)\nhint: wait until some have begun, or stop some with: fob runs stop RUN\n',
+      err: 'fob: too many runs are waiting for their turn (at most 1)\nhint: wait until some have started, or stop some with: fob runs stop RUN\n',
     })
     const headers = { 'content-type': 'application/json' }
     const refused = await fetch(`${url}/api/pipelines/slow/run`, { method: 'POST', headers, body: '{}' })
