@@ -258,7 +258,7 @@ describe('a bucket', () => {
         expect(front.requests.map(({ headers }) => headers.get('authorization'))).toEqual([null])
         expect(
           String(await failure(desk.check({ type: 's3', source: { ...open, endpoint: source.endpoint } }))),
-        ).toMatch(/may not|answered 4/)
+        ).toMatch(/may not|responded with 4/)
       } finally {
         delete process.env.AWS_ACCESS_KEY_ID
         delete process.env.AWS_SECRET_ACCESS_KEY

@@ -132,7 +132,7 @@ describe('a task in a container', () => {
 
   it('needs an image', async (daemon) => {
     const driver = openDockerDriver(temporaryFolder(), daemon.host)
-    expect(String(await failure(run(driver, 'true', { image: undefined })))).toContain('without an image')
+    expect(String(await failure(run(driver, 'true', { image: undefined })))).toContain('needs an image')
   })
 
   it('does not begin on a network that the daemon does not have', async (daemon) => {
