@@ -14,13 +14,13 @@ interface FlagBase {
 }
 
 /** A flag without a value; `--name=true` and `--name=false` say the same as being given, or not. */
-export interface SwitchFlag extends FlagBase {
+interface SwitchFlag extends FlagBase {
   type: 'boolean'
   /** Left out, the value is undefined where the flag is not given. */
   default?: boolean
 }
 
-export interface ValueFlag extends FlagBase {
+interface ValueFlag extends FlagBase {
   type: 'string'
   /** What help shows for the value: `URL`, `KEY=VALUE`. */
   valueHint?: string
@@ -31,7 +31,7 @@ export interface ValueFlag extends FlagBase {
 }
 
 /** A flag whose value is one of `options`. */
-export interface ChoiceFlag extends FlagBase {
+interface ChoiceFlag extends FlagBase {
   type: 'enum'
   options: readonly string[]
   valueHint?: string

@@ -12,7 +12,7 @@ export interface Recorded {
 }
 
 /** What a test may do to the requests that come in: answer by itself, or let go on by returning nothing. */
-export type Meddle = (request: Recorded) => Response | Promise<Response> | undefined
+type Meddle = (request: Recorded) => Response | Promise<Response> | undefined
 
 export interface S3Front {
   endpoint: string

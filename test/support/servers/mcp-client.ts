@@ -5,7 +5,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 export const REVISIONS = ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'] as const
 type Revision = (typeof REVISIONS)[number]
 
-export interface Answer {
+interface Answer {
   isError: boolean
   /** The text of the answer, as a model reads it. */
   text: string

@@ -2,7 +2,7 @@
 import { type OpenidStandIn, startOpenid } from './openid-provider.ts'
 
 /** A GitLab of one's own: the shapes of "GitLab as an OpenID Connect identity provider". */
-export interface GitlabPerson {
+interface GitlabPerson {
   id: string
   username: string
   name: string

@@ -6,7 +6,7 @@ import { type OpenidStandIn, startOpenid } from './openid-provider.ts'
  * Microsoft identity platform", "ID token claims reference", "Groups overage claim" and
  * "List a user's transitive memberships".
  */
-export interface MicrosoftPerson {
+interface MicrosoftPerson {
   sub: string
   oid: string
   name: string

@@ -19,7 +19,7 @@ export interface ServerLink {
   close(): void
 }
 
-export interface LinkEvents {
+interface LinkEvents {
   receive(message: FromSupervisor): void
   /** Called once, whichever end closed it. */
   closed(): void

@@ -28,13 +28,13 @@ export interface SupervisorOptions {
 }
 
 /** The way back to a server. */
-export interface Link {
+interface Link {
   send(message: FromSupervisor): void
   close(): void
 }
 
 /** What a server sends, and that it has disconnected. */
-export interface Connection {
+interface Connection {
   receive(message: FromServer): void
   closed(): void
 }

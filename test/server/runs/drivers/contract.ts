@@ -8,7 +8,7 @@ import { describeTasks } from './contract-tasks.ts'
 import { describeVolumes } from './contract-volumes.ts'
 
 /** What a driver is asked to show that it does; what it does not, it has to refuse by name. */
-export interface Capabilities {
+interface Capabilities {
   /** `command.user` */
   user: boolean
   limits: boolean

@@ -31,7 +31,7 @@ export interface ContainerSpec {
   hasStdin: boolean
 }
 
-export interface VolumeMount {
+interface VolumeMount {
   /** Absolute, in the container. */
   target: string
   /** The daemon's name of the volume. */

@@ -18,7 +18,7 @@ export interface Endpoint {
 }
 
 /** In PEM. Without `ca`, the authorities of this machine are trusted. */
-export interface TlsFiles {
+interface TlsFiles {
   ca: string | undefined
   cert: string | undefined
   key: string | undefined

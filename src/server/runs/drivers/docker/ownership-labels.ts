@@ -23,7 +23,7 @@ export const LABEL = {
   preface: 'fob.preface',
 } as const
 
-export type Kind = 'task' | 'sandbox' | 'volume' | 'transfer'
+type Kind = 'task' | 'sandbox' | 'volume' | 'transfer'
 
 /** Of one server. */
 export interface Labels {

@@ -10,7 +10,7 @@ import { createProgress, pullLine } from './pull-progress.ts'
 export const PULL_POLICIES = ['missing', 'always', 'never'] as const
 export type PullPolicy = (typeof PULL_POLICIES)[number]
 
-export interface Image {
+interface Image {
   id: string
   /** The default user of its tasks. Empty: root. */
   user: string

@@ -20,7 +20,7 @@ export interface VmHost {
 }
 
 /** The response of the server to call `id`. */
-export interface Response {
+interface Response {
   id: number
   ok: boolean
   json: string
