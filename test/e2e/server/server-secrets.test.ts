@@ -276,7 +276,7 @@ describe('values', () => {
   test('a name that a pipeline cannot read is refused', async () => {
     const { code, err } = await put('value', 'FOB_TOKEN')
     expect(code).not.toBe(0)
-    expect(err).toContain("the server's own")
+    expect(err).toContain('reserved for the server')
   })
 })
 
