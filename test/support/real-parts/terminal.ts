@@ -18,7 +18,8 @@ export interface Terminal {
 
 const message = v.union([v.object({ out: v.string() }), v.object({ code: v.number(), sane: v.boolean() })])
 
-const WAIT_MS = 20_000
+/** A test has a deadline of its own, which says more about what is slow. */
+const WAIT_MS = 60_000
 
 /** The part that is missing here, or undefined. */
 export function missingTerminalPart(): string | undefined {
