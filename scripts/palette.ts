@@ -1,3 +1,4 @@
+/** Reduces a PNG to a palette of 256 colours, so that the pictures of the documentation stay small. */
 import { deflateSync, inflateSync } from 'node:zlib'
 
 /** A PNG of a page has few colours: with a palette of 256 it is a third as large, and looks the same. */

@@ -1,3 +1,4 @@
+/** The shape of the source tree: no import circles, and only the imports that the table of folders allows. */
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'

@@ -1,3 +1,4 @@
+/** The command line as a whole: the command tree, its definitions, help, aliases and unknown words. */
 import { describe, expect, test } from 'bun:test'
 import { runCommandLine } from '../../src/cli/run-command-line.ts'
 import { ROOT } from '../../src/cli/root-command.ts'

@@ -1,3 +1,4 @@
+/** Durations: their units, fractions, and the texts that are refused. */
 import { describe, expect, test } from 'bun:test'
 import { type DurationUnit, parseDuration } from '../../src/contract/duration.ts'
 

@@ -1,3 +1,4 @@
+/** fob.d.ts against the real globals of a script, the examples, and the mistakes that it must find. */
 import { expect, test } from 'bun:test'
 import { copyFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,3 +1,4 @@
+/** Instants as RFC 3339 in UTC with milliseconds; null stays null. */
 import { expect, test } from 'bun:test'
 import { instant } from '../../src/contract/instant.ts'
 

@@ -1,3 +1,4 @@
+/** Objects without their undefined members: order, types and `__proto__`. */
 import { expect, test } from 'bun:test'
 import { present } from '../../src/contract/present.ts'
 

@@ -1,3 +1,4 @@
+/** Request signatures against the published test vectors, and the form of a nonce. */
 import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

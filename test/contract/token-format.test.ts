@@ -1,3 +1,4 @@
+/** The text of tokens: prefixes, randomness, checks of the form, and hashes that never print the token. */
 import { describe, expect, test } from 'bun:test'
 import { crc32 } from 'node:zlib'
 import { isTokenText, TOKEN_PATTERN, type TokenPrefix, tokenText } from '../../src/contract/token-format.ts'

@@ -1,3 +1,4 @@
+/** Fills a server's database with the users and tokens of a large company, for the benchmark of the API. */
 import { Database } from 'bun:sqlite'
 import { randomBytes } from 'node:crypto'
 

@@ -1,3 +1,4 @@
+/** The servers that the API benchmark compares: a bare `Bun.serve`, and the compiled fob with one logged-in user. */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,3 +1,4 @@
+/** The API client of the run benchmarks: sets pipelines, starts runs and reads them. */
 import * as v from 'valibot'
 import type { PutPipelineBody } from '../../../src/contract/api/pipelines.ts'
 import { isFinal, type RunEvent, runEventSchema, runStatus } from '../../../src/contract/run-events.ts'

@@ -1,3 +1,4 @@
+/** Measures the list of the newest runs with 10, 1,000 and a million runs in the database. */
 import { Database } from 'bun:sqlite'
 import * as v from 'valibot'
 import type { FobServer } from '../api/servers.ts'

@@ -1,3 +1,4 @@
+/** Measures how fast the output of a task is redacted and stored. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'

@@ -1,3 +1,4 @@
+/** The output of a benchmark: the median of a series, its range, and a check against a bound. */
 export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

@@ -1,3 +1,4 @@
+/** Measures the start of a run's first task, and runs of many tasks, in parallel and in sequence. */
 import * as v from 'valibot'
 import type { Api } from './api.ts'
 import { check, median, show } from './report.ts'

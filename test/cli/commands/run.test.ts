@@ -1,3 +1,4 @@
+/** `fob run`: what it sends, what it prints, where it finds its token, and its exit code for each failure. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

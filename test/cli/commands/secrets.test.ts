@@ -1,3 +1,4 @@
+/** `fob secrets set` and `fob secrets re-encrypt`: the value as text, the scope flags, and unreadable secrets. */
 import { describe, expect, test } from 'bun:test'
 import type { Client } from '../../../src/cli/client/client.ts'
 import { parsePlace, placeQuery } from '../../../src/cli/parsing/secret-place.ts'

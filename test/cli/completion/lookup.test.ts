@@ -1,3 +1,4 @@
+/** Names that completion looks up on a server: unsafe names, tokens, silent and unreachable servers. */
 import { afterAll, expect, test } from 'bun:test'
 import { lookupWith } from '../../../src/cli/completion/lookup.ts'
 import { fakeDeps } from '../../support/client/fake-deps.ts'

@@ -1,3 +1,4 @@
+/** Files and pipes named on the command line: the size limit, slow writers and interrupted reads. */
 import { describe, expect, test } from 'bun:test'
 import { closeSync, constants, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

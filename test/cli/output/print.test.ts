@@ -1,3 +1,4 @@
+/** Printed lists, records and messages: tables, TSV and JSON, and text that cannot control the terminal. */
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import { nearest } from '../../../src/contract/nearest-word.ts'

@@ -1,3 +1,4 @@
+/** The progress line of a run: counts, time, waiting runs, and its place below the output of tasks. */
 import { describe, expect, test } from 'bun:test'
 import { startProgress } from '../../../src/cli/output/progress-line.ts'
 import { fakeDeps } from '../../support/client/fake-deps.ts'

@@ -1,3 +1,4 @@
+/** Parsed arguments of a command: flags, repeated flags, switches, `--`, and errors that repeat no secret. */
 import { describe, expect, test } from 'bun:test'
 import type { Args } from '../../../src/cli/parsing/argument.ts'
 import { wantsHelp } from '../../../src/cli/parsing/check-arguments.ts'

@@ -1,3 +1,4 @@
+/** Servers that must not start and logins that must not succeed: exit codes, messages, and untouched data. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** A browser login through the real Chromium, with the compiled binary. */
 import { describe, expect } from 'bun:test'
 import { notingBrowser } from '../../support/client/binary-login.ts'
 import { start } from '../../support/client/compiled-binary.ts'

@@ -1,3 +1,4 @@
+/** The path of a new user on the compiled binary: login, status, a pipeline, a secret, a run and its log. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

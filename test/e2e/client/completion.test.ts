@@ -1,3 +1,4 @@
+/** Completion in real shells, with the scripts that `fob completion` prints: commands, values, names and paths. */
 import { afterAll, beforeAll, describe, expect } from 'bun:test'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

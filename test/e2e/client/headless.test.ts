@@ -1,3 +1,4 @@
+/** `fob run` on a machine without a login, as in CI: output, tokens, a read-only home and exit codes. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join, resolve } from 'node:path'

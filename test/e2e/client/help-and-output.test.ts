@@ -1,3 +1,4 @@
+/** Help, unknown commands, and the output of changing commands with `-o json` and `-q`, on the binary. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** A working folder whose bunfig.toml and .env try to run code: the compiled binary ignores them. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** A request to a server on this machine bypasses `HTTP_PROXY`, so no token reaches the proxy. */
 import { expect, test } from 'bun:test'
 import { fob } from '../../support/client/compiled-binary.ts'
 import { freePort } from '../../support/free-port.ts'

@@ -1,3 +1,4 @@
+/** Logins at a pseudo-terminal: pasted codes, the browser and device flows, Ctrl-C, and the other prompts. */
 import { describe, expect } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

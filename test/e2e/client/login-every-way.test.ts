@@ -1,3 +1,4 @@
+/** Every method of `fob auth login` stores the same login, and leaves no verifier or code behind. */
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Logins with standard input from a pipe, or closed: codes, tokens, passwords, and no wait without end. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Hostile callbacks to the listener of the compiled binary: none ends or forges a login. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'

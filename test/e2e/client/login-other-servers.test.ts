@@ -1,3 +1,4 @@
+/** Logins to oidc-provider and other OAuth servers, with and without metadata, and by the device flow. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Credentials in a real gnome-keyring: unlocked, locked, unreachable and absent, and two accounts of one server. */
 import { describe, expect } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

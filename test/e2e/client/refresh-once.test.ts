@@ -1,3 +1,4 @@
+/** Many processes with one expired login: one token request, and no login lost by a crash or a read-only home. */
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Logins and logouts killed at random moments leave a whole credentials file with its private modes. */
 import { describe, expect, test } from 'bun:test'
 import { crashStorm } from '../../support/hostile/crash-storm.ts'
 

@@ -1,3 +1,4 @@
+/** `fob auth switch` and the trust in a project's .fob.toml, at a terminal and without one. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Pipelines on the Docker driver: secrets, volumes, sandboxes, failures, and tasks that outlive their server. */
 import { afterAll, beforeAll, describe, expect } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

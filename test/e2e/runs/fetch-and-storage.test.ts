@@ -1,3 +1,4 @@
+/** `fetch` and storage of a pipeline on the binary: refused networks, allowed ones, and values after a restart. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Followed logs over killed servers, long silences and endless output: no line lost or repeated. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Native tasks of the compiled binary: isolation from their supervisor, stray processes, and killed processes. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The documented forms of a pipeline: `runtime.run`, secrets of tasks, and notifications. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

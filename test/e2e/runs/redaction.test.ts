@@ -1,3 +1,4 @@
+/** Secrets printed by runs of the binary: redacted in every encoding, reported, and in no file after a crash. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Runs whose log was removed: in the commands, the events, the page, MCP, and the sweep after the start. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { systemClock } from '../../../src/platform/clock.ts'

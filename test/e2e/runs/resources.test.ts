@@ -1,3 +1,4 @@
+/** Scripts that check, fetch and push a repository, and messages to Slack and Teams, on the binary. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

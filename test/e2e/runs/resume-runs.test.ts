@@ -1,3 +1,4 @@
+/** `fob runs resume`, server shutdown in mid-run, and the secrets that `fob pipeline set` lists as needed. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

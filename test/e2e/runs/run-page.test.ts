@@ -1,3 +1,4 @@
+/** The pages of pipelines and runs in Chromium: live output, search, links to lines, and a server without logins. */
 import { afterAll, beforeAll, describe, expect } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Runs whose server is killed at random moments: each ends, and no task or log line is lost or doubled. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { type Running, start } from '../../support/client/compiled-binary.ts'

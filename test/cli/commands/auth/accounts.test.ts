@@ -1,3 +1,4 @@
+/** Several accounts of one server: login, `auth switch`, `FOB_ACCOUNT` and logout of one or all of them. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Commands on a stored login: `auth token`, `status`, `refresh`, `logout` and `whoami`, before and after expiry. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

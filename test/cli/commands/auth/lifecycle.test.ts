@@ -1,3 +1,4 @@
+/** One login from the first command to the last, on one clock: login, use, renewal, expiry and logout. */
 import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { machine } from '../../../support/client/client-machine.ts'

@@ -1,3 +1,4 @@
+/** `fob auth login`: the browser flow, denials and time-outs, and servers without OAuth or that are unreachable. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { chooseMethod } from '../../../../src/cli/login/login-method.ts'

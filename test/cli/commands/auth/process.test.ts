@@ -1,3 +1,4 @@
+/** The auth commands as real processes: signals, exit codes, the modules they load, and variables they ignore. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** `fob tenants`: the list of memberships, the default tenant of a server, and refusals by a foreign tenant. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

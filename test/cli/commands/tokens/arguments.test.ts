@@ -1,3 +1,4 @@
+/** The arguments of `fob tokens create` and `fob server service-key add`, as they reach the server. */
 import { describe, expect, test } from 'bun:test'
 import { parseLifetime } from '../../../../src/cli/parsing/time-limits.ts'
 import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
