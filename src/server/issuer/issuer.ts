@@ -44,7 +44,7 @@ import type { ConfiguredIdentityProviders } from './identity-providers/identity-
 import type { ProtocolEvent } from './protocol/protocol-audit.ts'
 
 export interface Issuer {
-  /** Answers the protocol's routes (`protocol/protocol-handler.ts`); 404 for any other. @param address the peer's */
+  /** Handles the protocol's routes (`protocol/protocol-handler.ts`); 404 for any other. @param address the peer's */
   handle(request: Request, address?: string): Promise<Response>
   /** What the page of this interaction shows; undefined when it is over, or is not this browser's. */
   interaction: Interactions['view']

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import type { Seal } from '../sealed-values.ts'
 import { cookiesOf } from './pending-login-cookie.ts'
 
-/** From the identity provider's answer to our login page: two redirects. */
+/** From the identity provider's response to our login page: two redirects. */
 const LIFETIME_MS = 60_000
 const PATH = '/auth/login'
 

@@ -53,10 +53,10 @@ export function githubProvider(
       const { client, config } = await configure()
       return authorizeUrl(client, config, checks, { scope: SCOPE })
     },
-    identify: async (answer, checks) => {
+    identify: async (response, checks) => {
       try {
         const { client, config } = await configure()
-        const tokens = await exchange(client, config, answer, checks, false)
+        const tokens = await exchange(client, config, response, checks, false)
         return await profileOf(
           openRestClient({
             fetch,
@@ -108,7 +108,7 @@ function nextLink(headers: Headers): string | undefined {
   return /<([^>]*)>;\s*rel="next"/.exec(headers.get('link') ?? '')?.[1]
 }
 
-/** GitHub answers a refused code with 200 and an `error`; RFC 6749 §5.2 would have it 400. */
+/** GitHub responds to a refused code with 200 and an `error`; RFC 6749 §5.2 would have it 400. */
 function errorsAsErrors(fetch: ReturnType<typeof plainFetch>): ReturnType<typeof plainFetch> {
   return async (url, options) => {
     const response = await fetch(url, options)

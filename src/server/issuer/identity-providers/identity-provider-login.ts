@@ -32,11 +32,11 @@ export interface IdentityProviderLogins {
     cookieHeader: string | null,
   ): Promise<{ location: string; setCookies: string[] }>
   /**
-   * Takes the identity provider's answer; the account is made or brought up to date. Never throws for a bad answer.
+   * Takes the identity provider's response; the account is made or brought up to date. Never throws for a bad response.
    */
   complete(
     provider: IdentityProviderName,
-    answer: URLSearchParams,
+    response: URLSearchParams,
     cookieHeader: string | null,
   ): Promise<IdentityProviderOutcome>
   arrivals: Arrivals
@@ -71,28 +71,28 @@ export function openIdentityProviderLogins(deps: IdentityProviderLoginDeps): Ide
       const to = await provider.authorizeUrl(begun.pending.checks)
       return { location: to.href, setCookies: begun.setCookies }
     },
-    complete: (name, answer, cookieHeader) =>
-      complete({ ...deps, provider: providers.get(name), pending }, answer, cookieHeader),
+    complete: (name, response, cookieHeader) =>
+      complete({ ...deps, provider: providers.get(name), pending }, response, cookieHeader),
     arrivals: openArrivals(seal, secure, () => clock.now()),
   }
 }
 
 async function complete(
   deps: IdentityProviderLoginDeps & { provider: IdentityProvider | undefined; pending: PendingLogins },
-  answer: URLSearchParams,
+  response: URLSearchParams,
   cookieHeader: string | null,
 ): Promise<IdentityProviderOutcome> {
   const { provider, pending, accounts, log } = deps
-  const states = answer.getAll('state')
+  const states = response.getAll('state')
   const taken = states.length === 1 ? pending.take(states[0] ?? null, cookieHeader) : undefined
-  // RFC 9700 §4.4: what was begun with one identity provider is not finished by the answer of another.
+  // RFC 9700 §4.4: what was begun with one identity provider is not finished by the response of another.
   if (!taken || taken.pending.provider !== provider?.name) {
     return { kind: 'failed', why: 'expired', purpose: undefined, setCookies: taken?.setCookies ?? [] }
   }
   const { purpose, checks } = taken.pending
   const { setCookies } = taken
   try {
-    const user = await accounts.signInWithIdentityProvider(await provider.identify(answer, checks))
+    const user = await accounts.signInWithIdentityProvider(await provider.identify(response, checks))
     return { kind: 'ok', user, purpose, setCookies }
   } catch (error) {
     if (!(error instanceof Fault)) throw error

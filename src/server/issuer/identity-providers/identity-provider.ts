@@ -39,11 +39,11 @@ export interface IdentityProvider {
   authorizeUrl(checks: Checks): Promise<URL>
   /**
    * Who came back.
-   * @param answer the parameters of the callback
+   * @param response the parameters of the callback
    * @throws Fault `login_denied` when the person or the identity provider said no, `login_timeout` for a code that is
    *   too old or used, `unreachable`, `config` when the identity provider does not know our client, else `failed`
    */
-  identify(answer: URLSearchParams, checks: Checks): Promise<IdentityProviderProfile>
+  identify(response: URLSearchParams, checks: Checks): Promise<IdentityProviderProfile>
 }
 
 export interface IdentityProviderDeps {

@@ -1,6 +1,6 @@
 /**
  * Owns: logging people in with an identity provider. Where to send a browser, and who came back.
- * Refuses: an answer that was not asked for (state, PKCE, nonce, `iss`), an e-mail that the identity provider has not
+ * Refuses: a response that was not asked for (state, PKCE, nonce, `iss`), an e-mail that the identity provider has not
  * verified, and a login whose organizations or groups could not be read in full: rules are decided on them.
  */
 import { githubProvider } from './github.ts'

@@ -63,12 +63,12 @@ export async function authorizeUrl(
 export async function exchange(
   client: OpenidClient,
   config: Configuration,
-  answer: URLSearchParams,
+  response: URLSearchParams,
   checks: Checks,
   openid: boolean,
 ) {
   const callback = new URL(checks.redirectUri)
-  callback.search = answer.toString()
+  callback.search = response.toString()
   return client.authorizationCodeGrant(config, callback, {
     expectedState: checks.state,
     pkceCodeVerifier: checks.codeVerifier,
@@ -104,7 +104,7 @@ export function identityProviderFault(error: unknown, label: string): Fault {
   if ((told !== undefined && DOWN.has(told)) || isDown(error)) {
     return new Fault('unreachable', `${label} could not be reached: ${downReason(error)}`, { cause: error })
   }
-  return new Fault('failed', `the answer from ${label} was not accepted`, { cause: error })
+  return new Fault('failed', `the response from ${label} was not accepted`, { cause: error })
 }
 
 /** RFC 6749's `error`, of a redirect or of a response's body. */
@@ -113,7 +113,7 @@ function errorCode(error: unknown): string | undefined {
   return typeof told === 'string' ? told : undefined
 }
 
-/** A timeout, no connection, or an answer of 5xx, wherever in the chain of causes it is. */
+/** A timeout, no connection, or a response of 5xx, wherever in the chain of causes it is. */
 function isDown(error: unknown): boolean {
   for (let at = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
     if (at instanceof Response) return at.status >= 500 || at.status === 429

@@ -82,10 +82,10 @@ export function openidConnectProvider(
         throw identityProviderFault(error, label)
       }
     },
-    identify: async (answer, checks) => {
+    identify: async (response, checks) => {
       try {
         const { client, config } = await configure()
-        const tokens = await exchange(client, config, answer, checks, true)
+        const tokens = await exchange(client, config, response, checks, true)
         const claims = tokens.claims()
         if (!claims) throw new Error('no ID token')
         return await provider.profile({ client, config, accessToken: tokens.access_token, claims })

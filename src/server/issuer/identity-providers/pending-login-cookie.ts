@@ -19,7 +19,7 @@ interface Pending {
   purpose: Purpose
 }
 
-/** From the button to the answer of the identity provider. */
+/** From the button to the response of the identity provider. */
 const LIFETIME_MS = 10 * 60_000
 /** In one browser. More would grow past what servers take as headers. */
 const MAX_PENDING = 5
@@ -62,7 +62,7 @@ export interface PendingLogins {
 
 /**
  * Logins that are at an identity provider, each in a sealed cookie of its own that is named after its `state`: logins
- * in two tabs do not disturb each other, and an answer to a login that another browser began finds nothing.
+ * in two tabs do not disturb each other, and a response to a login that another browser began finds nothing.
  */
 export function pendingLogins(seal: Seal, secure: boolean, now: () => number): PendingLogins {
   const prefix = secure ? '__Host-fob_upstream_' : 'fob_upstream_'

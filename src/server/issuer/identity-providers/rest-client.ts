@@ -31,7 +31,7 @@ export interface RestClient {
   ): Promise<T[]>
 }
 
-/** @throws Fault (all methods) `unreachable` for no answer or 5xx, `failed` for one that is not understood. */
+/** @throws Fault (all methods) `unreachable` for no response or 5xx, `failed` for one that is not understood. */
 export function openRestClient({ fetch, label, origin, token, headers }: RestClientDeps): RestClient {
   const signal = AbortSignal.timeout(ALL_SECONDS * 1000)
   const ask = async <T>(url: URL, schema: v.GenericSchema<unknown, T>) => {
@@ -67,9 +67,9 @@ export function openRestClient({ fetch, label, origin, token, headers }: RestCli
         // Half of a list is worse than none: a rule may say who must not be in it.
         if (pages.length === MAX_PAGES)
           throw new Fault('failed', `${label} listed more than ${MAX_PAGES} pages`)
-        const { page, headers: answered } = await ask(url, schema)
+        const { page, headers: received } = await ask(url, schema)
         pages.push(page)
-        const following = next(page, answered)
+        const following = next(page, received)
         url = following === undefined ? undefined : new URL(following, url)
       }
       return pages

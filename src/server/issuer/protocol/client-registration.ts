@@ -46,7 +46,7 @@ export type Registration =
   | { kind: 'ok'; metadata: Record<string, unknown> }
   | { kind: 'refused'; error: 'invalid_client_metadata' | 'invalid_redirect_uri'; description: string }
 
-/** What is registered of what was asked for. RFC 7591 §2: a server may replace values, and answers with its own. */
+/** What is registered of what was asked for. RFC 7591 §2: a server may replace values, and responds with its own. */
 export function checkRegistration(body: unknown): Registration {
   const parsed = v.safeParse(schema, body)
   if (!parsed.success) {

@@ -19,13 +19,13 @@ export function deviceFlow(pages: DevicePages, errorPage: ErrorPage): DeviceFlow
     userCodeInputSource: async (ctx, form, out, error) => {
       if (error !== undefined && letGoOfNewSession(ctx)) {
         const page = await errorPage({ error: textOf(out?.error), description: out?.error_description })
-        return answer(ctx, page)
+        return render(ctx, page)
       }
-      if (error?.name === 'AbortedError') return answer(ctx, await pages.denied())
+      if (error?.name === 'AbortedError') return render(ctx, await pages.denied())
       const problem = problemOf(error)
       const typed = error && 'userCode' in error ? error.userCode : ctx.get(USER_CODE_HEADER) || undefined
       const userCode = typeof typed === 'string' ? typed.slice(0, 40) : undefined
-      answer(ctx, await pages.enterCode({ action: DEVICE_PATH, xsrf: xsrfOf(form), userCode, problem }))
+      render(ctx, await pages.enterCode({ action: DEVICE_PATH, xsrf: xsrfOf(form), userCode, problem }))
     },
     userCodeConfirmSource: async (ctx, form, client, device, userCode) => {
       const view = {
@@ -36,11 +36,11 @@ export function deviceFlow(pages: DevicePages, errorPage: ErrorPage): DeviceFlow
         address: textOf(device.address),
         userAgent: textOf(device.userAgent),
       }
-      answer(ctx, await pages.confirmCode(view))
+      render(ctx, await pages.confirmCode(view))
     },
     successSource: async (ctx) => {
       const client = ctx.oidc.client
-      answer(ctx, await pages.done({ clientName: client?.clientName ?? client?.clientId ?? 'your device' }))
+      render(ctx, await pages.done({ clientName: client?.clientName ?? client?.clientId ?? 'your device' }))
     },
   }
 }
@@ -57,7 +57,7 @@ function letGoOfNewSession({ oidc: { session } }: KoaContextWithOIDC): boolean {
   return true
 }
 
-function answer(ctx: KoaContextWithOIDC, { html, headers }: RenderedPage): void {
+function render(ctx: KoaContextWithOIDC, { html, headers }: RenderedPage): void {
   ctx.set(headers)
   ctx.type = 'html'
   ctx.body = html

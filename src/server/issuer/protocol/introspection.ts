@@ -9,7 +9,7 @@ import { TOKEN_ISSUER, type Tokens, type VerifiedToken } from '../tokens/access-
  * RFC 7662. All our clients are public, and §2.1 demands more than a name: who asks shows an access token of
  * this server, and learns of tokens of the same person; an administrator, of access tokens of the tenant. Another
  * program than ours learns of what was issued to itself alone. Scopes are those that the role leaves now in the
- * person's own tenant, as in `/api/v1/profile`: whoever acts on the answer must not allow more than the API does.
+ * person's own tenant, as in `/api/v1/profile`: a caller that acts on the response must not allow more than the API does.
  */
 export function openIntrospection(deps: { provider: Provider; tokens: Tokens; url: string }) {
   const { provider, tokens, url } = deps

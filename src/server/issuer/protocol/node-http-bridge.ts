@@ -26,8 +26,8 @@ const LEFT_OUT: ReadonlySet<string> = new Set([
 const NO_BODY: ReadonlySet<number> = new Set([204, 205, 304])
 
 export interface Bridge {
-  /** Lets the provider answer. @param body the request's body, already read and bounded. */
-  answer(
+  /** Lets the provider respond. @param body the request's body, already read and bounded. */
+  respond(
     request: Request,
     target: URL,
     body: Buffer,
@@ -59,7 +59,7 @@ export async function openBridge(deps: {
     )
 
   return {
-    answer: async (request, target, body, from) => {
+    respond: async (request, target, body, from) => {
       const headers: Record<string, string> = {
         ...ours,
         ...(from.address === '' ? {} : { 'x-forwarded-for': from.address }),
@@ -70,21 +70,21 @@ export async function openBridge(deps: {
         const value = request.headers.get(name)
         if (value !== null) headers[name] = value
       }
-      const answer = await inject(handler, {
-        // So that there is a body, which its readers need and whose length belongs to the answer; Bun leaves it out.
+      const response = await inject(handler, {
+        // So that there is a body, which its readers need and whose length belongs to the response; Bun leaves it out.
         method: request.method === 'HEAD' ? 'GET' : request.method,
         url: target.pathname + target.search,
         headers,
         ...(body.length > 0 ? { payload: body } : {}),
       })
       const out = new Headers()
-      for (const [name, value] of Object.entries(answer.headers)) {
+      for (const [name, value] of Object.entries(response.headers)) {
         if (value !== undefined && !LEFT_OUT.has(name)) out.set(name, String(value))
       }
-      for (const cookie of setCookies(answer.headers['set-cookie'])) out.append('set-cookie', cookie)
-      const empty = NO_BODY.has(answer.statusCode)
-      return new Response(empty ? null : new Uint8Array(answer.rawPayload), {
-        status: answer.statusCode,
+      for (const cookie of setCookies(response.headers['set-cookie'])) out.append('set-cookie', cookie)
+      const empty = NO_BODY.has(response.statusCode)
+      return new Response(empty ? null : new Uint8Array(response.rawPayload), {
+        status: response.statusCode,
         headers: out,
       })
     },
@@ -98,10 +98,10 @@ export async function openBridge(deps: {
         settled = Promise.allSettled([act(req, res)]).finally(() => res.end())
       }
       const headers = { ...ours, cookie: jar.toProvider(cookieHeader) }
-      const answer = await inject(run, { method: 'GET', url: '/', headers })
+      const response = await inject(run, { method: 'GET', url: '/', headers })
       const [outcome] = (await settled) ?? []
       if (outcome?.status !== 'fulfilled') throw outcome?.reason
-      return { value: outcome.value, setCookies: setCookies(answer.headers['set-cookie']) }
+      return { value: outcome.value, setCookies: setCookies(response.headers['set-cookie']) }
     },
   }
 }

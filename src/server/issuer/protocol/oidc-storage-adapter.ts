@@ -11,10 +11,10 @@ import { accessTokens, oidcRecords } from '../../db/schema.ts'
 const NOT_BEARER: ReadonlySet<string> = new Set(['Client', 'Grant', 'Interaction', 'ReplayDetection'])
 
 /**
- * The kind of the answers that `../tokens/stored-refresh-responses.ts` keeps beside the provider's records. Each goes with the refresh
- * tokens of its grant.
+ * The kind of the responses that `../tokens/stored-refresh-responses.ts` stores next to the provider's records. Each goes with the refresh
+ * tokens of its grant. Databases hold the value.
  */
-export const REFRESH_ANSWER = 'RefreshAnswer'
+export const REFRESH_RESPONSE = 'RefreshAnswer'
 
 const record = v.record(v.string(), v.unknown())
 
@@ -23,7 +23,7 @@ export interface AdapterDeps {
   clock: Clock
   /** What to throw when somebody else was faster in using up a code or a refresh token. */
   alreadyUsed: () => Error
-  /** The browser of the request that is being answered, for the list of sessions. */
+  /** The browser of the request that is being handled, for the list of sessions. */
   browser: () => { userAgent: string; address: string } | undefined
 }
 
@@ -106,7 +106,7 @@ function adapterOf(kind: string, { db, clock, alreadyUsed, browser }: AdapterDep
         await db.update(accessTokens).set({ revokedAt: clock.now() }).where(live)
         return
       }
-      const kinds = kind === 'RefreshToken' ? [kind, REFRESH_ANSWER] : [kind]
+      const kinds = kind === 'RefreshToken' ? [kind, REFRESH_RESPONSE] : [kind]
       await db
         .delete(oidcRecords)
         .where(and(inArray(oidcRecords.kind, kinds), eq(oidcRecords.grantId, grantId)))

@@ -19,8 +19,8 @@ export interface ProtocolEvent {
 }
 
 type Found = Omit<ProtocolEvent, 'address'> | undefined
-/** What is different after the answer, if it is what was expected. */
-type LookAgain = (answer: Response) => Promise<Found>
+/** What is different after the response, if it is what was expected. */
+type LookAgain = (response: Response) => Promise<Found>
 
 const registered = v.object({ client_id: v.string() })
 
@@ -87,18 +87,18 @@ export function openWatch(deps: {
     path: string,
     form: URLSearchParams,
     address: string,
-    answer: () => Promise<Response>,
+    respond: () => Promise<Response>,
   ): Promise<Response> => {
     const again = await looks[path]?.(form)
-    const response = await answer()
+    const response = await respond()
     const found = await again?.(response)
     if (found) onEvent({ ...found, address })
     return response
   }
 }
 
-async function newClient(answer: Response): Promise<Found> {
-  if (answer.status !== 201) return undefined
-  const { client_id: client } = v.parse(registered, await answer.clone().json())
+async function newClient(response: Response): Promise<Found> {
+  if (response.status !== 201) return undefined
+  const { client_id: client } = v.parse(registered, await response.clone().json())
   return { action: 'client.register', user: undefined, target: client, details: { client } }
 }

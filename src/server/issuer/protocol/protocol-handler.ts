@@ -14,7 +14,7 @@ import { USER_CODE_HEADER } from './device-authorization.ts'
 import { openIntrospection } from './introspection.ts'
 import { oauthError } from './oauth-error.ts'
 import { checkRegistration } from './client-registration.ts'
-import { readRefresh, refreshReplay } from '../tokens/refresh-replay.ts'
+import { readRefreshRequest, refreshReplay } from '../tokens/refresh-replay.ts'
 import { asksBeyondGrant } from './resource-indicators.ts'
 import type { Tokens } from '../tokens/access-tokens.ts'
 import { openWatch, type ProtocolEvent } from './protocol-audit.ts'
@@ -34,7 +34,7 @@ const PATHS: ReadonlySet<string> = new Set([
 /** Where the browser comes back to after a login or a consent. */
 const RESUME = /^\/(?:oauth\/authorize|auth\/device)\/[\w-]{1,64}$/
 
-/** Which paths are answered. Exact: the provider itself would also take other spellings. */
+/** Which paths have a response. Exact: the provider itself would also take other spellings. */
 function isProtocolPath(path: string): boolean {
   return PATHS.has(path) || RESUME.test(path)
 }
@@ -71,7 +71,7 @@ export function protocolHandler(deps: {
         details: { client: clientId },
       })
     }
-    // RFC 7009 §2.2: the answer is the same whether or not there was anything to revoke.
+    // RFC 7009 §2.2: the response is the same whether or not there was anything to revoke.
     return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })
   }
 
@@ -81,12 +81,12 @@ export function protocolHandler(deps: {
       const { error, description } = checked
       return oauthError(400, error, {}, description)
     }
-    return bridge.answer(request, target, Buffer.from(JSON.stringify(checked.metadata)), { address })
+    return bridge.respond(request, target, Buffer.from(JSON.stringify(checked.metadata)), { address })
   }
 
   const post = async (request: Request, target: URL, body: Buffer, address: string): Promise<Response> => {
     const { pathname } = target
-    const answer = (sent = body) => bridge.answer(request, target, sent, { address })
+    const forward = (sent = body) => bridge.respond(request, target, sent, { address })
     if (pathname === '/oauth/register') return register(request, target, body, address)
     const form = formOf(body)
     if (pathname === '/oauth/introspect') return introspect(request, form)
@@ -94,16 +94,16 @@ export function protocolHandler(deps: {
     if (pathname === '/oauth/revoke' && isJwt(form.get('token'))) return revokeJwt(form, address)
     if (pathname === '/oauth/device_authorization' && !form.get('scope')) {
       form.set('scope', DEFAULT_SCOPE)
-      return answer(Buffer.from(form.toString()))
+      return forward(Buffer.from(form.toString()))
     }
-    if (pathname !== '/oauth/token') return answer()
+    if (pathname !== '/oauth/token') return forward()
     if (form.get('grant_type') === TICKET_GRANT) return oauthError(400, 'unsupported_grant_type')
     if (await asksBeyondGrant(provider, form)) {
       return oauthError(400, 'invalid_target', {}, 'the grant is not for that resource')
     }
-    if (form.get('grant_type') !== 'refresh_token') return answer()
-    const asked = readRefresh(form, request.headers.get('authorization'))
-    return asked === undefined ? answer() : replay(asked, answer)
+    if (form.get('grant_type') !== 'refresh_token') return forward()
+    const asked = readRefreshRequest(form, request.headers.get('authorization'))
+    return asked === undefined ? forward() : replay(asked, forward)
   }
 
   return async (request, address) => {
@@ -116,19 +116,19 @@ export function protocolHandler(deps: {
     const body = await readBoundedBody(request)
     if (!body) return oauthError(413, 'invalid_request')
     if (request.method === 'POST') {
-      const answer = () => post(request, target, body, address)
-      return watched(target.pathname, formOf(body), address, answer)
+      const respond = () => post(request, target, body, address)
+      return watched(target.pathname, formOf(body), address, respond)
     }
     if (target.pathname === DEVICE_PATH) return enterCode(bridge, request, target, address)
     const asked = target.pathname === '/oauth/authorize' ? asUnderstood(target) : target
-    const answer = await bridge.answer(request, asked, body, { address })
-    return target.pathname.startsWith('/.well-known/') && answer.ok ? asPublished(answer) : answer
+    const response = await bridge.respond(request, asked, body, { address })
+    return target.pathname.startsWith('/.well-known/') && response.ok ? asPublished(response) : response
   }
 }
 
 /** What only our own parts may ask for is not named in the metadata, nor what needs a page with a script. */
-async function asPublished(answer: Response): Promise<Response> {
-  const metadata = v.parse(json, await answer.json())
+async function asPublished(response: Response): Promise<Response> {
+  const metadata = v.parse(json, await response.json())
   return Response.json(
     {
       ...metadata,
@@ -136,12 +136,12 @@ async function asPublished(answer: Response): Promise<Response> {
       response_modes_supported: ['query'],
       grant_types_supported: ['authorization_code', 'refresh_token', DEVICE_GRANT],
     },
-    { headers: answer.headers },
+    { headers: response.headers },
   )
 }
 
 /**
- * RFC 8628 §3.3.1: the link that a device shows may have the code in it. The provider would answer with a
+ * RFC 8628 §3.3.1: the link that a device shows may have the code in it. The provider would respond with a
  * page that sends itself by a script; ours shows the form with the code filled in.
  */
 function enterCode(bridge: Bridge, request: Request, target: URL, address: string): Promise<Response> {
@@ -150,17 +150,17 @@ function enterCode(bridge: Bridge, request: Request, target: URL, address: strin
   url.search = ''
   // Into a header goes only what can be a code.
   const typed = /^[A-Za-z0-9-]{1,40}$/.test(code) ? { [USER_CODE_HEADER]: code } : {}
-  return bridge.answer(request, url, Buffer.alloc(0), { address, headers: typed })
+  return bridge.respond(request, url, Buffer.alloc(0), { address, headers: typed })
 }
 
 /** RFC 6749 §3.3: without a scope, the default one. The consent page lists what that is. */
 const DEFAULT_SCOPE = ['openid', 'profile', 'email', ...ALL_SCOPES].join(' ')
 
-/** A mode that no provider has: its answer to it is the one that ours needs, redirect and all. */
+/** A mode that no provider has: its response to it is the one that ours needs, redirect and all. */
 const NO_MODE = 'none'
 
 /**
- * An authorization request with what it left out. The provider cannot be told to answer by `query` alone: it would
+ * An authorization request with what it left out. The provider cannot be told to respond by `query` alone: it would
  * also post a form, by a page with a script, and put the code behind a `#`.
  */
 function asUnderstood(target: URL): URL {

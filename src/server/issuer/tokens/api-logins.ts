@@ -37,7 +37,7 @@ export interface ApiLogins {
 const CODE_MS = 60_000
 const MAX_CODES = 1_000
 
-const answerSchema = v.object({
+const responseSchema = v.object({
   access_token: v.string(),
   refresh_token: v.optional(v.string()),
   expires_in: v.number(),
@@ -67,8 +67,8 @@ export function openApiLogins(deps: {
       const request = tokenRequest(url)
       // Past the handler, which refuses this grant to everybody else.
       const body = Buffer.from(form.toString())
-      const answer = await bridge.answer(request, new URL(request.url), body, { address: '' })
-      return issued(await answer.json())
+      const response = await bridge.respond(request, new URL(request.url), body, { address: '' })
+      return issued(await response.json())
     },
     refresh: async (refreshToken) => {
       const form = new URLSearchParams({
@@ -76,8 +76,8 @@ export function openApiLogins(deps: {
         client_id: API_CLIENT,
         refresh_token: refreshToken,
       })
-      const answer = await handle(tokenRequest(url, form.toString()), '')
-      return answer.ok ? issued(await answer.json()) : undefined
+      const response = await handle(tokenRequest(url, form.toString()), '')
+      return response.ok ? issued(await response.json()) : undefined
     },
     endRefreshToken: async (refreshToken) => {
       const found = await provider.RefreshToken.find(refreshToken)
@@ -114,12 +114,12 @@ function tokenRequest(url: string, body?: string): Request {
   })
 }
 
-function issued(answer: unknown): IssuedTokens {
+function issued(response: unknown): IssuedTokens {
   const {
     access_token: access,
     refresh_token: refresh,
     expires_in: expiresIn,
-  } = v.parse(answerSchema, answer)
+  } = v.parse(responseSchema, response)
   return {
     accessToken: new Secret(access),
     refreshToken: refresh === undefined ? undefined : new Secret(refresh),

@@ -12,7 +12,7 @@ export interface Lifetimes {
   session: number
   /** A browser's session from its login, however much it is used. */
   sessionAbsolute: number
-  /** From the authorize URL to the answer of its last page. */
+  /** From the authorize URL to the response of its last page. */
   interaction: number
 }
 

@@ -3,7 +3,7 @@ import type { Provider } from 'oidc-provider'
 import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
-import { type AnswerOf, keptAnswers } from './stored-refresh-responses.ts'
+import { type ResponseOwner, storedResponses } from './stored-refresh-responses.ts'
 import { oauthError } from '../protocol/oauth-error.ts'
 import type { Tokens } from './access-tokens.ts'
 
@@ -20,7 +20,10 @@ export interface RefreshRequest {
  * Reads the form of a refresh. Undefined for what the provider refuses anyway, before it looks at the token: a field
  * that is missing or given twice, and credentials, which our clients do not have.
  */
-export function readRefresh(form: URLSearchParams, authorization: string | null): RefreshRequest | undefined {
+export function readRefreshRequest(
+  form: URLSearchParams,
+  authorization: string | null,
+): RefreshRequest | undefined {
   const single = (name: string) => (form.getAll(name).length > 1 ? undefined : (form.get(name) ?? ''))
   const [clientId, refreshToken, scope] = ['client_id', 'refresh_token', 'scope'].map(single)
   if (authorization !== null || !clientId || !refreshToken || scope === undefined) return undefined
@@ -28,19 +31,19 @@ export function readRefresh(form: URLSearchParams, authorization: string | null)
   return { clientId, refreshToken, scopes: scope.split(' ').filter((one) => one !== ''), resources }
 }
 
-const tokenAnswer = v.object({ access_token: v.string() })
+const tokenResponse = v.object({ access_token: v.string() })
 
 /**
  * Two commands that refresh at the same moment present the same refresh token. The first gets it rotated; the
- * second would look like a thief and end the login of both. So a rotation's answer is kept for 30 s, also by a
+ * second would look like a thief and end the login of both. So a rotation's response is kept for 30 s, also by a
  * server that is started anew meanwhile, and repeated to the same client for the same token and wish. For another
- * wish (scope, resource) nothing is issued, and nothing ends: whoever sends it could have the answer by sending the
- * first one. Later, reuse revokes the grant (RFC 9700 §4.14.2), as it does where no answer is kept because the
+ * wish (scope, resource) nothing is issued, and nothing ends: whoever sends it could have the response by sending the
+ * first one. Later, reuse revokes the grant (RFC 9700 §4.14.2), as it does where no response is kept because the
  * server died just before.
  */
 export function refreshReplay(deps: { db: Db; clock: Clock; provider: Provider; tokens: Tokens }) {
   const { provider, tokens } = deps
-  const kept = keptAnswers(deps)
+  const kept = storedResponses(deps)
   const inTurn = turns()
 
   const repeatOrRotate = async (
@@ -62,16 +65,16 @@ export function refreshReplay(deps: { db: Db; clock: Clock; provider: Provider; 
       const why = 'this refresh token was used a moment ago, for another scope or resource'
       return oauthError(400, 'invalid_request', {}, why)
     }
-    const { access_token: access } = v.parse(tokenAnswer, JSON.parse(known.body))
+    const { access_token: access } = v.parse(tokenResponse, JSON.parse(known.body))
     // What it led to was revoked since then, by itself or with its account.
     if (tokens.verify(access) === undefined) return oauthError(400, 'invalid_grant')
     return new Response(known.body, { headers: known.headers })
   }
 
-  const keepGood = async (answer: Response, of: AnswerOf, wanted: string): Promise<Response> => {
-    if (answer.status !== 200) return answer
-    const headers = [...answer.headers]
-    const body = await answer.text()
+  const keepGood = async (response: Response, of: ResponseOwner, wanted: string): Promise<Response> => {
+    if (response.status !== 200) return response
+    const headers = [...response.headers]
+    const body = await response.text()
     await kept.keep(of, { wanted, headers, body })
     return new Response(body, { headers })
   }

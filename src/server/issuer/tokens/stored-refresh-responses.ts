@@ -5,24 +5,24 @@ import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
 import { oidcRecords } from '../../db/schema.ts'
-import { REFRESH_ANSWER, storedId } from '../protocol/oidc-storage-adapter.ts'
+import { REFRESH_RESPONSE, storedId } from '../protocol/oidc-storage-adapter.ts'
 import { sealUnder } from '../sealed-values.ts'
 
 /** Long enough for parallel commands of one login; short enough that a thief's reuse is still noticed. */
-const KEEP_MS = 30_000
+const STORED_MS = 30_000
 /** Two kilobytes each. */
-const MAX_KEPT = 5_000
+const MAX_STORED = 5_000
 
-/** The answer to a refresh, and what had been asked. */
-export interface KeptAnswer {
+/** The response to a refresh, and what had been asked. */
+export interface StoredResponse {
   /** `wanted` of the request, in one spelling. */
   wanted: string
   headers: [string, string][]
   body: string
 }
 
-/** Whose answer it is: it ends with the grant and with the account. */
-export interface AnswerOf {
+/** Whose response it is: it is deleted with the grant and with the account. */
+export interface ResponseOwner {
   refreshToken: string
   clientId: string
   grantId: string
@@ -30,22 +30,22 @@ export interface AnswerOf {
 }
 
 const payloadSchema = v.object({ sealed: v.string() })
-const answerSchema = v.object({
+const responseSchema = v.object({
   wanted: v.string(),
   headers: v.array(v.tuple([v.string(), v.string()])),
   body: v.string(),
 })
 
 /**
- * The answers to the refreshes of the last 30 s, beside the records of their grants. Each is sealed under a key
+ * The responses to the refreshes of the last 30 s, next to the records of their grants. Each is sealed under a key
  * that only the refresh token gives: who has the file alone has no token.
  */
-export function keptAnswers({ db, clock }: { db: Db; clock: Clock }) {
-  const kind = eq(oidcRecords.kind, REFRESH_ANSWER)
+export function storedResponses({ db, clock }: { db: Db; clock: Clock }) {
+  const kind = eq(oidcRecords.kind, REFRESH_RESPONSE)
 
   const makeRoom = async () => {
     const [row] = await db.select({ n: count() }).from(oidcRecords).where(kind)
-    const over = (row?.n ?? 0) - MAX_KEPT + 1
+    const over = (row?.n ?? 0) - MAX_STORED + 1
     if (over <= 0) return
     const oldest = db
       .select({ id: oidcRecords.id })
@@ -58,8 +58,8 @@ export function keptAnswers({ db, clock }: { db: Db; clock: Clock }) {
 
   return {
     /** Undefined where there is none, or it is another client's. */
-    async find({ refreshToken, clientId }: Pick<AnswerOf, 'refreshToken' | 'clientId'>) {
-      const id = storedId(REFRESH_ANSWER, refreshToken)
+    async find({ refreshToken, clientId }: Pick<ResponseOwner, 'refreshToken' | 'clientId'>) {
+      const id = storedId(REFRESH_RESPONSE, refreshToken)
       const [row] = await db
         .select({ payload: oidcRecords.payload })
         .from(oidcRecords)
@@ -68,22 +68,25 @@ export function keptAnswers({ db, clock }: { db: Db; clock: Clock }) {
       if (row === undefined) return undefined
       const { sealed } = v.parse(payloadSchema, JSON.parse(row.payload))
       const plain = sealOf(refreshToken).open(Buffer.from(sealed, 'base64'), clientId)
-      return plain && v.parse(answerSchema, JSON.parse(plain.toString()))
+      return plain && v.parse(responseSchema, JSON.parse(plain.toString()))
     },
 
-    async keep({ refreshToken, clientId, grantId, accountId }: AnswerOf, answer: KeptAnswer): Promise<void> {
+    async keep(
+      { refreshToken, clientId, grantId, accountId }: ResponseOwner,
+      response: StoredResponse,
+    ): Promise<void> {
       await makeRoom()
-      const plain = Buffer.from(JSON.stringify(answer))
+      const plain = Buffer.from(JSON.stringify(response))
       const sealed = sealOf(refreshToken).seal(plain, clientId).toString('base64')
       const row = {
         // By `accountId`, as all records of an account are found when it is to end.
         payload: JSON.stringify({ accountId, sealed }),
         grantId,
-        expiresAt: clock.now() + KEEP_MS,
+        expiresAt: clock.now() + STORED_MS,
       }
       await db
         .insert(oidcRecords)
-        .values({ kind: REFRESH_ANSWER, id: storedId(REFRESH_ANSWER, refreshToken), ...row })
+        .values({ kind: REFRESH_RESPONSE, id: storedId(REFRESH_RESPONSE, refreshToken), ...row })
         .onConflictDoUpdate({ target: [oidcRecords.kind, oidcRecords.id], set: row })
     },
   }
