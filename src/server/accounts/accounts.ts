@@ -106,7 +106,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     verifyPassword: async ({ email, password, address }) => {
       const account = normaliseEmail(email)
       // Counted before the hash is computed, so that parallel guesses cannot slip past the limit.
-      const seconds = attempts.begin(account, address)
+      const seconds = attempts.start(account, address)
       if (seconds > 0) return { kind: 'wait', seconds }
       const user = await byEmail(account)
       const verdict = await verifier.verify(password, user && (await passwordHash(db, user.id)))

@@ -5,9 +5,9 @@ import type { Clock } from '../../platform/clock.ts'
 export interface Attempts {
   /**
    * Counts an attempt, as a failure until `succeeded` says otherwise.
-   * @returns seconds to wait; 0 when the attempt may go on (only then is it counted).
+   * @returns seconds to wait; 0 when the attempt may proceed (only then is it counted).
    */
-  begin(account: string, address: string): number
+  start(account: string, address: string): number
   succeeded(account: string, address: string): void
 }
 
@@ -27,7 +27,7 @@ export function openAttempts(clock: Clock): Attempts {
   const accounts = counter(clock, BY_ACCOUNT)
   const addresses = counter(clock, BY_ADDRESS)
   return {
-    begin: (account, address) => {
+    start: (account, address) => {
       const from = addressGroup(address)
       const wait = Math.max(accounts.wait(account), addresses.wait(from))
       if (wait > 0) return wait

@@ -91,7 +91,7 @@ export function basicAuthenticator(
       // address that authenticated before has a count of its own, so that others cannot lock it out.
       const from = addressGroup(address)
       const account = known.has(from) ? `known ${from}` : 'strangers'
-      const wait = attempts.begin(account, address)
+      const wait = attempts.start(account, address)
       if (wait > 0) return { kind: 'slowed', seconds: wait }
       // Both are always compared, so that the time does not tell which one was wrong.
       const name = sameSecret(presented.username, user.username)

@@ -10,8 +10,8 @@ import type { DeliveryId } from './webhook-signatures.ts'
 /** Which deliveries have started which runs. In the database, so that a restart does not forget one. */
 export interface Deliveries {
   /**
-   * Calls `start` for the first of the deliveries with the same ID alone. One that failed to start is forgotten,
-   * and one that a killed server did not come to start is started under the ID that it was given.
+   * Calls `start` for the first of the deliveries with the same ID alone. A delivery whose run failed to start
+   * is forgotten. A delivery whose run a killed server had not started yet is started under the run ID given to it.
    */
   once(
     delivery: DeliveryId & { tenantId: string; pipelineId: string },
@@ -36,16 +36,16 @@ export function openDeliveries({ db, clock, isRun }: DeliveriesOptions): Deliver
     const key = `${pipelineId} ${delivery}`
     const other = starting.get(key)
     if (other) return { runId: (await other).runId, isFirst: false }
-    const begun = begin(tenantId, { pipelineId, delivery, expiresAt: until }, start)
-    starting.set(key, begun)
+    const started = startOnce(tenantId, { pipelineId, delivery, expiresAt: until }, start)
+    starting.set(key, started)
     try {
-      return await begun
+      return await started
     } finally {
       starting.delete(key)
     }
   }
 
-  async function begin(
+  async function startOnce(
     tenantId: string,
     row: { pipelineId: string; delivery: string; expiresAt: number },
     start: (runId: string) => Promise<unknown>,

@@ -23,16 +23,16 @@ interface Pass {
 }
 
 /**
- * Moves all values to a new data key, a slice at a time. What has been moved says so itself (its key ID), and that
- * the move goes on says the header (it has more than one key): so it can be interrupted anywhere, by anything, and
- * whoever asks again goes on with it.
+ * Moves all values to a new data key, a slice at a time. A moved value carries the ID of the new key, and the header
+ * has more than one key until the move is finished. So the move can be interrupted anywhere, and the next call
+ * continues it.
  */
 export function createReEncrypt(deps: { backend: Backend; keys: Keys; clock: Clock }) {
   const { backend, keys, clock } = deps
   let pass: Pass | undefined
   let busy = false
 
-  async function begin(): Promise<Pass> {
+  async function startPass(): Promise<Pass> {
     const ring = await keys.update((before) =>
       before.keys.length > 1 ? undefined : { ...before, keys: [...before.keys, newDataKey()] },
     )
@@ -43,9 +43,9 @@ export function createReEncrypt(deps: { backend: Backend; keys: Keys; clock: Clo
 
   async function slice(): Promise<ReEncryptProgress> {
     const until = clock.now() + SLICE_MS
-    pass ??= await begin()
-    // Another server finished this move and began the next one: this list is of no use any more.
-    if (currentKey(await keys.refresh()).id !== pass.keyId) pass = await begin()
+    pass ??= await startPass()
+    // Another server finished this move and started the next one: this list is out of date.
+    if (currentKey(await keys.refresh()).id !== pass.keyId) pass = await startPass()
     const { keyId, todo, total, failed } = pass
     while (todo.length > 0 && clock.now() < until) {
       const some = todo.slice(0, AT_ONCE)

@@ -8,7 +8,7 @@ function setUp() {
 
 test('parallel guesses are counted before any of them is answered', () => {
   const { attempts } = setUp()
-  const waits = Array.from({ length: 8 }, () => attempts.begin('ada', '192.0.2.1'))
+  const waits = Array.from({ length: 8 }, () => attempts.start('ada', '192.0.2.1'))
   expect(waits).toEqual([0, 0, 0, 0, 0, 1, 1, 1])
 })
 
@@ -18,44 +18,44 @@ test.each([
   ['one IPv6 /64', (i: number) => `2001:db8:0:1::${i.toString(16)}`],
 ])('%s that tries many accounts has to wait after twenty', (_name, address) => {
   const { attempts } = setUp()
-  const waits = Array.from({ length: 21 }, (_, i) => attempts.begin(`user${i}`, address(i)))
+  const waits = Array.from({ length: 21 }, (_, i) => attempts.start(`user${i}`, address(i)))
   expect(waits.slice(0, 20).every((wait) => wait === 0)).toBe(true)
   expect(waits[20]).toBe(1)
 })
 
 test('IPv6 neighbours in another /64 do not share the wait', () => {
   const { attempts } = setUp()
-  for (let i = 0; i < 21; i++) attempts.begin(`user${i}`, '2001:db8:0:1::1')
-  expect(attempts.begin('someone', '2001:db8:0:2::1')).toBe(0)
+  for (let i = 0; i < 21; i++) attempts.start(`user${i}`, '2001:db8:0:1::1')
+  expect(attempts.start('someone', '2001:db8:0:2::1')).toBe(0)
 })
 
 test('knowing one password does not clear the failures of the address', () => {
   const { attempts } = setUp()
-  for (let i = 0; i < 19; i++) attempts.begin(`user${i}`, '192.0.2.1')
-  attempts.begin('mine', '192.0.2.1')
+  for (let i = 0; i < 19; i++) attempts.start(`user${i}`, '192.0.2.1')
+  attempts.start('mine', '192.0.2.1')
   attempts.succeeded('mine', '192.0.2.1')
-  attempts.begin('another', '192.0.2.1')
-  expect(attempts.begin('one more', '192.0.2.1')).toBe(1)
+  attempts.start('another', '192.0.2.1')
+  expect(attempts.start('one more', '192.0.2.1')).toBe(1)
 })
 
 test('the wait never exceeds five minutes, and a quarter of an hour of rest forgets it', () => {
   const { attempts, time } = setUp()
   const waits: number[] = []
   for (let i = 0; i < 30; i++) {
-    const wait = attempts.begin('ada', `192.0.2.${i}`)
+    const wait = attempts.start('ada', `192.0.2.${i}`)
     if (wait > 0) waits.push(wait)
     time.now += wait * 1000
   }
   expect(waits.slice(0, 11)).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
-  attempts.begin('ada', '203.0.113.1')
+  attempts.start('ada', '203.0.113.1')
   time.now += 15 * 60_000
-  expect(attempts.begin('ada', '203.0.113.1')).toBe(0)
+  expect(attempts.start('ada', '203.0.113.1')).toBe(0)
 })
 
 test('the memory is bounded: ten thousand accounts, the one longest ago forgotten first', () => {
   const { attempts } = setUp()
-  for (let i = 0; i < 6; i++) attempts.begin('ada', `192.0.2.${i}`)
-  expect(attempts.begin('ada', '192.0.2.9')).toBe(1)
-  for (let i = 0; i < 10_000; i++) attempts.begin(`user${i}`, `10.${i >> 8}.${i & 255}.1`)
-  expect(attempts.begin('ada', '192.0.2.9')).toBe(0)
+  for (let i = 0; i < 6; i++) attempts.start('ada', `192.0.2.${i}`)
+  expect(attempts.start('ada', '192.0.2.9')).toBe(1)
+  for (let i = 0; i < 10_000; i++) attempts.start(`user${i}`, `10.${i >> 8}.${i & 255}.1`)
+  expect(attempts.start('ada', '192.0.2.9')).toBe(0)
 })

@@ -39,8 +39,12 @@ export async function sendToIdentityProvider(
   const known = issuer?.identityProviders.providers.some(({ name }) => name === provider) === true
   if (!issuer || !known) throw new HttpError(404, 'not_found', `this server does not log in with ${provider}`)
   try {
-    const begun = await issuer.identityProviders.begin(provider, purpose, call.request.headers.get('cookie'))
-    return redirect(begun.location, begun.setCookies)
+    const started = await issuer.identityProviders.start(
+      provider,
+      purpose,
+      call.request.headers.get('cookie'),
+    )
+    return redirect(started.location, started.setCookies)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     log.warn('login with an identity provider could not start', {

@@ -16,7 +16,7 @@ export interface Arrivals {
   read(cookieHeader: string | null): { userId: string; uid: string | null; clear: string } | undefined
 }
 
-/** What a browser brings from an identity provider's callback to the login page that goes on: a sealed cookie. */
+/** What a browser brings from an identity provider's callback to the login page that continues: a sealed cookie. */
 export function openArrivals(seal: Seal, secure: boolean, now: () => number): Arrivals {
   // A path that is not "/" rules out `__Host-`.
   const name = secure ? '__Secure-fob_arrival' : 'fob_arrival'

@@ -15,7 +15,7 @@ import type {
   IdentityProviderName,
 } from './identity-provider.ts'
 
-/** Why nobody was logged in. `expired`: not begun in this browser, or too long ago. */
+/** Why nobody was logged in. `expired`: not started in this browser, or too long ago. */
 export type IdentityProviderRefusal = 'expired' | 'denied' | 'unreachable' | 'refused'
 
 export type IdentityProviderOutcome =
@@ -26,13 +26,13 @@ export interface IdentityProviderLogins {
   /** What the login page offers. */
   providers: readonly { name: IdentityProviderName; label: string; path: string }[]
   /** Sends a browser to the identity provider. @throws Fault `not_found`, `unreachable`. */
-  begin(
+  start(
     provider: IdentityProviderName,
     purpose: Purpose,
     cookieHeader: string | null,
   ): Promise<{ location: string; setCookies: string[] }>
   /**
-   * Takes the identity provider's response; the account is made or brought up to date. Never throws for a bad response.
+   * Takes the identity provider's response; the account is created or updated. Never throws for a bad response.
    */
   complete(
     provider: IdentityProviderName,
@@ -63,13 +63,13 @@ export function openIdentityProviderLogins(deps: IdentityProviderLoginDeps): Ide
       label,
       path: identityProviderPath(name),
     })),
-    begin: async (name, purpose, cookieHeader) => {
+    start: async (name, purpose, cookieHeader) => {
       const provider = providers.get(name)
       if (!provider) throw new Fault('not_found', `this server does not log in with ${name}`)
       const redirectUri = `${url}${identityProviderPath(name)}/callback`
-      const begun = pending.begin({ provider: name, redirectUri, purpose }, cookieHeader)
-      const to = await provider.authorizeUrl(begun.pending.checks)
-      return { location: to.href, setCookies: begun.setCookies }
+      const started = pending.start({ provider: name, redirectUri, purpose }, cookieHeader)
+      const to = await provider.authorizeUrl(started.pending.checks)
+      return { location: to.href, setCookies: started.setCookies }
     },
     complete: (name, response, cookieHeader) =>
       complete({ ...deps, provider: providers.get(name), pending }, response, cookieHeader),
@@ -85,7 +85,7 @@ async function complete(
   const { provider, pending, accounts, log } = deps
   const states = response.getAll('state')
   const taken = states.length === 1 ? pending.take(states[0] ?? null, cookieHeader) : undefined
-  // RFC 9700 §4.4: what was begun with one identity provider is not finished by the response of another.
+  // RFC 9700 §4.4: a login started with one identity provider is not finished by the response of another.
   if (!taken || taken.pending.provider !== provider?.name) {
     return { kind: 'failed', why: 'expired', purpose: undefined, setCookies: taken?.setCookies ?? [] }
   }

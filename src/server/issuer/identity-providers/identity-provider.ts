@@ -22,7 +22,7 @@ export interface ConfiguredIdentityProviders {
   microsoft?: IdentityProviderSettings & { tenant: string }
 }
 
-/** What one login was begun with. All of it stays in the browser that began it, sealed. */
+/** The secrets of one login. They are stored, sealed, in the browser that started it. */
 export interface Checks {
   state: string
   codeVerifier: string

@@ -16,7 +16,7 @@ import { microsoftProvider } from './microsoft.ts'
 /** The last segments of the callback addresses. They are registered with the identity providers, so they never change. */
 const SEGMENTS = { github: 'github', gitlab: 'gitlab', microsoft: 'microsoftonline' } as const
 
-/** `/auth/github`: where a login with the identity provider begins; it comes back to `/auth/github/callback`. */
+/** `/auth/github`: where a login with the identity provider starts; it returns to `/auth/github/callback`. */
 export function identityProviderPath(name: IdentityProviderName): string {
   return `/auth/${SEGMENTS[name]}`
 }

@@ -18,8 +18,8 @@ import type {
   IdentityProviderSettings,
 } from './identity-provider.ts'
 
-/** An identity provider's metadata and keys are looked at again after this long. */
-const KEEP_MS = 60 * 60_000
+/** An identity provider's metadata and keys are fetched again after this long. */
+const CACHE_MS = 60 * 60_000
 
 export interface OpenidConnectProvider {
   name: IdentityProviderName
@@ -43,7 +43,7 @@ export function openidConnectProvider(
   { fetch }: IdentityProviderDeps,
 ): IdentityProvider {
   const { label, settings } = provider
-  let kept: { at: number; config: Promise<Configuration> } | undefined
+  let cached: { at: number; config: Promise<Configuration> } | undefined
 
   const discover = async (client: OpenidClient): Promise<Configuration> => {
     const secret = client.ClientSecretPost(settings.clientSecret.reveal())
@@ -59,16 +59,16 @@ export function openidConnectProvider(
   const configure = async () => {
     const client = await loadClient()
     const now = performance.now()
-    if (!kept || now - kept.at > KEEP_MS) {
+    if (!cached || now - cached.at > CACHE_MS) {
       const config = discover(client)
       const mine = { at: now, config }
-      kept = mine
+      cached = mine
       config.catch(() => {
         // An identity provider that was down is asked again at the next login.
-        if (kept === mine) kept = undefined
+        if (cached === mine) cached = undefined
       })
     }
-    return { client, config: await kept.config }
+    return { client, config: await cached.config }
   }
 
   return {

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import type { Seal } from '../sealed-values.ts'
 import { type Checks, IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from './identity-provider.ts'
 
-/** What a login with an identity provider is for; where it goes on afterwards. */
+/** What a login with an identity provider is for; where it continues afterwards. */
 export type Purpose =
   /** A login page of the OAuth protocol. */
   | { kind: 'interaction'; uid: string }
@@ -48,12 +48,12 @@ const schema = v.object({
 })
 
 export interface PendingLogins {
-  /** @returns the pending login, and the cookies that keep it in the browser. */
-  begin(
+  /** @returns the pending login, and the cookies that hold it in the browser. */
+  start(
     login: { provider: IdentityProviderName; redirectUri: string; purpose: Purpose },
     cookieHeader: string | null,
   ): { pending: Pending; setCookies: string[] }
-  /** The login that this browser began with `state`; undefined when there is none. It cannot be taken again. */
+  /** The login that this browser started with `state`; undefined when there is none. It cannot be taken again. */
   take(
     state: string | null,
     cookieHeader: string | null,
@@ -62,7 +62,7 @@ export interface PendingLogins {
 
 /**
  * Logins that are at an identity provider, each in a sealed cookie of its own that is named after its `state`: logins
- * in two tabs do not disturb each other, and a response to a login that another browser began finds nothing.
+ * in two tabs do not disturb each other, and a response to a login that another browser started finds nothing.
  */
 export function pendingLogins(seal: Seal, secure: boolean, now: () => number): PendingLogins {
   const prefix = secure ? '__Host-fob_upstream_' : 'fob_upstream_'
@@ -72,7 +72,7 @@ export function pendingLogins(seal: Seal, secure: boolean, now: () => number): P
     prefix + createHash('sha256').update(state).digest('base64url').slice(0, 16)
 
   return {
-    begin: ({ provider, redirectUri, purpose }, cookieHeader) => {
+    start: ({ provider, redirectUri, purpose }, cookieHeader) => {
       const checks = { state: random(), codeVerifier: random(), nonce: random(), redirectUri }
       const pending = { provider, checks, purpose }
       const name = nameOf(checks.state)

@@ -73,7 +73,7 @@ function s3Backend(deps: { objects: S3Objects; settings: S3Settings; conditional
     }
     // Second best: look first. Another server could write between this look and our write, and be overwritten.
     const etag = await eitherWay((customer) => objects.etag(name, customer))
-    if (etag !== ('etag' in condition ? condition.etag : undefined)) return false
+    if (etag !== (condition.kind === 'etag' ? condition.etag : undefined)) return false
     return (await objects.put(name, body, { customerKey: key })) === 'written'
   }
 
@@ -106,7 +106,7 @@ function s3Backend(deps: { objects: S3Objects; settings: S3Settings; conditional
     },
 
     writeHeader: (text, expected) =>
-      put(headerKey, text, expected === undefined ? { absent: true } : { etag: expected }),
+      put(headerKey, text, expected === undefined ? { kind: 'absent' } : { kind: 'etag', etag: expected }),
 
     async read(place) {
       const object = await fetchRecord(nameOf(root, place))
@@ -115,7 +115,8 @@ function s3Backend(deps: { objects: S3Objects; settings: S3Settings; conditional
 
     write(place, { sealed, updatedAt }, expected) {
       const body = JSON.stringify({ version: 1, updatedAt, sealed: sealed.toString('base64') })
-      const condition = expected === undefined ? undefined : { etag: expected }
+      const condition: Condition | undefined =
+        expected === undefined ? undefined : { kind: 'etag', etag: expected }
       return put(nameOf(root, place), body, condition, keyForNew())
     },
 
@@ -148,7 +149,7 @@ function s3Backend(deps: { objects: S3Objects; settings: S3Settings; conditional
   }
 }
 
-/** What is no record of ours comes out as one that does not open. */
+/** An object that is not a record of ours is returned as a record that does not open. */
 function parseRecord({ body }: S3Object): StoredRecord {
   const parsed = v.safeParse(recordSchema, parseJson(body.toString()))
   if (!parsed.success) return { sealed: Buffer.alloc(0), updatedAt: 0 }

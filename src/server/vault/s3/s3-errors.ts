@@ -11,7 +11,7 @@ interface S3Error {
   $metadata?: { httpStatusCode?: unknown }
 }
 
-/** The HTTP status of an error, where there was an answer. */
+/** The HTTP status of an error, where there was a response. */
 export function statusOf(error: unknown): number | undefined {
   const status = (error as S3Error | undefined)?.$metadata?.httpStatusCode
   return typeof status === 'number' ? status : undefined

@@ -3,7 +3,7 @@ import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
 import { codeOf, explain, statusOf } from './s3-errors.ts'
 import type { S3Settings } from './s3-settings.ts'
 
-/** How long one attempt may take, to connect and to be answered; how many there are, and how long all of them. */
+/** Time limits of one attempt (to connect, to get a response), the number of attempts, and the limit of all together. */
 const PATIENCE = { connectMs: 3_000, requestMs: 8_000, attempts: 4, deadlineMs: 30_000 }
 
 export interface S3Object {
@@ -12,7 +12,7 @@ export interface S3Object {
 }
 
 /** What an object has to be for a write to go through. */
-export type Condition = { absent: true } | { etag: string }
+export type Condition = { kind: 'absent' } | { kind: 'etag'; etag: string }
 
 interface PutOptions {
   condition?: Condition
@@ -20,7 +20,7 @@ interface PutOptions {
   customerKey?: Buffer | undefined
 }
 
-/** The few things that a vault wants of S3, each with a deadline, retries and faults that say what to fix. */
+/** The calls that a vault makes to S3, each with a deadline, retries and faults that say what to fix. */
 export interface S3Objects {
   get(key: string, customerKey?: Buffer): Promise<S3Object | undefined>
   etag(key: string, customerKey?: Buffer): Promise<string | undefined>
@@ -31,14 +31,14 @@ export interface S3Objects {
   close(): void
 }
 
-/** Loads the SDK, which takes a moment: only for who keeps secrets in S3. */
+/** Loads the SDK, which takes a moment: only where secrets are stored in S3. */
 export async function openS3Objects(settings: S3Settings, patience = PATIENCE): Promise<S3Objects> {
   const sdk = await import('@aws-sdk/client-s3')
   const client = createClient(sdk.S3Client, settings, patience)
   const { bucket: Bucket } = settings
   const within = () => ({ abortSignal: AbortSignal.timeout(patience.deadlineMs) })
 
-  /** Runs `work`; a refusal that `expect` turns into an answer is none. */
+  /** Runs `work`; an error that `expect` turns into a result is not thrown. */
   async function ask<T>(
     work: () => Promise<T>,
     expect: (error: unknown) => T | 'no' = () => 'no',
@@ -46,8 +46,8 @@ export async function openS3Objects(settings: S3Settings, patience = PATIENCE): 
     try {
       return await work()
     } catch (error) {
-      const answer = expect(error)
-      if (answer !== 'no') return answer
+      const expected = expect(error)
+      if (expected !== 'no') return expected
       throw explain(error, settings)
     }
   }
@@ -108,7 +108,7 @@ export async function openS3Objects(settings: S3Settings, patience = PATIENCE): 
   }
 }
 
-/** What is not there is no failure; a bucket that is not there is one. */
+/** A missing object is not a failure; a missing bucket is one. */
 function absent(error: unknown): undefined | 'no' {
   return statusOf(error) === 404 && codeOf(error) !== 'NoSuchBucket' ? undefined : 'no'
 }
@@ -146,12 +146,12 @@ function createClient(
 
 function conditional(condition: Condition | undefined) {
   if (condition === undefined) return {}
-  return 'etag' in condition ? { IfMatch: condition.etag } : { IfNoneMatch: '*' }
+  return condition.kind === 'etag' ? { IfMatch: condition.etag } : { IfNoneMatch: '*' }
 }
 
 function conditionFailed(error: unknown): 'changed' | 'unsupported' | 'no' {
   const status = statusOf(error)
-  // 409: another conditional write of the same object is under way. 404: what was to be replaced is gone.
+  // 409: another conditional write of the same object is under way. 404: the object to replace was deleted.
   if (status === 412 || status === 409) return 'changed'
   if (status === 404 && codeOf(error) !== 'NoSuchBucket') return 'changed'
   return status === 501 ? 'unsupported' : 'no'

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { Fault } from '../../../contract/fault.ts'
 import { KEY_BYTES } from '../cipher.ts'
 import type { S3Settings } from './s3-settings.ts'
-import type { S3Objects } from './s3-objects.ts'
+import type { Condition, S3Objects } from './s3-objects.ts'
 
 /**
  * Tries on a bucket, before anything depends on it, everything that a vault does: to write (with the encryption
@@ -25,7 +25,7 @@ export async function probeBucket(
     const read = await objects.get(name, customerKey)
     if (read?.body.toString() !== body) {
       throw new Fault('config', `the bucket ${settings.bucket} does not give back what was written to it`, {
-        hint: 'is something between fob and the S3 server that changes or caches answers?',
+        hint: 'check whether a proxy between fob and the S3 server changes or caches responses',
       })
     }
     await objects.delete(name)
@@ -44,15 +44,15 @@ async function writeConditionally(
   body: string,
   customerKey: Buffer | undefined,
 ): Promise<boolean> {
-  const put = (condition?: { absent: true } | { etag: string }) =>
+  const put = (condition?: Condition) =>
     objects.put(name, body, { customerKey, ...(condition && { condition }) })
-  const created = await put({ absent: true })
+  const created = await put({ kind: 'absent' })
   if (created === 'unsupported') {
     await put()
     return false
   }
   // A server that has never heard of conditions ignores them: then these two are written.
-  const again = await put({ absent: true })
-  const wrong = await put({ etag: '"00000000000000000000000000000000"' })
+  const again = await put({ kind: 'absent' })
+  const wrong = await put({ kind: 'etag', etag: '"00000000000000000000000000000000"' })
   return again === 'changed' && wrong === 'changed'
 }
