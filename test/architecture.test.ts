@@ -118,7 +118,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'redact',
     'platform',
   ],
-  // The composition root, the listener and the log stand directly under server/.
+  // The composition root and its two steps, the listener and the log stand directly under server/.
   server: [
     'server/administration',
     'server/settings',

@@ -21,7 +21,7 @@ import type { Forwarded } from './request/forwarded-headers.ts'
 import type { Limits } from './guards/rate-limits.ts'
 import { noOAuth } from './response/http-error.ts'
 
-/** `serve.ts` builds them. A handler that uses few of them says so: `Pick<Services, 'vault' | 'audit'>`. */
+/** `../http-app.ts` builds them. A handler that uses few of them says so: `Pick<Services, 'vault' | 'audit'>`. */
 export interface Services {
   settings: {
     /** The server's own address, as browsers use it; no trailing slash. */
