@@ -1,3 +1,4 @@
+/** docs/reference.md against the program: every command, flag, setting, variable and exit code. */
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Discovery of a server, scopes, the browser flow, refresh and revocation, against a test server. */
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { Fault } from '../../src/contract/fault.ts'

@@ -1,3 +1,4 @@
+/** The browser flow at a terminal: a pasted address in place of the callback, SSH sessions and browser errors. */
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { browserFlow } from '../../src/flows/browser-login.ts'

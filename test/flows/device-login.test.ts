@@ -1,3 +1,4 @@
+/** The device flow of RFC 8628: the displayed code, polling intervals, expiry, interruption and refusals. */
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { deviceFlow } from '../../src/flows/device-login.ts'

@@ -1,3 +1,4 @@
+/** Hostile callbacks to the login listener: wrong states, huge, slow and malformed requests, and escaped errors. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
 import { browserFlow } from '../../src/flows/browser-login.ts'

@@ -1,3 +1,4 @@
+/** The login flows against oidc-provider and oauth2-mock-server, which have other paths, scopes and clients. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { browserFlow } from '../../src/flows/browser-login.ts'
 import { deviceFlow } from '../../src/flows/device-login.ts'

@@ -1,3 +1,4 @@
+/** The forms in which a person may paste a code: an address, a query, or the code alone. */
 import { describe, expect, test } from 'bun:test'
 import { readPasted } from '../../src/flows/parse-pasted-code.ts'
 

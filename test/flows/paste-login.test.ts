@@ -1,3 +1,4 @@
+/** The paste flow: the displayed address, three attempts, PKCE, refusals and responses of another server. */
 import { describe, expect, test } from 'bun:test'
 import { pasteFlow } from '../../src/flows/paste-login.ts'
 import { discoverProvider } from '../../src/flows/server-discovery.ts'

@@ -1,3 +1,4 @@
+/** The words for on and off that variables and settings accept. */
 import { describe, expect, test } from 'bun:test'
 import { readSwitch } from '../../src/platform/boolean-words.ts'
 

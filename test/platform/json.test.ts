@@ -1,3 +1,4 @@
+/** `parseJson`: values, texts that are not JSON, and revivers. */
 import { expect, test } from 'bun:test'
 import { parseJson } from '../../src/platform/json.ts'
 

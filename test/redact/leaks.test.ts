@@ -1,3 +1,4 @@
+/** Secrets in every encoding, split anywhere, and as real programs print them: no leaks, no false hits. */
 import { describe, expect, test } from 'bun:test'
 import { formsOf } from '../../src/redact/secret-forms.ts'
 import { Secret } from '../../src/redact/secret.ts'

@@ -1,3 +1,4 @@
+/** The redactor against a slow reference: any split of the output, overlaps, counts, bytes and buffering. */
 import { describe, expect, test } from 'bun:test'
 import { createRedactor, type Redactor } from '../../src/redact/redactor.ts'
 import { Secret } from '../../src/redact/secret.ts'

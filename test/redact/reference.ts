@@ -1,3 +1,4 @@
+/** The reference of the redactor tests: redaction in the slow, obvious way, and seeded random numbers. */
 const MARK = '***REDACTED***'
 
 /**

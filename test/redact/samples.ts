@@ -1,3 +1,4 @@
+/** Random logs and secrets, by seed, such as real runs and organizations have them. */
 import { seeded } from './reference.ts'
 
 type Random = () => number

@@ -1,3 +1,4 @@
+/** Secret values: they print nowhere, and their bytes are text only where they are UTF-8. */
 import { expect, test } from 'bun:test'
 import { inspect } from 'node:util'
 import { Secret } from '../../src/redact/secret.ts'

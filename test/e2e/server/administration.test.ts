@@ -1,3 +1,4 @@
+/** `fob server` administration on the binary: tenants, users, the data folder, access rules and `server check`. */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+/** The attacks of RFC 9700 and others on the compiled server: codes, PKCE, redirects, mix-up, CSRF, forgery. */
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The MCP conformance suite for authorization servers, run against the compiled binary. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -1,3 +1,4 @@
+/** MCP on the binary: with each kind of credential, by a host that logs in by itself, and the conformance suite. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   type OAuthClientInformationFull,

@@ -1,3 +1,4 @@
+/** Every page of the server in Chromium: without scripts, by keyboard, at 360 px, in light and dark. */
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'

@@ -1,3 +1,4 @@
+/** Logins through an identity provider on the binary, in Chromium too, and a server log without secrets. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Browser, Page } from 'playwright-core'
 import { notingBrowser } from '../../support/client/binary-login.ts'

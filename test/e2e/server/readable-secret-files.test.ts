@@ -1,3 +1,4 @@
+/** Files of secrets that other users can read are warned about, and what a process of the same user can see. */
 import { describe, expect, test } from 'bun:test'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

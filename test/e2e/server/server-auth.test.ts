@@ -1,3 +1,4 @@
+/** The documented ways to authenticate, on the binary: Basic, OAuth, providers, JWTs and the JSON login API. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'

@@ -1,3 +1,4 @@
+/** Secrets on the compiled server: the documented storages, sizes, and rotation of the passphrase while it runs. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,3 +1,4 @@
+/** The page of personal access tokens in Chromium, without scripts: create, show once, revoke. */
 import { describe, expect } from 'bun:test'
 import { fob } from '../../support/client/compiled-binary.ts'
 import { ADA, startBinaryServer } from '../../support/servers/binary-server.ts'

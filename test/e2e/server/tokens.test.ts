@@ -1,3 +1,4 @@
+/** Scoped tokens on the binary: each scope, signed requests, runners and service keys. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Database } from 'bun:sqlite'
 import { randomUUID } from 'node:crypto'

@@ -1,3 +1,4 @@
+/** Webhooks, schedules, queue limits and time limits of runs on the binary, also over killed servers. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

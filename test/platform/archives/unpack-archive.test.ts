@@ -1,3 +1,4 @@
+/** Tar and zip archives, packed and unpacked: names, modes, links, and hostile ones that write nothing outside. */
 import { describe, expect, test } from 'bun:test'
 import {
   chmodSync,

@@ -1,3 +1,4 @@
+/** HTML escaping on the page that ends a login. */
 import { expect, test } from 'bun:test'
 import { escapeHtml } from '../../../src/platform/browser/callback-page.ts'
 

@@ -1,3 +1,4 @@
+/** Opening a browser: which URLs, over SSH, `$BROWSER`, the openers of the system, and failures of all of them. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

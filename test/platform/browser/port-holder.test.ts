@@ -1,3 +1,4 @@
+/** The process that holds a port, with its name made safe for the terminal. */
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The dotenv format: quotes, several lines, mistakes with their line, and large files. */
 import { describe, expect, test } from 'bun:test'
 import { parseDotenv } from '../../../src/platform/files/dotenv.ts'
 

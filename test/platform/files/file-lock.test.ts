@@ -1,3 +1,4 @@
+/** File locks between processes: one holder at a time, release by a killed holder, and interruption. */
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

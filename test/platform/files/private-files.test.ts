@@ -1,3 +1,4 @@
+/** Private files: modes of files and folders, repairs, symbolic links, failed writes and unusual file types. */
 import { describe, expect, test } from 'bun:test'
 import {
   chmodSync,

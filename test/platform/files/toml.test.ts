@@ -1,3 +1,4 @@
+/** TOML: a round trip that preserves unknown keys, and mistakes with their place. */
 import { describe, expect, test } from 'bun:test'
 import { formatToml, parseToml } from '../../../src/platform/files/toml.ts'
 

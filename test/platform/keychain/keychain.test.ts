@@ -1,3 +1,4 @@
+/** The system keychain: lazy loading, and the meaning of its error messages. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { type KeychainReason, openKeychain, reasonOf } from '../../../src/platform/keychain/keychain.ts'

@@ -1,3 +1,4 @@
+/** Large values split over several keychain entries: replacement, deletion, crashes and concurrent readers. */
 import { describe, expect, test } from 'bun:test'
 import { MAX_ENTRY_BYTES, withParts } from '../../../src/platform/keychain/split-large-entries.ts'
 import { memoryKeychain } from '../../support/client/memory-keychain.ts'

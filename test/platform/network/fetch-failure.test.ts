@@ -1,3 +1,4 @@
+/** The causes of failed requests: deadlines, refused connections and defects, without their original text. */
 import { describe, expect, test } from 'bun:test'
 import { fetchFailure } from '../../../src/platform/network/fetch-failure.ts'
 

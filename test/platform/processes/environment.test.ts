@@ -1,3 +1,4 @@
+/** The environment of fob: private variables are removed, and every child process gets an explicit environment. */
 import { expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

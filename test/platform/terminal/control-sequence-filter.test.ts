@@ -1,3 +1,4 @@
+/** The filter of a log for the terminal: only text, line ends, tabs and colours pass. */
 import { describe, expect, test } from 'bun:test'
 import { terminalFilter } from '../../../src/platform/terminal/control-sequence-filter.ts'
 

@@ -1,3 +1,4 @@
+/** `safeLine`: text from others as one line that cannot control a terminal. */
 import { describe, expect, test } from 'bun:test'
 import { safeLine } from '../../../src/platform/terminal/printable-text.ts'
 

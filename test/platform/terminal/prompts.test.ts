@@ -1,3 +1,4 @@
+/** Prompts without a terminal: nothing is asked, and nothing waits. */
 import { describe, expect, test } from 'bun:test'
 import { confirm, password } from '../../../src/platform/terminal/prompts.ts'
 

@@ -1,3 +1,4 @@
+/** QR codes on a terminal: shape, border, colours, and where they do not fit. */
 import { describe, expect, test } from 'bun:test'
 import { qrLines } from '../../../src/platform/terminal/qr-code.ts'
 

@@ -1,3 +1,4 @@
+/** Lines from standard input: split letters, long lines, abandoned waits and failed streams. */
 import { describe, expect, test } from 'bun:test'
 import { orAborted, readLines } from '../../../src/platform/terminal/read-lines.ts'
 

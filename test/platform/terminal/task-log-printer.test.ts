@@ -1,3 +1,4 @@
+/** The output of several tasks on one screen: names, whole lines, and colours that do not leak. */
 import { describe, expect, test } from 'bun:test'
 import { createTaskLogPrinter } from '../../../src/platform/terminal/task-log-printer.ts'
 

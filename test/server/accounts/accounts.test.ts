@@ -1,3 +1,4 @@
+/** Local accounts: roles, lookup, passwords, removal with everything issued, and slowed-down guessing. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'

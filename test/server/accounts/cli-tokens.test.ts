@@ -1,3 +1,4 @@
+/** Scoped tokens in the database: verification, expiry, revocation, limits, last use, and nonces. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { join } from 'node:path'

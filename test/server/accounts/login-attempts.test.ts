@@ -1,3 +1,4 @@
+/** The delay after failed logins: per address and account, parallel attempts, its maximum and its memory. */
 import { expect, test } from 'bun:test'
 import { openAttempts } from '../../../src/server/accounts/login-attempts.ts'
 

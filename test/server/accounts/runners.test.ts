@@ -1,3 +1,4 @@
+/** Runners with their tokens and heartbeats, service keys, and download tokens. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'

@@ -1,3 +1,4 @@
+/** Tenants and memberships: creation, roles, and removal with every row that names the tenant. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import { Secret } from '../../../src/redact/secret.ts'

@@ -1,3 +1,4 @@
+/** The audit log: its entries, its pages, and a hash chain that shows every change. */
 import { Database } from 'bun:sqlite'
 import { afterEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Basic authentication: guesses are slowed per address and overall, without shutting out known addresses. */
 import { expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openAttempts } from '../../../src/server/accounts/login-attempts.ts'

@@ -1,3 +1,4 @@
+/** The server's check of signed requests: the signature, the time window, used nonces and required signing. */
 import { describe, expect, test } from 'bun:test'
 import { SIGNATURE_WINDOW_MS, signatureOf } from '../../../src/contract/request-signing.ts'
 import { checkSignature } from '../../../src/server/auth/request-signature.ts'

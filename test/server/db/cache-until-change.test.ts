@@ -1,3 +1,4 @@
+/** The cache of credentials: valid until a table changes, bounded, and without refusals. */
 import { Database } from 'bun:sqlite'
 import { afterEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'

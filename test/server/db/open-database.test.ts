@@ -1,3 +1,4 @@
+/** Opening a database: creation, migrations, foreign and newer files, and errors with path and cause. */
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+/** A database file that shrinks step by step after deletions. */
 import { expect, test } from 'bun:test'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
