@@ -1,3 +1,4 @@
+/** The server log: one JSON object a line, batched writes, and no line lost at the exit. */
 import { describe, expect, test } from 'bun:test'
 import { gatherLines, jsonLog, logDefect } from '../../src/server/log.ts'
 

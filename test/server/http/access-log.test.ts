@@ -1,3 +1,4 @@
+/** The lines of the access log: request, status, address, no query, and fewer addresses for rapid reads. */
 import { describe, expect, test } from 'bun:test'
 import { administrator, anonymous } from '../../../src/server/auth/principals.ts'
 import { openAccessLog } from '../../../src/server/http/access-log.ts'

@@ -1,3 +1,4 @@
+/** A server with two tenants and four people in different roles, for the tests of access between them. */
 import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'

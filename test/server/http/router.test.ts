@@ -1,3 +1,4 @@
+/** The router: matching of paths and parameters, and the methods that a path allows. */
 import { describe, expect, test } from 'bun:test'
 import { openRouter } from '../../../src/server/http/router.ts'
 import type { Route } from '../../../src/server/http/routes.ts'

@@ -1,3 +1,4 @@
+/** Event streams with slow readers: bounded memory, disconnection after silence, and complete reads later. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'

@@ -1,3 +1,4 @@
+/** A server with one account for the tests of the issuer, and a minimal browser with cookies. */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

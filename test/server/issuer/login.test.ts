@@ -1,3 +1,4 @@
+/** A browser login at the issuer: authorize, consent and scopes, the access token, and refused requests. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose'

@@ -1,3 +1,4 @@
+/** Access to /mcp on an open server, with Basic and with logins: tokens, scopes and metadata (RFC 9728). */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
 import { signatureOf } from '../../../src/contract/request-signing.ts'

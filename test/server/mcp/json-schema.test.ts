@@ -1,3 +1,4 @@
+/** The JSON schemas of MCP tools, and what each tool declares about itself. */
 import { describe, expect, test } from 'bun:test'
 import * as v from 'valibot'
 import { jsonSchemaOf } from '../../../src/server/mcp/json-schema.ts'

@@ -1,3 +1,4 @@
+/** The MCP tools over Streamable HTTP: pipelines, runs and logs, and refusals as errors of the tool. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connectHost, type McpHost, REVISIONS } from '../../support/servers/mcp-client.ts'
 import { startServer, type TestServer } from '../../support/servers/test-server.ts'

@@ -1,3 +1,4 @@
+/** Stored pipelines: lists without sources, rules evaluated once, and rules of removed pipelines. */
 import { expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { Fault } from '../../../src/contract/fault.ts'

@@ -1,3 +1,4 @@
+/** Access rules: the documented ones, refused ones with their place, decisions, and bounded cost. */
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'
 import type { Principal } from '../../../src/server/rbac/principal.ts'

@@ -1,3 +1,4 @@
+/** Properties of the translation of rules into CEL: total, faithful, and with positions that lead back. */
 import { Environment } from '@marcbachmann/cel-js'
 import { expect, test } from 'bun:test'
 import { Fault } from '../../../src/contract/fault.ts'

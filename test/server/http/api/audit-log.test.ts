@@ -1,3 +1,4 @@
+/** Audit entries that API calls and logins write, and the pages of `GET /api/audit`. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'

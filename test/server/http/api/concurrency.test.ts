@@ -1,3 +1,4 @@
+/** The concurrency setting of a pipeline over the API: stored, shown, cancel-previous and a full queue. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { jsonClient, until } from '../../../support/servers/json-client.ts'
 import { startServer, type TestServer } from '../../../support/servers/test-server.ts'

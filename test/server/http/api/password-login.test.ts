@@ -1,3 +1,4 @@
+/** The JSON API of logins: login, refresh and logout, slowed-down guesses, CSRF and malformed bodies. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { decodeJwt } from 'jose'
 import { systemClock } from '../../../../src/platform/clock.ts'

@@ -1,3 +1,4 @@
+/** Paused pipelines over the API: refused runs, new sources, audit entries, and resumed runs. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { jsonClient, until } from '../../../support/servers/json-client.ts'
 import { startServer, type TestServer } from '../../../support/servers/test-server.ts'

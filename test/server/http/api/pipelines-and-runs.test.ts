@@ -1,3 +1,4 @@
+/** Pipelines, runs and secrets over the API, on an open server, with Basic and with OAuth. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import { Secret } from '../../../../src/redact/secret.ts'

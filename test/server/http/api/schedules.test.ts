@@ -1,3 +1,4 @@
+/** The schedules of a pipeline over the API: set, shown, removed, and paused. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { jsonClient, until } from '../../../support/servers/json-client.ts'
 import { startServer, type TestServer } from '../../../support/servers/test-server.ts'

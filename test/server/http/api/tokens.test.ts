@@ -1,3 +1,4 @@
+/** Scoped tokens, runners, service keys and download tokens over the API: who creates them and what each opens. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Database } from 'bun:sqlite'
 import { randomUUID } from 'node:crypto'

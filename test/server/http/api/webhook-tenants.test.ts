@@ -1,3 +1,4 @@
+/** The address of a webhook in a tenant other than the default one. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { githubHeaders } from '../../../support/servers/webhook-signer.ts'
 import { type Company, openCompany, SCRIPT } from '../company.ts'

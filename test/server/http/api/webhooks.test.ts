@@ -1,3 +1,4 @@
+/** Webhooks over the API: responses of scripts, repeated deliveries, refusals and the secret. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { jsonClient, until } from '../../../support/servers/json-client.ts'
 import { startServer, type TestServer } from '../../../support/servers/test-server.ts'

@@ -1,3 +1,4 @@
+/** Authentication of requests: admitted callers, unknown kinds of credential, and recorded failures. */
 import { describe, expect, test } from 'bun:test'
 import type { AuthenticationOutcome } from '../../../../src/server/auth/authentication-outcome.ts'
 import { administrator, anonymous } from '../../../../src/server/auth/principals.ts'

@@ -1,3 +1,4 @@
+/** Browser sessions: sealed cookies, fixation, open redirects, CSRF, lifetimes and sign-out. */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../../src/platform/clock.ts'

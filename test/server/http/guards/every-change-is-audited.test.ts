@@ -1,3 +1,4 @@
+/** Every route that changes something writes an audit entry, or is listed with the reason why not. */
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../../src/platform/clock.ts'

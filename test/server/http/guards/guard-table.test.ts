@@ -1,3 +1,4 @@
+/** The table of guards: each route has a guard and a rate limit, and each response its headers. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { openForwarded } from '../../../../src/server/http/request/forwarded-headers.ts'

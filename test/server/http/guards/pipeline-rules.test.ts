@@ -1,3 +1,4 @@
+/** Access rules of pipelines and of the server: who sees what, changes of a user, and rules that are not valid. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Secret } from '../../../../src/redact/secret.ts'
 import { readSettings } from '../../../../src/server/settings/settings.ts'

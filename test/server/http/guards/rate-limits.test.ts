@@ -1,3 +1,4 @@
+/** Rate limits: per address, account and name, their recovery, their memory, and `X-Forwarded-For`. */
 import { describe, expect, test } from 'bun:test'
 import { HttpError } from '../../../../src/server/http/response/http-error.ts'
 import { openForwarded } from '../../../../src/server/http/request/forwarded-headers.ts'

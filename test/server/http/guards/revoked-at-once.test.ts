@@ -1,3 +1,4 @@
+/** Revoked tokens, changed roles and changed rules take effect on the next request. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The server's own secrets over the API: for administrators of the server only, and never with a value. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type Company, openCompany, type Person } from '../company.ts'
 

@@ -1,3 +1,4 @@
+/** No route reaches data of another tenant; `X-Tenant` chooses among the caller's memberships. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { ROUTES } from '../../../../src/server/http/routes.ts'
 import { type Company, openCompany, SCRIPT } from '../company.ts'

@@ -1,3 +1,4 @@
+/** Simultaneous runs of two tenants share no files, variables, secrets or events. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { until } from '../../../support/servers/json-client.ts'
 import { type Company, openCompany, type Person } from '../company.ts'

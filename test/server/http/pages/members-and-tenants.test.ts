@@ -1,3 +1,4 @@
+/** The pages of tenants, members and the audit log: who sees them, and what their forms change. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type Company, openCompany } from '../company.ts'
 

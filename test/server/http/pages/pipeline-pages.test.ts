@@ -1,3 +1,4 @@
+/** The page of a pipeline: the secrets that it needs and what starts its runs. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { jsonClient } from '../../../support/servers/json-client.ts'
 import { startServer, type TestServer } from '../../../support/servers/test-server.ts'

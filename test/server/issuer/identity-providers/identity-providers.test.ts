@@ -1,3 +1,4 @@
+/** Logins with GitHub, GitLab and Microsoft: groups, forged ID tokens, outages and concurrent logins. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { systemClock } from '../../../../src/platform/clock.ts'

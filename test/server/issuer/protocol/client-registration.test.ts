@@ -1,3 +1,4 @@
+/** Dynamic client registration, introspection and resource indicators (RFC 7591, 7662 and 8707). */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { oidcRecords } from '../../../../src/server/db/schema.ts'
 import {

@@ -1,3 +1,4 @@
+/** The storage of the authorization server: records by kind, single use, and revoked grants. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import type { Adapter } from 'oidc-provider'

@@ -1,3 +1,4 @@
+/** Codes and tokens of the issuer: single use, rotation, revocation, forgery, stored hashes and signing keys. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, createHmac, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+/** The driver contract, part ends: time limits, stops, and processes that a task leaves behind. */
 import { describe, expect, test } from 'bun:test'
 import { openFixture, until } from './fixture.ts'
 import type { DriverWorld } from './contract.ts'

@@ -1,3 +1,4 @@
+/** The driver contract, part output: all bytes in order, backpressure and failing sinks. */
 import { describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import type { TaskSinks } from '../../../../src/server/runs/drivers/driver.ts'

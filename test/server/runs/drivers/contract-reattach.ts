@@ -1,3 +1,4 @@
+/** The driver contract, part reattachment: tasks that survive a killed server without lost or repeated output. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import type { Driver, TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'

@@ -1,3 +1,4 @@
+/** The driver contract, part sandboxes: shared files and environment, isolation, and closing. */
 import { describe, expect, test } from 'bun:test'
 import { Secret } from '../../../../src/redact/secret.ts'
 import type { PlaceSpec, TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'

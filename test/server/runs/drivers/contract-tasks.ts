@@ -1,3 +1,4 @@
+/** The driver contract, part tasks: command, folder, environment, failures to start, and parallel tasks. */
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../../../src/contract/fault.ts'
 import { Secret } from '../../../../src/redact/secret.ts'

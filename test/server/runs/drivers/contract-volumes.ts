@@ -1,3 +1,4 @@
+/** The driver contract, part volumes: mounting, isolation between runs, import and export of folders. */
 import { describe, expect, test } from 'bun:test'
 import {
   chmodSync,

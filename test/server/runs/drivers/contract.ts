@@ -1,3 +1,4 @@
+/** The contract of drivers: tests that every driver must pass, in the parts that this file joins. */
 import { describe } from 'bun:test'
 import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'
 import { describeEnds } from './contract-ends.ts'

@@ -1,3 +1,4 @@
+/** A process with the Docker driver, which tests of reattachment kill. */
 import { actAsServer } from './act-as-server.ts'
 import { HOST_VARIABLE, openDockerDriver } from './docker-world.ts'
 

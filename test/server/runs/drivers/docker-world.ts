@@ -1,3 +1,4 @@
+/** The Docker driver for the driver contract: how it is opened, also in a process to be killed. */
 import { systemClock } from '../../../../src/platform/clock.ts'
 import {
   createDockerDriver,

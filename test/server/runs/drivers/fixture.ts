@@ -1,3 +1,4 @@
+/** An open driver with runs of its own for each group of tests, and helpers to run a task to its end. */
 import { afterAll, beforeAll } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { systemClock } from '../../../../src/platform/clock.ts'

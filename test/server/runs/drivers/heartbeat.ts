@@ -1,3 +1,4 @@
+/** Shows, for any driver, whether a process that a task started still runs. */
 import type { Mount } from '../../../../src/server/runs/drivers/driver.ts'
 import type { Fixture } from './fixture.ts'
 

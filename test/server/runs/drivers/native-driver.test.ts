@@ -1,3 +1,4 @@
+/** The native driver passes the driver contract, with and without a supervisor process, and its own tests. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'

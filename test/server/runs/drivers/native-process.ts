@@ -1,3 +1,4 @@
+/** A process with the native driver, which tests of reattachment kill. */
 import { join } from 'node:path'
 import { systemClock } from '../../../../src/platform/clock.ts'
 import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'

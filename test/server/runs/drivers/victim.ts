@@ -1,3 +1,4 @@
+/** Starts the process that acts as a server, gives it orders, and kills it. */
 import { join } from 'node:path'
 import * as v from 'valibot'
 import type { PlaceSpec, TaskEnd, TaskId, TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'

@@ -1,3 +1,4 @@
+/** Tasks in containers: isolation, limits, images, cleanup, and a daemon that goes away and comes back. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

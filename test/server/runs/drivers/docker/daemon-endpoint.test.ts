@@ -1,3 +1,4 @@
+/** The endpoint of the Docker daemon: contexts, `DOCKER_HOST`, certificates, and addresses with passwords. */
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The Docker driver passes the driver contract. */
 import { describe } from 'bun:test'
 import { missingDockerPart, sharedDockerEngine } from '../../../../support/real-parts/docker-engine.ts'
 import { describeDriver } from '../contract.ts'

@@ -1,3 +1,4 @@
+/** Docker daemons that are missing, silent, malformed or behind TLS: errors with the endpoint and a next step. */
 import { describe, expect, test } from 'bun:test'
 import { createServer } from 'node:net'
 import { readFileSync, writeFileSync } from 'node:fs'
