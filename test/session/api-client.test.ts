@@ -1,3 +1,4 @@
+/** API calls of the client: credential, renewal, refusals with hints, redacted secrets and event streams. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { type AddressInfo, createServer } from 'node:net'
 import * as v from 'valibot'

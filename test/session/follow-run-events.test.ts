@@ -1,3 +1,4 @@
+/** Events of a run followed over broken connections, proxies and restarted servers. */
 import { describe, expect, test } from 'bun:test'
 import type { NumberedEvent } from '../../src/contract/run-events.ts'
 import type { Fault } from '../../src/contract/fault.ts'

@@ -1,3 +1,4 @@
+/** Renewal of a stored login: when it is due, one request for all processes, and refusals. */
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'

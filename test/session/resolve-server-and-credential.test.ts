@@ -1,3 +1,4 @@
+/** The order of flags, variables and files that decides on server, credential and tenant. */
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { Secret } from '../../src/redact/secret.ts'

@@ -1,3 +1,4 @@
+/** Signed requests of the client: method, path, query and body as sent, and redirects. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import * as v from 'valibot'
 import { signatureOf } from '../../src/contract/request-signing.ts'

@@ -1,3 +1,4 @@
+/** config.toml: read values, preserved unknown keys, per-server tenants and concurrent changes. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** A project's .fob.toml: where it is found, what it sets, and the remembered trust in its content. */
 import { describe, expect, test } from 'bun:test'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,3 +1,4 @@
+/** The contract of credential stores: tests that the file store and the keychain store must pass. */
 import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'

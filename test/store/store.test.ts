@@ -1,3 +1,4 @@
+/** Keychain and file together: where a secret is stored, shadowing, logouts, replaced logins and outages. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

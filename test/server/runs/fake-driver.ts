@@ -1,3 +1,4 @@
+/** A driver whose tasks outlive any server, and whose output and ends the test decides. */
 import type { Driver, TaskEnd, TaskId, TaskSinks, TaskSpec } from '../../../src/server/runs/drivers/driver.ts'
 
 /** Tasks that outlive any server: what they say and how they end is written down by the test. */

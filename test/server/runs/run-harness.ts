@@ -1,3 +1,4 @@
+/** The run engine for tests: a real database, sandbox processes and native tasks in a temporary folder. */
 import { join } from 'node:path'
 import type { NumberedEvent } from '../../../src/contract/run-events.ts'
 import { systemClock } from '../../../src/platform/clock.ts'

@@ -1,3 +1,4 @@
+/** A run from start to end: tasks, output, failures, stops, server shutdown, lists and checks. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

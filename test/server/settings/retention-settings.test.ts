@@ -1,3 +1,4 @@
+/** The settings of retention: ages and sizes, and the texts that are refused. */
 import { describe, expect, test } from 'bun:test'
 import { readSettings } from '../../../src/server/settings/settings.ts'
 

@@ -1,3 +1,4 @@
+/** The server's settings: strategies, token lifetimes, identity providers, drivers, and refused combinations. */
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Occurrences of cron expressions: time zones, clock changes, seconds, bounds and refused expressions. */
 import { describe, expect, test } from 'bun:test'
 import {
   checkTimetable,

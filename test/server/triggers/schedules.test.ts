@@ -1,3 +1,4 @@
+/** Schedules: runs on time, clock changes, a server that was down, clock jumps and runs that cannot start. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import type { Schedule } from '../../../src/contract/api/pipelines.ts'

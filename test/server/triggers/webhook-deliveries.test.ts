@@ -1,3 +1,4 @@
+/** Repeated webhook deliveries start one run: after restarts, in parallel, and until they are forgotten. */
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { pipelines, tenants, webhookDeliveries } from '../../../src/server/db/schema.ts'

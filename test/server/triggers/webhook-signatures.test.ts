@@ -1,3 +1,4 @@
+/** Webhook signatures of GitHub, GitLab and others: accepted, refused, and the identity of a delivery. */
 import { describe, expect, test } from 'bun:test'
 import type { WebhookProvider } from '../../../src/contract/api/webhooks.ts'
 import { Secret } from '../../../src/redact/secret.ts'

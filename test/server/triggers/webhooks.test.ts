@@ -1,3 +1,4 @@
+/** A webhook delivery that waits for the response of its script: until it comes, fails or takes too long. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'

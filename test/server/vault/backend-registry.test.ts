@@ -1,3 +1,4 @@
+/** The registry of secret stores: the choice between S3, SQLite and others by their settings. */
 import { describe, expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
 import { systemClock } from '../../../src/platform/clock.ts'

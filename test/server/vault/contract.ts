@@ -1,3 +1,4 @@
+/** The contract of vaults: tests that every secret store must pass. */
 import { describe, expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
 import type { Backend } from '../../../src/server/vault/backend.ts'

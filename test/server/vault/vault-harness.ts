@@ -1,3 +1,4 @@
+/** Vaults on any backend for tests, with fast keys and a backend that pauses before a call. */
 import { systemClock, type Clock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'

@@ -1,3 +1,4 @@
+/** The settings of the vault: passphrase, key file, bucket, server secrets, and refused settings. */
 import { describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

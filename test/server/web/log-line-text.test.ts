@@ -1,3 +1,4 @@
+/** Log lines on the run page: coloured stretches, and the first error of a log. */
 import { describe, expect, test } from 'bun:test'
 import { type ErrorLine, firstError, plain, stretches } from '../../../src/server/web/log-line-text.ts'
 

@@ -1,3 +1,4 @@
+/** The HTML of the login pages: landmarks, escaping, headers, labels, no scripts, and the style sheet. */
 import { describe, expect, test } from 'bun:test'
 import { SCOPES } from '../../../src/contract/token-scopes.ts'
 import type { Page } from '../../../src/server/web/page-layout.ts'

@@ -1,3 +1,4 @@
+/** The page of personal access tokens: the form, a value shown once, revocation, and refusals. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'

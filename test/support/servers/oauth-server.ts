@@ -1,3 +1,4 @@
+/** A strict OAuth server for the tests of the client, whose behaviour can be changed and which records requests. */
 import { createHash, randomBytes } from 'node:crypto'
 
 /**

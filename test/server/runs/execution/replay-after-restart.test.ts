@@ -1,3 +1,4 @@
+/** Replay of a script after its server or sandbox died, and resumed runs: no task twice, no line lost. */
 import { describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import type { RunEvent } from '../../../../src/contract/run-events.ts'

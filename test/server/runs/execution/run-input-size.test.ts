@@ -1,3 +1,4 @@
+/** The input of a run is not read for a list of runs. */
 import { expect, test } from 'bun:test'
 import { failure, openHarness, pipeline, TENANT } from '../run-harness.ts'
 

@@ -1,3 +1,4 @@
+/** The limits of a run: a full disk, the size of the log, the number of tasks, and tasks of a killed server. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The time limit of a run counts the time under an earlier server, and spares ended runs. */
 import { expect, test } from 'bun:test'
 import { watchTimeLimit } from '../../../../src/server/runs/execution/run-time-limit.ts'
 import { manualClock } from '../../../support/manual-clock.ts'

@@ -1,3 +1,4 @@
+/** Storage of a pipeline: replacement, isolation, bounds, removal with the pipeline, and redacted secrets. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import { createRedactor } from '../../../../src/redact/redactor.ts'

@@ -1,3 +1,4 @@
+/** The addresses that `fetch` may reach: the internet, IPv4 in IPv6, and `--allow-network`. */
 import { describe, expect, test } from 'bun:test'
 import { openNetwork } from '../../../../src/server/runs/fetch/allowed-networks.ts'
 

@@ -1,3 +1,4 @@
+/** `fetch` of scripts: responses, private networks, DNS rebinding, TLS, redirects, secrets and refusals. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { gzipSync } from 'node:zlib'
 import { createRedactor } from '../../../../src/redact/redactor.ts'

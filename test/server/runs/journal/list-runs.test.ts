@@ -1,3 +1,4 @@
+/** Lists of runs: filters, order, pages, and pipelines hidden from the caller. */
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { openDatabase } from '../../../../src/server/db/open-database.ts'
 import { runs, tenants } from '../../../../src/server/db/schema.ts'

@@ -1,3 +1,4 @@
+/** Retention of runs: removal of logs and records by age and size, in small steps. */
 import { describe, expect, test } from 'bun:test'
 import { eq, sql } from 'drizzle-orm'
 import { systemClock } from '../../../../src/platform/clock.ts'

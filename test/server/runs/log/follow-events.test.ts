@@ -1,3 +1,4 @@
+/** Followed events of a run: stored, then live, none lost or repeated, and runs that a dead server left. */
 import { describe, expect, test } from 'bun:test'
 import type { NumberedEvent } from '../../../../src/contract/run-events.ts'
 import { runEvents, runs, runTasks } from '../../../../src/server/db/schema.ts'

@@ -1,3 +1,4 @@
+/** The log of a run as text: whole lines, task names, pages, and bounded work for long logs. */
 import { describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
 import type { RunEvent, TaskStatus } from '../../../../src/contract/run-events.ts'

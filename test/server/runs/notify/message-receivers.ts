@@ -1,3 +1,4 @@
+/** `notify.send` as a run has it, with a vault in memory and waits that pass at once, for the tests of messages. */
 import { createRedactor } from '../../../../src/redact/redactor.ts'
 import { Secret } from '../../../../src/redact/secret.ts'
 import type { Clock } from '../../../../src/platform/clock.ts'

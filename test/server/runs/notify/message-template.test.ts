@@ -1,3 +1,4 @@
+/** Templates of messages: their output, their mistakes, and templates that would grow or loop. */
 import { describe, expect, test } from 'bun:test'
 import { render } from '../../../../src/server/runs/notify/message-template.ts'
 import { failure } from '../run-harness.ts'

@@ -1,3 +1,4 @@
+/** Messages to Slack, Teams and HTTP receivers: secrets, retries, partial failures and asynchronous sends. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { Fault } from '../../../../src/contract/fault.ts'
 import { type Slack, startSlack } from '../../../support/stand-ins/slack.ts'

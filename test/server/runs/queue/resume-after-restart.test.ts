@@ -1,3 +1,4 @@
+/** The count of restarts of a run, and when it is given up. */
 import { expect, test } from 'bun:test'
 import { createJournal } from '../../../../src/server/runs/journal/journal.ts'
 import { manualClock } from '../../../support/manual-clock.ts'

@@ -1,3 +1,4 @@
+/** The run queue: fairness between tenants, concurrency of a pipeline, paused pipelines and cancelled entries. */
 import { describe, expect, test } from 'bun:test'
 import type { Concurrency } from '../../../../src/contract/api/pipelines.ts'
 import { createRunQueue, type QueuedRun, type RunQueue } from '../../../../src/server/runs/queue/run-queue.ts'

@@ -1,3 +1,4 @@
+/** The contract of resources: check, fetch and push tests that git and S3 must both pass. */
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** A driver with volumes as plain folders, and no tasks, for the tests of resources. */
 import { cp, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'

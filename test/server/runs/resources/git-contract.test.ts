@@ -1,3 +1,4 @@
+/** Git passes the resource contract, over HTTP and over SSH. */
 import { afterAll, beforeAll } from 'bun:test'
 import { createRepository, git, startGitHttp } from '../../../support/real-parts/git-server.ts'
 import { missingSshd, startSshd, type Sshd } from '../../../support/real-parts/sshd.ts'

@@ -1,3 +1,4 @@
+/** The git resource: addresses, host keys, depth, branches and tags, pushes, redirects and secrets. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import {

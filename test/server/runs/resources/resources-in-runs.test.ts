@@ -1,3 +1,4 @@
+/** `nativeResources` and `notify` called by the script of a run, with git, a bucket and messages. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

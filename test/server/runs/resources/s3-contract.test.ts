@@ -1,3 +1,4 @@
+/** S3 passes the resource contract. */
 import { afterAll, beforeAll } from 'bun:test'
 import { missingS3Part, type S3Server, startS3Server } from '../../../support/real-parts/s3-server.ts'
 import { describeResource, type World, write } from './contract.ts'

@@ -1,3 +1,4 @@
+/** The S3 resource: key patterns, order of versions, checks of its source, and objects of a bucket. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** The pool of sandbox processes: each is given out once, ended ones never, and a close ends the spare one. */
 import { afterAll, expect, test } from 'bun:test'
 import { createProcesses } from '../../../../src/server/runs/sandbox/child-processes.ts'
 import { SANDBOX_LIMITS } from '../../../../src/server/runs/sandbox/child-protocol.ts'

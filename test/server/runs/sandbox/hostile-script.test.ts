@@ -1,3 +1,4 @@
+/** Hostile scripts: exhausted memory and time, floods of calls, and attempts to escape the VM. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { until } from '../../../support/servers/json-client.ts'
 import { type Harness, openHarness, pipeline } from '../run-harness.ts'

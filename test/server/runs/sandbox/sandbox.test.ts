@@ -1,3 +1,4 @@
+/** The sandbox of scripts: its globals, clock and random numbers, host calls, protocol and error positions. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

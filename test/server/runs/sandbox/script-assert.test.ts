@@ -1,3 +1,4 @@
+/** `assert` of scripts against that of Node.js, and its failure messages. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import nodeAssert from 'node:assert'
 import { type Harness, openHarness } from '../run-harness.ts'

@@ -1,3 +1,4 @@
+/** Errors of scripts: stacks with positions of the source, messages of failed runs, and the console. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type Harness, openHarness } from '../run-harness.ts'
 

@@ -1,3 +1,4 @@
+/** The globals of scripts in a real run: storage, `fetch` with secrets, errors and timers. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { pipelines } from '../../../../src/server/db/schema.ts'
 import { openNetwork } from '../../../../src/server/runs/fetch/allowed-networks.ts'

@@ -1,3 +1,4 @@
+/** Time limits of scripts and their processes: VM time only, start-up, waiting and busy machines. */
 import { describe, expect, test } from 'bun:test'
 import { createMeter } from '../../../../src/server/runs/sandbox/child/vm-time-meter.ts'
 import { SANDBOX_LIMITS } from '../../../../src/server/runs/sandbox/child-protocol.ts'

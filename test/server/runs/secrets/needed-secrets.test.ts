@@ -1,3 +1,4 @@
+/** The secrets that a script names: listed with their scope, or refused before the run. */
 import { expect, test } from 'bun:test'
 import { Secret } from '../../../../src/redact/secret.ts'
 import {

@@ -1,3 +1,4 @@
+/** Redaction of runs in every encoding, in parallel tasks and names, and the report of a run. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Secret } from '../../../../src/redact/secret.ts'
 import { findCanaries } from '../../../support/hostile/canaries.ts'

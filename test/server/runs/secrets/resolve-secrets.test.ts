@@ -1,3 +1,4 @@
+/** `secret:KEY` references: nested values, order of scopes, missing keys, recorded uses and bounds. */
 import { expect, test } from 'bun:test'
 import type { Fault } from '../../../../src/contract/fault.ts'
 import { Secret } from '../../../../src/redact/secret.ts'

@@ -1,3 +1,4 @@
+/** The secrets that the source of a script names, also in a hostile source. */
 import { expect, test } from 'bun:test'
 import { referencedSecrets } from '../../../../src/server/runs/secrets/secret-references.ts'
 

@@ -1,3 +1,4 @@
+/** Secrets in runs: redacted in output, errors, names and files, present in tasks, by scope. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,3 +1,4 @@
+/** Frames between the server and the supervisor: encoding, split streams and oversized frames. */
 import { describe, expect, test } from 'bun:test'
 import {
   createFrames,

@@ -1,3 +1,4 @@
+/** The replay buffer of a task's output: reading from any byte, backpressure and discarded output. */
 import { describe, expect, test } from 'bun:test'
 import {
   createReplayBuffer,

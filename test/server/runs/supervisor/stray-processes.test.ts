@@ -1,3 +1,4 @@
+/** Processes that tasks leave behind: no zombies, and an end with their task, sandbox or the last task. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

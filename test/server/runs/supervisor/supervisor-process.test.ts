@@ -1,3 +1,4 @@
+/** The supervisor process: its protocol, versions, waiting time, shutdown, and no secrets in its arguments. */
 import { afterEach, describe, expect, test } from 'bun:test'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'

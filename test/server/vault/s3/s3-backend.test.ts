@@ -1,3 +1,4 @@
+/** Secrets in an S3 bucket: encryption, conditional writes, retries, and the start-up probe. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { Fault } from '../../../../src/contract/fault.ts'
 import { Secret } from '../../../../src/redact/secret.ts'

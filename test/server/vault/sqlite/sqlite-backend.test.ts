@@ -1,3 +1,4 @@
+/** Secrets in SQLite: no plaintext, tamper detection, passphrases, and data of older formats. */
 import { Database } from 'bun:sqlite'
 import { createCipheriv, createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'bun:test'
