@@ -208,6 +208,10 @@ function circlesOf(all: readonly Edge[]): string[][] {
   return circles
 }
 
+function edge(from: string, to: string): Edge {
+  return { from, to }
+}
+
 const MAX_FILES_IN_FOLDER = 20
 
 /** How many source files stand in each folder of a tree itself; declarations for another file do not count. */
@@ -227,7 +231,6 @@ describe('the shape', () => {
 
   test('a circle is seen, also one of three files', () => {
     const [a, b, c, d] = ['a.ts', 'b.ts', 'c.ts', 'd.ts'] as const
-    const edge = (from: string, to: string): Edge => ({ from, to })
     expect(circlesOf([edge(a, b), edge(b, c), edge(c, a), edge(c, d)])).toEqual([[a, b, c]])
     expect(circlesOf([edge(a, b), edge(a, c), edge(b, d), edge(c, d)])).toEqual([])
     expect(circlesOf([edge(a, a)])).toEqual([[a]])

@@ -14,7 +14,8 @@ test.each([
   expect(parseJson(text)).toEqual(value)
 })
 
+const upper = (_: string, value: unknown) => (typeof value === 'string' ? value.toUpperCase() : value)
+
 test('a reviver sees every value', () => {
-  const upper = (_: string, value: unknown) => (typeof value === 'string' ? value.toUpperCase() : value)
   expect(parseJson('{"a":["b"]}', upper)).toEqual({ a: ['B'] })
 })

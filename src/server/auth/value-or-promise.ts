@@ -7,5 +7,6 @@ export type Eventually<T> = T | Promise<T>
 
 /** Continues with a value: at once where it is there. */
 export function whenThere<T, U>(value: Eventually<T>, next: (value: T) => Eventually<U>): Eventually<U> {
+  // oxlint-disable-next-line promise/no-callback-in-promise -- to call `next` at once is what it is for
   return value instanceof Promise ? value.then(next) : next(value)
 }

@@ -104,20 +104,11 @@ function respond(route: Route, exchange: Exchange, services: Services): Eventual
 
 /** 5. The guard finds out who is calling, and runs the handler for a caller that passes. */
 function guarded(guard: Guard, handler: Handler, call: Call, services: Services): Eventually<Response> {
-  switch (guard) {
-    case 'none':
-    case 'protocol':
-    case 'interaction':
-      return handler(call, services)
-    case 'session':
-      return inSession(handler, call, services)
-    case 'signature':
-      return bySignature(handler, call, services)
-    default:
-      return isPageGuard(guard)
-        ? onPage(scopeOfPage(guard), handler, call, services)
-        : byCredential(guard, handler, call, services)
-  }
+  if (guard === 'none' || guard === 'protocol' || guard === 'interaction') return handler(call, services)
+  if (guard === 'session') return inSession(handler, call, services)
+  if (guard === 'signature') return bySignature(handler, call, services)
+  if (isPageGuard(guard)) return onPage(scopeOfPage(guard), handler, call, services)
+  return byCredential(guard, handler, call, services)
 }
 
 type PageGuard = Extract<Guard, `page:${Scope}`>

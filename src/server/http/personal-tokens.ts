@@ -126,26 +126,23 @@ async function pipelineIds(
   { pipelines }: Pick<Services, 'pipelines'>,
 ): Promise<string[] | null> {
   const choice = choosePipelines(request)
-  switch (choice.kind) {
-    case 'all':
-      return null
-    case 'none':
-      return []
-    case 'contradiction':
-      throw new HttpError(
-        400,
-        'invalid_request',
-        'a token is for all pipelines or for those it names, not both',
-      )
-    case 'missing':
-      throw new HttpError(400, 'invalid_request', 'say which pipelines the token is for', {
-        details: {
-          hint: 'allPipelines: true, or pipelines: [names] (fob: --all-pipelines, --pipeline NAME)',
-        },
-      })
-    case 'named':
-      return Promise.all([...new Set(choice.names)].map((name) => idOf(name, principal, pipelines)))
+  if (choice.kind === 'all') return null
+  if (choice.kind === 'none') return []
+  if (choice.kind === 'contradiction') {
+    throw new HttpError(
+      400,
+      'invalid_request',
+      'a token is for all pipelines or for those it names, not both',
+    )
   }
+  if (choice.kind === 'missing') {
+    throw new HttpError(400, 'invalid_request', 'say which pipelines the token is for', {
+      details: {
+        hint: 'allPipelines: true, or pipelines: [names] (fob: --all-pipelines, --pipeline NAME)',
+      },
+    })
+  }
+  return await Promise.all([...new Set(choice.names)].map((name) => idOf(name, principal, pipelines)))
 }
 
 async function idOf(name: string, principal: Principal, pipelines: Services['pipelines']): Promise<string> {

@@ -38,10 +38,9 @@ function describe(schema: Schema): JsonSchema {
   // The first part of a pipe is the schema that it refines, which can have a pipe of its own.
   const [first, ...rest] = schema.pipe ?? []
   if (first?.kind !== 'schema') return bare(schema)
-  return rest.reduce<JsonSchema>(
-    (known, piece) => ({ ...known, ...constraint(piece, schema) }),
-    describe(first),
-  )
+  const description = { ...describe(first) }
+  for (const piece of rest) Object.assign(description, constraint(piece, schema))
+  return description
 }
 
 function bare(schema: Schema): JsonSchema {

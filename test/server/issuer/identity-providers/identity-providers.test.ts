@@ -388,14 +388,14 @@ describe('an ID token that is not to be believed', () => {
   })
 })
 
-describe('an identity provider that is slow or down', () => {
-  /** The real deadline is 10 s; here every request gives up after 100 ms, in the same way. */
-  const impatient: Fetch = (url, init) =>
-    fetch(url, {
-      ...init,
-      signal: AbortSignal.any([AbortSignal.timeout(100), ...(init?.signal ? [init.signal] : [])]),
-    })
+/** The real deadline is 10 s; here every request gives up after 100 ms, in the same way. */
+const impatient: Fetch = (url, init) =>
+  fetch(url, {
+    ...init,
+    signal: AbortSignal.any([AbortSignal.timeout(100), ...(init?.signal ? [init.signal] : [])]),
+  })
 
+describe('an identity provider that is slow or down', () => {
   test.each(['/login/oauth/access_token', '/api/v3/user', '/api/v3/user/orgs'])(
     'GitHub does not answer on %s',
     async (path) => {

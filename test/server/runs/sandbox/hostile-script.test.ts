@@ -23,12 +23,13 @@ afterAll(async () => {
   await fob[Symbol.asyncDispose]()
 })
 
+function processorMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1000
+}
+
 /** The most processor time between two turns of the event loop: other programs on the machine do not add to it. */
 async function blockedDuring<T>(act: () => Promise<T>): Promise<{ blockedMs: number; value: T }> {
-  const processorMs = () => {
-    const { user, system } = process.threadCpuUsage()
-    return (user + system) / 1000
-  }
   let blockedMs = 0
   let last = processorMs()
   const timer = setInterval(() => {
@@ -53,6 +54,15 @@ function sandboxes(): number {
 
 const TIME = /more than 1\.5 s of processor time/
 const MEMORY = /out of memory|too large|1\.5 s of processor time/
+
+async function expectContained(harness: Harness, body: string, reason: RegExp): Promise<void> {
+  const { value, blockedMs } = await blockedDuring(() => harness.run(pipeline(body)))
+  expect([value.record.status, value.record.message]).toEqual([
+    'failed',
+    expect.stringMatching(reason) as string,
+  ])
+  expect(blockedMs).toBeLessThan(MOST_BLOCKED_MS)
+}
 
 describe('a hostile script', () => {
   test.each<[string, string, RegExp]>([
@@ -100,15 +110,6 @@ describe('a hostile script', () => {
   ])('%s is contained, and the server answers meanwhile', (_, body, reason) =>
     expectContained(fob, body, reason),
   )
-
-  async function expectContained(harness: Harness, body: string, reason: RegExp): Promise<void> {
-    const { value, blockedMs } = await blockedDuring(() => harness.run(pipeline(body)))
-    expect([value.record.status, value.record.message]).toEqual([
-      'failed',
-      expect.stringMatching(reason) as string,
-    ])
-    expect(blockedMs).toBeLessThan(MOST_BLOCKED_MS)
-  }
 
   test.each<[string, string]>([
     ['the constructor of a function', `return (() => {}).constructor('return process')()`],

@@ -63,26 +63,26 @@ describe("the script's own time", () => {
   })
 })
 
+function open(usageAtFirst: { residentBytes: number; cpuMs: number } | undefined) {
+  const clocks = fakeClocks()
+  let usage = usageAtFirst
+  const limits = { ...SANDBOX_LIMITS, cpuMs: 400, startMs: 500, residentBytes: 1000 }
+  const account = openAccount(limits, { now: clocks.time, usage: () => usage })
+  return {
+    ...account,
+    /** So much time passes, and so much of it the child has the processor. */
+    pass: (ms: number, processorMs = ms) => {
+      clocks.pass(ms)
+      if (usage) usage = { ...usage, cpuMs: usage.cpuMs + processorMs }
+    },
+    hold: (residentBytes: number) => {
+      if (usage) usage = { ...usage, residentBytes }
+    },
+  }
+}
+
 describe('a child', () => {
   const TOO_LONG = 'the script used more than 0.4 s of processor time'
-
-  function open(usageAtFirst: { residentBytes: number; cpuMs: number } | undefined) {
-    const clocks = fakeClocks()
-    let usage = usageAtFirst
-    const limits = { ...SANDBOX_LIMITS, cpuMs: 400, startMs: 500, residentBytes: 1000 }
-    const account = openAccount(limits, { now: clocks.time, usage: () => usage })
-    return {
-      ...account,
-      /** So much time passes, and so much of it the child has the processor. */
-      pass: (ms: number, processorMs = ms) => {
-        clocks.pass(ms)
-        if (usage) usage = { ...usage, cpuMs: usage.cpuMs + processorMs }
-      },
-      hold: (residentBytes: number) => {
-        if (usage) usage = { ...usage, residentBytes }
-      },
-    }
-  }
 
   test('has to start in time', () => {
     const child = open({ residentBytes: 0, cpuMs: 0 })
