@@ -1,4 +1,4 @@
-/** docs/pages.md: every page of the server with its picture. */
+/** The content of docs/pages.md: every page of the server with its picture. */
 import { resolve } from 'node:path'
 import type { PageVisit } from '../test/support/servers/page-list.ts'
 

@@ -1,4 +1,4 @@
-/** Takes the pictures of `docs/pages/` anew, by the same list that the tests walk. */
+/** Takes the pictures of `docs/pages/` again, by the same list that the tests use. */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Page } from 'playwright-core'

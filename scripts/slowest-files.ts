@@ -1,4 +1,4 @@
-/** The slowest test files of a run, one line: `slowest-files.ts TIMINGS LOG`, what bun wrote of both. */
+/** Prints the slowest test files of a run in one line: `slowest-files.ts TIMINGS LOG`, both written by bun. */
 import { readFileSync } from 'node:fs'
 
 const [timings = '', log = ''] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-/** Looks for leaks and false hits of the redactor: test/redact/fuzz.ts says of which kinds. */
+/** Searches for leaks and false hits of the redactor, of the kinds that test/redact/fuzz.ts lists. */
 import { parseArgs } from 'node:util'
 import { fuzz, GROUP } from '../../test/redact/fuzz.ts'
 

@@ -1,4 +1,4 @@
-/** Runs of twenty tasks whose server is killed at random moments; counted are the kills. */
+/** Runs of twenty tasks whose server is killed at random moments; the count is of kills. */
 import { runStorm } from '../../test/support/hostile/run-storm.ts'
 
 const KILLS = Number(process.argv[2] ?? 100)

@@ -1,4 +1,4 @@
-/** Logins and logouts killed at random moments, two at a time, on one home; counted are the kills. */
+/** Logins and logouts killed at random moments, two at a time, on one home; the count is of kills. */
 import { crashStorm } from '../../test/support/hostile/crash-storm.ts'
 
 const KILLS = Number(process.argv[2] ?? 500)

@@ -1,4 +1,5 @@
-/** A value that never prints. */
+/** Secret values, which never print: not in text, JSON, logs or inspection. */
+/** The text that is printed in place of the value. */
 const MASK = '[secret]'
 /** `util.inspect.custom`, without loading `node:util`. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom')

@@ -1,4 +1,4 @@
-/** The port: taken at once, and answered for until the app is there. */
+/** The listening port: taken at once, with 503 for every request until the app is attached. */
 import { randomUUIDv7 } from 'bun'
 import { Fault } from '../contract/fault.ts'
 import type { App } from './http/app.ts'

@@ -1,4 +1,4 @@
-/** The project files that the user has said yes or no to, by path and content: a file that changed is a new question. */
+/** The project files that the user has allowed or refused, by path and content: a changed file needs a new reply. */
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'

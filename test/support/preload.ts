@@ -1,4 +1,4 @@
-/** Before any test: nothing of the caller's own fob settings, home or tokens may reach one. */
+/** Runs before all tests: keeps the caller's own fob settings, home and tokens out of them. */
 import { afterAll, beforeAll } from 'bun:test'
 import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-/** Folders that go when the tests end, and what has to stop before they go. */
+/** Temporary folders that are removed when the tests end, after whatever uses them has stopped. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

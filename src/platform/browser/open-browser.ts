@@ -1,4 +1,4 @@
-/** Opening a URL in the user's browser: `$BROWSER` first, then what the system opens URLs with. Never through a shell. */
+/** Opens a URL in the user's browser: `$BROWSER` first, then the openers of the system. Never through a shell. */
 import { delimiter } from 'node:path'
 import { isLoopbackHost } from '../network/loopback.ts'
 import { childEnv, type Env } from '../processes/environment.ts'

@@ -1,4 +1,4 @@
-/** Files that only their owner may read: mode 0600, in a folder of 0700. On Windows the profile folder protects them. */
+/** Files that only their owner may read: mode 0600, in a folder of 0700; on Windows, in the user's profile. */
 import {
   chmodSync,
   closeSync,

@@ -1,4 +1,4 @@
-/** The system's keychain: macOS Keychain, Windows Credential Manager, Secret Service on Linux. The only user of keytar. */
+/** The system's keychain: macOS Keychain, Windows Credential Manager, Secret Service. The only importer of keytar. */
 
 /** Set by `scripts/build`, so that only one addon is embedded; the source chooses by the machine. */
 declare const FOB_KEYTAR_TARGET: string | undefined

@@ -1,4 +1,4 @@
-/** What an error of `fetch` means, in words that contain nothing of the request. */
+/** The meaning of an error of `fetch`, in words that contain nothing of the request. */
 
 type Reason = readonly [pattern: RegExp, words: string]
 

@@ -1,4 +1,4 @@
-/** Questions to a person at a terminal, on stderr. The only importer of @clack/prompts, loaded at the first question. */
+/** Questions to a person at a terminal, on stderr. The only importer of @clack/prompts, which is loaded on demand. */
 
 /** The outcome of a question. Without a terminal nothing is asked, and the caller decides. */
 export type Answer<T> = { status: 'answered'; value: T } | { status: 'cancelled' } | { status: 'no_terminal' }

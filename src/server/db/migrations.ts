@@ -1,4 +1,4 @@
-/** The migrations, in order. */
+/** The migrations of the database, in order. */
 import first from './migrations/0001-first.sql' with { type: 'text' }
 import timeLimits from './migrations/0002-time-limits.sql' with { type: 'text' }
 

@@ -1,4 +1,4 @@
-/** Faults as one text, for places that have no field for a hint: the message of a run, and a rejected call of a script. */
+/** Faults as one text, for places without a field for a hint: a run's message, and a script's rejected call. */
 import { Fault } from '../../contract/fault.ts'
 import type { Redactor } from '../../redact/redactor.ts'
 

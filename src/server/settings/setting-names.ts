@@ -1,4 +1,4 @@
-/** The table of all settings. */
+/** The table of all settings of the server: the flag, the variables and the key in the settings file of each. */
 import { BACKENDS } from '../vault/backend-registry.ts'
 
 /**

@@ -1,4 +1,4 @@
-/** What the binary starts to open a browser, and what the programs that it starts see of its environment. */
+/** The programs that the binary starts to open a browser, and the environment that they get. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

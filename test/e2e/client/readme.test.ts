@@ -1,4 +1,4 @@
-/** The README's five minutes, command by command as they stand there. */
+/** The quick start of the README, command by command as it is written there. */
 import { expect, test } from 'bun:test'
 import { readFileSync, symlinkSync } from 'node:fs'
 import { join, resolve } from 'node:path'

@@ -1,4 +1,4 @@
-/** Every example, as its own first lines say that it is run. */
+/** Every example, run as its own first lines say. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'

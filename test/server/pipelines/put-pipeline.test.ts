@@ -1,4 +1,4 @@
-/** Putting a pipeline: what belongs together is stored together, or not at all. */
+/** Uploads of a pipeline: source, rule, schedules and audit entry are stored together or not at all. */
 import { describe, expect, test } from 'bun:test'
 import { openAccounts } from '../../../src/server/accounts/accounts.ts'
 import { openAudit } from '../../../src/server/audit/audit.ts'

@@ -1,4 +1,4 @@
-/** Whether the listener of a login has gone from its port, which another login may have taken since. */
+/** Checks that the listener of a login has left its port, which another login may have taken since. */
 
 /** @param authorizeUrl the address that the login sent its browser to */
 export async function isCallbackListenerGone(authorizeUrl: URL): Promise<boolean> {

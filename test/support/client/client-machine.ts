@@ -1,4 +1,4 @@
-/** A machine of a person: commands in this process on one home. */
+/** The machine of one person: commands run in this process, on one home. */
 import { join } from 'node:path'
 import { runCommandLine } from '../../../src/cli/run-command-line.ts'
 import { type Clock, systemClock } from '../../../src/platform/clock.ts'

@@ -1,4 +1,4 @@
-/** The compiled binary, started and read. */
+/** Starts the compiled binary, and reads its output and exit code. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'

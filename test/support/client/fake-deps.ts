@@ -1,4 +1,4 @@
-/** The outside world that a command is given in a test. */
+/** The dependencies of a command, replaced for a test. */
 import type { Deps } from '../../../src/cli/deps.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { type FakeIo, fakeIo } from './fake-io.ts'

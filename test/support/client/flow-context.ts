@@ -1,4 +1,4 @@
-/** What a login flow is given in a test. */
+/** The context of a login flow, for a test. */
 import type { FlowContext, FlowUi } from '../../../src/flows/flow.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { type Lines, readLines } from '../../../src/platform/terminal/read-lines.ts'

@@ -1,4 +1,4 @@
-/** What an attack on the authorization server is made of. */
+/** The parts of attacks on the authorization server. */
 import { createHash, randomBytes } from 'node:crypto'
 import { Secret } from '../../../src/redact/secret.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../servers/binary-server.ts'

@@ -1,4 +1,4 @@
-/** An answer of a server that never ends; `left` comes when its reader has gone. */
+/** A response that never ends; `left` resolves when its reader has gone. */
 export function endlessJson(status = 200): { response: Response; left: Promise<void> } {
   const left = Promise.withResolvers<void>()
   const chunk = new TextEncoder().encode('"a",'.repeat(16 * 1024))

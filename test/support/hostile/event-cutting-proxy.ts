@@ -1,4 +1,4 @@
-/** A proxy that cuts connections on which events come. */
+/** A proxy that cuts the connections of event streams. */
 import { connect, createServer, type Socket } from 'node:net'
 
 export interface CuttingProxy {

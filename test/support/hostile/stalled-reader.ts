@@ -1,4 +1,4 @@
-/** A reader of a response that takes nothing. */
+/** A reader of a response that reads nothing. */
 import { connect } from 'node:net'
 
 export interface StalledReader {

@@ -1,4 +1,4 @@
-/** What axe-core finds wrong with a page. */
+/** Accessibility violations of a page, as axe-core finds them. */
 import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 

@@ -1,4 +1,4 @@
-/** Commands run as a user who may not look into everything. */
+/** Commands run as an unprivileged user, for whom file modes hold. */
 import { chmodSync, chownSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FOB } from '../client/compiled-binary.ts'

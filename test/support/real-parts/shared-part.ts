@@ -1,4 +1,4 @@
-/** A real part that the files of a run share: the first that needs it starts it, and `scripts/test` ends it. */
+/** A real service that all test files of a run share: the first user starts it, and `scripts/test` stops it. */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 

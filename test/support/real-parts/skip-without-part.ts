@@ -1,4 +1,4 @@
-/** A test that needs a real part of the outside world is skipped where the part is missing. */
+/** Skips a test where the real program or service that it needs is missing. */
 import { test } from 'bun:test'
 
 /** Set by `scripts/test --quick`. */

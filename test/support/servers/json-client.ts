@@ -1,4 +1,4 @@
-/** Calls of the JSON API, and waits for what they say. */
+/** Calls of the JSON API, and waits until a response meets a condition. */
 export interface Answer {
   status: number
   text: string

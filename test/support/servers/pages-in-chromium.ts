@@ -1,4 +1,4 @@
-/** Two servers and a Chromium to look at their pages with. */
+/** Two servers, and a Chromium that opens their pages. */
 import { createHash, randomBytes } from 'node:crypto'
 import type { Browser, Page } from 'playwright-core'
 import { Secret } from '../../../src/redact/secret.ts'

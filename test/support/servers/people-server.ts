@@ -1,4 +1,4 @@
-/** A server of people and tenants: the token `canary-ada` is Ada's, and so on; each request is noted. */
+/** A server of people and tenants: the token `canary-ada` is Ada's, and so on; it records each request. */
 export interface PeopleServer {
   url: string
   requests: { path: string; authorization: string | null; tenant: string | null }[]

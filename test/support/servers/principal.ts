@@ -1,4 +1,4 @@
-/** Callers, as guards see them. */
+/** Callers, in the form that guards see. */
 import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
 import type { Principal } from '../../../src/server/rbac/principal.ts'
 

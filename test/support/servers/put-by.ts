@@ -1,4 +1,4 @@
-/** Whoever puts a pipeline, as a request of theirs says it. */
+/** The caller of a pipeline upload, in the form that the request carries. */
 import type { PutBy } from '../../../src/server/pipelines/put-pipeline.ts'
 
 export function putBy(caller: PutBy['caller']): PutBy {

@@ -1,4 +1,4 @@
-/** What the stand-ins for OpenID Connect providers share. */
+/** The parts that the stand-ins for OpenID Connect providers share. */
 import { createHash, randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { newBehaviour, obstacle, type StandIn } from './stand-in-behaviour.ts'

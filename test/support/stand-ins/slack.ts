@@ -1,4 +1,4 @@
-/** Slack's `chat.postMessage`, as docs.slack.dev/reference/methods/chat.postMessage says it answers. */
+/** A stand-in for Slack's `chat.postMessage`, as docs.slack.dev/reference/methods/chat.postMessage describes it. */
 export interface Slack {
   /** As the API's base address. */
   url: string

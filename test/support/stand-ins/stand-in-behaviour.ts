@@ -1,4 +1,4 @@
-/** What a stand-in does next; a test changes it at will. */
+/** The next behaviour of a stand-in, which a test can change at any time. */
 export interface StandInBehaviour {
   /** What the person does on the identity provider's page. */
   consent: 'grant' | 'deny'

@@ -1,4 +1,4 @@
-/** A stand-in for WSL: the same machine with the marks of WSL, and with programs of Windows that note how they are started. */
+/** A stand-in for WSL: the marks of WSL on this machine, and Windows programs that note how they are started. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { shellScript } from '../client/approving-browser.ts'

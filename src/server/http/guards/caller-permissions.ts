@@ -1,4 +1,4 @@
-/** What a caller needs beside a credential: to be a person, an administrator, or to have a scope or all pipelines. */
+/** What a route requires beyond a credential: a person, an administrator, a scope, or access to all pipelines. */
 import type { Scope } from '../../../contract/token-scopes.ts'
 import { isAdministrator, type Principal } from '../../rbac/principal.ts'
 import { HttpError, notForYou } from '../response/http-error.ts'

@@ -1,4 +1,4 @@
-/** Tenants and their members as pages. The session guard has put the principal into the tenant that `?tenant=` names. */
+/** The pages of tenants and their members. The session guard has chosen the tenant that `?tenant=` names. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { User } from '../../accounts/user.ts'

@@ -1,4 +1,4 @@
-/** The pages of personal access tokens: the list, a new one, and revoking. The session guard has checked the forms. */
+/** The pages of personal access tokens: list, creation and revocation. The session guard has checked the forms. */
 import * as v from 'valibot'
 import { ALL_SCOPES, isScope } from '../../../contract/token-scopes.ts'
 import { displayName } from '../../../contract/api/display-name.ts'

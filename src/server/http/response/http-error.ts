@@ -1,4 +1,4 @@
-/** Errors as responses: the error type, the status of every domain fault, and the refusals that many handlers share. */
+/** Errors as responses: the error type, the status of every domain fault, and refusals that handlers share. */
 import { Fault, type FaultCode } from '../../../contract/fault.ts'
 import { present } from '../../../contract/present.ts'
 import { json } from './json-response.ts'

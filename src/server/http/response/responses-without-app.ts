@@ -1,4 +1,4 @@
-/** Responses before and beside the app, with the same headers as all others. */
+/** Responses that are sent outside of the app, with the same headers as all others. */
 import { pathOf } from '../app.ts'
 import { HttpError } from './http-error.ts'
 import { errorPage, wantsPage } from './error-page.ts'

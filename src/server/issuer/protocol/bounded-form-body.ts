@@ -1,3 +1,4 @@
+/** Reads a form of the OAuth protocol, up to a bound. */
 /** A form of the protocol has a few hundred bytes. */
 const MAX_BODY_BYTES = 64 * 1024
 

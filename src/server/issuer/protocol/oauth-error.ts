@@ -1,3 +1,4 @@
+/** Error responses of the OAuth endpoints. */
 /** An error as RFC 6749 §5.2 has it. @param description for people; it names no value that was sent */
 export function oauthError(
   status: number,

@@ -1,4 +1,4 @@
-/** What happens by the protocol alone and belongs into the audit log. */
+/** Watches OAuth requests for events of the audit log: registrations, refusals, and what a request revoked. */
 import type { Provider } from 'oidc-provider'
 import * as v from 'valibot'
 import type { Accounts } from '../../accounts/accounts.ts'

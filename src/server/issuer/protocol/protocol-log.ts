@@ -1,4 +1,4 @@
-/** What the authorization server refuses and where it fails, in the server's log. */
+/** Refusals and failures of the authorization server, written to the server's log. */
 import type { EventEmitter } from 'node:events'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Log } from '../../log.ts'

@@ -1,4 +1,4 @@
-/** What tokens say of a user. */
+/** The claims about a user in access tokens and ID tokens. */
 import type { Account } from 'oidc-provider'
 import { accountIdOf, type User } from '../../accounts/user.ts'
 import { TOKEN_ISSUER } from '../tokens/access-tokens.ts'

@@ -1,3 +1,4 @@
+/** The default lifetimes of tokens, codes and sessions. */
 /** All in seconds. */
 export interface Lifetimes {
   /** An access token that comes with a refresh token. */

@@ -1,4 +1,4 @@
-/** Host calls of a script on their way to their implementation and back, recorded so that a replay gets the same responses. */
+/** Dispatches the host calls of a script, and records the responses so that a replay gets the same ones. */
 import { createHash } from 'node:crypto'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'

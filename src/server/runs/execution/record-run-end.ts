@@ -1,4 +1,4 @@
-/** Records how runs end, again and again where the disk does not take it. */
+/** Records the end of a run, with retries while the database cannot be written. */
 import { isFinal } from '../../../contract/run-events.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'

@@ -1,4 +1,4 @@
-/** The rows of runs, scripts and tasks that a run's journal writes, each function within a transaction of its caller. */
+/** The rows of runs, scripts and tasks that a run's journal writes, each within a transaction of the caller. */
 import { and, asc, count, eq, isNotNull, isNull, max, sql } from 'drizzle-orm'
 import type { TaskStatus } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'

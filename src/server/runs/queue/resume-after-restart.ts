@@ -1,4 +1,4 @@
-/** Continues the runs that the server before has left interrupted. */
+/** Continues the runs that an earlier server left interrupted. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Db } from '../../db/open-database.ts'
 import type { Log } from '../../log.ts'

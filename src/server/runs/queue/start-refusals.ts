@@ -1,4 +1,4 @@
-/** Why a run is not started, or not resumed. */
+/** The reasons for which a run is not started or not resumed. */
 import { Fault } from '../../../contract/fault.ts'
 import type { RunRow } from '../journal/run-records.ts'
 

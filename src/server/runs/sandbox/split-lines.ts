@@ -1,3 +1,4 @@
+/** Lines out of bytes that arrive in pieces, up to a length. */
 /** Splits bytes that arrive in pieces into lines, without their line ends. @throws Error for a line over `maxBytes` */
 export function createLines(maxBytes: number): (chunk: Uint8Array) => string[] {
   let pieces: Uint8Array[] = []

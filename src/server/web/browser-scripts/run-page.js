@@ -1,3 +1,4 @@
+/** The script of a run's page: the live log. */
 /* eslint-env browser */
 /*
  * The live log of one run. The page works without this; with it, the log follows the run, has colours, and stays

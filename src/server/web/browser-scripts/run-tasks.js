@@ -1,3 +1,4 @@
+/** The script of a run's page: tasks, durations and the button. */
 /* eslint-env browser */
 /*
  * The part of a run's page above its log, while the run continues: the tasks, durations, and the button. Some of that

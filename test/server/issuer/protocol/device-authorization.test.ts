@@ -1,3 +1,4 @@
+/** The server's side of the device flow (RFC 8628): codes, confirmation, CSRF and malformed forms. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { ALL_SCOPES } from '../../../../src/contract/token-scopes.ts'
 import { httpBrowser, type HttpBrowser } from '../../../support/servers/http-browser.ts'

@@ -1,4 +1,4 @@
-/** Runs inside the VM before the script, and gives it all its globals, which the other files of this folder create. */
+/** Runs inside the VM before the script, and installs the globals that the other files of this folder create. */
 /* oxlint-disable no-unused-expressions -- evaluated for its value, a function */
 /*
  * `make`: the functions of the other files.
