@@ -32,7 +32,7 @@ describe('nothing of the reference before citty is lost', () => {
   )
   const now = readReference(readFileSync(REFERENCE, 'utf8'))
 
-  test('the page of before is read as a whole, so that the comparison cannot pass on nothing', () => {
+  test('the earlier page is read as a whole, so that the comparison cannot pass on nothing', () => {
     expect(before.commands.size).toBe(54)
     expect(before.spellings.length).toBeGreaterThanOrEqual(200)
     expect([before.variables.length, before.exits.length]).toEqual([69, 17])

@@ -74,7 +74,7 @@ test('every name in the world of a script is in fob.d.ts, with all that it has, 
   expect(await complaints({ 'probe.ts': probe.join('\n') })).toBe('')
 }, 60_000)
 
-test('the check of names can fail', async () => {
+test('the check of names finds wrong names', async () => {
   const probe = `type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false
     const a: Same<keyof typeof runtime, 'run'> = true
     const b: Same<keyof typeof runtime, 'run' | 'startSandbox' | 'other'> = true

@@ -47,7 +47,7 @@ function serve(options: { code?: number; status?: number } = {}) {
   return { url: server.url.origin, requests }
 }
 
-describe('what is run, and with what', () => {
+describe('the pipeline, the task and the credential of a run', () => {
   const rows: [
     name: string,
     given: Partial<Parameters<typeof chooseWork>[0]>,
@@ -110,7 +110,7 @@ describe('a machine with nothing configured', () => {
     expect(existsSync(home)).toBe(false)
   })
 
-  test('looks at no store: one that cannot be read is in nobody\u2019s way', async () => {
+  test('reads no store, so one that cannot be read does no harm', async () => {
     const { url } = serve()
     const { run, file, home } = machine()
     mkdirSync(home, { recursive: true, mode: 0o700 })

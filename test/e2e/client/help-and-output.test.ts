@@ -33,7 +33,7 @@ describe('help', () => {
     expect([word.code, word.out.length > 100]).toEqual([0, true])
   })
 
-  test('fob help of what is no command is a wrong usage', async () => {
+  test('fob help for an unknown command is a wrong usage', async () => {
     expect(await fob(['help', 'lgoin'])).toMatchObject({ code: 2, err: expect.stringContaining('login') })
   })
 })

@@ -126,7 +126,7 @@ describe('a pipeline on the docker driver, by the binary', () => {
     expect(ended.out + ended.err).toContain('cannot pull 127.0.0.1:9/none:1')
   })
 
-  it('a killed server’s task goes on, and the next one loses and repeats no line of it', async () => {
+  it('a task of a killed server continues, and the next server loses and repeats no line of it', async () => {
     const count = 'i=0; while [ $i -lt 80 ]; do i=$((i+1)); echo "line $i"; sleep 0.05; done; exit 3'
     const body = `
       const result = await runtime.run({ name: 'count', image: '${IMAGE}', command: ${sh(count)} })

@@ -65,7 +65,7 @@ describe('fetch and storage of a pipeline', () => {
     expect(err).not.toContain('canary')
   })
 
-  test('a setting that is none stops the start', async () => {
+  test('a setting that is not valid stops the start', async () => {
     const { code, err } = await fob(
       ['server', '--data', join(cwd, 'other'), '--listen', '127.0.0.1:0', '--allow-network', '10.0.0.0/99'],
       { cwd },

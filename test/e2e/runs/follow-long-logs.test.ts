@@ -89,7 +89,7 @@ function megabytes(child: Bun.Subprocess, field: 'VmRSS' | 'VmHWM'): number {
 }
 
 describe('following a log', () => {
-  test('goes on over servers that are killed, and neither loses a line nor repeats one', async () => {
+  test('continues over servers that are killed, and neither loses nor repeats a line', async () => {
     const lines = Array.from({ length: 500 }, (_, index) => `line ${index + 1}\n`)
     let server = await startServer()
     const runId = await run(

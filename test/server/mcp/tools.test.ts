@@ -152,7 +152,7 @@ describe('S49: /mcp, Streamable HTTP', () => {
   })
 })
 
-describe('what cannot be is said as an error of the tool', () => {
+describe('an impossible request is an error of the tool', () => {
   const rows: [name: string, tool: string, args: Record<string, unknown>, has: string][] = [
     ['no such pipeline', 'get_pipeline', { name: 'nothing' }, 'not_found: pipeline not found'],
     ['no such pipeline to run', 'run_pipeline', { name: 'nothing' }, 'not_found: pipeline not found'],

@@ -61,7 +61,7 @@ describe('S10: the rules of the documents, verbatim', () => {
   })
 })
 
-describe('a rule that is none is refused when it is set', () => {
+describe('a rule that is not valid is refused when it is set', () => {
   const table: [name: string, rule: string, message: string, hint?: string][] = [
     ['an unknown name, with the nearest', 'Emial == "a"', 'column 1: "Emial" is not known', 'Email'],
     ['a name in other letters', 'true && userid == "a"', 'column 9: "userid"', 'did you mean UserID?'],

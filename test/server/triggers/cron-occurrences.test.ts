@@ -108,7 +108,7 @@ describe('occurrences', () => {
   })
 })
 
-describe('what is no timetable is refused', () => {
+describe('expressions that are not valid are refused', () => {
   const rows: [string, string, string][] = [
     ['', 'UTC', 'is not a schedule of five fields'],
     ['* * *', 'UTC', 'is not a schedule of five fields'],

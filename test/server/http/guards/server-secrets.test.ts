@@ -33,7 +33,7 @@ describe("the server's own secrets", () => {
     expect(text).not.toContain('canary')
   })
 
-  test('a scope that is none is refused', async () => {
+  test('a scope that is not valid is refused', async () => {
     const body = { value: 'a value' }
     const { status } = await company.ask('ada', 'PUT', '/api/secrets/SHARED?scope=everything', { body })
     expect(status).toBe(400)

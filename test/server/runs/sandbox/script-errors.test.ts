@@ -73,7 +73,7 @@ describe('a run that fails', () => {
     expect(err).toBe('Error: web\n    at deploy (deploy.ts:12:21)\n    at pipeline (deploy.ts:14:31)\n')
   })
 
-  test('says no more than once what has no more to it', async () => {
+  test('reports an error without details once', async () => {
     expect(await ended(`export const pipeline = () => { throw new Error('x') }`)).toEqual({
       message: 'deploy.ts:1:43: Error: x',
       out: '',

@@ -46,7 +46,7 @@ while [ ! -s ${file} ]; do sleep 0.02; done; echo done`)
     expect(isRunning(await pidIn(file))).toBe(false)
   })
 
-  test('is buried: none is left as a zombie', async () => {
+  test('is reaped: none is left as a zombie', async () => {
     await run('for i in 1 2 3 4 5; do setsid sh -c "sleep 0.05" & done')
     const { stdout } = await run(
       'for s in /proc/[0-9]*/stat; do read line < $s; echo "$line"; done; echo $PPID',
