@@ -1,7 +1,7 @@
 /**
  * Owns: people and the tenants they belong to; the server's own accounts with their passwords.
  * Refuses: to say which of e-mail and password was wrong (in words or in time), to be guessed at speed,
- * and to hand out a password hash. Whoever changes a password or removes a user also ends what that user
+ * and to hand out a password hash. A caller that changes a password or removes a user also revokes what that user
  * was issued: `onCredentialsChanged`, which the authorization server provides, works on the database alone.
  */
 import { and, asc, eq } from 'drizzle-orm'
@@ -28,7 +28,7 @@ interface PasswordAttempt {
 
 type PasswordCheck =
   | { kind: 'ok'; user: User }
-  /** Wrong. `account` is for the records alone: whoever tried must not learn that there is one. */
+  /** Wrong. `account` is for the records alone: the caller must not learn that it exists. */
   | { kind: 'refused'; account: User | undefined }
   /** Not looked at: too many attempts. Try again in `seconds`. */
   | { kind: 'wait'; seconds: number }
@@ -45,7 +45,7 @@ export interface Accounts {
   bySubject(provider: string, subject: string): Promise<User | undefined>
   /**
    * The account of a person whom an identity provider vouches for, created at the first login and brought up to date at
-   * each one. Whoever comes from outside begins as a `member`: only the command line makes an administrator.
+   * each one. A person from an identity provider starts as a `member`: only the command line makes an administrator.
    */
   signInWithIdentityProvider(profile: IdentityProviderProfile): Promise<User>
   verifyPassword(attempt: PasswordAttempt): Promise<PasswordCheck>
@@ -84,7 +84,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     const user = await byEmail(email)
     if (user) return user
     throw new Fault('not_found', `no local account has the e-mail ${normaliseEmail(email)}`, {
-      hint: 'fob server user list shows the accounts',
+      hint: 'list the accounts with "fob server user list"',
     })
   }
 

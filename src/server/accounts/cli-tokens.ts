@@ -1,5 +1,5 @@
 /**
- * Owns: the scoped tokens of people (`ci_`). What is kept is a hash.
+ * Owns: the scoped tokens of people (`ci_`). The database has only a hash.
  * Refuses: to show a token twice, to outlive its owner's membership in its tenant, to carry a scope that
  * the owner's role has lost (`Principal` narrows at every use).
  */
@@ -180,7 +180,7 @@ function create(db: Db, now: number, request: NewCliToken): { value: Secret; tok
       const mine = eq(cliTokens.userId, request.userId)
       if ((tx.select({ n: count() }).from(cliTokens).where(mine).get()?.n ?? 0) >= MAX_PER_OWNER) {
         throw new Fault('conflict', `you have ${MAX_PER_OWNER} tokens, which is the most`, {
-          hint: 'revoke those that are not used: fob tokens list',
+          hint: 'revoke tokens that you do not use; "fob tokens list" lists them',
         })
       }
       tx.insert(cliTokens).values(row).run()

@@ -23,7 +23,7 @@ interface Download {
 
 export interface DownloadTokens {
   issue(download: Download): { value: Secret; expiresAt: number }
-  /** Uses the token up. Undefined when it is none, is not for this path, was used, or its maker is gone. */
+  /** Uses the token up. Undefined when it is not a token, is not for this path, was used, or its owner was removed. */
   take(presented: string, path: string): { owner: User; scope: Scope } | undefined
   purge(now: number): Promise<void>
 }

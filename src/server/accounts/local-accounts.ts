@@ -32,13 +32,13 @@ export async function addLocal(db: Db, now: number, tenant: Tenant, account: New
     createdAt: now,
     updatedAt: now,
   }
-  // Looked up and inserted in one transaction: `server user add` may run beside the server.
+  // Looked up and inserted in one transaction: `server user add` may run while the server runs.
   const role = db.transaction(
     (tx) => {
       const mine = and(eq(users.provider, LOCAL), eq(users.email, email))
       if (tx.select({ id: users.id }).from(users).where(mine).get()) {
         throw new Fault('conflict', `the e-mail ${email} already has an account`, {
-          hint: `fob server user passwd ${email} sets its password`,
+          hint: `set its password with "fob server user passwd ${email}"`,
         })
       }
       const first = (tx.select({ n: count() }).from(users).get()?.n ?? 0) === 0

@@ -16,7 +16,7 @@ export function mintToken(prefix: TokenPrefix): { token: Secret; hash: string } 
 }
 
 /**
- * The hash under which a presented token would be kept; undefined for what cannot be one, by its checksum:
+ * The hash under which a presented token would be stored; undefined for what cannot be one, by its checksum:
  * that never costs a look into the database.
  */
 export function hashOf(prefix: TokenPrefix, presented: string): string | undefined {
@@ -28,7 +28,7 @@ function hashToken(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-/** Bytes from 248 on are thrown away: 256 is no multiple of 62, and the first letters would come too often. */
+/** Bytes from 248 on are thrown away: 256 is not a multiple of 62, and the first letters would come too often. */
 function randomBase62(length: number): string {
   let text = ''
   while (text.length < length) {

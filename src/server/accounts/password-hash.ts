@@ -31,7 +31,7 @@ export function openVerifier(): Verifier {
     if (running >= MAX_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
     else running += 1
   }
-  // A place is handed on rather than freed, so that no newcomer takes it from whoever waits.
+  // A place is passed on rather than freed, so that a new call cannot take it from one that waits.
   const leave = (): void => {
     const next = waiting.shift()
     if (next) next()

@@ -135,7 +135,7 @@ function is(tenantId: string, id: string) {
 
 function taken(name: string): Fault {
   return new Fault('conflict', `there is a runner called "${name}" already`, {
-    hint: 'fob runners regenerate ID gives it a new token',
+    hint: 'choose another name, or give that runner a new token with "fob runners regenerate ID"',
   })
 }
 

@@ -41,7 +41,7 @@ export interface ServiceKeys {
   list(): Promise<ServiceKey[]>
   /** With the tokens that it bought. @throws Fault `not_found`. */
   remove(id: string): Promise<{ tenantId: string }>
-  /** Undefined for whatever is no service key. */
+  /** Undefined for a value that is not a service key. */
   verifyKey(presented: string): ServiceKey | undefined
   /** A token with what the key may do. @param keyId of a key that was verified. */
   issue(keyId: string): { value: Secret; expiresAt: number }
@@ -88,7 +88,7 @@ export function openServiceKeys({ db, clock }: { db: Db; clock: Clock }): Servic
       const [gone] = await db.delete(serviceKeys).where(eq(serviceKeys.id, id)).returning()
       if (gone) return { tenantId: gone.tenantId }
       throw new Fault('not_found', `no service key has the ID ${id}`, {
-        hint: 'fob server service-key list shows them',
+        hint: 'list the service keys with "fob server service-key list"',
       })
     },
 

@@ -45,7 +45,7 @@ export interface Member {
 }
 
 export interface Tenants {
-  /** @throws Fault `usage` for a slug that is none, `conflict` for one that is taken */
+  /** @throws Fault `usage` for a slug that is not valid, `conflict` for one that is taken */
   add(tenant: { slug: string; name?: string | undefined }): Promise<NamedTenant>
   /** By slug. */
   list(): Promise<NamedTenant[]>
@@ -83,7 +83,7 @@ export function openTenants({ db, clock }: { db: Db; clock: Clock }): Tenants {
     const [tenant] = await db.select(columns).from(table).where(eq(table.slug, slug)).limit(1)
     if (tenant) return tenant
     throw new Fault('not_found', `there is no tenant ${JSON.stringify(slug.slice(0, 80))}`, {
-      hint: 'fob server tenant list shows them',
+      hint: 'list the tenants with "fob server tenant list"',
     })
   }
   const selectMemberships = () =>
@@ -136,7 +136,7 @@ const MUST_GO = [
   { what: 'service keys', from: serviceKeys, by: 'fob server service-key rm' },
 ] as const
 
-/** What ends with it: what its members were issued, and notes about what is gone. */
+/** What is deleted with it: its members' credentials, and records about what was deleted before. */
 const GOES_TOO = [cliTokens, downloadTokens, pipelineRules, secretUses]
 
 function remove(db: Db, { id, slug }: NamedTenant): void {

@@ -72,7 +72,7 @@ export interface NewEntry {
   details?: Readonly<Record<string, string | number | boolean | null>>
 }
 
-/** As it is kept: `at` in milliseconds since 1970, `seq` from 1 without a gap. */
+/** As it is stored: `at` in milliseconds since 1970, `seq` from 1 without a gap. */
 export type AuditEntry = Chained
 
 export interface AuditQuery {

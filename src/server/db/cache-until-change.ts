@@ -15,8 +15,8 @@ function afterSecond(run: () => void): void {
  *
  * Nothing outlives a change: triggers of the database count whatever ends or changes a person, a membership, a
  * tenant, a token or a rule (`credential_epoch`), in this process or in another one, and that number is read
- * before every answer. What changes by time alone (expiry) and what every request has to prove anew (a
- * signature, its nonce) is not for `look` to decide, but for whoever asks. That nothing was found is not
+ * before every response. What changes by time alone (expiry) and what every request has to prove again (a
+ * signature, its nonce) is not for `look` to decide, but for its caller. That nothing was found is not
  * remembered.
  *
  * @param look what the database says of a key; of nothing that the triggers do not count

@@ -62,7 +62,7 @@ function openFile(path: string): Database {
   }
 }
 
-/** What SQLite says of a file that can be read, but is no database of ours. */
+/** SQLite's error codes for a file that can be read, but is not a database of this server. */
 const DAMAGED: ReadonlySet<string> = new Set(['SQLITE_NOTADB', 'SQLITE_CORRUPT', 'SQLITE_ERROR'])
 
 /** Looks before anything is written, so that a file that is not for us stays as it is. */

@@ -1,10 +1,10 @@
-/** Removing the rule of a pipeline that is gone together with its runs. */
+/** Removing the rule of a pipeline that was deleted together with its runs. */
 import { and, eq, notExists } from 'drizzle-orm'
 import type { Db } from './open-database.ts'
 import { pipelineRules, pipelines, runs } from './schema.ts'
 
 /**
- * Removes the rule of a pipeline that is gone and of which no run remains: nothing stands behind it any more.
+ * Removes the rule of a pipeline that was deleted and has no runs left: nothing uses the rule any more.
  * To be called in the transaction that has removed the one or the other.
  */
 export function removeOrphanedRule(

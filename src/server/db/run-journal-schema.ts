@@ -2,28 +2,28 @@
 import { blob, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import { runs } from './schema.ts'
 
-/** The tables, beside those of `schema.ts`, that a run is taken up with by a server that is started anew. */
+/** The tables, in addition to those of `schema.ts`, from which a restarted server resumes a run. */
 
-/** What a run needs to be taken up, or begun again: gone once it has succeeded. */
+/** What a run needs to be resumed or started again; deleted once it has succeeded. */
 export const runScripts = sqliteTable('run_scripts', {
   runId: text('run_id')
     .primaryKey()
     .references(() => runs.id, { onDelete: 'cascade' }),
   driver: text('driver').notNull(),
   filename: text('filename').notNull(),
-  /** As it was when the run began; zstd. */
+  /** As it was when the run started; zstd. */
   source: blob('source', { mode: 'buffer' }).notNull(),
   seed: text('seed').notNull(),
-  /** Where the script's clock begins. */
+  /** Where the script's clock starts. */
   clock: integer('clock').notNull(),
-  /** `{args, task, request}` as handed in; null where that holds a secret, and rests in the vault. */
+  /** `{args, task, request}` as provided; null where that holds a secret, and is stored in the vault. */
   handedIn: text('handed_in'),
-  /** Added to a call's number, it is the number of the task that the call begins, in this attempt. */
+  /** Added to a call's number, it is the number of the task that the call starts, in this attempt. */
   firstNumber: integer('first_number').notNull().default(0),
   /** How much of what the script itself printed, before redaction, is in the log. */
   stdoutBytes: integer('stdout_bytes').notNull().default(0),
   stderrBytes: integer('stderr_bytes').notNull().default(0),
-  /** How often in a row it was taken up after a server that was killed, when, and what it had got to by then. */
+  /** How often in a row it was resumed after a server was killed, when, and what it had got to by then. */
   takeUps: integer('take_ups').notNull().default(0),
   takenUpAt: integer('taken_up_at'),
   takenUpWith: integer('taken_up_with'),

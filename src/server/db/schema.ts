@@ -102,7 +102,7 @@ export const accessTokens = sqliteTable(
   (t) => [index('access_tokens_by_grant').on(t.grantId), index('access_tokens_by_expiry').on(t.expiresAt)],
 )
 
-/** A person's scoped tokens (`ci_`): what is kept is a SHA-256, of which nobody can make the token. */
+/** A person's scoped tokens (`ci_`): stored as a SHA-256, from which the token cannot be computed. */
 export const cliTokens = sqliteTable(
   'cli_tokens',
   {
@@ -272,7 +272,7 @@ export const pipelines = sqliteTable(
     paused: integer('paused', { mode: 'boolean' }).notNull(),
     /** Null: `parallel`, without a limit of their own. */
     concurrency: storedConcurrency('concurrency'),
-    /** Whose webhooks begin runs; its secret is in the vault, in the pipeline's scope. Null: nobody's. */
+    /** The sender whose webhooks start runs; its secret is in the vault, in the pipeline's scope. Null: nobody's. */
     webhook: text('webhook', { enum: WEBHOOK_PROVIDERS }),
     createdAt: at('created_at').notNull(),
     updatedAt: at('updated_at').notNull(),
@@ -301,7 +301,7 @@ export const runs = sqliteTable(
     tenantId: text('tenant_id')
       .notNull()
       .references(() => tenants.id),
-    /** Kept after the pipeline is gone: a run is a record. */
+    /** Stays after the pipeline is deleted: a run is a record. */
     pipelineId: text('pipeline_id').notNull(),
     pipelineName: text('pipeline_name').notNull(),
     status: text('status', { enum: ['queued', 'running', 'success', 'failed', 'stopped'] }).notNull(),
@@ -313,16 +313,16 @@ export const runs = sqliteTable(
     attempt: integer('attempt').notNull().default(1),
     /** Why it is being stopped, from then on. */
     stopReason: text('stop_reason'),
-    /** What was kept out of its output, by name; null until it has ended. */
+    /** What was redacted in its output, by name; null until it has ended. */
     redactions: text('redactions', { mode: 'json' }).$type<{ secret: string; in: string; hits: number }[]>(),
-    /** What its events take, and the answers that it can be resumed with; null while it goes on, and without a log. */
+    /** What its events take, and the answers that it can be resumed with; null while it runs, and without a log. */
     logBytes: integer('log_bytes'),
-    /** Since when its log is not kept any more; some of it may still be there. */
+    /** Since when its log is not stored any more; some of it may still be there. */
     logRemovedAt: at('log_removed_at'),
     createdAt: at('created_at').notNull(),
     startedAt: at('started_at'),
     endedAt: at('ended_at'),
-    /** How long it may take from when it begins, in milliseconds; null: as long as it likes. */
+    /** How long it may take from its start, in milliseconds; null: as long as it likes. */
     timeoutMs: integer('timeout_ms'),
   },
   (t) => [
@@ -403,7 +403,7 @@ export const auditEntries = sqliteTable(
   (t) => [index('audit_entries_by_tenant').on(t.tenantId, t.seq)],
 )
 
-/** Webhooks that have begun a run, until their signatures or their senders have forgotten them. */
+/** Webhooks that have started a run, until their signatures or their senders have forgotten them. */
 export const webhookDeliveries = sqliteTable(
   'webhook_deliveries',
   {
@@ -412,7 +412,7 @@ export const webhookDeliveries = sqliteTable(
       .references(() => pipelines.id, { onDelete: 'cascade' }),
     /** SHA-256 of what the sender calls it. */
     delivery: text('delivery').notNull(),
-    /** Given before the run is recorded: if the server dies in between, the next delivery begins it. */
+    /** Given before the run is recorded: if the server dies in between, the next delivery starts it. */
     runId: text('run_id').notNull(),
     expiresAt: at('expires_at').notNull(),
   },
@@ -436,7 +436,7 @@ export const pipelineSchedules = sqliteTable(
     nextAt: at('next_at'),
     lastAt: at('last_at'),
     lastRunId: text('last_run_id'),
-    /** The run of `lastAt`, until it is known to have begun. */
+    /** The run of `lastAt`, until it is known to have started. */
     pendingRunId: text('pending_run_id'),
     missedAt: at('missed_at'),
     missed: integer('missed'),

@@ -7,7 +7,7 @@ import { pipelineRules } from '../db/schema.ts'
 import type { Principal } from '../rbac/principal.ts'
 import type { Rbac } from '../rbac/rbac.ts'
 
-/** Tenants whose rules are kept in memory. */
+/** Tenants whose rules are cached in memory. */
 const MAX_TENANTS = 200
 
 /**

@@ -52,7 +52,7 @@ export interface Pipelines {
   ): Promise<{ items: PipelineEntry[]; next: string | null }>
   names(caller: Principal): Promise<{ id: string; name: string }[]>
   /**
-   * One that is paused refuses to run, whoever or whatever asks, and what is queued waits. Undefined where the
+   * One that is paused refuses to run for every caller and trigger, and queued runs wait. Undefined where the
    * caller sees none of that name.
    */
   setPaused(caller: Principal, name: string, paused: boolean): Promise<Pipeline | undefined>

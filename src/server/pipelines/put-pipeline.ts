@@ -144,7 +144,7 @@ async function requireVisible(
 type Row = PutPipeline & { tenantId: string; id: string; driver: string; wasThere: boolean }
 
 /**
- * @throws Fault `conflict` for one that was removed meanwhile (its rule is gone too, so it is not created anew), and
+ * @throws Fault `conflict` for one that was removed meanwhile (its rule was removed too, so it is not created again), and
  * for one rule too many
  */
 function write({ db, clock, audit, schedules }: PutDeps, row: Row, entry: PutBy['entry']): Pipeline {
@@ -204,7 +204,7 @@ async function checkRemovals(vault: Vault, { tenantId, id }: Place, request: Put
   const unknown = unsetSecrets.find((key) => !there.has(key))
   if (unknown === undefined) return
   throw new Fault('not_found', `the pipeline ${name} has no secret ${unknown} to be removed`, {
-    hint: `"fob secrets list -p ${name}" shows those that it has`,
+    hint: `remove only secrets that the pipeline has; "fob secrets list -p ${name}" lists them`,
   })
 }
 

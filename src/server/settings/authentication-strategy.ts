@@ -48,7 +48,7 @@ export function chooseStrategy(values: SettingValues): Strategy {
 }
 
 /**
- * Whoever sets anything of OAuth wants it. Without a way to log in the server would be open instead.
+ * A setting of OAuth means that OAuth is wanted. Without a way to log in the server would be open instead.
  * @throws for a setting of OAuth without a provider, and for one of an identity provider that is not set up
  */
 function refuseOrphans(
@@ -151,7 +151,7 @@ const IDENTITY_PROVIDER_URLS = {
 /** Everybody with a Microsoft account, which only the global cloud can tell apart. */
 const SHARED_TENANTS: ReadonlySet<string> = new Set(['common', 'organizations', 'consumers'])
 
-/** @throws Fault `config` for an address or a tenant that is none */
+/** @throws Fault `config` for an address or a tenant that is not valid */
 function readIdentityProviders(values: SettingValues): ConfiguredIdentityProviders {
   const provider = (name: (typeof IDENTITY_PROVIDER_NAMES)[number]) => {
     const clientId = values[`oauth-${name}-client-id`]

@@ -55,7 +55,7 @@ function readHost(host: string | undefined, env: Env): string | undefined {
   return host
 }
 
-/** `container:…` would let tasks into a container that is none of theirs. */
+/** `container:…` would let tasks into a container that is not theirs. */
 function readNetwork(text: string): string {
   if (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(text)) return text
   throw new Fault('config', `--docker-network takes the name of a network, not "${text}"`, {

@@ -4,9 +4,9 @@ import type { SettingName } from './setting-names.ts'
 import { parseAge, parseSize } from './setting-units.ts'
 import type { SettingValues } from './setting-values.ts'
 
-/** What is kept of runs, and for how long; undefined: what `runs/` takes as its own. */
+/** What is stored of runs, and for how long; undefined: the default of `runs/`. */
 export interface KeepSettings {
-  /** How long after a run's end its log is kept, and the run on record; `Infinity`: for ever. */
+  /** How long after a run's end its log and its record are stored; `Infinity`: for ever. */
   keepLogsMs?: number | undefined
   keepRunsMs?: number | undefined
   /** What the logs of all runs may take, and that of one. */

@@ -10,7 +10,7 @@ export interface RunSettings {
   runsPerTenant: number | undefined
   /** Of one tenant. */
   waitingRuns: number | undefined
-  /** What scripts may reach: the internet, and what the operator names beside it. */
+  /** What scripts may reach: the internet, and what the operator names in addition. */
   network: Network
 }
 

@@ -16,7 +16,7 @@ export interface SettingSources {
   file: unknown
   /** Where that file is. */
   filePath?: string | undefined
-  /** `--secret KEY=VALUE`, which is no setting: it says what to do, not how to be. */
+  /** `--secret KEY=VALUE`, which is not a setting: it says what to do once, not how the server is set up. */
   secrets?: ReadonlyMap<string, string>
 }
 

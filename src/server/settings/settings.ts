@@ -35,7 +35,7 @@ export interface ServerSettings {
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
   runs: RunSettings
-  /** How long native tasks go on without a server; absent: 10 minutes. */
+  /** How long native tasks continue without a server; absent: 10 minutes. */
   tasksWaitMs?: number | undefined
 }
 

@@ -34,7 +34,7 @@ export function countOccurrences(timetable: Timetable, from: number, to: number,
   return count
 }
 
-/** @throws Fault `usage` for what is no timetable, and for one on which nothing ever happens */
+/** @throws Fault `usage` for a value that is not a timetable, and for a timetable without occurrences */
 export function checkTimetable(timetable: Timetable, now: number): void {
   const { cron, timeZone } = timetable
   if (!isTimeZone(timeZone)) {

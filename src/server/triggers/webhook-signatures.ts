@@ -58,12 +58,12 @@ function github({ headers, body }: WebhookCall, secret: Secret, now: number): De
  */
 function gitlab({ headers, body }: WebhookCall, secret: Secret, now: number): DeliveryId | undefined {
   if (!sameSecret(headers.get('x-gitlab-token') ?? '', secret.reveal())) return undefined
-  // X-Gitlab-Event-UUID alone is no name: hooks that set off each other share it.
+  // X-Gitlab-Event-UUID alone is not unique: hooks that trigger each other share it.
   const event = headers.get('x-gitlab-event-uuid') ?? ''
   return remembered(headers.get('idempotency-key') ?? `body ${event} ${digestOf(body)}`, now)
 }
 
-/** What GitLab's signing tokens begin with; a key in base64 follows. */
+/** The prefix of GitLab's signing tokens; a key in base64 follows. */
 const SIGNING_PREFIX = 'whsec_'
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 /** A shorter key could be found out from a single delivery; without one, anybody could sign. */
@@ -111,7 +111,7 @@ async function generic(
     token: { text: secret.reveal(), id: '', signatureRequired: true },
     request: { ...call, body: async () => body },
     now: () => now,
-    // One that comes again is no error here: it is answered with the run that it began.
+    // A repeated delivery is not an error here: the response names the run that it started.
     nonces: { take: () => true },
   })
   if (refusal !== undefined) return undefined

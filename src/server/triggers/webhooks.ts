@@ -24,7 +24,7 @@ export interface Delivered {
 export interface Webhooks {
   /**
    * Gives a pipeline a webhook, or replaces it.
-   * @throws Fault `config` when the server has no passphrase for its secrets, `usage` for a secret that is no key
+   * @throws Fault `config` when the server has no passphrase for its secrets, `usage` for a secret that is not a key
    */
   set(pipeline: Pipeline, provider: WebhookProvider, secret: Secret): Promise<void>
   /** False when there was none. */
@@ -65,7 +65,7 @@ export interface WebhooksOptions {
   defaultTenant: { id: string; slug: string }
 }
 
-/** In the pipeline's own scope, so that it goes with it; no run is ever given a key that begins so. */
+/** In the pipeline's own scope, so that it goes with it; no run is ever given a key with this prefix. */
 const SECRET_KEY = 'FOB_WEBHOOK_SECRET'
 /** GitHub and GitLab give up after 10 s, and then deliver again. */
 const ANSWER_WITHIN_MS = 8000

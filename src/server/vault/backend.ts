@@ -1,5 +1,5 @@
 /**
- * Where sealed values are kept: what a new store has to implement, and how it says when it is wanted. Its line
+ * Where sealed values are stored: what a new store has to implement, and how the settings select it. Its line
  * in `backend-registry.ts` is all the rest (docs/architecture.md, "How to add a store for secrets").
  */
 import type { Clock } from '../../platform/clock.ts'
@@ -39,7 +39,7 @@ export interface Backend {
   /** Of all tenants. */
   places(): Promise<SecretPlace[]>
   /**
-   * A store that itself encrypts under a key of its client's (SSE-C) is handed that key here. It is kept wrapped
+   * A store that itself encrypts under a key of its client's (SSE-C) gets that key here. It is stored wrapped
    * in the header, which therefore must be readable without it.
    */
   storeKey?: { wanted: boolean; use(key: Buffer): void }
@@ -70,7 +70,7 @@ export interface BackendChoice {
   passphraseFlag: string
   /** True where the store was told to encrypt: then it may be used without a passphrase of ours. */
   encrypts: boolean
-  /** False for what is gone with the process. */
+  /** False for a store that ends with the process. */
   lasting: boolean
   /** @throws Fault `config` saying what to fix when the store cannot be used */
   open(deps: BackendDeps): Promise<Backend>
@@ -86,7 +86,7 @@ interface BackendSetting {
 
 export interface BackendKind {
   name: string
-  /** By name, without the `--`. They begin with `secrets-`. */
+  /** By name, without the `--`. They start with `secrets-`. */
   settings: Readonly<Record<`secrets-${string}`, BackendSetting>>
   /** Undefined when the values do not ask for this store. @throws Fault `config` on values that clash */
   choose(values: Readonly<Record<string, string | undefined>>): BackendChoice | undefined

@@ -32,7 +32,7 @@ export interface Keys {
 const MAX_TRIES = 8
 
 /**
- * Opens the header of `backend`; makes one where there is none.
+ * Opens the header of `backend`; creates one where there is none.
  * @throws Fault `config` on a wrong passphrase; nothing has been written then
  */
 export async function openKeys(backend: Backend, unlock: Unlock): Promise<Keys> {
@@ -47,7 +47,7 @@ export async function openKeys(backend: Backend, unlock: Unlock): Promise<Keys> 
     const legacy = await holdsLegacy(backend, unlock)
     const text = await createHeader(unlock, { legacy, store: storeKey?.wanted === true })
     await backend.writeHeader(text, undefined)
-    // Read back in any case: where two servers start at once, both go on with the header that stands.
+    // Read back in any case: where two servers start at once, both continue with the header that is stored.
     const made = await backend.readHeader()
     if (made === undefined) throw new Fault('config', `${name} does not keep what is written to it`)
     return { ring: await openHeader(made.text, unlock, name), revision: made.revision }
@@ -109,7 +109,7 @@ async function holdsLegacy(backend: Backend, unlock: Unlock): Promise<boolean> {
     const sealed = (await backend.read(place))?.record.sealed
     if (sealed === undefined) continue
     if (key !== undefined && openLegacy(key, sealed) !== undefined) return true
-    // A nonce of the old form can begin like anything: one record that looks like ours says nothing yet.
+    // A nonce of the old form can have any first bytes: one record that looks like ours proves nothing yet.
     const isPlain = backend.mayHoldPlain === true && readPlain(sealed) !== undefined
     if (!isPlain) unknown.add(keyIdOf(sealed) === undefined ? 'old' : 'ours')
   }

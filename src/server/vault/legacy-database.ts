@@ -56,7 +56,7 @@ export function adoptOldDatabase(
   }
 }
 
-/** Undefined for what is no database: the proper opening says so in better words. */
+/** Undefined for a file that is not a database: opening it properly gives the better message. */
 function openQuietly(path: string): Database | undefined {
   try {
     const sqlite = new Database(path, { create: false, readwrite: true })

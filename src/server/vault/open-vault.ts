@@ -112,14 +112,14 @@ function order(a: string, b: string): number {
 
 function locked(passphraseFlag: string): Fault {
   return new Fault('config', 'this server cannot store secrets: it was started without a passphrase', {
-    hint: `start it with ${passphraseFlag}-file PATH, or with --secrets-key-file PATH`,
+    hint: `start the server with ${passphraseFlag}-file PATH, or with --secrets-key-file PATH`,
   })
 }
 
 function doesNotOpen({ key, scope }: SecretPlace, { sealed }: StoredRecord): Fault {
   const why =
-    readPlain(sealed) === undefined ? 'what is stored was changed' : 'it was stored without a passphrase'
+    readPlain(sealed) === undefined ? 'the stored value was changed' : 'it was stored without a passphrase'
   return new Fault('failed', `the secret ${key} (${scope}) does not open: ${why}`, {
-    hint: `set it again with "fob secrets set ${key}"`,
+    hint: `set the secret again with "fob secrets set ${key}"`,
   })
 }

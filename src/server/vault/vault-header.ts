@@ -1,6 +1,6 @@
 /**
  * The header of a vault: how the wrapping key comes from the passphrase, a canary that a wrong one does not open,
- * and the data keys, wrapped. It holds no secret in the clear and is stored beside the records.
+ * and the data keys, wrapped. It holds no secret in the clear and is stored next to the records.
  */
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'

@@ -8,7 +8,7 @@
 import type { Secret } from '../../redact/secret.ts'
 
 /**
- * `server`: every tenant's pipelines. `global`: one tenant's. Or one pipeline's own. `run/`: what was handed to one
+ * `server`: every tenant's pipelines. `global`: one tenant's. Or one pipeline's own. `run/`: what was provided to one
  * run, which is on no list and which nothing refers to by name.
  */
 export type SecretScope = 'server' | 'global' | `pipeline/${string}` | `run/${string}`
@@ -36,7 +36,7 @@ export interface ReEncryptProgress {
   done: number
   /** Those that do not open under any key, so that they cannot be moved. Names, never values. */
   failed: SecretPlace[]
-  /** True at the end. With `failed`, the old keys are kept. */
+  /** True at the end. With `failed`, the old keys stay. */
   finished: boolean
 }
 
@@ -55,7 +55,7 @@ export interface Vault {
   removeScope(tenantId: string, scope: SecretScope): Promise<void>
   /**
    * Moves values to a new data key, for about a second; called again and again until `finished`. One that was
-   * interrupted, by whatever, goes on where it stood.
+   * interrupted continues where it stopped.
    * @throws Fault `conflict` while another call is at it, or when the passphrase was rotated since the start
    */
   reEncrypt(): Promise<ReEncryptProgress>

@@ -58,7 +58,7 @@ export function openIntrospection(deps: { provider: Provider; tokens: Tokens; ur
   }
 }
 
-/** What is none of the API's scopes (`openid`) is no role's to take. */
+/** A scope that is not one of the API's (`openid`) is not taken away by a role. */
 function effective(granted: readonly string[], { role }: User): string {
   const left = narrowed(granted.filter(isScope), role)
   return granted.filter((scope) => !isScope(scope) || left.has(scope)).join(' ')

@@ -11,8 +11,8 @@ import { accessTokens, oidcRecords } from '../../db/schema.ts'
 const NOT_BEARER: ReadonlySet<string> = new Set(['Client', 'Grant', 'Interaction', 'ReplayDetection'])
 
 /**
- * The kind of the responses that `../tokens/stored-refresh-responses.ts` stores next to the provider's records. Each goes with the refresh
- * tokens of its grant. Databases hold the value.
+ * The kind of the records in which `../tokens/stored-refresh-responses.ts` stores responses. They are revoked with
+ * the refresh tokens of their grant. Existing databases hold this value.
  */
 export const REFRESH_RESPONSE = 'RefreshAnswer'
 
@@ -27,7 +27,7 @@ export interface AdapterDeps {
   browser: () => { userAgent: string; address: string } | undefined
 }
 
-/** What oidc-provider keeps, in the table `oidc_records`: one adapter per kind of record. */
+/** What oidc-provider stores, in the table `oidc_records`: one adapter per kind of record. */
 export function databaseAdapter(deps: AdapterDeps): (kind: string) => Adapter {
   const found = `${randomBytes(16).toString('hex')}.`
   return (kind) => adapterOf(kind, deps, found)
@@ -36,7 +36,7 @@ export function databaseAdapter(deps: AdapterDeps): (kind: string) => Adapter {
 /**
  * A device code is looked up by what a person typed and saved again, but its ID is known to the device alone.
  * So what is found that way has its hash for an ID, behind a mark that nobody outside of this process can
- * make: the hash by itself opens nothing. A record of another kind that refers to it is kept without the mark.
+ * create: the hash by itself opens nothing. A record of another kind that refers to it is stored without the mark.
  */
 function marked(kind: string, mark: string) {
   return {
@@ -114,7 +114,7 @@ function adapterOf(kind: string, { db, clock, alreadyUsed, browser }: AdapterDep
   }
 }
 
-/** The `id` under which a record is kept. */
+/** The `id` under which a record is stored. */
 export function storedId(kind: string, id: string): string {
   return NOT_BEARER.has(kind) ? id : createHash('sha256').update(id).digest('hex')
 }

@@ -26,7 +26,7 @@ const registered = v.object({ client_id: v.string() })
 
 /**
  * Looks before and after a request of the protocol, and tells what it ended, refused or registered.
- * The library's own events come without a way to wait, and after what they are about is gone.
+ * The library's own events come without a way to wait, and after the record that they are about was deleted.
  */
 export function openWatch(deps: {
   provider: Provider

@@ -51,7 +51,7 @@ const claims = v.object({
 
 type Claims = v.InferOutput<typeof claims>
 
-/** As it is remembered: what time alone makes good or bad stands beside it. */
+/** As it is cached, together with the times between which it is valid. */
 interface KnownToken extends VerifiedToken {
   /** Seconds since 1970. */
   notBefore: number

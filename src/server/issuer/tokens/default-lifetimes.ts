@@ -5,7 +5,7 @@ export interface Lifetimes {
   accessTokenWithRefresh: number
   /** An access token issued alone. */
   accessTokenAlone: number
-  /** A refresh token that is not used; each use starts it anew. */
+  /** A refresh token that is not used; each use starts it again. */
   refreshToken: number
   /** A login as a whole, however often it is refreshed. */
   grant: number

@@ -35,15 +35,15 @@ const tokenResponse = v.object({ access_token: v.string() })
 
 /**
  * Two commands that refresh at the same moment present the same refresh token. The first gets it rotated; the
- * second would look like a thief and end the login of both. So a rotation's response is kept for 30 s, also by a
- * server that is started anew meanwhile, and repeated to the same client for the same token and wish. For another
- * wish (scope, resource) nothing is issued, and nothing ends: whoever sends it could have the response by sending the
- * first one. Later, reuse revokes the grant (RFC 9700 §4.14.2), as it does where no response is kept because the
+ * second would look like a thief and end the login of both. So a rotation's response is stored for 30 s, across a
+ * restart of the server as well, and repeated to the same client for the same token and wish. For another wish
+ * (scope, resource) nothing is issued, and nothing is revoked: the sender could get the response by repeating the
+ * first request. Later, reuse revokes the grant (RFC 9700 §4.14.2), as it does where no response is stored because the
  * server died just before.
  */
 export function refreshReplay(deps: { db: Db; clock: Clock; provider: Provider; tokens: Tokens }) {
   const { provider, tokens } = deps
-  const kept = storedResponses(deps)
+  const stored = storedResponses(deps)
   const inTurn = turns()
 
   const repeatOrRotate = async (
@@ -57,9 +57,9 @@ export function refreshReplay(deps: { db: Db; clock: Clock; provider: Provider; 
     if (!found || !client || found.clientId !== clientId || found.grantId === undefined) return rotate()
     const { grantId, accountId } = found
     const wanted = wish(asked, found)
-    const known = found.consumed === undefined ? undefined : await kept.find(asked)
+    const known = found.consumed === undefined ? undefined : await stored.find(asked)
     if (known === undefined) {
-      return keepGood(await rotate(), { refreshToken, clientId, grantId, accountId }, wanted)
+      return storeGood(await rotate(), { refreshToken, clientId, grantId, accountId }, wanted)
     }
     if (known.wanted !== wanted) {
       const why = 'this refresh token was used a moment ago, for another scope or resource'
@@ -71,11 +71,11 @@ export function refreshReplay(deps: { db: Db; clock: Clock; provider: Provider; 
     return new Response(known.body, { headers: known.headers })
   }
 
-  const keepGood = async (response: Response, of: ResponseOwner, wanted: string): Promise<Response> => {
+  const storeGood = async (response: Response, of: ResponseOwner, wanted: string): Promise<Response> => {
     if (response.status !== 200) return response
     const headers = [...response.headers]
     const body = await response.text()
-    await kept.keep(of, { wanted, headers, body })
+    await stored.add(of, { wanted, headers, body })
     return new Response(body, { headers })
   }
 

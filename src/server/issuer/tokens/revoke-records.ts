@@ -6,7 +6,7 @@ import { accessTokens, oidcRecords } from '../../db/schema.ts'
 
 /**
  * Ends everything that was issued to a user: browser sessions, half-done logins, grants, codes, refresh and
- * access tokens. Works on the database alone, so that the command line can do it beside a running server.
+ * access tokens. Works on the database alone, so that the command line can do it while the server runs.
  */
 export async function revokeUserRecords(db: Db, user: User): Promise<void> {
   const account = accountIdOf(user)

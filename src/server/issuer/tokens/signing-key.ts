@@ -18,7 +18,7 @@ const privateJwk = v.object({
 })
 
 /**
- * The key that signs ID tokens: made at the first start, kept sealed under the session secret.
+ * The key that signs ID tokens: created at the first start, stored sealed under the session secret.
  * After a change of that secret the old key cannot be opened, and a new one takes its place.
  */
 export async function loadSigningKey(deps: { db: Db; seal: Seal; now: number; log: Log }): Promise<JWK> {
@@ -32,7 +32,7 @@ export async function loadSigningKey(deps: { db: Db; seal: Seal; now: number; lo
   const fresh = await exportJWK(privateKey)
   const row = { name: NAME, sealed: seal.seal(Buffer.from(JSON.stringify(fresh)), NAME), createdAt: now }
   const insert = db.insert(serverKeys).values(row)
-  // The first start of two processes at once: whoever comes second uses the key of the first.
+  // The first start of two processes at once: the second uses the key of the first.
   await (stored.found
     ? insert.onConflictDoUpdate({ target: serverKeys.name, set: row })
     : insert.onConflictDoNothing())

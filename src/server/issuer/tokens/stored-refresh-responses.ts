@@ -38,7 +38,7 @@ const responseSchema = v.object({
 
 /**
  * The responses to the refreshes of the last 30 s, next to the records of their grants. Each is sealed under a key
- * that only the refresh token gives: who has the file alone has no token.
+ * derived from the refresh token: the database file alone does not open it.
  */
 export function storedResponses({ db, clock }: { db: Db; clock: Clock }) {
   const kind = eq(oidcRecords.kind, REFRESH_RESPONSE)
@@ -71,7 +71,7 @@ export function storedResponses({ db, clock }: { db: Db; clock: Clock }) {
       return plain && v.parse(responseSchema, JSON.parse(plain.toString()))
     },
 
-    async keep(
+    async add(
       { refreshToken, clientId, grantId, accountId }: ResponseOwner,
       response: StoredResponse,
     ): Promise<void> {
