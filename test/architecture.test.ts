@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   main: ['cli', 'platform', 'server/runs'],
   'server/db': ['contract'],
-  'server/rbac': ['contract', 'platform'],
+  'server/access-rules': ['contract', 'platform'],
   'server/web': ['contract'],
   'server/vault': ['server/db', 'contract', 'redact', 'platform'],
   'server/accounts': ['server/db', 'contract', 'redact', 'platform'],
@@ -41,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server',
     'server/accounts',
     'server/db',
-    'server/rbac',
+    'server/access-rules',
     'contract',
     'redact',
     'platform',
@@ -49,7 +49,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'server/pipelines': [
     'server/audit',
     'server/db',
-    'server/rbac',
+    'server/access-rules',
     'server/runs',
     'server/vault',
     'contract',
@@ -68,11 +68,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'contract',
     'platform',
   ],
-  'server/auth': ['server/issuer', 'server/accounts', 'server/rbac', 'contract', 'redact'],
+  'server/auth': ['server/issuer', 'server/accounts', 'server/access-rules', 'contract', 'redact'],
   'server/mcp': [
     'server/audit',
     'server/pipelines',
-    'server/rbac',
+    'server/access-rules',
     'server/runs',
     'server/vault',
     'contract',
@@ -82,7 +82,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server',
     'server/audit',
     'server/auth',
-    'server/rbac',
+    'server/access-rules',
     'server/issuer',
     'server/accounts',
     'server/audit',
@@ -124,7 +124,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/settings',
     'server/db',
     'server/http',
-    'server/rbac',
+    'server/access-rules',
     'server/auth',
     'server/issuer',
     'server/accounts',
@@ -248,7 +248,7 @@ describe('the import table', () => {
     expect(edges.length).toBeGreaterThan(200)
     expect(edges).toContainEqual({ from: 'cli/run-command-line.ts', to: 'cli/root-command.ts' })
     expect(edges).toContainEqual({ from: 'cli/root-command.ts', to: 'cli/commands/version.ts' })
-    expect(edges).toContainEqual({ from: 'cli/output/follow-run.ts', to: 'cli/client/client.ts' })
+    expect(edges).toContainEqual({ from: 'cli/output/follow-run.ts', to: 'cli/client/command-context.ts' })
   })
 
   test('every folder is in the table', () => {

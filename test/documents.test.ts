@@ -19,7 +19,7 @@ const documents = paths.filter(
 /** Names that stand for files of users, or for any name. */
 const OF_USERS = new Set(['fob.d.ts', 'findings/NAME.sh'])
 
-/** A file may be named by the end of its path where it stands next to others: `journal/retention.ts`. */
+/** A file may be named by the end of its path where it stands next to others: `journal/apply-retention.ts`. */
 function isThere(name: string): boolean {
   const path = name.replace(/^\.\//, '').replace(/\/$/, '')
   return paths.some((known) => known === path || known.endsWith(`/${path}`))

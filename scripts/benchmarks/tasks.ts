@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../../src/platform/clock.ts'
-import type { Driver } from '../../src/server/runs/drivers/driver.ts'
+import type { Driver } from '../../src/server/runs/drivers/driver-interface.ts'
 import { createNativeDriver } from '../../src/server/runs/drivers/native-driver.ts'
 
 const ROUNDS = 101

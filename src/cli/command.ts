@@ -6,7 +6,7 @@
  */
 import { type CommandDef, defineCommand as defineCittyCommand, runCommand as runCittyCommand } from 'citty'
 import type { Deps } from './deps.ts'
-import type { Arg, Args, Values } from './parsing/argument.ts'
+import type { Arg, Args, Values } from './parsing/argument-definitions.ts'
 import { GLOBAL_FLAGS, type Globals, globalsOf } from './parsing/global-flags.ts'
 
 /** citty's `meta`, and what else help and the reference page show. */

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import { homeFolder } from '../platform/files/home-folder.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
-import type { Fetch } from '../platform/fetch.ts'
+import type { Fetch } from '../platform/fetch-type.ts'
 import { type Io, processIo } from '../platform/terminal/standard-streams.ts'
-import { type Env, takeEnvironment } from '../platform/processes/environment.ts'
+import { type Env, takeEnvironment } from '../platform/processes/own-and-child-environment.ts'
 
 /** The outside world as a command sees it. Everything heavy is a function, so that `--help` wakes nothing. */
 export interface Deps {

@@ -1,8 +1,8 @@
 /** The authorization code grant with PKCE by S256 (RFC 6749 §4.1, RFC 7636). */
 import type { Fault } from '../contract/fault.ts'
-import { present } from '../contract/present.ts'
-import type { FlowContext, FlowRequest, Redeemed } from './flow.ts'
-import { configure } from './oauth-client.ts'
+import { present } from '../contract/omit-undefined.ts'
+import type { FlowContext, FlowRequest, Redeemed } from './flow-types.ts'
+import { configure } from './configure-openid-client.ts'
 
 /** One authorization request and what becomes of its code. */
 export interface CodeGrant {

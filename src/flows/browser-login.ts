@@ -1,9 +1,9 @@
 /** The login through a browser on this machine, or with what the person pastes from another one (RFC 8252). */
 import { Fault } from '../contract/fault.ts'
-import { CALLBACK_PATH, CALLBACK_PORTS } from '../contract/oauth-client.ts'
+import { CALLBACK_PATH, CALLBACK_PORTS } from '../contract/cli-oauth-client.ts'
 import { listenForCallback, type LoopbackListener } from '../platform/browser/callback-listener.ts'
 import { type CodeGrant, codeGrant } from './authorization-code-grant.ts'
-import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow.ts'
+import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow-types.ts'
 import type { Expected } from './parse-pasted-code.ts'
 import { expectedOf, explainDeadPage, nextPasted } from './pasted-response.ts'
 import { nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
@@ -119,7 +119,7 @@ async function hintLater({ request, context }: Wait, signal: AbortSignal): Promi
 }
 
 async function noPort(ports: readonly number[]): Promise<Fault> {
-  const { portHolders } = await import('../platform/browser/port-holder.ts')
+  const { portHolders } = await import('../platform/browser/find-port-holder.ts')
   const held = new Map<string, number[]>()
   for (const [port, { name, pid }] of portHolders(ports)) {
     const who = `${name} (process ${pid})`

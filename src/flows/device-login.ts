@@ -1,10 +1,10 @@
 /** The login by a short code that is approved in any browser (RFC 8628). */
 import { Fault } from '../contract/fault.ts'
-import { DEVICE_GRANT } from '../contract/oauth-client.ts'
+import { DEVICE_GRANT } from '../contract/cli-oauth-client.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow.ts'
-import { configure, type Configured } from './oauth-client.ts'
+import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow-types.ts'
+import { configure, type Configured } from './configure-openid-client.ts'
 import { span } from './wait-for-person.ts'
 
 /** RFC 8628 §3.2: the interval where the server names none; and what `slow_down` adds, for good (§3.5). */

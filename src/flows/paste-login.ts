@@ -1,9 +1,9 @@
 /** The login with a browser on another machine, or with none that could be opened here. */
 import { Fault } from '../contract/fault.ts'
 import type { Lines } from '../platform/terminal/read-lines.ts'
-import { CALLBACK_PORTS, callbackUri } from '../contract/oauth-client.ts'
+import { CALLBACK_PORTS, callbackUri } from '../contract/cli-oauth-client.ts'
 import { type CodeGrant, codeGrant } from './authorization-code-grant.ts'
-import type { Flow, FlowContext, Obtained, Redeemed } from './flow.ts'
+import type { Flow, FlowContext, Obtained, Redeemed } from './flow-types.ts'
 import type { Expected } from './parse-pasted-code.ts'
 import { expectedOf, explainDeadPage, nextPasted } from './pasted-response.ts'
 import { nobodyToPaste, span, withinPatience } from './wait-for-person.ts'

@@ -1,7 +1,7 @@
 /** A person who brings the server's response from the browser by hand: what they are told, and what they paste. */
 import type { Lines } from '../platform/terminal/read-lines.ts'
 import type { CodeGrant } from './authorization-code-grant.ts'
-import type { FlowRequest, FlowUi } from './flow.ts'
+import type { FlowRequest, FlowUi } from './flow-types.ts'
 import { type Expected, readPasted } from './parse-pasted-code.ts'
 
 /** The page that the browser ends at looks like a failure and is not one. */

@@ -1,9 +1,9 @@
 /** The refresh token grant (RFC 6749 §6). */
 import type { Clock } from '../platform/clock.ts'
-import type { Fetch } from '../platform/fetch.ts'
+import type { Fetch } from '../platform/fetch-type.ts'
 import type { Secret } from '../redact/secret.ts'
-import type { TokenSet } from './flow.ts'
-import { configure } from './oauth-client.ts'
+import type { TokenSet } from './flow-types.ts'
+import { configure } from './configure-openid-client.ts'
 
 export interface RefreshRequest {
   issuer: string

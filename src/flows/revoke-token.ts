@@ -1,7 +1,7 @@
 /** Token revocation (RFC 7009). */
 import type { Secret } from '../redact/secret.ts'
-import { configure } from './oauth-client.ts'
-import type { Fetch } from '../platform/fetch.ts'
+import { configure } from './configure-openid-client.ts'
+import type { Fetch } from '../platform/fetch-type.ts'
 
 export interface RevokeRequest {
   issuer: string

@@ -1,15 +1,15 @@
 /** Discovery of a server's OAuth endpoints, and the scopes to ask it for. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import { present } from '../contract/present.ts'
+import { present } from '../contract/omit-undefined.ts'
 import { ALL_SCOPES } from '../contract/token-scopes.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
-import { parseJson } from '../platform/json.ts'
+import { parseJson } from '../platform/parse-json.ts'
 import { fetchFailure } from '../platform/network/fetch-failure.ts'
 import { isLoopbackHost } from '../platform/network/loopback.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { readIfOk } from './bounded-response.ts'
-import type { Fetch } from '../platform/fetch.ts'
+import type { Fetch } from '../platform/fetch-type.ts'
 
 /** An authorization server as its metadata describe it. */
 export interface Provider {

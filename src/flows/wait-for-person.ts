@@ -1,6 +1,6 @@
 /** The wait for a person: how long it lasts, and how it ends. */
 import { Fault } from '../contract/fault.ts'
-import type { FlowContext } from './flow.ts'
+import type { FlowContext } from './flow-types.ts'
 
 /**
  * Runs `work` for as long as the person may take. Its signal ends with the login's, and when the wait is over.

@@ -1,7 +1,7 @@
 /** What a server is started with. */
 import type { Clock } from '../platform/clock.ts'
-import type { Fetch } from '../platform/fetch.ts'
-import type { Env } from '../platform/processes/environment.ts'
+import type { Fetch } from '../platform/fetch-type.ts'
+import type { Env } from '../platform/processes/own-and-child-environment.ts'
 import type { ServerLog } from './log.ts'
 import type { ServerSettings } from './settings/settings.ts'
 

@@ -1,8 +1,8 @@
 /** The composition root: opens the parts of the server in order, and closes them in the reverse order. */
 import { resolve } from 'node:path'
 import { claimFolder } from './db/data-folder-lock.ts'
-import { openDomain, openStorage } from './domain.ts'
-import { openHttpApp } from './http-app.ts'
+import { openDomain, openStorage } from './open-domain.ts'
+import { openHttpApp } from './open-http-app.ts'
 import { listen, stopListening } from './listen.ts'
 import type { Log } from './log.ts'
 import type { OnClose, ServeDeps } from './serve-deps.ts'

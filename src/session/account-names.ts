@@ -1,6 +1,6 @@
 /** How a person is named in messages: an account, and the user who is logged in. */
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import type { Login, StoredLogin } from '../store/store.ts'
+import type { Login, StoredLogin } from '../store/store-interface.ts'
 
 /** The account as a person would name it to `fob auth switch`. */
 export function accountName({ account, user, username }: StoredLogin): string {

@@ -1,10 +1,10 @@
 /** Calls to a server's API, with the credential, the tenant, a deadline, and faults for every refusal. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import { present } from '../contract/present.ts'
+import { present } from '../contract/omit-undefined.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Fetch } from '../platform/fetch.ts'
-import { parseJson } from '../platform/json.ts'
+import type { Fetch } from '../platform/fetch-type.ts'
+import { parseJson } from '../platform/parse-json.ts'
 import { fetchFailure, mayHaveArrived } from '../platform/network/fetch-failure.ts'
 import { isLoopbackHost } from '../platform/network/loopback.ts'
 import { readBounded } from '../platform/network/bounded-body.ts'

@@ -1,8 +1,8 @@
 /** What a server's refusal means: its status and body as a fault. */
 import * as v from 'valibot'
-import { errorResponse } from '../contract/api/errors.ts'
+import { errorResponse } from '../contract/api/error-body.ts'
 import { Fault } from '../contract/fault.ts'
-import { parseJson } from '../platform/json.ts'
+import { parseJson } from '../platform/parse-json.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 
 const details = v.looseObject({

@@ -1,7 +1,7 @@
 /** Which of the accounts of a server is meant. */
 import { Fault } from '../contract/fault.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import type { StoredLogin } from '../store/store.ts'
+import type { StoredLogin } from '../store/store-interface.ts'
 import { accountName } from './account-names.ts'
 
 export interface AccountChoice {

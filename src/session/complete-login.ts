@@ -1,10 +1,10 @@
 /** The last step of every login: the check that the credential works, then the save. */
-import { present } from '../contract/present.ts'
-import type { Identity, TokenSet } from '../flows/flow.ts'
+import { present } from '../contract/omit-undefined.ts'
+import type { Identity, TokenSet } from '../flows/flow-types.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import type { Login, OAuthClient, SavedLogin, Store } from '../store/store.ts'
+import type { Login, OAuthClient, SavedLogin, Store } from '../store/store-interface.ts'
 import type { ServerContext } from './api-client.ts'
-import { type Profile, profileOf } from './profile.ts'
+import { type Profile, profileOf } from './fetch-profile.ts'
 
 export interface LoginInput {
   context: ServerContext

@@ -2,7 +2,7 @@
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import { fetchFailure } from '../platform/network/fetch-failure.ts'
-import { parseJson } from '../platform/json.ts'
+import { parseJson } from '../platform/parse-json.ts'
 
 /** One event of a stream: `data` is parsed JSON whose shape is not checked. */
 export interface ServerEvent {

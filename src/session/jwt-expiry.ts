@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { instant } from '../contract/instant.ts'
-import { parseJson } from '../platform/json.ts'
+import { parseJson } from '../platform/parse-json.ts'
 import type { Secret } from '../redact/secret.ts'
 
 const claims = v.looseObject({ exp: v.optional(v.number()) })

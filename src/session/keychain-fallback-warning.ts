@@ -1,6 +1,6 @@
 /** Why a credential is not stored in the keychain, in words. */
 import { KEYCHAIN_REASONS, type KeychainReason } from '../platform/keychain/keychain.ts'
-import type { Saved } from '../store/store.ts'
+import type { Saved } from '../store/store-interface.ts'
 
 /** A warning where the keychain was to be used and could not be; undefined in any other case. */
 export function fallbackWarning(saved: Saved, path: string): string | undefined {

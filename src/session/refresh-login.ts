@@ -1,10 +1,16 @@
 /** Renewal of a stored login: one refresh for all processes, and the credential in time. */
 import { Fault } from '../contract/fault.ts'
-import { present } from '../contract/present.ts'
-import type { TokenSet } from '../flows/flow.ts'
+import { present } from '../contract/omit-undefined.ts'
+import type { TokenSet } from '../flows/flow-types.ts'
 import type { Clock } from '../platform/clock.ts'
-import type { Fetch } from '../platform/fetch.ts'
-import type { Credential, OAuthClient, Store, StoredCredential, StoredLogin } from '../store/store.ts'
+import type { Fetch } from '../platform/fetch-type.ts'
+import type {
+  Credential,
+  OAuthClient,
+  Store,
+  StoredCredential,
+  StoredLogin,
+} from '../store/store-interface.ts'
 
 /** Within this time of its end a token counts as expired: it could end on the way. */
 const EXPIRY_WINDOW_MS = 30_000

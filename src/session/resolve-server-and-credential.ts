@@ -1,6 +1,6 @@
 /** Which server, which credential, which tenant: the orders of precedence, each in one function. */
 import { Fault } from '../contract/fault.ts'
-import type { Env } from '../platform/processes/environment.ts'
+import type { Env } from '../platform/processes/own-and-child-environment.ts'
 import { isLoopbackHost } from '../platform/network/loopback.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { Secret } from '../redact/secret.ts'

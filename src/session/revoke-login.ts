@@ -1,9 +1,9 @@
 /** Ends credentials on the server: at a logout, and when a new login has replaced an older one. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import type { TokenSet } from '../flows/flow.ts'
+import type { TokenSet } from '../flows/flow-types.ts'
 import { Secret } from '../redact/secret.ts'
-import type { Credential, Replaced } from '../store/store.ts'
+import type { Credential, Replaced } from '../store/store-interface.ts'
 import type { ServerContext } from './api-client.ts'
 
 /**

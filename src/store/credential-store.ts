@@ -7,7 +7,7 @@ import { findSecrets, type KeychainSecrets } from './keychain-secrets.ts'
 import { endedEntry, sameSecrets, toCredential, toStoredLogin } from './login-entry.ts'
 import { removeLogin } from './remove-login.ts'
 import { saveLogin, storeCredential } from './save-login.ts'
-import type { Credential, StorageReason, Store } from './store.ts'
+import type { Credential, StorageReason, Store } from './store-interface.ts'
 
 /** A refresh lasts at most as long as its request may, and its save. */
 const RENEWAL_TIMEOUT_MS = 60_000

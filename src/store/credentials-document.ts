@@ -1,11 +1,11 @@
 /** The content of the credentials file: reading it, and writing it without losing what we do not know. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import { present } from '../contract/present.ts'
-import { parseJson } from '../platform/json.ts'
+import { present } from '../contract/omit-undefined.ts'
+import { parseJson } from '../platform/parse-json.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { type Entry, entrySchema, type Position } from './login-entry.ts'
-import { accountOf } from './store.ts'
+import { accountOf } from './store-interface.ts'
 
 /**
  * A server's accounts by their IDs; `current` is one of them. In the file, `{"servers":{"<url>":{"token":"…"}}}`, a

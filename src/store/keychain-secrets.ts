@@ -1,10 +1,10 @@
 /** The secrets of accounts in the keychain, one entry for each, and where to look for an account's. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import { parseJson } from '../platform/json.ts'
+import { parseJson } from '../platform/parse-json.ts'
 import type { Keychain, KeychainResult, Probe } from '../platform/keychain/keychain.ts'
 import { type Entry, type Position, type Secrets, secretsFrom, secretsOf } from './login-entry.ts'
-import { UNNAMED } from './store.ts'
+import { UNNAMED } from './store-interface.ts'
 
 /** What one keychain entry holds: the secrets, and nothing that the index has. */
 const secretsSchema = v.looseObject({ token: v.string(), refreshToken: v.optional(v.string()) })

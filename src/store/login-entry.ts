@@ -1,9 +1,9 @@
 /** One account in the credentials file, and its forms in memory: a login without secrets, a credential with them. */
 import * as v from 'valibot'
 import { instant } from '../contract/instant.ts'
-import { present } from '../contract/present.ts'
+import { present } from '../contract/omit-undefined.ts'
 import { Secret } from '../redact/secret.ts'
-import type { Credential, Login, StorageKind, StoredCredential, StoredLogin } from './store.ts'
+import type { Credential, Login, StorageKind, StoredCredential, StoredLogin } from './store-interface.ts'
 
 /**
  * An entry with nothing but a token, as a person writes it by hand, is a valid one; fields that we do not know survive

@@ -1,13 +1,13 @@
 /** The store of a command, by flag, variable and home. */
 import { join, resolve } from 'node:path'
-import { present } from '../contract/present.ts'
+import { present } from '../contract/omit-undefined.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Keychain } from '../platform/keychain/keychain.ts'
-import type { Env } from '../platform/processes/environment.ts'
+import type { Env } from '../platform/processes/own-and-child-environment.ts'
 import { credentialStore } from './credential-store.ts'
 import { credentialsFile } from './credentials-file.ts'
 import { keychainSecrets } from './keychain-secrets.ts'
-import type { Store } from './store.ts'
+import type { Store } from './store-interface.ts'
 
 export interface OpenStoreOptions {
   /** `$FOB_HOME` or `~/.fob`. */

@@ -1,11 +1,11 @@
 /** Removing a login from every storage, and the account that becomes current. */
-import { present } from '../contract/present.ts'
+import { present } from '../contract/omit-undefined.ts'
 import type { KeychainReason, KeychainResult } from '../platform/keychain/keychain.ts'
 import type { Accounts, Document } from './credentials-document.ts'
 import { findLogin } from './find-login.ts'
 import type { KeychainSecrets } from './keychain-secrets.ts'
 import { type Entry, toStoredLogin } from './login-entry.ts'
-import { type Removed, type StoredLogin, UNNAMED } from './store.ts'
+import { type Removed, type StoredLogin, UNNAMED } from './store-interface.ts'
 
 /** @param account without it, the server's current one. */
 export async function removeLogin(

@@ -1,6 +1,6 @@
 /** Saving a login: the older one that it replaces, and where its secrets are stored. */
 import { Fault } from '../contract/fault.ts'
-import { present } from '../contract/present.ts'
+import { present } from '../contract/omit-undefined.ts'
 import type { Accounts, Document } from './credentials-document.ts'
 import type { Afterwards } from './credentials-file.ts'
 import { findLogin, type Found } from './find-login.ts'
@@ -14,7 +14,7 @@ import {
   type SavedLogin,
   type StorageReason,
   UNNAMED,
-} from './store.ts'
+} from './store-interface.ts'
 
 export interface SaveOptions {
   /** Undefined: secrets are stored in the file. */

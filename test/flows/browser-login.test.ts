@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { browserFlow } from '../../src/flows/browser-login.ts'
-import type { FlowContext, FlowUi } from '../../src/flows/flow.ts'
+import type { FlowContext, FlowUi } from '../../src/flows/flow-types.ts'
 import { discoverProvider } from '../../src/flows/server-discovery.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { flowContext, typedLines } from '../support/client/flow-context.ts'

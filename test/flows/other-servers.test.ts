@@ -4,7 +4,7 @@ import { browserFlow } from '../../src/flows/browser-login.ts'
 import { deviceFlow } from '../../src/flows/device-login.ts'
 import { discoverProvider, scopesToAsk } from '../../src/flows/server-discovery.ts'
 import { refreshTokens } from '../../src/flows/refresh-grant.ts'
-import { readUserinfo } from '../../src/flows/userinfo.ts'
+import { readUserinfo } from '../../src/flows/read-userinfo.ts'
 import { flowContext } from '../support/client/flow-context.ts'
 import { httpBrowser } from '../support/servers/http-browser.ts'
 import {

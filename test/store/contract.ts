@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Secret } from '../../src/redact/secret.ts'
-import type { Credential, StorageKind, Store } from '../../src/store/store.ts'
+import type { Credential, StorageKind, Store } from '../../src/store/store-interface.ts'
 
 export const A = 'https://a.example.com'
 const B = 'http://localhost:8080'

@@ -1,4 +1,4 @@
-/** Run by `store.test.ts` under a real gnome-keyring: the contract with the system's own keychain. */
+/** Run by `credential-store.test.ts` under a real gnome-keyring: the contract with the system's own keychain. */
 import { systemClock } from '../../src/platform/clock.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { temporaryFolder } from '../support/temporary.ts'

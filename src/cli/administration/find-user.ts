@@ -1,7 +1,7 @@
 /** Finds the user that an argument of `fob server …` names, and the roles that one can have. */
 import { Fault } from '../../contract/fault.ts'
 import type { Administration } from '../../server/administration/open-data-folder.ts'
-import type { Arg } from '../parsing/argument.ts'
+import type { Arg } from '../parsing/argument-definitions.ts'
 
 export const ROLES = ['admin', 'member', 'viewer'] as const
 export type Role = (typeof ROLES)[number]

@@ -6,10 +6,10 @@ import type { Deps } from '../deps.ts'
 import { readTask } from '../input/read-task.ts'
 import { failedHint, followRun } from '../output/follow-run.ts'
 import { printRecord } from '../output/print.ts'
-import type { Args, Values } from '../parsing/argument.ts'
-import { parseTimeout } from '../parsing/time-limits.ts'
-import { parseKeyValues } from '../parsing/key-values.ts'
-import type { Client } from './client.ts'
+import type { Args, Values } from '../parsing/argument-definitions.ts'
+import { parseTimeout } from '../parsing/duration-flags.ts'
+import { parseKeyValues } from '../parsing/key-value-arguments.ts'
+import type { Client } from './command-context.ts'
 
 export const RUN_FLAGS = {
   task: {

@@ -2,7 +2,7 @@
 import { Fault } from '../../contract/fault.ts'
 import { type Command, defineCommand } from '../command.ts'
 import { complete } from '../completion/complete.ts'
-import { lookupWith } from '../completion/lookup.ts'
+import { lookupWith } from '../completion/look-up-names.ts'
 import type { Deps } from '../deps.ts'
 
 /** Far more than a line can hold on most systems. */

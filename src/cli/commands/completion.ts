@@ -2,7 +2,7 @@
 import { Fault } from '../../contract/fault.ts'
 import { nearest } from '../../contract/nearest-word.ts'
 import { defineCommand } from '../command.ts'
-import { SCRIPTS, type Shell, SHELLS } from '../completion/shells.ts'
+import { SCRIPTS, type Shell, SHELLS } from '../completion/shell-scripts.ts'
 import type { Deps } from '../deps.ts'
 import { alternatives } from '../parsing/check-arguments.ts'
 

@@ -2,8 +2,8 @@
 import type { Secret } from '../../redact/secret.ts'
 import { stateOf } from '../../session/refresh-login.ts'
 import { nobodyHere, notLoggedIn, type Session } from '../../session/session.ts'
-import type { StoredLogin } from '../../store/store.ts'
-import { type Context, openContext, serverContext } from '../client/client.ts'
+import type { StoredLogin } from '../../store/store-interface.ts'
+import { type Context, openContext, serverContext } from '../client/command-context.ts'
 import { defineCommand } from '../command.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
@@ -49,7 +49,7 @@ const ASK_MS = 3000
 
 /** An open server knows no users: without a login, that is the answer. */
 async function showNobody({ server, tenant }: Session, context: Context, deps: Deps): Promise<void> {
-  const { strategyOf } = await import('../../session/server-strategy.ts')
+  const { strategyOf } = await import('../../session/find-login-strategy.ts')
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(ASK_MS)])
   const there = { ...serverContext(deps, context, server.url), signal }
   const strategy = await strategyOf(there).catch(() => undefined)
@@ -72,7 +72,7 @@ async function showOwner(
   context: Context,
   deps: Deps,
 ): Promise<void> {
-  const { profileOf } = await import('../../session/profile.ts')
+  const { profileOf } = await import('../../session/fetch-profile.ts')
   const server = serverContext(deps, context, session.server.url)
   const profile = await profileOf(server, token, session.tenant, known)
   print(deps, context, {

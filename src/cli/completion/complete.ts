@@ -1,6 +1,6 @@
 /**
  * Owns: what may stand at the cursor of a command line, read from the same definitions that the line is run by.
- * Refuses: to know a shell (`shells.ts`) or where names come from (`lookup.ts`), and to fail: a line that makes no
+ * Refuses: to know a shell (`shell-scripts.ts`) or where names come from (`look-up-names.ts`), and to fail: a line that makes no
  * sense gets no candidates.
  */
 import type { Command } from '../command.ts'
@@ -11,7 +11,7 @@ import {
   flagsOf,
   type Listed,
   positionalsOf,
-} from '../parsing/argument.ts'
+} from '../parsing/argument-definitions.ts'
 import { findCommand, type Found, loadAll, runnable } from '../parsing/find-command.ts'
 import { type FlagTable, flagTable, takesValue } from '../parsing/flag-table.ts'
 import { GLOBAL_FLAGS } from '../parsing/global-flags.ts'

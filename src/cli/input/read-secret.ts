@@ -1,6 +1,6 @@
 /** Reads a secret from standard input, or from a prompt that does not show it. */
 import { Fault } from '../../contract/fault.ts'
-import type { Env } from '../../platform/processes/environment.ts'
+import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'

@@ -1,9 +1,9 @@
 /** Asks a server whether it accepts a stored login, for `fob auth status --check`. */
 import { Fault } from '../../contract/fault.ts'
-import { profileOf } from '../../session/profile.ts'
+import { profileOf } from '../../session/fetch-profile.ts'
 import { freshCredential, renewCredential } from '../../session/refresh-login.ts'
-import type { StoredCredential, StoredLogin } from '../../store/store.ts'
-import { type Context, serverContext } from '../client/client.ts'
+import type { StoredCredential, StoredLogin } from '../../store/store-interface.ts'
+import { type Context, serverContext } from '../client/command-context.ts'
 import type { Deps } from '../deps.ts'
 
 /** What came of a check. */

@@ -1,14 +1,14 @@
 /** Runs the OAuth flow of a login: finds the authorization server, and connects the flow to this terminal. */
-import type { Flow, FlowUi, Obtained } from '../../flows/flow.ts'
+import type { Flow, FlowUi, Obtained } from '../../flows/flow-types.ts'
 import type { Provider } from '../../flows/server-discovery.ts'
 import { isRemoteSession } from '../../platform/browser/open-browser.ts'
-import { FOB_CLI_ID } from '../../contract/oauth-client.ts'
+import { FOB_CLI_ID } from '../../contract/cli-oauth-client.ts'
 import { DEFAULT_CLIENT_ID } from '../../platform/build-constants.ts'
-import type { OAuthClient } from '../../store/store.ts'
+import type { OAuthClient } from '../../store/store-interface.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 import { isInteractive } from '../input/read-secret.ts'
-import type { FlowMethod } from './login-method.ts'
+import type { FlowMethod } from './choose-login-method.ts'
 
 interface FlowLogin {
   method: FlowMethod

@@ -7,7 +7,7 @@ import {
   flagsOf,
   positionalsOf,
   positionalWord,
-} from '../parsing/argument.ts'
+} from '../parsing/argument-definitions.ts'
 import { loadAll, runnable } from '../parsing/find-command.ts'
 import { GLOBAL_FLAGS } from '../parsing/global-flags.ts'
 

@@ -1,7 +1,7 @@
 /** Prints a value that the server shows only once, such as a new token. */
 import { OutputError } from '../../platform/terminal/standard-streams.ts'
 import { Secret } from '../../redact/secret.ts'
-import type { Client } from '../client/client.ts'
+import type { Client } from '../client/command-context.ts'
 import type { Deps } from '../deps.ts'
 import { outputFault } from './render-fault.ts'
 import { printJson } from './print.ts'

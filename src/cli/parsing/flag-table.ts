@@ -1,5 +1,5 @@
 /** All spellings of a command's flags, and which flag each stands for. */
-import { aliasesOf, type Args, type Flag, flagsOf } from './argument.ts'
+import { aliasesOf, type Args, type Flag, flagsOf } from './argument-definitions.ts'
 
 export interface Spelling {
   /** The name of the flag in its definition. */

@@ -1,5 +1,5 @@
 /** The flags that every command takes, as they are given: variables and settings are applied later. */
-import type { Args, Values } from './argument.ts'
+import type { Args, Values } from './argument-definitions.ts'
 
 export type OutputFormat = 'table' | 'tsv' | 'json'
 export const OUTPUT_FORMATS = ['table', 'tsv', 'json'] as const satisfies readonly OutputFormat[]

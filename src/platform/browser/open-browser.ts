@@ -1,7 +1,7 @@
 /** Opens a URL in the user's browser: `$BROWSER` first, then the openers of the system. Never through a shell. */
 import { delimiter } from 'node:path'
 import { isLoopbackHost } from '../network/loopback.ts'
-import { childEnv, type Env } from '../processes/environment.ts'
+import { childEnv, type Env } from '../processes/own-and-child-environment.ts'
 
 /**
  * What is tried after `open`, the package, has failed. On Linux it runs `xdg-open`, on Windows PowerShell; either may

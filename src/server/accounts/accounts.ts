@@ -16,7 +16,7 @@ import { checkPassword, normaliseEmail } from './email-and-password-rules.ts'
 import { addLocal, LOCAL, passwordHash } from './local-accounts.ts'
 import { hashPassword, openVerifier } from './password-hash.ts'
 import { upsertIdentityProviderAccount } from './identity-provider-accounts.ts'
-import type { IdentityProviderProfile, NewLocalAccount, Tenant, User } from './user.ts'
+import type { IdentityProviderProfile, NewLocalAccount, Tenant, User } from './user-types.ts'
 import { selectUsers, toUser, userFinder } from './user-queries.ts'
 
 interface PasswordAttempt {

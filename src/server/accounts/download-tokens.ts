@@ -8,7 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'
 import { downloadTokens as table } from '../db/schema.ts'
-import type { User } from './user.ts'
+import type { User } from './user-types.ts'
 import { hashOf, mintToken } from './mint-token.ts'
 import { userFinder } from './user-queries.ts'
 

@@ -4,7 +4,7 @@ import { Fault } from '../../contract/fault.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { memberships, users } from '../db/schema.ts'
-import type { Tenant, IdentityProviderProfile } from './user.ts'
+import type { Tenant, IdentityProviderProfile } from './user-types.ts'
 import { LOCAL } from './local-accounts.ts'
 
 /**

@@ -5,7 +5,7 @@ import { Fault } from '../../contract/fault.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { memberships, users } from '../db/schema.ts'
-import type { NewLocalAccount, Tenant, User } from './user.ts'
+import type { NewLocalAccount, Tenant, User } from './user-types.ts'
 import { checkEmail, checkPassword } from './email-and-password-rules.ts'
 import { hashPassword } from './password-hash.ts'
 

@@ -9,7 +9,7 @@ import type { Secret } from '../../redact/secret.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { runners as table, tenants } from '../db/schema.ts'
-import type { Tenant } from './user.ts'
+import type { Tenant } from './user-types.ts'
 import { hashOf, mintToken } from './mint-token.ts'
 
 type RunnerStatus = 'online' | 'busy' | 'offline'

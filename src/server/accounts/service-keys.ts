@@ -11,7 +11,7 @@ import type { Secret } from '../../redact/secret.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { pipelines as pipelineTable, serviceKeys, serviceTokens, tenants } from '../db/schema.ts'
-import type { Tenant } from './user.ts'
+import type { Tenant } from './user-types.ts'
 import { hashOf, mintToken } from './mint-token.ts'
 
 interface ServiceKey {

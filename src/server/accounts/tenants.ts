@@ -18,7 +18,7 @@ import {
   tenants as table,
   users,
 } from '../db/schema.ts'
-import type { AccountRole, Tenant } from './user.ts'
+import type { AccountRole, Tenant } from './user-types.ts'
 import { keepAnAdministrator } from './keep-an-administrator.ts'
 
 /** A tenant with what people call it. */

@@ -2,7 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import type { Db } from '../db/open-database.ts'
 import { memberships, tenants, users } from '../db/schema.ts'
-import type { User } from './user.ts'
+import type { User } from './user-types.ts'
 
 /** Users as the tables have them: their own row, the tenant they are seen in, and the role there. */
 

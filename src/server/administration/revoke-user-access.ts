@@ -1,6 +1,6 @@
 /** Revoking everything that was issued to a user. */
-import type { User } from '../accounts/user.ts'
-import { endTokensOf } from '../accounts/cli-tokens.ts'
+import type { User } from '../accounts/user-types.ts'
+import { endTokensOf } from '../accounts/scoped-tokens.ts'
 import type { Db } from '../db/open-database.ts'
 import { revokeUserRecords } from '../issuer/tokens/revoke-records.ts'
 

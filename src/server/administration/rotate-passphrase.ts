@@ -7,7 +7,7 @@ import { openDatabase } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
 import { openAccounts } from '../accounts/accounts.ts'
 import type { VaultSettings } from '../settings/settings.ts'
-import type { Unlock } from '../vault/backend.ts'
+import type { Unlock } from '../vault/backend-interface.ts'
 import { rotateLock } from '../vault/replace-passphrase.ts'
 
 /**

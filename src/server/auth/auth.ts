@@ -2,17 +2,17 @@
  * Owns: who is calling. Turns the credential of a request into a `Principal`.
  * Refuses: every credential that is not proved; two credentials at once.
  */
-import type { User } from '../accounts/user.ts'
+import type { User } from '../accounts/user-types.ts'
 import { addressGroup, type Attempts } from '../accounts/login-attempts.ts'
 import type { Scope } from '../../contract/token-scopes.ts'
-import type { Principal } from '../rbac/principal.ts'
-import { type AuthenticationOutcome, NOT_AUTHENTICATED } from './authentication-outcome.ts'
+import type { Principal } from '../access-rules/principal.ts'
+import { type AuthenticationOutcome, NOT_AUTHENTICATED } from './authentication-outcome-type.ts'
 import { derived } from './compute-once-per-object.ts'
 import type { Eventually } from './value-or-promise.ts'
-import { administrator, userPrincipal } from './principals.ts'
+import { administrator, userPrincipal } from './create-principal.ts'
 import { sameSecret } from './constant-time-compare.ts'
 import type { SignedRequest } from './request-signature.ts'
-import type { TokenBearers } from './bearer-tokens.ts'
+import type { TokenBearers } from './prefixed-bearer-tokens.ts'
 
 /** What a request presents in its `Authorization` header. */
 export type Presented =

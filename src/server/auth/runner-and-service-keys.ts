@@ -1,8 +1,8 @@
 /** Credentials with a header of their own. Each is accepted by the one route that asks for it, and by no other. */
 import type { Runners } from '../accounts/runners.ts'
 import type { ServiceKeys } from '../accounts/service-keys.ts'
-import type { Principal } from '../rbac/principal.ts'
-import { machine } from './principals.ts'
+import type { Principal } from '../access-rules/principal.ts'
+import { machine } from './create-principal.ts'
 
 /** The runner that `X-Runner-Token` names. Undefined for anything that is not the token of a runner. */
 export function runnerOf(runners: Runners, header: string | null): Principal | undefined {

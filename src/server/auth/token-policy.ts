@@ -1,6 +1,6 @@
 /** What a person may give to a token that they create, and which of their tokens a login may revoke. */
 import type { Scope } from '../../contract/token-scopes.ts'
-import type { Principal } from '../rbac/principal.ts'
+import type { Principal } from '../access-rules/principal.ts'
 
 /** The scopes that a person asks for a token without having them: nobody passes on what they may not do. */
 export function scopesNotHeld(scopes: readonly Scope[], { scopes: held }: Principal): Scope[] {

@@ -2,7 +2,7 @@
 import { WEBHOOK_PROVIDERS } from '../../contract/api/webhooks.ts'
 import { sql } from 'drizzle-orm'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
-import { storedConcurrency } from './stored-concurrency.ts'
+import { storedConcurrency } from './concurrency-column.ts'
 
 /**
  * Every table of the server. Instants are milliseconds since 1970 (`…_at`); JSON is stored as text.

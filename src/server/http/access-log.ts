@@ -1,7 +1,7 @@
 /** The access log: one line per request. */
 import type { Clock } from '../../platform/clock.ts'
 import type { ServerLog } from '../log.ts'
-import type { Principal } from '../rbac/principal.ts'
+import type { Principal } from '../access-rules/principal.ts'
 import type { Call } from './call.ts'
 
 /** The shortest time between two reads of one credential whose lines have the address. */

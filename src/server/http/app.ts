@@ -1,6 +1,6 @@
 /** The server's `fetch`: bounds, routing, guards, errors, headers and the access log around the table of routes. */
 import { isScope, type Scope } from '../../contract/token-scopes.ts'
-import { anonymous } from '../auth/principals.ts'
+import { anonymous } from '../auth/create-principal.ts'
 import type { Eventually } from '../auth/value-or-promise.ts'
 import { logDefect } from '../log.ts'
 import { openAccessLog } from './access-log.ts'
@@ -13,11 +13,11 @@ import { inSession } from './guards/session-guard.ts'
 import { bySignature } from './guards/webhook-guard.ts'
 import { HttpError, toHttpError } from './response/http-error.ts'
 import { errorPage, wantsPage } from './response/error-page.ts'
-import { guardBounds } from './request/request-bounds.ts'
+import { guardBounds } from './request/request-head-limits.ts'
 import { openRouter, type Router } from './router.ts'
 import { type Guard, type Route, ROUTES } from './routes.ts'
 import { secure } from './response/security-headers.ts'
-import { hostOf, type Services } from './services.ts'
+import { hostOf, type Services } from './handler-services.ts'
 
 export interface App {
   /** At once where nothing has to be waited for. Never rejects. */

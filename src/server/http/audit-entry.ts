@@ -1,5 +1,5 @@
 /** What a request says about an entry of the audit log: who, from where, by which credential. */
-import { accountIdOf, type User } from '../accounts/user.ts'
+import { accountIdOf, type User } from '../accounts/user-types.ts'
 import type { NewEntry } from '../audit/audit.ts'
 import type { Call } from './call.ts'
 

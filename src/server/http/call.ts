@@ -1,12 +1,12 @@
 /** A request on its way through guards and handler. */
 import { randomUUIDv7 } from 'bun'
-import type { User } from '../accounts/user.ts'
+import type { User } from '../accounts/user-types.ts'
 import type { SignedRequest } from '../auth/request-signature.ts'
-import type { Principal } from '../rbac/principal.ts'
+import type { Principal } from '../access-rules/principal.ts'
 import type { Delivered } from '../triggers/webhooks.ts'
 import { HttpError } from './response/http-error.ts'
 import { readBytes } from './request/request-body.ts'
-import type { Services } from './services.ts'
+import type { Services } from './handler-services.ts'
 
 /** What `Bun.serve` knows about the connection of a request. */
 export interface Peers {

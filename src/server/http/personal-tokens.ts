@@ -2,14 +2,14 @@
 import type { TokenResponse } from '../../contract/api/tokens.ts'
 import { instant } from '../../contract/instant.ts'
 import type { Scope } from '../../contract/token-scopes.ts'
-import type { CliToken, Owner } from '../accounts/cli-tokens.ts'
+import type { CliToken, Owner } from '../accounts/scoped-tokens.ts'
 import { choosePipelines, scopesBeyondLogin, scopesNotHeld } from '../auth/token-policy.ts'
-import type { Principal } from '../rbac/principal.ts'
+import type { Principal } from '../access-rules/principal.ts'
 import { by } from './audit-entry.ts'
 import type { Call } from './call.ts'
-import { requirePerson } from './guards/caller-permissions.ts'
+import { requirePerson } from './guards/require-permission.ts'
 import { HttpError, notFound } from './response/http-error.ts'
-import type { Services } from './services.ts'
+import type { Services } from './handler-services.ts'
 
 /** A token that a person asks for. */
 export interface TokenRequest {

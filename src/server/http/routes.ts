@@ -10,8 +10,8 @@ import type { LimitName } from './guards/rate-limits.ts'
 import { health, protectedResource, profile, userinfo } from './api/profile-and-health.ts'
 import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './api/password-login.ts'
 import { githubLogin } from './api/github-cli-login.ts'
-import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/login-and-consent.ts'
-import { startIdentityProviderLogin, finishIdentityProviderLogin } from './login/identity-provider-login.ts'
+import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/login-and-consent-pages.ts'
+import { startIdentityProviderLogin, finishIdentityProviderLogin } from './login/identity-provider-routes.ts'
 import { mcp } from './api/mcp-endpoint.ts'
 import { oauth } from './login/oauth-endpoints.ts'
 import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pages/pipeline-pages.ts'
@@ -48,7 +48,7 @@ import {
 } from './pages/session-pages.ts'
 import { createServiceToken } from './api/service-token.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/token-pages.ts'
-import { front, logTextScript, runScript, runTasksScript, styleSheet } from './pages/front-page.ts'
+import { front, logTextScript, runScript, runTasksScript, styleSheet } from './pages/front-page-and-assets.ts'
 import {
   createDownloadToken,
   createToken,

@@ -2,24 +2,24 @@
  * Owns: the authorization server. Codes, grants, sessions of browsers, refresh tokens, access tokens.
  * Refuses: anything but the code flow with PKCE S256 and a registered redirect URI; to keep a usable code or
  * refresh token in the database; an access token whose ID it does not know or has revoked.
- * The pages are not here: `http/login/login-and-consent.ts` shows them and tells `finish` what the person decided.
+ * The pages are not here: `http/login/login-and-consent-pages.ts` shows them and tells `finish` what the person decided.
  */
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Fetch } from '../../platform/fetch.ts'
+import type { Fetch } from '../../platform/fetch-type.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Accounts } from '../accounts/accounts.ts'
-import type { User } from '../accounts/user.ts'
+import type { User } from '../accounts/user-types.ts'
 import type { Db } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
 import { openBridge } from './protocol/node-http-bridge.ts'
 import { FOB_CLI, PAGES_CLIENT, type PublicClient } from './first-party-clients.ts'
-import { cookieJar, cookieNames } from './sessions/cookie-jar.ts'
+import { cookieJar, cookieNames } from './sessions/encrypted-provider-cookies.ts'
 import type { DevicePages } from './protocol/protocol-pages.ts'
-import { type Interactions, openInteractions } from './sessions/interactions.ts'
+import { type Interactions, openInteractions } from './sessions/login-and-consent-interactions.ts'
 import { type ApiLogins, openApiLogins } from './tokens/api-logins.ts'
-import { openPagesLogin, type PagesLogin } from './sessions/pages-login.ts'
-import { protocolHandler } from './protocol/protocol-handler.ts'
+import { openPagesLogin, type PagesLogin } from './sessions/log-in-to-own-pages.ts'
+import { protocolHandler } from './protocol/requests-before-oidc-provider.ts'
 import { DEFAULT_LIFETIMES, type Lifetimes } from './tokens/default-lifetimes.ts'
 import { createProvider } from './protocol/oidc-provider.ts'
 import type { ErrorPage } from './protocol/protocol-pages.ts'
@@ -40,11 +40,11 @@ import {
   openIdentityProviderLogins,
   type IdentityProviderLogins,
 } from './identity-providers/identity-provider-login.ts'
-import type { ConfiguredIdentityProviders } from './identity-providers/identity-provider.ts'
+import type { ConfiguredIdentityProviders } from './identity-providers/identity-provider-types.ts'
 import type { ProtocolEvent } from './protocol/protocol-audit.ts'
 
 export interface Issuer {
-  /** Handles the protocol's routes (`protocol/protocol-handler.ts`); 404 for any other. @param address the peer's */
+  /** Handles the protocol's routes (`protocol/requests-before-oidc-provider.ts`); 404 for any other. @param address the peer's */
   handle(request: Request, address?: string): Promise<Response>
   /** What the page of this interaction shows; undefined when it is over, or is not this browser's. */
   interaction: Interactions['view']

@@ -4,9 +4,9 @@ import type { Scope } from '../../contract/token-scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Audit, NewEntry } from '../audit/audit.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
-import type { Principal } from '../rbac/principal.ts'
-import type { Runs } from '../runs/run.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { Principal } from '../access-rules/principal.ts'
+import type { Runs } from '../runs/runs.ts'
+import type { Vault } from '../vault/vault-interface.ts'
 
 /** The server's parts, as tools see them. */
 interface ToolParts {

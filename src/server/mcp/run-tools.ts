@@ -4,7 +4,7 @@ import { pipelineName } from '../../contract/api/pipelines.ts'
 import { isFinal, runStatus, taskStatus } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import { instant } from '../../contract/instant.ts'
-import type { RunEntry, RunRecord } from '../runs/journal/run-records.ts'
+import type { RunEntry, RunRecord } from '../runs/journal/read-run-records.ts'
 import type { LogText } from '../runs/log/log-as-text.ts'
 import { clip, defineTool, PAGE, pageOf, READS, type Tool, type ToolCall } from './define-tool.ts'
 

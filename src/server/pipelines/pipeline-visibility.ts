@@ -4,8 +4,8 @@ import { Fault } from '../../contract/fault.ts'
 import type { Db } from '../db/open-database.ts'
 import { remember } from '../db/cache-until-change.ts'
 import { pipelineRules } from '../db/schema.ts'
-import type { Principal } from '../rbac/principal.ts'
-import type { Rbac } from '../rbac/rbac.ts'
+import type { Principal } from '../access-rules/principal.ts'
+import type { Rbac } from '../access-rules/access-rules.ts'
 
 /** Tenants whose rules are cached in memory. */
 const MAX_TENANTS = 200

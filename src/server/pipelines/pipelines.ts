@@ -5,11 +5,11 @@
  * credential that does not reach it: every function takes the caller, so none can be asked without one.
  */
 import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm'
-import { removeOrphanedRule } from '../db/orphaned-rules.ts'
+import { removeOrphanedRule } from '../db/remove-orphaned-rules.ts'
 import { pipelines as table } from '../db/schema.ts'
-import { isAdministrator, type Principal, reaches } from '../rbac/principal.ts'
+import { isAdministrator, type Principal, reaches } from '../access-rules/principal.ts'
 import type { RunQuery } from '../runs/journal/list-runs.ts'
-import type { RunEntry, RunRecord } from '../runs/journal/run-records.ts'
+import type { RunEntry, RunRecord } from '../runs/journal/read-run-records.ts'
 import { hiddenFrom, isHiddenFrom, openTenantRules, outside, ruleOf } from './pipeline-visibility.ts'
 import {
   type Pipeline,

@@ -12,9 +12,9 @@ import type { Audit, NewEntry } from '../audit/audit.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db, Transaction } from '../db/open-database.ts'
 import { pipelines as table, type pipelineSchedules } from '../db/schema.ts'
-import { isAdministrator, type Principal } from '../rbac/principal.ts'
-import type { Rbac } from '../rbac/rbac.ts'
-import type { Vault } from '../vault/vault.ts'
+import { isAdministrator, type Principal } from '../access-rules/principal.ts'
+import type { Rbac } from '../access-rules/access-rules.ts'
+import type { Vault } from '../vault/vault-interface.ts'
 import { setRule } from './pipeline-visibility.ts'
 
 export type Pipeline = typeof table.$inferSelect
@@ -51,7 +51,7 @@ export interface PutResult {
   created: boolean
 }
 
-/** What runs have to say of a pipeline. `runs/run.ts` is the one in use. */
+/** What runs have to say of a pipeline. `runs/runs.ts` is the one in use. */
 export interface ScriptChecks {
   /** @throws Fault `usage` with the place where the source is not valid */
   check(source: string, filename: string): Promise<void>

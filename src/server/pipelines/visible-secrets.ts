@@ -1,7 +1,7 @@
 /** Which secrets a caller may know the names of. */
 import { isReservedSecret } from '../../contract/api/secrets.ts'
-import type { Principal } from '../rbac/principal.ts'
-import type { SecretEntry, Vault } from '../vault/vault.ts'
+import type { Principal } from '../access-rules/principal.ts'
+import type { SecretEntry, Vault } from '../vault/vault-interface.ts'
 import type { Pipelines } from './pipelines.ts'
 import type { Pipeline } from './put-pipeline.ts'
 

@@ -3,7 +3,7 @@ import type { NeededSecret } from '../../contract/api/pipelines.ts'
 import type { NumberedEvent } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Db } from '../db/open-database.ts'
-import type { Vault } from '../vault/vault.ts'
+import type { Vault } from '../vault/vault-interface.ts'
 import type { Journal } from './journal/journal.ts'
 import { listRuns, type RunQuery } from './journal/list-runs.ts'
 import {
@@ -13,11 +13,11 @@ import {
   readEvents,
   type RunEntry,
   type RunRecord,
-} from './journal/run-records.ts'
+} from './journal/read-run-records.ts'
 import { followEvents } from './log/follow-events.ts'
 import { readLogText } from './log/log-as-text.ts'
 import { type LogPage, readLogPage } from './log/log-page.ts'
-import { neededSecrets } from './secrets/needed-secrets.ts'
+import { neededSecrets } from './secrets/check-needed-secrets.ts'
 
 export interface RunQueries {
   get(tenantId: string, id: string): Promise<RunRecord | undefined>

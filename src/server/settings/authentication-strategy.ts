@@ -5,7 +5,7 @@ import { Secret } from '../../redact/secret.ts'
 import {
   IDENTITY_PROVIDER_NAMES,
   type ConfiguredIdentityProviders,
-} from '../issuer/identity-providers/identity-provider.ts'
+} from '../issuer/identity-providers/identity-provider-types.ts'
 import { MIN_SESSION_SECRET_BYTES } from '../issuer/session-secret.ts'
 import { SETTING_NAMES, type SettingName } from './setting-names.ts'
 import type { SettingValues } from './setting-values.ts'

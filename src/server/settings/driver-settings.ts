@@ -1,7 +1,7 @@
 /** The settings of the drivers that tasks run on. */
 import { Fault } from '../../contract/fault.ts'
 import { DRIVERS, type DriverName } from '../../contract/api/pipelines.ts'
-import type { Env } from '../../platform/processes/environment.ts'
+import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import { type DockerSettings, PULL_POLICIES } from '../runs/drivers/docker/docker-driver.ts'
 import { findEndpoint } from '../runs/drivers/docker/daemon-endpoint.ts'
 import type { SettingValues } from './setting-values.ts'

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Fault } from '../../contract/fault.ts'
 import { whyUnreadable } from '../../platform/files/file-errors.ts'
-import type { Env } from '../../platform/processes/environment.ts'
+import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import { readSwitch, SWITCH_HINT } from '../../platform/boolean-words.ts'
 import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-names.ts'
 

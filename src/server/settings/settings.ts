@@ -16,7 +16,7 @@ import { chooseVault, type VaultSettings } from './vault-settings.ts'
 import { chooseStrategy, type Strategy } from './authentication-strategy.ts'
 
 export { publicIdentityProviders } from './authentication-strategy.ts'
-export { readKeyFile } from './key-file.ts'
+export { readKeyFile } from './read-vault-key-file.ts'
 export { SETTINGS, type SettingName } from './setting-names.ts'
 export { privateFiles, type SettingSources } from './setting-values.ts'
 export type { VaultSettings } from './vault-settings.ts'

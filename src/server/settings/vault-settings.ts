@@ -1,8 +1,8 @@
 /** Which store keeps the secrets, and what opens it. */
 import { Fault } from '../../contract/fault.ts'
-import type { BackendChoice, Unlock } from '../vault/backend.ts'
+import type { BackendChoice, Unlock } from '../vault/backend-interface.ts'
 import { chooseBackend } from '../vault/backend-registry.ts'
-import { readKeyFile } from './key-file.ts'
+import { readKeyFile } from './read-vault-key-file.ts'
 import type { SettingValues } from './setting-values.ts'
 
 /** Without `unlock`, nothing can be stored. */

@@ -8,7 +8,7 @@ import { newId } from '../db/new-id.ts'
 import type { Db, Transaction } from '../db/open-database.ts'
 import { pipelines, pipelineSchedules as table } from '../db/schema.ts'
 import type { Log } from '../log.ts'
-import type { Runs } from '../runs/run.ts'
+import type { Runs } from '../runs/runs.ts'
 import { checkTimetable, countOccurrences, nextOccurrence } from './cron-occurrences.ts'
 
 type Pipeline = typeof pipelines.$inferSelect

@@ -1,6 +1,6 @@
 /** The stores for secrets, and the choice among them. */
 import { Fault } from '../../contract/fault.ts'
-import type { BackendChoice, BackendKind } from './backend.ts'
+import type { BackendChoice, BackendKind } from './backend-interface.ts'
 import { s3Kind } from './s3/s3-backend-kind.ts'
 import { sqliteKind } from './sqlite/sqlite-backend-kind.ts'
 

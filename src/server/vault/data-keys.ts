@@ -1,6 +1,6 @@
 /** The keys of an open vault, which another process may change in the header. */
 import { Fault } from '../../contract/fault.ts'
-import type { Backend, Revision, Unlock } from './backend.ts'
+import type { Backend, Revision, Unlock } from './backend-interface.ts'
 import { keyIdOf, legacyKey, openLegacy, readPlain } from './cipher.ts'
 import {
   createHeader,

@@ -2,13 +2,13 @@
 import { Fault } from '../../contract/fault.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Backend, StoredRecord, Unlock } from './backend.ts'
+import type { Backend, StoredRecord, Unlock } from './backend-interface.ts'
 import { readPlain } from './cipher.ts'
 import { openKeys, type Keys } from './data-keys.ts'
 import { createReEncrypt } from './re-encrypt.ts'
 import { type Codec, plain, sealing } from './sealed-records.ts'
 import type { SecretUses } from './secret-uses.ts'
-import type { SecretPlace, SecretScope, Vault } from './vault.ts'
+import type { SecretPlace, SecretScope, Vault } from './vault-interface.ts'
 
 export interface VaultDeps {
   backend: Backend

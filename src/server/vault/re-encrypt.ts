@@ -1,12 +1,12 @@
 /** Moving all values to a new data key. */
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Backend } from './backend.ts'
+import type { Backend } from './backend-interface.ts'
 import { keyIdOf, newDataKey, seal } from './cipher.ts'
 import { currentKey } from './vault-header.ts'
 import type { Keys } from './data-keys.ts'
 import { boundTo, openSealed } from './sealed-records.ts'
-import type { ReEncryptProgress, SecretPlace } from './vault.ts'
+import type { ReEncryptProgress, SecretPlace } from './vault-interface.ts'
 
 /** How long one call works. */
 const SLICE_MS = 1000

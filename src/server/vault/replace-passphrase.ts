@@ -1,6 +1,6 @@
 /** Wrapping the data keys under another passphrase or key file. */
 import { Fault } from '../../contract/fault.ts'
-import type { Backend, Unlock } from './backend.ts'
+import type { Backend, Unlock } from './backend-interface.ts'
 import { openHeader, relock } from './vault-header.ts'
 
 /** Attempts at a header that a server is changing meanwhile. */

@@ -3,7 +3,7 @@ import { Fault } from '../../contract/fault.ts'
 import { associatedData, keyIdOf, leavePlain, open, openLegacy, readPlain, seal } from './cipher.ts'
 import { currentKey, type Keyring } from './vault-header.ts'
 import type { Keys } from './data-keys.ts'
-import type { SecretPlace } from './vault.ts'
+import type { SecretPlace } from './vault-interface.ts'
 
 /** How values become what is stored. */
 export interface Codec {

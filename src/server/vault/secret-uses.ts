@@ -3,7 +3,7 @@ import { and, eq } from 'drizzle-orm'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db } from '../db/open-database.ts'
 import { secretUses } from '../db/schema.ts'
-import type { SecretEntry, SecretPlace } from './vault.ts'
+import type { SecretEntry, SecretPlace } from './vault-interface.ts'
 
 /**
  * Which run was last given a secret. A fact about runs, so it is in the server's own database wherever the

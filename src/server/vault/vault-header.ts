@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
-import { parseJson } from '../../platform/json.ts'
-import type { Unlock } from './backend.ts'
+import { parseJson } from '../../platform/parse-json.ts'
+import type { Unlock } from './backend-interface.ts'
 import {
   associatedData,
   type DataKey,

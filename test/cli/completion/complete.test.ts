@@ -1,7 +1,7 @@
 /** Completion at the cursor: commands, flags, values and looked-up names, each with its description. */
 import { describe, expect, test } from 'bun:test'
 import { complete, type Completion, type Given } from '../../../src/cli/completion/complete.ts'
-import type { Listed } from '../../../src/cli/parsing/argument.ts'
+import type { Listed } from '../../../src/cli/parsing/argument-definitions.ts'
 import { ROOT } from '../../../src/cli/root-command.ts'
 
 /** What is offered for a line that ends at the cursor. */

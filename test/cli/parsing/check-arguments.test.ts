@@ -1,6 +1,6 @@
 /** Parsed arguments of a command: flags, repeated flags, switches, `--`, and errors that repeat no secret. */
 import { describe, expect, test } from 'bun:test'
-import type { Args } from '../../../src/cli/parsing/argument.ts'
+import type { Args } from '../../../src/cli/parsing/argument-definitions.ts'
 import { wantsHelp } from '../../../src/cli/parsing/check-arguments.ts'
 import { invocationOf } from '../../support/client/invocation.ts'
 import { faultOf } from '../../support/fault-of.ts'

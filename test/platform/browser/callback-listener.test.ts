@@ -1,6 +1,6 @@
 /** The callback listener: its ports and address, the requests it refuses, and the pages it responds with. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import { CALLBACK_PATH, CALLBACK_PORTS } from '../../../src/contract/oauth-client.ts'
+import { CALLBACK_PATH, CALLBACK_PORTS } from '../../../src/contract/cli-oauth-client.ts'
 import { listenForCallback, type LoopbackListener } from '../../../src/platform/browser/callback-listener.ts'
 
 const STATE = 'the-right-state'

@@ -4,7 +4,7 @@ import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { lockFile } from '../../../src/platform/files/file-lock.ts'
-import { childEnv } from '../../../src/platform/processes/environment.ts'
+import { childEnv } from '../../../src/platform/processes/own-and-child-environment.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const soon = { clock: systemClock, timeoutMs: 60 }

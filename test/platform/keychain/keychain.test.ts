@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { type KeychainReason, openKeychain, reasonOf } from '../../../src/platform/keychain/keychain.ts'
-import { childEnv } from '../../../src/platform/processes/environment.ts'
+import { childEnv } from '../../../src/platform/processes/own-and-child-environment.ts'
 import { missingKeyringPart, runWithKeyring } from '../../support/real-parts/keyring.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 

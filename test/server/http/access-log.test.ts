@@ -1,10 +1,10 @@
 /** The lines of the access log: request, status, address, no query, and fewer addresses for rapid reads. */
 import { describe, expect, test } from 'bun:test'
-import { administrator, anonymous } from '../../../src/server/auth/principals.ts'
+import { administrator, anonymous } from '../../../src/server/auth/create-principal.ts'
 import { openAccessLog } from '../../../src/server/http/access-log.ts'
 import { Call } from '../../../src/server/http/call.ts'
 import { jsonLog } from '../../../src/server/log.ts'
-import type { Principal } from '../../../src/server/rbac/principal.ts'
+import type { Principal } from '../../../src/server/access-rules/principal.ts'
 
 const TENANT = { id: 'ten', slug: 'default' }
 const by = (id: string): Principal => ({

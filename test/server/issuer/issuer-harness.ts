@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import { openAccounts } from '../../../src/server/accounts/accounts.ts'
-import type { User } from '../../../src/server/accounts/user.ts'
+import type { User } from '../../../src/server/accounts/user-types.ts'
 import { openAudit } from '../../../src/server/audit/audit.ts'
-import { anonymous } from '../../../src/server/auth/principals.ts'
+import { anonymous } from '../../../src/server/auth/create-principal.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
 import type { Call, Handler } from '../../../src/server/http/call.ts'
 import {
@@ -16,8 +16,8 @@ import {
   consentSubmit,
   loginPage,
   loginSubmit,
-} from '../../../src/server/http/login/login-and-consent.ts'
-import type { Services } from '../../../src/server/http/services.ts'
+} from '../../../src/server/http/login/login-and-consent-pages.ts'
+import type { Services } from '../../../src/server/http/handler-services.ts'
 import { FOB_CLI, type PublicClient } from '../../../src/server/issuer/first-party-clients.ts'
 import { type Issuer, openIssuer } from '../../../src/server/issuer/issuer.ts'
 import { revokeUserRecords } from '../../../src/server/issuer/tokens/revoke-records.ts'

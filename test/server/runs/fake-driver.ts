@@ -1,5 +1,11 @@
 /** A driver whose tasks outlive any server, and whose output and ends the test decides. */
-import type { Driver, TaskEnd, TaskId, TaskSinks, TaskSpec } from '../../../src/server/runs/drivers/driver.ts'
+import type {
+  Driver,
+  TaskEnd,
+  TaskId,
+  TaskSinks,
+  TaskSpec,
+} from '../../../src/server/runs/drivers/driver-interface.ts'
 
 /** Tasks that outlive any server: what they say and how they end is written down by the test. */
 export interface FakeDriver extends Driver {

@@ -7,7 +7,7 @@ import { openAudit } from '../../../src/server/audit/audit.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { pipelines, pipelineSchedules, tenants } from '../../../src/server/db/schema.ts'
 import { jsonLog } from '../../../src/server/log.ts'
-import type { StartRun } from '../../../src/server/runs/run.ts'
+import type { StartRun } from '../../../src/server/runs/runs.ts'
 import { openSchedules, type Schedules } from '../../../src/server/triggers/schedules.ts'
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts'
 

@@ -1,7 +1,7 @@
 /** The contract of vaults: tests that every secret store must pass. */
 import { describe, expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
-import type { Backend } from '../../../src/server/vault/backend.ts'
+import type { Backend } from '../../../src/server/vault/backend-interface.ts'
 import { currentKey, openHeader } from '../../../src/server/vault/vault-header.ts'
 import { keyIdOf } from '../../../src/server/vault/cipher.ts'
 import { rotateLock } from '../../../src/server/vault/replace-passphrase.ts'

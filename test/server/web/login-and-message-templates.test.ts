@@ -1,7 +1,7 @@
 /** The login pages: failed and slowed attempts, cookies bound to one login, and forms of other sites. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
-import { accountIdOf } from '../../../src/server/accounts/user.ts'
+import { accountIdOf } from '../../../src/server/accounts/user-types.ts'
 import { auditEntries } from '../../../src/server/db/schema.ts'
 import {
   authorize,

@@ -1,5 +1,5 @@
 /** The context of a login flow, for a test. */
-import type { FlowContext, FlowUi } from '../../../src/flows/flow.ts'
+import type { FlowContext, FlowUi } from '../../../src/flows/flow-types.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { type Lines, readLines } from '../../../src/platform/terminal/read-lines.ts'
 

@@ -1,6 +1,6 @@
 /** What the `run` of a command gets for a command line: read by the same checks and by citty. */
 import { type Command, defineCommand, type Invocation, runCommand } from '../../../src/cli/command.ts'
-import type { Args } from '../../../src/cli/parsing/argument.ts'
+import type { Args } from '../../../src/cli/parsing/argument-definitions.ts'
 import { checkArguments } from '../../../src/cli/parsing/check-arguments.ts'
 import { fakeDeps } from './fake-deps.ts'
 

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { childEnv } from '../../../src/platform/processes/environment.ts'
+import { childEnv } from '../../../src/platform/processes/own-and-child-environment.ts'
 import { beforeRemoval, temporaryFolder } from '../temporary.ts'
 import { missingPart } from './skip-without-part.ts'
 

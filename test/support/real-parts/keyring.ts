@@ -1,7 +1,7 @@
 /** A real Secret Service: gnome-keyring. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { childEnv } from '../../../src/platform/processes/environment.ts'
+import { childEnv } from '../../../src/platform/processes/own-and-child-environment.ts'
 import { temporaryFolder } from '../temporary.ts'
 import { missingPart } from './skip-without-part.ts'
 

@@ -1,7 +1,7 @@
 /** A real S3 server: OpenStack Swift. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { childEnv } from '../../../src/platform/processes/environment.ts'
+import { childEnv } from '../../../src/platform/processes/own-and-child-environment.ts'
 import { endAll, nextNumber, sharedPart, startApart } from './shared-part.ts'
 import { missingPart } from './skip-without-part.ts'
 import { signed } from './s3-signer.ts'

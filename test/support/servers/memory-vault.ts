@@ -1,6 +1,6 @@
 /** A vault in memory. */
 import type { Secret } from '../../../src/redact/secret.ts'
-import type { SecretEntry, SecretPlace, Vault } from '../../../src/server/vault/vault.ts'
+import type { SecretEntry, SecretPlace, Vault } from '../../../src/server/vault/vault-interface.ts'
 
 /** A vault without a passphrase or a file, for tests of what uses one. */
 export function memoryVault(): Vault {

@@ -1,6 +1,6 @@
 /** Callers, in the form that guards see. */
 import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
-import type { Principal } from '../../../src/server/rbac/principal.ts'
+import type { Principal } from '../../../src/server/access-rules/principal.ts'
 
 /** A member of the tenant `default` with a login's token, but for what is `given`. */
 export function principal(given: Partial<Principal> = {}): Principal {

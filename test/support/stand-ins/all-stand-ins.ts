@@ -2,12 +2,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import { Secret } from '../../../src/redact/secret.ts'
-import type { ConfiguredIdentityProviders } from '../../../src/server/issuer/identity-providers/identity-provider.ts'
+import type { ConfiguredIdentityProviders } from '../../../src/server/issuer/identity-providers/identity-provider-types.ts'
 import { httpBrowser, type HttpBrowser, type Page } from '../servers/http-browser.ts'
 import { freePort } from '../free-port.ts'
 import { localAccounts, startServer, type TestServer } from '../servers/test-server.ts'
 import type { StandIn } from './stand-in-behaviour.ts'
-import type { Fetch } from '../../../src/platform/fetch.ts'
+import type { Fetch } from '../../../src/platform/fetch-type.ts'
 
 /** A server whose people log in with a stand-in. */
 export async function startWithIdentityProvider<V extends StandIn>(

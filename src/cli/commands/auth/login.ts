@@ -3,17 +3,17 @@ import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { userLine } from '../../../session/account-names.ts'
 import { completeLogin } from '../../../session/complete-login.ts'
-import { strategyOf } from '../../../session/server-strategy.ts'
+import { strategyOf } from '../../../session/find-login-strategy.ts'
 import { fallbackWarning } from '../../../session/keychain-fallback-warning.ts'
 import { resolveTenant } from '../../../session/resolve-server-and-credential.ts'
-import type { Saved } from '../../../store/store.ts'
-import { type Context, openContext, serverContext } from '../../client/client.ts'
+import type { Saved } from '../../../store/store-interface.ts'
+import { type Context, openContext, serverContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { chooseMethod, isFlowMethod, type LoginMethod, methodFor } from '../../login/login-method.ts'
-import type { ProvidedCredential } from '../../login/provided-credential.ts'
+import { chooseMethod, isFlowMethod, type LoginMethod, methodFor } from '../../login/choose-login-method.ts'
+import type { ProvidedCredential } from '../../login/read-provided-credential.ts'
 import type { FlowResult } from '../../login/run-login-flow.ts'
-import { parseTimeout } from '../../parsing/time-limits.ts'
+import { parseTimeout } from '../../parsing/duration-flags.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 const DEFAULT_TIMEOUT = '5m'
@@ -169,7 +169,7 @@ async function prepare(
     const { runLoginFlow } = await import('../../login/run-login-flow.ts')
     return () => runLoginFlow({ ...options, method, debug: context.debug }, deps)
   }
-  const { readProvidedCredential } = await import('../../login/provided-credential.ts')
+  const { readProvidedCredential } = await import('../../login/read-provided-credential.ts')
   const provided = await readProvidedCredential({ method, globals: options.globals, say: context.say }, deps)
   return async () => provided
 }

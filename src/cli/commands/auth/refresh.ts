@@ -2,7 +2,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import { credentialsExpired, renewCredential } from '../../../session/refresh-login.ts'
 import { nobodyHere, notLoggedIn } from '../../../session/session.ts'
-import { openContext } from '../../client/client.ts'
+import { openContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

@@ -1,6 +1,6 @@
 /** `fob auth token`: prints the access token, refreshed where that is due. */
 import { nobodyHere } from '../../../session/session.ts'
-import { openContext } from '../../client/client.ts'
+import { openContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

@@ -1,6 +1,6 @@
 /** `fob pipeline list`: lists pipelines. */
 import { pipelineResponse } from '../../../contract/api/pipelines.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { fetchAll } from '../../client/fetch-all-pages.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

@@ -1,6 +1,6 @@
 /** `fob pipeline pause`: keeps runs of a pipeline from starting. */
 import { pipelineResponse } from '../../../contract/api/pipelines.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

@@ -1,5 +1,5 @@
 /** `fob pipeline run`: starts a run of a pipeline and follows its log. */
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { readRunFlags, RUN_FLAGS, type RunPipelineOptions, runPipeline } from '../../client/run-pipeline.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

@@ -9,15 +9,15 @@ import {
   type Schedule,
 } from '../../../contract/api/pipelines.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { readPipelineSource, readSecretFile } from '../../input/read-pipeline-files.ts'
-import { describeNeeds } from '../../output/pipeline-secrets.ts'
+import { describeNeeds } from '../../output/describe-needed-secrets.ts'
 import { printJson } from '../../output/print.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { parseKeyValues } from '../../parsing/key-values.ts'
-import { parseConcurrency, parseNames, parseSchedules } from '../../parsing/pipeline-settings.ts'
+import { parseKeyValues } from '../../parsing/key-value-arguments.ts'
+import { parseConcurrency, parseNames, parseSchedules } from '../../parsing/pipeline-setting-flags.ts'
 
 export const command = defineCommand({
   meta: {

@@ -1,9 +1,9 @@
 /** `fob pipeline show`: shows one pipeline, or its source. */
 import { type PipelineResponse, pipelineResponse } from '../../../contract/api/pipelines.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { describeNeeds } from '../../output/pipeline-secrets.ts'
+import { describeNeeds } from '../../output/describe-needed-secrets.ts'
 import { printForeign, printRecord } from '../../output/print.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 

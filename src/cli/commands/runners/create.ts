@@ -1,6 +1,6 @@
 /** `fob runners create`: registers a runner and prints its token. */
 import { createdRunner } from '../../../contract/api/runners.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printSecretOnce } from '../../output/print-secret-once.ts'

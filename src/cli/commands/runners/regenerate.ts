@@ -1,6 +1,6 @@
 /** `fob runners regenerate`: replaces the token of a runner. */
 import { createdRunner } from '../../../contract/api/runners.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printSecretOnce } from '../../output/print-secret-once.ts'

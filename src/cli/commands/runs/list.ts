@@ -1,7 +1,7 @@
 /** `fob runs list`: lists runs, newest first. */
 import { runResponse } from '../../../contract/api/runs.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { fetchAll } from '../../client/fetch-all-pages.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

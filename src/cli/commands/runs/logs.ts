@@ -2,7 +2,7 @@
 import { runResponse } from '../../../contract/api/runs.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { isFinal } from '../../../contract/run-events.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { runPath } from '../../client/run-api-path.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

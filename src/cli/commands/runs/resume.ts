@@ -1,7 +1,7 @@
 /** `fob runs resume`: runs a failed run again from where it failed. */
 import { runResumed } from '../../../contract/api/runs.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { runPath } from '../../client/run-api-path.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

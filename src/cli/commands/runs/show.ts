@@ -1,6 +1,6 @@
 /** `fob runs show`: shows one run and its tasks. */
 import { type RunResponse, runResponse } from '../../../contract/api/runs.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { runPath } from '../../client/run-api-path.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

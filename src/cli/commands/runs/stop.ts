@@ -1,6 +1,6 @@
 /** `fob runs stop`: stops a run. */
 import * as v from 'valibot'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { runPath } from '../../client/run-api-path.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

@@ -1,7 +1,7 @@
 /** `fob secrets re-encrypt`: has the server encrypt all secrets anew, under a new data key. */
 import { rewrapResponse } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { type Client, openClient } from '../../client/client.ts'
+import { type Client, openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

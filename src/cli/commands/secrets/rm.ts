@@ -1,6 +1,6 @@
 /** `fob secrets rm`: deletes a secret. */
 import * as v from 'valibot'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
@@ -11,7 +11,7 @@ import {
   placeRecord,
   placeQuery,
   type SecretPlace,
-} from '../../parsing/secret-place.ts'
+} from '../../parsing/secret-place-flags.ts'
 
 export const command = defineCommand({
   meta: {

@@ -3,13 +3,13 @@ import * as v from 'valibot'
 import { MAX_SECRET_BYTES, type SecretValue } from '../../../contract/api/secrets.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { type Client, openClient } from '../../client/client.ts'
+import { type Client, openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { readNamedFile } from '../../input/read-named-file.ts'
 import { readSecret } from '../../input/read-secret.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { parseKeyValues } from '../../parsing/key-values.ts'
+import { parseKeyValues } from '../../parsing/key-value-arguments.ts'
 import {
   parsePlace,
   placeFlags,
@@ -17,7 +17,7 @@ import {
   placeRecord,
   placeQuery,
   type SecretPlace,
-} from '../../parsing/secret-place.ts'
+} from '../../parsing/secret-place-flags.ts'
 
 export const command = defineCommand({
   meta: {

@@ -1,7 +1,7 @@
 /** `fob server check`: checks the database and the audit log of a server. */
 import { Fault } from '../../../contract/fault.ts'
 import { checkData } from '../../../server/administration/open-data-folder.ts'
-import { dataFlags, dataFolder, type DataOptions } from '../../administration/data-folder.ts'
+import { dataFlags, dataFolder, type DataOptions } from '../../administration/run-on-data-folder.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { chosenFormat } from '../../output/output-format.ts'

@@ -10,8 +10,8 @@ import { readSettings, type ServerSettings } from '../../../server/settings/sett
 import { privateFiles } from '../../../server/settings/settings.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { parseKeyValues } from '../../parsing/key-values.ts'
-import { settingFlags, settingSources } from '../../administration/setting-flags.ts'
+import { parseKeyValues } from '../../parsing/key-value-arguments.ts'
+import { settingFlags, settingSources } from '../../administration/server-setting-flags.ts'
 
 export const command = defineCommand({
   meta: {

@@ -1,6 +1,6 @@
 /** `fob tenants list`: lists the tenants that the user is a member of. */
 import type { TenantResponse } from '../../../contract/api/tenants.ts'
-import { memberships } from '../../client/tenant-memberships.ts'
+import { memberships } from '../../client/list-tenant-memberships.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { type Column, printList } from '../../output/print.ts'

@@ -2,7 +2,7 @@
 import { safeLine } from '../../../platform/terminal/printable-text.ts'
 import { foreignTenant } from '../../../session/api-refusals.ts'
 import { setTenant } from '../../../settings/change-config-file.ts'
-import { memberships } from '../../client/tenant-memberships.ts'
+import { memberships } from '../../client/list-tenant-memberships.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

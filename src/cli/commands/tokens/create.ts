@@ -2,13 +2,13 @@
 import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES, type Scope } from '../../../contract/token-scopes.ts'
 import { createdToken } from '../../../contract/api/tokens.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printSecretOnce } from '../../output/print-secret-once.ts'
-import { parseLifetime } from '../../parsing/time-limits.ts'
+import { parseLifetime } from '../../parsing/duration-flags.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { parseScopes } from '../../parsing/token-scope-list.ts'
+import { parseScopes } from '../../parsing/parse-token-scopes.ts'
 
 export const command = defineCommand({
   meta: {

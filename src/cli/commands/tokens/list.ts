@@ -1,6 +1,6 @@
 /** `fob tokens list`: lists the scoped tokens of the user. */
 import { type TokenResponse, tokenResponse } from '../../../contract/api/tokens.ts'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { fetchAll } from '../../client/fetch-all-pages.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

@@ -1,6 +1,6 @@
 /** `fob tokens revoke`: revokes a scoped token. */
 import * as v from 'valibot'
-import { openClient } from '../../client/client.ts'
+import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

@@ -2,7 +2,7 @@
 import type { Pipeline } from '../../pipelines/put-pipeline.ts'
 import type { Call } from '../call.ts'
 import { notFound } from '../response/http-error.ts'
-import type { Services } from '../services.ts'
+import type { Services } from '../handler-services.ts'
 
 type Parts = Pick<Services, 'pipelines'>
 

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import { HttpError } from '../response/http-error.ts'
 import type { Handler } from '../call.ts'
-import { sendToIdentityProvider } from '../login/identity-provider-login.ts'
+import { sendToIdentityProvider } from '../login/identity-provider-routes.ts'
 
 const query = v.object({
   cli: v.optional(v.picklist(['true', 'false'], 'cli takes true or false'), 'false'),

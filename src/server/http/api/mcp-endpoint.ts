@@ -1,5 +1,5 @@
 /** The endpoint of the Model Context Protocol: reads the message and hands it to `mcp/`. */
-import { parseJson } from '../../../platform/json.ts'
+import { parseJson } from '../../../platform/parse-json.ts'
 import { resourceMetadataUrl } from '../../auth/auth.ts'
 import { logDefect } from '../../log.ts'
 import { json } from '../response/json-response.ts'

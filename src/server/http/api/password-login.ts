@@ -1,7 +1,7 @@
 /** The JSON API of logins: with a password, by refresh token, by one-time code. All responses are `no-store`. */
 import * as v from 'valibot'
 import { Secret } from '../../../redact/secret.ts'
-import { accountIdOf, type User } from '../../accounts/user.ts'
+import { accountIdOf, type User } from '../../accounts/user-types.ts'
 import { readPresented } from '../../auth/auth.ts'
 import type { IssuedTokens } from '../../issuer/tokens/api-logins.ts'
 import { HttpError } from '../response/http-error.ts'
@@ -11,7 +11,7 @@ import { byUser, refusedLogin } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { profileOf } from './profile-and-health.ts'
 import { tooManyAttempts } from '../guards/rate-limits.ts'
-import { requireIssuer, type Services } from '../services.ts'
+import { requireIssuer, type Services } from '../handler-services.ts'
 
 const loginBody = v.strictObject({
   email: v.pipe(v.string(), v.maxLength(254, 'an e-mail has at most 254 characters')),

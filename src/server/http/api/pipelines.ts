@@ -14,7 +14,7 @@ import { readPage } from '../request/paging.ts'
 import { findPipeline } from './find-pipeline.ts'
 import { toScheduleResponse } from './schedule-response.ts'
 import { readSecretValue, refuseReserved } from './read-secret-value.ts'
-import type { Services } from '../services.ts'
+import type { Services } from '../handler-services.ts'
 import { toWebhookResponse } from './webhook-response.ts'
 
 /** `GET /api/pipelines` */

@@ -2,7 +2,7 @@
 import type { ProfileResponse } from '../../../contract/api/profile.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { derived } from '../../auth/compute-once-per-object.ts'
-import type { Principal } from '../../rbac/principal.ts'
+import type { Principal } from '../../access-rules/principal.ts'
 import { HttpError, noOAuth } from '../response/http-error.ts'
 import { json, jsonText } from '../response/json-response.ts'
 import type { Handler } from '../call.ts'

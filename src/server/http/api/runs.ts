@@ -2,7 +2,7 @@
 import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
 import { instant } from '../../../contract/instant.ts'
 import { isFinal } from '../../../contract/run-events.ts'
-import type { RunEntry, RunRecord } from '../../runs/journal/run-records.ts'
+import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-refusals.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
 import { json } from '../response/json-response.ts'
@@ -10,7 +10,7 @@ import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { eventStream } from '../response/event-stream-response.ts'
 import { readPage } from '../request/paging.ts'
-import type { Services } from '../services.ts'
+import type { Services } from '../handler-services.ts'
 
 /** `GET /api/runs[?pipeline=]`: newest first. */
 export const listRuns: Handler = async ({ principal, url }, { pipelines }) => {

@@ -1,7 +1,7 @@
 /** The webhook of a pipeline in the responses of the API. */
 import type { WebhookResponse } from '../../../contract/api/webhooks.ts'
 import type { Pipeline } from '../../pipelines/put-pipeline.ts'
-import type { Services } from '../services.ts'
+import type { Services } from '../handler-services.ts'
 
 /** Without its secret; null where the pipeline has none. */
 export function toWebhookResponse(

@@ -1,7 +1,7 @@
 /** Webhooks: setting them, and what they deliver. */
 import { randomBytes } from 'node:crypto'
 import { putWebhookBody } from '../../../contract/api/webhooks.ts'
-import { present } from '../../../contract/present.ts'
+import { present } from '../../../contract/omit-undefined.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { HttpResponse, HttpRequest } from '../../runs/execution/webhook-exchange.ts'
 import { notFound } from '../response/http-error.ts'

@@ -2,12 +2,12 @@
 import { isScope, type Scope } from '../../../contract/token-scopes.ts'
 import { readPresented } from '../../auth/auth.ts'
 import { type Eventually, whenThere } from '../../auth/value-or-promise.ts'
-import type { Principal } from '../../rbac/principal.ts'
+import type { Principal } from '../../access-rules/principal.ts'
 import type { Call, Handler } from '../call.ts'
-import type { Services } from '../services.ts'
-import { enterTenant } from './admission.ts'
-import { requireAdmitted, requireKey } from './authenticate.ts'
-import { requireAdministrator, requirePerson, requireScope } from './caller-permissions.ts'
+import type { Services } from '../handler-services.ts'
+import { enterTenant } from './admit-to-tenant.ts'
+import { requireAdmitted, requireKey } from './require-authenticated-caller.ts'
+import { requireAdministrator, requirePerson, requireScope } from './require-permission.ts'
 
 /** What a route can need of a credential; `any` is any valid one. */
 export type CredentialGuard = 'any' | 'person' | 'administrator' | 'runner' | 'service-key' | Scope

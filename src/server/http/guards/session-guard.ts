@@ -1,8 +1,8 @@
 /** The guard of pages for people who are logged in in this browser. */
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { sameSecret } from '../../auth/constant-time-compare.ts'
-import { userPrincipal } from '../../auth/principals.ts'
-import type { Principal } from '../../rbac/principal.ts'
+import { userPrincipal } from '../../auth/create-principal.ts'
+import type { Principal } from '../../access-rules/principal.ts'
 import { renderMessage } from '../../web/login-and-message-templates.ts'
 import type { Call, Handler } from '../call.ts'
 import { readFormFields } from '../request/form-body.ts'
@@ -10,8 +10,8 @@ import { HttpError } from '../response/http-error.ts'
 import { errorPage } from '../response/error-page.ts'
 import { pageResponse } from '../response/page-response.ts'
 import { redirect } from '../response/redirect.ts'
-import { hostOf, requireIssuer, type Services } from '../services.ts'
-import { enterTenant } from './admission.ts'
+import { hostOf, requireIssuer, type Services } from '../handler-services.ts'
+import { enterTenant } from './admit-to-tenant.ts'
 
 /**
  * Sends a browser without a session to the login, and back afterwards. A form is read here, and refused unless it

@@ -1,9 +1,9 @@
 /** The guard of webhooks: a signature with the webhook's secret. */
-import { machine } from '../../auth/principals.ts'
+import { machine } from '../../auth/create-principal.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
 import { readBytes } from '../request/request-body.ts'
 import type { Call, Handler } from '../call.ts'
-import type { Services } from '../services.ts'
+import type { Services } from '../handler-services.ts'
 
 /** GitHub shortens a push event that would be larger; others send links. */
 const MAX_WEBHOOK_BYTES = 1024 * 1024

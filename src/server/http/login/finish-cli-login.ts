@@ -1,11 +1,11 @@
 /** The end of a login that `GET /api/auth/github?cli=true` started. */
-import type { User } from '../../accounts/user.ts'
+import type { User } from '../../accounts/user-types.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import { byUser } from '../audit-entry.ts'
 import type { Call } from '../call.ts'
 import { redirect } from '../response/redirect.ts'
-import type { Services } from '../services.ts'
+import type { Services } from '../handler-services.ts'
 
 /** Sends the browser back to the program on its machine, with a token or a code as the program asked for. */
 export async function finishCliLogin(

@@ -1,6 +1,6 @@
 /** The endpoints of the OAuth protocol. */
 import type { Handler } from '../call.ts'
-import { requireIssuer } from '../services.ts'
+import { requireIssuer } from '../handler-services.ts'
 
 /** Hands the request to the issuer, which authenticates it as the protocol says. */
 export const oauth: Handler = ({ request, address }, services) =>

@@ -1,5 +1,5 @@
 /** How a page calls the person who is logged in. */
-import type { Principal } from '../../rbac/principal.ts'
+import type { Principal } from '../../access-rules/principal.ts'
 
 export function accountName({ email, nickName, name, id }: Principal): string {
   return email ?? nickName ?? name ?? id

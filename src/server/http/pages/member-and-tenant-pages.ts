@@ -1,7 +1,7 @@
 /** The pages of tenants and their members. The session guard has chosen the tenant that `?tenant=` names. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import type { User } from '../../accounts/user.ts'
+import type { User } from '../../accounts/user-types.ts'
 import type { Member } from '../../accounts/tenants.ts'
 import { renderMembers, renderTenants } from '../../web/member-and-tenant-templates.ts'
 import { by } from '../audit-entry.ts'
@@ -11,8 +11,8 @@ import {
   isServerAdministrator,
   requireAdministrator,
   requireServerAdministrator,
-} from '../guards/caller-permissions.ts'
-import type { Services } from '../services.ts'
+} from '../guards/require-permission.ts'
+import type { Services } from '../handler-services.ts'
 import { pageResponse, sentence } from '../response/page-response.ts'
 import { sessionOf, settingsView } from './settings-page-view.ts'
 

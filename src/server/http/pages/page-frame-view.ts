@@ -1,9 +1,9 @@
 /** What the pages about pipelines and runs show around their own part. */
-import type { RunEntry } from '../../runs/journal/run-records.ts'
+import type { RunEntry } from '../../runs/journal/read-run-records.ts'
 import type { AppView } from '../../web/page-frame.ts'
 import type { RunLine } from '../../web/pipeline-templates.ts'
 import type { Call } from '../call.ts'
-import { hostOf, type Services } from '../services.ts'
+import { hostOf, type Services } from '../handler-services.ts'
 import { accountName } from './account-name.ts'
 
 export function appView({ principal, session, url }: Call, services: Pick<Services, 'settings'>): AppView {

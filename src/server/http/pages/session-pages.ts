@@ -6,7 +6,7 @@ import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../call.ts'
 import { parseForm } from '../request/form-body.ts'
 import { redirect } from '../response/redirect.ts'
-import { hostOf, requireIssuer, type Services } from '../services.ts'
+import { hostOf, requireIssuer, type Services } from '../handler-services.ts'
 import { pageResponse } from '../response/page-response.ts'
 import { sessionOf, settingsView } from './settings-page-view.ts'
 

@@ -1,8 +1,8 @@
 /** What every settings page shows around its own part, and the session that it belongs to. */
-import { isAdministrator } from '../../rbac/principal.ts'
+import { isAdministrator } from '../../access-rules/principal.ts'
 import type { SettingsView } from '../../web/settings-layout.ts'
 import type { Call } from '../call.ts'
-import { hostOf, type Services } from '../services.ts'
+import { hostOf, type Services } from '../handler-services.ts'
 import { accountName } from './account-name.ts'
 
 export function settingsView(

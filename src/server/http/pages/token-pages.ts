@@ -5,7 +5,7 @@ import { displayName } from '../../../contract/api/display-name.ts'
 import type { TokenResponse } from '../../../contract/api/tokens.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { choosePipelines } from '../../auth/token-policy.ts'
-import type { CliToken } from '../../accounts/cli-tokens.ts'
+import type { CliToken } from '../../accounts/scoped-tokens.ts'
 import {
   type NewTokenView,
   renderCreatedToken,
@@ -24,7 +24,7 @@ import {
   toTokenResponses,
 } from '../personal-tokens.ts'
 import { redirect } from '../response/redirect.ts'
-import type { Services } from '../services.ts'
+import type { Services } from '../handler-services.ts'
 import { pageResponse, sentence } from '../response/page-response.ts'
 import { sessionOf, settingsView } from './settings-page-view.ts'
 

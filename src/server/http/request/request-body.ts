@@ -1,8 +1,8 @@
 /** Reads the body of a request, bounded: as bytes, or as JSON that a schema accepts. */
 import * as v from 'valibot'
-import { parseJson } from '../../../platform/json.ts'
+import { parseJson } from '../../../platform/parse-json.ts'
 import { HttpError } from '../response/http-error.ts'
-import { problemOf } from './request-body-error.ts'
+import { problemOf } from './describe-body-error.ts'
 
 const MAX_BODY_BYTES = 10 * 1024 * 1024
 

@@ -2,7 +2,7 @@
 import type { NumberedEvent } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Call } from '../call.ts'
-import type { Services } from '../services.ts'
+import type { Services } from '../handler-services.ts'
 
 /** How often a comment line is sent, so that proxies do not cut a quiet stream. */
 const HEARTBEAT_MS = 15_000

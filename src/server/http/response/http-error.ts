@@ -1,6 +1,6 @@
 /** Errors as responses: the error type, the status of every domain fault, and refusals that handlers share. */
 import { Fault, type FaultCode } from '../../../contract/fault.ts'
-import { present } from '../../../contract/present.ts'
+import { present } from '../../../contract/omit-undefined.ts'
 import { json } from './json-response.ts'
 
 /** An error that becomes the response. `details` stand beside `error` and `message` in its JSON. */

@@ -3,7 +3,7 @@ import { pathOf } from '../app.ts'
 import { HttpError } from './http-error.ts'
 import { errorPage, wantsPage } from './error-page.ts'
 import { secure } from './security-headers.ts'
-import { STYLE_SHEET_PATH, styleSheetResponse } from '../pages/front-page.ts'
+import { STYLE_SHEET_PATH, styleSheetResponse } from '../pages/front-page-and-assets.ts'
 
 /** While the server starts: the port is open, the app does not exist yet. @param tls whether browsers use HTTPS */
 export async function startingResponse(request: Request, tls: boolean): Promise<Response> {

@@ -7,9 +7,13 @@ import {
   loadClient,
   plainFetch,
   identityProviderFault,
-} from './oauth-client.ts'
+} from './code-flow-client.ts'
 import { openRestClient, type RestClient } from './rest-client.ts'
-import type { IdentityProvider, IdentityProviderDeps, IdentityProviderSettings } from './identity-provider.ts'
+import type {
+  IdentityProvider,
+  IdentityProviderDeps,
+  IdentityProviderSettings,
+} from './identity-provider-types.ts'
 
 const LABEL = 'GitHub'
 /** The least that shows a person's verified e-mail and all organizations, private ones included. */

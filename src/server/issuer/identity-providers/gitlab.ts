@@ -1,7 +1,11 @@
 /** Logging in with GitLab. */
 import * as v from 'valibot'
 import { openidConnectProvider } from './openid-connect.ts'
-import type { IdentityProvider, IdentityProviderDeps, IdentityProviderSettings } from './identity-provider.ts'
+import type {
+  IdentityProvider,
+  IdentityProviderDeps,
+  IdentityProviderSettings,
+} from './identity-provider-types.ts'
 
 const text = v.optional(v.nullable(v.string()), null)
 

@@ -2,7 +2,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Accounts } from '../../accounts/accounts.ts'
-import type { User } from '../../accounts/user.ts'
+import type { User } from '../../accounts/user-types.ts'
 import type { Log } from '../../log.ts'
 import type { Seal } from '../sealed-values.ts'
 import { type Arrivals, openArrivals } from './arrival-cookie.ts'
@@ -13,7 +13,7 @@ import type {
   IdentityProvider,
   IdentityProviderDeps,
   IdentityProviderName,
-} from './identity-provider.ts'
+} from './identity-provider-types.ts'
 
 /** Why nobody was logged in. `expired`: not started in this browser, or too long ago. */
 export type IdentityProviderRefusal = 'expired' | 'denied' | 'unreachable' | 'refused'

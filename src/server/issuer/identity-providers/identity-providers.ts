@@ -10,7 +10,7 @@ import type {
   IdentityProvider,
   IdentityProviderDeps,
   IdentityProviderName,
-} from './identity-provider.ts'
+} from './identity-provider-types.ts'
 import { microsoftProvider } from './microsoft.ts'
 
 /** The last segments of the callback addresses. They are registered with the identity providers, so they never change. */

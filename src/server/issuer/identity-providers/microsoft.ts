@@ -7,7 +7,7 @@ import type {
   ConfiguredIdentityProviders,
   IdentityProvider,
   IdentityProviderDeps,
-} from './identity-provider.ts'
+} from './identity-provider-types.ts'
 
 const LABEL = 'Microsoft'
 

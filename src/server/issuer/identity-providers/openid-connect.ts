@@ -1,6 +1,6 @@
 /** An identity provider that speaks OpenID Connect. */
 import type { Configuration } from 'openid-client'
-import type { IdentityProviderProfile } from '../../accounts/user.ts'
+import type { IdentityProviderProfile } from '../../accounts/user-types.ts'
 import {
   authorizeUrl,
   customise,
@@ -10,13 +10,13 @@ import {
   plainFetch,
   REQUEST_SECONDS,
   identityProviderFault,
-} from './oauth-client.ts'
+} from './code-flow-client.ts'
 import type {
   IdentityProvider,
   IdentityProviderDeps,
   IdentityProviderName,
   IdentityProviderSettings,
-} from './identity-provider.ts'
+} from './identity-provider-types.ts'
 
 /** An identity provider's metadata and keys are fetched again after this long. */
 const CACHE_MS = 60 * 60_000

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import type { Seal } from '../sealed-values.ts'
-import { type Checks, IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from './identity-provider.ts'
+import { type Checks, IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from './identity-provider-types.ts'
 
 /** What a login with an identity provider is for; where it continues afterwards. */
 export type Purpose =

@@ -1,8 +1,8 @@
 /** A client for an identity provider's REST API. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { identityProviderFault } from './oauth-client.ts'
-import type { Fetch } from '../../../platform/fetch.ts'
+import { identityProviderFault } from './code-flow-client.ts'
+import type { Fetch } from '../../../platform/fetch-type.ts'
 
 /** Calls an identity provider's API with the token of the person who is logging in. */
 

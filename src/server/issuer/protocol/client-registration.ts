@@ -1,6 +1,6 @@
 /** What a program may register of itself (RFC 7591). */
 import * as v from 'valibot'
-import { DEVICE_GRANT } from '../../../contract/oauth-client.ts'
+import { DEVICE_GRANT } from '../../../contract/cli-oauth-client.ts'
 
 /**
  * Programs that register themselves (RFC 7591): anybody may, so what they may say is little. They are public

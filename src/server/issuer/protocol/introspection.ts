@@ -1,8 +1,8 @@
 /** Token introspection (RFC 7662). */
 import type { Provider } from 'oidc-provider'
 import { ALL_SCOPES, isScope } from '../../../contract/token-scopes.ts'
-import { accountIdOf, type User } from '../../accounts/user.ts'
-import { narrowed } from '../../rbac/principal.ts'
+import { accountIdOf, type User } from '../../accounts/user-types.ts'
+import { narrowed } from '../../access-rules/principal.ts'
 import { TOKEN_ISSUER, type Tokens, type VerifiedToken } from '../tokens/access-tokens.ts'
 
 /**

@@ -1,6 +1,6 @@
 /** A bridge from requests of `fetch` to a node:http handler. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { CookieJar } from '../sessions/cookie-jar.ts'
+import type { CookieJar } from '../sessions/encrypted-provider-cookies.ts'
 
 /** What the provider may see of a request. Forwarding headers are not in it: the settings say who we are. */
 const PASSED_ON = [

@@ -1,6 +1,6 @@
 /** oidc-provider as our authorization server: created, joined with accounts, tokens and the database. */
 import type { Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider'
-import type { User } from '../../accounts/user.ts'
+import type { User } from '../../accounts/user-types.ts'
 import { apiResource, features, protocol, type ProviderDeps } from './oidc-configuration.ts'
 import { databaseAdapter } from './oidc-storage-adapter.ts'
 import { logEvents } from './protocol-log.ts'

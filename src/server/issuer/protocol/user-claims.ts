@@ -1,6 +1,6 @@
 /** The claims about a user in access tokens and ID tokens. */
 import type { Account } from 'oidc-provider'
-import { accountIdOf, type User } from '../../accounts/user.ts'
+import { accountIdOf, type User } from '../../accounts/user-types.ts'
 import { TOKEN_ISSUER } from '../tokens/access-tokens.ts'
 
 /** For access tokens. `iat`, `exp`, `aud`, `jti`, `scope` and `client_id` are there already, from the library. */

@@ -1,6 +1,6 @@
 /** Ending what was issued: sessions, grants and tokens. */
 import { and, eq, isNull, lt, sql } from 'drizzle-orm'
-import { accountIdOf, type User } from '../../accounts/user.ts'
+import { accountIdOf, type User } from '../../accounts/user-types.ts'
 import type { Db } from '../../db/open-database.ts'
 import { accessTokens, oidcRecords } from '../../db/schema.ts'
 

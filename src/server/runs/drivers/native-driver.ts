@@ -13,10 +13,18 @@ import { VERSION } from '../../../platform/build-constants.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { createClient } from '../supervisor/supervisor-client.ts'
-import { superviseApart, superviseHere } from '../supervisor/launcher.ts'
+import { superviseApart, superviseHere } from '../supervisor/find-or-start-supervisor.ts'
 import { killRecorded } from '../supervisor/pid-file.ts'
 import { copyFolder } from './copy-folder.ts'
-import type { Driver, PlaceSpec, TaskEnd, TaskId, TaskSinks, TaskSpec, VolumePath } from './driver.ts'
+import type {
+  Driver,
+  PlaceSpec,
+  TaskEnd,
+  TaskId,
+  TaskSinks,
+  TaskSpec,
+  VolumePath,
+} from './driver-interface.ts'
 import { removeFolder } from './remove-folder.ts'
 import {
   hasFolder,

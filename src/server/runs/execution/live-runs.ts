@@ -1,11 +1,11 @@
 /** The runs that are in progress on this server, from their launch until their end is recorded. */
 import { Fault } from '../../../contract/fault.ts'
-import type { Driver } from '../drivers/driver.ts'
+import type { Driver } from '../drivers/driver-interface.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { RunEnd, RunJournal } from '../journal/run-journal.ts'
+import type { RunEnd, RunJournal } from '../journal/run-journal-type.ts'
 import type { QueuedRun, RunQueue } from '../queue/run-queue.ts'
 import { type ExecutionServices, execute, type Execution } from './execute-run.ts'
-import { createEndRecorder } from './record-run-end.ts'
+import { createEndRecorder } from './retry-recording-run-end.ts'
 import { watchTimeLimit } from './run-time-limit.ts'
 
 interface LiveRunsOptions {

@@ -9,8 +9,8 @@ import type { Db } from '../../db/open-database.ts'
 import { pipelines, tenants } from '../../db/schema.ts'
 import { runScripts } from '../../db/run-journal-schema.ts'
 import type { Log } from '../../log.ts'
-import type { Vault } from '../../vault/vault.ts'
-import type { Driver } from '../drivers/driver.ts'
+import type { Vault } from '../../vault/vault-interface.ts'
+import type { Driver } from '../drivers/driver-interface.ts'
 import type { Execution } from './execute-run.ts'
 import {
   readRunInput,
@@ -23,8 +23,8 @@ import {
 import type { HttpExchange } from './webhook-exchange.ts'
 import type { Journal } from '../journal/journal.ts'
 import { capLog } from '../log/log-size-limit.ts'
-import { newHistory, readHistory, type RunHistory } from '../journal/history.ts'
-import type { RunRow } from '../journal/run-records.ts'
+import { newHistory, readHistory, type RunHistory } from '../journal/run-history.ts'
+import type { RunRow } from '../journal/read-run-records.ts'
 
 /** What is needed to start a run. */
 export interface RunRequest extends RunInput {

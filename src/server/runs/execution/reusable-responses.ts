@@ -1,6 +1,6 @@
 /** Which responses of an earlier attempt stand in the next one for the same call. */
 import * as v from 'valibot'
-import type { RecordedResponse } from '../journal/run-journal.ts'
+import type { RecordedResponse } from '../journal/run-journal-type.ts'
 
 const success = v.object({ status: v.literal('success') })
 const mounted = v.object({ mounts: v.pipe(v.record(v.string(), v.unknown()), v.minEntries(1)) })

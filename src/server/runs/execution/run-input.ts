@@ -6,7 +6,7 @@ import { occursIn } from '../../../redact/secret-forms.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { Log } from '../../log.ts'
-import type { SecretPlace, Vault } from '../../vault/vault.ts'
+import type { SecretPlace, Vault } from '../../vault/vault-interface.ts'
 import { scopesOf } from '../secrets/resolve-secrets.ts'
 
 const runInput = v.object({

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
-import type { HostCalls } from '../host-calls.ts'
+import type { HostCalls } from '../host-call-type.ts'
 
 /** What a script sees as `http.request`: the request of the webhook that started its run. */
 export interface HttpRequest {

@@ -14,9 +14,9 @@ import {
   readOffsets,
   readStoredBytes,
   runStatusEvent,
-} from './log-rows.ts'
-import type { RunEnd, RunJournal } from './run-journal.ts'
-import * as rows from './run-rows.ts'
+} from './write-log-rows.ts'
+import type { RunEnd, RunJournal } from './run-journal-type.ts'
+import * as rows from './write-run-rows.ts'
 import { type Change, createRunWriter, type RunWriter, type RunWriterOptions } from './run-writer.ts'
 import { createRunJournal } from './write-run-journal.ts'
 

@@ -2,7 +2,7 @@
 import { and, desc, eq, getTableColumns, inArray, lt } from 'drizzle-orm'
 import type { Db } from '../../db/open-database.ts'
 import { runs } from '../../db/schema.ts'
-import type { RunEntry } from './run-records.ts'
+import type { RunEntry } from './read-run-records.ts'
 
 const { args: _args, task: _task, redactions: _redactions, ...ENTRY_COLUMNS } = getTableColumns(runs)
 

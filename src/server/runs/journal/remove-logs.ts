@@ -5,7 +5,7 @@ import type { Db } from '../../db/open-database.ts'
 import { runEvents, runs, storedLogs } from '../../db/schema.ts'
 import { runAnswers, runScripts } from '../../db/run-journal-schema.ts'
 import type { Log } from '../../log.ts'
-import type { Vault } from '../../vault/vault.ts'
+import type { Vault } from '../../vault/vault-interface.ts'
 import { removeRunInput } from '../execution/run-input.ts'
 
 /** A run that ended this recently keeps its log, so that its followers see its end, however little room there is. */

@@ -2,10 +2,10 @@
 import type { RunEvent } from '../../../contract/run-events.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
-import type { Offsets } from '../drivers/driver.ts'
-import * as log from './log-rows.ts'
-import type { LogEntry, OutputMark } from './run-journal.ts'
-import type { Write } from './run-rows.ts'
+import type { Offsets } from '../drivers/driver-interface.ts'
+import * as log from './write-log-rows.ts'
+import type { LogEntry, OutputMark } from './run-journal-type.ts'
+import type { Write } from './write-run-rows.ts'
 
 /** Rows that change in the transaction of an event. `at`: its instant. `stored`: what the run takes with it. */
 export type Change = (tx: Write, at: number, stored: log.StoredBytes) => void

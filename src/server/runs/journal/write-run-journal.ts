@@ -4,9 +4,9 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
 import { runs } from '../../db/schema.ts'
 import { entryBytes } from '../log/log-size-limit.ts'
-import { exitEvent, runStatusEvent, taskEvent } from './log-rows.ts'
-import { type RunEnd, type RunJournal, RunDetached } from './run-journal.ts'
-import * as rows from './run-rows.ts'
+import { exitEvent, runStatusEvent, taskEvent } from './write-log-rows.ts'
+import { type RunEnd, type RunJournal, RunDetached } from './run-journal-type.ts'
+import * as rows from './write-run-rows.ts'
 import type { RunWriter } from './run-writer.ts'
 
 /** The waits before the end of a run is tried to be recorded again. */

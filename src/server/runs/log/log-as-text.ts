@@ -2,7 +2,7 @@
 import type { RunEvent } from '../../../contract/run-events.ts'
 import { createTaskLogPrinter, type TaskLogPrinter } from '../../../platform/terminal/task-log-printer.ts'
 import type { Db } from '../../db/open-database.ts'
-import { readEvents } from '../journal/run-records.ts'
+import { readEvents } from '../journal/read-run-records.ts'
 
 /** How many events are read at once, at first and at most. */
 const FIRST_PAGE = 16

@@ -1,5 +1,5 @@
 /** The limit of how much output of one run is stored. */
-import type { LogEntry, RunJournal } from '../journal/run-journal.ts'
+import type { LogEntry, RunJournal } from '../journal/run-journal-type.ts'
 
 /** What an event counts for in addition to its text, so that a million empty ones count too. */
 const EVENT_BYTES = 64

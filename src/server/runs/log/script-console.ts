@@ -1,7 +1,7 @@
 /** The output of a script itself on its way to the log. */
 import type { Redactor } from '../../../redact/redactor.ts'
-import type { Offsets } from '../drivers/driver.ts'
-import type { RunJournal } from '../journal/run-journal.ts'
+import type { Offsets } from '../drivers/driver-interface.ts'
+import type { RunJournal } from '../journal/run-journal-type.ts'
 import { createOutput } from './redacted-output.ts'
 
 export interface Console {

@@ -2,12 +2,12 @@
 import { Fault } from '../../../contract/fault.ts'
 import type { Db } from '../../db/open-database.ts'
 import type { Log } from '../../log.ts'
-import type { Driver } from '../drivers/driver.ts'
+import type { Driver } from '../drivers/driver-interface.ts'
 import type { Execution } from '../execution/execute-run.ts'
 import type { RunPreparation } from '../execution/prepare-run.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { RunEnd } from '../journal/run-journal.ts'
-import { findAnyRun } from '../journal/run-records.ts'
+import type { RunEnd } from '../journal/run-journal-type.ts'
+import { findAnyRun } from '../journal/read-run-records.ts'
 
 /** How often in a row a run is continued without any progress: a run that kills its server must not do so for ever. */
 const MAX_RESTARTS = 5

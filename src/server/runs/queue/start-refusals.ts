@@ -1,6 +1,6 @@
 /** The reasons for which a run is not started or not resumed. */
 import { Fault } from '../../../contract/fault.ts'
-import type { RunRow } from '../journal/run-records.ts'
+import type { RunRow } from '../journal/read-run-records.ts'
 
 export function paused(pipeline: string): Fault {
   return new Fault('conflict', `pipeline ${pipeline} is paused`, {

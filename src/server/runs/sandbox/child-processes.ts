@@ -1,7 +1,7 @@
 /** The processes of scripts: one is held ready with an empty VM, as that is most of what a start costs. */
 import { readdirSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
-import { killGroup } from '../process-group.ts'
+import { killGroup } from '../signal-process-group.ts'
 import type { ParentMessage, SandboxLimits } from './child-protocol.ts'
 
 /** A process for one script, started before it is known which script that will be. */

@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { killGroup } from '../process-group.ts'
+import { killGroup } from '../signal-process-group.ts'
 import { pump } from '../tasks/pump-output.ts'
 import { createLines } from './split-lines.ts'
 import type { SandboxProcess } from './child-processes.ts'

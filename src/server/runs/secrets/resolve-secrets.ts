@@ -4,9 +4,9 @@ import { Fault } from '../../../contract/fault.ts'
 import { nearest } from '../../../contract/nearest-word.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { Secret } from '../../../redact/secret.ts'
-import type { SecretScope, Vault } from '../../vault/vault.ts'
+import type { SecretScope, Vault } from '../../vault/vault-interface.ts'
 import * as v from 'valibot'
-import { referencedSecrets } from './secret-references.ts'
+import { referencedSecrets } from './find-secret-references.ts'
 
 const PREFIX = 'secret:'
 /** Deeper than any real settings, and shallow enough for any stack. */

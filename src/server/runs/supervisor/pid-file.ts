@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../../platform/clock.ts'
-import { killGroup } from '../process-group.ts'
+import { killGroup } from '../signal-process-group.ts'
 
 const SUFFIX = '.pid'
 /** How long killed processes may take to end: the interval, and the number of checks. */

@@ -1,8 +1,8 @@
 /** The server's client of the supervisor: finds or starts one, runs tasks in it and reattaches to them. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver.ts'
-import type { ServerLink, Supervision } from './launcher.ts'
+import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver-interface.ts'
+import type { ServerLink, Supervision } from './find-or-start-supervisor.ts'
 import { createFollower, type Follower } from './task-follower.ts'
 import {
   type FromServer,

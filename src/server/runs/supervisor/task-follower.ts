@@ -1,5 +1,5 @@
 /** The server's side of one running task: passes its output on and reports how much has been stored. */
-import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver.ts'
+import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver-interface.ts'
 import type { FromServer, Stream } from './supervisor-protocol.ts'
 
 /** Passes the output of one task to its sinks, and reports the offsets to the supervisor. */

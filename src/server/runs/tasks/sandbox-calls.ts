@@ -1,7 +1,7 @@
 /** The host calls for places that several tasks share: `volumes.create`, `sandbox.open` and `sandbox.close`. */
 import { Fault } from '../../../contract/fault.ts'
-import type { HostCalls } from '../host-calls.ts'
-import type { Driver } from '../drivers/driver.ts'
+import type { HostCalls } from '../host-call-type.ts'
+import type { Driver } from '../drivers/driver-interface.ts'
 import { resolveEnvironment } from './task-environment.ts'
 import { parseSandbox, parseSandboxId, parseVolume } from './parse-task-request.ts'
 

@@ -1,8 +1,8 @@
 /** The output of one task on its way from the driver to the log. */
 import type { Redactor } from '../../../redact/redactor.ts'
-import type { TaskSinks } from '../drivers/driver.ts'
-import { RunDetached, type RunJournal } from '../journal/run-journal.ts'
-import type { TaskRow } from '../journal/run-records.ts'
+import type { TaskSinks } from '../drivers/driver-interface.ts'
+import { RunDetached, type RunJournal } from '../journal/run-journal-type.ts'
+import type { TaskRow } from '../journal/read-run-records.ts'
 import { createOutput, type Output, type StoredOutput, type Tail } from '../log/redacted-output.ts'
 
 export type TaskName = Pick<TaskRow, 'number' | 'name'>

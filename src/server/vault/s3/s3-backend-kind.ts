@@ -1,7 +1,7 @@
 /** S3 as a store for secrets: its settings, when they ask for it, and how it is opened. */
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
-import type { BackendChoice, BackendKind } from '../backend.ts'
+import type { BackendChoice, BackendKind } from '../backend-interface.ts'
 import { readS3Settings, SERVER_SIDE_ENCRYPTIONS, type Values } from './s3-settings.ts'
 
 /** An S3 bucket, when one is named; it then comes before SQLite. */

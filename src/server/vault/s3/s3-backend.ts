@@ -1,13 +1,13 @@
 /** The store for secrets in an S3 bucket. */
 import * as v from 'valibot'
-import { parseJson } from '../../../platform/json.ts'
+import { parseJson } from '../../../platform/parse-json.ts'
 import type { Log } from '../../log.ts'
-import type { Backend, StoredRecord } from '../backend.ts'
+import type { Backend, StoredRecord } from '../backend-interface.ts'
 import { statusOf } from './s3-errors.ts'
 import type { S3Settings } from './s3-settings.ts'
 import { type Condition, openS3Objects, type S3Object, type S3Objects } from './s3-objects.ts'
 import { probeBucket } from './s3-probe.ts'
-import type { SecretPlace, SecretScope } from '../vault.ts'
+import type { SecretPlace, SecretScope } from '../vault-interface.ts'
 
 /** Objects that are asked for at once. */
 const AT_ONCE = 16

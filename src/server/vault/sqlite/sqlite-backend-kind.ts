@@ -1,6 +1,6 @@
 /** SQLite as a store for secrets: its settings, when they ask for it, and how it is opened. */
 import { Secret } from '../../../redact/secret.ts'
-import type { BackendChoice, BackendKind } from '../backend.ts'
+import type { BackendChoice, BackendKind } from '../backend-interface.ts'
 
 const MEMORY = ':memory:'
 
@@ -33,7 +33,7 @@ export const sqliteKind: BackendKind = {
         const { openSqliteFile, sqliteBackend } = await import('./sqlite-backend.ts')
         if (path === undefined) return sqliteBackend({ db, close: () => {} }, "the server's database", clock)
         if (path !== MEMORY) {
-          const { adoptOldDatabase } = await import('../legacy-database.ts')
+          const { adoptOldDatabase } = await import('../adopt-legacy-database.ts')
           adoptOldDatabase(path, { unlock, tenantId: defaultTenantId, now: clock.now() })
         }
         return openSqliteFile(path, clock)

@@ -3,8 +3,8 @@ import { and, eq } from 'drizzle-orm'
 import type { Clock } from '../../../platform/clock.ts'
 import { type OpenDatabase, openDatabase } from '../../db/open-database.ts'
 import { secrets, vaultHeaders } from '../../db/schema.ts'
-import type { Backend, Revision } from '../backend.ts'
-import type { SecretPlace, SecretScope } from '../vault.ts'
+import type { Backend, Revision } from '../backend-interface.ts'
+import type { SecretPlace, SecretScope } from '../vault-interface.ts'
 
 /** Sealed values in a database of ours, the server's own or another; `close` closes it. */
 export function sqliteBackend({ db, close }: OpenDatabase, name: string, clock: Clock): Backend {

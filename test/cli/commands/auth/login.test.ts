@@ -1,7 +1,7 @@
 /** `fob auth login`: the browser flow, denials and time-outs, and servers without OAuth or that are unreachable. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, statSync } from 'node:fs'
-import { chooseMethod } from '../../../../src/cli/login/login-method.ts'
+import { chooseMethod } from '../../../../src/cli/login/choose-login-method.ts'
 import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
 import { fakeDeps } from '../../../support/client/fake-deps.ts'
 import { machine } from '../../../support/client/client-machine.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { childEnv } from '../../../../src/platform/processes/environment.ts'
+import { childEnv } from '../../../../src/platform/processes/own-and-child-environment.ts'
 import { isCallbackListenerGone } from '../../../support/client/callback-listener-gone.ts'
 import { scriptedBrowser } from '../../../support/client/approving-browser.ts'
 import { missingKeyringPart, runWithKeyring } from '../../../support/real-parts/keyring.ts'

@@ -1,8 +1,8 @@
 /** The arguments of `fob tokens create` and `fob server service-key add`, as they reach the server. */
 import { describe, expect, test } from 'bun:test'
-import { parseLifetime } from '../../../../src/cli/parsing/time-limits.ts'
+import { parseLifetime } from '../../../../src/cli/parsing/duration-flags.ts'
 import { runCommandLine } from '../../../../src/cli/run-command-line.ts'
-import { parseScopes } from '../../../../src/cli/parsing/token-scope-list.ts'
+import { parseScopes } from '../../../../src/cli/parsing/parse-token-scopes.ts'
 import { fakeDeps } from '../../../support/client/fake-deps.ts'
 
 describe('tokens create', () => {

@@ -1,7 +1,7 @@
 /** The program of a process that acts as a server with a driver until a test kills it. */
 import { writeSync } from 'node:fs'
 import * as v from 'valibot'
-import type { Driver, Offsets, TaskSinks } from '../../../../src/server/runs/drivers/driver.ts'
+import type { Driver, Offsets, TaskSinks } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import type { Order } from './victim.ts'
 
 /** What the process says, a line of JSON each. */

@@ -1,7 +1,7 @@
 /** The driver contract, part output: all bytes in order, backpressure and failing sinks. */
 import { describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../../src/platform/clock.ts'
-import type { TaskSinks } from '../../../../src/server/runs/drivers/driver.ts'
+import type { TaskSinks } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { collect, failure, NEVER, openFixture, runToEnd } from './fixture.ts'
 import type { DriverWorld } from './contract.ts'
 import { heartbeat } from './heartbeat.ts'

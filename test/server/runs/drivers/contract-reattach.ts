@@ -1,6 +1,6 @@
 /** The driver contract, part reattachment: tasks that survive a killed server without lost or repeated output. */
 import { afterEach, describe, expect, test } from 'bun:test'
-import type { Driver, TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'
+import type { Driver, TaskSpec } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 import { collect, failure, NEVER, plainSpec, until } from './fixture.ts'
 import type { DriverWorld } from './contract.ts'

@@ -1,7 +1,7 @@
 /** The driver contract, part sandboxes: shared files and environment, isolation, and closing. */
 import { describe, expect, test } from 'bun:test'
 import { Secret } from '../../../../src/redact/secret.ts'
-import type { PlaceSpec, TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'
+import type { PlaceSpec, TaskSpec } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { NEVER, openFixture, plainSpec } from './fixture.ts'
 import type { DriverWorld } from './contract.ts'
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../../../src/contract/fault.ts'
 import { Secret } from '../../../../src/redact/secret.ts'
-import type { TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'
+import type { TaskSpec } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { openFixture, type Ran } from './fixture.ts'
 import type { DriverWorld } from './contract.ts'
 

@@ -1,6 +1,6 @@
 /** The contract of drivers: tests that every driver must pass, in the parts that this file joins. */
 import { describe } from 'bun:test'
-import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'
+import type { Driver } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { describeEnds } from './contract-ends.ts'
 import { describeOutput } from './contract-output.ts'
 import { describeSandboxes } from './contract-sandboxes.ts'

@@ -4,7 +4,7 @@ import {
   createDockerDriver,
   type DockerSettings,
 } from '../../../../src/server/runs/drivers/docker/docker-driver.ts'
-import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'
+import type { Driver } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { knownServerId } from '../../../../src/server/runs/drivers/docker/ownership-labels.ts'
 import { jsonLog } from '../../../../src/server/log.ts'
 import { type DockerEngine, IMAGE, NETWORK } from '../../../support/real-parts/docker-engine.ts'

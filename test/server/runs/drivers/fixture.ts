@@ -2,7 +2,12 @@
 import { afterAll, beforeAll } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { systemClock } from '../../../../src/platform/clock.ts'
-import type { Driver, TaskEnd, TaskSinks, TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'
+import type {
+  Driver,
+  TaskEnd,
+  TaskSinks,
+  TaskSpec,
+} from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 import type { DriverWorld } from './contract.ts'
 

@@ -1,5 +1,5 @@
 /** Shows, for any driver, whether a process that a task started still runs. */
-import type { Mount } from '../../../../src/server/runs/drivers/driver.ts'
+import type { Mount } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import type { Fixture } from './fixture.ts'
 
 /** How a test sees, whatever the driver, whether something that a task started still runs. */

@@ -1,7 +1,7 @@
 /** A process with the native driver, which tests of reattachment kill. */
 import { join } from 'node:path'
 import { systemClock } from '../../../../src/platform/clock.ts'
-import type { Driver } from '../../../../src/server/runs/drivers/driver.ts'
+import type { Driver } from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { createNativeDriver } from '../../../../src/server/runs/drivers/native-driver.ts'
 import { actAsServer } from './act-as-server.ts'
 

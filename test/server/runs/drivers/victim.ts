@@ -1,7 +1,12 @@
 /** Starts the process that acts as a server, gives it orders, and kills it. */
 import { join } from 'node:path'
 import * as v from 'valibot'
-import type { PlaceSpec, TaskEnd, TaskId, TaskSpec } from '../../../../src/server/runs/drivers/driver.ts'
+import type {
+  PlaceSpec,
+  TaskEnd,
+  TaskId,
+  TaskSpec,
+} from '../../../../src/server/runs/drivers/driver-interface.ts'
 import { report } from './act-as-server.ts'
 
 /** What a server is told to do that is going to be killed. Environments are plain text here. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Clock, systemClock } from '../../../../src/platform/clock.ts'
 import { createNativeDriver } from '../../../../src/server/runs/drivers/native-driver.ts'
 import { createJournal } from '../../../../src/server/runs/journal/journal.ts'
-import type { RunJournal } from '../../../../src/server/runs/journal/run-journal.ts'
+import type { RunJournal } from '../../../../src/server/runs/journal/run-journal-type.ts'
 import { runs } from '../../../../src/server/db/schema.ts'
 import {
   addPipeline,

@@ -7,7 +7,7 @@ import { systemClock } from '../../../../src/platform/clock.ts'
 import { Secret } from '../../../../src/redact/secret.ts'
 import { createNativeDriver } from '../../../../src/server/runs/drivers/native-driver.ts'
 import { createClient } from '../../../../src/server/runs/supervisor/supervisor-client.ts'
-import { superviseApart } from '../../../../src/server/runs/supervisor/launcher.ts'
+import { superviseApart } from '../../../../src/server/runs/supervisor/find-or-start-supervisor.ts'
 import { createFrames, encodeJson } from '../../../../src/server/runs/supervisor/frame-encoding.ts'
 import type {
   FromServer,

@@ -2,12 +2,12 @@
 import { Fault } from '../../../../contract/fault.ts'
 import { ALL_SCOPES, type Scope } from '../../../../contract/token-scopes.ts'
 import { withServiceKeys } from '../../../../server/administration/open-data-folder.ts'
-import { dataFlags, dataFolder, type DataOptions } from '../../../administration/data-folder.ts'
+import { dataFlags, dataFolder, type DataOptions } from '../../../administration/run-on-data-folder.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
 import { chosenFormat } from '../../../output/output-format.ts'
 import { printSecretOnce } from '../../../output/print-secret-once.ts'
-import { parseScopes } from '../../../parsing/token-scope-list.ts'
+import { parseScopes } from '../../../parsing/parse-token-scopes.ts'
 
 export const command = defineCommand({
   meta: {

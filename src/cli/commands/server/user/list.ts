@@ -1,5 +1,5 @@
 /** `fob server user list`: lists the accounts of a server. */
-import { dataFlags, type DataOptions, onData } from '../../../administration/data-folder.ts'
+import { dataFlags, type DataOptions, onData } from '../../../administration/run-on-data-folder.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
 import { chosenFormat } from '../../../output/output-format.ts'

@@ -1,5 +1,5 @@
 /** The output of a task's container on its way to the log, with start failures told apart from output. */
-import type { Offsets, TaskSinks } from '../driver.ts'
+import type { Offsets, TaskSinks } from '../driver-interface.ts'
 import type { Piece } from './multiplexed-output.ts'
 
 /**

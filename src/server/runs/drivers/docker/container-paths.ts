@@ -1,7 +1,7 @@
 /** Paths in a container: where volumes are mounted, the working folder, the steps inside a volume. */
 import { posix } from 'node:path'
 import { Fault } from '../../../../contract/fault.ts'
-import type { Mount } from '../driver.ts'
+import type { Mount } from '../driver-interface.ts'
 import { StartFailure } from '../start-failure.ts'
 
 /** The task's own folder in its container: empty when the task starts. Relative paths are below it. */

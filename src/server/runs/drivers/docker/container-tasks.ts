@@ -1,6 +1,6 @@
 /** Tasks of the docker driver, each in a container of its own: run, reattach, stop. */
 import { Fault } from '../../../../contract/fault.ts'
-import type { TaskEnd, TaskId, TaskSinks, TaskSpec } from '../driver.ts'
+import type { TaskEnd, TaskId, TaskSinks, TaskSpec } from '../driver-interface.ts'
 import { StartFailure } from '../start-failure.ts'
 import {
   inspectContainer,

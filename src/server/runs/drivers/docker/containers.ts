@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import { Secret } from '../../../../redact/secret.ts'
-import type { PlaceSpec, TaskLimits } from '../driver.ts'
+import type { PlaceSpec, TaskLimits } from '../driver-interface.ts'
 import { StartFailure } from '../start-failure.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'
 

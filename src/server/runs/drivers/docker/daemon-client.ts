@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
-import { parseJson } from '../../../../platform/json.ts'
+import { parseJson } from '../../../../platform/parse-json.ts'
 import { type Endpoint, type EndpointSources, findEndpoint } from './daemon-endpoint.ts'
 import { type Hijacked, hijack } from './hijacked-connection.ts'
 

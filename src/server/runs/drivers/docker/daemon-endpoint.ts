@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
-import { parseJson } from '../../../../platform/json.ts'
-import type { Env } from '../../../../platform/processes/environment.ts'
+import { parseJson } from '../../../../platform/parse-json.ts'
+import type { Env } from '../../../../platform/processes/own-and-child-environment.ts'
 
 /** The address of the Docker daemon. */
 export interface Endpoint {

@@ -6,7 +6,7 @@
  * A task in a sandbox does not outlive the server, because the daemon stores no output of it.
  */
 import type { Clock } from '../../../../platform/clock.ts'
-import type { Env } from '../../../../platform/processes/environment.ts'
+import type { Env } from '../../../../platform/processes/own-and-child-environment.ts'
 import type { Log } from '../../../log.ts'
 import { createDaemonClient } from './daemon-client.ts'
 import { reachPatiently } from './follow-container.ts'
@@ -17,7 +17,7 @@ import { mountTarget } from './container-paths.ts'
 import { createSandboxes, type Sandboxes } from './container-sandboxes.ts'
 import { createTasks, type Tasks } from './container-tasks.ts'
 import { createVolumes, type Volumes } from './container-volumes.ts'
-import type { Driver } from '../driver.ts'
+import type { Driver } from '../driver-interface.ts'
 
 export { PULL_POLICIES }
 

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { readPrivateFile, writePrivateFile } from '../../../../platform/files/private-files.ts'
-import type { TaskId } from '../driver.ts'
+import type { TaskId } from '../driver-interface.ts'
 
 /**
  * Labels separate what this server creates on a daemon from everything else there, so that its own leftovers and no

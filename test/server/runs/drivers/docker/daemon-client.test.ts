@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Secret } from '../../../../../src/redact/secret.ts'
-import type { Driver, TaskSpec } from '../../../../../src/server/runs/drivers/driver.ts'
+import type { Driver, TaskSpec } from '../../../../../src/server/runs/drivers/driver-interface.ts'
 import {
   type DockerEngine,
   IMAGE,

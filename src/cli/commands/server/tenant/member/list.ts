@@ -1,6 +1,6 @@
 /** `fob server tenant member list`: lists the members of a tenant. */
 import type { Administration } from '../../../../../server/administration/open-data-folder.ts'
-import { dataFlags, type DataOptions, onData } from '../../../../administration/data-folder.ts'
+import { dataFlags, type DataOptions, onData } from '../../../../administration/run-on-data-folder.ts'
 import { defineCommand } from '../../../../command.ts'
 import type { Deps } from '../../../../deps.ts'
 import { chosenFormat } from '../../../../output/output-format.ts'

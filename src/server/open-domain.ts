@@ -1,0 +1,143 @@
+/** The server without HTTP: its storage, and the parts that work on it. */
+import { Fault } from '../contract/fault.ts'
+import { openAccounts } from './accounts/accounts.ts'
+import { openIssued } from './accounts/open-issued-credentials.ts'
+import { openTenants } from './accounts/tenants.ts'
+import { accountIdOf } from './accounts/user-types.ts'
+import { revokeEverything } from './administration/revoke-user-access.ts'
+import { openServerVault, setServerSecrets } from './open-server-vault.ts'
+import { openAudit } from './audit/audit.ts'
+import { databasePath } from './db/database-files.ts'
+import { openDatabase } from './db/open-database.ts'
+import { type Issuer, openIssuer } from './issuer/issuer.ts'
+import { openMcp } from './mcp/mcp.ts'
+import { openPipelines } from './pipelines/pipelines.ts'
+import { openRbac, type Rbac } from './access-rules/access-rules.ts'
+import { createDockerDriver } from './runs/drivers/docker/docker-driver.ts'
+import { openRetention } from './runs/journal/apply-retention.ts'
+import { openRuns } from './runs/runs.ts'
+import type { OnClose, ServeDeps } from './serve-deps.ts'
+import type { ServerSettings } from './settings/settings.ts'
+import { openTriggers } from './triggers/triggers.ts'
+import { devicePages } from './web/device-login-template.ts'
+import { renderProtocolError } from './web/login-and-message-templates.ts'
+
+type Storage = Awaited<ReturnType<typeof openStorage>>
+export type Domain = Awaited<ReturnType<typeof openDomain>>
+
+/**
+ * The database, and what has to be right before the server takes its port: the rule, the accounts, the vault.
+ * @throws Fault `config` for a rule, a passphrase or a database that does not allow a start
+ */
+export async function openStorage(
+  { settings, clock, log }: ServeDeps,
+  { dataDir, onClose }: { dataDir: string; onClose: OnClose },
+) {
+  const database = openDatabase(databasePath(dataDir))
+  onClose(() => database.close())
+  const { db } = database
+  const rbac = await serverRbac(settings)
+  const accounts = await openAccounts({
+    db,
+    clock,
+    onCredentialsChanged: (user) => revokeEverything(db, user),
+  })
+  const defaultTenant = accounts.defaultTenant()
+  const vault = await openServerVault({
+    settings: settings.vault,
+    db,
+    clock,
+    log,
+    defaultTenantId: defaultTenant.id,
+  })
+  onClose(() => vault.close())
+  await setServerSecrets(vault, settings.secrets)
+  return { dataDir, db, rbac, accounts, defaultTenant, vault }
+}
+
+/** Everything that works on the storage. Runs that were interrupted are resumed. @param url as browsers use it */
+export async function openDomain(
+  deps: ServeDeps,
+  { storage, url, onClose }: { storage: Storage; url: string; onClose: OnClose },
+) {
+  const { settings, clock, log } = deps
+  const { db, vault, rbac, defaultTenant } = storage
+  const audit = openAudit({ db, clock })
+  const issuer = await openServerIssuer(deps, { storage, url, audit })
+  const runs = await openServerRuns(deps, storage)
+  onClose(() => runs.close())
+  const { maxLogBytes: _, ...keep } = settings.keep
+  const retention = openRetention({ db, vault, clock, log, ...keep })
+  onClose(() => retention.close())
+  const mcp = openMcp({ version: deps.version })
+  onClose(() => mcp.close())
+  const triggers = openTriggers({ db, clock, log, audit, vault, runs, defaultTenant })
+  onClose(() => triggers.close())
+  const { schedules, webhooks } = triggers
+  const issued = openIssued({ db, clock })
+  const [defaultDriver] = settings.tasks.drivers
+  return {
+    ...storage,
+    audit,
+    issuer,
+    runs,
+    mcp,
+    schedules,
+    webhooks,
+    issued,
+    tenants: openTenants({ db, clock }),
+    pipelines: openPipelines({ db, clock, vault, rbac, audit, runs, schedules, defaultDriver }),
+    /** The parts whose records expire. */
+    expiring: [issued, triggers, retention, ...(issuer === undefined ? [] : [issuer])],
+  }
+}
+
+/** The authorization server, where people log in by OAuth. What happens in it goes to the audit log. */
+async function openServerIssuer(
+  { settings: { strategy }, clock, log, fetch = globalThis.fetch }: ServeDeps,
+  {
+    storage: { db, accounts, defaultTenant },
+    url,
+    audit,
+  }: { storage: Storage; url: string; audit: ReturnType<typeof openAudit> },
+): Promise<Issuer | undefined> {
+  if (strategy.kind !== 'oauth') return undefined
+  return openIssuer({
+    db,
+    url,
+    sessionSecret: strategy.sessionSecret,
+    accounts,
+    clock,
+    log,
+    errorPage: renderProtocolError,
+    devicePages: devicePages(new URL(url).host),
+    identityProviders: strategy.identityProviders,
+    lifetimes: strategy.lifetimes ?? {},
+    fetch,
+    onEvent: ({ user, ...event }) =>
+      audit.record({
+        ...event,
+        tenantId: user?.tenant.id ?? defaultTenant.id,
+        actor: user === undefined ? 'anonymous' : accountIdOf(user),
+      }),
+  })
+}
+
+function openServerRuns(deps: ServeDeps, { dataDir, db, vault }: Storage) {
+  const { settings, clock, log, sandboxCommand, tasksCommand, env = {} } = deps
+  const docker = createDockerDriver({ settings: settings.tasks.docker, dataDir, clock, log })
+  const machine = { sandboxCommand, tasksCommand, tasksWaitMs: settings.tasksWaitMs, env }
+  const drivers = { drivers: [docker], allowed: settings.tasks.drivers }
+  const bounds = { ...settings.runs, maxLogBytes: settings.keep.maxLogBytes }
+  return openRuns({ db, dataDir, vault, clock, log, ...machine, ...drivers, ...bounds })
+}
+
+/** @throws Fault `config` naming the setting when the server's rule is not valid */
+async function serverRbac({ rbac }: ServerSettings): Promise<Rbac> {
+  try {
+    return await openRbac(rbac)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    throw new Fault('config', `--rbac: ${error.message}`, { hint: error.hint, cause: error })
+  }
+}
