@@ -6,7 +6,7 @@ import type { Peers } from './http/call.ts'
 import { failedResponse, startingResponse } from './http/response/responses-without-app.ts'
 import { type Log, logDefect } from './log.ts'
 
-/** How long a shutdown waits for open answers. */
+/** How long a shutdown waits for open responses. */
 const DRAIN_MS = 2000
 
 export interface Listener {
@@ -26,7 +26,7 @@ export interface ListenOptions {
 }
 
 /**
- * Takes the port at once and answers 503 until the app is attached.
+ * Takes the port at once and responds with 503 until the app is attached.
  * @throws Fault `config` where the address cannot be taken
  */
 export function listen({ hostname, port, publicUrl, log }: ListenOptions): Listener {
@@ -41,7 +41,7 @@ export function listen({ hostname, port, publicUrl, log }: ListenOptions): Liste
     server = Bun.serve({
       hostname,
       port,
-      // Ours is 10 MiB, with an answer in JSON; this one only ends what nobody reads.
+      // Ours is 10 MiB, with a JSON response; this one only ends requests that nobody reads.
       maxRequestBodySize: 32 * 1024 * 1024,
       fetch(request) {
         return app === undefined ? startingResponse(request, tls) : app.fetch(request)
@@ -69,7 +69,7 @@ export function listen({ hostname, port, publicUrl, log }: ListenOptions): Liste
   }
 }
 
-/** Lets open answers finish (the last events of a run among them), but not for long. */
+/** Lets open responses finish (the last events of a run among them), but not for long. */
 export async function stopListening(server: Bun.Server<undefined>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const enough = new Promise<void>((resolve) => {

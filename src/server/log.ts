@@ -8,7 +8,7 @@ export interface Log {
 }
 
 export interface ServerLog extends Log {
-  /** One request and its answer: by far the most of all lines. */
+  /** One request and its response: by far the most of all lines. */
   request(line: RequestLine): void
 }
 
@@ -83,8 +83,8 @@ export interface Lines {
 }
 
 /**
- * Hands on lines together that came in one turn of the event loop: a busy server answers dozens of requests in a
- * turn, and a system call for each of their lines would take as long as the answers. A line waits for no
+ * Writes lines together that came in one turn of the event loop: a busy server handles dozens of requests in a
+ * turn, and a system call for each of their lines would take as long as the responses. A line waits for no
  * more than that turn.
  * @param write takes lines with their line ends
  * @param whenTurnEnds runs something after the current turn

@@ -18,7 +18,7 @@ export function upsertIdentityProviderAccount(
   profile: IdentityProviderProfile,
 ): string {
   const { provider, subject, organizations, groups, ...rest } = profile
-  if (provider === LOCAL) throw new Fault('failed', 'an identity provider cannot vouch for a local account')
+  if (provider === LOCAL) throw new Fault('failed', 'an identity provider cannot log in to a local account')
   const known = { ...rest, organizations: [...organizations], groups: [...groups], updatedAt: now }
   return db.transaction(
     (tx) => {

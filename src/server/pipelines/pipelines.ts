@@ -169,7 +169,7 @@ export function openPipelines(deps: PipelinesDeps): Pipelines {
         },
         { behavior: 'immediate' },
       )
-      runs.withdraw(id, `the pipeline ${name} was deleted before this run began`)
+      runs.withdraw(id, `the pipeline ${name} was deleted before this run started`)
       await vault.removeScope(tenantId, `pipeline/${id}`)
       return pipeline
     },

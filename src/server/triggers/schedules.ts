@@ -18,7 +18,7 @@ export interface Schedules {
   /** @throws Fault `usage` */
   check(schedules: readonly Schedule[]): void
   /**
-   * Replaces those of a pipeline. One that stays as it was keeps what is known of it.
+   * Replaces the schedules of a pipeline. A schedule that is unchanged keeps its record.
    * @param within the immediate transaction that the pipeline is replaced in; without it, one of its own
    */
   set(pipelineId: string, schedules: readonly Schedule[], within?: Transaction): void
@@ -42,7 +42,7 @@ export interface SchedulesOptions {
 const MISSED_AFTER_MS = 60_000
 /** So that a clock that jumps is noticed soon, whatever timers make of it. */
 const LOOK_EVERY_MS = 15_000
-/** One that is refused every second is only counted: what is on record stays there for ever. */
+/** A schedule that is refused every second is only counted: the audit log keeps every entry for ever. */
 const REPORT_EVERY_MS = 60_000
 /** More are not counted. */
 const MOST_COUNTED = 100

@@ -49,7 +49,7 @@ export async function openKeys(backend: Backend, unlock: Unlock): Promise<Keys> 
     await backend.writeHeader(text, undefined)
     // Read back in any case: where two servers start at once, both continue with the header that is stored.
     const made = await backend.readHeader()
-    if (made === undefined) throw new Fault('config', `${name} does not keep what is written to it`)
+    if (made === undefined) throw new Fault('config', `${name} does not store what is written to it`)
     return { ring: await openHeader(made.text, unlock, name), revision: made.revision }
   }
 

@@ -2,7 +2,7 @@
 import { MAX_SECRET_BYTES, MIN_SECRET_BYTES } from '../../contract/api/secrets.ts'
 import type { Secret } from '../../redact/secret.ts'
 
-/** What is wrong with the length of a value. A short one can be asked for all the same: hiding it hides much else. */
+/** What is wrong with the length of a value. A short one can be asked for all the same: redacting it redacts much else. */
 export function sizeProblem(value: Secret): 'empty' | 'short' | 'long' | undefined {
   const { length } = value.bytes()
   if (length === 0) return 'empty'

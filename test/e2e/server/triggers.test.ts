@@ -232,7 +232,7 @@ describe('what is queued', () => {
       () => shownOf(second),
       (out) => out.includes('stopped'),
     )
-    expect(shown).toContain('the pipeline gone was deleted before this run began')
+    expect(shown).toContain('the pipeline gone was deleted before this run started')
     expect(await shownOf(first)).toContain('running')
     await stopAll()
   })

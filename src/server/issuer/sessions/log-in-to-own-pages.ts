@@ -7,9 +7,9 @@ import type { Seal } from '../sealed-values.ts'
 export interface PagesLogin {
   /**
    * Where to send a browser that shall log in and then go to `next`.
-   * @param anew also where somebody is logged in already, who may be somebody else
+   * @param again shows the login page also to a browser that is logged in, perhaps as somebody else
    */
-  authorizeUrl(next: string, anew?: boolean): string
+  authorizeUrl(next: string, again?: boolean): string
   /** Where a browser goes that has come back: the `next` of `authorizeUrl`, from the `state` we sealed. */
   next(state: string | null): string
 }
@@ -19,13 +19,13 @@ const HOME = '/settings/sessions'
 
 export function openPagesLogin({ url, seal }: { url: string; seal: Seal }): PagesLogin {
   return {
-    authorizeUrl: (next, anew = false) => {
+    authorizeUrl: (next, again = false) => {
       const query = new URLSearchParams({
         client_id: PAGES_CLIENT,
         response_type: 'none',
         redirect_uri: url + PAGES_RETURN,
         scope: 'openid',
-        ...(anew ? { prompt: 'login' } : {}),
+        ...(again ? { prompt: 'login' } : {}),
         // Only we can make one, so the address behind it cannot be anybody's (open redirect).
         state: seal.seal(Buffer.from(ownPath(url, next)), 'next').toString('base64url'),
       })
