@@ -5,7 +5,7 @@ import { listenForCallback, type LoopbackListener } from '../platform/browser/ca
 import { type CodeGrant, codeGrant } from './authorization-code-grant.ts'
 import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow-types.ts'
 import type { Expected } from './parse-pasted-code.ts'
-import { expectedOf, explainDeadPage, nextPasted } from './pasted-response.ts'
+import { expectedOf, explainDeadPage, nextPasted } from './ask-for-pasted-response.ts'
 import { nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
 
 /** A browser that shows an error instead of coming back shows it soon. */

@@ -1,4 +1,4 @@
-/** The one place that loads openid-client, and that turns what it throws into faults. */
+/** Loads and configures openid-client for the flows, and turns what it throws into faults. */
 import type * as openidClient from 'openid-client'
 import type {
   Configuration,

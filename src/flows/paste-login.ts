@@ -5,7 +5,7 @@ import { CALLBACK_PORTS, callbackUri } from '../contract/cli-oauth-client.ts'
 import { type CodeGrant, codeGrant } from './authorization-code-grant.ts'
 import type { Flow, FlowContext, Obtained, Redeemed } from './flow-types.ts'
 import type { Expected } from './parse-pasted-code.ts'
-import { expectedOf, explainDeadPage, nextPasted } from './pasted-response.ts'
+import { expectedOf, explainDeadPage, nextPasted } from './ask-for-pasted-response.ts'
 import { nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
 import { OUT_OF_BAND } from './server-discovery.ts'
 

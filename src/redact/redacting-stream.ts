@@ -9,7 +9,7 @@
  * The trade: nothing that may be part of a value is emitted, however long that takes; there are no timers.
  */
 import { type Automaton, liveLength, longestMatch, MATCH, SHALLOW_SHIFT, step } from './aho-corasick.ts'
-import { type Filter, nextStart } from './candidate-filter.ts'
+import { type Filter, nextStart } from './find-pattern-candidates.ts'
 
 export interface RedactingStream {
   /**

@@ -7,7 +7,7 @@
  * in the output already stays one mark, whatever the values are.
  */
 import { buildAutomaton } from './aho-corasick.ts'
-import { buildFilter } from './candidate-filter.ts'
+import { buildFilter } from './find-pattern-candidates.ts'
 import { formsOf } from './secret-forms.ts'
 import type { Secret } from './secret.ts'
 import { createStream, MARK, type Patterns, type RedactingStream } from './redacting-stream.ts'

@@ -7,8 +7,8 @@ import type { Db } from './db/open-database.ts'
 import type { Log } from './log.ts'
 import type { VaultSettings } from './settings/settings.ts'
 import { openVault } from './vault/open-vault.ts'
-import { sizeProblem } from './vault/secret-size.ts'
-import { openSecretUses } from './vault/secret-uses.ts'
+import { sizeProblem } from './vault/secret-size-limits.ts'
+import { openSecretUses } from './vault/last-secret-uses.ts'
 import type { Vault } from './vault/vault-interface.ts'
 
 export interface OpenVaultDeps {

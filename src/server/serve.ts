@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { claimFolder } from './db/data-folder-lock.ts'
 import { openDomain, openStorage } from './open-domain.ts'
 import { openHttpApp } from './open-http-app.ts'
-import { listen, stopListening } from './listen.ts'
+import { listen, stopListening } from './listen-before-app.ts'
 import type { Log } from './log.ts'
 import type { OnClose, ServeDeps } from './serve-deps.ts'
 

@@ -11,7 +11,7 @@ import { derived } from './compute-once-per-object.ts'
 import type { Eventually } from './value-or-promise.ts'
 import { administrator, userPrincipal } from './create-principal.ts'
 import { sameSecret } from './constant-time-compare.ts'
-import type { SignedRequest } from './request-signature.ts'
+import type { SignedRequest } from './check-request-signature.ts'
 import type { TokenBearers } from './prefixed-bearer-tokens.ts'
 
 /** What a request presents in its `Authorization` header. */

@@ -12,7 +12,7 @@ import {
 import { derived } from './compute-once-per-object.ts'
 import { type Eventually, whenThere } from './value-or-promise.ts'
 import { machine, userPrincipal } from './create-principal.ts'
-import { checkSignature, type SignedRequest } from './request-signature.ts'
+import { checkSignature, type SignedRequest } from './check-request-signature.ts'
 
 /** Runner tokens and service keys are not bearer tokens: they have headers of their own. */
 export interface TokenBearers {

@@ -2,7 +2,7 @@
 import type { Clock } from '../../platform/clock.ts'
 import type { ServerLog } from '../log.ts'
 import type { Principal } from '../access-rules/principal.ts'
-import type { Call } from './call.ts'
+import type { Call } from './request-context.ts'
 
 /** The shortest time between two reads of one credential whose lines have the address. */
 const ADDRESS_EVERY_MS = 100

@@ -1,7 +1,7 @@
 /** What a request says about an entry of the audit log: who, from where, by which credential. */
 import { accountIdOf, type User } from '../accounts/user-types.ts'
 import type { NewEntry } from '../audit/audit.ts'
-import type { Call } from './call.ts'
+import type { Call } from './request-context.ts'
 
 /** The half of an entry that every request has. */
 export function by({ principal, address, requestId }: Call): Omit<NewEntry, 'action'> {

@@ -4,7 +4,7 @@
  */
 import type { Scope } from '../../contract/token-scopes.ts'
 import { listAudit } from './api/audit-log.ts'
-import type { Handler } from './call.ts'
+import type { Handler } from './request-context.ts'
 import type { CredentialGuard } from './guards/credential-guard.ts'
 import type { LimitName } from './guards/rate-limits.ts'
 import { health, protectedResource, profile, userinfo } from './api/profile-and-health.ts'
@@ -14,7 +14,7 @@ import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/logi
 import { startIdentityProviderLogin, finishIdentityProviderLogin } from './login/identity-provider-routes.ts'
 import { mcp } from './api/mcp-endpoint.ts'
 import { oauth } from './login/oauth-endpoints.ts'
-import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pages/pipeline-pages.ts'
+import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pages/pipeline-pages-and-run-list.ts'
 import {
   deletePipeline,
   getPipeline,
@@ -45,8 +45,8 @@ import {
   signIn,
   signOut,
   signOutPage,
-} from './pages/session-pages.ts'
-import { createServiceToken } from './api/service-token.ts'
+} from './pages/login-logout-session-pages.ts'
+import { createServiceToken } from './api/issue-service-token.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/token-pages.ts'
 import { front, logTextScript, runScript, runTasksScript, styleSheet } from './pages/front-page-and-assets.ts'
 import {

@@ -5,7 +5,7 @@ import { Fault } from '../../contract/fault.ts'
 import { SIGNATURE_WINDOW_MS, TIMESTAMP_HEADER, NONCE_HEADER } from '../../contract/request-signing.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { sameSecret } from '../auth/constant-time-compare.ts'
-import { checkSignature } from '../auth/request-signature.ts'
+import { checkSignature } from '../auth/check-request-signature.ts'
 
 /** A request to a webhook, as it came. */
 export interface WebhookCall {

@@ -7,7 +7,7 @@ import { readPlain } from './cipher.ts'
 import { openKeys, type Keys } from './data-keys.ts'
 import { createReEncrypt } from './re-encrypt.ts'
 import { type Codec, plain, sealing } from './sealed-records.ts'
-import type { SecretUses } from './secret-uses.ts'
+import type { SecretUses } from './last-secret-uses.ts'
 import type { SecretPlace, SecretScope, Vault } from './vault-interface.ts'
 
 export interface VaultDeps {

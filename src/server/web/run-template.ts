@@ -9,7 +9,7 @@ import {
   duration,
   type ShownStatus,
   statusBadge,
-} from './page-frame.ts'
+} from './pipeline-and-run-frame.ts'
 import type { Markup, Page } from './page-layout.ts'
 import type { Stretch } from './log-line-text.ts'
 // oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone

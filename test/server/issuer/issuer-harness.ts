@@ -10,7 +10,7 @@ import type { User } from '../../../src/server/accounts/user-types.ts'
 import { openAudit } from '../../../src/server/audit/audit.ts'
 import { anonymous } from '../../../src/server/auth/create-principal.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
-import type { Call, Handler } from '../../../src/server/http/call.ts'
+import type { Call, Handler } from '../../../src/server/http/request-context.ts'
 import {
   consentPage,
   consentSubmit,

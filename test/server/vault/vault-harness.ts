@@ -4,7 +4,7 @@ import { Secret } from '../../../src/redact/secret.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
 import type { Backend, Unlock } from '../../../src/server/vault/backend-interface.ts'
 import { openVault } from '../../../src/server/vault/open-vault.ts'
-import { openSecretUses, type SecretUses } from '../../../src/server/vault/secret-uses.ts'
+import { openSecretUses, type SecretUses } from '../../../src/server/vault/last-secret-uses.ts'
 import type { SecretPlace, Vault } from '../../../src/server/vault/vault-interface.ts'
 
 export const PASSPHRASE = 'correct horse'

@@ -1,6 +1,6 @@
 /** The audit log of a tenant in the API. */
 import type { AuditEntry, AuditQuery } from '../../audit/audit.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 import { HttpError } from '../response/http-error.ts'
 import { json } from '../response/json-response.ts'
 import { readPage } from '../request/paging.ts'

@@ -1,6 +1,6 @@
 /** The pipeline that a request names. */
 import type { Pipeline } from '../../pipelines/put-pipeline.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../request-context.ts'
 import { notFound } from '../response/http-error.ts'
 import type { Services } from '../handler-services.ts'
 

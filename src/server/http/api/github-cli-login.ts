@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import { HttpError } from '../response/http-error.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 import { sendToIdentityProvider } from '../login/identity-provider-routes.ts'
 
 const query = v.object({

@@ -5,7 +5,7 @@ import { logDefect } from '../../log.ts'
 import { json } from '../response/json-response.ts'
 import { readBytes, requireJson } from '../request/request-body.ts'
 import { by } from '../audit-entry.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 
 /** JSON-RPC 2.0 §5.1: the body is not JSON, or not a request. */
 const PARSE_ERROR = -32_700

@@ -5,7 +5,7 @@ import { derived } from '../../auth/compute-once-per-object.ts'
 import type { Principal } from '../../access-rules/principal.ts'
 import { HttpError, noOAuth } from '../response/http-error.ts'
 import { json, jsonText } from '../response/json-response.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 
 /** `GET /health` */
 export const health: Handler = (_call, { settings }) =>

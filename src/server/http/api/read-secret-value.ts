@@ -6,7 +6,7 @@ import {
   type SecretValue,
 } from '../../../contract/api/secrets.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { sizeProblem } from '../../vault/secret-size.ts'
+import { sizeProblem } from '../../vault/secret-size-limits.ts'
 import { HttpError } from '../response/http-error.ts'
 
 /**

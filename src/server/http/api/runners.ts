@@ -6,7 +6,7 @@ import { notFound } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
 import { readBody } from '../request/request-body.ts'
 import { by } from '../audit-entry.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 import { runnerCheckScript } from './runner-check-script.ts'
 import { readPage } from '../request/paging.ts'
 

@@ -1,6 +1,6 @@
 /** The caller's tenants in the API. */
 import { json } from '../response/json-response.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 
 /** `GET /api/v1/tenants`: `current` is the one of this request. */
 export const listTenants: Handler = async ({ principal }, { tenants }) => {

@@ -2,7 +2,7 @@
 import { createTokenBody, downloadTokenBody } from '../../../contract/api/tokens.ts'
 import type { Scope } from '../../../contract/token-scopes.ts'
 import { by } from '../audit-entry.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 import { HttpError } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
 import { readPage } from '../request/paging.ts'

@@ -8,7 +8,7 @@ import { notFound } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
 import { readBody } from '../request/request-body.ts'
 import { by } from '../audit-entry.ts'
-import type { Call, Handler } from '../call.ts'
+import type { Call, Handler } from '../request-context.ts'
 import { findPipeline } from './find-pipeline.ts'
 import { toWebhookResponse } from './webhook-response.ts'
 

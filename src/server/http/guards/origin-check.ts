@@ -1,6 +1,6 @@
 /** Refuses requests that a browser sends for another website. */
 import { HttpError } from '../response/http-error.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../request-context.ts'
 import type { Services } from '../handler-services.ts'
 
 const PROTOCOL_PATHS: ReadonlySet<string> = new Set([

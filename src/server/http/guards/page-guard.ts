@@ -1,6 +1,6 @@
 /** The guard of pages that every kind of server has, with and without logins. */
 import type { Scope } from '../../../contract/token-scopes.ts'
-import type { Call, Handler } from '../call.ts'
+import type { Call, Handler } from '../request-context.ts'
 import { readFormFields } from '../request/form-body.ts'
 import { HttpError } from '../response/http-error.ts'
 import type { Services } from '../handler-services.ts'

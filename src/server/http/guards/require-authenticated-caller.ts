@@ -3,7 +3,7 @@ import type { Admitted, AuthenticationOutcome } from '../../auth/authentication-
 import { runnerOf, serviceKeyOf } from '../../auth/runner-and-service-keys.ts'
 import type { Principal } from '../../access-rules/principal.ts'
 import { by } from '../audit-entry.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../request-context.ts'
 import { HttpError } from '../response/http-error.ts'
 import type { Services } from '../handler-services.ts'
 import { tooManyAttempts } from './rate-limits.ts'

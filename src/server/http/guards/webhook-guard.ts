@@ -2,7 +2,7 @@
 import { machine } from '../../auth/create-principal.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
 import { readBytes } from '../request/request-body.ts'
-import type { Call, Handler } from '../call.ts'
+import type { Call, Handler } from '../request-context.ts'
 import type { Services } from '../handler-services.ts'
 
 /** GitHub shortens a push event that would be larger; others send links. */

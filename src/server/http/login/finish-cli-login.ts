@@ -3,7 +3,7 @@ import type { User } from '../../accounts/user-types.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import { byUser } from '../audit-entry.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../request-context.ts'
 import { redirect } from '../response/redirect.ts'
 import type { Services } from '../handler-services.ts'
 

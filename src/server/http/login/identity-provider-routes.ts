@@ -10,7 +10,7 @@ import type { Purpose } from '../../issuer/identity-providers/pending-login-cook
 import type { IdentityProviderName } from '../../issuer/identity-providers/identity-provider-types.ts'
 import { renderMessage } from '../../web/login-and-message-templates.ts'
 import { HttpError } from '../response/http-error.ts'
-import type { Call, Handler } from '../call.ts'
+import type { Call, Handler } from '../request-context.ts'
 import { finishCliLogin } from './finish-cli-login.ts'
 import { redirect } from '../response/redirect.ts'
 import { requireIssuer, type Services } from '../handler-services.ts'

@@ -11,7 +11,7 @@ import {
   renderMessage,
 } from '../../web/login-and-message-templates.ts'
 import { by, byUser, refusedLogin } from '../audit-entry.ts'
-import type { Call, Handler } from '../call.ts'
+import type { Call, Handler } from '../request-context.ts'
 import { readForm } from '../request/form-body.ts'
 import { attemptHeaders } from '../guards/rate-limits.ts'
 import { pageResponse } from '../response/page-response.ts'

@@ -2,7 +2,7 @@
 import type { AuditEntry } from '../../audit/audit.ts'
 import { renderAudit } from '../../web/audit-template.ts'
 import { readQuery } from '../api/audit-log.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 import { requireAdministrator } from '../guards/require-permission.ts'
 import type { Services } from '../handler-services.ts'
 import { pageResponse } from '../response/page-response.ts'

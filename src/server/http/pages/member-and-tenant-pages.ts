@@ -5,7 +5,7 @@ import type { User } from '../../accounts/user-types.ts'
 import type { Member } from '../../accounts/tenants.ts'
 import { renderMembers, renderTenants } from '../../web/member-and-tenant-templates.ts'
 import { by } from '../audit-entry.ts'
-import type { Call, Handler } from '../call.ts'
+import type { Call, Handler } from '../request-context.ts'
 import { parseForm } from '../request/form-body.ts'
 import {
   isServerAdministrator,

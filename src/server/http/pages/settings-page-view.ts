@@ -1,7 +1,7 @@
 /** What every settings page shows around its own part, and the session that it belongs to. */
 import { isAdministrator } from '../../access-rules/principal.ts'
 import type { SettingsView } from '../../web/settings-layout.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../request-context.ts'
 import { hostOf, type Services } from '../handler-services.ts'
 import { accountName } from './account-name.ts'
 

@@ -4,7 +4,7 @@ import { ALL_SCOPES, isScope } from '../../../contract/token-scopes.ts'
 import { displayName } from '../../../contract/api/display-name.ts'
 import type { TokenResponse } from '../../../contract/api/tokens.ts'
 import { Fault } from '../../../contract/fault.ts'
-import { choosePipelines } from '../../auth/token-policy.ts'
+import { choosePipelines } from '../../auth/personal-token-policy.ts'
 import type { CliToken } from '../../accounts/scoped-tokens.ts'
 import {
   type NewTokenView,
@@ -14,7 +14,7 @@ import {
   type TokenRow,
 } from '../../web/token-templates.ts'
 import { HttpError } from '../response/http-error.ts'
-import type { Call, Handler } from '../call.ts'
+import type { Call, Handler } from '../request-context.ts'
 import { parseForm } from '../request/form-body.ts'
 import {
   createPersonalToken,

@@ -1,7 +1,7 @@
 /** Errors as pages, where a person reads them. */
 import { renderMessage } from '../../web/login-and-message-templates.ts'
 import type { HttpError } from './http-error.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../request-context.ts'
 import { pageResponse, sentence } from './page-response.ts'
 
 /** Paths whose errors are always JSON, because programs call them. */

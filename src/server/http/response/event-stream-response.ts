@@ -1,7 +1,7 @@
 /** The events of a run as a response of server-sent events. */
 import type { NumberedEvent } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
-import type { Call } from '../call.ts'
+import type { Call } from '../request-context.ts'
 import type { Services } from '../handler-services.ts'
 
 /** How often a comment line is sent, so that proxies do not cut a quiet stream. */

@@ -5,7 +5,7 @@ import type { Accounts } from '../../accounts/accounts.ts'
 import type { User } from '../../accounts/user-types.ts'
 import type { Log } from '../../log.ts'
 import type { Seal } from '../sealed-values.ts'
-import { type Arrivals, openArrivals } from './arrival-cookie.ts'
+import { type Arrivals, openArrivals } from './returned-identity-cookie.ts'
 import { type PendingLogins, pendingLogins, type Purpose } from './pending-login-cookie.ts'
 import { openIdentityProviders, identityProviderPath } from './identity-providers.ts'
 import type {

@@ -14,7 +14,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { createClient } from '../supervisor/supervisor-client.ts'
 import { superviseApart, superviseHere } from '../supervisor/find-or-start-supervisor.ts'
-import { killRecorded } from '../supervisor/pid-file.ts'
+import { killRecorded } from '../supervisor/task-pid-files.ts'
 import { copyFolder } from './copy-folder.ts'
 import type {
   Driver,

@@ -5,7 +5,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { type Git, openGit } from './git-process.ts'
 import { pushable } from './copy-repository-for-push.ts'
 import { type GitSource, isRefName, readGitSource, refName } from './git-source.ts'
-import { parse } from '../parse-fields.ts'
+import { parse } from '../parse-host-call-fields.ts'
 import type { Outcome, Outside, Resource, Version, Workplace } from './resource-interface.ts'
 
 /** The most versions of one check; older ones are left out. */

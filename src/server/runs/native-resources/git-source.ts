@@ -4,7 +4,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { Network } from '../script-fetch/allowed-networks.ts'
 import { knownHosts } from './ssh-known-hosts.ts'
-import { parse, plainText, secretText } from '../parse-fields.ts'
+import { parse, plainText, secretText } from '../parse-host-call-fields.ts'
 
 /** How git authenticates; everything except `url` stays off its command line. */
 export type Access =

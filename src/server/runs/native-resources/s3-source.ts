@@ -5,7 +5,7 @@ import type { Env } from '../../../platform/processes/own-and-child-environment.
 import type { Secret } from '../../../redact/secret.ts'
 import type { Network } from '../script-fetch/allowed-networks.ts'
 import { hostOf } from '../script-fetch/request-checked-address.ts'
-import { parse, plainText, secretText } from '../parse-fields.ts'
+import { parse, plainText, secretText } from '../parse-host-call-fields.ts'
 
 export interface S3Source {
   bucket: string

@@ -8,7 +8,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { killGroup } from '../signal-process-group.ts'
 import { pump } from '../tasks/pump-output.ts'
 import { createLines } from './split-lines.ts'
-import type { SandboxProcess } from './child-processes.ts'
+import type { SandboxProcess } from './ready-child-processes.ts'
 import {
   childMessage,
   type ChildMessage,

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { safeLine } from '../../../platform/terminal/printable-text.ts'
 import { namedRecord } from '../../../contract/reserved-names.ts'
-import { parse, secretText } from '../parse-fields.ts'
+import { parse, secretText } from '../parse-host-call-fields.ts'
 import type { ServiceResponse, Verdict } from './deliver-message.ts'
 import type { Notifier } from './notifier-type.ts'
 

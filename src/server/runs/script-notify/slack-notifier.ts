@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
-import { parse, plainText, secretText } from '../parse-fields.ts'
+import { parse, plainText, secretText } from '../parse-host-call-fields.ts'
 import type { ServiceResponse, Verdict } from './deliver-message.ts'
 import type { Notifier } from './notifier-type.ts'
 

@@ -1,7 +1,7 @@
 /** Messages to Microsoft Teams: one Adaptive Card to a webhook. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { parse, secretText } from '../parse-fields.ts'
+import { parse, secretText } from '../parse-host-call-fields.ts'
 import type { ServiceResponse, Verdict } from './deliver-message.ts'
 import type { Notifier } from './notifier-type.ts'
 

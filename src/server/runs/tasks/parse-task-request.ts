@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { namedRecord } from '../../../contract/reserved-names.ts'
-import { reasonOf } from '../parse-fields.ts'
+import { reasonOf } from '../parse-host-call-fields.ts'
 
 /** No task may run for longer; a timer of the system cannot wait for more than 24 days. */
 const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000

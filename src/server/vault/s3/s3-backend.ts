@@ -6,7 +6,7 @@ import type { Backend, StoredRecord } from '../backend-interface.ts'
 import { statusOf } from './s3-errors.ts'
 import type { S3Settings } from './s3-settings.ts'
 import { type Condition, openS3Objects, type S3Object, type S3Objects } from './s3-objects.ts'
-import { probeBucket } from './s3-probe.ts'
+import { probeBucket } from './probe-s3-bucket.ts'
 import type { SecretPlace, SecretScope } from '../vault-interface.ts'
 
 /** Objects that are asked for at once. */

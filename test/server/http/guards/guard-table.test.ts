@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { openForwarded } from '../../../../src/server/http/request/forwarded-headers.ts'
-import { listen } from '../../../../src/server/listen.ts'
+import { listen } from '../../../../src/server/listen-before-app.ts'
 import { jsonLog } from '../../../../src/server/log.ts'
 import { type Guard, ROUTES } from '../../../../src/server/http/routes.ts'
 import { localAccounts, startServer, type TestServer } from '../../../support/servers/test-server.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { AuthenticationOutcome } from '../../../../src/server/auth/authentication-outcome-type.ts'
 import { administrator, anonymous } from '../../../../src/server/auth/create-principal.ts'
-import { Call } from '../../../../src/server/http/call.ts'
+import { Call } from '../../../../src/server/http/request-context.ts'
 import { byCredential } from '../../../../src/server/http/guards/credential-guard.ts'
 import { HttpError } from '../../../../src/server/http/response/http-error.ts'
 import type { Services } from '../../../../src/server/http/handler-services.ts'

@@ -3,7 +3,10 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SANDBOX_LIMITS } from '../../../../src/server/runs/sandbox/child-protocol.ts'
-import { type SandboxProcess, startProcess } from '../../../../src/server/runs/sandbox/child-processes.ts'
+import {
+  type SandboxProcess,
+  startProcess,
+} from '../../../../src/server/runs/sandbox/ready-child-processes.ts'
 import { createPositions } from '../../../../src/server/runs/sandbox/source/source-positions.ts'
 import {
   type Outcome,

@@ -1,7 +1,7 @@
 /** Service tokens in the API. */
 import { json } from '../response/json-response.ts'
 import { by } from '../audit-entry.ts'
-import type { Handler } from '../call.ts'
+import type { Handler } from '../request-context.ts'
 
 /** `POST /api/auth/service-token`: what CI/CD gets for its service key. */
 export const createServiceToken: Handler = (call, { serviceKeys, audit, clock }) => {

@@ -1,6 +1,13 @@
 /** The pages of pipelines, and the list of runs. */
 import { html } from 'hono/html'
-import { type AppView, appPage, buttonForm, duration, type ShownStatus, statusBadge } from './page-frame.ts'
+import {
+  type AppView,
+  appPage,
+  buttonForm,
+  duration,
+  type ShownStatus,
+  statusBadge,
+} from './pipeline-and-run-frame.ts'
 import type { Markup, Page } from './page-layout.ts'
 import { csrfField, timeElement } from './settings-layout.ts'
 

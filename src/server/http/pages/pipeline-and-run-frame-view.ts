@@ -1,8 +1,8 @@
 /** What the pages about pipelines and runs show around their own part. */
 import type { RunEntry } from '../../runs/journal/read-run-records.ts'
-import type { AppView } from '../../web/page-frame.ts'
-import type { RunLine } from '../../web/pipeline-templates.ts'
-import type { Call } from '../call.ts'
+import type { AppView } from '../../web/pipeline-and-run-frame.ts'
+import type { RunLine } from '../../web/pipeline-and-run-list-templates.ts'
+import type { Call } from '../request-context.ts'
 import { hostOf, type Services } from '../handler-services.ts'
 import { accountName } from './account-name.ts'
 

@@ -1,7 +1,7 @@
 /** The server's check of signed requests: the signature, the time window, used nonces and required signing. */
 import { describe, expect, test } from 'bun:test'
 import { SIGNATURE_WINDOW_MS, signatureOf } from '../../../src/contract/request-signing.ts'
-import { checkSignature } from '../../../src/server/auth/request-signature.ts'
+import { checkSignature } from '../../../src/server/auth/check-request-signature.ts'
 
 const NOW = 1_767_225_600_000
 const TOKEN = { text: 'ci_the-token', id: 'tok_1', signatureRequired: false }

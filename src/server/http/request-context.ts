@@ -1,7 +1,7 @@
 /** A request on its way through guards and handler. */
 import { randomUUIDv7 } from 'bun'
 import type { User } from '../accounts/user-types.ts'
-import type { SignedRequest } from '../auth/request-signature.ts'
+import type { SignedRequest } from '../auth/check-request-signature.ts'
 import type { Principal } from '../access-rules/principal.ts'
 import type { Delivered } from '../triggers/webhooks.ts'
 import { HttpError } from './response/http-error.ts'

@@ -2,7 +2,7 @@
 import { randomUUIDv7 } from 'bun'
 import { Fault } from '../contract/fault.ts'
 import type { App } from './http/app.ts'
-import type { Peers } from './http/call.ts'
+import type { Peers } from './http/request-context.ts'
 import { failedResponse, startingResponse } from './http/response/responses-without-app.ts'
 import { type Log, logDefect } from './log.ts'
 
