@@ -1,7 +1,7 @@
 /** The composition root: opens the parts of the server in order, and closes them in the reverse order. */
 import { resolve } from 'node:path'
 import { claimFolder } from './db/data-folder-lock.ts'
-import { openDomain, openStorage } from './open-domain.ts'
+import { openDomain, openStorage } from './open-server-without-http.ts'
 import { openHttpApp } from './open-http-app.ts'
 import { listen, stopListening } from './listen-before-app.ts'
 import type { Log } from './log.ts'

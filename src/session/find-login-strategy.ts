@@ -1,4 +1,4 @@
-/** How a server wants to be logged in to: what there is to know before a login. */
+/** Finds how a server wants to be logged in to, before a login. */
 import * as v from 'valibot'
 import { healthResponse } from '../contract/api/health.ts'
 import { Fault } from '../contract/fault.ts'

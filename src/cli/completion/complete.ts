@@ -15,7 +15,7 @@ import {
 import { findCommand, type Found, loadAll, runnable } from '../parsing/find-command.ts'
 import { type FlagTable, flagTable, takesValue } from '../parsing/flag-table.ts'
 import { GLOBAL_FLAGS } from '../parsing/global-flags.ts'
-import { type Token, tokenize } from '../parsing/tokenize.ts'
+import { type Token, tokenize } from '../parsing/tokenize-arguments.ts'
 
 export interface Candidate {
   /** The whole word as it would stand there. */

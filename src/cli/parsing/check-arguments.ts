@@ -9,7 +9,7 @@ import type { CheckedArguments, Command } from '../command.ts'
 import { type Args, positionalsOf, positionalWord } from './argument-definitions.ts'
 import { type FlagTable, flagTable, type Spelling, takesValue } from './flag-table.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
-import { type OptionToken, tokenize } from './tokenize.ts'
+import { type OptionToken, tokenize } from './tokenize-arguments.ts'
 
 type FlagValues = Map<string, string | boolean | string[]>
 

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pack } from 'tar-stream'
-import { ArchiveError } from './archive-target.ts'
+import { ArchiveError } from './unpack-target-folder.ts'
 
 type Header = Parameters<Pack['entry']>[0]
 

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
-import { ArchiveError, type ArchiveLimits, createTarget } from './archive-target.ts'
+import { ArchiveError, type ArchiveLimits, createTarget } from './unpack-target-folder.ts'
 import { unpackTar } from './unpack-tar.ts'
 import { unpackZip } from './unpack-zip.ts'
 

@@ -1,5 +1,5 @@
 /** Reading tar archives: POSIX.1-2017 `pax`, "ustar Interchange Format", with pax headers and GNU's long names. */
-import { ArchiveError, type ArchiveTarget } from './archive-target.ts'
+import { ArchiveError, type ArchiveTarget } from './unpack-target-folder.ts'
 
 const BLOCK = 512
 /** Of the long names and pax records before an entry, in bytes. */

@@ -1,7 +1,7 @@
 /** Reading zip archives: stored and deflated entries, Zip64 too. The only importer of yauzl. */
 import { crc32 } from 'node:zlib'
 import type { Entry, ZipFile } from 'yauzl'
-import { ArchiveError, type ArchiveTarget } from './archive-target.ts'
+import { ArchiveError, type ArchiveTarget } from './unpack-target-folder.ts'
 
 /** Of the target of a symbolic link, in bytes. */
 const MAX_TARGET = 4096

@@ -1,5 +1,5 @@
 /** A cache of what the database says of a key, valid until a change that matters. */
-import { openEpoch } from './credential-epoch.ts'
+import { openEpoch } from './credential-change-counter.ts'
 import type { Db } from './open-database.ts'
 
 /** Entries; the oldest one makes room. */

@@ -1,7 +1,7 @@
 /** The programs of ours, as clients of the authorization server. */
 import type { ClientMetadata } from 'oidc-provider'
 import { TICKET_GRANT } from './grant-types.ts'
-import { PAGES_RETURN } from './page-paths.ts'
+import { PAGES_RETURN } from './protocol-page-paths.ts'
 import { CALLBACK_PORTS, callbackUri, DEVICE_GRANT, FOB_CLI_ID } from '../../contract/cli-oauth-client.ts'
 
 /** A program that may ask for tokens. All are public: no client secret exists anywhere (RFC 8252 §8.4). */

@@ -17,7 +17,7 @@ import {
   ArchiveError,
   type ArchiveLimits,
   createTarget,
-} from '../../../src/platform/archives/archive-target.ts'
+} from '../../../src/platform/archives/unpack-target-folder.ts'
 import { packTar } from '../../../src/platform/archives/pack-tar.ts'
 import { unpackTar } from '../../../src/platform/archives/unpack-tar.ts'
 import { temporaryFolder } from '../../support/temporary.ts'

@@ -1,6 +1,6 @@
 /** The device flow's part of the provider's configuration (RFC 8628). */
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider'
-import { DEVICE_PATH } from '../page-paths.ts'
+import { DEVICE_PATH } from '../protocol-page-paths.ts'
 import type { DevicePages, DeviceProblem, ErrorPage, RenderedPage } from './protocol-pages.ts'
 
 /** How the bridge hands over a code that came in a link; callers cannot send it. */

@@ -3,7 +3,7 @@ import type { Provider } from 'oidc-provider'
 import * as v from 'valibot'
 import type { Accounts } from '../../accounts/accounts.ts'
 import type { User } from '../../accounts/user-types.ts'
-import { DEVICE_PATH } from '../page-paths.ts'
+import { DEVICE_PATH } from '../protocol-page-paths.ts'
 
 /** What the protocol did by itself, with no page of ours that could have written it down. */
 export interface ProtocolEvent {

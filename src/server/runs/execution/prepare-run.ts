@@ -20,7 +20,7 @@ import {
   type RunInput,
   storeRunInput,
 } from './run-input.ts'
-import type { HttpExchange } from './webhook-exchange.ts'
+import type { HttpExchange } from './webhook-exchange-calls.ts'
 import type { Journal } from '../journal/journal.ts'
 import { capLog } from '../log/log-size-limit.ts'
 import { newHistory, readHistory, type RunHistory } from '../journal/run-history.ts'

@@ -8,7 +8,7 @@ import type { RunPreparation, RunRequest } from '../execution/prepare-run.ts'
 import { findRun, lastEvent } from '../journal/read-run-records.ts'
 import { logRemoved } from '../journal/write-run-rows.ts'
 import { hasSucceeded, isInProgress, paused } from './start-refusals.ts'
-import type { Places } from './waiting-places.ts'
+import type { Places } from './limit-waiting-runs.ts'
 
 /** A refused caller is told to wait this long: nobody knows how long runs take. */
 const RETRY_AFTER_S = 10

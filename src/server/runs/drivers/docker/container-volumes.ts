@@ -1,7 +1,7 @@
 /** The volumes of runs as Docker volumes: create, import a folder, export a folder, remove. */
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
-import { ArchiveError, createTarget } from '../../../../platform/archives/archive-target.ts'
+import { ArchiveError, createTarget } from '../../../../platform/archives/unpack-target-folder.ts'
 import { packFolders, packTar } from '../../../../platform/archives/pack-tar.ts'
 import { unpackTar } from '../../../../platform/archives/unpack-tar.ts'
 import type { VolumePath } from '../driver-interface.ts'
