@@ -57,6 +57,8 @@ export interface CheckedArguments {
   rawArgs: string[]
   /** All values of the flags that may be repeated, of which citty keeps the last. */
   repeated: ReadonlyMap<string, readonly string[]>
+  /** Help is asked for, in whatever spelling: `--help=true`, `-qh`. */
+  asksForHelp: boolean
 }
 
 interface CittyContext {

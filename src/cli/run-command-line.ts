@@ -24,8 +24,12 @@ export async function runCommandLine(
     if (argv[0] === 'help') return await runCommandLine([...argv.slice(1), '--help'], deps, root)
     const found = await findCommand(root, argv)
     const command = await runnable(found.command)
-    if (command === undefined || wantsHelp(found.rest)) return await showHelp(found, deps)
-    await runCommand(command, checkArguments(command, found.rest, wordsOf(found)), { deps, root })
+    if (command === undefined || wantsHelp(found.rest)) {
+      return await showHelp(found, deps, wantsHelp(found.rest))
+    }
+    const checked = checkArguments(command, found.rest, wordsOf(found))
+    if (checked.asksForHelp) return await showHelp(found, deps, true)
+    await runCommand(command, checked, { deps, root })
     return 0
   } catch (error) {
     return report(error, argv, deps)
@@ -37,10 +41,10 @@ function wordsOf({ path }: Found): string {
 }
 
 /** Help that was asked for is data (stdout, 0). A group without a command is a wrong usage (stderr, 2). */
-async function showHelp(found: Found, deps: Deps): Promise<number> {
+async function showHelp(found: Found, deps: Deps, isAskedFor: boolean): Promise<number> {
   const { command, path, rest } = found
   const words = wordsOf(found)
-  const wanted = wantsHelp(rest) || (path.length === 0 && rest.length === 0)
+  const wanted = isAskedFor || (path.length === 0 && rest.length === 0)
   if (!wanted && rest.length > 0) {
     throw new Fault('usage', `${words} needs a command before ${rest[0]?.split('=')[0]}`, {
       hint: `run "${words} --help" for the commands`,
@@ -56,7 +60,9 @@ async function showHelp(found: Found, deps: Deps): Promise<number> {
 function report(error: unknown, argv: readonly string[], deps: Deps): number {
   const fault = toFault(error)
   deps.io.stderr.write(renderFault(fault, errorFormat(argv, deps)))
-  const debug = argv.includes('--debug') || readSwitch(deps.env.FOB_DEBUG ?? '') === true
+  const debug =
+    argv.some((arg) => arg === '--debug' || arg === '--debug=true') ||
+    readSwitch(deps.env.FOB_DEBUG ?? '') === true
   if (debug && fault.cause !== undefined) deps.io.stderr.write(debugTrace(fault.cause))
   return EXIT[fault.code]
 }

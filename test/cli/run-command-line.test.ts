@@ -199,6 +199,18 @@ describe('finding the command', () => {
     expect(deps.io.err()).toBe(`fob: ${message}\nhint: ${hint}\n`)
   })
 
+  test.each([
+    [['runs', 'stop', 'run_1', '--help=true']],
+    [['runs', 'stop', 'run_1', '-h=true']],
+    [['runs', 'stop', 'run_1', '-qh']],
+    [['runs', '--help=true']],
+  ])('%j shows help, and runs nothing', async (argv) => {
+    const deps = fakeDeps()
+    expect(await runCommandLine(argv, deps)).toBe(0)
+    expect(deps.io.out()).toContain(argv.includes('stop') ? 'fob runs stop' : 'fob runs')
+    expect(deps.io.err()).toBe('')
+  })
+
   test.each([[[]], [['--help']], [['-h']]])('%j shows the help on stdout', async (argv) => {
     const deps = fakeDeps()
     expect(await runCommandLine(argv, deps)).toBe(0)

@@ -32,7 +32,7 @@ export interface SecretQuestion {
 export async function readSecret(deps: Deps, globals: Globals, question: SecretQuestion): Promise<Secret> {
   if (!deps.io.stdin.isTerminal) return readSecretFromStdin(deps, question)
   if (!isInteractive(deps, globals)) {
-    throw new Fault('prompt_needed', `the ${question.what} is needed, and there is no terminal to ask at`, {
+    throw new Fault('prompt_needed', `the ${question.what} is needed, and nobody can be asked`, {
       hint: `pipe it in: printf %s "$VALUE" | fob … ${question.instead}`,
     })
   }

@@ -19,6 +19,6 @@ export function chosenFormat(deps: Deps, globals: Pick<Globals, 'output'>, setti
 function parseFormat(text: string | undefined, from: string): OutputFormat | undefined {
   if (text === undefined) return undefined
   const format = OUTPUT_FORMATS.find((known) => known === text)
-  if (format === undefined) throw notAnOption(from, text, OUTPUT_FORMATS)
+  if (format === undefined) throw notAnOption(from, text, { options: OUTPUT_FORMATS })
   return format
 }

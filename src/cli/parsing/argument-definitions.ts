@@ -35,6 +35,8 @@ interface ChoiceFlag extends FlagBase {
   type: 'enum'
   options: readonly string[]
   valueHint?: string
+  /** The next step for a value that is near to none of them. */
+  hint?: string
 }
 
 export interface Positional {

@@ -26,17 +26,19 @@ export function checkArguments(command: Command, argv: readonly string[], path: 
     if (token.kind === 'word') words.push(token.value)
     else record(values, spellingOf(token, table, path), token)
   }
-  checkWords(command.args, words, path)
+  const asksForHelp = values.get('help') === true
+  if (!asksForHelp) checkWords(command.args, words, path)
   const repeated = new Map(
     [...values].filter((entry): entry is [string, string[]] => Array.isArray(entry[1])),
   )
-  return { rawArgs: [...[...values].flatMap(canonical), '--', ...words], repeated }
+  const rawArgs = [...[...values].flatMap(canonical), '--', ...words]
+  return { rawArgs, repeated, asksForHelp }
 }
 
-/** True when `--help` or `-h` stands among the arguments, whatever else is wrong with them. */
+/** Whether `--help` or `-h` stands among the arguments, whatever else is wrong with them. */
 export function wantsHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
-  return (end < 0 ? argv : argv.slice(0, end)).some((arg) => arg === '--help' || arg === '-h')
+  return (end < 0 ? argv : argv.slice(0, end)).some((arg) => /^(--help|-h)(=true)?$/.test(arg))
 }
 
 function spellingOf(token: OptionToken, table: FlagTable, path: string): Spelling {
@@ -92,15 +94,21 @@ function valueOf({ flag, negated }: Spelling, token: OptionToken): string | bool
     const what = flag.valueHint === undefined ? '' : ` (${flag.valueHint})`
     throw new Fault('usage', `${rawName} needs a value${what}`, { hint })
   }
-  if (flag.type === 'enum' && !flag.options.includes(value)) throw notAnOption(rawName, value, flag.options)
+  if (flag.type === 'enum' && !flag.options.includes(value)) {
+    throw notAnOption(rawName, value, flag)
+  }
   return value
 }
 
-/** `--driver takes native or docker`. */
-export function notAnOption(name: string, value: string, options: readonly string[]): Fault {
-  const near = nearest(value, options)
+/** `--driver takes native or docker`, with the option that was probably meant, else the hint of the flag. */
+export function notAnOption(
+  name: string,
+  value: string,
+  { options, hint }: { options: readonly string[]; hint?: string | undefined },
+): Fault {
+  const near = nearest(value.toLowerCase(), options)
   return new Fault('usage', `${name} takes ${alternatives(options)}`, {
-    hint: near === undefined ? undefined : `did you mean ${near}?`,
+    hint: near === undefined ? hint : `did you mean ${near}?`,
   })
 }
 

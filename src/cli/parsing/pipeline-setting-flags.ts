@@ -10,7 +10,7 @@ import {
 } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import { isPipe } from '../../platform/files/private-files.ts'
-import { alternatives } from './check-arguments.ts'
+import { notAnOption } from './check-arguments.ts'
 
 /**
  * Undefined where neither is given.
@@ -22,10 +22,7 @@ export function parseConcurrency(mode: string | undefined, max: string | undefin
   const parsed = v.safeParse(concurrency, asked)
   if (parsed.success) return parsed.output
   throw max === undefined
-    ? new Fault(
-        'usage',
-        `--concurrency takes ${alternatives(CONCURRENCY_MODES)}, not ${JSON.stringify(mode)}`,
-      )
+    ? notAnOption('--concurrency', mode ?? '', { options: CONCURRENCY_MODES })
     : new Fault('usage', '--max-runs takes a number from 1 to 1000, with --concurrency parallel only')
 }
 

@@ -91,7 +91,7 @@ async function ask(logins: readonly StoredLogin[], globals: Globals, deps: Deps)
   const [only, ...more] = logins
   if (only !== undefined && more.length === 0) return only
   if (!isInteractive(deps, globals)) {
-    throw new Fault('prompt_needed', 'no login is named, and there is no terminal to ask at', {
+    throw new Fault('prompt_needed', 'no login is named, and nobody can be asked', {
       hint: `name one: fob auth switch ACCOUNT; ${listed(logins)}`,
     })
   }

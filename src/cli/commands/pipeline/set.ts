@@ -167,12 +167,17 @@ function requestBody(options: SetPipelineOptions): object {
     filename,
     driver,
     rbac,
-    concurrency,
+    concurrency: concurrency && forOlderServers(concurrency),
     schedules,
     allowShort: options.allowShort ? true : undefined,
     secrets: Object.fromEntries(options.secrets),
     unsetSecrets,
   }
+}
+
+/** Servers of version 0.1 know `parallel` by its earlier name alone, which newer ones read as well. */
+function forOlderServers(concurrency: Concurrency): object {
+  return concurrency.mode === 'parallel' ? { ...concurrency, mode: 'queue' } : concurrency
 }
 
 function scheduleLines({ schedules = [] }: PipelineResponse): string[] {

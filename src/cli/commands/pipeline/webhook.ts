@@ -29,6 +29,7 @@ it only now. The script reads http.request, and can reply with http.respond.`,
       type: 'enum',
       options: WEBHOOK_PROVIDERS,
       valueHint: 'PROVIDER',
+      hint: 'to remove a webhook: --off',
       description: 'who sends: github, gitlab, or generic (signed as docs/signing.md says)',
     },
     'secret-stdin': {
