@@ -155,11 +155,7 @@ describe('a schedule', () => {
     [['--schedule', '0 0 * * *', '--time-zone', 'Nowhere'], 2, 'no time zone "Nowhere"'],
     [['--time-zone', 'UTC'], 2, '--time-zone and --catch-up need --schedule'],
     [['--schedule', '@daily', '--no-schedule'], 2, 'cannot be used together'],
-    [
-      ['--concurrency', 'sometimes'],
-      2,
-      '--concurrency takes parallel, serial or cancel-previous, not "sometimes"',
-    ],
+    [['--concurrency', 'sometimes'], 2, '--concurrency takes parallel, serial or cancel-previous\n'],
     [['--concurrency', 'serial', '--max-runs', '2'], 2, '--max-runs'],
     [['--max-runs', 'two'], 2, '--max-runs'],
   ])('%j ends with %d', async (flags, code, message) => {
