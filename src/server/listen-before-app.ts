@@ -1,7 +1,7 @@
 /** The listening port: taken at once, with 503 for every request until the app is attached. */
 import { randomUUIDv7 } from 'bun'
 import { Fault } from '../contract/fault.ts'
-import type { App } from './http/app.ts'
+import type { App } from './http/handle-request.ts'
 import type { Peers } from './http/request-context.ts'
 import { failedResponse, startingResponse } from './http/response/responses-without-app.ts'
 import { type Log, logDefect } from './log.ts'

@@ -11,7 +11,7 @@ import { readBounded } from '../platform/network/bounded-body.ts'
 import type { Secret } from '../redact/secret.ts'
 import { refusedBy } from './api-refusals.ts'
 import { secretsOf } from './authorization-header.ts'
-import { readEvents, type ServerEvent } from './event-stream-reader.ts'
+import { readEvents, type ServerEvent } from './read-event-stream.ts'
 
 export interface Api {
   /**

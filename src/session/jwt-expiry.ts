@@ -1,7 +1,7 @@
 /** The expiry of a JWT, read without checking its signature, which only the server can. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
-import { instant } from '../contract/instant.ts'
+import { instant } from '../contract/instant-as-text.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import type { Secret } from '../redact/secret.ts'
 

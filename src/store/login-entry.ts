@@ -1,6 +1,6 @@
 /** One account in the credentials file, and its forms in memory: a login without secrets, a credential with them. */
 import * as v from 'valibot'
-import { instant } from '../contract/instant.ts'
+import { instant } from '../contract/instant-as-text.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Credential, Login, StorageKind, StoredCredential, StoredLogin } from './store-interface.ts'

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { crc32 } from 'node:zlib'
 import { isTokenText, TOKEN_PATTERN, type TokenPrefix, tokenText } from '../../src/contract/token-format.ts'
-import { hashOf, mintToken } from '../../src/server/accounts/mint-token.ts'
+import { hashOf, mintToken } from '../../src/server/accounts/create-and-hash-token.ts'
 
 const PREFIXES: TokenPrefix[] = ['ci', 'rn', 'sk', 'st', 'dl']
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

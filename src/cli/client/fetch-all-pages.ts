@@ -1,6 +1,6 @@
 /** Fetches a list of the API, page by page. */
 import type * as v from 'valibot'
-import { page } from '../../contract/paged-list.ts'
+import { page } from '../../contract/list-page-schema.ts'
 import type { Api } from '../../session/api-client.ts'
 
 const PAGE_SIZE = 500

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { type TenantResponse, tenantResponse } from '../../contract/api/tenants.ts'
 import { Fault } from '../../contract/fault.ts'
-import { page } from '../../contract/paged-list.ts'
+import { page } from '../../contract/list-page-schema.ts'
 import { openApi } from '../../session/api-client.ts'
 import type { Session } from '../../session/session.ts'
 import { type Context, openContext, serverContext } from './command-context.ts'

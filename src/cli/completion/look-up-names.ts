@@ -6,7 +6,7 @@
 import { pipelineResponse } from '../../contract/api/pipelines.ts'
 import { runResponse } from '../../contract/api/runs.ts'
 import { secretResponse } from '../../contract/api/secrets.ts'
-import { page } from '../../contract/paged-list.ts'
+import { page } from '../../contract/list-page-schema.ts'
 import { runnerResponse } from '../../contract/api/runners.ts'
 import { tokenResponse } from '../../contract/api/tokens.ts'
 import { orAborted } from '../../platform/terminal/read-lines.ts'

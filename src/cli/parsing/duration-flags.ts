@@ -1,5 +1,5 @@
 /** Durations as flags take them: `30s`, `12h`, `90d`. */
-import { parseDuration } from '../../contract/duration.ts'
+import { parseDuration } from '../../contract/parse-duration.ts'
 import { Fault } from '../../contract/fault.ts'
 
 const HOUR_MS = 3_600_000

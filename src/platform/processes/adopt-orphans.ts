@@ -1,6 +1,6 @@
 /** Adopting the processes that descendants leave behind (`PR_SET_CHILD_SUBREAPER`). */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { openLibc } from './libc.ts'
+import { openLibc } from './open-libc.ts'
 
 /** `prctl(2)`: orphaned descendants become children of this process instead of the machine's first one. */
 const PR_SET_CHILD_SUBREAPER = 36

@@ -1,5 +1,5 @@
 /** Protection from other processes of the same user (`PR_SET_DUMPABLE`). */
-import { openLibc } from './libc.ts'
+import { openLibc } from './open-libc.ts'
 
 /** `prctl(2)`: at 0, `/proc/<pid>/environ` and `mem` belong to root, and no core is dumped. */
 const PR_SET_DUMPABLE = 4

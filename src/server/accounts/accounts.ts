@@ -17,7 +17,7 @@ import { addLocal, LOCAL, passwordHash } from './local-accounts.ts'
 import { hashPassword, openVerifier } from './password-hash.ts'
 import { upsertIdentityProviderAccount } from './identity-provider-accounts.ts'
 import type { IdentityProviderProfile, NewLocalAccount, Tenant, User } from './user-types.ts'
-import { selectUsers, toUser, userFinder } from './user-queries.ts'
+import { selectUsers, toUser, userFinder } from './find-users.ts'
 
 interface PasswordAttempt {
   email: string

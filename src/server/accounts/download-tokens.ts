@@ -9,8 +9,8 @@ import type { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'
 import { downloadTokens as table } from '../db/schema.ts'
 import type { User } from './user-types.ts'
-import { hashOf, mintToken } from './mint-token.ts'
-import { userFinder } from './user-queries.ts'
+import { hashOf, mintToken } from './create-and-hash-token.ts'
+import { userFinder } from './find-users.ts'
 
 interface Download {
   userId: string

@@ -10,7 +10,7 @@ import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { runners as table, tenants } from '../db/schema.ts'
 import type { Tenant } from './user-types.ts'
-import { hashOf, mintToken } from './mint-token.ts'
+import { hashOf, mintToken } from './create-and-hash-token.ts'
 
 type RunnerStatus = 'online' | 'busy' | 'offline'
 

@@ -13,8 +13,8 @@ import type { Db } from '../db/open-database.ts'
 import { remember } from '../db/cache-until-change.ts'
 import { cliTokens } from '../db/schema.ts'
 import type { Tenant, User } from './user-types.ts'
-import { hashOf, mintToken } from './mint-token.ts'
-import { userFinder } from './user-queries.ts'
+import { hashOf, mintToken } from './create-and-hash-token.ts'
+import { userFinder } from './find-users.ts'
 
 export interface CliToken {
   id: string

@@ -12,7 +12,7 @@ import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { pipelines as pipelineTable, serviceKeys, serviceTokens, tenants } from '../db/schema.ts'
 import type { Tenant } from './user-types.ts'
-import { hashOf, mintToken } from './mint-token.ts'
+import { hashOf, mintToken } from './create-and-hash-token.ts'
 
 interface ServiceKey {
   id: string

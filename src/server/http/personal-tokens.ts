@@ -1,6 +1,6 @@
 /** Creates, shows and revokes the tokens of a person, for the API and the pages alike. */
 import type { TokenResponse } from '../../contract/api/tokens.ts'
-import { instant } from '../../contract/instant.ts'
+import { instant } from '../../contract/instant-as-text.ts'
 import type { Scope } from '../../contract/token-scopes.ts'
 import type { CliToken, Owner } from '../accounts/scoped-tokens.ts'
 import { choosePipelines, scopesBeyondLogin, scopesNotHeld } from '../auth/personal-token-policy.ts'

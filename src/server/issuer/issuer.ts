@@ -34,7 +34,7 @@ import { deriveKey, openSeal } from './sealed-values.ts'
 import { MIN_SESSION_SECRET_BYTES } from './session-secret.ts'
 import { openSessions, type Sessions } from './sessions/browser-sessions-and-program-logins.ts'
 import { loadSigningKey } from './tokens/signing-key.ts'
-import { openTickets } from './protocol/ticket-grant.ts'
+import { openTickets } from './protocol/json-login-ticket-grant.ts'
 import { openTokens, type VerifiedToken } from './tokens/access-tokens.ts'
 import {
   openIdentityProviderLogins,

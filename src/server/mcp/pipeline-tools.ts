@@ -2,11 +2,11 @@
 import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
-import { instant } from '../../contract/instant.ts'
+import { instant } from '../../contract/instant-as-text.ts'
 import { secretNamesOf } from '../pipelines/visible-secrets.ts'
 import type { PipelineEntry } from '../pipelines/pipelines.ts'
 import type { Pipeline } from '../pipelines/put-pipeline.ts'
-import { paused } from '../runs/queue/start-refusals.ts'
+import { paused } from '../runs/queue/start-and-resume-refusals.ts'
 import { findRun, runOutput, toRunOutput } from './run-tools.ts'
 import { clip, defineTool, PAGE, pageOf, READS, type Tool, type ToolCall } from './define-tool.ts'
 

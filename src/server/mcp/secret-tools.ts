@@ -1,7 +1,7 @@
 /** The tool about secrets: their names. */
 import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
-import { instant } from '../../contract/instant.ts'
+import { instant } from '../../contract/instant-as-text.ts'
 import { secretsSeenBy } from '../pipelines/visible-secrets.ts'
 import { defineTool, READS, type Tool } from './define-tool.ts'
 import { findPipeline } from './pipeline-tools.ts'

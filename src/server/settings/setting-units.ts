@@ -1,5 +1,5 @@
 /** Times and sizes as settings write them. */
-import { type DurationUnit, parseDuration } from '../../contract/duration.ts'
+import { type DurationUnit, parseDuration } from '../../contract/parse-duration.ts'
 
 const MAX_AGE_MS = 36_500 * 86_400_000
 const AGE_UNITS: readonly DurationUnit[] = ['m', 'h', 'd']

@@ -3,7 +3,7 @@
  * Refuses: settings that clash or are not valid; an empty value where the value keeps strangers out; to read a secret
  * that the caller does not need.
  */
-import { parseDuration } from '../../contract/duration.ts'
+import { parseDuration } from '../../contract/parse-duration.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { type DriverSettings, driverSettings } from './driver-settings.ts'

@@ -1,7 +1,7 @@
 /** The page of the audit log. */
 import { html } from 'hono/html'
 import type { Markup, Page } from './page-layout.ts'
-import { timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
+import { timeElement, settingsPage, type SettingsView } from './settings-page-layout.ts'
 
 interface AuditView extends Omit<SettingsView, 'title' | 'current'> {
   tenant: string

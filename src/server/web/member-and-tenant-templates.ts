@@ -1,7 +1,7 @@
 /** The pages of tenants and their members. */
 import { html } from 'hono/html'
 import type { Markup, Page } from './page-layout.ts'
-import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
+import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-page-layout.ts'
 
 type Frame = Omit<SettingsView, 'title' | 'current'> & {
   /** What was just done. */

@@ -1,7 +1,7 @@
 /** The frame of the pages about pipelines and runs: menu, buttons, badges, durations. */
 import { html } from 'hono/html'
 import { type Markup, type Page, page } from './page-layout.ts'
-import { csrfField } from './settings-layout.ts'
+import { csrfField } from './settings-page-layout.ts'
 
 /** What each of these pages shows around its own part. */
 export interface AppView {

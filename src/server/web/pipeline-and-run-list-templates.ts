@@ -9,7 +9,7 @@ import {
   statusBadge,
 } from './pipeline-and-run-frame.ts'
 import type { Markup, Page } from './page-layout.ts'
-import { csrfField, timeElement } from './settings-layout.ts'
+import { csrfField, timeElement } from './settings-page-layout.ts'
 
 /** A run in a list. Instants are milliseconds since 1970. */
 export interface RunLine {

@@ -17,7 +17,7 @@ import RUN_SCRIPT from './browser-scripts/run-page.js' with { type: 'text' }
 // oxlint-disable-next-line import/default -- the same
 import RUN_TASKS_SCRIPT from './browser-scripts/run-tasks.js' with { type: 'text' }
 import { scriptText } from './browser-script-text.ts' with { type: 'macro' }
-import { timeElement } from './settings-layout.ts'
+import { timeElement } from './settings-page-layout.ts'
 
 export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
 /** Imported by `RUN_SCRIPT`, too. */

@@ -1,7 +1,7 @@
 /** The pages of sessions and of signing out. */
 import { html } from 'hono/html'
 import type { Markup, Page } from './page-layout.ts'
-import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
+import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-page-layout.ts'
 
 interface SessionsView extends Omit<SettingsView, 'title' | 'current'> {
   /** Instants are milliseconds since 1970. */

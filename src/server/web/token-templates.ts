@@ -2,7 +2,7 @@
 import { html } from 'hono/html'
 import { type Scope, SCOPES } from '../../contract/token-scopes.ts'
 import type { Markup, Page } from './page-layout.ts'
-import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-layout.ts'
+import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-page-layout.ts'
 
 const CURRENT = '/settings/tokens'
 type Frame = Omit<SettingsView, 'title' | 'current'> & {

@@ -1,6 +1,6 @@
 /** `fob secrets list`: lists the names of secrets, never their values. */
 import { secretResponse } from '../../../contract/api/secrets.ts'
-import { page } from '../../../contract/paged-list.ts'
+import { page } from '../../../contract/list-page-schema.ts'
 import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

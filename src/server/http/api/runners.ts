@@ -1,6 +1,6 @@
 /** Runners in the API. */
 import { heartbeatBody, putRunnerBody, type RunnerResponse } from '../../../contract/api/runners.ts'
-import { instant } from '../../../contract/instant.ts'
+import { instant } from '../../../contract/instant-as-text.ts'
 import type { Runner } from '../../accounts/runners.ts'
 import { notFound } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'

@@ -1,9 +1,9 @@
 /** Runs in the API: lists, records, events, logs, stopping and resuming. */
 import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
-import { instant } from '../../../contract/instant.ts'
+import { instant } from '../../../contract/instant-as-text.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts'
-import { paused, pipelineGone } from '../../runs/queue/start-refusals.ts'
+import { paused, pipelineGone } from '../../runs/queue/start-and-resume-refusals.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
 import { json } from '../response/json-response.ts'
 import { by } from '../audit-entry.ts'

@@ -1,6 +1,6 @@
 /** A schedule in the responses of the API. */
 import type { ScheduleResponse } from '../../../contract/api/pipelines.ts'
-import { instant } from '../../../contract/instant.ts'
+import { instant } from '../../../contract/instant-as-text.ts'
 import type { ScheduleRow } from '../../triggers/schedules.ts'
 
 export function toScheduleResponse(row: ScheduleRow): ScheduleResponse {

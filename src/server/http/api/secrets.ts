@@ -6,7 +6,7 @@ import {
   secretKey,
   type SecretResponse,
 } from '../../../contract/api/secrets.ts'
-import { instant } from '../../../contract/instant.ts'
+import { instant } from '../../../contract/instant-as-text.ts'
 import { secretsSeenBy } from '../../pipelines/visible-secrets.ts'
 import type { SecretEntry, SecretPlace } from '../../vault/vault-interface.ts'
 import { HttpError, notFound } from '../response/http-error.ts'

@@ -66,7 +66,7 @@ function toRequest({ request, url }: Call, body: Uint8Array): HttpRequest {
   }
 }
 
-/** A page from a script would have our origin: the headers that `http/app.ts` adds take all power from it. */
+/** A page from a script would have our origin: the headers that `http/handle-request.ts` adds take all power from it. */
 function toResponse({ status, headers, body }: HttpResponse, runId: string): Response {
   const isEmpty = [204, 205, 304].includes(status)
   return new Response(isEmpty ? null : body, { status, headers: { ...headers, 'x-fob-run': runId } })

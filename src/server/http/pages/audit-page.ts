@@ -6,7 +6,7 @@ import type { Handler } from '../request-context.ts'
 import { requireAdministrator } from '../guards/require-permission.ts'
 import type { Services } from '../handler-services.ts'
 import { pageResponse } from '../response/page-response.ts'
-import { settingsView } from './settings-page-view.ts'
+import { settingsView } from './settings-page-frame.ts'
 
 /** `GET /settings/audit[?tenant=&action=&actor=&outcome=&cursor=]` */
 export const auditPage: Handler = async (call, services) => {

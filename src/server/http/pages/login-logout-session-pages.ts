@@ -8,7 +8,7 @@ import { parseForm } from '../request/form-body.ts'
 import { redirect } from '../response/redirect.ts'
 import { hostOf, requireIssuer, type Services } from '../handler-services.ts'
 import { pageResponse } from '../response/page-response.ts'
-import { sessionOf, settingsView } from './settings-page-view.ts'
+import { sessionOf, settingsView } from './settings-page-frame.ts'
 
 /** `GET /auth/login[?next=]`: a login by the OAuth protocol, like that of every program. */
 export const signIn: Handler = ({ url }, services) =>

@@ -14,7 +14,7 @@ import {
 } from '../guards/require-permission.ts'
 import type { Services } from '../handler-services.ts'
 import { pageResponse, sentence } from '../response/page-response.ts'
-import { sessionOf, settingsView } from './settings-page-view.ts'
+import { sessionOf, settingsView } from './settings-page-frame.ts'
 
 /** What a page says about the form that was sent to it. */
 interface FormResult {

@@ -26,7 +26,7 @@ import {
 import { redirect } from '../response/redirect.ts'
 import type { Services } from '../handler-services.ts'
 import { pageResponse, sentence } from '../response/page-response.ts'
-import { sessionOf, settingsView } from './settings-page-view.ts'
+import { sessionOf, settingsView } from './settings-page-frame.ts'
 
 const SHOWN = 200
 

@@ -1,5 +1,5 @@
 /** Responses that are sent outside of the app, with the same headers as all others. */
-import { pathOf } from '../app.ts'
+import { pathOf } from '../handle-request.ts'
 import { HttpError } from './http-error.ts'
 import { errorPage, wantsPage } from './error-page.ts'
 import { secure } from './security-headers.ts'

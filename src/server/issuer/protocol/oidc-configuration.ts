@@ -14,7 +14,7 @@ import type { Tokens } from '../tokens/access-tokens.ts'
 import type { Lifetimes } from '../tokens/default-lifetimes.ts'
 import { deviceFlow } from './device-authorization.ts'
 import type { DevicePages, ErrorPage } from './protocol-pages.ts'
-import type { Tickets } from './ticket-grant.ts'
+import type { Tickets } from './json-login-ticket-grant.ts'
 
 const CODE_SECONDS = 60
 /** RFC 8628: how long a person has for typing the code. */

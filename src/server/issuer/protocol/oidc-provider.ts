@@ -4,7 +4,7 @@ import type { User } from '../../accounts/user-types.ts'
 import { apiResource, features, protocol, type ProviderDeps } from './oidc-configuration.ts'
 import { databaseAdapter } from './oidc-storage-adapter.ts'
 import { logEvents } from './protocol-log.ts'
-import { registerTicketGrant } from './ticket-grant.ts'
+import { registerTicketGrant } from './json-login-ticket-grant.ts'
 import { claimsOf, toAccount } from './user-claims.ts'
 
 /**

@@ -34,7 +34,7 @@ import {
   makeFolder,
   readVolume,
   writeVolume,
-} from './native-folders.ts'
+} from './native-volume-folders.ts'
 
 /** How long tasks keep running without a server. */
 const WAIT_MS = 10 * 60_000

@@ -8,7 +8,7 @@ import type { AllowedResolver } from '../script-fetch/resolve-allowed-address.ts
 import { killGroup } from '../signal-process-group.ts'
 import { explainGit } from './git-errors.ts'
 import type { GitSource } from './git-source.ts'
-import { nameOf } from './ssh-known-hosts.ts'
+import { nameOf } from './known-host-keys.ts'
 
 /** The most output of a command; a list of a hundred thousand references has some 6 MiB. */
 const MAX_OUTPUT = 32 * 1024 * 1024

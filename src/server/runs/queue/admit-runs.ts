@@ -7,7 +7,7 @@ import type { LiveRuns } from '../execution/live-runs.ts'
 import type { RunPreparation, RunRequest } from '../execution/prepare-run.ts'
 import { findRun, lastEvent } from '../journal/read-run-records.ts'
 import { logRemoved } from '../journal/write-run-rows.ts'
-import { hasSucceeded, isInProgress, paused } from './start-refusals.ts'
+import { hasSucceeded, isInProgress, paused } from './start-and-resume-refusals.ts'
 import type { Places } from './limit-waiting-runs.ts'
 
 /** A refused caller is told to wait this long: nobody knows how long runs take. */

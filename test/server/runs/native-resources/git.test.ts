@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
-import { knownHosts } from '../../../../src/server/runs/native-resources/ssh-known-hosts.ts'
+import { knownHosts } from '../../../../src/server/runs/native-resources/known-host-keys.ts'
 import { isRefName, readGitSource } from '../../../../src/server/runs/native-resources/git-source.ts'
 import {
   createRepository,

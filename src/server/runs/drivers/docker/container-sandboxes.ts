@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import type { PlaceSpec, TaskEnd, TaskId, TaskSinks, TaskSpec } from '../driver-interface.ts'
-import { kindOf, makeFolders } from './container-archive.ts'
+import { kindOf, makeFolders } from './write-into-container.ts'
 import { StartFailure } from '../start-failure.ts'
 import {
   envOf,

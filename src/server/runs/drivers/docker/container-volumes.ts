@@ -5,7 +5,7 @@ import { ArchiveError, createTarget } from '../../../../platform/archives/unpack
 import { packFolders, packTar } from '../../../../platform/archives/pack-tar.ts'
 import { unpackTar } from '../../../../platform/archives/unpack-tar.ts'
 import type { VolumePath } from '../driver-interface.ts'
-import { kindOf, makeFolders, put } from './container-archive.ts'
+import { kindOf, makeFolders, put } from './write-into-container.ts'
 import { createContainer, removeContainer } from './containers.ts'
 import { contentOf, type DaemonClient, DaemonError, type DaemonRequest } from './daemon-client.ts'
 import { LABEL, type Labels } from './ownership-labels.ts'

@@ -1,7 +1,7 @@
 /** Creates the container of a task or a sandbox, with image, volumes and folders; it is not started. */
 import { Fault } from '../../../../contract/fault.ts'
 import type { PlaceSpec } from '../driver-interface.ts'
-import { makeFolders } from './container-archive.ts'
+import { makeFolders } from './write-into-container.ts'
 import { StartFailure } from '../start-failure.ts'
 import { createContainer, removeContainer } from './containers.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'

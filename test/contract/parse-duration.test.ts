@@ -1,6 +1,6 @@
 /** Durations: their units, fractions, and the texts that are refused. */
 import { describe, expect, test } from 'bun:test'
-import { type DurationUnit, parseDuration } from '../../src/contract/duration.ts'
+import { type DurationUnit, parseDuration } from '../../src/contract/parse-duration.ts'
 
 const ALL: readonly DurationUnit[] = ['ms', 's', 'm', 'h', 'd', 'w']
 

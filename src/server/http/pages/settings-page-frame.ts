@@ -1,6 +1,6 @@
 /** What every settings page shows around its own part, and the session that it belongs to. */
 import { isAdministrator } from '../../access-rules/principal.ts'
-import type { SettingsView } from '../../web/settings-layout.ts'
+import type { SettingsView } from '../../web/settings-page-layout.ts'
 import type { Call } from '../request-context.ts'
 import { hostOf, type Services } from '../handler-services.ts'
 import { accountName } from './account-name.ts'

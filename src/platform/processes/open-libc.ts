@@ -1,4 +1,4 @@
-/** Calls into the C library of a Linux system. */
+/** Opens functions of the C library of a Linux system, glibc or musl. */
 import { dlopen, type FFIFunction } from 'bun:ffi'
 
 const C_LIBRARIES = ['libc.so.6', 'libc.musl-x86_64.so.1', 'libc.musl-aarch64.so.1']

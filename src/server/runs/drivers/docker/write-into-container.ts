@@ -1,4 +1,4 @@
-/** Folders and files in a container, by way of the archive calls of the Engine API. */
+/** Writes folders and files into a container, and tells the kind of a path, by the archive calls of the Engine API. */
 import * as v from 'valibot'
 import { packFolders } from '../../../../platform/archives/pack-tar.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'

@@ -1,6 +1,6 @@
 /** Instants as RFC 3339 in UTC with milliseconds; null stays null. */
 import { expect, test } from 'bun:test'
-import { instant } from '../../src/contract/instant.ts'
+import { instant } from '../../src/contract/instant-as-text.ts'
 
 test('an instant is RFC 3339 in UTC with milliseconds, and null stays null', () => {
   expect(instant(0)).toBe('1970-01-01T00:00:00.000Z')

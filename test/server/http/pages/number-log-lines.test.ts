@@ -1,6 +1,6 @@
 /** Pieces of output as numbered, coloured lines of the run page. */
 import { describe, expect, test } from 'bun:test'
-import { toLines } from '../../../../src/server/http/pages/log-lines.ts'
+import { toLines } from '../../../../src/server/http/pages/number-log-lines.ts'
 import type { EarlierLines, LogPiece } from '../../../../src/server/runs/log/log-page.ts'
 
 const piece = (data: string, task?: string, stream: LogPiece['stream'] = 'stdout'): LogPiece => ({
