@@ -130,7 +130,7 @@ describe('fob run on a machine with nothing configured', () => {
       'FOB_TOKEN',
       'FOB_JWT_TOKEN',
       'the stored logins',
-      'hint: give one',
+      'hint: provide one',
     ]) {
       expect(ended.err).toContain(place)
     }
