@@ -203,7 +203,7 @@ describe('a pipeline that must not run', () => {
       'a mode that is none',
       FINE,
       ['--concurrency', 'at-once'],
-      '--concurrency takes parallel, serial or cancel-previous, not "at-once"',
+      '--concurrency takes parallel, serial or cancel-previous\n',
     ],
     ['a secret without a value', FINE, ['-e', 'KEY'], '--secret takes KEY=VALUE'],
   ])('set with %s: exit 2, and the next step', async (_, source, flags, message) => {

@@ -5,8 +5,8 @@ import { safeLine } from '../../../platform/terminal/printable-text.ts'
 
 /** A template comes from a script that is not trusted: each limit here is far above what a message needs. */
 const MAX_TEMPLATE = 64 * 1024
-/** During this time the server does nothing else. */
-const MAX_MS = 50
+/** During this time the server does nothing else. LiquidJS counts time on the wall, so a busy machine needs some. */
+const MAX_MS = 200
 /** In LiquidJS's own count: characters and elements that filters make. */
 const MAX_MEMORY = 128 * 1024
 /** Filters that evaluate an expression for each element: LiquidJS checks no limit before the last of them. */
