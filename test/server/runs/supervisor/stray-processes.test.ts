@@ -72,8 +72,9 @@ while [ ! -s ${file} ]; do sleep 0.02; done; echo done`)
   test('and cannot be told from what an older task left is ended with the last of them', async () => {
     const file = join(folder, 'shared')
     const controller = new AbortController()
-    const older = run('echo here; sleep 60', controller.signal)
-    await run('sleep 0.1')
+    const older = run(`echo $$ > ${file}-older; sleep 60`, controller.signal)
+    // It runs, so it is older than what the next task leaves.
+    await pidIn(`${file}-older`)
     await run(`${hidden(file)}; while [ ! -s ${file} ]; do sleep 0.02; done`)
     const pid = await pidIn(file)
     expect(isRunning(pid)).toBe(true)
