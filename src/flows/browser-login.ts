@@ -6,7 +6,7 @@ import { type CodeGrant, codeGrant } from './authorization-code-grant.ts'
 import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow-types.ts'
 import type { Expected } from './parse-pasted-code.ts'
 import { expectedOf, explainDeadPage, nextPasted } from './ask-for-pasted-response.ts'
-import { nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
+import { nobodyToApprove, nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
 
 /** A browser that shows an error instead of coming back shows it soon. */
 const HINT_AFTER_MS = 20_000
@@ -26,9 +26,9 @@ export async function browserFlow(
   if (listener === undefined) throw await noPort(ports)
   try {
     const { redirectUri } = listener
-    invite(await grant.authorizeUrl(redirectUri), redirectUri, context)
+    const opened = invite(await grant.authorizeUrl(redirectUri), redirectUri, context)
     const expected = expectedOf(request, grant, redirectUri)
-    const redeemed = await waitForTokens({ grant, listener, expected, request, context })
+    const redeemed = await waitForTokens({ grant, listener, opened, expected, request, context })
     return { ...redeemed, conclude: (outcome) => listener.close(outcome) }
   } catch (error) {
     const fault = grant.toFault(error)
@@ -37,8 +37,15 @@ export async function browserFlow(
   }
 }
 
-/** Does not wait for the browser to open: the person may be quicker with the address. */
-function invite(url: string, redirectUri: string, { ui, timeoutMs }: FlowContext): void {
+/**
+ * Does not wait for the browser to open: the person may be quicker with the address.
+ * @returns whether one could be opened; undefined where none was to be
+ */
+function invite(
+  url: string,
+  redirectUri: string,
+  { ui, timeoutMs }: FlowContext,
+): Promise<boolean> | undefined {
   const patience = `(at most ${span(timeoutMs)}; Ctrl-C gives up) …`
   if (ui.remote) {
     ui.say('This is a session over SSH without a display: open the address in the browser in front of you.')
@@ -50,20 +57,23 @@ function invite(url: string, redirectUri: string, { ui, timeoutMs }: FlowContext
   if (ui.remote) {
     explainDeadPage(ui, redirectUri)
     ui.say(`Paste it here and press Enter ${patience}`)
-    return
+    return undefined
   }
   ui.say(`Waiting for your approval ${patience}`)
   if (ui.lines !== undefined) ui.say('Is the browser on another machine? Paste the address it ends at here.')
-  void open(url, ui)
+  return open(url, ui)
 }
 
-async function open(url: string, ui: FlowContext['ui']): Promise<void> {
-  if (!(await ui.openUrl(url))) ui.say('No browser could be opened here: open the address above yourself.')
+async function open(url: string, ui: FlowContext['ui']): Promise<boolean> {
+  const opened = await ui.openUrl(url)
+  if (!opened && ui.attended) ui.say('No browser could be opened here: open the address above yourself.')
+  return opened
 }
 
 interface Wait {
   grant: CodeGrant
   listener: LoopbackListener
+  opened: Promise<boolean> | undefined
   expected: Expected
   request: FlowRequest
   context: FlowContext
@@ -88,7 +98,14 @@ async function waitForTokens(wait: Wait): Promise<Redeemed> {
 async function firstResponse(wait: Wait, signal: AbortSignal): Promise<{ url: URL; pasted: boolean }> {
   const brought = wait.listener.callback.then((url) => ({ url, pasted: false }))
   const pasted = pastedResponse(wait, signal).then((url) => url && { url, pasted: true })
-  return (await Promise.race([brought, pasted])) ?? brought
+  const nobody = noBrowser(wait)
+  return (await Promise.race([brought, pasted, nobody])) ?? Promise.race([brought, nobody])
+}
+
+/** Settles only where nobody is left who could approve. @throws Fault `prompt_needed` */
+async function noBrowser({ opened, context: { ui } }: Wait): Promise<never> {
+  if (opened !== undefined && !ui.attended && !(await opened)) throw nobodyToApprove()
+  return new Promise(() => {})
 }
 
 /**

@@ -40,6 +40,8 @@ export interface FlowUi {
   lines: Lines | undefined
   /** A session over SSH without a display: no browser of this machine is in front of the person. */
   remote: boolean
+  /** A person reads what is said. Where nobody does, a browser has to open, or the login ends. */
+  attended: boolean
 }
 
 export interface FlowContext {

@@ -7,7 +7,7 @@ import { DEFAULT_CLIENT_ID } from '../../platform/build-constants.ts'
 import type { OAuthClient } from '../../store/store-interface.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
-import { isInteractive } from '../input/read-secret.ts'
+import { isCi, isInteractive } from '../input/read-secret.ts'
 import type { FlowMethod } from './choose-login-method.ts'
 
 interface FlowLogin {
@@ -28,6 +28,9 @@ export interface FlowResult extends Obtained {
 
 /** @throws Fault what discovery or the flow throws */
 export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowResult> {
+  if (login.method.kind === 'browser' && isMachineAlone(deps)) {
+    throw (await import('../../flows/wait-for-person.ts')).nobodyToApprove()
+  }
   const { discoverProvider, scopesToAsk } = await import('../../flows/server-discovery.ts')
   const flow = await loadFlow(login.method)
   const provider = await discoverProvider(login.server, deps)
@@ -49,6 +52,11 @@ export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowRe
   } finally {
     ui.lines?.close()
   }
+}
+
+/** Nobody is in front of a CI machine, whatever browser is installed there, unless one is named in `$BROWSER`. */
+function isMachineAlone({ env }: Deps): boolean {
+  return isCi(env) && !env.BROWSER
 }
 
 async function loadFlow(method: FlowMethod): Promise<Flow> {
@@ -78,6 +86,7 @@ function flowUi({ method, globals }: FlowLogin, deps: Deps): FlowUi {
         ? io.stdin.lines()
         : undefined,
     remote,
+    attended: io.stderr.isTerminal && globals.input && !isCi(env),
   }
 }
 

@@ -1,6 +1,6 @@
 /** Logins at a pseudo-terminal: pasted codes, the browser and device flows, Ctrl-C, and the other prompts. */
 import { describe, expect } from 'bun:test'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { shellScript } from '../../support/client/approving-browser.ts'
 import { type Behaviour, startOAuthServer } from '../../support/servers/oauth-server.ts'
@@ -43,6 +43,14 @@ function login(
 async function approve(terminal: Terminal): Promise<string> {
   const response = await fetch(addressOn(terminal.text()), { redirect: 'manual' })
   return response.headers.get('location') ?? ''
+}
+
+/** A PATH on which nothing opens a browser, and the program that has the pseudo-terminal is found. */
+function onlyPython(): string {
+  const folder = temporaryFolder()
+  const real = Bun.spawnSync(['python3', '-c', 'import sys; print(sys.executable)']).stdout.toString().trim()
+  symlinkSync(real, join(folder, 'python3'))
+  return folder
 }
 
 const CTRL_C = '\u0003'
@@ -128,6 +136,27 @@ describe('the browser flow at a terminal', () => {
     expect([code, sane]).toEqual([0, true])
     expect(text).toContain('Logged in to')
   })
+
+  terminalTest(
+    'S216: where no browser can be opened the address stands there, and the listener still completes',
+    async () => {
+      await using world = login([], { env: { BROWSER: '', PATH: onlyPython() } })
+      const { terminal } = world
+      await terminal.saw('No browser could be opened here')
+      await fetch(addressOn(terminal.text()))
+      expect((await terminal.ended).code).toBe(0)
+    },
+  )
+
+  terminalTest(
+    '--no-input without a browser: exit 2 at once, naming --device and --token-stdin',
+    async () => {
+      await using world = login(['--no-input'], { env: { BROWSER: '', PATH: onlyPython() } })
+      const { code, text } = await world.terminal.ended
+      expect(code).toBe(2)
+      expect(text).toMatch(/--device[^]*--token-stdin/)
+    },
+  )
 
   terminalTest('over SSH without a display: it says so, opens nothing, and takes the paste', async () => {
     const note = join(temporaryFolder(), 'opened')

@@ -34,6 +34,7 @@ export function flowContext(
       showQr: async (url) => void drawn.push(url),
       lines: undefined,
       remote: false,
+      attended: true,
       ...ui,
     },
     clock: systemClock,
