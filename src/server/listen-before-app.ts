@@ -12,7 +12,7 @@ const DRAIN_MS = 2000
 export interface Listener {
   server: Bun.Server<undefined>
   url: string
-  peers: Peers
+  peers: Omit<Peers, 'held'>
   attach(app: App): void
 }
 
@@ -33,7 +33,7 @@ export function listen({ hostname, port, publicUrl, log }: ListenOptions): Liste
   const tls = publicUrl?.startsWith('https:') === true
   let app: App | undefined
   let server: Bun.Server<undefined>
-  const peers: Peers = {
+  const peers: Listener['peers'] = {
     addressOf: (request) => server.requestIP(request)?.address ?? '',
     keepOpen: (request) => server.timeout(request, 0),
   }
@@ -41,7 +41,7 @@ export function listen({ hostname, port, publicUrl, log }: ListenOptions): Liste
     server = Bun.serve({
       hostname,
       port,
-      // Ours is 10 MiB, with a JSON response; this one only ends requests that nobody reads.
+      // Ours are in the table of routes, with a JSON response; this one only ends requests that nobody reads.
       maxRequestBodySize: 32 * 1024 * 1024,
       fetch(request) {
         return app === undefined ? startingResponse(request, tls) : app.fetch(request)

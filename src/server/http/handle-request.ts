@@ -13,6 +13,8 @@ import { inSession } from './guards/session-guard.ts'
 import { bySignature } from './guards/webhook-guard.ts'
 import { HttpError, toHttpError } from './response/http-error.ts'
 import { errorPage, wantsPage } from './response/error-page.ts'
+import { openHeldBodies } from './request/held-bodies.ts'
+import { DEFAULT_BODY_BYTES, guardDeclaredLength } from './request/request-body.ts'
 import { guardBounds } from './request/request-head-limits.ts'
 import { openRouter, type Router } from './router.ts'
 import { type Guard, type Route, ROUTES } from './routes.ts'
@@ -31,18 +33,24 @@ interface Exchange {
   limits: Readonly<Record<string, string>> | undefined
 }
 
-export function createApp(services: Services, peers: Peers, routes: readonly Route[] = ROUTES): App {
+export function createApp(
+  services: Services,
+  peers: Omit<Peers, 'held'>,
+  routes: readonly Route[] = ROUTES,
+): App {
   const router = openRouter(routes)
   const nobody = anonymous(services.defaultTenant)
   const { forwarded } = services
   const from: Peers = {
     addressOf: (request) => forwarded.clientAddress(peers.addressOf(request), request.headers),
     keepOpen: peers.keepOpen,
+    held: openHeldBodies(),
   }
   const logRequest = openAccessLog(services)
 
   /** 6. Every response gets its headers and its line in the access log. */
   function finish(response: Response, exchange: Exchange): Response {
+    exchange.call.releaseBody()
     const completed = complete(response, exchange, services)
     logRequest(exchange.call, response.status, exchange.started)
     return completed
@@ -62,12 +70,17 @@ export function createApp(services: Services, peers: Peers, routes: readonly Rou
       const path = pathOf(request.url)
       // 1. The row of the table of routes.
       const found = router.find(request.method, path)
-      const call = new Call({ request, path, params: found?.params ?? {} }, nobody, from)
+      const call = new Call(
+        { request, path, params: found?.params ?? {}, maxBody: found?.route.maxBody },
+        nobody,
+        from,
+      )
       const exchange: Exchange = { call, started, limits: undefined }
       try {
         // 2. The bounds of the request line and the header.
         guardBounds(request)
         if (found === undefined) throw noRoute(call, router)
+        guardDeclaredLength(request, found.route.maxBody ?? DEFAULT_BODY_BYTES)
         const response = respond(found.route, exchange, services)
         if (!(response instanceof Promise)) return finish(response, exchange)
         call.noteAddress()

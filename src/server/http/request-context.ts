@@ -5,7 +5,8 @@ import type { SignedRequest } from '../auth/check-request-signature.ts'
 import type { Principal } from '../access-rules/principal.ts'
 import type { Delivered } from '../triggers/webhooks.ts'
 import { HttpError } from './response/http-error.ts'
-import { readBytes } from './request/request-body.ts'
+import type { HeldBodies } from './request/held-bodies.ts'
+import { DEFAULT_BODY_BYTES, readBytes } from './request/request-body.ts'
 import type { Services } from './handler-services.ts'
 
 /** What `Bun.serve` knows about the connection of a request. */
@@ -14,6 +15,8 @@ export interface Peers {
   addressOf(request: Request): string
   /** Removes the idle limit of the connection. */
   keepOpen(request: Request): void
+  /** Counts the bodies of all requests that are being handled. */
+  held: HeldBodies
 }
 
 /** What a guard has found out about a request. */
@@ -31,6 +34,8 @@ interface Arrived {
   request: Request
   path: string
   params: Readonly<Record<string, string>>
+  /** Bytes of its body at most. */
+  maxBody?: number | undefined
 }
 
 /** A request, and who sends it. */
@@ -49,16 +54,22 @@ export class Call implements SignedRequest {
   form: Admission['form']
   webhook: Admission['webhook']
   private parsedUrl: URL | undefined
-  private readBody: Uint8Array | undefined
+  private readBody: Buffer<ArrayBuffer> | undefined
+  private readonly maxBody: number
   private readonly arrived: Request
   private readonly peers: Peers
   private readAddress: string | undefined
 
-  constructor({ request, path, params }: Arrived, nobody: Principal, peers: Peers) {
+  constructor(
+    { request, path, params, maxBody = DEFAULT_BODY_BYTES }: Arrived,
+    nobody: Principal,
+    peers: Peers,
+  ) {
     this.request = request
     this.arrived = request
     this.path = path
     this.params = params
+    this.maxBody = maxBody
     this.principal = nobody
     this.peers = peers
   }
@@ -105,19 +116,24 @@ export class Call implements SignedRequest {
   }
 
   /**
-   * The bytes of the body, for a guard that needs them before the handler does, to check a signature. They are
-   * bounded, and read at most once.
-   * @throws HttpError 413
+   * The bytes of the body, up to the bound of its route. Read at most once: a guard needs them before the handler does,
+   * to check a signature.
+   * @throws HttpError 400 when the client goes away, 413, 503
    */
-  async body(): Promise<Uint8Array> {
+  async body(): Promise<Buffer<ArrayBuffer>> {
     if (this.readBody === undefined) {
       const { request } = this
-      const bytes = await readBytes(request)
+      const bytes = await readBytes(request, this.maxBody, this.peers.held)
       const { method, headers, signal, body } = request
       if (body !== null) this.request = new Request(request.url, { method, headers, signal, body: bytes })
       this.readBody = bytes
     }
     return this.readBody
+  }
+
+  /** The request is over: its body is no longer held. */
+  releaseBody(): void {
+    if (this.readBody !== undefined || this.arrived.body !== null) this.peers.held.release(this.arrived)
   }
 
   /** Adds what the guard has found out. @returns the same call */

@@ -93,6 +93,8 @@ export interface Route {
   handler: Handler
   /** Counted by address and by account, and refused with 429 beyond the policy in `http/guards/rate-limits.ts`. */
   limit?: LimitName
+  /** Bytes of a request's body at most; 64 KiB where nothing is said. */
+  maxBody?: number
 }
 
 const route = (
@@ -100,14 +102,14 @@ const route = (
   path: string,
   guard: Guard,
   handler: Handler,
-  limit?: LimitName,
-): Route => ({
-  method,
-  path,
-  guard,
-  handler,
-  ...(limit === undefined ? {} : { limit }),
-})
+  bounds: Pick<Route, 'limit' | 'maxBody'> = {},
+): Route => ({ method, path, guard, handler, ...bounds })
+
+const MIB = 1024 * 1024
+/** A pipeline with its files of secrets, or the arguments of a run. */
+const LARGE = { maxBody: 10 * MIB }
+/** GitHub shortens a push event that would be larger; others send links. */
+const WEBHOOK = { limit: 'webhook', maxBody: MIB } as const
 
 export const ROUTES: readonly Route[] = [
   route('GET', '/', 'none', front),
@@ -124,17 +126,17 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/oauth/authorize', 'protocol', oauth),
   route('POST', '/oauth/authorize', 'protocol', oauth),
   route('GET', '/oauth/authorize/:uid', 'protocol', oauth),
-  route('POST', '/oauth/token', 'protocol', oauth, 'token'),
-  route('POST', '/oauth/revoke', 'protocol', oauth, 'token'),
-  route('POST', '/oauth/introspect', 'protocol', oauth, 'token'),
-  route('POST', '/oauth/register', 'protocol', oauth, 'registration'),
-  route('POST', '/oauth/device_authorization', 'protocol', oauth, 'device'),
+  route('POST', '/oauth/token', 'protocol', oauth, { limit: 'token' }),
+  route('POST', '/oauth/revoke', 'protocol', oauth, { limit: 'token' }),
+  route('POST', '/oauth/introspect', 'protocol', oauth, { limit: 'token' }),
+  route('POST', '/oauth/register', 'protocol', oauth, { limit: 'registration' }),
+  route('POST', '/oauth/device_authorization', 'protocol', oauth, { limit: 'device' }),
   route('GET', '/oauth/jwks', 'protocol', oauth),
   route('GET', '/oauth/userinfo', 'any', userinfo),
   route('POST', '/oauth/userinfo', 'any', userinfo),
 
   route('GET', '/auth/device', 'protocol', oauth),
-  route('POST', '/auth/device', 'protocol', oauth, 'device'),
+  route('POST', '/auth/device', 'protocol', oauth, { limit: 'device' }),
   route('GET', '/auth/device/:uid', 'protocol', oauth),
 
   route('GET', '/auth/login', 'none', signIn),
@@ -147,25 +149,29 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/settings/sessions', 'session', endSessions),
 
   // The second segments are fixed: they are registered with the identity providers as callbacks.
-  route('GET', '/auth/github', 'none', startIdentityProviderLogin('github'), 'login'),
-  route('GET', '/auth/github/callback', 'none', finishIdentityProviderLogin('github'), 'login'),
-  route('GET', '/auth/gitlab', 'none', startIdentityProviderLogin('gitlab'), 'login'),
-  route('GET', '/auth/gitlab/callback', 'none', finishIdentityProviderLogin('gitlab'), 'login'),
-  route('GET', '/auth/microsoftonline', 'none', startIdentityProviderLogin('microsoft'), 'login'),
-  route('GET', '/auth/microsoftonline/callback', 'none', finishIdentityProviderLogin('microsoft'), 'login'),
+  route('GET', '/auth/github', 'none', startIdentityProviderLogin('github'), { limit: 'login' }),
+  route('GET', '/auth/github/callback', 'none', finishIdentityProviderLogin('github'), { limit: 'login' }),
+  route('GET', '/auth/gitlab', 'none', startIdentityProviderLogin('gitlab'), { limit: 'login' }),
+  route('GET', '/auth/gitlab/callback', 'none', finishIdentityProviderLogin('gitlab'), { limit: 'login' }),
+  route('GET', '/auth/microsoftonline', 'none', startIdentityProviderLogin('microsoft'), { limit: 'login' }),
+  route('GET', '/auth/microsoftonline/callback', 'none', finishIdentityProviderLogin('microsoft'), {
+    limit: 'login',
+  }),
 
   route('GET', '/auth/login/:uid', 'interaction', loginPage),
-  route('POST', '/auth/login/:uid', 'interaction', loginSubmit, 'login'),
+  route('POST', '/auth/login/:uid', 'interaction', loginSubmit, { limit: 'login' }),
   route('GET', '/auth/consent/:uid', 'interaction', consentPage),
   route('POST', '/auth/consent/:uid', 'interaction', consentSubmit),
 
-  route('POST', '/api/auth/login', 'none', apiLogin, 'login'),
-  route('POST', '/api/auth/refresh', 'none', apiRefresh, 'token'),
-  route('POST', '/api/auth/token', 'none', apiExchange, 'token'),
-  route('POST', '/api/auth/logout', 'none', apiLogout, 'token'),
+  route('POST', '/api/auth/login', 'none', apiLogin, { limit: 'login' }),
+  route('POST', '/api/auth/refresh', 'none', apiRefresh, { limit: 'token' }),
+  route('POST', '/api/auth/token', 'none', apiExchange, { limit: 'token' }),
+  route('POST', '/api/auth/logout', 'none', apiLogout, { limit: 'token' }),
   route('GET', '/api/auth/me', 'any', apiMe),
-  route('GET', '/api/auth/github', 'none', githubLogin, 'login'),
-  route('GET', '/api/auth/github/callback', 'none', finishIdentityProviderLogin('github'), 'login'),
+  route('GET', '/api/auth/github', 'none', githubLogin, { limit: 'login' }),
+  route('GET', '/api/auth/github/callback', 'none', finishIdentityProviderLogin('github'), {
+    limit: 'login',
+  }),
 
   route('GET', '/api/v1/profile', 'any', profile),
   route('GET', '/api/v1/tenants', 'any', listTenants),
@@ -179,37 +185,39 @@ export const ROUTES: readonly Route[] = [
 
   route('GET', '/settings/tokens', 'session', tokensPage),
   route('GET', '/settings/tokens/new', 'session', newTokenPage),
-  route('POST', '/settings/tokens/new', 'session', newTokenSubmit, 'token-creation'),
+  route('POST', '/settings/tokens/new', 'session', newTokenSubmit, { limit: 'token-creation' }),
   route('POST', '/settings/tokens/revoke', 'session', revokeTokenSubmit),
 
   // "current" before any ID, and "install.sh" likewise: the first row that matches is used.
-  route('POST', '/api/auth/cli-tokens', 'person', createToken, 'token-creation'),
+  route('POST', '/api/auth/cli-tokens', 'person', createToken, { limit: 'token-creation' }),
   route('GET', '/api/auth/cli-tokens', 'person', listTokens),
   route('DELETE', '/api/auth/cli-tokens/current', 'any', revokeCurrentToken),
   route('DELETE', '/api/auth/cli-tokens/:id', 'person', revokeToken),
-  route('POST', '/api/auth/service-token', 'service-key', createServiceToken, 'token-creation'),
-  route('POST', '/api/auth/download-token', 'person', createDownloadToken, 'token-creation'),
+  route('POST', '/api/auth/service-token', 'service-key', createServiceToken, { limit: 'token-creation' }),
+  route('POST', '/api/auth/download-token', 'person', createDownloadToken, { limit: 'token-creation' }),
 
   route('GET', '/api/runners', 'runners:read', listRunners),
-  route('POST', '/api/runners', 'runners:manage', createRunner, 'token-creation'),
+  route('POST', '/api/runners', 'runners:manage', createRunner, { limit: 'token-creation' }),
   route('POST', '/api/runners/heartbeat', 'runner', heartbeat),
   route('GET', '/api/runners/install.sh', 'runners:read', runnerInstallScript),
   route('GET', '/api/runners/:id', 'runners:read', getRunner),
   route('PUT', '/api/runners/:id', 'runners:manage', renameRunner),
   route('DELETE', '/api/runners/:id', 'runners:manage', deleteRunner),
-  route('POST', '/api/runners/:id/regenerate', 'runners:manage', regenerateRunner, 'token-creation'),
+  route('POST', '/api/runners/:id/regenerate', 'runners:manage', regenerateRunner, {
+    limit: 'token-creation',
+  }),
 
   route('GET', '/api/pipelines', 'pipelines:read', listPipelines),
   route('GET', '/api/pipelines/:name', 'pipelines:read', getPipeline),
-  route('PUT', '/api/pipelines/:name', 'pipelines:write', putPipeline),
+  route('PUT', '/api/pipelines/:name', 'pipelines:write', putPipeline, LARGE),
   route('DELETE', '/api/pipelines/:name', 'pipelines:write', deletePipeline),
-  route('POST', '/api/pipelines/:name/run', 'runs:trigger', triggerPipeline),
+  route('POST', '/api/pipelines/:name/run', 'runs:trigger', triggerPipeline, LARGE),
   route('POST', '/api/pipelines/:name/pause', 'pipelines:write', pausePipeline),
   route('POST', '/api/pipelines/:name/unpause', 'pipelines:write', unpausePipeline),
 
   route('PUT', '/api/pipelines/:name/webhook', 'pipelines:write', putWebhook),
   route('DELETE', '/api/pipelines/:name/webhook', 'pipelines:write', deleteWebhook),
-  route('POST', '/api/webhooks/:pipeline', 'signature', receiveWebhook, 'webhook'),
+  route('POST', '/api/webhooks/:pipeline', 'signature', receiveWebhook, WEBHOOK),
 
   route('GET', '/api/runs', 'runs:read', listRuns),
   route('GET', '/api/runs/:id', 'runs:read', getRun),
@@ -229,11 +237,11 @@ export const ROUTES: readonly Route[] = [
 
   route('GET', '/api/secrets', 'secrets:read', listSecrets),
   route('POST', '/api/secrets/rewrap', 'secrets:write', rewrapSecrets),
-  route('PUT', '/api/secrets/:key', 'secrets:write', putSecret),
+  route('PUT', '/api/secrets/:key', 'secrets:write', putSecret, LARGE),
   route('DELETE', '/api/secrets/:key', 'secrets:write', deleteSecret),
 
   // Each tool has a scope of its own. Older revisions use GET and DELETE, which are told that there is no session.
-  route('POST', '/mcp', 'any', mcp),
+  route('POST', '/mcp', 'any', mcp, LARGE),
   route('GET', '/mcp', 'any', mcp),
   route('DELETE', '/mcp', 'any', mcp),
 ]

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { administrator, anonymous } from '../../../src/server/auth/create-principal.ts'
 import { openAccessLog } from '../../../src/server/http/access-log.ts'
 import { Call } from '../../../src/server/http/request-context.ts'
+import { openHeldBodies } from '../../../src/server/http/request/held-bodies.ts'
 import { jsonLog } from '../../../src/server/log.ts'
 import type { Principal } from '../../../src/server/access-rules/principal.ts'
 
@@ -27,6 +28,7 @@ function setUp() {
       return '192.0.2.1'
     },
     keepOpen: () => {},
+    held: openHeldBodies(),
   }
   /** @returns whether its line says where from */
   const says = (principal: Principal, { at = 0, method = 'GET', status = 200, known = false } = {}) => {

@@ -10,7 +10,8 @@ import type { User } from '../../../src/server/accounts/user-types.ts'
 import { openAudit } from '../../../src/server/audit/audit.ts'
 import { anonymous } from '../../../src/server/auth/create-principal.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
-import type { Call, Handler } from '../../../src/server/http/request-context.ts'
+import { Call, type Handler } from '../../../src/server/http/request-context.ts'
+import { openHeldBodies } from '../../../src/server/http/request/held-bodies.ts'
 import {
   consentPage,
   consentSubmit,
@@ -122,17 +123,10 @@ async function answer(request: Request, services: Services, address: string): Pr
   const handler = auth === 'auth' ? pages[`${request.method} ${name}`] : undefined
   if (!handler)
     return (await services.issuer?.handle(request, address)) ?? new Response(null, { status: 404 })
-  const call: Partial<Call> = {
-    request,
-    url,
-    path: url.pathname,
-    params: { uid },
-    principal: anonymous({ id: 'ten_1', slug: 'default' }),
-    requestId: 'req-1',
-    address,
-    keepOpen: () => {},
-  }
-  return handler(call as Call, services)
+  const peers = { addressOf: () => address, keepOpen: () => {}, held: openHeldBodies() }
+  const nobody = anonymous({ id: 'ten_1', slug: 'default' })
+  const call = new Call({ request, path: url.pathname, params: { uid } }, nobody, peers)
+  return handler(call, services)
 }
 
 interface Cookie {

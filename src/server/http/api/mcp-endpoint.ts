@@ -3,9 +3,9 @@ import { parseJson } from '../../../platform/parse-json.ts'
 import { resourceMetadataUrl } from '../../auth/auth.ts'
 import { logDefect } from '../../log.ts'
 import { json } from '../response/json-response.ts'
-import { readBytes, requireJson } from '../request/request-body.ts'
+import { requireJson } from '../request/request-body.ts'
 import { by } from '../audit-entry.ts'
-import type { Handler } from '../request-context.ts'
+import type { Call, Handler } from '../request-context.ts'
 
 /** JSON-RPC 2.0 §5.1: the body is not JSON, or not a request. */
 const PARSE_ERROR = -32_700
@@ -18,7 +18,7 @@ const MAX_DEPTH = 100
 /** `/mcp`: Streamable HTTP of the Model Context Protocol, for every caller of the API. */
 export const mcp: Handler = async (call, services) => {
   const { request, principal } = call
-  const body = request.method === 'POST' ? await readMessage(request) : undefined
+  const body = request.method === 'POST' ? await readMessage(call) : undefined
   if (body instanceof Response) return body
   // A tool can wait for a run.
   call.keepOpen()
@@ -33,9 +33,9 @@ export const mcp: Handler = async (call, services) => {
 }
 
 /** The body, parsed; or the response that refuses it. @throws HttpError 413 or 415 */
-async function readMessage(request: Request): Promise<unknown> {
-  requireJson(request)
-  const text = (await readBytes(request)).toString()
+async function readMessage(call: Call): Promise<unknown> {
+  requireJson(call)
+  const text = (await call.body()).toString()
   const body = parseJson(text)
   if (body === undefined) return refused(PARSE_ERROR, 'the body is not JSON')
   if (Array.isArray(body) && body.length > MAX_BATCH) {

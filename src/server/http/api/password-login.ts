@@ -33,7 +33,7 @@ const exchangeBody = v.strictObject({
 /** `POST /api/auth/login`: for the server's own accounts. */
 export const apiLogin: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
-  const { email, password } = await readBody(call.request, loginBody)
+  const { email, password } = await readBody(call, loginBody)
   if (!services.settings.passwords) {
     throw new HttpError(404, 'not_found', 'this server has no accounts with a password', {
       details: { hint: 'log in with a browser' },
@@ -58,7 +58,7 @@ export const apiLogin: Handler = async (call, services) => {
 /** `POST /api/auth/refresh`: rotates; the old refresh token is not valid afterwards. */
 export const apiRefresh: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
-  const { refreshToken } = await readBody(call.request, refreshBody)
+  const { refreshToken } = await readBody(call, refreshBody)
   const issued = await issuer.api.refresh(refreshToken)
   const verified = issued && issuer.verifyAccessToken(issued.accessToken.reveal())
   if (!issued || !verified) throw badToken('that refresh token is not valid, or no longer')
@@ -71,7 +71,7 @@ export const apiRefresh: Handler = async (call, services) => {
  */
 export const apiExchange: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
-  const { code, codeVerifier } = await readBody(call.request, exchangeBody)
+  const { code, codeVerifier } = await readBody(call, exchangeBody)
   const session = code === undefined ? await issuer.sessionOf(call.request.headers.get('cookie')) : undefined
   const user = code === undefined ? session?.user : await issuer.api.takeCode(code, codeVerifier ?? '')
   if (!user) throw badToken('that code or session is not valid, or no longer')
@@ -83,7 +83,7 @@ export const apiExchange: Handler = async (call, services) => {
 /** `POST /api/auth/logout`: ends the login of the presented token, and that of `refreshToken`. */
 export const apiLogout: Handler = async (call, services) => {
   const issuer = requireIssuer(services)
-  const { refreshToken } = await readBody(call.request, logoutBody)
+  const { refreshToken } = await readBody(call, logoutBody)
   const presented = readPresented(call.request.headers.get('authorization'))
   const verified = presented.kind === 'bearer' ? issuer.verifyAccessToken(presented.token) : undefined
   if (refreshToken === undefined && !verified) throw badToken('authentication required')

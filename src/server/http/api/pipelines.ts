@@ -40,7 +40,7 @@ export const getPipeline: Handler = async (call, services) => {
 /** `PUT /api/pipelines/:name`: creates or replaces; secrets are merged. */
 export const putPipeline: Handler = async (call, services) => {
   const name = readName(call)
-  const { allowShort, secrets: sent = {}, ...body } = await readBody(call.request, putPipelineBody)
+  const { allowShort, secrets: sent = {}, ...body } = await readBody(call, putPipelineBody)
   if (body.rbac !== undefined) requireOauthForRules(services)
   for (const key of [...Object.keys(sent), ...(body.unsetSecrets ?? [])]) refuseReserved(key)
   const secrets = new Map(
@@ -89,7 +89,7 @@ async function setPaused(call: Call, services: Services, paused: boolean): Promi
 /** `POST /api/pipelines/:name/run`: `{run_id}`, or the run's events where the caller asks for a stream. */
 export const triggerPipeline: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
-  const body = await readBody(call.request, runPipelineBody)
+  const body = await readBody(call, runPipelineBody)
   const { runId } = await services.runs.start({
     tenantId: pipeline.tenantId,
     pipeline,

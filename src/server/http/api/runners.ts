@@ -25,7 +25,7 @@ export const getRunner: Handler = async ({ principal, params }, { runners }) => 
 
 /** `POST /api/runners`: the only response with the runner's token, besides that of `…/regenerate`. */
 export const createRunner: Handler = async (call, { runners, audit }) => {
-  const { name } = await readBody(call.request, putRunnerBody)
+  const { name } = await readBody(call, putRunnerBody)
   const { value, runner } = runners.create(call.principal.tenant.id, name)
   audit.record({ ...by(call), action: 'runner.create', target: runner.id })
   return json({ token: value.reveal(), ...toResponse(runner) }, { status: 201 })
@@ -33,7 +33,7 @@ export const createRunner: Handler = async (call, { runners, audit }) => {
 
 /** `PUT /api/runners/:id`: a new name. */
 export const renameRunner: Handler = async (call, { runners, audit }) => {
-  const { name } = await readBody(call.request, putRunnerBody)
+  const { name } = await readBody(call, putRunnerBody)
   const runner = await runners.rename(call.principal.tenant.id, call.params.id ?? '', name)
   if (runner === undefined) throw notFound('runner')
   audit.record({ ...by(call), action: 'runner.rename', target: runner.id })
@@ -58,7 +58,7 @@ export const deleteRunner: Handler = async (call, { runners, audit }) => {
 
 /** `POST /api/runners/heartbeat` */
 export const heartbeat: Handler = async (call, { runners }) => {
-  const beat = await readBody(call.request, heartbeatBody)
+  const beat = await readBody(call, heartbeatBody)
   const { id: actor, name, credential } = call.principal
   await runners.heartbeat(credential.id ?? '', beat)
   return json({ id: credential.id ?? actor, name, status: beat.status })

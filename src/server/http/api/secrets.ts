@@ -32,7 +32,7 @@ export const listSecrets = async (call: Call, services: Parts) => {
 export const putSecret = async (call: Call, services: Parts) => {
   const place = await placeOf(call, services)
   if (place.scope !== 'server') refuseReserved(place.key)
-  const body = await readBody(call.request, putSecretBody)
+  const body = await readBody(call, putSecretBody)
   await services.vault.set(place, readSecretValue(place.key, body.value, body.allowShort))
   services.audit.record({
     ...by(call),

@@ -17,7 +17,7 @@ import { readBody } from '../request/request-body.ts'
 
 /** `POST /api/auth/cli-tokens` */
 export const createToken: Handler = async (call, services) => {
-  const { oldNames, ...request } = await readBody(call.request, createTokenBody)
+  const { oldNames, ...request } = await readBody(call, createTokenBody)
   const { value, token } = await createPersonalToken(request, call, services)
   const [shown] = await toTokenResponses([token], call, services)
   const old = oldNames ? { allRepositories: shown?.allPipelines, repositories: shown?.pipelines } : {}
@@ -57,7 +57,7 @@ const DOWNLOADS: readonly { path: RegExp; scope: Scope }[] = [
 
 /** `POST /api/auth/download-token` */
 export const createDownloadToken: Handler = async (call, services) => {
-  const { path } = await readBody(call.request, downloadTokenBody)
+  const { path } = await readBody(call, downloadTokenBody)
   const { tenantId, userId } = ownerOf(call.principal)
   const scope = DOWNLOADS.find((download) => download.path.test(path))?.scope
   if (scope === undefined) {

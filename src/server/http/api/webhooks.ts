@@ -15,7 +15,7 @@ import { toWebhookResponse } from './webhook-response.ts'
 /** `PUT /api/pipelines/:name/webhook`: only this response has the secret, where the server created it. */
 export const putWebhook: Handler = async (call, services) => {
   const pipeline = await findPipeline(call, services)
-  const { provider, secret } = await readBody(call.request, putWebhookBody)
+  const { provider, secret } = await readBody(call, putWebhookBody)
   const created = secret === undefined ? new Secret(randomBytes(32).toString('hex')) : undefined
   await services.webhooks.set(pipeline, provider, created ?? new Secret(secret ?? ''))
   const details = { provider }

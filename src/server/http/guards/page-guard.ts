@@ -34,10 +34,10 @@ export async function onPage(
  * Without a session there is no value that only our own page knows. Instead, a browser says where a form comes from
  * (`guardOrigin` has refused other sites), and a request that does not say it is refused here.
  */
-async function ownForm({ request }: Call): Promise<URLSearchParams> {
-  const { headers } = request
+async function ownForm(call: Call): Promise<URLSearchParams> {
+  const { headers } = call
   const says = headers.has('origin') || headers.has('sec-fetch-site')
-  const form = says ? await readFormFields(request) : undefined
+  const form = says ? await readFormFields(call) : undefined
   if (form) return form
   throw new HttpError(says ? 400 : 403, 'invalid_request', 'that form could not be read')
 }

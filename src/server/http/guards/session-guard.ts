@@ -21,7 +21,7 @@ import { enterTenant } from './admit-to-tenant.ts'
 export async function inSession(handler: Handler, call: Call, services: Services): Promise<Response> {
   const session = await requireIssuer(services).sessionOf(call.request.headers.get('cookie'))
   if (!session) return call.isRead ? toLogin(call) : endedPage()
-  const form = call.isRead ? new URLSearchParams() : await readFormFields(call.request)
+  const form = call.isRead ? new URLSearchParams() : await readFormFields(call)
   if (!form) return refusal(400, 'That form could not be read', 'Go back, reload the page and try again.')
   if (!call.isRead && !sameSecret(form.get('csrf') ?? '', session.csrf)) {
     services.log.warn('form without its session value', { requestId: call.requestId, address: call.address })

@@ -72,7 +72,7 @@ export const loginSubmit: Handler = async (call, services) => {
   const found = await find('login', call, services)
   if (!found) return expired(services)
   if (!services.settings.passwords) return badForm(services)
-  const form = await readForm(call.request, loginForm)
+  const form = await readForm(call, loginForm)
   if (!form) return badForm(services)
   const again = async (status: number, error: string, headers: Record<string, string> = {}) =>
     pageResponse(
@@ -122,7 +122,7 @@ export const consentSubmit: Handler = async (call, services) => {
   if (!isOurForm(call, services)) return foreignForm(services)
   const found = await find('consent', call, services)
   if (!found) return expired(services)
-  const form = await readForm(call.request, consentForm)
+  const form = await readForm(call, consentForm)
   if (!form) return badForm(services)
   const { log } = services
   const about = { requestId: call.requestId, client: found.view.clientId, user: found.view.account?.id }

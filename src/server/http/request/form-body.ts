@@ -1,31 +1,26 @@
 /** Reads the forms that browsers send. */
 import * as v from 'valibot'
+import type { BodySource } from './request-body.ts'
 
 /** A login or a decision has a few hundred bytes. */
 const MAX_FORM_BYTES = 16 * 1024
 
 /** A form, checked; undefined when it is too large, of another type, or not what the schema accepts. */
 export async function readForm<T>(
-  request: Request,
+  source: BodySource,
   schema: v.GenericSchema<unknown, T>,
 ): Promise<T | undefined> {
-  const form = await readFormFields(request)
+  const form = await readFormFields(source)
   return form && parseForm(form, schema)
 }
 
 /** A form as it was sent; undefined when it is larger than 16 KiB or of another type. */
-export async function readFormFields(request: Request): Promise<URLSearchParams | undefined> {
-  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+export async function readFormFields(source: BodySource): Promise<URLSearchParams | undefined> {
+  const type = source.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/x-www-form-urlencoded') return undefined
-  if (Number(request.headers.get('content-length') ?? 0) > MAX_FORM_BYTES) return undefined
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength
-    if (size > MAX_FORM_BYTES) return undefined
-    chunks.push(chunk)
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString())
+  if (Number(source.headers.get('content-length') ?? 0) > MAX_FORM_BYTES) return undefined
+  const body = await source.body()
+  return body.length > MAX_FORM_BYTES ? undefined : new URLSearchParams(body.toString())
 }
 
 /**

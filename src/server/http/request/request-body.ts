@@ -3,16 +3,25 @@ import * as v from 'valibot'
 import { parseJson } from '../../../platform/parse-json.ts'
 import { HttpError } from '../response/http-error.ts'
 import { problemOf } from './describe-body-error.ts'
+import type { HeldBodies } from './held-bodies.ts'
 
-const MAX_BODY_BYTES = 10 * 1024 * 1024
+/** Bytes of a body where its row in the table of routes says nothing else. */
+export const DEFAULT_BODY_BYTES = 64 * 1024
+
+/** What a request with a body gives its readers; `Call` is one. */
+export interface BodySource {
+  readonly headers: Headers
+  /** @throws HttpError 400, 413 or 503 */
+  body(): Promise<Buffer<ArrayBuffer>>
+}
 
 /**
  * The JSON body of a request, checked. An absent body counts as `{}`.
- * @throws HttpError 400, 413 or 415; the message names the field, never its value
+ * @throws HttpError 400, 413, 415 or 503; the message names the field, never its value
  */
-export async function readBody<T>(request: Request, schema: v.GenericSchema<unknown, T>): Promise<T> {
-  const text = (await readBytes(request)).toString()
-  if (text !== '') requireJson(request)
+export async function readBody<T>(source: BodySource, schema: v.GenericSchema<unknown, T>): Promise<T> {
+  const text = (await source.body()).toString()
+  if (text !== '') requireJson(source)
   const body = text === '' ? {} : parseJson(text)
   if (body === undefined) throw new HttpError(400, 'invalid_request', 'the body is not JSON')
   // A schema of an object accepts a list as well.
@@ -25,16 +34,39 @@ export async function readBody<T>(request: Request, schema: v.GenericSchema<unkn
   throw new HttpError(400, 'invalid_request', message, { details })
 }
 
-/** @throws HttpError 413 */
-export async function readBytes(request: Request, most = MAX_BODY_BYTES): Promise<Buffer<ArrayBuffer>> {
-  const declared = Number(request.headers.get('content-length') ?? 0)
-  if (declared > most) throw tooLarge(most)
+/**
+ * Refuses a body by the length that its request declares, before anything of it is read.
+ * @throws HttpError 413
+ */
+export function guardDeclaredLength({ headers }: Request, most: number): void {
+  const declared = headers.get('content-length')
+  if (declared !== null && Number(declared) > most) throw tooLarge(most)
+}
+
+/**
+ * @param most bytes; a longer body is refused as soon as it is seen to be longer
+ * @param held counts what has arrived until the request is over
+ * @throws HttpError 400 when the client goes away, 413, 503
+ */
+export async function readBytes(
+  request: Request,
+  most: number,
+  held: HeldBodies,
+): Promise<Buffer<ArrayBuffer>> {
+  guardDeclaredLength(request, most)
   const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length
-    if (size > most) throw tooLarge(most)
-    chunks.push(chunk)
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length
+      if (size > most) throw tooLarge(most)
+      held.add(request, chunk.length)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof HttpError || !request.signal.aborted) throw error
+    // Nobody reads this response; it is for the access log, where it is no defect.
+    throw new HttpError(400, 'incomplete_body', 'the client went away before its request was complete')
   }
   return Buffer.concat(chunks)
 }
@@ -43,7 +75,7 @@ export async function readBytes(request: Request, most = MAX_BODY_BYTES): Promis
  * Without this, any web page could send a "simple" cross-site POST (text/plain) that we would read.
  * @throws HttpError 415
  */
-export function requireJson({ headers }: Request): void {
+export function requireJson({ headers }: Pick<BodySource, 'headers'>): void {
   // RFC 9110 §8.3.1: the names of media types have no case.
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type === 'application/json') return
@@ -51,5 +83,10 @@ export function requireJson({ headers }: Request): void {
 }
 
 function tooLarge(most: number): HttpError {
-  return new HttpError(413, 'too_large', `the body is larger than ${most / 1024 / 1024} MiB`)
+  const kib = most / 1024
+  const size = kib < 1024 ? `${kib} KiB` : `${kib / 1024} MiB`
+  // The rest of the body is not read, so the connection cannot carry another request.
+  return new HttpError(413, 'too_large', `the body is larger than ${size}`, {
+    headers: { connection: 'close' },
+  })
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import type { AuthenticationOutcome } from '../../../../src/server/auth/authentication-outcome-type.ts'
 import { administrator, anonymous } from '../../../../src/server/auth/create-principal.ts'
 import { Call } from '../../../../src/server/http/request-context.ts'
+import { openHeldBodies } from '../../../../src/server/http/request/held-bodies.ts'
 import { byCredential } from '../../../../src/server/http/guards/credential-guard.ts'
 import { HttpError } from '../../../../src/server/http/response/http-error.ts'
 import type { Services } from '../../../../src/server/http/handler-services.ts'
@@ -25,7 +26,7 @@ async function send(outcome: AuthenticationOutcome, isLater: boolean) {
     audit: { record: (entry: Recorded) => recorded.push(entry) },
   } as unknown as Services
   const request = new Request('http://fob.example/api/v1/profile')
-  const peers = { addressOf: () => '192.0.2.1', keepOpen: () => {} }
+  const peers = { addressOf: () => '192.0.2.1', keepOpen: () => {}, held: openHeldBodies() }
   const call = new Call({ request, path: '/api/v1/profile', params: {} }, anonymous(TENANT), peers)
   const handler = () => {
     isHandled = true
