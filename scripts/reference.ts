@@ -8,6 +8,7 @@ import type { Command } from '../src/cli/command.ts'
 import { EXIT } from '../src/cli/exit-codes.ts'
 import { flagUsages, usage } from '../src/cli/output/help.ts'
 import type { Args } from '../src/cli/parsing/argument-definitions.ts'
+import { SYNONYMS } from '../src/cli/parsing/command-words.ts'
 import { loadAll, runnable } from '../src/cli/parsing/find-command.ts'
 import { GLOBAL_FLAGS } from '../src/cli/parsing/global-flags.ts'
 import { ROOT } from '../src/cli/root-command.ts'
@@ -58,6 +59,7 @@ export async function renderReference(): Promise<string> {
     ...described,
     '## Other spellings of commands',
     await otherSpellings(listed),
+    synonyms(),
     '## Settings of the server',
     'Each is a flag of `fob server`, a variable (`FOB_…`, then `CI_…`) and a key of the `--config` file, where tables join with "-". A relative path in that file is from the folder of the file; in a flag or a variable, from the current one.',
     settingTable(),
@@ -109,6 +111,11 @@ async function otherSpellings(listed: ReadonlySet<string>): Promise<string> {
     return listed.has(path) || same === undefined ? [] : [[`\`${path}\``, `\`${same}\``]]
   })
   return table(['Also read', 'Means'], rows)
+}
+
+function synonyms(): string {
+  const words = [...SYNONYMS].map(([word, meant]) => `\`${word}\` as \`${meant.join('` or `')}\``)
+  return `In every group that has the word it stands for: ${words.join(', ')}. A group is also read in its other number: \`secret\`, \`pipelines\`.`
 }
 
 function flagTable(args: Args): string {

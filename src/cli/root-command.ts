@@ -215,6 +215,8 @@ export const ROOT = defineGroup({
     version: file(() => import('./commands/version.ts')),
     __complete: file(() => import('./commands/__complete.ts')),
     login: alias(login),
+    logout: alias(logout),
+    status: alias(status),
     profile,
   },
 })

@@ -3,14 +3,19 @@
  * of its letters changed, added, dropped or swapped with a neighbour (optimal string alignment distance).
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  let best: string | undefined
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1
+  return nearestAll(word, candidates)[0]
+}
+
+/** All candidates that are as near to `word` as the nearest one, in their order; empty when none is near. */
+export function nearestAll(word: string, candidates: Iterable<string>): string[] {
+  let best: string[] = []
+  let bestDistance = Math.max(1, Math.floor(word.length / 3))
   for (const candidate of candidates) {
     const d = distance(word, candidate)
-    if (d < bestDistance) {
-      best = candidate
-      bestDistance = d
-    }
+    if (d > bestDistance) continue
+    if (d === bestDistance) best.push(candidate)
+    else best = [candidate]
+    bestDistance = d
   }
   return best
 }

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'bun:test'
 import { runCommandLine } from '../../src/cli/run-command-line.ts'
 import { ROOT } from '../../src/cli/root-command.ts'
 import { type Command, defineCommand, defineGroup } from '../../src/cli/command.ts'
-import { loadAll } from '../../src/cli/parsing/find-command.ts'
+import { effectOf, otherNumber } from '../../src/cli/parsing/command-words.ts'
+import { findCommand, loadAll } from '../../src/cli/parsing/find-command.ts'
 import { Fault } from '../../src/contract/fault.ts'
 import { aliasesOf, type Args, flagsOf, positionalsOf } from '../../src/cli/parsing/argument-definitions.ts'
 import { flagTable } from '../../src/cli/parsing/flag-table.ts'
@@ -190,6 +191,7 @@ describe('finding the command', () => {
   test.each([
     [['lgoin'], 'unknown command "lgoin"', 'did you mean "fob login"?'],
     [['auth', 'lgoin'], 'unknown command "auth lgoin"', 'did you mean "fob auth login"?'],
+    [['rnus', 'list'], 'unknown command "rnus"', 'did you mean "fob runs"?'],
     [['qqqq'], 'unknown command "qqqq"', 'run "fob --help" for the commands'],
     [['constructor'], 'unknown command "constructor"', 'run "fob --help" for the commands'],
     [['--nonsense'], 'fob needs a command before --nonsense', 'run "fob --help" for the commands'],
@@ -197,6 +199,80 @@ describe('finding the command', () => {
     const deps = fakeDeps()
     expect(await runCommandLine(argv, deps)).toBe(2)
     expect(deps.io.err()).toBe(`fob: ${message}\nhint: ${hint}\n`)
+  })
+
+  test.each([
+    ['a word that reads', ['secrets', 'get', 'KEY'], 'did you mean "fob secrets list"?'],
+    ['a word that reads', ['secrets', 'show', 'KEY'], 'did you mean "fob secrets list"?'],
+    [
+      'a word that reads',
+      ['pipeline', 'get'],
+      'did you mean "fob pipeline list", "fob pipeline show" or "fob pipeline types"?',
+    ],
+    [
+      'a word that reads',
+      ['runs', 'top'],
+      'did you mean "fob runs list", "fob runs show" or "fob runs logs"?',
+    ],
+    ['a word that deletes', ['runs', 'delete'], 'run "fob runs --help" for the commands'],
+    [
+      'a word that deletes',
+      ['delete'],
+      'did you mean "fob secrets rm", "fob pipeline rm", "fob tokens revoke" or "fob runners rm"?',
+    ],
+    ['a word that stops', ['cancel'], 'did you mean "fob runs stop"?'],
+    ['a word as near to the opposite', ['pipeline', 'upause'], 'run "fob pipeline --help" for the commands'],
+    ['a word as near to "run" as to "rm"', ['pipeline', 'rn'], 'run "fob pipeline --help" for the commands'],
+    ['a short word near to one that deletes', ['secrets', 'rn'], 'run "fob secrets --help" for the commands'],
+    [
+      'a word that lists',
+      ['ls'],
+      'did you mean "fob tenants list", "fob secrets list", "fob pipeline list" or "fob tokens list"?',
+    ],
+  ])('nothing with another effect is suggested for %s: %j', async (_, argv, hint) => {
+    const deps = fakeDeps()
+    expect(await runCommandLine(argv, deps)).toBe(2)
+    expect(deps.io.err().split('\n')[1]).toBe(`hint: ${hint}`)
+  })
+
+  test.each([
+    ['logout', 'auth logout'],
+    ['status', 'auth status'],
+    ['runs ls', 'runs list'],
+    ['pipelines ls', 'pipeline list'],
+    ['pipeline view', 'pipeline show'],
+    ['runs view', 'runs show'],
+    ['runs cancel', 'runs stop'],
+    ['pipeline delete', 'pipeline rm'],
+    ['secret delete', 'secrets rm'],
+    ['token delete', 'tokens revoke'],
+    ['tokens rm', 'tokens revoke'],
+    ['runner remove', 'runners rm'],
+    ['tenant ls', 'tenants list'],
+    ['server users delete', 'server user rm'],
+    ['server tenants members ls', 'server tenant member list'],
+    ['server service-keys ls', 'server service-key list'],
+    ['profiles status', 'auth status'],
+  ])('fob %s is understood as fob %s', async (words, meant) => {
+    const found = await findCommand(ROOT, words.split(' '))
+    expect(found.command.run).toBeDefined()
+    expect(found.command.run).toBe(runOf(meant))
+    expect(found.rest).toEqual([])
+  })
+
+  test('every word of a command has an effect, and no group has one', () => {
+    const words = (some: Typed[]) => some.map(({ path }) => path.at(-1) ?? '')
+    expect(words(all).filter((word) => effectOf(word) === undefined)).toEqual([])
+    expect(words(groups).filter((word) => effectOf(word) !== undefined)).toEqual([])
+  })
+
+  test('the singular and the plural of every group are understood, but for what is a command', async () => {
+    const others = groups
+      .filter(({ path }) => path.join(' ') !== 'auth')
+      .map(({ path, command }) => ({ path: [...path.slice(0, -1), otherNumber(path.at(-1) ?? '')], command }))
+    for (const { path, command } of others.filter(({ path }) => path.join(' ') !== 'run')) {
+      expect((await findCommand(ROOT, path)).command).toBe(command)
+    }
   })
 
   test.each([

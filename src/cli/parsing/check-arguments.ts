@@ -46,9 +46,11 @@ function spellingOf(token: OptionToken, table: FlagTable, path: string): Spellin
   // `-name` is not a spelling of `--name`, nor `--n` of `-n`.
   const hasItsDashes = token.rawName.startsWith('--') === token.name.length > 1
   if (spelling !== undefined && hasItsDashes) return spelling
+  // `--no-follow` is not meant to be `--follow`, which does the opposite.
+  const isNegative = token.name.startsWith('no-')
   const near = nearest(
     token.name,
-    [...table.keys()].filter((name) => name.length > 1),
+    [...table].flatMap(([name, { negated }]) => (name.length > 1 && negated === isNegative ? [name] : [])),
   )
   throw new Fault('usage', `unknown flag ${token.rawName}`, {
     hint: near === undefined ? `run "${path} --help" for the flags` : `did you mean --${near}?`,

@@ -1,12 +1,13 @@
 /** Finds the command that a command line names, and loads nothing but it. */
 import { Fault } from '../../contract/fault.ts'
-import { nearest } from '../../contract/nearest-word.ts'
 import type { Command, SubCommands } from '../command.ts'
+import { alternatives } from './check-arguments.ts'
+import { meaningsOf, nearestCommand, otherNumber, sameEffect } from './command-words.ts'
 import { flagTable, takesValue } from './flag-table.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 
 export interface Found {
-  /** The words typed. */
+  /** The words typed; of a synonym, the word that it stands for. */
   path: string[]
   command: Command
   /** What is left for the command: global flags that stood before its words, then everything after them. */
@@ -31,8 +32,10 @@ export async function findCommand(root: Command, argv: readonly string[]): Promi
       continue
     }
     if (arg.startsWith('-')) break
-    command = await subCommand(command.subCommands, arg, path)
-    path.push(arg)
+    const word = wordFor(arg, command.subCommands)
+    if (word === undefined) throw unknownCommand(command.subCommands, arg, path)
+    command = await load(command.subCommands[word])
+    path.push(word)
     i += 1
   }
   return { path, command, rest: [...before, ...argv.slice(i)] }
@@ -57,19 +60,56 @@ export async function loadAll(
   return (await Promise.all(all)).filter(([, { meta }]) => hidden || meta.hidden !== true)
 }
 
-async function load(entry: SubCommands[string]): Promise<Command> {
+async function load(entry: SubCommands[string] | undefined): Promise<Command> {
+  if (entry === undefined) throw new Error('only a command that is there is loaded')
   return typeof entry === 'function' ? entry() : entry
 }
 
-async function subCommand(among: SubCommands, word: string, path: readonly string[]): Promise<Command> {
-  const found = Object.hasOwn(among, word) ? among[word] : undefined
-  if (found !== undefined) return load(found)
-  const near = nearest(word, Object.keys(among))
+/** The word among those of a group that `typed` stands for: itself, a synonym, or the other number of a group. */
+function wordFor(typed: string, among: SubCommands): string | undefined {
+  const known = meaningsOf(typed).find((word) => Object.hasOwn(among, word))
+  if (known !== undefined) return known
+  const other = otherNumber(typed)
+  return groupWords(among).includes(other) ? other : undefined
+}
+
+/** The words of the groups in a group. */
+function groupWords(among: SubCommands): string[] {
+  return Object.entries(among).flatMap(([word, entry]) => (typeof entry === 'function' ? [] : [word]))
+}
+
+function unknownCommand(among: SubCommands, word: string, path: readonly string[]): Fault {
   const typed = ['fob', ...path].join(' ')
   // Anything but a plain word may be a token or a KEY=VALUE that slipped: it is not repeated.
   const isPlain = /^[a-z]{1,20}(?:-[a-z]{1,20}){0,3}$/i.test(word)
-  throw new Fault('usage', `unknown command${isPlain ? ` "${[...path, word].join(' ')}"` : ''}`, {
-    hint: near === undefined ? `run "${typed} --help" for the commands` : `did you mean "${typed} ${near}"?`,
+  const near = isPlain ? suggestions(among, word, path.length > 0) : []
+  return new Fault('usage', `unknown command${isPlain ? ` "${[...path, word].join(' ')}"` : ''}`, {
+    hint:
+      near.length === 0
+        ? `run "${typed} --help" for the commands`
+        : `did you mean ${alternatives(near.map((words) => `"${typed} ${words}"`))}?`,
+  })
+}
+
+const MAX_SUGGESTIONS = 4
+
+function suggestions(among: SubCommands, word: string, inGroup: boolean): readonly string[] {
+  const words = Object.keys(among)
+  const near = nearestCommand(word, words)
+  if (near !== undefined) return [near]
+  const deeper = below(among, word)
+  // What does the same at the top says nothing about what was meant: `whoami` for `get`.
+  const same = inGroup && deeper.length === 0 ? sameEffect(word, words) : deeper
+  return same.slice(0, MAX_SUGGESTIONS)
+}
+
+/** Where a word of commands stands one level deeper: `pipeline list` for the `ls` of `fob ls`. */
+function below(among: SubCommands, word: string): string[] {
+  return groupWords(among).flatMap((group) => {
+    const entry = among[group]
+    if (entry === undefined || typeof entry === 'function' || entry.meta.hidden === true) return []
+    const there = meaningsOf(word).find((meaning) => Object.hasOwn(entry.subCommands ?? {}, meaning))
+    return there === undefined ? [] : [`${group} ${there}`]
   })
 }
 

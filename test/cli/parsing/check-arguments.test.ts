@@ -120,7 +120,8 @@ describe('the flags of a command', () => {
     [['f', '--nmae', 'x'], 'unknown flag --nmae', 'did you mean --name?'],
     [['f', '--follw'], 'unknown flag --follw', 'did you mean --follow?'],
     [['f', '--no-browsr'], 'unknown flag --no-browsr', 'did you mean --no-browser?'],
-    [['f', '--no-follow'], 'unknown flag --no-follow', 'did you mean --follow?'],
+    // The opposite of what was typed is no suggestion.
+    [['f', '--no-follow'], 'unknown flag --no-follow', 'run "fob x --help" for the flags'],
     [['f', '--qqqqqq'], 'unknown flag --qqqqqq', 'run "fob x --help" for the flags'],
     [['f', '-z'], 'unknown flag -z', 'run "fob x --help" for the flags'],
     [['f', '--n', 'a'], 'unknown flag --n', 'run "fob x --help" for the flags'],
