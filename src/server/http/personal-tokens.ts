@@ -147,6 +147,6 @@ async function pipelineIds(
 
 async function idOf(name: string, principal: Principal, pipelines: Services['pipelines']): Promise<string> {
   const pipeline = await pipelines.get(principal, name)
-  if (pipeline === undefined) throw notFound('pipeline', name)
+  if (pipeline === undefined) throw notFound('pipeline', { name, many: true })
   return pipeline.id
 }

@@ -216,7 +216,7 @@ describe('a pipeline that must not run', () => {
   test('a pipeline that does not exist: exit 6', async () => {
     const { code, err } = await fob(['pipeline', 'run', 'nope'], { home })
     expect(code).toBe(6)
-    expect(err).toBe('fob: pipeline not found\nhint: "fob pipeline list" shows those that you may see\n')
+    expect(err).toBe('fob: pipeline nope not found\nhint: "fob pipeline list" shows those that you may see\n')
   })
 
   test('a task whose program does not exist: the run fails and names it', async () => {

@@ -4,14 +4,14 @@ import { type PipelineResponse, pipelineName, putPipelineBody } from '../../../c
 import { runPipelineBody } from '../../../contract/api/runs.ts'
 import type { PipelineEntry } from '../../pipelines/pipelines.ts'
 import { secretNamesOf } from '../../pipelines/visible-secrets.ts'
-import { HttpError, notFound } from '../response/http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
 import { readBody } from '../request/request-body.ts'
 import { by } from '../audit-entry.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { eventStream } from '../response/event-stream-response.ts'
 import { readPage } from '../request/paging.ts'
-import { findPipeline } from './find-pipeline.ts'
+import { findPipeline, pipelineNotFound } from './find-pipeline.ts'
 import { toScheduleResponse } from './schedule-response.ts'
 import { readSecretValue, refuseReserved } from './read-secret-value.ts'
 import type { Services } from '../handler-services.ts'
@@ -67,8 +67,9 @@ export const putPipeline: Handler = async (call, services) => {
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */
 export const deletePipeline: Handler = async (call, services) => {
-  const pipeline = await services.pipelines.remove(call.principal, call.params.name ?? '')
-  if (pipeline === undefined) throw notFound('pipeline')
+  const name = call.params.name ?? ''
+  const pipeline = await services.pipelines.remove(call.principal, name)
+  if (pipeline === undefined) throw await pipelineNotFound(name, call, services)
   services.audit.record({ ...by(call), action: 'pipeline.rm', target: pipeline.name })
   return noContent()
 }
@@ -79,8 +80,9 @@ export const pausePipeline: Handler = (call, services) => setPaused(call, servic
 export const unpausePipeline: Handler = (call, services) => setPaused(call, services, false)
 
 async function setPaused(call: Call, services: Services, paused: boolean): Promise<Response> {
-  const pipeline = await services.pipelines.setPaused(call.principal, call.params.name ?? '', paused)
-  if (pipeline === undefined) throw notFound('pipeline')
+  const name = call.params.name ?? ''
+  const pipeline = await services.pipelines.setPaused(call.principal, name, paused)
+  if (pipeline === undefined) throw await pipelineNotFound(name, call, services)
   const action = paused ? 'pipeline.pause' : 'pipeline.unpause'
   services.audit.record({ ...by(call), action, target: pipeline.name })
   return json(toResponse(pipeline))

@@ -71,12 +71,24 @@ const LISTED_BY = {
   webhook: undefined,
 } as const satisfies Record<string, string | undefined>
 
-/** @param name of the one that is missing, where a request names several */
-export function notFound(what: keyof typeof LISTED_BY, name?: string): HttpError {
-  const list = name === undefined ? LISTED_BY[what] : undefined
-  const hint = list === undefined ? {} : { details: { hint: `"${list}" shows those that you may see` } }
+/**
+ * @param named the name of the one that is missing, where it may be repeated, and the one that was probably meant;
+ * `many`: where a request names several, so that a list of all is no help
+ */
+export function notFound(
+  what: keyof typeof LISTED_BY,
+  named: { name?: string; nearest?: string | undefined; many?: boolean } = {},
+): HttpError {
+  const { name, nearest, many = false } = named
+  const list = many ? undefined : LISTED_BY[what]
+  const hints = [
+    ...(nearest === undefined ? [] : [`did you mean ${nearest}?`]),
+    ...(list === undefined ? [] : [`"${list}" shows those that you may see`]),
+  ]
   const message = name === undefined ? `${what} not found` : `${what} ${name} not found`
-  return new HttpError(404, 'not_found', message, hint)
+  return new HttpError(404, 'not_found', message, {
+    details: hints.length === 0 ? {} : { hint: hints.join(' ') },
+  })
 }
 
 /** On a server whose strategy is not OAuth, for routes of the protocol and for everything that needs a login. */

@@ -66,7 +66,15 @@ describe('S10: a rule on a pipeline', () => {
     expect({ status: answer.status, text: answer.text }).toMatchObject({ status: 404 })
     if (method === 'PUT' && path().startsWith('/api/pipelines')) return
     const missing = await company.ask('bob', method, path().replace(/hidden|run_\w+/, 'nothing'), options)
-    expect(missing.text).toBe(answer.text)
+    // The name is repeated as it was sent, and nothing else differs.
+    expect(missing.text.replaceAll('nothing', 'hidden')).toBe(answer.text)
+  })
+
+  test('a near miss of what it hides suggests it to those who see it alone', async () => {
+    expect(await names('ada', '/api/pipelines/hiden')).toContain('did you mean hidden?')
+    const text = await names('bob', '/api/pipelines/hiden')
+    expect(text).toContain('pipeline hiden not found')
+    expect(text).not.toContain('hidden')
   })
 
   test('lists leave out what it hides', async () => {
