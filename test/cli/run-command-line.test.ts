@@ -29,6 +29,10 @@ function spellingsOf(args: Args): string[] {
   return [...flagTable(args).keys(), ...positionalsOf(args).map(([name]) => name)]
 }
 
+function lastWords(some: readonly Typed[]): string[] {
+  return some.map(({ path }) => path.at(-1) ?? '')
+}
+
 function runOf(words: string) {
   return all.find(({ path }) => path.join(' ') === words)?.command.run
 }
@@ -261,9 +265,8 @@ describe('finding the command', () => {
   })
 
   test('every word of a command has an effect, and no group has one', () => {
-    const words = (some: Typed[]) => some.map(({ path }) => path.at(-1) ?? '')
-    expect(words(all).filter((word) => effectOf(word) === undefined)).toEqual([])
-    expect(words(groups).filter((word) => effectOf(word) !== undefined)).toEqual([])
+    expect(lastWords(all).filter((word) => effectOf(word) === undefined)).toEqual([])
+    expect(lastWords(groups).filter((word) => effectOf(word) !== undefined)).toEqual([])
   })
 
   test('the singular and the plural of every group are understood, but for what is a command', async () => {
