@@ -1,15 +1,11 @@
 /** Discovery of a server's OAuth endpoints, and the scopes to ask it for. */
-import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { ALL_SCOPES } from '../contract/token-scopes.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
-import { parseJson } from '../platform/parse-json.ts'
-import { fetchFailure } from '../platform/network/fetch-failure.ts'
 import { isLoopbackHost } from '../platform/network/loopback.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import { readIfOk } from './bounded-response.ts'
-import type { Fetch } from '../platform/fetch-type.ts'
+import { type DiscoveryContext, type Metadata, readMetadata } from './read-metadata.ts'
 
 /** An authorization server as its metadata describe it. */
 export interface Provider {
@@ -31,37 +27,14 @@ export interface Provider {
   source: 'oauth-metadata' | 'openid-metadata' | 'conventional'
 }
 
-const metadataSchema = v.looseObject({
-  issuer: v.string(),
-  authorization_endpoint: v.string(),
-  token_endpoint: v.string(),
-  revocation_endpoint: v.optional(v.string()),
-  device_authorization_endpoint: v.optional(v.string()),
-  userinfo_endpoint: v.optional(v.string()),
-  // Of no standard, but some servers publish it, and there is no other word for out-of-band.
-  redirect_uris_supported: v.optional(v.array(v.string())),
-  jwks_uri: v.optional(v.string()),
-  scopes_supported: v.optional(v.array(v.string())),
-  authorization_response_iss_parameter_supported: v.optional(v.boolean()),
-  id_token_signing_alg_values_supported: v.optional(v.array(v.string())),
-})
-type Metadata = v.InferOutput<typeof metadataSchema>
-
 /** In place of a redirect URI: the server shows the code on a page of its own. */
 export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob'
-
-const DISCOVERY_TIMEOUT_MS = 15_000
-
-export interface DiscoveryContext {
-  fetch: Fetch
-  signal: AbortSignal
-}
 
 /**
  * Finds the authorization server at `server` (a normalised URL): RFC 8414 metadata, then OpenID Connect
  * discovery, else the conventional paths `/oauth/authorize` and `/oauth/token`.
- * @throws Fault `unreachable`; `server_error` on 5xx; `config` when the server is plain http on another
- * machine, or when its metadata name another issuer (RFC 8414 §3.3).
+ * @throws Fault `unreachable`; `server_error` on 5xx, or for redirects in a circle; `config` when the server is plain
+ * http on another machine, redirects to another origin, or when its metadata name another issuer (RFC 8414 §3.3).
  */
 export async function discoverProvider(server: string, context: DiscoveryContext): Promise<Provider> {
   requireSafe(server, 'the server')
@@ -72,10 +45,13 @@ export async function discoverProvider(server: string, context: DiscoveryContext
     ['oauth-metadata', `${base.origin}/.well-known/oauth-authorization-server${path}`],
     ['openid-metadata', `${base.origin}${path}/.well-known/openid-configuration`],
   ] as const
+  let astray: Fault | undefined
   for (const [source, url] of places) {
-    const metadata = await readMetadata(url, server, context)
-    if (metadata !== undefined) return fromMetadata(metadata, server, source)
+    const result = await readMetadata(url, server, context)
+    if (result.kind === 'found') return fromMetadata(result.metadata, server, source)
+    if (result.kind === 'astray') astray ??= result.fault
   }
+  if (astray !== undefined) throw astray
   return {
     issuer: server,
     authorizationEndpoint: `${server}/oauth/authorize`,
@@ -99,35 +75,6 @@ export function scopesToAsk(provider: Provider, wanted: readonly string[]): stri
   // A server that is not ours has no profile call: a name comes with these (OpenID Connect Core §5.4).
   const naming = ours.length === 0 ? ['profile', 'email'] : []
   return [...['openid', 'offline_access', ...naming].filter((scope) => known.has(scope)), ...ours]
-}
-
-async function readMetadata(
-  url: string,
-  server: string,
-  { fetch, signal }: DiscoveryContext,
-): Promise<Metadata | undefined> {
-  const deadline = AbortSignal.timeout(DISCOVERY_TIMEOUT_MS)
-  let response: Response
-  let text: string | undefined
-  try {
-    response = await fetch(url, {
-      headers: { accept: 'application/json' },
-      redirect: 'manual',
-      signal: AbortSignal.any([signal, deadline]),
-    })
-    text = await readIfOk(response, url)
-  } catch (error) {
-    if (signal.aborted) throw signal.reason
-    if (error instanceof Fault) throw error
-    throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
-      hint: 'is the server running? name another with -s URL or FOB_SERVER',
-    })
-  }
-  if (response.status >= 500) throw new Fault('server_error', `${server} responded with ${response.status}`)
-  // Anything else that is not metadata (404, a login page, a redirect) means: not published here.
-  if (text === undefined) return undefined
-  const parsed = v.safeParse(metadataSchema, parseJson(text))
-  return parsed.success ? parsed.output : undefined
 }
 
 function fromMetadata(metadata: Metadata, server: string, source: Provider['source']): Provider {
