@@ -33,16 +33,19 @@ export class Fault extends Error {
   readonly hint: string | undefined
   /** Seconds until trying again could help, where that is known. */
   readonly retryAfter: number | undefined
+  /** The HTTP status of the response that it stands for, where there is one. */
+  readonly status: number | undefined
 
   constructor(
     code: FaultCode,
     message: string,
-    options: { hint?: string | undefined; retryAfter?: number; cause?: unknown } = {},
+    options: { hint?: string | undefined; retryAfter?: number; status?: number; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause })
     this.name = 'Fault'
     this.code = code
     this.hint = options.hint
     this.retryAfter = options.retryAfter
+    this.status = options.status
   }
 }

@@ -234,7 +234,7 @@ async function follow(
     if (response.status < 300 || response.status >= 400 || location === null) return response
     await response.body?.cancel()
     const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined
-    if (next?.origin !== url.origin || call.method !== 'GET') throw movedAway(url, next)
+    if (next?.origin !== url.origin || call.method !== 'GET') throw movedAway(url, next, response.status)
     url = next
   }
   throw new Fault('server_error', `${url.origin} redirects in a circle`)
@@ -254,10 +254,11 @@ function saysInvalidToken(response: Response): boolean {
   return response.status === 401 && /\berror="?invalid_token\b/i.test(challenge)
 }
 
-function movedAway(from: URL, to: URL | undefined): Fault {
+function movedAway(from: URL, to: URL | undefined, status: number): Fault {
   const elsewhere = to !== undefined && to.origin !== 'null' && to.origin !== from.origin
   return new Fault('server_error', `${from.origin} redirects, and a credential must not follow`, {
     hint: elsewhere ? `if you trust it, name the other server: -s ${to.origin}` : undefined,
+    status,
   })
 }
 

@@ -29,6 +29,11 @@ export function refusedBy(
   body: string,
   redact: (text: string) => string,
 ): Fault {
+  const { code, message, hint } = meaningOf(server, status, body, redact)
+  return new Fault(code, message, { hint, status })
+}
+
+function meaningOf(server: string, status: number, body: string, redact: (text: string) => string): Fault {
   const redacted = (_: string, value: unknown) => (typeof value === 'string' ? redact(value) : value)
   const parsed = v.safeParse(details, parseJson(body, redacted))
   const said = parsed.success ? parsed.output : undefined

@@ -1,10 +1,13 @@
 /** The last step of every login: the check that the credential works, then the save. */
+import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import type { Identity, TokenSet } from '../flows/flow-types.ts'
+import type { UserinfoServer } from '../flows/read-userinfo.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import type { Login, OAuthClient, SavedLogin, Store } from '../store/store-interface.ts'
 import type { ServerContext } from './api-client.ts'
 import { type Profile, profileOf } from './fetch-profile.ts'
+import { isTenantSlug } from './resolve-server-and-credential.ts'
 
 export interface LoginInput {
   context: ServerContext
@@ -16,7 +19,7 @@ export interface LoginInput {
   oauth?: OAuthClient
   /** Of the ID token, and where to ask for more: what names the user where there is no profile call. */
   identity?: Identity
-  userinfoEndpoint?: string
+  userinfo?: UserinfoServer
   /** The slug that the user named; else the one of the profile is stored. */
   tenant: string | undefined
   /** `--insecure-storage`. */
@@ -25,7 +28,8 @@ export interface LoginInput {
 
 /**
  * Asks whose credential it is, and saves it. Nothing is saved when the server does not accept it.
- * @throws Fault as `profileOf` does; what the store throws; the signal's reason.
+ * @throws Fault as `profileOf` does; `server_error` for a tenant that is not a slug; what the store throws; the
+ * signal's reason.
  */
 export async function completeLogin(input: LoginInput): Promise<{ login: Login; saved: SavedLogin }> {
   const { context, store, tokens } = input
@@ -33,12 +37,24 @@ export async function completeLogin(input: LoginInput): Promise<{ login: Login; 
     ...input,
     issued: input.kind === 'oauth',
   })
-  const login = loginOf(input, profile)
+  const login = loginOf(input, { ...profile, tenant: tenantOf(profile, context.server) })
   const { accessToken: token, refreshToken } = tokens
   // From here on the login belongs to the person: Ctrl-C takes effect before the save or after it, not in between.
   context.signal.throwIfAborted()
   const credential = present({ ...login, token, refreshToken })
   return { login, saved: await store.save(credential, { preferFile: input.preferFile }) }
+}
+
+/**
+ * The tenant that a server names: it goes into headers and messages of every later command.
+ * @throws Fault `server_error` where it is not a slug.
+ */
+function tenantOf({ tenant }: Profile, server: string): string | undefined {
+  if (tenant == null || tenant === '') return undefined
+  if (isTenantSlug(tenant)) return tenant
+  throw new Fault('server_error', `${server} names a tenant that is not a slug: "${safeLine(tenant, 40)}"`, {
+    hint: 'the login is not stored; a tenant is a slug of letters, digits, ".", "_" and "-"',
+  })
 }
 
 /** Everything but the secrets. What the server says is made safe to print. */
@@ -55,7 +71,7 @@ function loginOf({ context, kind, username, tokens, oauth, ...input }: LoginInpu
       email: profile.email == null ? undefined : safeLine(profile.email),
     }),
     expiresAt: tokens.expiresAt,
-    tenant: tenant === undefined ? undefined : safeLine(tenant, 128),
+    tenant,
     oauth,
   })
 }

@@ -2,9 +2,11 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { Identity } from '../flows/flow-types.ts'
+import type { Userinfo, UserinfoServer } from '../flows/read-userinfo.ts'
 import type { Secret } from '../redact/secret.ts'
 import { type Api, openApi, type ServerContext } from './api-client.ts'
 import { authorizationOf } from './authorization-header.ts'
+import { strategyOf } from './find-login-strategy.ts'
 
 /** What we read of `GET /api/v1/profile`. Profiles of other servers have other fields: one name is enough. */
 const profileSchema = v.looseObject({
@@ -23,11 +25,13 @@ export interface Known {
   issued?: boolean
   /** From the ID token. */
   identity?: Identity
-  userinfoEndpoint?: string
+  userinfo?: UserinfoServer
 }
 
 /**
- * Asks the profile call; else the UserInfo endpoint; else what the ID token said holds.
+ * Asks the profile call; else the UserInfo endpoint; else what the ID token said holds. A server that is not fob's may
+ * refuse a path that it does not know (LemonLDAP::NG responds with 401), so a refusal of the profile call counts only
+ * where UserInfo refuses as well, or is not there.
  * @param tenant the slug in which the server is asked.
  * @throws Fault `unauthenticated` when the server does not accept the credential; `signature_refused`; `failed`
  * when there is no way to ask; `unreachable`, `server_error`, `forbidden`.
@@ -40,30 +44,51 @@ export async function profileOf(
 ): Promise<Profile> {
   const authorization = authorizationOf(token, known.username)
   const api = openApi({ ...context, tenant, authorization: async () => authorization })
-  const profile = await askProfile(api, context.server)
-  if (profile !== undefined) return profile
-  const identity = known.username === undefined ? await askUserinfo(context, token, known) : undefined
-  if (identity === undefined && known.issued !== true) {
-    throw new Fault('failed', `${context.server} has no /api/v1/profile to check this with`, {
-      hint: 'is this the address of the API? name another with -s URL',
-    })
+  const asked = await askProfile(api)
+  if (asked.kind === 'profile') return asked.profile
+  const isBasic = known.username !== undefined
+  if (asked.kind === 'refused' && (isBasic || (await strategyOf(context)) !== undefined)) {
+    throw refusal(asked.fault, context.server)
   }
+  const userinfo: Userinfo = isBasic ? { kind: 'nobody' } : await askUserinfo(context, token, known)
+  if (userinfo.kind === 'user') return profileFrom(userinfo.identity)
+  const { issued = false, identity } = known
+  // The endpoint may ask for a scope that this token lacks; a token that was given to us has no other witness.
+  const lacksScope = userinfo.kind === 'forbidden' && issued
+  if (asked.kind === 'refused' && !lacksScope) throw refusal(asked.fault, context.server, userinfo)
+  if (issued || identity !== undefined) return profileFrom(identity)
+  if (userinfo.kind !== 'nobody') throw notAccepted(context.server)
+  throw new Fault('failed', `${context.server} has no /api/v1/profile to check this with`, {
+    hint: 'is this the address of the API? name another with -s URL',
+  })
+}
+
+function profileFrom(identity: Identity | undefined): Profile {
   return { id: identity?.subject, name: identity?.name, email: identity?.email }
 }
 
-/**
- * Undefined from a server that has no such call: it responds with 404, with a page, or with something that names
- * nobody, which shows nothing about the credential.
- */
-async function askProfile(api: Api, server: string): Promise<Profile | undefined> {
+type ProfileResult =
+  | { kind: 'profile'; profile: Profile }
+  /** It responds with a page, redirects elsewhere, or names nobody: that shows nothing about the credential. */
+  | { kind: 'none' }
+  /** 401 or 403, from a server that may say so of any path. */
+  | { kind: 'refused'; fault: Fault }
+
+/** Of a path or a method that a server does not know. */
+const NOT_THERE = [404, 405, 501]
+
+async function askProfile(api: Api): Promise<ProfileResult> {
   try {
     const response = await api.request({ method: 'GET', path: '/api/v1/profile', schema: v.unknown() })
     const parsed = v.safeParse(profileSchema, response)
-    return parsed.success && namesSomebody(parsed.output) ? parsed.output : undefined
+    if (!parsed.success || !namesSomebody(parsed.output)) return { kind: 'none' }
+    return { kind: 'profile', profile: parsed.output }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    if (error.code === 'not_found') return undefined
-    if (error.code === 'unauthenticated') throw notAccepted(server)
+    const { status = 0 } = error
+    if (NOT_THERE.includes(status) || (status >= 300 && status < 400)) return { kind: 'none' }
+    const isRefusal = error.code === 'unauthenticated' || error.code === 'forbidden'
+    if (isRefusal && (status === 401 || status === 403)) return { kind: 'refused', fault: error }
     throw error
   }
 }
@@ -72,24 +97,24 @@ function namesSomebody({ id, name, email }: Profile): boolean {
   return [id, name, email].some((word) => word != null && word !== '')
 }
 
-async function askUserinfo(
-  context: ServerContext,
-  token: Secret,
-  { identity, userinfoEndpoint, issued }: Known,
-): Promise<Identity | undefined> {
-  const { readUserinfo } = await import('../flows/read-userinfo.ts')
-  const endpoint = userinfoEndpoint ?? (await publishedUserinfo(context))
-  if (endpoint === undefined) return identity
-  const found = await readUserinfo(endpoint, token, identity?.subject, context)
-  if (found !== 'refused') return found ?? identity
-  // The endpoint may ask for a scope that this token lacks; a token that was given to us has no other witness.
-  if (issued !== true) throw notAccepted(context.server)
-  return identity
+async function askUserinfo(context: ServerContext, token: Secret, known: Known): Promise<Userinfo> {
+  const { readUserinfo, userinfoOf } = await import('../flows/read-userinfo.ts')
+  const server = known.userinfo ?? userinfoOf(await published(context))
+  if (server === undefined) return { kind: 'nobody' }
+  return readUserinfo(server, token, known.identity?.subject, context)
 }
 
-async function publishedUserinfo(context: ServerContext): Promise<string | undefined> {
+async function published(context: ServerContext) {
   const { discoverProvider } = await import('../flows/server-discovery.ts')
-  return (await discoverProvider(context.server, context)).userinfoEndpoint
+  return discoverProvider(context.server, context)
+}
+
+/** What the profile call's 401 or 403 means, where nothing else vouches for the credential. */
+function refusal(fault: Fault, server: string, userinfo: Userinfo = { kind: 'nobody' }): Fault {
+  if (fault.code === 'unauthenticated' || userinfo.kind === 'refused') return notAccepted(server)
+  const hint =
+    fault.hint ?? 'the credential may lack a scope; name those to ask for with fob auth login --scope'
+  return new Fault(fault.code, fault.message, { hint })
 }
 
 function notAccepted(server: string): Fault {

@@ -217,12 +217,16 @@ export function resolveTenant(input: {
   const { flag, env, project, settings, server, captured } = input
   const perServer = settings.servers?.[server]?.tenant
   const slug = flag ?? (env.FOB_TENANT || project?.tenant || perServer || settings.tenant || captured)
-  if (slug !== undefined && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(slug)) {
+  if (slug !== undefined && !isTenantSlug(slug)) {
     throw new Fault('usage', `"${safeLine(slug, 40)}" is not a tenant`, {
       hint: 'a tenant is a slug of letters, digits, ".", "_" and "-"',
     })
   }
   return slug
+}
+
+export function isTenantSlug(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(text)
 }
 
 function parseUrl(text: string): URL | undefined {

@@ -321,14 +321,14 @@ describe('refresh and revoke', () => {
     await using world = await loggedIn()
     const { server, client, refreshToken, accessToken } = world
     const endlessly = { ...context, fetch: endless }
-    const userinfo = `${server.url}/oauth/userinfo`
+    const userinfo = { issuer: server.url, endpoint: `${server.url}/oauth/userinfo` }
     const faults = await Promise.all([
       faultOf(refreshTokens({ ...client, refreshToken }, endlessly)),
       faultOf(readUserinfo(userinfo, accessToken, undefined, endlessly)),
     ])
     expect(faults.map(({ message }) => message)).toEqual([
       `could not refresh the login: the response of ${server.url}/oauth/token is too large`,
-      `the response of ${userinfo} is too large`,
+      `the response of ${userinfo.endpoint} is too large`,
     ])
   })
 

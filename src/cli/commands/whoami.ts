@@ -111,7 +111,9 @@ function print(
     tenant: tenant ?? null,
     expiresAt: expiresAt ?? null,
   }
-  const fields = Object.entries({ name, email, server, tenant, expires: expiresAt })
+  // A person of whom a server says no more than `sub` is shown by that.
+  const account = name === undefined && email === undefined ? id : undefined
+  const fields = Object.entries({ account, name, email, server, tenant, expires: expiresAt })
   const known = fields.flatMap(([label, text]) => (text === undefined ? [] : [[label, text] as const]))
   printRecord(deps.io, format, record, known)
 }

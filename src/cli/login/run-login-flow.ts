@@ -1,5 +1,7 @@
 /** Runs the OAuth flow of a login: finds the authorization server, and connects the flow to this terminal. */
+import { present } from '../../contract/omit-undefined.ts'
 import type { Flow, FlowUi, Obtained } from '../../flows/flow-types.ts'
+import type { UserinfoServer } from '../../flows/read-userinfo.ts'
 import type { Provider } from '../../flows/server-discovery.ts'
 import { isRemoteSession } from '../../platform/browser/open-browser.ts'
 import { FOB_CLI_ID } from '../../contract/cli-oauth-client.ts'
@@ -23,7 +25,7 @@ interface FlowLogin {
 export interface FlowResult extends Obtained {
   kind: 'oauth'
   oauth: OAuthClient
-  userinfoEndpoint?: string
+  userinfo?: UserinfoServer
 }
 
 /** @throws Fault what discovery or the flow throws */
@@ -32,6 +34,7 @@ export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowRe
     throw (await import('../../flows/wait-for-person.ts')).nobodyToApprove()
   }
   const { discoverProvider, scopesToAsk } = await import('../../flows/server-discovery.ts')
+  const { userinfoOf } = await import('../../flows/read-userinfo.ts')
   const flow = await loadFlow(login.method)
   const provider = await discoverProvider(login.server, deps)
   const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || (DEFAULT_CLIENT_ID ?? FOB_CLI_ID))
@@ -42,13 +45,8 @@ export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowRe
       { provider, clientId, scopes: scopesToAsk(provider, login.scopes) },
       { ui, clock: deps.clock, fetch: deps.fetch, signal: deps.signal, timeoutMs: login.timeoutMs },
     )
-    const { userinfoEndpoint } = provider
-    return {
-      ...obtained,
-      kind: 'oauth',
-      oauth: clientOf(provider, clientId),
-      ...(userinfoEndpoint === undefined ? {} : { userinfoEndpoint }),
-    }
+    const userinfo = userinfoOf(provider, clientId)
+    return present({ ...obtained, kind: 'oauth' as const, oauth: clientOf(provider, clientId), userinfo })
   } finally {
     ui.lines?.close()
   }
