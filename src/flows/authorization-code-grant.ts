@@ -1,8 +1,10 @@
 /** The authorization code grant with PKCE by S256 (RFC 6749 §4.1, RFC 7636). */
-import type { Fault } from '../contract/fault.ts'
+import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import type { FlowContext, FlowRequest, Redeemed } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
+import { isJudgement } from './protocol-faults.ts'
+import type { Refusal } from './read-protocol-response.ts'
 
 /** One authorization request and what becomes of its code. */
 export interface CodeGrant {
@@ -26,7 +28,7 @@ type Redemption = { kind: 'redeemed'; redeemed: Redeemed } | { kind: 'refused'; 
 /** The verifier lives in this closure alone: it is never written, and is sent to the token endpoint only. */
 export async function codeGrant(request: FlowRequest, context: FlowContext): Promise<CodeGrant> {
   const { provider, clientId, scopes } = request
-  const { client, config, redeemed, refusal, toFault } = await configure(provider, clientId, context)
+  const { client, config, redeemed, refusalOf, toFault } = await configure(provider, clientId, context)
   const verifier = client.randomPKCECodeVerifier()
   const state = client.randomState()
   return {
@@ -51,12 +53,33 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
         })
         return { kind: 'redeemed', redeemed: redeemed(tokens, context.clock, scopes) }
       } catch (error) {
-        if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant') {
-          return { kind: 'refused', fault: refusal(error) }
+        const fault = toFault(error, 'exchange the authorization code')
+        const refusal = refusalOf(error)
+        if (fault instanceof Fault && refusal !== undefined && isAboutCode(refusal)) {
+          return { kind: 'refused', fault }
         }
-        throw toFault(error, 'exchange the authorization code')
+        throw fault
       }
     },
     toFault: (error) => toFault(error),
   }
+}
+
+/** What another code would not mend: it is about the client, or about what was asked for. */
+const NOT_ABOUT_CODE: ReadonlySet<string> = new Set([
+  'access_denied',
+  'invalid_client',
+  'invalid_dpop_proof',
+  'invalid_scope',
+  'invalid_target',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'use_dpop_nonce',
+])
+
+/** RFC 6749 §5.2 says `invalid_grant`; servers also say `invalid_request`, `invalid_code`, or nothing at all. */
+function isAboutCode(refusal: Refusal): boolean {
+  const { status, error } = refusal
+  const noEndpoint = error === undefined && (status === 404 || status === 405)
+  return isJudgement(refusal) && !noEndpoint && !NOT_ABOUT_CODE.has(error ?? '')
 }

@@ -3,7 +3,6 @@ import type * as openidClient from 'openid-client'
 import type {
   Configuration,
   CustomFetch,
-  ResponseBodyError,
   ServerMetadata,
   TokenEndpointResponse,
   TokenEndpointResponseHelpers,
@@ -12,13 +11,13 @@ import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
-import { fetchFailure } from '../platform/network/fetch-failure.ts'
-import { safeLine } from '../platform/terminal/printable-text.ts'
 import { textRedactor } from '../redact/text-redactor.ts'
 import { Secret } from '../redact/secret.ts'
 import { readResponse } from './bounded-response.ts'
 import type { Redeemed, TokenSet } from './flow-types.ts'
 import { claimsOf, identityOf, idTokenSetAside, setAsideIdToken } from './identity-from-id-token.ts'
+import { type Exchange, refusalFault, refusalOf, toFault, withStep } from './protocol-faults.ts'
+import { readProtocolResponse, type Refusal } from './read-protocol-response.ts'
 
 type OpenidClient = typeof openidClient
 
@@ -57,12 +56,16 @@ export interface Configured {
    * be reached or did not speak OAuth. A refusal says itself what was refused.
    */
   toFault(error: unknown, step?: string): unknown
-  /** The server's refusal as a fault, without anything secret that was sent. */
-  refusal(error: Refusal): Fault
+  /** The server's refusal in what was thrown by `client`; undefined where it is something else. */
+  refusalOf(error: unknown): Refusal | undefined
+  /** An `error` of OAuth as a fault. */
+  faultFor(error: string): Fault
+  /** The tokens that have come, whether what came with them was accepted or not. */
+  arrived(): ArrivedTokens | undefined
 }
 
-/** RFC 6749 §4.1.2.1, §5.2. */
-type Refusal = Pick<ResponseBodyError, 'error' | 'error_description'>
+/** Tokens of a response that may have been refused here, and work at the server all the same. */
+export type ArrivedTokens = Pick<TokenSet, 'accessToken' | 'refreshToken'>
 
 /** openid-client set up for a public client; every request has a deadline and ends when `signal` does. */
 export async function configure(
@@ -75,12 +78,17 @@ export async function configure(
   const config = new client.Configuration(metadataOf(endpoints), clientId, {}, client.None())
   // Without these openid-client does not know how to check an ID token, and would refuse the response for it.
   const checksIdTokens = endpoints.idTokenAlgorithms !== undefined
-  const sent: Secret[] = []
-  const refused = (error: Refusal) => refusal(error, issuer, textRedactor(sent))
+  const seen: Seen = { sent: [] }
+  const exchange = (): Exchange => ({
+    client,
+    server: issuer,
+    redact: textRedactor(seen.sent),
+    serverAheadMs: seen.serverAheadMs,
+  })
   // Plain http has been held to loopback before (`server-discovery.ts`).
   client.allowInsecureRequests(config)
   config.timeout = REQUEST_SECONDS
-  config[client.customFetch] = boundedFetch({ fetch, signal, sent, checksIdTokens })
+  config[client.customFetch] = boundedFetch({ fetch, signal, seen, checksIdTokens })
   return {
     client,
     config,
@@ -91,10 +99,12 @@ export async function configure(
     },
     toFault: (error, step) => {
       if (signal.aborted) return signal.reason
-      const fault = toFault(client, error, issuer, refused)
+      const fault = toFault(error, exchange())
       return step === undefined || error instanceof Fault ? fault : withStep(fault, step)
     },
-    refusal: refused,
+    refusalOf: (error) => refusalOf(client, error),
+    faultFor: (error) => refusalFault({ error }, exchange()),
+    arrived: () => seen.tokens,
   }
 }
 
@@ -112,18 +122,26 @@ function metadataOf(endpoints: Endpoints): ServerMetadata {
   })
 }
 
+/** What has passed in the exchanges of one configuration. */
+interface Seen {
+  /** The secrets of every request. */
+  sent: Secret[]
+  tokens?: ArrivedTokens
+  /** Milliseconds, by the last response with a `Date`. */
+  serverAheadMs?: number
+}
+
 interface FetchOptions {
   fetch: Fetch
   signal: AbortSignal
-  /** Takes the secrets of every request. */
-  sent: Secret[]
+  seen: Seen
   checksIdTokens: boolean
 }
 
 /** How openid-client sends: without redirects, and with no more of a response than an OAuth server has to say. */
-function boundedFetch({ fetch, signal, sent, checksIdTokens }: FetchOptions): CustomFetch {
+function boundedFetch({ fetch, signal, seen, checksIdTokens }: FetchOptions): CustomFetch {
   return async (url, options) => {
-    if (options.body instanceof URLSearchParams) sent.push(...secretsIn(options.body))
+    if (options.body instanceof URLSearchParams) seen.sent.push(...secretsIn(options.body))
     const response = await fetch(url, {
       method: options.method,
       headers: options.headers,
@@ -131,24 +149,34 @@ function boundedFetch({ fetch, signal, sent, checksIdTokens }: FetchOptions): Cu
       ...present({ body: options.body }),
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),
     })
+    noteDate(response, seen)
     const text = await readResponse(response, url)
-    const isChecked = options.method !== 'POST' || !response.ok || checksIdTokens
-    return responseWith(isChecked ? text : setAsideIdToken(text), response)
+    if (options.method !== 'POST') return withText(text, response)
+    const read = readProtocolResponse(text, response, url)
+    if (read.tokens === undefined) return read.response
+    const { access_token: access, refresh_token: refresh } = read.tokens
+    seen.tokens = present({
+      accessToken: new Secret(access),
+      refreshToken: typeof refresh === 'string' ? new Secret(refresh) : undefined,
+    })
+    return checksIdTokens
+      ? read.response
+      : withText(setAsideIdToken(await read.response.text()), read.response)
   }
+}
+
+function withText(text: string, { status, headers }: Response): Response {
+  return new Response(text === '' ? null : text, { status, headers: new Headers(headers) })
+}
+
+/** By the system's clock, as openid-client judges the times of ID tokens by that. */
+function noteDate({ headers }: Response, seen: Seen): void {
+  const date = Date.parse(headers.get('date') ?? '')
+  if (!Number.isNaN(date)) seen.serverAheadMs = date - Date.now()
 }
 
 function secretsIn(body: URLSearchParams): Secret[] {
   return SECRET_PARAMETERS.flatMap((name) => body.getAll(name)).map((value) => new Secret(value))
-}
-
-/**
- * A response with a text of ours. A token endpoint's error stands in its body (RFC 6749 §5.2); openid-client
- * does not look there when the response also carries a challenge, as that section allows, so that goes.
- */
-function responseWith(text: string, { ok, status, headers }: Response): Response {
-  const rest = new Headers(headers)
-  if (!ok) rest.delete('www-authenticate')
-  return new Response(text === '' ? null : text, { status, headers: rest })
 }
 
 function toTokenSet(response: TokenEndpointResponse, clock: Clock, asked: readonly string[]): TokenSet {
@@ -161,66 +189,4 @@ function toTokenSet(response: TokenEndpointResponse, clock: Clock, asked: readon
     scopes: response.scope === undefined ? asked : response.scope.split(' ').filter((s) => s !== ''),
     tokenType: response.token_type,
   })
-}
-
-/**
- * What openid-client threw, as a fault. Of a server's own words only `error` and `error_description` are
- * shown, and those made safe: its other fields can hold codes and tokens.
- */
-function toFault(
-  client: OpenidClient,
-  error: unknown,
-  server: string,
-  refused: (error: Refusal) => Fault,
-): Fault {
-  if (error instanceof Fault) return error
-  if (error instanceof client.AuthorizationResponseError || error instanceof client.ResponseBodyError) {
-    return refused(error)
-  }
-  if (error instanceof client.ClientError) {
-    const { code, cause } = error
-    // What our own fetch threw.
-    if (cause instanceof Fault) return cause
-    if (code === 'OAUTH_TIMEOUT') return unreachable(server, 'it did not respond in time')
-    if (cause instanceof Response && cause.status >= 500) {
-      return new Fault('server_error', `${server} responded with ${cause.status}`)
-    }
-    const which = code === undefined ? '' : ` (${code})`
-    return new Fault('server_error', `the response of ${server} is not valid OAuth${which}`)
-  }
-  return unreachable(server, fetchFailure(error))
-}
-
-/** The same fault with the step at which it happened; a refusal stays as it is. */
-function withStep(fault: Fault, step: string): Fault {
-  if (fault.code !== 'unreachable' && fault.code !== 'server_error') return fault
-  return new Fault(fault.code, `could not ${step}: ${fault.message}`, { hint: fault.hint, cause: fault })
-}
-
-/** A refusal in the server's own words (RFC 6749 §4.1.2.1, §5.2; RFC 8628 §3.5), made safe. */
-function refusal(
-  { error: code, error_description: description }: Refusal,
-  server: string,
-  redact: (text: string) => string,
-): Fault {
-  const words = description === undefined ? '' : `: ${safeLine(redact(description))}`
-  if (code === 'access_denied') return new Fault('login_denied', `the login was denied${words}`)
-  const fact = `${server} refused the login with ${safeLine(redact(code), 60)}${words}`
-  if (code === 'invalid_client' || code === 'unauthorized_client') {
-    return new Fault('login_denied', fact, {
-      hint: 'name the client ID that the server knows with --client-id',
-    })
-  }
-  if (code === 'invalid_scope') {
-    return new Fault('login_denied', fact, { hint: 'name the scopes to ask for with --scope' })
-  }
-  if (code === 'expired_token') {
-    return new Fault('login_timeout', 'the code has expired before it was used', { hint: 'run it again' })
-  }
-  if (code === 'server_error' || code === 'temporarily_unavailable') return new Fault('server_error', fact)
-  return new Fault('login_denied', fact)
-}
-
-function unreachable(server: string, reason: string): Fault {
-  return new Fault('unreachable', `cannot reach ${server}: ${reason}`)
 }

@@ -1,5 +1,5 @@
 /** The login by a short code that is approved in any browser (RFC 8628). */
-import { Fault } from '../contract/fault.ts'
+import { Fault, type FaultCode } from '../contract/fault.ts'
 import { DEVICE_GRANT } from '../contract/cli-oauth-client.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
@@ -12,6 +12,10 @@ const DEFAULT_INTERVAL_S = 5
 const SLOWER_BY_MS = 5000
 /** Nobody polls faster than this, whatever the server allows. */
 const SHORTEST_INTERVAL_MS = 1000
+/** A server that comes back is noticed within this time, however long it was away. */
+const LONGEST_PAUSE_MS = 60_000
+/** What is no response of a token endpoint, so that the next may be one. */
+const AWAY: ReadonlySet<FaultCode> = new Set(['unreachable', 'server_error'])
 
 /** The server's response for this login, its words made safe. */
 interface DeviceCode {
@@ -88,28 +92,49 @@ async function poll(
   code: DeviceCode,
   { scopes }: FlowRequest,
   { clock, signal }: FlowContext,
-  { client, config, redeemed, refusal, toFault }: Configured,
+  configured: Configured,
 ): Promise<Redeemed> {
-  let { intervalMs } = code
+  const { client, config, redeemed, faultFor } = configured
+  let pace: Pace = { intervalMs: code.intervalMs }
   for (;;) {
-    await clock.sleep(Math.min(intervalMs, Math.max(0, code.end - clock.now())), signal)
-    if (clock.now() >= code.end) throw refusal({ error: 'expired_token' })
+    const waitMs = Math.max(pace.intervalMs, pace.onceMs ?? 0)
+    await clock.sleep(Math.min(waitMs, Math.max(0, code.end - clock.now())), signal)
+    if (clock.now() >= code.end) throw faultFor('expired_token')
     try {
       const response = await client.genericGrantRequest(config, DEVICE_GRANT, {
         device_code: code.deviceCode,
       })
       return redeemed(response, clock, scopes)
     } catch (error) {
-      if (error instanceof client.ResponseBodyError) {
-        if (error.error === 'slow_down') intervalMs += SLOWER_BY_MS
-        else if (error.error !== 'authorization_pending') throw error
-        continue
-      }
-      const fault = toFault(error)
-      const away = fault instanceof Fault && (fault.code === 'unreachable' || fault.code === 'server_error')
-      if (!away) throw fault
-      // RFC 8628 §3.5: a connection that fails asks for a slower pace, not for giving up.
-      intervalMs *= 2
+      const next = nextPace(error, pace.intervalMs, configured)
+      if (next === undefined) throw error
+      pace = next
     }
   }
+}
+
+interface Pace {
+  intervalMs: number
+  /** Before the next poll alone, where the server has named a time. */
+  onceMs?: number
+}
+
+/** How to poll after `error`; undefined where that ends the login. */
+function nextPace(
+  error: unknown,
+  intervalMs: number,
+  { refusalOf, toFault, arrived }: Configured,
+): Pace | undefined {
+  // The code is used up: what is wrong with the response has to be told.
+  if (arrived() !== undefined) return undefined
+  const refusal = refusalOf(error)
+  if (refusal?.status === 429 || refusal?.error === 'slow_down') {
+    return { intervalMs: intervalMs + SLOWER_BY_MS, onceMs: (refusal.retryAfter ?? 0) * 1000 }
+  }
+  if (refusal?.error === 'authorization_pending') return { intervalMs }
+  if (refusal?.error !== undefined) return undefined
+  const fault = toFault(error)
+  const away = fault instanceof Fault && (refusal !== undefined || AWAY.has(fault.code))
+  // RFC 8628 §3.5: a connection that fails asks for a slower pace, not for giving up.
+  return away ? { intervalMs: Math.max(intervalMs, Math.min(intervalMs * 2, LONGEST_PAUSE_MS)) } : undefined
 }

@@ -1,9 +1,11 @@
 /** The refresh token grant (RFC 6749 §6). */
+import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { TokenSet } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
+import { isJudgement } from './protocol-faults.ts'
 
 export interface RefreshRequest {
   issuer: string
@@ -21,22 +23,33 @@ export interface RefreshContext {
 }
 
 /**
+ * `revoked` on `invalid_grant`: this refresh token is used up, revoked or expired. `refused` when the server judged the
+ * request and said so in another way: league/oauth2-server 8 responds with 401 `invalid_request`, Glewlwyd with 400 and
+ * no body; then it could also be the client that it no longer knows.
+ */
+export type Refresh =
+  | { kind: 'renewed'; tokens: TokenSet }
+  | { kind: 'revoked' }
+  | { kind: 'refused'; fault: Fault }
+
+/**
  * New tokens for a refresh token. A server that rotates sends a new one with them; where it does not, the old one
  * stays good and is in the result.
- * @returns 'refused' on `invalid_grant`: this refresh token is used up, revoked or expired.
- * @throws Fault `unreachable`, `server_error`, `login_denied`; none of these says anything about the token.
+ * @throws Fault `unreachable`, `server_error`; none of these says anything about the token.
  */
-export async function refreshTokens(
-  request: RefreshRequest,
-  context: RefreshContext,
-): Promise<TokenSet | 'refused'> {
-  const { client, config, redeemed, toFault } = await configure(request, request.clientId, context)
+export async function refreshTokens(request: RefreshRequest, context: RefreshContext): Promise<Refresh> {
+  const { client, config, redeemed, refusalOf, toFault } = await configure(request, request.clientId, context)
   try {
     const response = await client.refreshTokenGrant(config, request.refreshToken.reveal())
     const { tokens } = redeemed(response, context.clock, request.scopes)
-    return { refreshToken: request.refreshToken, ...tokens }
+    return { kind: 'renewed', tokens: { refreshToken: request.refreshToken, ...tokens } }
   } catch (error) {
-    if (error instanceof client.ResponseBodyError && error.error === 'invalid_grant') return 'refused'
-    throw toFault(error, 'refresh the login')
+    const refusal = refusalOf(error)
+    if (refusal?.error === 'invalid_grant') return { kind: 'revoked' }
+    const fault = toFault(error, 'refresh the login')
+    if (fault instanceof Fault && refusal !== undefined && isJudgement(refusal)) {
+      return { kind: 'refused', fault }
+    }
+    throw fault
   }
 }

@@ -2,6 +2,7 @@
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import type { TokenSet } from '../flows/flow-types.ts'
+import type { Refresh } from '../flows/refresh-grant.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import type {
@@ -28,10 +29,10 @@ export interface RefreshContext {
 
 /** The state of a login: `renewable` has expired, or nearly, and can be refreshed. */
 export function stateOf(
-  login: Pick<StoredLogin, 'expiresAt' | 'renewable' | 'ended'>,
+  login: Pick<StoredLogin, 'expiresAt' | 'renewable' | 'ended' | 'refused'>,
   now: number,
 ): LoginState {
-  if (login.ended === true) return 'expired'
+  if (login.ended === true || login.refused === true) return 'expired'
   if (isFresh(login, now)) return 'valid'
   return login.renewable ? 'renewable' : 'expired'
 }
@@ -56,6 +57,7 @@ export async function freshCredential(
     if (login?.ended === true) throw credentialsExpired()
     return undefined
   }
+  if (credential.refused === true) throw refusedBefore()
   if (isFresh(credential, clock.now())) return credential
   try {
     return await renewOnce(credential, context, {
@@ -65,6 +67,7 @@ export async function freshCredential(
         return login === undefined || stateOf(login, clock.now()) !== 'renewable'
       },
       isDone: (stored) => isFresh(stored, clock.now()),
+      afterRefusal: false,
     })
   } catch (error) {
     // The last seconds of a token are still good when it cannot be renewed just now.
@@ -78,12 +81,18 @@ export async function freshCredential(
 /**
  * Refreshes `used`, however long it would last: it was refused, or the user asks for it. A credential that another
  * process has stored in its place meanwhile is returned instead.
+ * @param options.afterRefusal send it also where the server has refused it before: the user asks for that.
  * @throws Fault `credentials_expired` when there is nothing to refresh with, or it is refused.
  */
-export function renewCredential(used: StoredCredential, context: RefreshContext): Promise<StoredCredential> {
+export function renewCredential(
+  used: StoredCredential,
+  context: RefreshContext,
+  { afterRefusal = false } = {},
+): Promise<StoredCredential> {
   return renewOnce(used, context, {
     unneeded: async () => false,
     isDone: (stored) => stored.token.reveal() !== used.token.reveal(),
+    afterRefusal,
   })
 }
 
@@ -92,6 +101,8 @@ interface Need {
   unneeded: () => Promise<boolean>
   /** Whether the credential that is stored now is good, so that nothing is sent. */
   isDone: (stored: StoredCredential) => boolean
+  /** Whether to send a refresh token that the server has refused, but not as one that is over. */
+  afterRefusal: boolean
 }
 
 /**
@@ -103,7 +114,7 @@ interface Need {
 async function renewOnce(
   used: StoredCredential,
   context: RefreshContext,
-  { unneeded, isDone }: Need,
+  { unneeded, isDone, afterRefusal }: Need,
 ): Promise<StoredCredential> {
   const { store } = context
   const { server, account } = used
@@ -113,6 +124,7 @@ async function renewOnce(
     const stored = await store.read(server, account)
     // Ended by a logout or a refusal meanwhile: it is not restored.
     if (stored === undefined) throw credentialsExpired()
+    if (stored.refused === true && !afterRefusal) throw refusedBefore()
     if (isDone(stored) || lock.kind === 'unneeded') return stored
     return await refreshAndSave(stored, context)
   } finally {
@@ -130,9 +142,9 @@ async function refreshAndSave(stored: StoredCredential, context: RefreshContext)
   const grace = delayed(signal)
   try {
     const request = { ...oauth, refreshToken, scopes: stored.scopes }
-    const tokens = await refreshTokens(request, { ...context, signal: grace.signal })
-    if (tokens === 'refused') return await endLogin(stored, store)
-    const renewed = renewedBy(stored, tokens, oauth)
+    const refresh = await refreshTokens(request, { ...context, signal: grace.signal })
+    if (refresh.kind !== 'renewed') return await endLogin(stored, refresh, store)
+    const renewed = renewedBy(stored, refresh.tokens, oauth)
     const renewal = await store.renew(stored, renewed)
     signal.throwIfAborted()
     if (renewal.kind === 'gone') throw credentialsExpired()
@@ -146,7 +158,11 @@ async function refreshAndSave(stored: StoredCredential, context: RefreshContext)
   }
 }
 
-function renewedBy(stored: StoredCredential, tokens: TokenSet, oauth: OAuthClient): StoredCredential {
+function renewedBy(
+  { refused: _refused, ...stored }: StoredCredential,
+  tokens: TokenSet,
+  oauth: OAuthClient,
+): StoredCredential {
   return present({
     ...stored,
     token: tokens.accessToken,
@@ -157,13 +173,15 @@ function renewedBy(stored: StoredCredential, tokens: TokenSet, oauth: OAuthClien
   })
 }
 
-/**
- * Ends a login whose refresh token the server has refused for good, unless another one is stored by now: then that
- * one is the result.
- */
-async function endLogin(used: StoredCredential, store: Store): Promise<StoredCredential> {
-  if (await store.end(used)) throw credentialsExpired()
-  return readAgain(used, store)
+/** Ends a login that the server has not renewed, unless another one is stored by now: then that one is the result. */
+async function endLogin(
+  used: StoredCredential,
+  refusal: Exclude<Refresh, { kind: 'renewed' }>,
+  store: Store,
+): Promise<StoredCredential> {
+  const ended = await store.end(used, refusal.kind === 'revoked' ? 'delete' : 'keep')
+  if (!ended) return readAgain(used, store)
+  throw refusal.kind === 'revoked' ? credentialsExpired() : notRenewed(refusal.fault.message)
 }
 
 async function readAgain(used: StoredCredential, store: Store): Promise<StoredCredential> {
@@ -173,8 +191,17 @@ async function readAgain(used: StoredCredential, store: Store): Promise<StoredCr
 }
 
 /** Fact and next step in one line: scripts look for these words. */
-export function credentialsExpired(): Fault {
-  return new Fault('credentials_expired', 'credentials expired — run fob auth login')
+export function credentialsExpired(hint?: string): Fault {
+  return new Fault('credentials_expired', 'credentials expired — run fob auth login', { hint })
+}
+
+/** @param why the server's refusal, which need not be about the token. */
+function notRenewed(why: string): Fault {
+  return credentialsExpired(`${why}; fob auth refresh asks it once more`)
+}
+
+function refusedBefore(): Fault {
+  return notRenewed('the server refused to renew this login')
 }
 
 /** A signal that is aborted after `signal`, by the grace that a sent refresh has. */

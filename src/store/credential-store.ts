@@ -4,7 +4,7 @@ import { everyAccount } from './credentials-document.ts'
 import type { CredentialsFile } from './credentials-file.ts'
 import { findLogin, findSecretsQuietly } from './find-login.ts'
 import { findSecrets, type KeychainSecrets } from './keychain-secrets.ts'
-import { endedEntry, sameSecrets, toCredential, toStoredLogin } from './login-entry.ts'
+import { endedEntry, refusedEntry, sameSecrets, toCredential, toStoredLogin } from './login-entry.ts'
 import { removeLogin } from './remove-login.ts'
 import { saveLogin, storeCredential } from './save-login.ts'
 import type { Credential, StorageReason, Store } from './store-interface.ts'
@@ -58,12 +58,16 @@ export function credentialStore(options: CredentialStoreOptions): Store {
         })
         return { kind: 'saved', saved }
       }, UNINTERRUPTED),
-    end: (used) =>
+    end: (used, secrets = 'delete') =>
       file.update(async (document) => {
         const found = findLogin(document, used.server, used.account)
         if (found === undefined) return true
         const stored = await findSecretsQuietly(found, keychain)
         if (stored !== undefined && !sameRefreshToken(stored, used)) return false
+        if (secrets === 'keep') {
+          found.accounts.entries.set(found.at.account, refusedEntry(found.entry))
+          return true
+        }
         // Should the keychain not delete it, it holds a token that is worth nothing.
         if (found.entry.storage !== 'file') await keychain?.delete(found.at)
         found.accounts.entries.set(found.at.account, endedEntry(found.entry))

@@ -40,6 +40,8 @@ export const entrySchema = v.looseObject({
   renewable: v.optional(v.boolean()),
   /** Refused by the server, and its secrets are deleted. */
   ended: v.optional(v.boolean()),
+  /** Refused by the server in a way that need not be for good: its secrets are there still. */
+  refused: v.optional(v.boolean()),
 })
 export type Entry = v.InferOutput<typeof entrySchema>
 
@@ -60,6 +62,7 @@ export function toStoredLogin({ server, account, current }: Position, entry: Ent
     storageReason: entry.storageReason,
     renewable: entry.oauth !== undefined && (entry.refreshToken !== undefined || entry.renewable === true),
     ended: entry.ended === true ? (true as const) : undefined,
+    refused: entry.refused === true ? (true as const) : undefined,
   })
 }
 
@@ -90,7 +93,8 @@ export function toCredential(
   entry: Entry,
   secrets: Secrets,
 ): StoredCredential {
-  return { ...toLogin(server, entry), account, ...secrets }
+  const login = { ...toLogin(server, entry), account, ...secrets }
+  return entry.refused === true ? { ...login, refused: true } : login
 }
 
 /** Where an entry's secret is stored, and why not in the keychain. */
@@ -127,10 +131,15 @@ export function toEntry(
   }
 }
 
+/** The entry of a login that the server did not renew; the next save, or renewal, clears the mark. */
+export function refusedEntry(entry: Entry): Entry {
+  return { ...entry, refused: true }
+}
+
 /** What is left of an entry when its secrets are deleted: whose login it was, and at which server. */
 export function endedEntry(entry: Entry): Entry {
   const ended: Entry = { ...entry, ended: true }
-  for (const name of ['token', 'refreshToken', 'storage', 'storageReason', 'renewable'] as const) {
+  for (const name of ['token', 'refreshToken', 'storage', 'storageReason', 'renewable', 'refused'] as const) {
     delete ended[name]
   }
   return ended

@@ -57,6 +57,8 @@ export interface StoredLogin extends Login {
   renewable: boolean
   /** The server refused to renew it and its secrets are deleted: only a new login helps. */
   ended?: true
+  /** The server refused to renew it, and not as one that is over: its secrets are kept for one more try. */
+  refused?: true
 }
 
 export interface Credential extends Login {
@@ -66,6 +68,7 @@ export interface Credential extends Login {
 
 export interface StoredCredential extends Credential {
   account: string
+  refused?: true
 }
 
 /** Where a credential was saved. */
@@ -125,11 +128,11 @@ export interface Store {
    */
   renew(used: StoredCredential, renewed: Credential): Promise<Renewal>
   /**
-   * Deletes the secrets of a login that the server refuses to renew, if `used` still has its refresh token.
-   * Who was logged in, and where, stays known, so that `fob auth login` goes to the same server.
+   * Ends a login that the server refuses to renew, if `used` still has its refresh token: its secrets are deleted, or
+   * kept for one more try. Who was logged in, and where, stays known, so that `fob auth login` goes to the same server.
    * @returns false when another login or renewal has taken its place.
    */
-  end(used: StoredCredential): Promise<boolean>
+  end(used: StoredCredential, secrets?: 'delete' | 'keep'): Promise<boolean>
   /** Makes an account the server's current one; false where there is no such account. */
   select(server: string, account: string): Promise<boolean>
   /**

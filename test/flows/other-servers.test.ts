@@ -60,7 +60,7 @@ describe('a bare oidc-provider with other paths, scopes and client', () => {
         { ...provider, clientId: 'other-client', refreshToken, scopes },
         context,
       )
-      expect(renewed !== 'refused' && renewed.accessToken.reveal()).not.toBe(accessToken.reveal())
+      expect(renewed.kind === 'renewed' && renewed.tokens.accessToken.reveal()).not.toBe(accessToken.reveal())
     },
   )
 

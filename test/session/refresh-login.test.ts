@@ -147,10 +147,10 @@ describe('refreshing', () => {
   })
 
   test.each([
-    ['invalid_client', 'login_denied'],
+    ['invalid_client', 'credentials_expired'],
     ['server_error', 'server_error'],
-    ['slow_down', 'login_denied'],
-  ])('only invalid_grant ends a login: %s keeps it', async (error, code) => {
+    ['slow_down', 'server_error'],
+  ])('only invalid_grant deletes the secrets of a login: %s keeps them', async (error, code) => {
     await using world = await loggedIn(-1)
     const { server, store, context } = world
     const refusing = async () => Response.json({ error }, { status: 400 })

@@ -123,6 +123,9 @@ function warnOfExpiry(login: StoredLogin, { say }: Context, now: number): void {
   if (login.ended === true) {
     return say(`warning: the server no longer accepts this login — run fob auth login -s ${login.server}`)
   }
+  if (login.refused === true) {
+    return say(`warning: the server refused to renew this login — run fob auth login -s ${login.server}`)
+  }
   const state = stateOf(login, now)
   const seconds = Math.max(0, Math.ceil(((login.expiresAt ?? now) - now) / 1000))
   const when = seconds === 0 ? 'the token has expired' : `the token expires in ${seconds} s`

@@ -45,6 +45,10 @@ export interface Behaviour {
   /** What the next polls of a device meet, one each: an error's name, a status, or `ok`. */
   polls: (string | number)[]
   revokeStatus: number
+  /** What another server than ours does instead, where it gives a response. */
+  instead?: (asked: { path: string; form: URLSearchParams }) => Response | undefined
+  /** The token endpoint's response, as another server writes it. */
+  writeTokens?: (tokens: Record<string, unknown>) => Response
   /** Errors of the token endpoint come as 401 with a challenge, as RFC 6749 §5.2 allows. */
   challenges?: boolean
 }
@@ -116,6 +120,9 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
     return new Response(null, { status: 303, headers: { location: back.href } })
   }
 
+  const writeTokens = (tokens: Record<string, unknown>): Response =>
+    behaviour.writeTokens?.(tokens) ?? Response.json(tokens)
+
   const token = (form: URLSearchParams): Response => {
     state.seen.token.push(form)
     if (form.get('client_id') !== behaviour.clientId) return oauthError('invalid_client')
@@ -124,7 +131,7 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
       if (!refreshTokens.has(given)) return oauthError('invalid_grant')
       if (behaviour.rotate) refreshTokens.delete(given)
       const { refresh_token: next, ...rest } = mint('pipelines:read')
-      return Response.json(behaviour.rotate ? { ...rest, refresh_token: next } : rest)
+      return writeTokens(behaviour.rotate ? { ...rest, refresh_token: next } : rest)
     }
     if (form.get('grant_type') === DEVICE_GRANT) return poll(form)
     const grant = codes.get(form.get('code') ?? '')
@@ -135,7 +142,7 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
     if (grant?.challenge !== challenge || grant.redirectUri !== form.get('redirect_uri')) {
       return oauthError('invalid_grant')
     }
-    return Response.json(mint(grant.scope))
+    return writeTokens(mint(grant.scope))
   }
 
   const device = (form: URLSearchParams): Response => {
@@ -154,7 +161,7 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
     if (form.get('device_code') !== `${CANARY}-device`) return oauthError('invalid_grant')
     const next = behaviour.polls.shift() ?? 'authorization_pending'
     if (typeof next === 'number') return new Response('', { status: next })
-    return next === 'ok' ? Response.json(mint('runs:read')) : oauthError(next)
+    return next === 'ok' ? writeTokens(mint('runs:read')) : oauthError(next)
   }
 
   const revoke = (form: URLSearchParams): Response => {
@@ -198,6 +205,12 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
       const url = new URL(request.url)
       state.requests.push(`${request.method} ${url.pathname}`)
       state.headers.push(request.headers)
+      const instead = await behaviour.instead?.({
+        path: url.pathname,
+        form:
+          request.method === 'POST' ? new URLSearchParams(await request.clone().text()) : url.searchParams,
+      })
+      if (instead !== undefined) return instead
       switch (url.pathname) {
         case '/health':
           if (behaviour.strategy === 'unknown') return new Response('', { status: 404 })

@@ -10,7 +10,8 @@ import type { Globals } from '../../parsing/global-flags.ts'
 export const command = defineCommand({
   meta: {
     description: 'Renew the login now',
-    details: 'Commands renew it by themselves when that is due.',
+    details: `Commands renew it by themselves when that is due. Where the server refused that, but did not say that the login is
+over, this asks it once more.`,
     examples: ['fob auth refresh', 'fob auth refresh -s https://ci.example.com'],
   },
   args: {},
@@ -35,7 +36,8 @@ async function refresh({ globals }: RefreshOptions, deps: Deps): Promise<void> {
       hint: `run fob auth login -s ${url}`,
     })
   }
-  const renewed = await renewCredential(credential, { ...deps, store: context.store, warn: context.say })
+  const world = { ...deps, store: context.store, warn: context.say }
+  const renewed = await renewCredential(credential, world, { afterRefusal: true })
   const until = renewed.expiresAt === undefined ? '' : ` until ${new Date(renewed.expiresAt).toISOString()}`
   context.say(`Renewed the login to ${url}${until}`)
 }
