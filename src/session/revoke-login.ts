@@ -2,36 +2,62 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import type { TokenSet } from '../flows/flow-types.ts'
+import type { Revocation, RevokeRequest } from '../flows/revoke-token.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Credential, Replaced } from '../store/store-interface.ts'
 import type { ServerContext } from './api-client.ts'
 
+/** Why a credential may still work at its server. `reason` is the end of "the server may still accept it, …". */
+export type NotRevoked = { kind: 'no-revocation' } | { kind: 'failed'; reason: string }
+
 /**
  * Tells the server that a credential must no longer work.
- * @returns why the server could not be told, or undefined when it was, or there was nothing to tell.
+ * @returns why it may still work, or undefined when it does not, or there was nothing to tell.
  */
 export async function revokeCredential(
-  credential: Credential,
+  credential: Pick<Credential, 'kind' | 'oauth' | 'token' | 'refreshToken'>,
   context: ServerContext,
-): Promise<string | undefined> {
+): Promise<NotRevoked | undefined> {
   const { oauth, token, refreshToken } = credential
   // A password is not ours to revoke, and nobody expects it.
   if (credential.kind === 'basic') return undefined
-  const revocationEndpoint = oauth?.revocationEndpoint
   if (oauth === undefined) return revokeGivenToken(token, context)
-  if (revocationEndpoint === undefined) return 'it has no way to revoke one'
-  const { revokeToken } = await import('../flows/revoke-token.ts')
+  const { revocationEndpoint } = oauth
+  if (revocationEndpoint === undefined) return { kind: 'no-revocation' }
   const request = { issuer: oauth.issuer, revocationEndpoint, clientId: oauth.clientId }
+  // The refresh token first: it is the one that lives long, and at many servers the access token ends with it.
+  const first =
+    refreshToken && (await revokeOne({ ...request, token: refreshToken, kind: 'refresh_token' }, context))
+  if (first?.kind === 'unsupported') return { kind: 'no-revocation' }
+  const second = await revokeOne({ ...request, token, kind: 'access_token' }, context)
+  if (second.kind === 'unsupported') return { kind: 'no-revocation' }
+  // RFC 7009 §2.1: Better Auth has ended the access token with the first, and says that it is not valid.
+  if (first?.kind === 'revoked' && second.kind === 'invalid') return undefined
+  return failureOf(first) ?? failureOf(second)
+}
+
+type One = Revocation | Extract<NotRevoked, { kind: 'failed' }>
+
+function failureOf(one: One | undefined): NotRevoked | undefined {
+  if (one?.kind === 'failed') return one
+  return one?.kind === 'invalid' ? { kind: 'failed', reason: one.fault.message } : undefined
+}
+
+/** A failure with one token must not keep the other from being revoked. */
+async function revokeOne(request: RevokeRequest, context: ServerContext): Promise<One> {
+  const { revokeToken } = await import('../flows/revoke-token.ts')
   try {
-    // The refresh token first: it is the one that lives long.
-    if (refreshToken !== undefined) {
-      await revokeToken({ ...request, token: refreshToken, kind: 'refresh_token' }, context)
-    }
-    await revokeToken({ ...request, token, kind: 'access_token' }, context)
-    return undefined
+    return await revokeToken(request, context)
   } catch (error) {
-    return reasonOf(error)
+    return { kind: 'failed', reason: reasonOf(error) }
   }
+}
+
+/** @param what may still work, such as `the token`. */
+export function notRevokedWarning(problem: NotRevoked, what: string): string {
+  return problem.kind === 'no-revocation'
+    ? `warning: the server has no revocation: it may accept ${what} until that expires`
+    : `warning: the server may still accept ${what}, ${problem.reason}`
 }
 
 /** How long a completed login waits for the server to revoke the one before it. */
@@ -51,16 +77,15 @@ export async function revokeReplaced(
   context: ServerContext,
   { fob }: { fob: boolean },
 ): Promise<string | undefined> {
-  if (replaced.kind === 'unreadable') return notRevoked(replaced.reason)
+  const before = 'the login before it'
+  if (replaced.kind === 'unreadable') {
+    return notRevokedWarning({ kind: 'failed', reason: replaced.reason }, before)
+  }
   const { credential } = replaced
   if (credential.oauth === undefined || !fob || shareToken(credential, by)) return undefined
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(REVOKE_REPLACED_MS)])
   const problem = await revokeCredential(credential, { ...context, signal })
-  return problem === undefined ? 'The login before it is revoked' : notRevoked(problem)
-}
-
-function notRevoked(problem: string): string {
-  return `warning: the server may still accept the login before it, ${problem}`
+  return problem === undefined ? 'The login before it is revoked' : notRevokedWarning(problem, before)
 }
 
 /** Whether both have a token in common: it is the same login, stored once more. */
@@ -70,8 +95,8 @@ function shareToken({ token, refreshToken }: Credential, by: TokenSet): boolean 
 }
 
 /** A token that was given to us: for one of our servers' there is an API, and its prefix tells it. */
-async function revokeGivenToken(token: Secret, context: ServerContext): Promise<string | undefined> {
-  if (!token.reveal().startsWith('ci_')) return 'revoke it where it was created'
+async function revokeGivenToken(token: Secret, context: ServerContext): Promise<NotRevoked | undefined> {
+  if (!token.reveal().startsWith('ci_')) return { kind: 'failed', reason: 'revoke it where it was created' }
   const { openApi } = await import('./api-client.ts')
   const authorization = new Secret(`Bearer ${token.reveal()}`)
   const api = openApi({ ...context, tenant: undefined, authorization: async () => authorization })
@@ -81,7 +106,7 @@ async function revokeGivenToken(token: Secret, context: ServerContext): Promise<
   } catch (error) {
     // A token that the server does not accept has ended already.
     if (error instanceof Fault && error.code === 'unauthenticated') return undefined
-    return reasonOf(error)
+    return { kind: 'failed', reason: reasonOf(error) }
   }
 }
 

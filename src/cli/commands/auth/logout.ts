@@ -3,6 +3,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS, type KeychainReason } from '../../../platform/keychain/keychain.ts'
 import { accountName } from '../../../session/account-names.ts'
 import { chooseAccount } from '../../../session/choose-account.ts'
+import type { NotRevoked } from '../../../session/revoke-login.ts'
 import { projectFor, resolveAccount } from '../../../session/resolve-server-and-credential.ts'
 import type { Credential, StoredLogin } from '../../../store/store-interface.ts'
 import { type Context, openContext, serverContext } from '../../client/command-context.ts'
@@ -107,7 +108,8 @@ async function logoutFrom(
     }
     say(removed.found ? `Logged out of ${server}${whose(login)}` : `not logged in to ${server}`)
     if (removed.found && problem !== undefined) {
-      say(`warning: the server may still accept the token, ${problem}; here it is deleted`)
+      const { notRevokedWarning } = await import('../../../session/revoke-login.ts')
+      say(`${notRevokedWarning(problem, 'the token')}; here it is deleted`)
     }
     if (removed.next !== undefined && !silentNext) {
       say(`Commands use the login of ${accountName(removed.next)} there now`)
@@ -140,18 +142,20 @@ function whose(login: StoredLogin): string {
   return login.user === undefined && login.username === undefined ? '' : ` (${accountName(login)})`
 }
 
-/** Why the server could not be told, or undefined when it was, or there was nothing to tell. */
+/** Why the credential may still work, or undefined when it does not, or there was nothing to tell. */
 async function revokeStored(
   { server, account }: StoredLogin,
   context: Context,
   deps: Deps,
-): Promise<string | undefined> {
+): Promise<NotRevoked | undefined> {
   let credential: Credential | undefined
   try {
     credential = await context.store.read(server, account)
   } catch (error) {
     // What the keychain does not give cannot be revoked.
-    if (error instanceof Fault && error.code === 'unauthenticated') return error.message
+    if (error instanceof Fault && error.code === 'unauthenticated') {
+      return { kind: 'failed', reason: error.message }
+    }
     throw error
   }
   if (credential === undefined) return undefined
