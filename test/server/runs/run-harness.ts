@@ -9,10 +9,10 @@ import { jsonLog } from '../../../src/server/log.ts'
 import { openRuns, type Runs, type RunsOptions, type StartRun } from '../../../src/server/runs/runs.ts'
 import type { RunRecord } from '../../../src/server/runs/journal/read-run-records.ts'
 import type { SecretScope, Vault } from '../../../src/server/vault/vault-interface.ts'
+import { SANDBOX } from '../../support/sandbox-command.ts'
 import { memoryVault } from '../../support/servers/memory-vault.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
-export const SANDBOX = [process.execPath, join(import.meta.dir, '../../support/sandbox-entry.ts')]
 export const TENANT = 'ten_1'
 export const NEVER = new AbortController().signal
 

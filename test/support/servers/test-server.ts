@@ -1,5 +1,4 @@
 /** The whole server in this process, for tests of what it serves. */
-import { join } from 'node:path'
 import { type Clock, systemClock } from '../../../src/platform/clock.ts'
 import type { Fetch } from '../../../src/platform/fetch-type.ts'
 import { Secret } from '../../../src/redact/secret.ts'
@@ -11,6 +10,7 @@ import { driverSettings } from '../../../src/server/settings/driver-settings.ts'
 import { readVaultSettings } from '../../../src/server/settings/settings.ts'
 import type { Strategy } from '../../../src/server/settings/authentication-strategy.ts'
 import { freePort } from '../free-port.ts'
+import { SANDBOX } from '../sandbox-command.ts'
 import { temporaryFolder } from '../temporary.ts'
 import { vaultKeyFile } from './vault-key-file.ts'
 
@@ -19,9 +19,6 @@ export interface TestServer extends RunningServer {
   /** Every log line so far. */
   log(): string
 }
-
-/** What starts the sandbox from the source. */
-const SANDBOX_COMMAND = [process.execPath, join(import.meta.dir, '../../../src/main.ts'), '__sandbox']
 
 const NO_BOUNDS: RunSettings = {
   runsAtOnce: undefined,
@@ -75,7 +72,7 @@ export async function startServer(
     clock: options.clock ?? systemClock,
     log: jsonLog((line) => void (log += `${line}\n`), Date.now),
     version: '0.0.0-test',
-    sandboxCommand: SANDBOX_COMMAND,
+    sandboxCommand: SANDBOX,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   })
   return { ...running, dataDir, log: () => log }

@@ -4,6 +4,7 @@ import { eq } from 'drizzle-orm'
 import type { RunEvent } from '../../../../src/contract/run-events.ts'
 import { runs } from '../../../../src/server/db/schema.ts'
 import { runAnswers, runScripts } from '../../../../src/server/db/run-journal-schema.ts'
+import { SANDBOX } from '../../../support/sandbox-command.ts'
 import { memoryVault } from '../../../support/servers/memory-vault.ts'
 import { type FakeDriver, fakeDriver } from '../fake-driver.ts'
 import { failure, type Harness, openHarness, pipeline, TENANT } from '../run-harness.ts'
@@ -274,12 +275,7 @@ describe('a script whose process is killed from outside', () => {
   test.skipIf(process.platform !== 'linux')('goes on in another one', async () => {
     const driver = fakeDriver()
     const file = `${Bun.env.TMPDIR ?? '/tmp'}/fob-test-${crypto.randomUUID()}`
-    const sandboxCommand = [
-      'sh',
-      '-c',
-      `echo $$ >> ${file}; exec "$0" "$@"`,
-      ...(await import('../run-harness.ts')).SANDBOX,
-    ]
+    const sandboxCommand = ['sh', '-c', `echo $$ >> ${file}; exec "$0" "$@"`, ...SANDBOX]
     await using own = await openHarness({ drivers: [driver], sandboxCommand })
     const id = await begin(
       own,

@@ -14,8 +14,9 @@ import {
   runScript,
   type ScriptHost,
 } from '../../../../src/server/runs/sandbox/sandbox.ts'
+import { SANDBOX } from '../../../support/sandbox-command.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
-import { NEVER, pipeline, SANDBOX } from '../run-harness.ts'
+import { NEVER, pipeline } from '../run-harness.ts'
 
 /** For what is about time; all else has the time that scripts of a server have, which no busy machine uses up. */
 const SHORT = { cpuMs: 400 }
@@ -55,7 +56,7 @@ async function runIn(
     answer?: unknown
   } = {},
 ): Promise<Ran> {
-  const { command = SANDBOX, start, filename = 'deploy.ts', isSilent = false, ...rest } = more
+  const { command = [...SANDBOX], start, filename = 'deploy.ts', isSilent = false, ...rest } = more
   const { answerAfterMs = 0, answer: value = { code: 0 }, ...given } = rest
   const limits = { ...SANDBOX_LIMITS, ...given }
   let logged = ''
