@@ -6,6 +6,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
+import type { KdfCost } from './cipher.ts'
 import type { SecretPlace, SecretScope } from './vault-interface.ts'
 
 /** Names one state of a record: two that differ have different ones. Opaque. */
@@ -47,7 +48,9 @@ export interface Backend {
 }
 
 /** What opens a vault. */
-export type Unlock = { kind: 'passphrase'; passphrase: Secret } | { kind: 'key file'; key: Secret }
+export type Unlock =
+  /** `cost` is of a new header, for tests alone: no setting leads here. Absent: that of `newKdfParameters`. */
+  { kind: 'passphrase'; passphrase: Secret; cost?: KdfCost } | { kind: 'key file'; key: Secret }
 
 /** What a backend is opened with. */
 interface BackendDeps {

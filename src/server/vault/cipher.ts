@@ -27,18 +27,24 @@ export function newDataKey(): DataKey {
   return { id: randomBytes(ID_BYTES).toString('hex'), key: randomBytes(KEY_BYTES) }
 }
 
-/** scrypt (RFC 7914); N = 2^17, r = 8 takes 128 MiB and about 0.3 s, once at start. */
-export interface KdfParameters {
-  name: 'scrypt'
+/** What a derivation costs (RFC 7914). */
+export interface KdfCost {
   N: number
   r: number
   p: number
+}
+
+export interface KdfParameters extends KdfCost {
+  name: 'scrypt'
   /** Base64. */
   salt: string
 }
 
-export function newKdfParameters(): KdfParameters {
-  return { name: 'scrypt', N: 2 ** 17, r: 8, p: 1, salt: randomBytes(16).toString('base64') }
+/** 128 MiB and about 0.3 s, once at start. */
+const KDF_COST: KdfCost = { N: 2 ** 17, r: 8, p: 1 }
+
+export function newKdfParameters({ N, r, p }: KdfCost = KDF_COST): KdfParameters {
+  return { name: 'scrypt', N, r, p, salt: randomBytes(16).toString('base64') }
 }
 
 /** The 32-byte key that `passphrase` gives under `kdf`. */

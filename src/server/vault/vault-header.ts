@@ -77,7 +77,7 @@ export async function createHeader(
   unlock: Unlock,
   parts: { legacy: boolean; store: boolean },
 ): Promise<string> {
-  const lock = unlock.kind === 'passphrase' ? newKdfParameters() : { name: 'key file' as const }
+  const lock = unlock.kind === 'passphrase' ? newKdfParameters(unlock.cost) : { name: 'key file' as const }
   return writeHeader(lock, {
     wrapping: await wrappingKey(unlock, lock),
     keys: [newDataKey()],
@@ -129,7 +129,7 @@ export function rewriteHeader(before: string, ring: Keyring, where: string): str
 
 /** The same keys under another passphrase or key file: one derivation, and no secret is touched. */
 export async function relock(ring: Keyring, unlock: Unlock): Promise<string> {
-  const lock = unlock.kind === 'passphrase' ? newKdfParameters() : { name: 'key file' as const }
+  const lock = unlock.kind === 'passphrase' ? newKdfParameters(unlock.cost) : { name: 'key file' as const }
   return writeHeader(lock, { ...ring, wrapping: await wrappingKey(unlock, lock) })
 }
 

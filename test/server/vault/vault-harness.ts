@@ -9,7 +9,15 @@ import type { SecretPlace, Vault } from '../../../src/server/vault/vault-interfa
 
 export const PASSPHRASE = 'correct horse'
 
+/** The least that a header may say: an eighth of what a server's header costs. */
+const LEAST_COST = { N: 2 ** 14, r: 8, p: 1 }
+
 export function withPassphrase(text: string = PASSPHRASE): Unlock {
+  return { kind: 'passphrase', passphrase: new Secret(text), cost: LEAST_COST }
+}
+
+/** As a server has it, with the derivation at its real cost. */
+export function withPassphraseAtRealCost(text: string = PASSPHRASE): Unlock {
   return { kind: 'passphrase', passphrase: new Secret(text) }
 }
 

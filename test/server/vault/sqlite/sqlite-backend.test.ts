@@ -17,7 +17,15 @@ import { sqliteBackend } from '../../../../src/server/vault/sqlite/sqlite-backen
 import type { Vault } from '../../../../src/server/vault/vault-interface.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 import { vaultContract } from '../contract.ts'
-import { PASSPHRASE, place, reEncryptAll, vaultOn, withKey, withPassphrase } from '../vault-harness.ts'
+import {
+  PASSPHRASE,
+  place,
+  reEncryptAll,
+  vaultOn,
+  withKey,
+  withPassphrase,
+  withPassphraseAtRealCost,
+} from '../vault-harness.ts'
 
 const KEY = place('KEY')
 
@@ -59,7 +67,7 @@ describe('secrets at rest', () => {
   test('S55: a wrong passphrase changes not a byte of the file', async () => {
     const path = join(temporaryFolder(), 'fob.db')
     const first = openDatabase(path)
-    await (await openOn(first, withPassphrase())).set(KEY, new Secret('value'))
+    await (await openOn(first, withPassphraseAtRealCost())).set(KEY, new Secret('value'))
     first.close()
     const before = settled(path)
     const second = openDatabase(path)
@@ -72,7 +80,7 @@ describe('secrets at rest', () => {
     const headers = await Promise.all(
       [1, 2].map(async () => {
         const opened = openDatabase(':memory:')
-        await openOn(opened, withPassphrase())
+        await openOn(opened, withPassphraseAtRealCost())
         const [row] = await opened.db.select().from(vaultHeaders)
         return JSON.parse(row?.header ?? '') as { lock: { name: string; N: number; salt: string } }
       }),
