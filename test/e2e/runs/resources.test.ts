@@ -55,7 +55,6 @@ async function run(name: string, body: string, code = 0): Promise<string> {
 
 test('S89 to S91: a script checks a repository, fetches it, and pushes what a task made of it', async () => {
   const repository = createRepository()
-  repository.git('config', 'http.receivepack', 'true')
   const ref = repository.commit({ 'hello.txt': 'from git\n' })
   const forge = startGitHttp(repository.root, { username: 'x-access-token', password: TOKEN })
   await setSecret('GIT_TOKEN', TOKEN)

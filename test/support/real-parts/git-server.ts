@@ -1,9 +1,9 @@
 /** Git repositories to fetch from and push to, by path and over HTTP. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { temporaryFolder } from '../temporary.ts'
 
-/** A bare repository, and a clone of it to make commits in. */
+/** A bare repository to make commits in. */
 export interface GitRepository {
   /** The folder that holds `repo.git`. */
   root: string
@@ -33,24 +33,15 @@ export function git(cwd: string, ...args: string[]): string {
   return stdout.toString().trim()
 }
 
+/** Commits are written straight into the bare repository: one process of git for each, and none for a clone. */
 export function createRepository(root = temporaryFolder(), name = 'repo'): GitRepository {
   const path = join(root, `${name}.git`)
-  const clone = join(temporaryFolder(), 'clone')
-  git(root, 'init', '-q', '--bare', '--initial-branch=main', path)
-  git(root, 'clone', '-q', path, clone)
+  cpSync(emptyRepository(), path, { recursive: true })
+  let last: string | undefined
   const commit: GitRepository['commit'] = (files, { branch = 'main', message = 'Change' } = {}) => {
-    const hasBranch = git(path, 'for-each-ref', `refs/heads/${branch}`) !== ''
-    git(clone, 'fetch', '-q', 'origin')
-    git(clone, 'checkout', '-q', ...(hasBranch ? ['-B', branch, `origin/${branch}`] : ['-B', branch]))
-    for (const [file, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(clone, file)), { recursive: true })
-      rmSync(join(clone, file), { force: true })
-      writeFileSync(join(clone, file), text)
-    }
-    git(clone, 'add', '-A')
-    git(clone, 'commit', '-q', '--allow-empty', '-m', message)
-    git(clone, 'push', '-q', 'origin', branch)
-    return git(clone, 'rev-parse', 'HEAD')
+    const parent = tipOf(path, branch) ?? last
+    last = fastImport(path, { branch, parent, message, files })
+    return last
   }
   return {
     root,
@@ -59,6 +50,60 @@ export function createRepository(root = temporaryFolder(), name = 'repo'): GitRe
     git: (...args) => git(path, ...args),
     rewind: (commit) => void git(path, 'update-ref', 'refs/heads/main', commit),
   }
+}
+
+let empty: string | undefined
+
+/** A bare repository without commits, made once to be copied. */
+function emptyRepository(): string {
+  if (empty === undefined || !existsSync(empty)) {
+    empty = join(temporaryFolder(), 'empty.git')
+    git(dirname(empty), 'init', '-q', '--bare', '--template=', '--initial-branch=main', empty)
+    git(empty, 'config', 'http.receivepack', 'true')
+  }
+  return empty
+}
+
+/** A branch that git has not packed is a file. */
+function tipOf(path: string, branch: string): string | undefined {
+  const file = join(path, 'refs/heads', branch)
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim()
+  const line = existsSync(join(path, 'packed-refs')) ? readFileSync(join(path, 'packed-refs'), 'utf8') : ''
+  return new RegExp(`^([0-9a-f]{40}) refs/heads/${branch}$`, 'm').exec(line)?.[1]
+}
+
+interface NewCommit {
+  branch: string
+  parent: string | undefined
+  message: string
+  files: Readonly<Record<string, string>>
+}
+
+/** git-fast-import(1). @returns the commit */
+function fastImport(path: string, { branch, parent, message, files }: NewCommit): string {
+  const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`
+  const now = Math.trunc(Date.now() / 1000)
+  const stream = [
+    'feature done\n',
+    `commit refs/heads/${branch}\n`,
+    'mark :1\n',
+    `committer ${IDENTITY.GIT_COMMITTER_NAME} <${IDENTITY.GIT_COMMITTER_EMAIL}> ${now} +0000\n`,
+    data(`${message}\n`),
+    ...(parent === undefined ? [] : [`from ${parent}\n`]),
+    ...Object.entries(files).map(([file, text]) => `M 100644 inline ${JSON.stringify(file)}\n${data(text)}`),
+    'get-mark :1\n',
+    'done\n',
+  ]
+  const env = { PATH: process.env.PATH ?? '', HOME: path, ...IDENTITY }
+  const cmd = ['git', '-c', 'fastimport.unpackLimit=0', 'fast-import', '--quiet']
+  const { exitCode, stdout, stderr } = Bun.spawnSync({
+    cmd,
+    cwd: path,
+    env,
+    stdin: Buffer.from(stream.join('')),
+  })
+  if (exitCode !== 0) throw new Error(`git fast-import: ${stderr.toString()}`)
+  return stdout.toString().trim()
 }
 
 export interface GitHttpServer {
@@ -91,11 +136,19 @@ export function startGitHttp(root: string, login?: { username: string; password:
   return state
 }
 
+let program: string | undefined
+
+/** Git's own program, without the `git` that would only start it. */
+function httpBackend(): string {
+  program ??= join(git('/', '--exec-path'), 'git-http-backend')
+  return program
+}
+
 /** RFC 3875. */
 async function backend(root: string, request: Request, user = 'nobody'): Promise<Response> {
   const { pathname, search } = new URL(request.url)
   const child = Bun.spawn({
-    cmd: ['git', 'http-backend'],
+    cmd: [httpBackend()],
     env: {
       PATH: process.env.PATH ?? '',
       ...IDENTITY,

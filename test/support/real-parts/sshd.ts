@@ -59,6 +59,8 @@ export async function startSshd(): Promise<Sshd> {
     'MaxStartups 100',
     // What `git-upload-pack` answers in the version of the protocol that is asked for.
     'AcceptEnv GIT_PROTOCOL',
+    // Else bash would first run the start-up file of whoever tests: with some of them a second for each connection.
+    `SetEnv HOME=${folder}`,
   ]
   writeFileSync(config, `${settings.join('\n')}\n`)
   const child = Bun.spawn({ cmd: [SSHD, '-D', '-e', '-f', config], stdio: ['ignore', 'ignore', 'pipe'] })

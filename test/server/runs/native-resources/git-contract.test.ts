@@ -14,7 +14,6 @@ describeResource('git over http', async (): Promise<World> => {
   const repository = createRepository()
   const server = startGitHttp(repository.root, { username: 'x-access-token', password: PASSWORD })
   const uri = `${server.url}/repo.git`
-  repository.git('config', 'http.receivepack', 'true')
   return {
     type: 'git',
     source: { uri, branch: 'main', token: 'secret:GIT_TOKEN' },

@@ -44,7 +44,6 @@ interface Forge {
 
 async function forge(username = 'x-access-token'): Promise<Forge> {
   const repository = createRepository()
-  repository.git('config', 'http.receivepack', 'true')
   const server = startGitHttp(repository.root, { username, password: TOKEN })
   open.push(server)
   const uri = `${server.url}/repo.git`

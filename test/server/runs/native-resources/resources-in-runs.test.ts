@@ -28,7 +28,6 @@ async function harness(): Promise<Harness> {
 
 function forge() {
   const repository = createRepository()
-  repository.git('config', 'http.receivepack', 'true')
   const server = startGitHttp(repository.root, { username: 'x-access-token', password: TOKEN })
   closing.push(server.stop)
   return { repository, uri: `${server.url}/repo.git` }
