@@ -51,6 +51,8 @@ export interface ApiOptions {
   authorization: () => Promise<Secret | undefined>
   /** Another header when the server calls this one an invalid token: the call is then repeated. */
   renewed?: (refused: Secret) => Promise<Secret | undefined>
+  /** What is presented, as a message calls it (`the token in FOB_TOKEN`); undefined where nothing is, or nobody knows. */
+  credential?: string | undefined
   /** Whether requests with a `ci_` token are signed. */
   sign: boolean
   version: string
@@ -115,7 +117,8 @@ export function openApi(options: ApiOptions): Api {
     // Loaded for refusals alone, as few calls meet one.
     const { textRedactor } = await import('../redact/text-redactor.ts')
     const redact = textRedactor([...presented.flatMap(secretsOf), ...secrets])
-    throw refusedBy(server, response.status, body, redact)
+    const { credential } = options
+    throw refusedBy({ server, credential, status: response.status, body, redact })
   }
 
   const stream = (path: string, headers: Record<string, string>, signal: AbortSignal) => {

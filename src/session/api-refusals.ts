@@ -17,29 +17,32 @@ const details = v.looseObject({
 
 const MAX_HINT_LINES = 4
 
-/**
- * A refusal of the server as a fault.
- * @param body the text of the response; only its `message` and its `hint` are shown, and those made safe. For
- * 401, a missing scope and a foreign tenant the next step is ours to tell.
- * @param redact takes out of a text what was sent and must not be shown: servers and proxies may repeat it.
- */
-export function refusedBy(
-  server: string,
-  status: number,
-  body: string,
-  redact: (text: string) => string,
-): Fault {
-  const { code, message, hint } = meaningOf(server, status, body, redact)
-  return new Fault(code, message, { hint, status })
+interface Refusal {
+  server: string
+  /** What was presented, as a message calls it; undefined where that is not known. */
+  credential: string | undefined
+  status: number
+  /** The text of the response; only its `message` and its `hint` are shown, and those made safe. */
+  body: string
+  /** Takes out of a text what was sent and must not be shown: servers and proxies may repeat it. */
+  redact: (text: string) => string
 }
 
-function meaningOf(server: string, status: number, body: string, redact: (text: string) => string): Fault {
+/**
+ * A refusal of the server as a fault. For 401, a missing scope and a foreign tenant the next step is ours to tell.
+ */
+export function refusedBy(refusal: Refusal): Fault {
+  const { code, message, hint } = meaningOf(refusal)
+  return new Fault(code, message, { hint, status: refusal.status })
+}
+
+function meaningOf({ server, credential, status, body, redact }: Refusal): Fault {
   const redacted = (_: string, value: unknown) => (typeof value === 'string' ? redact(value) : value)
   const parsed = v.safeParse(details, parseJson(body, redacted))
   const said = parsed.success ? parsed.output : undefined
   const words = said === undefined ? undefined : safeLine(said.message ?? said.error)
   const hint = said?.hint === undefined ? undefined : safeLines(said.hint)
-  if (status === 401) return signatureRefused(said?.error, words) ?? loginNeeded(server)
+  if (status === 401) return signatureRefused(said?.error, words) ?? loginNeeded(server, credential)
   if (status === 400) return new Fault('usage', words ?? `${server} responded with 400 bad request`, { hint })
   if (status === 403 && said?.tenants !== undefined) {
     return foreignTenant(words ?? `${server} does not know this tenant for you`, said.tenants)
@@ -108,8 +111,12 @@ function signatureRefused(code: string | undefined, words: string | undefined): 
     : new Fault('signature_refused', words ?? 'the request is not signed', { hint })
 }
 
-/** A fixed text: scripts look for its words. */
-function loginNeeded(server: string): Fault {
+/** A fixed text: scripts look for its words. The hint says which credential it was. */
+function loginNeeded(server: string, credential: string | undefined): Fault {
+  const hint =
+    credential === undefined
+      ? 'no credential was sent; fob auth status shows what is stored'
+      : `${credential} was refused: is it complete, meant for this server, and not revoked?`
   return new Fault(
     'unauthenticated',
     `authentication required: server ${server} returned 401 Unauthorized
@@ -119,5 +126,6 @@ Please log in first:
 
 Or provide a token directly:
   export FOB_TOKEN=<token>`,
+    { hint },
   )
 }

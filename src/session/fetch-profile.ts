@@ -48,16 +48,16 @@ export async function profileOf(
   if (asked.kind === 'profile') return asked.profile
   const isBasic = known.username !== undefined
   if (asked.kind === 'refused' && (isBasic || (await strategyOf(context)) !== undefined)) {
-    throw refusal(asked.fault, context.server)
+    throw refusal(asked.fault, context)
   }
   const userinfo: Userinfo = isBasic ? { kind: 'nobody' } : await askUserinfo(context, token, known)
   if (userinfo.kind === 'user') return profileFrom(userinfo.identity)
   const { issued = false, identity } = known
   // The endpoint may ask for a scope that this token lacks; a token that was given to us has no other witness.
   const lacksScope = userinfo.kind === 'forbidden' && issued
-  if (asked.kind === 'refused' && !lacksScope) throw refusal(asked.fault, context.server, userinfo)
+  if (asked.kind === 'refused' && !lacksScope) throw refusal(asked.fault, context, userinfo)
   if (issued || identity !== undefined) return profileFrom(identity)
-  if (userinfo.kind !== 'nobody') throw notAccepted(context.server)
+  if (userinfo.kind !== 'nobody') throw notAccepted(context)
   throw new Fault('failed', `${context.server} has no /api/v1/profile to check this with`, {
     hint: 'is this the address of the API? name another with -s URL',
   })
@@ -110,15 +110,17 @@ async function published(context: ServerContext) {
 }
 
 /** What the profile call's 401 or 403 means, where nothing else vouches for the credential. */
-function refusal(fault: Fault, server: string, userinfo: Userinfo = { kind: 'nobody' }): Fault {
-  if (fault.code === 'unauthenticated' || userinfo.kind === 'refused') return notAccepted(server)
+function refusal(fault: Fault, context: ServerContext, userinfo: Userinfo = { kind: 'nobody' }): Fault {
+  // It names the credential.
+  if (fault.code === 'unauthenticated' && context.credential !== undefined) return fault
+  if (fault.code === 'unauthenticated' || userinfo.kind === 'refused') return notAccepted(context)
   const hint =
     fault.hint ?? 'the credential may lack a scope; name those to ask for with fob auth login --scope'
   return new Fault(fault.code, fault.message, { hint })
 }
 
-function notAccepted(server: string): Fault {
-  return new Fault('unauthenticated', `${server} does not accept this credential`, {
+function notAccepted({ server, credential = 'this credential' }: ServerContext): Fault {
+  return new Fault('unauthenticated', `${server} does not accept ${credential}`, {
     hint: 'is it complete, meant for this server, and not revoked?',
   })
 }

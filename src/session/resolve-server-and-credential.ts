@@ -3,8 +3,10 @@ import { Fault } from '../contract/fault.ts'
 import type { Env } from '../platform/processes/own-and-child-environment.ts'
 import { isLoopbackHost } from '../platform/network/loopback.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
+import { serverAddress } from '../platform/network/server-address.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'
+import type { StoredLogin } from '../store/store-interface.ts'
 import { requireUsableJwt } from './jwt-expiry.ts'
 
 const DEFAULT_SERVER = 'http://localhost:8080'
@@ -34,8 +36,8 @@ export interface ProjectChoice {
 }
 
 /**
- * `--server`, `FOB_SERVER`, the project's file, config `server`, the only stored one,
- * `http://localhost:8080`.
+ * `--server`, `FOB_SERVER`, the project's file, config `server`, the only stored one, the one of the last login or
+ * `fob auth switch`, `http://localhost:8080`.
  * `CI_SERVER_URL` is never read: GitLab sets it to its own address.
  * @throws Fault `usage` or `config` when what was named is not a URL.
  */
@@ -44,7 +46,7 @@ export async function resolveServer(input: {
   env: Env
   project?: ProjectChoice | undefined
   settings: Settings
-  stored: () => Promise<readonly { server: string }[]>
+  stored: () => Promise<readonly Pick<StoredLogin, 'server' | 'atCurrentServer'>[]>
 }): Promise<ServerChoice> {
   const { flag, env, project, settings } = input
   const chosen = true
@@ -57,8 +59,11 @@ export async function resolveServer(input: {
   if (settings.server) {
     return { ...normalizeServer(settings.server, 'server in config.toml'), source: 'config.toml', chosen }
   }
-  const [only, ...more] = new Set((await input.stored()).map((login) => login.server))
+  const logins = await input.stored()
+  const [only, ...more] = new Set(logins.map((login) => login.server))
   if (only !== undefined && more.length === 0) return { url: only, source: 'the only stored login', chosen }
+  const current = logins.find((login) => login.atCurrentServer === true)?.server
+  if (current !== undefined) return { url: current, source: 'the last login or switch', chosen }
   return { url: DEFAULT_SERVER, source: 'the default', chosen: false }
 }
 
@@ -80,10 +85,7 @@ export function normalizeServer(text: string, from: string): Pick<ServerChoice, 
     throw new Fault('usage', `${from} must not have a query or a fragment`)
   }
   const { username, password } = url
-  let path = url.pathname
-  // Both, in any number: `/api/v1/api/v1` must not be possible.
-  while (/(\/|\/api\/v1)$/.test(path)) path = path.replace(/(\/|\/api\/v1)$/, '')
-  const result = { url: `${url.origin}${path}` }
+  const result = { url: serverAddress(url) }
   if (username === '' && password === '') return result
   return { ...result, basic: { username: decode(username), password: new Secret(decode(password)) } }
 }
@@ -161,6 +163,11 @@ export function resolvePresented(input: {
 export function parseToken(text: string, source: string): Secret {
   const token = text.trim()
   if (token === '') throw new Fault('usage', `${source} is empty`)
+  if (/^["'`]|["'`]$/.test(token)) {
+    throw new Fault('usage', `${source} has quotes around the token`, {
+      hint: 'provide it without the quotes',
+    })
+  }
   if (!/^[\u0021-\u007e]+$/.test(token)) {
     throw new Fault('usage', `${source} is not one token: it holds blanks or characters that no token has`)
   }

@@ -7,12 +7,14 @@ import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import type { Env } from '../platform/processes/own-and-child-environment.ts'
+import { safeLine } from '../platform/terminal/printable-text.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'
 import type { Store, StoredCredential, StoredLogin } from '../store/store-interface.ts'
 import { accountName } from './account-names.ts'
 import { chooseAccount } from './choose-account.ts'
 import { authorizationOf } from './authorization-header.ts'
+import { endsSoon, jwtExpiry } from './jwt-expiry.ts'
 import { freshCredential, type RefreshContext, renewCredential } from './refresh-login.ts'
 import {
   givenToken,
@@ -72,6 +74,8 @@ export interface Session extends Authorization {
   login: StoredLogin | undefined
   /** What named the account; undefined where it is simply the server's current one. */
   accountSource: string | undefined
+  /** What is presented, as a message calls it: `the token in FOB_TOKEN`; undefined for nothing. */
+  credential: string | undefined
 }
 
 /**
@@ -80,7 +84,9 @@ export interface Session extends Authorization {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { flags, env, settings, store, clock } = options
-  const stored = async () => (await store?.list()) ?? []
+  // One reading for all that is decided here.
+  let list: Promise<StoredLogin[]> | undefined
+  const stored = () => (list ??= store?.list() ?? Promise.resolve([]))
   const server = await resolveServer({
     flag: flags.server,
     env,
@@ -106,14 +112,36 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   // A tenant captured at another login says nothing about a token that was given for this call.
   const captured = presented.kind === 'stored' ? login?.tenant : undefined
   const tenant = resolveTenant({ flag: flags.tenant, env, project, settings, server: server.url, captured })
+  const credential = nameOf(presented, login)
+  const ending = presented.kind === 'bearer' ? jwtExpiry(presented.token) : endOf(presented, login)
+  const warning = endsSoon(ending, clock.now(), credential)
+  if (warning !== undefined) options.warn(warning)
   return {
     server,
     tenant,
     presented,
     login,
     accountSource,
+    credential,
     ...presentedAuthorization(presented, login, store && { ...options, store }),
   }
+}
+
+/** When a stored token ends that came without a way to renew it. */
+function endOf({ kind }: Presented, login: StoredLogin | undefined): number | undefined {
+  return kind === 'stored' && login?.kind === 'token' ? login.expiresAt : undefined
+}
+
+function nameOf(presented: Presented, login: StoredLogin | undefined): string | undefined {
+  if (presented.kind === 'bearer') return `the token in ${presented.source}`
+  if (presented.kind === 'basic') {
+    return `the password of ${safeLine(presented.credentials.username, 100)} in the server's address`
+  }
+  if (presented.kind === 'none' || login === undefined) return undefined
+  if (login.kind === 'basic') return `the stored password of ${accountName(login)}`
+  return login.kind === 'token'
+    ? `the stored token of ${accountName(login)}`
+    : `the login of ${accountName(login)}`
 }
 
 /** A credential that was given for this call needs no stored one: the store may be damaged or unreadable. */

@@ -1,13 +1,13 @@
 /** The store of credentials: the keychain for secrets, the file as the index of all logins. */
 import { Fault } from '../contract/fault.ts'
-import { everyAccount } from './credentials-document.ts'
+import { type Document, everyAccount } from './credentials-document.ts'
 import type { CredentialsFile } from './credentials-file.ts'
 import { findLogin, findSecretsQuietly } from './find-login.ts'
 import { findSecrets, type KeychainSecrets } from './keychain-secrets.ts'
 import { endedEntry, refusedEntry, sameSecrets, toCredential, toStoredLogin } from './login-entry.ts'
 import { removeLogin } from './remove-login.ts'
 import { saveLogin, storeCredential } from './save-login.ts'
-import type { Credential, StorageReason, Store } from './store-interface.ts'
+import type { Credential, StorageReason, Store, StoredLogin } from './store-interface.ts'
 
 /** A refresh lasts at most as long as its request may, and its save. */
 const RENEWAL_TIMEOUT_MS = 60_000
@@ -31,7 +31,10 @@ export function credentialStore(options: CredentialStoreOptions): Store {
   const { file, keychain, storageReason = 'asked' } = options
   return {
     path: file.path,
-    list: async () => [...everyAccount(await file.read())].map(([at, entry]) => toStoredLogin(at, entry)),
+    list: async () => {
+      const document = await file.read()
+      return [...everyAccount(document)].map(([at, entry]) => listed(document, toStoredLogin(at, entry)))
+    },
     read: async (server, account) => {
       const found = findLogin(await file.read(), server, account)
       if (found === undefined) return undefined
@@ -39,9 +42,10 @@ export function credentialStore(options: CredentialStoreOptions): Store {
       return secrets === undefined ? undefined : toCredential(found.at, found.entry, secrets)
     },
     save: (credential, { preferFile = false } = {}) =>
-      file.update((document, afterwards) =>
-        saveLogin(document, credential, { keychain, preferFile, storageReason, afterwards }),
-      ),
+      file.update((document, afterwards) => {
+        document.current = credential.server
+        return saveLogin(document, credential, { keychain, preferFile, storageReason, afterwards })
+      }),
     renew: (used, renewed) =>
       file.update(async (document, afterwards) => {
         const found = findLogin(document, used.server, used.account)
@@ -74,10 +78,11 @@ export function credentialStore(options: CredentialStoreOptions): Store {
         return true
       }, UNINTERRUPTED),
     select: (server, account) =>
-      file.update(async ({ servers }) => {
-        const accounts = servers.get(server)
+      file.update(async (document) => {
+        const accounts = document.servers.get(server)
         if (accounts === undefined || !accounts.entries.has(account)) return false
         accounts.current = account
+        document.current = server
         return true
       }),
     remove: (server, account) => file.update((document) => removeLogin(document, server, account, keychain)),
@@ -95,6 +100,10 @@ export function credentialStore(options: CredentialStoreOptions): Store {
     },
     probe: async () => keychain?.probe(),
   }
+}
+
+function listed({ current }: Document, login: StoredLogin): StoredLogin {
+  return login.server === current ? { ...login, atCurrentServer: true } : login
 }
 
 function sameRefreshToken(a: Pick<Credential, 'refreshToken'>, b: Pick<Credential, 'refreshToken'>): boolean {

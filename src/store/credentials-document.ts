@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { parseJson } from '../platform/parse-json.ts'
+import { serverAddress } from '../platform/network/server-address.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { type Entry, entrySchema, type Position } from './login-entry.ts'
 import { accountOf } from './store-interface.ts'
@@ -17,16 +18,18 @@ export interface Accounts {
   entries: Map<string, Entry>
 }
 
-/** The file's content: `top` is everything but the servers, and is written back as it was. */
+/** The file's content: `top` is everything that we do not know, and is written back as it was. */
 export interface Document {
   top: Record<string, unknown>
+  /** The server of the last login or `fob auth switch`; one of `servers`. */
+  current: string | undefined
   servers: Map<string, Accounts>
 }
 
 /** @throws Fault `config` naming `path`; never a part of the text, which holds tokens. */
 export function parseDocument(text: string, path: string): Document {
   // A crash of another program may leave an empty file; there is nothing in it to lose.
-  if (text.trim() === '') return { top: {}, servers: new Map() }
+  if (text.trim() === '') return { top: {}, current: undefined, servers: new Map() }
   const json = parseJson(text)
   if (json === undefined) throw damaged(path, 'it is not JSON')
   const value = asObject(json)
@@ -36,17 +39,35 @@ export function parseDocument(text: string, path: string): Document {
   }
   const top = { ...value }
   delete top.servers
+  delete top.current
   const servers = new Map<string, Accounts>()
-  for (const [server, entry] of Object.entries(found)) {
-    const accounts = parseServer(server, entry, path)
-    if (accounts !== undefined) servers.set(server, accounts)
+  // What is spelled as we spell it was written last, and comes first.
+  const ours = ([text]: [string, unknown]) => (keyOf(text) === text ? 0 : 1)
+  for (const [text, entry] of Object.entries(found).toSorted((a, b) => ours(a) - ours(b))) {
+    const accounts = parseServer(text, entry, path)
+    if (accounts !== undefined) addServer(servers, text, accounts)
   }
-  return { top, servers }
+  const current = typeof value.current === 'string' ? keyOf(value.current) : undefined
+  return { top, current: current !== undefined && servers.has(current) ? current : undefined, servers }
 }
 
-export function formatDocument({ top, servers }: Document): string {
+export function formatDocument({ top, current, servers }: Document): string {
   const written = [...servers].map(([server, accounts]) => [server, formatServer(accounts)])
-  return `${JSON.stringify({ ...top, servers: Object.fromEntries(written) }, null, 2)}\n`
+  const known = present({ current: current !== undefined && servers.has(current) ? current : undefined })
+  return `${JSON.stringify({ ...top, ...known, servers: Object.fromEntries(written) }, null, 2)}\n`
+}
+
+/** A server under another spelling of its address, as people write one, is the same server. */
+function addServer(servers: Map<string, Accounts>, text: string, accounts: Accounts): void {
+  const key = keyOf(text) ?? text
+  const known = servers.get(key)
+  if (known === undefined) return void servers.set(key, accounts)
+  // An account that is there twice gets a name of its own: neither token is lost.
+  for (const [id, entry] of accounts.entries) known.entries.set(known.entries.has(id) ? text : id, entry)
+}
+
+function keyOf(text: string): string | undefined {
+  return URL.canParse(text) ? serverAddress(new URL(text)) : undefined
 }
 
 /** Every account with its place in the document, a server's current one first. */

@@ -50,6 +50,8 @@ export interface StoredLogin extends Login {
   account: string
   /** The server's current account: the one that is used where none is named. */
   current: boolean
+  /** In a list: the server is that of the last login or `fob auth switch`. */
+  atCurrentServer?: true
   storage: StorageKind
   /** Why it is not in the keychain: a `StorageReason`, or what a file made by another version says. */
   storageReason?: string
@@ -119,7 +121,7 @@ export interface Store {
   read(server: string, account?: string): Promise<StoredCredential | undefined>
   /**
    * A new login. It replaces the same account's older one in every place, so that neither can shadow the
-   * other; another user's stands beside it. It becomes the server's current account.
+   * other; another user's stands beside it. It becomes the server's current account, and the server the current one.
    */
   save(credential: Credential, options?: { preferFile?: boolean }): Promise<SavedLogin>
   /**
@@ -133,7 +135,7 @@ export interface Store {
    * @returns false when another login or renewal has taken its place.
    */
   end(used: StoredCredential, secrets?: 'delete' | 'keep'): Promise<boolean>
-  /** Makes an account the server's current one; false where there is no such account. */
+  /** Makes an account the server's current one, and the server the current server; false where there is no such account. */
   select(server: string, account: string): Promise<boolean>
   /**
    * Removes an account, without a name the server's current one, from every storage. It stays where the keychain

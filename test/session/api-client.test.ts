@@ -113,7 +113,10 @@ describe('a call', () => {
   test('R3, S48: 401 is the text of the documents, word for word', async () => {
     const server = serve(() => Response.json({ error: 'unauthorized' }, { status: 401 }))
     const fault = await faultOf(get(apiFor(server)))
-    expect([fault.code, fault.hint]).toEqual(['unauthenticated', undefined])
+    expect([fault.code, fault.hint]).toEqual([
+      'unauthenticated',
+      'no credential was sent; fob auth status shows what is stored',
+    ])
     expect(fault.message).toBe(
       `authentication required: server ${server} returned 401 Unauthorized\n\nPlease log in first:\n  fob auth login -s ${server}\n\nOr provide a token directly:\n  export FOB_TOKEN=<token>`,
     )

@@ -2,12 +2,13 @@
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { Secret } from '../../src/redact/secret.ts'
-import { jwtExpiry } from '../../src/session/jwt-expiry.ts'
+import { jwtExpiry, requireUsableJwt } from '../../src/session/jwt-expiry.ts'
 import {
   normalizeServer,
   projectFor,
   projectServer,
   resolveAccount,
+  parseToken,
   resolvePresented,
   resolveServer,
   resolveTenant,
@@ -198,9 +199,44 @@ describe('resolvePresented', () => {
 
   test('the end of a JWT is read from it, and only from one', () => {
     expect(jwtExpiry(new Secret(valid))).toBe(NOW + 60_000)
-    for (const other of ['abc', 'a.b.c', jwt({ exp: 1e300 }), jwt({})]) {
+    for (const other of [
+      'abc',
+      'a.b.c',
+      jwt({ exp: 1e300 }),
+      jwt({}),
+      jwt({ exp: null }),
+      jwt({ exp: 'soon' }),
+    ]) {
       expect(jwtExpiry(new Secret(other))).toBeUndefined()
     }
+  })
+})
+
+describe('the exp of a JWT is judged as what it is', () => {
+  const soon = NOW + 60_000
+  test.each([
+    ['seconds', soon / 1000],
+    ['milliseconds', soon],
+    ['seconds in quotes', String(soon / 1000)],
+    ['milliseconds in quotes', String(soon)],
+    ['a date in quotes', new Date(soon).toISOString()],
+  ])('%s', (_, exp) => {
+    const token = new Secret(jwt({ exp }))
+    expect(jwtExpiry(token)).toBe(soon)
+    expect(() => requireUsableJwt(token, '--jwt-token', soon - 1)).not.toThrow()
+    expect(() => requireUsableJwt(token, '--jwt-token', soon)).toThrow('the token in --jwt-token has expired')
+  })
+
+  test('null, and what is no time at all, are no end', () => {
+    for (const exp of [null, 'soon', {}, true]) {
+      expect(() => requireUsableJwt(new Secret(jwt({ exp })), '--jwt-token', NOW)).not.toThrow()
+    }
+  })
+
+  test.each(['"', "'", '`'])('a JWT with %s around it is refused with a word', (quote) => {
+    expect(() => parseToken(`${quote}${jwt({})}${quote}`, 'FOB_JWT_TOKEN')).toThrow(
+      'FOB_JWT_TOKEN has quotes around the token',
+    )
   })
 })
 

@@ -48,7 +48,8 @@ export interface Context {
   sign: boolean
   /** What the folder's `.fob.toml` says; may ask the person, once. */
   project: () => Promise<ProjectChoice | undefined>
-  server: () => Promise<ServerChoice>
+  /** @param flags in place of those of the call */
+  server: (flags?: Pick<Globals, 'server'>) => Promise<ServerChoice>
   session: () => Promise<Session>
 }
 
@@ -82,16 +83,14 @@ export async function openContext(
     insecureHttp: variables.insecureHttp,
     sign: variables.sign ?? settings.sign === true,
     project,
-    server: async () => {
-      const flag = globals.server
-      return resolveServer({
+    server: async ({ server: flag } = globals) =>
+      resolveServer({
         flag,
         env,
         project: await project(),
         settings,
         stored: async () => (stored ? store.list() : []),
-      })
-    },
+      }),
     session: async () => {
       const world = { env, store: stored ? store : undefined, clock, fetch, signal, warn: say }
       return openSession({ flags: globals, settings, project: await project(), ...world })
@@ -137,6 +136,7 @@ export async function clientOf(
   const api = openApi({
     ...serverContext(deps, context, session.server.url),
     tenant: session.tenant,
+    credential: session.credential,
     authorization: session.authorization,
     renewed: session.renewed,
   })

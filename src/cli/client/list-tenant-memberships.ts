@@ -35,6 +35,7 @@ export async function memberships(deps: Deps, globals: Globals): Promise<Members
     openApi({
       ...serverContext(deps, context, session.server.url),
       tenant,
+      credential: session.credential,
       authorization: session.authorization,
       renewed: session.renewed,
     }).request({ method: 'GET', path: '/api/v1/tenants', schema: tenantList })

@@ -2,7 +2,6 @@
 import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
-import { endsSoon, jwtExpiry } from '../../session/jwt-expiry.ts'
 import { type GivenToken, givenToken, usableToken } from '../../session/resolve-server-and-credential.ts'
 import { clientOf, openContext } from '../client/command-context.ts'
 import { readRunFlags, RUN_FLAGS, type RunPipelineOptions, runPipeline } from '../client/run-pipeline.ts'
@@ -36,10 +35,10 @@ Exits 0 or 1 by the result of the run, 4 for the token, 7 for the network.`,
   run: async ({ args, globals }, deps) => {
     const provided = givenToken({ ...globals, env: deps.env })
     // The token is checked before standard input is read for the task.
-    const expiresAt = provided === undefined ? undefined : expiryOf(provided, deps.clock.now())
+    if (provided !== undefined) requireUsable(provided, deps.clock.now())
     const flags = await readRunFlags(args, deps)
     const options = { ...flags, globals: { ...globals, input: false }, name: args.name, args: args.args }
-    await runInCi({ ...options, isProvided: provided !== undefined, expiresAt }, deps)
+    await runInCi({ ...options, isProvided: provided !== undefined }, deps)
   },
 })
 
@@ -49,17 +48,13 @@ interface RunInCiOptions extends Omit<RunPipelineOptions, 'name'> {
   name: string | undefined
   /** Whether the call brings a token; then stored logins are not read. */
   isProvided: boolean
-  /** When that token expires, in milliseconds since the epoch, where it says. */
-  expiresAt: number | undefined
 }
 
 async function runInCi(options: RunInCiOptions, deps: Deps): Promise<void> {
-  const { globals, isProvided, expiresAt } = options
+  const { globals, isProvided } = options
   const context = await openContext(deps, globals, { stored: !isProvided })
   const work = chooseWork(options, context.settings.run?.pipeline)
   const session = await context.session()
-  const warning = endsSoon(expiresAt, deps.clock.now())
-  if (warning !== undefined) context.say(warning)
   const client = await clientOf(deps, globals, context, session)
   await runPipeline({ ...options, ...work }, client, deps).catch((error: unknown) => {
     const missing = session.presented.kind === 'none' && error instanceof Fault
@@ -70,13 +65,11 @@ async function runInCi(options: RunInCiOptions, deps: Deps): Promise<void> {
 /**
  * Checks the form of a provided token before anything else happens. Here a malformed one is a matter of
  * authentication: in CI it is an empty variable, or an error page that `curl` took for a token.
- * @returns when it expires, where it is a JWT and says so
  * @throws Fault `unauthenticated`, `credentials_expired`
  */
-function expiryOf(provided: GivenToken, now: number): number | undefined {
+function requireUsable(provided: GivenToken, now: number): void {
   try {
-    const token = usableToken(provided, now)
-    return provided.jwt ? jwtExpiry(token) : undefined
+    usableToken(provided, now)
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== 'usage') throw error
     throw new Fault('unauthenticated', error.message, { hint: error.hint })

@@ -73,7 +73,8 @@ async function showOwner(
   deps: Deps,
 ): Promise<void> {
   const { profileOf } = await import('../../session/fetch-profile.ts')
-  const server = serverContext(deps, context, session.server.url)
+  const { credential } = session
+  const server = { ...serverContext(deps, context, session.server.url), credential }
   const profile = await profileOf(server, token, session.tenant, known)
   print(deps, context, {
     server: session.server.url,

@@ -59,6 +59,11 @@ export async function readSecretFromStdin(deps: Deps, question: SecretQuestion):
   const bytes = await deps.io.stdin.readAll(question.limitBytes + 2)
   if (bytes === null)
     throw new Fault('usage', `the ${question.what} is longer than ${question.limitBytes} bytes`)
+  if (question.anyBytes !== true && isUtf16(bytes)) {
+    throw new Fault('usage', `the ${question.what} is UTF-16 text, not UTF-8`, {
+      hint: 'in PowerShell, set $OutputEncoding = [Text.UTF8Encoding]::new() first',
+    })
+  }
   const value = new Secret(bytes)
   if (!value.isText) {
     if (question.anyBytes === true) return checked(value, question)
@@ -69,6 +74,14 @@ export async function readSecretFromStdin(deps: Deps, question: SecretQuestion):
   // A key file without its last line end is refused by the programs that read it.
   const keep = question.anyBytes === true && cut.includes('\n')
   return checked(keep ? value : new Secret(cut), question)
+}
+
+/** With a byte order mark, or Latin letters of two bytes each. */
+function isUtf16(bytes: Uint8Array): boolean {
+  const [first, second] = bytes
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true
+  const zeros = (from: number) => bytes.every((byte, index) => (byte === 0) === (index % 2 === from))
+  return bytes.length >= 2 && bytes.length % 2 === 0 && (zeros(0) || zeros(1))
 }
 
 function checked(value: Secret, { what, limitBytes }: SecretQuestion): Secret {

@@ -45,8 +45,8 @@ export async function readProvidedCredential(
 }
 
 /**
- * One token, with at most one line end behind it.
- * @throws Fault `usage` for nothing, several lines, blanks, and more than 64 KiB; `prompt_needed` at a terminal.
+ * One token. Blanks, a byte order mark and one line end around it are cut: shells and editors add them.
+ * @throws Fault `usage` for nothing, several lines, blanks inside, and more than 64 KiB; `prompt_needed` at a terminal.
  */
 async function readPipedToken(deps: Deps): Promise<Secret> {
   if (deps.io.stdin.isTerminal) {
@@ -56,11 +56,11 @@ async function readPipedToken(deps: Deps): Promise<Secret> {
   }
   const question = { what: 'token on standard input', instead: '--token-stdin', limitBytes: MAX_TOKEN_BYTES }
   const token = await orAborted(readSecretFromStdin(deps, question), deps.signal)
-  if (/[\r\n]/.test(token.reveal()))
-    throw new Fault('usage', 'standard input holds several lines, not one token')
-  if (/^\s|\s$/.test(token.reveal()))
-    throw new Fault('usage', 'the token on standard input has blanks around it')
-  return parseToken(token.reveal(), 'standard input')
+  const given = token.reveal().replace(/^\uFEFF/, '')
+  // One line end behind the token was cut already, unless blanks stood behind it.
+  const text = given.replace(/(?:\r?\n)?[ \t]+$/, '').trimStart()
+  if (/[\r\n]/.test(text)) throw new Fault('usage', 'standard input holds several lines, not one token')
+  return parseToken(text, 'standard input')
 }
 
 /** Where the address has a user and no password, asks for it: then the shell history does not have it. */

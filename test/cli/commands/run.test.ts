@@ -171,8 +171,8 @@ describe('a machine with nothing configured', () => {
   })
 
   test.each([
-    [1, 'warning: this token ends in 23 h'],
-    [6.9, 'warning: this token ends in 6 days'],
+    [1, 'warning: the token in --jwt-token ends in 23 h'],
+    [6.9, 'warning: the token in --jwt-token ends in 6 days'],
     [7.1, undefined],
   ])('S128: a token that ends in %p days', async (days, words) => {
     const { url } = serve()

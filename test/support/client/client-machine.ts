@@ -20,7 +20,12 @@ export function machine(env: Record<string, string> = {}) {
   let ahead = 0
   const run = async (
     argv: string[],
-    options: { stdin?: string; env?: Record<string, string>; sleep?: Clock['sleep']; cwd?: string } = {},
+    options: {
+      stdin?: string | Uint8Array
+      env?: Record<string, string>
+      sleep?: Clock['sleep']
+      cwd?: string
+    } = {},
   ) => {
     const deps = fakeDeps({ home, ...options, env: { ...common, ...env, ...options.env } })
     deps.clock = {

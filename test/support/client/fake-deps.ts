@@ -7,7 +7,7 @@ import { temporaryFolder } from '../temporary.ts'
 /** Everything a command needs, with nothing of this machine in it. */
 export function fakeDeps(
   options: {
-    stdin?: string
+    stdin?: string | Uint8Array
     terminal?: boolean
     env?: Record<string, string>
     home?: string

@@ -9,7 +9,7 @@ export interface FakeIo extends Io {
 }
 
 /** Streams in memory. `stdin` is what a pipe would bring. */
-export function fakeIo(options: { stdin?: string; terminal?: boolean } = {}): FakeIo {
+export function fakeIo(options: { stdin?: string | Uint8Array; terminal?: boolean } = {}): FakeIo {
   const terminal = options.terminal === true
   let out = ''
   let err = ''
@@ -17,10 +17,11 @@ export function fakeIo(options: { stdin?: string; terminal?: boolean } = {}): Fa
     stdin: {
       isTerminal: terminal && options.stdin === undefined,
       readAll: async (limit) => {
-        const bytes = new TextEncoder().encode(options.stdin ?? '')
+        const { stdin = '' } = options
+        const bytes = typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin
         return bytes.length > limit ? null : bytes
       },
-      lines: () => readLines(() => new Blob([options.stdin ?? '']).stream()),
+      lines: () => readLines(() => new Blob([new Uint8Array(Buffer.from(options.stdin ?? ''))]).stream()),
     },
     stdout: { isTerminal: terminal, columns: 80, write: (text) => void (out += text) },
     stderr: { isTerminal: terminal, columns: 80, write: (text) => void (err += text) },

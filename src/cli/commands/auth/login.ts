@@ -1,11 +1,12 @@
 /** `fob auth login`: obtains a credential, checks it at the server and stores it. */
 import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
+import { printable } from '../../../platform/terminal/printable-text.ts'
 import { userLine } from '../../../session/account-names.ts'
 import { completeLogin } from '../../../session/complete-login.ts'
 import { strategyOf } from '../../../session/find-login-strategy.ts'
 import { fallbackWarning } from '../../../session/keychain-fallback-warning.ts'
-import { resolveTenant } from '../../../session/resolve-server-and-credential.ts'
+import { resolveTenant, type ServerChoice } from '../../../session/resolve-server-and-credential.ts'
 import type { Saved } from '../../../store/store-interface.ts'
 import { type Context, openContext, serverContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
@@ -27,7 +28,8 @@ export const command = defineCommand({
 code, or --device and type one. To store a token that you already have, use --token-stdin; with --jwt-token, the form
 and the expiry of the token are checked first. Every credential is tried at the server before it is stored; one that
 the server refuses changes nothing. It is stored in the keychain, or in a file that only you can read. Works with any
-OAuth server; at a fob server, the login that it replaces is revoked.`,
+OAuth server; at a fob server, the login that it replaces is revoked. Commands use the server of the last login, unless
+config.toml, a project's .fob.toml or FOB_SERVER names another.`,
     examples: [
       'fob auth login -s https://ci.example.com',
       'fob auth login --tenant acme --timeout 10m',
@@ -127,6 +129,7 @@ async function login(options: LoginOptions, deps: Deps): Promise<void> {
   const strategy = await strategyOf(there)
   if (strategy === 'open') return context.say(`${server.url} is open to everyone: no login is needed`)
   if (strategy === 'basic' && method.kind !== 'basic') throw basicServer(server.url)
+  const before = await usedBefore(context)
   const obtained = await obtain()
   const { login, saved } = await concluded(obtained, () =>
     completeLogin({
@@ -140,6 +143,7 @@ async function login(options: LoginOptions, deps: Deps): Promise<void> {
   context.say(`Logged in to ${server.url} as ${userLine(login.user)}`)
   sayWhere(context, saved)
   sayWhatWins(context, deps)
+  await sayCurrentServer(server.url, before, context)
   if (saved.replaced === undefined) return
   const { revokeReplaced } = await import('../../../session/revoke-login.ts')
   const fob = strategy !== undefined
@@ -190,6 +194,38 @@ function sayWhere(context: Context, saved: Saved): void {
 function sayWhatWins(context: Context, { env }: Deps): void {
   const name = ['FOB_TOKEN', 'FOB_JWT_TOKEN', 'CI_AUTH_TOKEN'].find((variable) => env[variable])
   if (name !== undefined) context.say(`note: ${name} is set, and commands use it instead of this login`)
+}
+
+/** The server that commands without --server used until now; undefined where no login is stored there. */
+async function usedBefore(context: Context): Promise<string | undefined> {
+  const used = await withoutFlag(context)
+  const isStored = (await context.store.list()).some((login) => login.server === used?.url)
+  return isStored ? used?.url : undefined
+}
+
+/** The server of commands without --server; undefined where what names it is not valid. */
+async function withoutFlag(context: Context): Promise<ServerChoice | undefined> {
+  try {
+    return await context.server({ server: undefined })
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'usage') return undefined
+    throw error
+  }
+}
+
+/** Says that commands use this server from now on and how to go back, or what makes them use another. */
+async function sayCurrentServer(server: string, before: string | undefined, context: Context): Promise<void> {
+  const used = await withoutFlag(context)
+  if (used === undefined) return
+  if (used.url !== server) {
+    const way = used.source === 'config.toml' ? `fob auth switch ${server}` : `-s ${server}`
+    const here = `commands here use ${used.url}, which ${printable(used.source)} names`
+    return context.say(`note: ${here}; to use this login: ${way}`)
+  }
+  if (before === server || (await context.store.list()).every((login) => login.server === server)) return
+  const back =
+    before === undefined ? 'fob auth switch chooses another' : `to go back: fob auth switch ${before}`
+  context.say(`Commands use ${server} from now on; ${back}`)
 }
 
 function basicServer(server: string): Fault {

@@ -45,7 +45,9 @@ async function switchLogin({ globals, name }: SwitchLoginOptions, deps: Deps): P
   const logins = await candidates(globals, context)
   const chosen = name === undefined ? await ask(logins, globals, deps) : await named(logins, name, context)
   await context.store.select(chosen.server, chosen.account)
-  if (context.settings.server !== chosen.server) await setServer(deps.home, deps, chosen.server)
+  const { server } = context.settings
+  // It takes precedence over the choice.
+  if (server !== undefined && server !== chosen.server) await setServer(deps.home, deps, chosen.server)
   context.say(`Commands use the login of ${accountName(chosen)} at ${chosen.server} now`)
   await sayWhatWins(chosen, context, deps)
 }

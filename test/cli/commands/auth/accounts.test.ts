@@ -18,11 +18,13 @@ afterEach(async () => {
 
 type Machine = ReturnType<typeof machine>
 
-async function login({ run }: Machine, server: PeopleServer, name: string) {
+async function login({ run }: Machine, server: PeopleServer, name: string, options: { cwd?: string } = {}) {
   const { code, err } = await run(['auth', 'login', '--token-stdin', '-s', server.url], {
+    ...options,
     stdin: `canary-${name}\n`,
   })
   if (code !== 0) throw new Error(err)
+  return { err }
 }
 
 const tokenOf = async (
@@ -71,12 +73,45 @@ describe('several accounts of one server', () => {
 
   test('S229, S231: auth switch takes a server, and its current account stays what it was', async () => {
     const { here, one, two } = await threeLogins()
-    expect(await tokenOf(here)).toContain('no server is chosen')
     await here.run(['auth', 'switch', `${two.url}/api/v1/`])
     expect(await tokenOf(here)).toBe('canary-cleo')
     await here.run(['auth', 'switch', one.url])
     expect(await tokenOf(here)).toBe('canary-bob')
-    expect(readFileSync(join(here.home, 'config.toml'), 'utf8')).toContain(`server = "${one.url}"`)
+  })
+
+  test('R18, S230: a login makes its server the current one, and says how to go back', async () => {
+    const [one, two] = [start(), start()]
+    const here = machine()
+    expect((await login(here, one, 'ada')).err).not.toContain('from now on')
+    const { err } = await login(here, two, 'cleo')
+    expect(err).toContain(`Commands use ${two.url} from now on; to go back: fob auth switch ${one.url}\n`)
+    expect((await here.run(['whoami'])).out).toContain('cleo@example.com')
+    await here.run(['auth', 'switch', one.url])
+    expect((await here.run(['whoami'])).out).toContain('ada@example.com')
+    await login(here, two, 'cleo')
+    expect(await tokenOf(here)).toBe('canary-cleo')
+    expect((await here.run(['auth', 'status'])).err).toContain(
+      `server: ${two.url} (the last login or switch)`,
+    )
+  })
+
+  test('R18: a server of config.toml or a project counts before the last login, and is named', async () => {
+    const [one, two] = [start(), start()]
+    const here = machine()
+    await login(here, one, 'ada')
+    writeFileSync(join(here.home, 'config.toml'), `server = "${one.url}"\n`)
+    const { err } = await login(here, two, 'cleo')
+    const to = `to use this login: fob auth switch ${two.url}`
+    expect(err).toContain(`note: commands here use ${one.url}, which config.toml names; ${to}\n`)
+    expect(await tokenOf(here)).toBe('canary-ada')
+    await here.run(['auth', 'switch', two.url])
+    expect(await tokenOf(here)).toBe('canary-cleo')
+    const { cwd, path } = project(`server = "${one.url}"\n`)
+    await here.run(['auth', 'trust'], { cwd })
+    const again = await login(here, two, 'cleo', { cwd })
+    expect(again.err).toContain(
+      `note: commands here use ${one.url}, which ${path} names; to use this login: -s ${two.url}`,
+    )
   })
 
   test('auth switch with nothing named and nobody to ask exits 2 and says what would answer', async () => {
@@ -161,6 +196,22 @@ describe('several accounts of one server', () => {
     expect(Object.keys(JSON.parse(readFileSync(here.file, 'utf8')).servers)).toEqual([two.url])
     await here.run(['auth', 'logout', '--all'])
     expect(JSON.parse(readFileSync(here.file, 'utf8')).servers).toEqual({})
+  })
+
+  test('the keys of the file are compared as URLs, and nothing is lost where one server stands there twice', async () => {
+    const server = start()
+    const here = machine()
+    mkdirSync(here.home)
+    const upper = `${server.url.replace('http', 'HTTP')}/api/v1/`
+    writeFileSync(here.file, JSON.stringify({ servers: { [upper]: { token: 'canary-byhand' } } }))
+    expect(await tokenOf(here)).toBe('canary-byhand')
+    await login(here, server, 'ada')
+    expect(Object.keys(JSON.parse(readFileSync(here.file, 'utf8')).servers)).toEqual([server.url])
+    const both = { [`${server.url}/`]: { token: 'canary-byhand' }, [server.url]: { token: 'canary-bob' } }
+    writeFileSync(here.file, JSON.stringify({ servers: both }))
+    expect(await tokenOf(here)).toBe('canary-bob')
+    await login(here, start(), 'cleo')
+    expect(readFileSync(here.file, 'utf8')).toMatch(/canary-bob[^]*canary-byhand/)
   })
 
   test('S43: a file of the plain documented form is used, and a login takes its place', async () => {

@@ -19,6 +19,24 @@ async function loggedIn(changes: Partial<Behaviour> = {}) {
   }
 }
 
+const inDays = (days: number) => Math.floor(Date.now() / 1000 + days * 24 * 3600)
+
+function jwt(claims: object): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${part({ alg: 'HS256' })}.${part(claims)}.sig`
+}
+
+/** A server that knows Ada's password at its profile call, and refuses everything else. */
+function refusing() {
+  const knows = ({ url, headers }: Request) =>
+    url.endsWith('/profile') && headers.get('authorization') === `Basic ${btoa('ada:canary-pass')}`
+  const fetch = (request: Request) => {
+    if (request.url.endsWith('/health')) return Response.json({ strategy: 'basic' })
+    return knows(request) ? Response.json({ name: 'ada' }) : new Response('', { status: 401 })
+  }
+  return Bun.serve({ hostname: '127.0.0.1', port: 0, fetch })
+}
+
 describe('after a login', () => {
   test('auth token prints the token alone and sends nothing', async () => {
     await using world = await loggedIn()
@@ -231,6 +249,51 @@ describe('after a login', () => {
       ['GET /api/v1/profile'],
     ])
     expect(out).not.toContain('canary')
+  })
+
+  test.each([
+    ['FOB_TOKEN', [], { FOB_TOKEN: 'canary-env' }, 'the token in FOB_TOKEN was refused'],
+    ['CI_AUTH_TOKEN', [], { CI_AUTH_TOKEN: 'canary-env' }, 'the token in CI_AUTH_TOKEN was refused'],
+    ['--auth-token', ['--auth-token', 'canary-env'], {}, 'the token in --auth-token was refused'],
+  ])(
+    'S48: a refused credential is named after the text of the documents: %s',
+    async (_, flags, env, name) => {
+      using server = refusing()
+      const { run } = machine()
+      for (const words of [['runs', 'list'], ['whoami']]) {
+        const { code, err } = await run([...words, '-s', server.url.origin, ...flags], { env })
+        expect(code).toBe(4)
+        expect(err).toMatch(/required: .* 401 Unauthorized\n\nPlease log in first:[^]*\nhint: the/)
+        expect(err).toContain(`hint: ${name}: is it complete`)
+        const json = await run([...words, '-s', server.url.origin, ...flags, '-o', 'json'], { env })
+        expect(JSON.parse(json.err).error.hint).toContain(name)
+      }
+    },
+  )
+
+  test('S48: where a password is refused, it is said whose', async () => {
+    using server = refusing()
+    const { run } = machine()
+    const address = server.url.origin.replace('://', '://ada:canary-pass@')
+    const given = await run(['runs', 'list', '-s', address])
+    expect(given.err).toContain("hint: the password of ada in the server's address was refused")
+    expect((await run(['auth', 'login', '-s', address])).code).toBe(0)
+    const stored = await run(['runs', 'list'])
+    expect([given.code, stored.code]).toEqual([4, 4])
+    expect(stored.err).toContain('hint: the stored password of ada')
+    expect(given.err + stored.err).not.toContain('canary')
+  })
+
+  test.each([
+    ['FOB_JWT_TOKEN', ['auth', 'token'], 'FOB_JWT_TOKEN'],
+    ['FOB_TOKEN', ['auth', 'token'], 'FOB_TOKEN'],
+  ])('S128: a JWT in %s that ends within 7 days is warned of wherever it is used', async (_, words, name) => {
+    const { run } = machine()
+    const token = jwt({ exp: inDays(3) })
+    const { code, out, err } = await run(words, { env: { [name]: token } })
+    expect([code, out]).toEqual([0, `${token}\n`])
+    expect(err).toMatch(new RegExp(`^warning: the token in ${name} ends in [23] days, at `))
+    expect((await run(words, { env: { [name]: jwt({ exp: inDays(9) }) } })).err).toBe('')
   })
 
   test.each([

@@ -211,6 +211,9 @@ describe('a token that somebody has already', () => {
     ['no line end', 'canary-pat'],
     ['one line end', 'canary-pat\n'],
     ['one of Windows', 'canary-pat\r\n'],
+    ['blanks around it', ' canary-pat \t\n'],
+    ['blanks behind its line end', 'canary-pat\n  '],
+    ['a byte order mark before it, as PowerShell sends it', '\uFEFFcanary-pat\r\n'],
   ])('S222: --token-stdin takes a token with %s', async (_, stdin) => {
     await using world = withToken('canary-pat')
     const { run, server, entry } = world
@@ -233,7 +236,8 @@ describe('a token that somebody has already', () => {
     ['two line ends', 'canary-pat\n\n'],
     ['a lone carriage return inside', 'canary\rcanary'],
     ['a blank inside', 'canary pat'],
-    ['blanks around it', ' canary-pat \n'],
+    ['quotes around it', '"canary-pat"\n'],
+    ['a quote at one end', "'canary-pat"],
     ['one byte more than 64 KiB', 'c'.repeat(64 * 1024 + 1)],
     ['far more than 64 KiB', 'canary'.repeat(120_000)],
     ['letters that no header can carry', 'canäry'],
@@ -244,6 +248,18 @@ describe('a token that somebody has already', () => {
     const { code, err } = await run(['auth', 'login', '--token-stdin', '-s', server.url], { stdin })
     expect([code, existsSync(file), server.requests]).toEqual([2, false, []])
     expect(err).not.toMatch(/can.ry/)
+  })
+
+  test.each([
+    ['with a byte order mark', '\uFEFFcanary-pat\r\n'],
+    ['without one', 'canary-pat\r\n'],
+  ])('S222: a token in UTF-16 %s is called that, and how to send UTF-8 is said', async (_, text) => {
+    await using world = withToken('canary-pat')
+    const { run, server } = world
+    const args = ['auth', 'login', '--token-stdin', '-s', server.url]
+    const { code, err } = await run(args, { stdin: Buffer.from(text, 'utf16le') })
+    expect([code, server.requests]).toEqual([2, []])
+    expect(err).toContain('is UTF-16 text, not UTF-8\nhint: in PowerShell')
   })
 
   test('S222: --token-stdin at a terminal is exit 2 and says what to do', async () => {
