@@ -9,7 +9,7 @@
 #   NO_PROXY=127.0.0.1 no_proxy=example.com  proxy
 #   NO_PROXY=127.0.0.1 no_proxy=             direct
 #
-# fob adds this machine's own names to both.
+# fob joins the two, adds this machine's own addresses, and writes the result into both.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

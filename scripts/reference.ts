@@ -38,7 +38,11 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   BROWSER: 'programs that open addresses, tried in turn, parted by `:` (`;` on Windows); `%s` is the address',
   CI: 'set and not `false`: never prompt, draw no progress',
   NO_COLOR: 'set: draw QR codes without colours',
-  'HTTP_PROXY, HTTPS_PROXY, NO_PROXY': 'the proxy for requests; those to this machine never go through one',
+  'HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY':
+    'the proxy for requests, and the hosts that are reached without it, in capitals or not ([networks.md](networks.md)); those to this machine never go through one',
+  'SSL_CERT_FILE, NODE_EXTRA_CA_CERTS': 'a file with certificate authorities to trust as well',
+  SSL_CERT_DIR: 'a folder of them, prepared by `openssl rehash`',
+  NODE_TLS_REJECT_UNAUTHORIZED: '`0`: certificates are not checked, and every command warns of it',
 }
 
 /** The whole page. */

@@ -4,6 +4,7 @@ import { Fault } from '../contract/fault.ts'
 import { homeFolder } from '../platform/files/home-folder.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
+import { fetchNamingProxies } from '../platform/network/fetch-naming-proxies.ts'
 import { type Io, processIo } from '../platform/terminal/standard-streams.ts'
 import { type Env, takeEnvironment } from '../platform/processes/own-and-child-environment.ts'
 
@@ -26,7 +27,7 @@ export function systemDeps(signal: AbortSignal, env: Env = takeEnvironment()): D
     io: processIo(),
     env,
     clock: systemClock,
-    fetch,
+    fetch: fetchNamingProxies(fetch, env),
     home: env.FOB_HOME || join(homeFolder(), '.fob'),
     cwd: workingDirectory(),
     signal,

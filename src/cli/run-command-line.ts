@@ -29,6 +29,7 @@ export async function runCommandLine(
     }
     const checked = checkArguments(command, found.rest, wordsOf(found))
     if (checked.asksForHelp) return await showHelp(found, deps, true)
+    warnOfUncheckedCertificates(deps)
     await runCommand(command, checked, { deps, root })
     return 0
   } catch (error) {
@@ -38,6 +39,15 @@ export async function runCommandLine(
 
 function wordsOf({ path }: Found): string {
   return ['fob', ...path].join(' ')
+}
+
+/** Said by every command, with `--silent` too: a variable that was set once, somewhere, would go unnoticed. */
+function warnOfUncheckedCertificates({ env, io }: Deps): void {
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return
+  io.stderr.write(
+    'warning: NODE_TLS_REJECT_UNAUTHORIZED=0 turns the check of certificates off, so anybody on the way can read what is' +
+      ' sent; unset it, and name your own authority in SSL_CERT_FILE\n',
+  )
 }
 
 /** Help that was asked for is data (stdout, 0). A group without a command is a wrong usage (stderr, 2). */

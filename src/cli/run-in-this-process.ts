@@ -1,5 +1,5 @@
 /** Runs a command line in this process, with its signals and its environment. */
-import { keepLoopbackOffProxies } from '../platform/network/loopback.ts'
+import { mergeNoProxy } from '../platform/network/no-proxy.ts'
 import { interruption, systemDeps } from './deps.ts'
 import { EXIT } from './exit-codes.ts'
 import { runCommandLine } from './run-command-line.ts'
@@ -10,7 +10,7 @@ import { runCommandLine } from './run-command-line.ts'
  * @returns the exit status
  */
 export function runProcess(argv: readonly string[]): Promise<number> {
-  keepLoopbackOffProxies(process.env)
+  mergeNoProxy(process.env)
   const abort = new AbortController()
   const interrupt = () => {
     if (abort.signal.aborted) process.exit(EXIT.interrupted)

@@ -2,7 +2,7 @@
 import type * as openidClient from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
-import { fetchFailure } from '../platform/network/fetch-failure.ts'
+import { cannotReach, ProxyFailure } from '../platform/network/fetch-failure.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { BareRefusal, type Refusal, retryAfterOf } from './read-protocol-response.ts'
 
@@ -62,11 +62,14 @@ export function toFault(error: unknown, exchange: Exchange): Fault {
     const { code, cause } = error
     // What our own fetch threw.
     if (cause instanceof Fault) return cause
+    if (cause instanceof ProxyFailure) return unreachable(server, cause)
     if (cause instanceof BareRefusal) return bareFault(cause, exchange)
-    if (code === 'OAUTH_TIMEOUT') return unreachable(server, 'it did not respond in time')
+    if (code === 'OAUTH_TIMEOUT') {
+      return new Fault('unreachable', `cannot reach ${server}: it did not respond in time`)
+    }
     return idTokenFault(code, cause, exchange) ?? notOauth(server, code)
   }
-  return unreachable(server, fetchFailure(error))
+  return unreachable(server, error)
 }
 
 /** The same fault with the step at which it happened; a refusal stays as it is. */
@@ -174,6 +177,7 @@ function notOauth(server: string, code: string | undefined): Fault {
   return new Fault('server_error', `the response of ${server} is not valid OAuth${which}`)
 }
 
-function unreachable(server: string, reason: string): Fault {
-  return new Fault('unreachable', `cannot reach ${server}: ${reason}`)
+function unreachable(server: string, error: unknown): Fault {
+  const { message, hint } = cannotReach(server, error)
+  return new Fault('unreachable', message, { hint })
 }

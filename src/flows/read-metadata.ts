@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
-import { fetchFailure } from '../platform/network/fetch-failure.ts'
+import { cannotReach } from '../platform/network/fetch-failure.ts'
 import { readIfOk } from './bounded-response.ts'
 
 const metadataSchema = v.looseObject({
@@ -87,9 +87,12 @@ async function request(
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof Fault) throw error
-    throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
-      hint: 'is the server running? name another with -s URL or FOB_SERVER',
-    })
+    const { message, hint } = cannotReach(
+      server,
+      error,
+      'is the server running? name another with -s URL or FOB_SERVER',
+    )
+    throw new Fault('unreachable', message, { hint })
   }
 }
 

@@ -4,7 +4,7 @@ import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
-import { fetchFailure } from '../platform/network/fetch-failure.ts'
+import { cannotReach } from '../platform/network/fetch-failure.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import type { Secret } from '../redact/secret.ts'
 import { readIfOk } from './bounded-response.ts'
@@ -79,7 +79,8 @@ export async function readUserinfo(
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof Fault) throw error
-    throw new Fault('unreachable', `cannot reach ${new URL(endpoint).origin}: ${fetchFailure(error)}`)
+    const { message, hint } = cannotReach(new URL(endpoint).origin, error)
+    throw new Fault('unreachable', message, { hint })
   }
   if (response.status === 401) return { kind: 'refused' }
   if (response.status === 403) return { kind: 'forbidden' }

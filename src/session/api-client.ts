@@ -5,7 +5,7 @@ import { present } from '../contract/omit-undefined.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import { parseJson } from '../platform/parse-json.ts'
-import { fetchFailure, mayHaveArrived } from '../platform/network/fetch-failure.ts'
+import { cannotReach, reasonOf } from '../platform/network/fetch-failure.ts'
 import { isLoopbackHost } from '../platform/network/loopback.ts'
 import { readBounded } from '../platform/network/bounded-body.ts'
 import type { Secret } from '../redact/secret.ts'
@@ -177,7 +177,7 @@ function described({ status, headers }: Response): string {
 class ResponseLost extends Error {}
 
 function lost(cause: unknown): never {
-  throw mayHaveArrived(cause) ? new ResponseLost('no response', { cause }) : cause
+  throw reasonOf(cause).mayHaveArrived ? new ResponseLost('no response', { cause }) : cause
 }
 
 /** Runs `work`; an error that is not a fault is a connection that failed or broke. */
@@ -195,9 +195,12 @@ async function reach<T>(
     if (isLost && ifLost !== undefined) throw leftOpen(server, signal, error, ifLost)
     if (signal.aborted) throw signal.reason
     if (error instanceof Fault) throw error
-    throw new Fault('unreachable', `cannot reach ${server}: ${fetchFailure(error)}`, {
-      hint: `is a server running at ${server}? name another with -s URL or FOB_SERVER`,
-    })
+    const { message, hint } = cannotReach(
+      server,
+      error,
+      `is a server running at ${server}? name another with -s URL or FOB_SERVER`,
+    )
+    throw new Fault('unreachable', message, { hint })
   }
 }
 
@@ -205,7 +208,7 @@ async function reach<T>(
 function leftOpen(server: string, signal: AbortSignal, cause: unknown, { fact, hint }: LostResponse): Fault {
   const stopped: unknown = signal.aborted ? signal.reason : undefined
   if (stopped instanceof Fault) return new Fault(stopped.code, `${stopped.message}; ${fact}`, { hint })
-  return new Fault('unreachable', `no response from ${server}: ${fetchFailure(cause)}; ${fact}`, { hint })
+  return new Fault('unreachable', `no response from ${server}: ${reasonOf(cause).words}; ${fact}`, { hint })
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Server-sent events: one connection, read until the server ends it or goes silent. */
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import { fetchFailure } from '../platform/network/fetch-failure.ts'
+import { reasonOf } from '../platform/network/fetch-failure.ts'
 import { parseJson } from '../platform/parse-json.ts'
 
 /** One event of a stream: `data` is parsed JSON whose shape is not checked. */
@@ -86,7 +86,7 @@ async function inTime<T>(
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof Fault) throw error
-    throw new Fault('unreachable', `the connection to ${server} broke: ${fetchFailure(error)}`)
+    throw new Fault('unreachable', `the connection to ${server} broke: ${reasonOf(error).words}`)
   } finally {
     over.abort(new Error('done'))
     late.catch(() => {})

@@ -5,7 +5,16 @@ import { fetchFailure } from '../../../src/platform/network/fetch-failure.ts'
 describe('fetchFailure', () => {
   test.each([
     ['ConnectionRefused', 'the connection was refused'],
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is not trusted'],
+    ['ENOTFOUND', 'this host does not exist'],
+    ['EAI_AGAIN', 'its name could not be looked up'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'its certificate is signed by an authority that is not known here'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'its certificate is signed by an authority that is not known here'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'its certificate is signed by an authority that is not known here'],
+    ['CERT_HAS_EXPIRED', 'its certificate has expired'],
+    ['CERT_NOT_YET_VALID', 'its certificate is not valid yet'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'its certificate is for another name'],
+    ['CERT_REVOKED', 'its certificate is not trusted'],
+    ['EPROTO', 'it answers, but not with TLS'],
     ['ECONNRESET', 'the connection was closed'],
     ['token=secret', 'the connection failed'],
   ])('%s: %s', (code, reason) => {

@@ -45,6 +45,31 @@ export async function makeCertificates(folder: string): Promise<void> {
   )
 }
 
+/** Makes `expired.pem` in a folder of `makeCertificates`: the same certificate, over since 2020. */
+export async function makeExpiredCertificate(folder: string): Promise<void> {
+  const path = (name: string) => join(folder, name)
+  writeFileSync(path('index'), '')
+  writeFileSync(path('serial'), '01\n')
+  writeFileSync(
+    path('ca.cnf'),
+    `[ca]
+default_ca = it
+[it]
+database = ${path('index')}
+serial = ${path('serial')}
+new_certs_dir = ${folder}
+default_md = sha256
+policy = names
+[names]
+commonName = supplied
+`,
+  )
+  const dates = ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z']
+  const signing = ['-cert', path('ca.pem'), '-keyfile', path('ca-key.pem'), '-extfile', path('ext')]
+  const files = ['-in', path('csr.pem'), '-out', path('expired.pem')]
+  await openssl('ca', '-batch', '-notext', '-config', path('ca.cnf'), ...signing, ...dates, ...files)
+}
+
 async function openssl(...args: string[]): Promise<void> {
   const child = Bun.spawn(['openssl', ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
   const text = await new Response(child.stderr).text()
