@@ -28,6 +28,11 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
   const closeAll = async () => {
     for (const close of closers.toReversed()) await close()
   }
+  if (process.getuid?.() === 0) {
+    log.warn('the server runs as root; pipelines with the native driver do as well', {
+      hint: 'start it as a user of its own',
+    })
+  }
   try {
     const storage = await openStorage(deps, { dataDir, onClose })
     // The port is taken before the runs are looked at: a second start must not touch the first one's.

@@ -24,6 +24,8 @@ interface PasswordAttempt {
   password: Secret
   /** Where it comes from: attempts are counted by account and by address. */
   address: string
+  /** The browser's name, if it was let in to this account before. */
+  browser?: string | undefined
 }
 
 type PasswordCheck =
@@ -103,16 +105,16 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       return user
     },
 
-    verifyPassword: async ({ email, password, address }) => {
+    verifyPassword: async ({ email, password, address, browser }) => {
       const account = normaliseEmail(email)
       // Counted before the hash is computed, so that parallel guesses cannot slip past the limit.
-      const seconds = attempts.start(account, address)
+      const seconds = attempts.start(account, address, browser)
       if (seconds > 0) return { kind: 'wait', seconds }
       const user = await byEmail(account)
       const verdict = await verifier.verify(password, user && (await passwordHash(db, user.id)))
       if (verdict === 'busy') return { kind: 'wait', seconds: 5 }
       if (verdict === 'wrong' || !user) return { kind: 'refused', account: user }
-      attempts.succeeded(account, address)
+      attempts.succeeded(account, address, browser)
       return { kind: 'ok', user }
     },
 

@@ -1,14 +1,19 @@
 /** Limits on guessing passwords, by account and by address. */
 import type { Clock } from '../../platform/clock.ts'
 
-/** Guessing is slowed by account and by address. In memory: a restart forgets, argon2id remains. */
+/**
+ * Guessing is slowed by account and by address. An address or a browser that was let in to the account before has a
+ * count of its own, so that strangers who guess cannot lock the owner out. In memory: a restart forgets, argon2id
+ * and the cookies of browsers remain.
+ */
 export interface Attempts {
   /**
    * Counts an attempt, as a failure until `succeeded` says otherwise.
+   * @param browser the name of a browser that was let in to this account before (`knownBrowsers`)
    * @returns seconds to wait; 0 when the attempt may proceed (only then is it counted).
    */
-  start(account: string, address: string): number
-  succeeded(account: string, address: string): void
+  start(account: string, address: string, browser?: string): number
+  succeeded(account: string, address: string, browser?: string): void
 }
 
 interface Limit {
@@ -23,22 +28,48 @@ const BY_ADDRESS: Limit = { free: 20, maxWaitSeconds: 300 }
 const FORGET_MS = 15 * 60_000
 const MAX_ENTRIES = 10_000
 
+/** The counts that an attempt belongs to. A browser that is known is not asked where it is. */
+interface Counted {
+  account: string
+  address: string | undefined
+}
+
 export function openAttempts(clock: Clock): Attempts {
   const accounts = counter(clock, BY_ACCOUNT)
   const addresses = counter(clock, BY_ADDRESS)
+  /** The accounts with the addresses that were let in, the one used longest ago first. */
+  const known = new Set<string>()
+
+  const counted = (account: string, address: string, browser: string | undefined): Counted => {
+    if (browser !== undefined) return { account: `${account}\nbrowser ${browser}`, address: undefined }
+    const from = addressGroup(address)
+    const own = `${account}\naddress ${from}`
+    return { account: known.has(own) ? own : account, address: from }
+  }
+  const remember = (account: string, address: string) => {
+    const own = `${account}\naddress ${addressGroup(address)}`
+    const [oldest] = known
+    known.delete(own)
+    if (known.size >= MAX_ENTRIES && oldest !== undefined) known.delete(oldest)
+    known.add(own)
+  }
+
   return {
-    start: (account, address) => {
-      const from = addressGroup(address)
-      const wait = Math.max(accounts.wait(account), addresses.wait(from))
+    start: (account, address, browser) => {
+      const by = counted(account, address, browser)
+      const waitOfAddress = by.address === undefined ? 0 : addresses.wait(by.address)
+      const wait = Math.max(accounts.wait(by.account), waitOfAddress)
       if (wait > 0) return wait
-      accounts.count(account)
-      addresses.count(from)
+      accounts.count(by.account)
+      if (by.address !== undefined) addresses.count(by.address)
       return 0
     },
-    succeeded: (account, address) => {
-      accounts.clear(account)
+    succeeded: (account, address, browser) => {
+      const by = counted(account, address, browser)
+      accounts.clear(by.account)
       // The address keeps its earlier failures: one known password must not buy endless guesses at others.
-      addresses.uncount(addressGroup(address))
+      if (by.address !== undefined) addresses.uncount(by.address)
+      remember(account, address)
     },
   }
 }

@@ -3,7 +3,7 @@
  * Refuses: every credential that is not proved; two credentials at once.
  */
 import type { User } from '../accounts/user-types.ts'
-import { addressGroup, type Attempts } from '../accounts/login-attempts.ts'
+import type { Attempts } from '../accounts/login-attempts.ts'
 import type { Scope } from '../../contract/token-scopes.ts'
 import type { Principal } from '../access-rules/principal.ts'
 import { type AuthenticationOutcome, NOT_AUTHENTICATED } from './authentication-outcome-type.ts'
@@ -74,8 +74,8 @@ export function openAuthenticator(tenant: Tenant): Authenticator {
   }
 }
 
-/** How many addresses that authenticated are remembered. */
-const MAX_KNOWN = 1000
+/** All callers are the same user, so that many addresses gain nothing by guessing from each. */
+const ONE_ACCOUNT = 'basic'
 
 /** One user with a password. Guesses are slowed down as at the login form. */
 export function basicAuthenticator(
@@ -83,25 +83,17 @@ export function basicAuthenticator(
   user: { username: string; password: { reveal(): string } },
   attempts: Attempts,
 ): Authenticator {
-  const known = new Set<string>()
   return {
     authenticate(presented, { address }) {
       if (presented.kind !== 'basic') return NOT_AUTHENTICATED
-      // All callers are the same user: unknown addresses share one count, so that many of them gain nothing. An
-      // address that authenticated before has a count of its own, so that others cannot lock it out.
-      const from = addressGroup(address)
-      const account = known.has(from) ? `known ${from}` : 'strangers'
-      const wait = attempts.start(account, address)
+      const wait = attempts.start(ONE_ACCOUNT, address)
       if (wait > 0) return { kind: 'slowed', seconds: wait }
       // Both are always compared, so that the time does not tell which one was wrong.
       const name = sameSecret(presented.username, user.username)
       const password = sameSecret(presented.password, user.password.reveal())
       const id = `basic:${user.username}`
       if (!name || !password) return { kind: 'wrong_password', account: name ? id : null }
-      attempts.succeeded(account, address)
-      const [oldest] = known
-      if (!known.has(from) && known.size >= MAX_KNOWN && oldest !== undefined) known.delete(oldest)
-      known.add(from)
+      attempts.succeeded(ONE_ACCOUNT, address)
       return { kind: 'admitted', principal: administrator('basic', id, user.username, tenant) }
     },
     challenge: () => 'Basic realm="fob", charset="UTF-8"',

@@ -123,9 +123,9 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/.well-known/openid-configuration', 'protocol', oauth),
   route('GET', '/.well-known/oauth-protected-resource', 'none', protectedResource),
   route('GET', '/.well-known/oauth-protected-resource/mcp', 'none', protectedResource),
-  route('GET', '/oauth/authorize', 'protocol', oauth),
-  route('POST', '/oauth/authorize', 'protocol', oauth),
-  route('GET', '/oauth/authorize/:uid', 'protocol', oauth),
+  route('GET', '/oauth/authorize', 'protocol', oauth, { limit: 'authorize' }),
+  route('POST', '/oauth/authorize', 'protocol', oauth, { limit: 'authorize' }),
+  route('GET', '/oauth/authorize/:uid', 'protocol', oauth, { limit: 'authorize' }),
   route('POST', '/oauth/token', 'protocol', oauth, { limit: 'token' }),
   route('POST', '/oauth/revoke', 'protocol', oauth, { limit: 'token' }),
   route('POST', '/oauth/introspect', 'protocol', oauth, { limit: 'token' }),
@@ -135,9 +135,9 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/oauth/userinfo', 'any', userinfo),
   route('POST', '/oauth/userinfo', 'any', userinfo),
 
-  route('GET', '/auth/device', 'protocol', oauth),
+  route('GET', '/auth/device', 'protocol', oauth, { limit: 'authorize' }),
   route('POST', '/auth/device', 'protocol', oauth, { limit: 'device' }),
-  route('GET', '/auth/device/:uid', 'protocol', oauth),
+  route('GET', '/auth/device/:uid', 'protocol', oauth, { limit: 'authorize' }),
 
   route('GET', '/auth/login', 'none', signIn),
   route('GET', '/auth/return', 'none', signedIn),
@@ -161,7 +161,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/auth/login/:uid', 'interaction', loginPage),
   route('POST', '/auth/login/:uid', 'interaction', loginSubmit, { limit: 'login' }),
   route('GET', '/auth/consent/:uid', 'interaction', consentPage),
-  route('POST', '/auth/consent/:uid', 'interaction', consentSubmit),
+  route('POST', '/auth/consent/:uid', 'interaction', consentSubmit, { limit: 'authorize' }),
 
   route('POST', '/api/auth/login', 'none', apiLogin, { limit: 'login' }),
   route('POST', '/api/auth/refresh', 'none', apiRefresh, { limit: 'token' }),

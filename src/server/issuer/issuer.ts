@@ -14,10 +14,12 @@ import type { Db } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
 import { openBridge } from './protocol/node-http-bridge.ts'
 import { FOB_CLI, PAGES_CLIENT, type PublicClient } from './first-party-clients.ts'
+import { openCarriedInteractions } from './sessions/carried-interactions.ts'
 import { cookieJar, cookieNames } from './sessions/encrypted-provider-cookies.ts'
 import type { DevicePages } from './protocol/protocol-pages.ts'
 import { type Interactions, openInteractions } from './sessions/login-and-consent-interactions.ts'
 import { type ApiLogins, openApiLogins } from './tokens/tokens-for-json-logins.ts'
+import { type KnownBrowsers, openKnownBrowsers } from './sessions/known-browser-cookie.ts'
 import { openPagesLogin, type PagesLogin } from './sessions/log-in-to-own-pages.ts'
 import { protocolHandler } from './protocol/requests-before-oidc-provider.ts'
 import { DEFAULT_LIFETIMES, type Lifetimes } from './tokens/default-lifetimes.ts'
@@ -55,6 +57,8 @@ export interface Issuer {
   /** The browser's session, if somebody is logged in. */
   sessionOf: Sessions['of']
   sessions: Sessions
+  /** Browsers that were let in with a password before. */
+  knownBrowsers: KnownBrowsers
   /** A registered program's name. */
   clientName(clientId: string): Promise<string>
   /** Logging in to our own pages. */
@@ -107,8 +111,10 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
   const cookies = cookieNames(base.protocol === 'https:')
   const lifetimes = { ...DEFAULT_LIFETIMES, ...deps.lifetimes }
   const tickets = openTickets(clock)
+  const carried = openCarriedInteractions()
   const provider = await createProvider({
     db,
+    carried,
     url: base.origin,
     accounts,
     clock,
@@ -123,14 +129,15 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     devicePages: deps.devicePages,
   })
   const cookieSeal = openSeal(sessionSecret, 'cookies')
-  const jar = cookieJar(cookieSeal, cookies, lifetimes.sessionAbsolute)
+  const jar = cookieJar(cookieSeal, cookies, { sessionMaxAge: lifetimes.sessionAbsolute, carried })
   const callback = provider.callback()
-  const bridge = await openBridge({ handler: (req, res) => void callback(req, res), base, jar })
+  const bridge = await openBridge({ handler: (req, res) => void callback(req, res), base, jar, carried })
   const ours = new Set(clients.map(({ id }) => id))
   const client = async (id: string) => {
     const found = await provider.Client.find(id)
     return { name: found?.clientName ?? id, selfNamed: !ours.has(id) }
   }
+  const internalClients = new Set([PAGES_CLIENT])
   const interactions = openInteractions({
     provider,
     bridge,
@@ -146,11 +153,22 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     lifetimes,
     cookieName: cookies.session,
     csrfKey: deriveKey(sessionSecret, 'form values'),
-    internalClients: new Set([PAGES_CLIENT]),
+    internalClients,
   })
   const url = base.origin
   const { onEvent = () => {} } = deps
-  const handle = protocolHandler({ db, provider, bridge, tokens, accounts, clock, url, onEvent })
+  const handle = protocolHandler({
+    db,
+    provider,
+    bridge,
+    tokens,
+    accounts,
+    clock,
+    url,
+    onEvent,
+    errorPage,
+    isOurs: (clientId) => ours.has(clientId) || internalClients.has(clientId),
+  })
 
   return {
     handle: (request, address = '') => handle(request, address),
@@ -159,6 +177,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     verifyAccessToken: (token) => tokens.verify(token),
     sessionOf: (cookies) => sessions.of(cookies),
     sessions,
+    knownBrowsers: openKnownBrowsers(openSeal(sessionSecret, 'known browsers'), base.protocol === 'https:'),
     clientName: async (id) => (await client(id)).name,
     pages: openPagesLogin({ url, seal: openSeal(sessionSecret, 'page addresses') }),
     identityProviders: openIdentityProviderLogins({

@@ -60,3 +60,28 @@ test('the memory is bounded: ten thousand accounts, the one longest ago forgotte
   for (let i = 0; i < 10_000; i++) attempts.start(`user${i}`, `10.${i >> 8}.${i & 255}.1`)
   expect(attempts.start('ada', '192.0.2.9')).toBe(0)
 })
+
+test.each<[string, [address: string, browser?: string]]>([
+  ['address', ['192.0.2.7']],
+  ['browser, wherever it is now,', ['203.0.113.5', 'browser-1']],
+])('strangers who guess for hours never shut out a known %s', (_name, from) => {
+  const { attempts, time } = setUp()
+  attempts.start('ada', ...from)
+  attempts.succeeded('ada', ...from)
+  for (let i = 0; i < 200; i++) {
+    time.now += attempts.start('ada', `198.51.100.${i}`) * 1000
+    attempts.start('ada', `198.51.100.${i}`)
+    expect(attempts.start('ada', ...from)).toBe(0)
+    attempts.succeeded('ada', ...from)
+  }
+  expect(attempts.start('ada', '203.0.113.99')).toBeGreaterThan(0)
+})
+
+test('a known browser is slowed for its own guesses, and known to one account alone', () => {
+  const { attempts } = setUp()
+  const guesses = Array.from({ length: 6 }, () => attempts.start('ada', '192.0.2.1', 'browser-1'))
+  expect(guesses).toEqual([0, 0, 0, 0, 0, 1])
+  attempts.succeeded('bob', '192.0.2.7')
+  for (let i = 0; i < 5; i++) attempts.start('ada', '192.0.2.7')
+  expect(attempts.start('ada', '192.0.2.8')).toBe(1)
+})

@@ -12,17 +12,20 @@ interface Policy {
   seconds: number
   /** The same for one account, from any address. */
   perAccount: number
+  /** The same for all addresses together: what strangers can make the server store or compute has an end. */
+  total: number
 }
 
 /** Far above what people and their programs need; many people can share an address. */
 const POLICIES = {
-  login: { requests: 120, seconds: 60, perAccount: 60 },
-  token: { requests: 600, seconds: 60, perAccount: 600 },
-  device: { requests: 60, seconds: 60, perAccount: 60 },
-  registration: { requests: 60, seconds: 600, perAccount: 60 },
+  login: { requests: 120, seconds: 60, perAccount: 60, total: 1200 },
+  authorize: { requests: 300, seconds: 60, perAccount: 300, total: 6000 },
+  token: { requests: 600, seconds: 60, perAccount: 600, total: 30_000 },
+  device: { requests: 60, seconds: 60, perAccount: 60, total: 1200 },
+  registration: { requests: 60, seconds: 600, perAccount: 60, total: 600 },
   // Webhooks of all users come from the few addresses of their provider.
-  webhook: { requests: 1200, seconds: 60, perAccount: 300 },
-  'token-creation': { requests: 120, seconds: 600, perAccount: 60 },
+  webhook: { requests: 1200, seconds: 60, perAccount: 300, total: 6000 },
+  'token-creation': { requests: 120, seconds: 600, perAccount: 60, total: 1200 },
 } as const satisfies Record<string, Policy>
 
 export interface Limits {
@@ -51,6 +54,8 @@ const SWEEP_EVERY_MS = 1000
 export function openLimits(clock: Clock, maxKeys = MAX_KEYS): Limits {
   /** When the allowance of each key will be complete again (the theoretical arrival time of GCRA). */
   const wholeAt = new Map<string, number>()
+  /** The same for the totals, which are few and never forgotten. */
+  const totalWholeAt = new Map<string, number>()
   let sweptAt = 0
 
   const keyFor = (wanted: string, shared: string, now: number): string => {
@@ -62,26 +67,47 @@ export function openLimits(clock: Clock, maxKeys = MAX_KEYS): Limits {
     return wholeAt.size < maxKeys ? wanted : shared
   }
 
-  return {
-    take: (name, caller) => {
-      const policy = POLICIES[name]
-      const { kind } = caller
-      const requests = kind === 'address' ? policy.requests : policy.perAccount
-      const id = kind === 'address' ? addressGroup(caller.id) : caller.id
-      const now = clock.now()
-      const key = keyFor(`${name} ${kind} ${id}`, `${name} ${kind}`, now)
-      const period = policy.seconds * 1000
-      const each = period / requests
-      const from = Math.max(now, wholeAt.get(key) ?? 0)
-      const waitMs = from + each - now - period
-      const headers = (at: number) => ({
+  /** The generic cell rate algorithm: an allowance is a time, so nothing has to run to restore it. */
+  const allowance = (
+    times: Map<string, number>,
+    key: string,
+    requests: number,
+    seconds: number,
+    now: number,
+  ) => {
+    const period = seconds * 1000
+    const each = period / requests
+    const from = Math.max(now, times.get(key) ?? 0)
+    return {
+      from,
+      waitMs: from + each - now - period,
+      take: () => {
+        times.set(key, from + each)
+        return from + each
+      },
+      headers: (at: number) => ({
         'ratelimit-limit': String(requests),
         'ratelimit-remaining': String(Math.max(0, Math.floor((period - (at - now)) / each))),
         'ratelimit-reset': String(Math.max(0, Math.ceil((at - now) / 1000))),
-      })
-      if (waitMs > 0) throw tooMany(Math.max(1, Math.ceil(waitMs / 1000)), headers(from))
-      wholeAt.set(key, from + each)
-      return headers(from + each)
+      }),
+    }
+  }
+
+  return {
+    take: (name, caller) => {
+      const { requests, perAccount, total, seconds } = POLICIES[name]
+      const { kind } = caller
+      const now = clock.now()
+      const id = kind === 'address' ? addressGroup(caller.id) : caller.id
+      const key = keyFor(`${name} ${kind} ${id}`, `${name} ${kind}`, now)
+      const own = allowance(wholeAt, key, kind === 'address' ? requests : perAccount, seconds, now)
+      // Counted only when both let the request through: one that is refused costs nothing.
+      const all = kind === 'address' ? allowance(totalWholeAt, name, total, seconds, now) : undefined
+      for (const one of all ? [own, all] : [own]) {
+        if (one.waitMs > 0) throw tooMany(Math.max(1, Math.ceil(one.waitMs / 1000)), one.headers(one.from))
+      }
+      all?.take()
+      return own.headers(own.take())
     },
   }
 }

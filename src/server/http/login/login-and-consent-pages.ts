@@ -1,6 +1,7 @@
 /** The two pages of a login in a browser, each bound to the browser's cookie of that login. */
 import * as v from 'valibot'
 import { Secret } from '../../../redact/secret.ts'
+import { normaliseEmail } from '../../accounts/email-and-password-rules.ts'
 import { PAGES_CLIENT } from '../../issuer/first-party-clients.ts'
 import type { InteractionView } from '../../issuer/sessions/login-and-consent-interactions.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
@@ -82,10 +83,13 @@ export const loginSubmit: Handler = async (call, services) => {
     )
 
   const { email, password } = form
+  const { knownBrowsers } = found.issuer
+  const account = normaliseEmail(email)
   const check = await services.accounts.verifyPassword({
     email,
     password: new Secret(password),
     address: call.address,
+    browser: knownBrowsers.find(call.headers.get('cookie'), account),
   })
   const about = { requestId: call.requestId, address: call.address }
   if (check.kind === 'wait') {
@@ -102,7 +106,9 @@ export const loginSubmit: Handler = async (call, services) => {
   }
   services.log.info('login', { ...about, user: check.user.id })
   services.audit.record({ ...byUser(call, check.user), action: 'login', details: { provider: 'local' } })
-  return conclude(call, services, found.issuer, { kind: 'login', user: check.user })
+  return conclude(call, services, found.issuer, { kind: 'login', user: check.user }, [
+    knownBrowsers.remember(account),
+  ])
 }
 
 /** `GET /auth/consent/:uid` */

@@ -11,17 +11,27 @@ const MAX_URIS = 10
 const MAX_NAME = 100
 
 const GRANTS = ['authorization_code', 'refresh_token', DEVICE_GRANT] as const
-/** They run something or show something, and take nobody to a program. */
-const FORBIDDEN_SCHEMES: ReadonlySet<string> = new Set(
-  ['javascript', 'data', 'vbscript', 'file', 'blob', 'about', 'filesystem', 'ftp', 'ws', 'wss', 'mailto'].map(
-    (name) => `${name}:`,
-  ),
-)
+/**
+ * Schemes without a dot of programs that registered them before RFC 8252, and ask for nothing else. Any other name
+ * without a dot can belong to the system, and start something there.
+ */
+const KNOWN_SCHEMES: ReadonlySet<string> = new Set([
+  'cursor:',
+  'vscode:',
+  'vscode-insiders:',
+  'windsurf:',
+  'zed:',
+])
+/** RFC 8252 §7.1: the reversed name of a domain, so that two programs do not have the same. */
+const REVERSE_DOMAIN = /^[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+:$/
 
 const redirectUri = v.pipe(
   v.string(),
   v.maxLength(2000, 'a redirect URI has at most 2000 characters'),
-  v.check(isRedirectUri, 'a redirect URI is https, http on loopback, or has a scheme of the program'),
+  v.check(
+    isRedirectUri,
+    'a redirect URI is https, http on loopback, or has a scheme such as com.example.app (RFC 8252)',
+  ),
 )
 const schema = v.object({
   client_name: v.optional(
@@ -92,5 +102,5 @@ function isRedirectUri(text: string): boolean {
   if (/[\s\\*\p{Cc}]/u.test(text)) return false
   if (url.protocol === 'https:') return true
   if (url.protocol === 'http:') return ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname)
-  return !FORBIDDEN_SCHEMES.has(url.protocol)
+  return KNOWN_SCHEMES.has(url.protocol) || REVERSE_DOMAIN.test(url.protocol)
 }

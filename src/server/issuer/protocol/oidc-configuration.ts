@@ -9,6 +9,7 @@ import type { Log } from '../../log.ts'
 import { internalMetadata, PAGES_CLIENT, type PublicClient, publicMetadata } from '../first-party-clients.ts'
 import { DEVICE_PATH } from '../protocol-page-paths.ts'
 import { sessionEnd } from '../sessions/browser-sessions-and-program-logins.ts'
+import type { CarriedInteractions } from '../sessions/carried-interactions.ts'
 import type { CookieNames } from '../sessions/encrypted-provider-cookies.ts'
 import type { Tokens } from '../tokens/access-tokens.ts'
 import type { Lifetimes } from '../tokens/default-lifetimes.ts'
@@ -22,6 +23,7 @@ const DEVICE_CODE_SECONDS = 10 * 60
 
 export interface ProviderDeps {
   db: Db
+  carried: CarriedInteractions
   url: string
   accounts: Accounts
   clock: Clock

@@ -23,6 +23,7 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
     ...protocol(deps),
     adapter: databaseAdapter({
       db: deps.db,
+      carried: deps.carried,
       clock: deps.clock,
       alreadyUsed: () => new errors.InvalidGrant('already used'),
       browser: () => browserOf(library.Provider.ctx),

@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
 import { accessTokens, oidcRecords } from '../../db/schema.ts'
+import type { CarriedInteractions } from '../sessions/carried-interactions.ts'
 
 /** Kinds whose ID opens nothing by itself. The ID of any other is a bearer value and is stored hashed. */
 const NOT_BEARER: ReadonlySet<string> = new Set(['Client', 'Grant', 'Interaction', 'ReplayDetection'])
@@ -20,6 +21,8 @@ const record = v.record(v.string(), v.unknown())
 
 export interface AdapterDeps {
   db: Db
+  /** Where an interaction is that nobody has answered. */
+  carried: Pick<CarriedInteractions, 'carry' | 'find'>
   clock: Clock
   /** What to throw when somebody else was faster in using up a code or a refresh token. */
   alreadyUsed: () => Error
@@ -54,16 +57,19 @@ function marked(kind: string, mark: string) {
   }
 }
 
-function adapterOf(kind: string, { db, clock, alreadyUsed, browser }: AdapterDeps, mark: string): Adapter {
+function adapterOf(kind: string, deps: AdapterDeps, mark: string): Adapter {
+  const { db, carried, clock, alreadyUsed, browser } = deps
   const by = marked(kind, mark)
   const place = (id: string) => and(eq(oidcRecords.kind, kind), eq(oidcRecords.id, by.id(id)))
   return {
     upsert: async (id, payload, expiresIn) => {
+      const stored = JSON.stringify({
+        ...by.store(withoutBearerValues(payload)),
+        ...(kind === 'Session' ? { seen: { at: clock.now(), ...browser() } } : {}),
+      })
+      if (kind === 'Interaction' && isUnanswered(payload) && carried.carry(id, stored)) return
       const row = {
-        payload: JSON.stringify({
-          ...by.store(withoutBearerValues(payload)),
-          ...(kind === 'Session' ? { seen: { at: clock.now(), ...browser() } } : {}),
-        }),
+        payload: stored,
         grantId: payload.grantId ?? null,
         userCode: payload.userCode ?? null,
         uid: payload.uid ?? null,
@@ -76,7 +82,9 @@ function adapterOf(kind: string, { db, clock, alreadyUsed, browser }: AdapterDep
     },
     find: async (id) => {
       const [row] = await db.select().from(oidcRecords).where(place(id)).limit(1)
-      return row && by.load(toPayload(row, id))
+      if (row) return by.load(toPayload(row, id))
+      const carriedRecord = kind === 'Interaction' ? carried.find(id) : undefined
+      return carriedRecord === undefined ? undefined : by.load({ ...parse(carriedRecord), jti: id })
     },
     findByUid: async (uid) => {
       const where = and(eq(oidcRecords.kind, kind), eq(oidcRecords.uid, uid))
@@ -128,8 +136,17 @@ function withoutBearerValues(payload: AdapterPayload): Record<string, unknown> {
 }
 
 function toPayload(row: typeof oidcRecords.$inferSelect, id: string | undefined): AdapterPayload {
-  const payload = v.parse(record, JSON.parse(row.payload))
+  const payload = parse(row.payload)
   if (id !== undefined) payload.jti = id
   if (row.consumedAt !== null) payload.consumed = Math.floor(row.consumedAt / 1000)
   return payload
+}
+
+function parse(payload: string): AdapterPayload {
+  return v.parse(record, JSON.parse(payload))
+}
+
+/** Whether nobody has typed anything yet, nor is known. */
+function isUnanswered({ session, result, lastSubmission }: AdapterPayload): boolean {
+  return session === undefined && result === undefined && lastSubmission === undefined
 }

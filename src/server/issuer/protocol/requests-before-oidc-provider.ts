@@ -17,6 +17,7 @@ import { checkRegistration } from './client-registration.ts'
 import { readRefreshRequest, refreshReplay } from '../tokens/refresh-replay.ts'
 import { asksBeyondGrant } from './check-requested-resource.ts'
 import type { Tokens } from '../tokens/access-tokens.ts'
+import type { ErrorPage } from './protocol-pages.ts'
 import { openWatch, type ProtocolEvent } from './protocol-audit.ts'
 
 const PATHS: ReadonlySet<string> = new Set([
@@ -51,6 +52,9 @@ export function protocolHandler(deps: {
   clock: Clock
   url: string
   onEvent: (event: ProtocolEvent) => void
+  errorPage: ErrorPage
+  /** Whether the client is part of fob, and did not register itself. */
+  isOurs: (clientId: string) => boolean
 }): (request: Request, address: string) => Promise<Response> {
   const { provider, bridge, tokens } = deps
   const watched = openWatch(deps)
@@ -122,8 +126,30 @@ export function protocolHandler(deps: {
     if (target.pathname === DEVICE_PATH) return enterCode(bridge, request, target, address)
     const asked = target.pathname === '/oauth/authorize' ? asUnderstood(target) : target
     const response = await bridge.respond(request, asked, body, { address })
+    if (target.pathname === '/oauth/authorize') return withoutOpenRedirect(deps, target, response)
     return target.pathname.startsWith('/.well-known/') && response.ok ? asPublished(response) : response
   }
+}
+
+/**
+ * RFC 9700 §4.11.2: anybody can register a program with any address, so a link to us that sends a browser on to that
+ * address by itself would lend it our name. Before a person took part, such a program gets an error page.
+ */
+async function withoutOpenRedirect(
+  { errorPage, isOurs, url }: { errorPage: ErrorPage; isOurs: (clientId: string) => boolean; url: string },
+  { searchParams: asked }: URL,
+  response: Response,
+): Promise<Response> {
+  const to = URL.parse(response.headers.get('location') ?? '', url)
+  if (to === null || to.origin === url || isOurs(asked.get('client_id') ?? '')) return response
+  const page = await errorPage({
+    error: to.searchParams.get('error') ?? 'access_denied',
+    description: to.searchParams.get('error_description') ?? undefined,
+  })
+  return new Response(page.html, {
+    status: 400,
+    headers: { ...page.headers, 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' },
+  })
 }
 
 /** What only our own parts may ask for is not named in the metadata, nor what needs a page with a script. */

@@ -1,5 +1,6 @@
 /** The provider's cookies, encrypted on their way to the browser. */
 import type { Seal } from '../sealed-values.ts'
+import type { CarriedInteractions } from './carried-interactions.ts'
 
 /** The provider's three cookies, by what they are for. */
 export interface CookieNames {
@@ -35,7 +36,16 @@ export interface CookieJar {
  * Cookies are encrypted, each bound to its name, so that none can be read, made or exchanged.
  * @param sessionMaxAge seconds; when a session ends earlier, the server knows
  */
-export function cookieJar(seal: Seal, names: CookieNames, sessionMaxAge: number): CookieJar {
+export function cookieJar(
+  seal: Seal,
+  names: CookieNames,
+  { sessionMaxAge, carried }: { sessionMaxAge: number; carried: CarriedInteractions },
+): CookieJar {
+  const namesInteraction = (name: string) => name === names.interaction || name === names.resume
+  const packed = (name: string, value: string) =>
+    namesInteraction(name) ? carried.toCookie(value) : Buffer.from(value)
+  const unpacked = (name: string, plain: Buffer) =>
+    namesInteraction(name) ? carried.fromCookie(plain) : plain.toString()
   const ours = new Set(Object.values(names) as string[])
   const secure = names.session.startsWith('__Host-') ? '; secure' : ''
   /** Using a session prolongs it on the server; a cookie that is not sent again must not end before. */
@@ -50,7 +60,7 @@ export function cookieJar(seal: Seal, names: CookieNames, sessionMaxAge: number)
         const [name, value] = split(pair)
         if (!ours.has(name)) continue
         const plain = seal.open(Buffer.from(value, 'base64url'), name)
-        if (plain) opened.push(`${name}=${plain.toString()}`)
+        if (plain) opened.push(`${name}=${unpacked(name, plain)}`)
       }
       return opened.join('; ')
     },
@@ -59,7 +69,7 @@ export function cookieJar(seal: Seal, names: CookieNames, sessionMaxAge: number)
       const [name, value] = split(end < 0 ? setCookie : setCookie.slice(0, end))
       const attributes = end < 0 ? '' : lastingLonger(name, setCookie.slice(end))
       // An empty value is how a cookie is deleted.
-      const sealed = value === '' ? '' : seal.seal(Buffer.from(value), name).toString('base64url')
+      const sealed = value === '' ? '' : seal.seal(packed(name, value), name).toString('base64url')
       return `${name}=${sealed}${attributes}`
     },
     read: (header, name) => {

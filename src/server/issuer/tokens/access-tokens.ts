@@ -47,7 +47,11 @@ const claims = v.object({
   scope: v.optional(v.string(), ''),
   exp: v.number(),
   nbf: v.optional(v.number()),
+  iat: v.optional(v.number()),
 })
+
+/** How far ahead of the clock a token may say that it was issued. */
+const MAX_AHEAD_SECONDS = 5 * 60
 
 type Claims = v.InferOutput<typeof claims>
 
@@ -100,7 +104,9 @@ export function openTokens(deps: { db: Db; url: string; sessionSecret: Secret; c
     const user = findUser(issued.userId)
     if (!user || user.subject !== found.sub || user.provider !== found.provider) return undefined
     const scopes = found.scope.split(' ').filter(isScope)
-    const { jti, client_id: clientId, exp: expiresAt, nbf: notBefore = 0 } = found
+    const { jti, client_id: clientId, exp: expiresAt, nbf = 0, iat = 0 } = found
+    // A clock that was set back after a token was issued: the token waits until its time has nearly come.
+    const notBefore = Math.max(nbf, iat - MAX_AHEAD_SECONDS)
     return { user, scopes, jti, clientId, own: OWN_PROGRAMS.has(clientId), expiresAt, notBefore }
   }
   const knownToken = remember(db, lookUp)

@@ -75,6 +75,19 @@ describe('rate limits', () => {
     expect(refusal(() => limits.take('device', { kind: 'address', id: '2001:db8:1:2::1' }))).toBeUndefined()
   })
 
+  test('have an end for all addresses together, which costs refused requests nothing', () => {
+    const { time, limits } = setUp()
+    let i = 0
+    const take = () => limits.take('registration', { kind: 'address', id: `10.${i >> 8}.${i++ & 255}.1` })
+    expect(burst(take)).toBe(600)
+    const error = refusal(take)
+    expect(error).toMatchObject({ status: 429, details: { retryAfter: 1 } })
+    expect(error?.headers['ratelimit-limit']).toBe('600')
+    time.now += 10_000
+    expect(burst(take)).toBe(10)
+    expect(refusal(() => limits.take('registration', { kind: 'account', id: 'local:1' }))).toBeUndefined()
+  })
+
   test('stay closed for those they know when the memory is full, and let newcomers share one allowance', () => {
     const { time, limits } = setUp(10)
     const from = (i: number) => () => limits.take('login', { kind: 'address', id: `192.0.2.${i}` })

@@ -90,12 +90,56 @@ describe('a program that registers itself (RFC 7591)', () => {
       })
       return new Browser(world.url).get(target.target)
     }
-    const refused = new URL(
-      location(await ask({ code_challenge: undefined, code_challenge_method: undefined })),
-    )
-    expect(refused.searchParams.get('error')).toBe('invalid_request')
+    const refused = await ask({ code_challenge: undefined, code_challenge_method: undefined })
+    expect([refused.status, await refused.text()]).toEqual([400, expect.stringContaining('invalid_request')])
     expect((await ask({ redirect_uri: 'https://app.example/cb/x' })).status).toBe(400)
     expect((await ask({ redirect_uri: 'https://app.example.evil.example/cb' })).status).toBe(400)
+  })
+
+  test.each<[string, Record<string, string>, string]>([
+    ['prompt=none', { prompt: 'none' }, 'login_required'],
+    ['an unknown response mode', { response_mode: 'fragment' }, 'response_mode'],
+    ['a request object', { request: 'x' }, 'request_not_supported'],
+  ])('sends no browser on before a person took part: %s is an error page', async (_name, params, says) => {
+    const { body } = await register({ redirect_uris: ['https://app.example/cb'] })
+    const request = { client_id: String(body.client_id), redirect_uri: 'https://app.example/cb', ...params }
+    const response = await new Browser(world.url).get(authorize(request).target)
+    expect(response.headers.get('location')).toBeNull()
+    expect(response.status).toBe(400)
+    expect(response.headers.get('content-type')).toStartWith('text/html')
+    expect(await response.text()).toContain(says)
+  })
+
+  test('a person who says no is sent back to the program', async () => {
+    const { body } = await register({ redirect_uris: ['https://app.example/cb'] })
+    const attempt = authorize({ client_id: String(body.client_id), redirect_uri: 'https://app.example/cb' })
+    const browser = new Browser(world.url)
+    const callback = await decide(browser, await signIn(browser, attempt), 'deny')
+    expect([callback.host, callback.searchParams.get('error')]).toEqual(['app.example', 'access_denied'])
+  })
+
+  test.each([
+    'com.example.app:/cb',
+    'com.example.app://cb',
+    'cursor://anysphere.cursor-retrieval/oauth/callback',
+    'vscode://vscode.example/did-authenticate',
+    'https://app.example/cb',
+    'http://[::1]:9/cb',
+  ])('may come back to %s', async (uri) => {
+    expect((await register({ redirect_uris: [uri] })).status).toBe(201)
+  })
+
+  test.each([
+    'search-ms:query=x',
+    'ms-msdt:/id',
+    'shell:startup',
+    'chrome://settings',
+    'myapp://cb',
+    'intent://x',
+    '.app:/cb',
+  ])('may not come back to %s, whose scheme can belong to the system', async (uri) => {
+    const { status, body } = await register({ redirect_uris: [uri] })
+    expect([status, body.error]).toEqual([400, 'invalid_redirect_uri'])
   })
 
   test('a name with markup in it stays text', async () => {

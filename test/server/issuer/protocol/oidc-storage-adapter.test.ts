@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import type { Adapter } from 'oidc-provider'
 import { type OpenDatabase, openDatabase } from '../../../../src/server/db/open-database.ts'
 import { oidcRecords } from '../../../../src/server/db/schema.ts'
+import { openCarriedInteractions } from '../../../../src/server/issuer/sessions/carried-interactions.ts'
 import { databaseAdapter } from '../../../../src/server/issuer/protocol/oidc-storage-adapter.ts'
 
 let database: OpenDatabase
@@ -13,6 +14,7 @@ beforeEach(() => {
   const clock = { now: () => 1_700_000_000_000, sleep: () => Promise.resolve() }
   adapter = databaseAdapter({
     db: database.db,
+    carried: openCarriedInteractions(),
     clock,
     alreadyUsed: () => new Error('already used'),
     browser: () => undefined,
