@@ -49,7 +49,7 @@ export interface ApiOptions {
   tenant: string | undefined
   /** The `Authorization` header, asked for before every call. */
   authorization: () => Promise<Secret | undefined>
-  /** Another header when the server calls this one an invalid token: the call is then repeated. */
+  /** Another header when the server refuses this one, and not for another reason: the call is then repeated. */
   renewed?: (refused: Secret) => Promise<Secret | undefined>
   /** What is presented, as a message calls it (`the token in FOB_TOKEN`); undefined where nothing is, or nobody knows. */
   credential?: string | undefined
@@ -86,6 +86,8 @@ interface Call {
 
 export function openApi(options: ApiOptions): Api {
   const { server, clock, debug } = options
+  /** A renewed token was refused as the old one was: that is not for its age, unless the server says so. */
+  let renewingHelps = true
   /** The response, and the headers that it could repeat. */
   const exchange = async (call: Call): Promise<{ response: Response; presented: Secret[] }> => {
     const authorization = await options.authorization()
@@ -100,12 +102,13 @@ export function openApi(options: ApiOptions): Api {
     const response = await follow({ ...call, headers }, authorization, options)
     debug(described(response))
     if (authorization === undefined) return { response, presented: [] }
-    const renewed = saysInvalidToken(response) ? await options.renewed?.(authorization) : undefined
+    const renewed = mayHaveEnded(response, renewingHelps) ? await options.renewed?.(authorization) : undefined
     if (renewed === undefined) return { response, presented: [authorization] }
     await response.body?.cancel()
     debug('the token was refused before its time; the call is repeated with a new one')
     const second = await follow({ ...call, headers }, renewed, options)
     debug(described(second))
+    if (second.status === 401) renewingHelps = false
     return { response: second, presented: [authorization, renewed] }
   }
 
@@ -254,10 +257,14 @@ function requirePrivate(url: URL): void {
   })
 }
 
-/** RFC 6750 §3.1: expired, revoked or malformed, and not merely missing or of another kind. */
-function saysInvalidToken(response: Response): boolean {
-  const challenge = response.headers.get('www-authenticate') ?? ''
-  return response.status === 401 && /\berror="?invalid_token\b/i.test(challenge)
+/**
+ * Whether a token was refused that is expired, revoked or malformed (RFC 6750 §3.1): where the server says so, or gives
+ * no reason, as Laravel Passport does.
+ */
+function mayHaveEnded(response: Response, unlessSaid: boolean): boolean {
+  if (response.status !== 401) return false
+  const reason = /\berror="?(\w+)/i.exec(response.headers.get('www-authenticate') ?? '')?.[1]
+  return reason === undefined ? unlessSaid : reason.toLowerCase() === 'invalid_token'
 }
 
 function movedAway(from: URL, to: URL | undefined, status: number): Fault {

@@ -47,6 +47,16 @@ function meaningOf({ server, credential, status, body, redact }: Refusal): Fault
   if (status === 403 && said?.tenants !== undefined) {
     return foreignTenant(words ?? `${server} does not know this tenant for you`, said.tenants)
   }
+  // RFC 6750 §3.1, without any words: a server that is not fob's may grant no scope where none was asked for.
+  if (status === 403 && said?.error === 'insufficient_scope' && said.message === undefined) {
+    return new Fault(
+      'forbidden',
+      `the token has no scope that ${server} allows this for (insufficient_scope)`,
+      {
+        hint: 'name the scopes to ask for: fob auth login --scope SCOPE',
+      },
+    )
+  }
   if (status === 403) {
     const scopes = said?.requiredScopes?.map((s) => safeLine(s, 60)).join(' ')
     return new Fault('forbidden', words ?? `${server} does not allow this`, {

@@ -74,7 +74,8 @@ describe('a call', () => {
   test.each([
     ['an invalid token', 'Bearer error="invalid_token"', 2, 'ok'],
     ['a missing scope', 'Bearer error="insufficient_scope"', 1, 'unauthenticated'],
-    ['no challenge', undefined, 1, 'unauthenticated'],
+    ['no reason, as Laravel Passport gives none', undefined, 2, 'ok'],
+    ['no reason beside a challenge', 'Bearer realm="api"', 2, 'ok'],
   ])(
     'R11: 401 for %s: renewed and sent again only where that can help',
     async (_, challenge, calls, outcome) => {
@@ -108,6 +109,35 @@ describe('a call', () => {
     })
     const fault = await faultOf(get(apiFor(server, { renewed: async () => new Secret('Bearer new') })))
     expect([fault.code, calls]).toEqual(['unauthenticated', 2])
+  })
+
+  test('401 without a reason is answered with one refresh, and not with another at the next call', async () => {
+    let calls = 0
+    let refreshes = 0
+    const server = serve(() => {
+      calls++
+      return Response.json({ message: 'Unauthenticated.' }, { status: 401 })
+    })
+    const api = apiFor(server, {
+      renewed: async () => {
+        refreshes++
+        return new Secret('Bearer new')
+      },
+    })
+    expect((await faultOf(get(api))).code).toBe('unauthenticated')
+    expect((await faultOf(get(api))).code).toBe('unauthenticated')
+    expect([calls, refreshes]).toEqual([3, 1])
+  })
+
+  test('a server that grants no scope: the hint names --scope (Authlib)', async () => {
+    const refusal = {
+      error: 'insufficient_scope',
+      error_description: 'The request requires higher privileges',
+    }
+    const fault = await faultOf(get(apiFor(serve(() => Response.json(refusal, { status: 403 })))))
+    expect(fault.code).toBe('forbidden')
+    expect(fault.message).not.toBe('insufficient_scope')
+    expect(fault.hint).toContain('--scope')
   })
 
   test('R3, S48: 401 is the text of the documents, word for word', async () => {
