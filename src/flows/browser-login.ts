@@ -7,6 +7,7 @@ import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow-types.
 import type { Expected } from './parse-pasted-code.ts'
 import { expectedOf, explainDeadPage, nextPasted } from './ask-for-pasted-response.ts'
 import { nobodyToApprove, nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
+import { refusalFault } from './protocol-faults.ts'
 
 /** A browser that shows an error instead of coming back shows it soon. */
 const HINT_AFTER_MS = 20_000
@@ -98,8 +99,25 @@ async function waitForTokens(wait: Wait): Promise<Redeemed> {
 async function firstResponse(wait: Wait, signal: AbortSignal): Promise<{ url: URL; pasted: boolean }> {
   const brought = wait.listener.callback.then((url) => ({ url, pasted: false }))
   const pasted = pastedResponse(wait, signal).then((url) => url && { url, pasted: true })
-  const nobody = noBrowser(wait)
-  return (await Promise.race([brought, pasted, nobody])) ?? Promise.race([brought, nobody])
+  const failed = Promise.race([noBrowser(wait), unverifiedRefusal(wait, signal)])
+  return (await Promise.race([brought, pasted, failed])) ?? Promise.race([brought, failed])
+}
+
+/** A response that is meant for this login comes within this time, if the other one was sent by somebody else. */
+const UNVERIFIED_AFTER_MS = 4000
+
+/** @throws Fault for an error without `state`, where nothing better comes. */
+async function unverifiedRefusal({ listener, request, context }: Wait, signal: AbortSignal): Promise<never> {
+  const { searchParams } = await listener.unverified
+  await context.clock.sleep(UNVERIFIED_AFTER_MS, signal)
+  const { code, message, hint } = refusalFault(
+    {
+      error: searchParams.get('error') ?? '',
+      error_description: searchParams.get('error_description') ?? undefined,
+    },
+    { server: request.provider.issuer, redact: (text) => text },
+  )
+  throw new Fault(code, `${message} (unverified: the response has no state)`, { hint })
 }
 
 /** Settles only where nobody is left who could approve. @throws Fault `prompt_needed` */

@@ -134,3 +134,46 @@ describe('errors that only the browser sees', () => {
     await faultOf(flow)
   })
 })
+
+describe('an error without `state`, as league/oauth2-server 8 sends it for a wrong scope', () => {
+  const ERROR = '?error=invalid_scope&error_description=The+scope+is+not+valid'
+
+  test('ends the wait if nothing else comes within a few seconds, and is shown as unverified', async () => {
+    const clock = manualClock()
+    await using world = await begin({}, { clock, timeoutMs: 300_000 })
+    const { flow, redirectUri } = world
+    expect((await fetch(`${redirectUri}${ERROR}`)).status).toBe(400)
+    await clock.advance(1000)
+    expect(await Promise.race([flow.catch(() => 'ended'), Bun.sleep(0).then(() => 'waits')])).toBe('waits')
+    await clock.advance(4000)
+    const fault = await faultOf(flow)
+    expect([fault.code, fault.hint?.includes('--scope')]).toEqual(['login_denied', true])
+    expect(fault.message).toContain('invalid_scope: The scope is not valid')
+    expect(fault.message).toContain('unverified')
+  })
+
+  test('is forgotten when the response to this login comes after it', async () => {
+    await using world = await begin()
+    const { flow, redirectUri, approve } = world
+    await fetch(`${redirectUri}${ERROR}`)
+    void fetch(await approve())
+    const obtained = await flow
+    await obtained.conclude({ ok: true })
+  })
+
+  test.each([
+    ['with another state', `${ERROR}&state=another`, {}],
+    ['with a code', `${ERROR}&code=c`, {}],
+    ['twice the same thing', `${ERROR}&error=x`, {}],
+    ['of a picture on a page', ERROR, { 'sec-fetch-mode': 'no-cors' }],
+  ])('is none: %s', async (_, query, headers) => {
+    const clock = manualClock()
+    await using world = await begin({}, { clock, timeoutMs: 300_000 })
+    const { flow, redirectUri, type, approve } = world
+    expect((await fetch(`${redirectUri}${query}`, { headers })).status).toBe(400)
+    await clock.advance(10_000)
+    type(await approve())
+    const obtained = await flow
+    await obtained.conclude({ ok: true })
+  })
+})

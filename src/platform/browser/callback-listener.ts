@@ -14,6 +14,11 @@ export interface LoopbackListener {
   redirectUri: string
   /** The callback's URL, once, when it carries the right `state` and either a `code` or an `error`. */
   callback: Promise<URL>
+  /**
+   * An error without any `state`, once: league/oauth2-server 8 sends such. Any page could have sent it, so it proves
+   * nothing; the listener continues to wait.
+   */
+  unverified: Promise<URL>
   /** Responds to the browser that is waiting, then closes the listener. Further calls do nothing. */
   close(outcome: Outcome): Promise<void>
 }
@@ -29,11 +34,12 @@ export function listenForCallback(
   { ports, path }: { ports: readonly number[]; path: string },
 ): LoopbackListener | undefined {
   const callback = Promise.withResolvers<URL>()
+  const unverified = Promise.withResolvers<URL>()
   const outcome = Promise.withResolvers<Outcome>()
   let taken = false
 
   const respond = async (request: Request, server: Bun.Server<undefined>): Promise<Response> => {
-    const refusal = refuse(request, { state, path })
+    const refusal = refuse(request, { state, path, unverified: unverified.resolve })
     if (refusal !== undefined) return refusal
     if (taken)
       return page(
@@ -56,6 +62,7 @@ export function listenForCallback(
   return {
     redirectUri: `http://127.0.0.1:${server.port}${path}`,
     callback: callback.promise,
+    unverified: unverified.promise,
     close: async (result) => {
       outcome.resolve(result)
       await stop(server)
@@ -82,8 +89,15 @@ function firstFree(ports: readonly number[], handler: Handler): Bun.Server<undef
   return undefined
 }
 
+interface Wanted {
+  state: string
+  path: string
+  /** Is told of an error that has no `state`. */
+  unverified: (url: URL) => void
+}
+
 /** The response to a request that is not the callback of this login; undefined for the callback. */
-function refuse(request: Request, { state, path }: { state: string; path: string }): Response | undefined {
+function refuse(request: Request, { state, path, unverified }: Wanted): Response | undefined {
   if (request.url.length > MAX_URL_LENGTH) return page(414, 'The address is too long', '')
   const url = new URL(request.url)
   if (url.pathname !== path) return page(404, 'Not found', '')
@@ -94,6 +108,10 @@ function refuse(request: Request, { state, path }: { state: string; path: string
   const query = url.searchParams
   // RFC 6749 §3.1: parameters must not be included more than once.
   const once = ['state', 'code', 'error', 'iss'].every((name) => query.getAll(name).length <= 1)
+  if (once && isErrorWithoutState(request, query)) {
+    unverified(url)
+    return page(400, 'The login did not work', 'Your terminal says more.')
+  }
   if (!once || !sameText(query.get('state') ?? '', state) || (!query.has('code') && !query.has('error'))) {
     return page(
       400,
@@ -102,6 +120,12 @@ function refuse(request: Request, { state, path }: { state: string; path: string
     )
   }
   return undefined
+}
+
+/** Where the browser says how it came here, it is a person's navigation, and no picture or script of a page. */
+function isErrorWithoutState({ headers }: Request, query: URLSearchParams): boolean {
+  const navigates = (headers.get('sec-fetch-mode') ?? 'navigate') === 'navigate'
+  return navigates && !query.has('state') && !query.has('code') && (query.get('error') ?? '') !== ''
 }
 
 function sameText(a: string, b: string): boolean {
