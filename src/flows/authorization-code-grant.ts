@@ -4,6 +4,7 @@ import { present } from '../contract/omit-undefined.ts'
 import type { FlowContext, FlowRequest, Redeemed } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
 import { isJudgement } from './protocol-faults.ts'
+import { revokeArrived } from './revoke-token.ts'
 import type { Refusal } from './read-protocol-response.ts'
 
 /** One authorization request and what becomes of its code. */
@@ -28,7 +29,8 @@ type Redemption = { kind: 'redeemed'; redeemed: Redeemed } | { kind: 'refused'; 
 /** The verifier lives in this closure alone: it is never written, and is sent to the token endpoint only. */
 export async function codeGrant(request: FlowRequest, context: FlowContext): Promise<CodeGrant> {
   const { provider, clientId, scopes } = request
-  const { client, config, redeemed, refusalOf, toFault } = await configure(provider, clientId, context)
+  const configured = await configure(provider, clientId, context)
+  const { client, config, redeemed, refusalOf, toFault } = configured
   const verifier = client.randomPKCECodeVerifier()
   const state = client.randomState()
   return {
@@ -53,6 +55,7 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
         })
         return { kind: 'redeemed', redeemed: redeemed(tokens, context.clock, scopes) }
       } catch (error) {
+        await revokeArrived(configured, request, context.fetch)
         const fault = toFault(error, 'exchange the authorization code')
         const refusal = refusalOf(error)
         if (fault instanceof Fault && refusal !== undefined && isAboutCode(refusal)) {

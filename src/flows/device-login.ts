@@ -5,6 +5,7 @@ import { isOpenable } from '../platform/browser/open-browser.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow-types.ts'
 import { configure, type Configured } from './configure-openid-client.ts'
+import { revokeArrived } from './revoke-token.ts'
 import { span } from './wait-for-person.ts'
 
 /** RFC 8628 §3.2: the interval where the server names none; and what `slow_down` adds, for good (§3.5). */
@@ -41,12 +42,15 @@ export async function deviceFlow(request: FlowRequest, context: FlowContext): Pr
     })
   }
   const configured = await configure(provider, clientId, context)
+  let step = 'get a code for this device'
   try {
     const code = await askForCode(request, context, configured)
+    step = 'get the tokens of this login'
     await show(code, context)
     return { ...(await poll(code, request, context, configured)), conclude: async () => {} }
   } catch (error) {
-    throw configured.toFault(error, 'get a code for this device')
+    await revokeArrived(configured, request, context.fetch)
+    throw configured.toFault(error, step)
   }
 }
 

@@ -1,14 +1,12 @@
 /** Ends credentials on the server: at a logout, and when a new login has replaced an older one. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { present } from '../contract/omit-undefined.ts'
 import type { TokenSet } from '../flows/flow-types.ts'
-import type { Revocation, RevokeRequest } from '../flows/revoke-token.ts'
+import type { NotRevoked } from '../flows/revoke-token.ts'
 import { Secret } from '../redact/secret.ts'
-import type { Credential, Replaced } from '../store/store-interface.ts'
+import type { Credential, OAuthClient, Replaced } from '../store/store-interface.ts'
 import type { ServerContext } from './api-client.ts'
-
-/** Why a credential may still work at its server. `reason` is the end of "the server may still accept it, …". */
-export type NotRevoked = { kind: 'no-revocation' } | { kind: 'failed'; reason: string }
 
 /**
  * Tells the server that a credential must no longer work.
@@ -24,33 +22,9 @@ export async function revokeCredential(
   if (oauth === undefined) return revokeGivenToken(token, context)
   const { revocationEndpoint } = oauth
   if (revocationEndpoint === undefined) return { kind: 'no-revocation' }
-  const request = { issuer: oauth.issuer, revocationEndpoint, clientId: oauth.clientId }
-  // The refresh token first: it is the one that lives long, and at many servers the access token ends with it.
-  const first =
-    refreshToken && (await revokeOne({ ...request, token: refreshToken, kind: 'refresh_token' }, context))
-  if (first?.kind === 'unsupported') return { kind: 'no-revocation' }
-  const second = await revokeOne({ ...request, token, kind: 'access_token' }, context)
-  if (second.kind === 'unsupported') return { kind: 'no-revocation' }
-  // RFC 7009 §2.1: Better Auth has ended the access token with the first, and says that it is not valid.
-  if (first?.kind === 'revoked' && second.kind === 'invalid') return undefined
-  return failureOf(first) ?? failureOf(second)
-}
-
-type One = Revocation | Extract<NotRevoked, { kind: 'failed' }>
-
-function failureOf(one: One | undefined): NotRevoked | undefined {
-  if (one?.kind === 'failed') return one
-  return one?.kind === 'invalid' ? { kind: 'failed', reason: one.fault.message } : undefined
-}
-
-/** A failure with one token must not keep the other from being revoked. */
-async function revokeOne(request: RevokeRequest, context: ServerContext): Promise<One> {
-  const { revokeToken } = await import('../flows/revoke-token.ts')
-  try {
-    return await revokeToken(request, context)
-  } catch (error) {
-    return { kind: 'failed', reason: reasonOf(error) }
-  }
+  const { issuer, clientId } = oauth
+  const { revokeTokens } = await import('../flows/revoke-token.ts')
+  return revokeTokens({ issuer, revocationEndpoint, clientId }, { accessToken: token, refreshToken }, context)
 }
 
 /** @param what may still work, such as `the token`. */
@@ -58,6 +32,24 @@ export function notRevokedWarning(problem: NotRevoked, what: string): string {
   return problem.kind === 'no-revocation'
     ? `warning: the server has no revocation: it may accept ${what} until that expires`
     : `warning: the server may still accept ${what}, ${problem.reason}`
+}
+
+/** Ctrl-C has ended the wait already where it is the reason. */
+const REVOKE_FAILED_MS = 5000
+
+/**
+ * Revokes what a login has brought that failed afterwards: nobody could do so any more.
+ * @returns what to say about it; undefined where there is nothing left to revoke.
+ */
+export async function revokeFailed(
+  { tokens, oauth }: { tokens: TokenSet; oauth: OAuthClient },
+  context: ServerContext,
+): Promise<string | undefined> {
+  const { accessToken: token, refreshToken } = tokens
+  const credential = { kind: 'oauth', oauth, token, ...present({ refreshToken }) } as const
+  const signal = AbortSignal.timeout(REVOKE_FAILED_MS)
+  const problem = await revokeCredential(credential, { ...context, signal })
+  return problem === undefined ? undefined : notRevokedWarning(problem, 'the token that it has just issued')
 }
 
 /** How long a completed login waits for the server to revoke the one before it. */

@@ -120,6 +120,75 @@ describe('the device flow (RFC 8628)', () => {
     await flow
   })
 
+  test('authorization_pending under 200, as GitHub sends it, leaves the pace as it is', async () => {
+    let left = 3
+    const pending = () => (left-- > 0 ? Response.json({ error: 'authorization_pending' }) : undefined)
+    await using world = await begin({
+      device: { interval: 2 },
+      instead: ({ path }) => (path === '/oauth/token' ? pending() : undefined),
+    })
+    const { pass, clock, flow } = world
+    const start = clock.now()
+    for (const _ of [1, 2, 3, 4]) await pass(2)
+    await flow
+    expect(clock.now() - start).toBe(8000)
+  })
+
+  test.each([
+    ['a proxy', () => new Response('slow down', { status: 429, headers: { 'retry-after': '30' } })],
+    [
+      'fob',
+      () => Response.json({ error: 'rate_limited' }, { status: 429, headers: { 'retry-after': '30' } }),
+    ],
+  ])(
+    '429 with Retry-After is slow_down, from %s: it waits that long once, and goes on',
+    async (_, limited) => {
+      let left = 1
+      await using world = await begin({
+        polls: ['authorization_pending', 'ok'],
+        instead: ({ path }) => (path === '/oauth/token' && left-- > 0 ? limited() : undefined),
+      })
+      const { pass, polls, settled, flow } = world
+      await pass(5)
+      await settled()
+      await pass(29.9)
+      expect(polls()).toBe(0)
+      await pass(0.1)
+      await settled()
+      expect(polls()).toBe(1)
+      await pass(9.9)
+      expect(polls()).toBe(1)
+      await pass(0.1)
+      await flow
+    },
+  )
+
+  test('a refusal of what came with an approved login is told at once, with its reason, and the tokens revoked', async () => {
+    const seconds = Math.floor(Date.now() / 1000)
+    await using world = await begin({
+      extraMetadata: { id_token_signing_alg_values_supported: ['RS256'] },
+      writeTokens: (tokens) => {
+        const claims = {
+          iss: 'https://x.example',
+          sub: 'u1',
+          aud: 'fob-cli',
+          iat: seconds,
+          exp: seconds + 60,
+        }
+        const parts = [{ alg: 'RS256' }, claims].map((part) =>
+          Buffer.from(JSON.stringify(part)).toString('base64url'),
+        )
+        return Response.json({ ...tokens, id_token: `${parts.join('.')}.bm9uZQ` })
+      },
+    })
+    const { pass, polls, flow, server } = world
+    await pass(5)
+    const fault = await faultOf(flow)
+    expect([fault.code, polls()]).toEqual(['server_error', 1])
+    expect(fault.message).toEndWith('is not for this login: its "iss" is wrong')
+    expect(server.valid.size).toBe(0)
+  })
+
   test.each([
     ['access_denied', 'login_denied', 'the login was denied: because of access_denied'],
     ['expired_token', 'login_timeout', 'the code has expired before it was used'],

@@ -3,6 +3,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
 import { userLine } from '../../../session/account-names.ts'
+import type { ServerContext } from '../../../session/api-client.ts'
 import { completeLogin } from '../../../session/complete-login.ts'
 import { strategyOf } from '../../../session/find-login-strategy.ts'
 import { fallbackWarning } from '../../../session/keychain-fallback-warning.ts'
@@ -139,7 +140,7 @@ async function login(options: LoginOptions, deps: Deps): Promise<void> {
       tenant,
       preferFile: options.insecureStorage,
     }),
-  )
+  ).catch((error: unknown) => afterFailure(error, obtained, there, context.say))
   context.say(`Logged in to ${server.url} as ${userLine(login.user)}`)
   sayWhere(context, saved)
   sayWhatWins(context, deps)
@@ -161,6 +162,21 @@ async function concluded<T>(obtained: Obtained, complete: () => Promise<T>): Pro
   })
   await obtained.conclude({ ok: true })
   return completed
+}
+
+/** The server has issued tokens, and nothing here knows them any more. @throws what the login failed with */
+async function afterFailure(
+  error: unknown,
+  obtained: Obtained,
+  there: ServerContext,
+  say: Context['say'],
+): Promise<never> {
+  if (obtained.kind === 'oauth') {
+    const { revokeFailed } = await import('../../../session/revoke-login.ts')
+    const words = await revokeFailed(obtained, there)
+    if (words !== undefined) say(words)
+  }
+  throw error
 }
 
 /** A credential that was provided is read now: one that cannot be valid is refused before anything is sent. */

@@ -1,9 +1,9 @@
 /** `fob auth logout`: revokes stored logins at their server and deletes them here. */
 import { Fault } from '../../../contract/fault.ts'
+import type { NotRevoked } from '../../../flows/revoke-token.ts'
 import { KEYCHAIN_REASONS, type KeychainReason } from '../../../platform/keychain/keychain.ts'
 import { accountName } from '../../../session/account-names.ts'
 import { chooseAccount } from '../../../session/choose-account.ts'
-import type { NotRevoked } from '../../../session/revoke-login.ts'
 import { projectFor, resolveAccount } from '../../../session/resolve-server-and-credential.ts'
 import type { Credential, StoredLogin } from '../../../store/store-interface.ts'
 import { type Context, openContext, serverContext } from '../../client/command-context.ts'

@@ -114,3 +114,78 @@ describe('a logout', () => {
     expect(err).toContain('warning: the server may still accept the token, ')
   })
 })
+
+describe('a login that fails after the tokens came', () => {
+  const refused = async (changes: Partial<Behaviour>, ...flags: string[]) => {
+    const server = startOAuthServer(changes)
+    const here = machine()
+    const { code, err } = await here.run(['auth', 'login', '-s', server.url, ...flags])
+    return { [Symbol.asyncDispose]: server[Symbol.asyncDispose], server, code, err }
+  }
+  const profile = (status: number, body: object): Partial<Behaviour> => ({
+    instead: ({ path }) => (path === '/api/v1/profile' ? Response.json(body, { status }) : undefined),
+  })
+
+  test.each([
+    ['a profile call that fails', profile(500, { error: 'broken' }), [], 7],
+    ['a foreign tenant', profile(403, { error: 'forbidden', tenants: ['acme'] }), ['--tenant', 'other'], 5],
+    ['a tenant that is not a slug', { profile: { id: 'u1', tenant: '../x' } }, [], 7],
+    [
+      "another client's ID token",
+      {
+        extraMetadata: { id_token_signing_alg_values_supported: ['RS256'] },
+        extraTokens: { id_token: idToken({ aud: 'another' }) },
+      },
+      [],
+      7,
+    ],
+  ])('revokes them: %s', async (_, changes, flags, exit) => {
+    await using world = await refused(changes, ...flags)
+    const { server, code } = world
+    expect([code, server.valid.size]).toEqual([exit, 0])
+    const hints = server.seen.revoke.map((form) => form.get('token_type_hint'))
+    expect(hints).toEqual(['refresh_token', 'access_token'])
+  })
+
+  test('says so where the server does not revoke them', async () => {
+    await using world = await refused({ ...profile(500, { error: 'broken' }), revokeStatus: 503 })
+    expect(world.err).toContain('warning: the server may still accept the token that it has just issued, ')
+  })
+})
+
+describe('a clock that is wrong', () => {
+  test.each([
+    [2 * 3_600_000, '2 h ahead of'],
+    [90 * 60_000, '1 h 30 min ahead of'],
+  ])('is named with how much, and no code of a library: %d ms', async (ahead, words) => {
+    await using server = startOAuthServer({
+      extraMetadata: { id_token_signing_alg_values_supported: ['RS256'] },
+      writeTokens: (tokens) => {
+        const now = Date.now() - ahead
+        const date = new Date(now).toUTCString()
+        const claims = { iss: server.url, exp: Math.floor(now / 1000) + 600 }
+        return Response.json({ ...tokens, id_token: idToken(claims) }, { headers: { date } })
+      },
+    })
+    const { code, err } = await machine().run(['auth', 'login', '-s', server.url])
+    expect(code).toBe(1)
+    expect(err).toContain(`the clock of this machine is ${words} that of ${server.url}`)
+    expect(err).toContain('hint: set the clock of this machine')
+    expect(err).not.toContain('OAUTH')
+  })
+})
+
+/** Its signature is for nobody: what comes from the token endpoint is trusted by TLS. */
+function idToken(claims: Record<string, unknown>): string {
+  const seconds = Math.floor(Date.now() / 1000)
+  const payload = {
+    iss: 'https://x.example',
+    sub: 'u1',
+    aud: 'fob-cli',
+    iat: seconds,
+    exp: seconds + 600,
+    ...claims,
+  }
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return `${part({ alg: 'RS256' })}.${part(payload)}.${Buffer.from('none').toString('base64url')}`
+}
