@@ -30,8 +30,16 @@ export interface Api {
     signal?: AbortSignal
     ifLost?: LostResponse
   }): Promise<T>
-  /** Server-sent events until the server ends them. Connecting again is left to the caller. */
-  events(call: { path: string; lastEventId?: string; signal: AbortSignal }): AsyncIterable<ServerEvent>
+  /**
+   * Server-sent events until the server ends them. Connecting again is left to the caller.
+   * @param call.onStart called when the server has responded with a stream.
+   */
+  events(call: {
+    path: string
+    lastEventId?: string
+    onStart?: () => void
+    signal: AbortSignal
+  }): AsyncIterable<ServerEvent>
 }
 
 /**
@@ -156,9 +164,10 @@ export function openApi(options: ApiOptions): Api {
       )
     },
 
-    events: ({ path, lastEventId, signal }) => {
+    events: ({ path, lastEventId, onStart, signal }) => {
       const last = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
-      return readEvents(stream(path, { accept: 'text/event-stream', ...last }, signal))
+      const headers = { accept: 'text/event-stream', ...last }
+      return readEvents({ ...stream(path, headers, signal), ...present({ onStart }) })
     },
   }
 }

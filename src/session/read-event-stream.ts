@@ -21,6 +21,8 @@ export interface Stream {
   connect: (signal: AbortSignal) => Promise<Response>
   clock: Clock
   signal: AbortSignal
+  /** Called when the server has responded with a stream. */
+  onStart?: () => void
 }
 
 /**
@@ -29,7 +31,12 @@ export interface Stream {
  * @throws Fault `unreachable` when the connection breaks or goes silent, `server_error` when the response is not an
  * event stream; the signal's reason.
  */
-export async function* readEvents({ server, connect, ...wait }: Stream): AsyncGenerator<ServerEvent> {
+export async function* readEvents({
+  server,
+  connect,
+  onStart,
+  ...wait
+}: Stream): AsyncGenerator<ServerEvent> {
   const { createParser } = await import('eventsource-parser')
   const waiting: ServerEvent[] = []
   const parser = createParser({
@@ -43,8 +50,9 @@ export async function* readEvents({ server, connect, ...wait }: Stream): AsyncGe
   })
   const connectToEvents = async (within: AbortSignal) => {
     const response = await connect(within)
-    if ((response.headers.get('content-type') ?? '').startsWith('text/event-stream')) return response
-    throw notEvents(server)
+    if (!(response.headers.get('content-type') ?? '').startsWith('text/event-stream')) throw notEvents(server)
+    onStart?.()
+    return response
   }
   const decoder = new TextDecoder()
   for await (const chunk of readChunks({ server, connect: connectToEvents, ...wait })) {
@@ -54,7 +62,12 @@ export async function* readEvents({ server, connect, ...wait }: Stream): AsyncGe
 }
 
 /** The chunks of a body, each of them in time. Leaving the loop closes the connection. */
-async function* readChunks({ server, connect, clock, signal }: Stream): AsyncGenerator<Uint8Array> {
+async function* readChunks({
+  server,
+  connect,
+  clock,
+  signal,
+}: Omit<Stream, 'onStart'>): AsyncGenerator<Uint8Array> {
   const end = new AbortController()
   const within = AbortSignal.any([signal, end.signal])
   try {

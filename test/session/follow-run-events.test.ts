@@ -28,25 +28,33 @@ const wire = (after: number) =>
 interface World {
   /** What one connection brings. */
   answer(connection: number, after: number): Response | Promise<Response>
-  sleep?(ms: number): Promise<void>
 }
 
-/** Follows to the end, with pauses that take no time. */
-async function follow({ answer, sleep }: World) {
-  const seen: NumberedEvent[] = []
-  const asked: string[] = []
+/** Time passes by pauses alone, and by what a test adds. */
+function fakeClock() {
+  const { signal } = new AbortController()
   const pauses: number[] = []
-  let lost = 0
-  const signal = new AbortController().signal
-  const clock = {
-    now: () => 0,
+  let now = 0
+  return {
+    signal,
+    pauses,
+    now: () => now,
+    pass: (ms: number) => void (now += ms),
     sleep: async (ms: number, until?: AbortSignal) => {
       // A deadline that is never reached, as against a pause before the next try.
       if (until !== signal) return new Promise<void>(() => {})
       pauses.push(ms)
-      await sleep?.(ms)
+      now += ms
     },
   }
+}
+
+/** Follows to the end, with pauses that take no time. */
+async function follow({ answer }: World, clock = fakeClock()) {
+  const seen: NumberedEvent[] = []
+  const asked: string[] = []
+  let lost = 0
+  const { signal, pauses } = clock
   const api = openApi({
     server: 'http://127.0.0.1:1',
     tenant: undefined,
@@ -82,6 +90,20 @@ function stream(bytes: Uint8Array, end: 'closes' | 'breaks', size = bytes.length
       else controller.error(new Error('ECONNRESET'))
     },
   })
+  return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+}
+
+/** A stream without an event that is cut after so long. */
+function heldFor(ms: number, clock: { pass: (ms: number) => void }): Response {
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        clock.pass(ms)
+        controller.error(new Error('ECONNRESET'))
+      },
+    },
+    { highWaterMark: 0 },
+  )
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
 }
 
@@ -140,17 +162,58 @@ describe('a run is followed over connections that break', () => {
     expect(lost).toBe(1)
   })
 
-  test('but not for ever', async () => {
-    let slept = 0
-    const fault = await faultOf(
-      follow({
-        answer: () => stream(new Uint8Array(), 'closes'),
-        sleep: async (ms) => void (slept += ms),
-      }),
+  test('through a proxy that cuts every connection after 2 s, for an hour in which the run says nothing', async () => {
+    const clock = fakeClock()
+    const hour = 3_600_000
+    const { seen, pauses, lost } = await follow(
+      {
+        answer: (_connection, after) => {
+          if (after === 0) return stream(wire(0).subarray(0, 100), 'breaks')
+          return clock.now() < hour ? heldFor(2000, clock) : stream(wire(after), 'closes')
+        },
+      },
+      clock,
     )
-    expect([fault.code, fault.message]).toEqual(['unreachable', 'the connection to the server was lost'])
-    expect(slept).toBeGreaterThan(60_000)
-    expect(slept).toBeLessThan(180_000)
+    expect(seen).toEqual(EVENTS)
+    expect(pauses.length).toBeGreaterThan(hour / 20_000)
+    // Said once for all that was cut in the quiet.
+    expect(lost).toBeLessThan(3)
+  })
+
+  test('a stream that held for 2 s is resumed at once, however often it is cut', async () => {
+    const clock = fakeClock()
+    const { pauses } = await follow(
+      {
+        answer: (connection, after) => {
+          if (connection > 100) return stream(wire(after), 'closes')
+          return heldFor(2000, clock)
+        },
+      },
+      clock,
+    )
+    expect(new Set(pauses)).toEqual(new Set([500]))
+  })
+
+  test('it is given up after two minutes in which no connection came about, and not before', async () => {
+    const clock = fakeClock()
+    const refused = () => Promise.reject(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }))
+    const started = 300_000
+    const fault = await faultOf(
+      follow({ answer: () => (clock.now() < started ? heldFor(2000, clock) : refused()) }, clock),
+    )
+    expect([fault.code, fault.message]).toEqual([
+      'unreachable',
+      'the connection to the server was lost for 2 minutes: cannot reach http://127.0.0.1:1: the connection was refused',
+    ])
+    // The last stream was cut within 2.5 s of that time.
+    expect(clock.now() - started).toBeGreaterThanOrEqual(117_500)
+    expect(clock.now() - started).toBeLessThan(122_500)
+  })
+
+  test('responses that are no stream are not progress', async () => {
+    const clock = fakeClock()
+    const fault = await faultOf(follow({ answer: () => new Response('busy', { status: 503 }) }, clock))
+    expect([fault.code, clock.now()]).toEqual(['unreachable', 120_000])
   })
 
   test.each([
