@@ -10,6 +10,8 @@ import type { Args, Values } from '../parsing/argument-definitions.ts'
 import { parseTimeout } from '../parsing/duration-flags.ts'
 import { parseKeyValues } from '../parsing/key-value-arguments.ts'
 import type { Client } from './command-context.ts'
+import { openWebPage } from './open-web-page.ts'
+import { runPageUrl } from './run-api-path.ts'
 
 export const RUN_FLAGS = {
   task: {
@@ -35,6 +37,12 @@ export const RUN_FLAGS = {
     default: false,
     description: 'print the ID of the run, and do not follow it',
   },
+  web: {
+    type: 'boolean',
+    alias: 'w',
+    default: false,
+    description: 'open the page of the run in the browser too',
+  },
 } as const satisfies Args
 
 export interface RunPipelineOptions {
@@ -44,6 +52,7 @@ export interface RunPipelineOptions {
   globalSecrets: ReadonlyMap<string, string>
   timeoutMs: number | undefined
   detach: boolean
+  web: boolean
 }
 
 /** What the flags say; the task may come from standard input. @throws Fault `usage`, `prompt_needed` */
@@ -57,6 +66,7 @@ export async function readRunFlags(
     timeoutMs:
       flags.timeout === undefined ? undefined : parseTimeout(flags.timeout, '--timeout', MAX_RUN_HOURS),
     detach: flags.detach,
+    web: flags.web,
   }
 }
 
@@ -77,10 +87,19 @@ export async function runPipeline(options: RunPipelineOptions, client: Client, d
       hint: `look before you run it again: fob runs list -p ${options.name}`,
     },
   })
-  if (options.detach) return printRecord(deps.io, client.format, { id: runId }, [['run', runId]])
-  client.say(`Run ${runId}`)
+  const url = runPageUrl(client.server, runId)
+  if (!options.detach) client.say(`Run ${runId}`)
+  client.say(url)
+  if (options.web) await openWebPage(url, deps).catch((error: unknown) => sayFault(error, client))
+  if (options.detach) return printRecord(deps.io, client.format, { id: runId, url }, [['run', runId]])
   const status = await followRun(client, deps, runId)
   if (status === 'success') return
   const ended = status === 'stopped' ? 'was stopped' : 'failed'
   throw new Fault('run_failed', `the run of ${options.name} ${ended}`, { hint: failedHint(runId) })
+}
+
+/** For what must not keep the run from being followed. */
+function sayFault(error: unknown, { say }: Client): void {
+  if (!(error instanceof Fault)) throw error
+  say(`warning: ${error.message}`)
 }

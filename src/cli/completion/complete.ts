@@ -93,12 +93,13 @@ function flagThatWaits({ table, tokens, wordsOnly }: Line): Flag | undefined {
 
 /** Those that are not there yet, or may be there again; the command's own first. */
 function flagNames({ table, tokens, command }: Line): Candidate[] {
-  const there = new Set(
-    tokens.map((token) => (token.kind === 'option' ? table.get(token.name)?.name : undefined)),
-  )
+  const there = tokens.flatMap((token) => (token.kind === 'option' ? (table.get(token.name) ?? []) : []))
   return flagsOf({ ...command?.args, ...GLOBAL_FLAGS }).flatMap(([name, flag]) => {
-    const again = flag.type === 'string' && flag.repeatable === true
-    return there.has(name) && !again ? [] : spellings(name, flag)
+    const before = there.filter((spelling) => spelling.name === name)
+    if (before.length === 0) return spellings(name, flag)
+    // `--name` may follow itself where it is repeatable; `--no-name` contradicts it, before and behind it.
+    const again = flag.type === 'string' && flag.repeatable === true && !before.some(({ negated }) => negated)
+    return again ? [{ value: `--${name}`, description: flag.description }] : []
   })
 }
 

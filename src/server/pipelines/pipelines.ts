@@ -66,10 +66,10 @@ export interface Pipelines {
    * the ID of a run to the run: a run of a hidden pipeline is hidden as well.
    */
   runOf(caller: Principal, id: string): Promise<RunRecord | undefined>
-  /** The runs of the pipelines that the caller sees, newest first. `cursor` is the last ID of the page before. */
+  /** The runs of the pipelines that the caller sees, newest first. `cursor` is the `next` of the page before. */
   runsOf(
     caller: Principal,
-    query: Pick<RunQuery, 'pipelineName' | 'limit' | 'cursor'>,
+    query: Pick<RunQuery, 'pipelineName' | 'status' | 'limit' | 'cursor'>,
   ): Promise<{ items: RunEntry[]; next: string | null }>
 }
 

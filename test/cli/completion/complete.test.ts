@@ -30,6 +30,10 @@ describe('at the cursor stands', () => {
     ['a flag before the command', 'fob --no', ['--no-input']],
     ['what turns a flag off', 'fob auth login --no', ['--no-browser', '--no-input']],
     ['what removes what a flag sets', 'fob pipeline set x.ts --no-s', ['--no-schedule']],
+    ['that only once', 'fob pipeline set x.ts --no-schedule --no-s', []],
+    ['nothing that contradicts it', 'fob pipeline set x.ts --no-schedule --sch', []],
+    ['a flag again that may be repeated', 'fob pipeline set x.ts --schedule x --sch', ['--schedule']],
+    ['not what contradicts that', 'fob pipeline set x.ts --schedule x --no-s', []],
     ['the one value of a flag', 'fob secrets rm X --scope ', ['server']],
     ['a setting of the server', 'fob server --list', ['--listen']],
     ['one of the values of a flag', 'fob pipeline set x.ts --driver d', ['docker']],
@@ -88,7 +92,7 @@ describe('at the cursor stands', () => {
 
   test('the flags of a command before those of every command', async () => {
     const flags = await wordsAt('fob runs list --')
-    expect(flags.slice(0, 3)).toEqual(['--pipeline', '--limit', '--server'])
+    expect(flags.slice(0, 4)).toEqual(['--pipeline', '--status', '--limit', '--server'])
   })
 })
 

@@ -214,10 +214,11 @@ describe('a connection that is cut at any byte', () => {
 })
 
 describe('a request to run whose answer never comes', () => {
+  const RUN = `run_${'0'.repeat(32)}`
   test.each([
     [['run', 'deploy', '--task', 'x'], 'a run may have started', 'fob runs list -p deploy'],
     [['pipeline', 'run', 'deploy'], 'a run may have started', 'fob runs list -p deploy'],
-    [['runs', 'resume', 'run_1'], 'the run may have been resumed', 'fob runs show run_1'],
+    [['runs', 'resume', RUN], 'the run may have been resumed', `fob runs show ${RUN}`],
   ])('fob %j says that it may have arrived', async (words, fact, look) => {
     const asked = Promise.withResolvers<void>()
     const silent = Bun.serve({

@@ -5,6 +5,7 @@ import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { describeNeeds } from '../../output/describe-needed-secrets.ts'
 import { printForeign, printRecord } from '../../output/print.ts'
+import { timesFor } from '../../output/time-text.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
@@ -30,6 +31,7 @@ async function showPipeline({ globals, name, source }: ShowPipelineOptions, deps
   const path = `/api/pipelines/${encodeURIComponent(name)}`
   const pipeline = await client.api.request({ method: 'GET', path, schema: pipelineResponse })
   if (source) return printForeign(deps.io.stdout, pipeline.source ?? '')
+  const { long } = timesFor(client, deps)
   printRecord(deps.io, client.format, pipeline, [
     ['name', pipeline.name],
     ['id', pipeline.id],
@@ -41,8 +43,8 @@ async function showPipeline({ globals, name, source }: ShowPipelineOptions, deps
     ...describeNeeds(pipeline).map(({ key, text }) => [`needs ${key}`, text] as const),
     ['webhook', pipeline.webhook ? `${pipeline.webhook.provider}, ${pipeline.webhook.url}` : 'none'],
     ...(pipeline.schedules ?? []).map((schedule) => ['schedule', scheduleText(schedule)] as const),
-    ['created', pipeline.createdAt],
-    ['updated', pipeline.updatedAt],
+    ['created', long(pipeline.createdAt)],
+    ['updated', long(pipeline.updatedAt)],
   ])
 }
 

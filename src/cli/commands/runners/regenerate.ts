@@ -1,6 +1,7 @@
 /** `fob runners regenerate`: replaces the token of a runner. */
 import { createdRunner } from '../../../contract/api/runners.ts'
 import { openClient } from '../../client/command-context.ts'
+import { findRunnerId } from '../../client/find-by-id-prefix.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printSecretOnce } from '../../output/print-secret-once.ts'
@@ -13,7 +14,11 @@ export const command = defineCommand({
     examples: ['fob runners regenerate rnr_019a…'],
   },
   args: {
-    id: { type: 'positional', description: 'its ID, from fob runners list', completes: 'runner' },
+    id: {
+      type: 'positional',
+      description: 'its ID, from fob runners list, or the beginning of it',
+      completes: 'runner',
+    },
   },
   run: ({ args, globals }, deps) => regenerateRunner({ globals, id: args.id }, deps),
 })
@@ -23,8 +28,9 @@ interface RegenerateRunnerOptions {
   id: string
 }
 
-async function regenerateRunner({ globals, id }: RegenerateRunnerOptions, deps: Deps): Promise<void> {
+async function regenerateRunner({ globals, id: typed }: RegenerateRunnerOptions, deps: Deps): Promise<void> {
   const client = await openClient(deps, globals)
+  const id = await findRunnerId(client, typed)
   const path = `/api/runners/${encodeURIComponent(id)}/regenerate`
   const runner = await client.api.request({ method: 'POST', path, schema: createdRunner })
   printSecretOnce(deps, client, runner, {

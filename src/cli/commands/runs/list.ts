@@ -1,17 +1,25 @@
 /** `fob runs list`: lists runs, newest first. */
 import { runResponse } from '../../../contract/api/runs.ts'
-import { Fault } from '../../../contract/fault.ts'
+import { runStatus, type RunStatus } from '../../../contract/run-events.ts'
 import { openClient } from '../../client/command-context.ts'
-import { fetchAll } from '../../client/fetch-all-pages.ts'
+import { fetchAll, MAX_SEARCHED } from '../../client/fetch-all-pages.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printList, sayIfNone } from '../../output/print.ts'
+import { timesFor } from '../../output/time-text.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
+import { parseLimit } from '../../parsing/list-flags.ts'
+
+const DEFAULT_LIMIT = 30
 
 export const command = defineCommand({
   meta: {
     description: 'List runs, newest first',
-    examples: ['fob runs list', 'fob runs list --pipeline deploy --limit 5 -o json'],
+    examples: [
+      'fob runs list',
+      'fob runs list --status failed',
+      'fob runs list --pipeline deploy --limit 5 -o json',
+    ],
   },
   args: {
     pipeline: {
@@ -21,34 +29,55 @@ export const command = defineCommand({
       description: 'only runs of this pipeline',
       completes: 'pipeline',
     },
-    limit: { type: 'string', alias: 'n', valueHint: 'N', description: 'how many (default 30)' },
+    status: {
+      type: 'enum',
+      options: runStatus.options,
+      valueHint: 'STATUS',
+      description: `only runs that are ${runStatus.options.join(', ')}`,
+    },
+    limit: {
+      type: 'string',
+      alias: 'n',
+      valueHint: 'N',
+      description: `at most this many (default: ${DEFAULT_LIMIT})`,
+    },
   },
   run: ({ args, globals }, deps) =>
-    listRuns({ globals, pipeline: args.pipeline, limit: parseLimit(args.limit) }, deps),
+    listRuns(
+      {
+        globals,
+        pipeline: args.pipeline,
+        status: args.status,
+        limit: parseLimit(args.limit) ?? DEFAULT_LIMIT,
+      },
+      deps,
+    ),
 })
 
 interface ListRunsOptions {
   globals: Globals
   pipeline: string | undefined
+  status: RunStatus | undefined
   limit: number
 }
 
-async function listRuns({ globals, pipeline, limit }: ListRunsOptions, deps: Deps): Promise<void> {
+async function listRuns(options: ListRunsOptions, deps: Deps): Promise<void> {
+  const { globals, pipeline, status, limit } = options
   const client = await openClient(deps, globals)
-  const runs = await fetchAll(client.api, '/api/runs', runResponse, { query: { pipeline }, limit })
-  sayIfNone(client, runs, 'runs')
+  const runs = await fetchAll(client.api, '/api/runs', runResponse, {
+    query: { pipeline, status },
+    limit,
+    ...(status === undefined ? {} : { keep: (run) => run.status === status }),
+    onGivenUp: () => client.say(`only the newest ${MAX_SEARCHED} runs were searched`),
+  })
+  const kind = status === undefined ? 'runs' : `${status} runs`
+  sayIfNone(client, runs, pipeline === undefined ? kind : `${kind} of ${pipeline}`)
+  const times = timesFor(client, deps)
   printList(deps.io, client.format, runs, [
     { title: 'id', cell: (run) => run.id },
     { title: 'pipeline', cell: (run) => run.pipeline },
     { title: 'status', cell: (run) => run.status },
     { title: 'by', cell: (run) => run.triggeredBy },
-    { title: 'created', cell: (run) => run.createdAt },
+    { title: 'created', cell: (run) => times.short(run.createdAt) },
   ])
-}
-
-/** @throws Fault `usage` */
-function parseLimit(text = '30'): number {
-  const limit = Number(text)
-  if (Number.isSafeInteger(limit) && limit >= 1) return limit
-  throw new Fault('usage', '--limit takes a number from 1')
 }

@@ -2,6 +2,7 @@
 import { runResumed } from '../../../contract/api/runs.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { openClient } from '../../client/command-context.ts'
+import { findRunId } from '../../client/find-by-id-prefix.ts'
 import { runPath } from '../../client/run-api-path.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
@@ -18,7 +19,11 @@ run started. A task that uses a volume or a sandbox runs again too. Exits as "fo
   },
   args: {
     detach: { type: 'boolean', alias: 'd', default: false, description: 'do not follow its log' },
-    id: { type: 'positional', description: 'the run, failed or stopped', completes: 'run' },
+    id: {
+      type: 'positional',
+      description: 'the run, failed or stopped, or the beginning of its ID',
+      completes: 'run',
+    },
   },
   run: ({ args, globals }, deps) => resumeRun({ globals, ...args }, deps),
 })
@@ -30,8 +35,9 @@ interface ResumeRunOptions {
 }
 
 /** @throws Fault `run_failed` when the run fails again */
-async function resumeRun({ globals, id, detach }: ResumeRunOptions, deps: Deps): Promise<void> {
+async function resumeRun({ globals, id: typed, detach }: ResumeRunOptions, deps: Deps): Promise<void> {
   const client = await openClient(deps, globals)
+  const id = await findRunId(client, typed)
   const { attempt, lastEventId } = await client.api.request({
     method: 'POST',
     path: `${runPath(id)}/resume`,

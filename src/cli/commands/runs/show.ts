@@ -1,29 +1,50 @@
 /** `fob runs show`: shows one run and its tasks. */
 import { type RunResponse, runResponse } from '../../../contract/api/runs.ts'
-import { openClient } from '../../client/command-context.ts'
-import { runPath } from '../../client/run-api-path.ts'
+import { type Client, openClient } from '../../client/command-context.ts'
+import { findRunId, newestRun } from '../../client/find-by-id-prefix.ts'
+import { openWebPage } from '../../client/open-web-page.ts'
+import { runPageUrl, runPath } from '../../client/run-api-path.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printRecord } from '../../output/print.ts'
+import { timesFor } from '../../output/time-text.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
+import { NEWEST_RUN_ARGS, parseRunChoice, type RunChoice } from '../../parsing/newest-run-arguments.ts'
 
 export const command = defineCommand({
   meta: {
     description: 'Show one run and its tasks',
-    examples: ['fob runs show run_019a…', 'fob runs show run_019a… -o json'],
+    details: 'Without an ID, it is the newest run.',
+    examples: ['fob runs show', 'fob runs show run_019a… -o json', 'fob runs show --pipeline deploy --web'],
   },
-  args: { id: { type: 'positional', description: 'the run', completes: 'run' } },
-  run: ({ args, globals }, deps) => showRun({ globals, id: args.id }, deps),
+  args: {
+    ...NEWEST_RUN_ARGS,
+    web: { type: 'boolean', alias: 'w', default: false, description: 'open its page in the browser instead' },
+  },
+  run: ({ args, globals }, deps) => showRun({ globals, web: args.web, which: parseRunChoice(args) }, deps),
 })
 
 interface ShowRunOptions {
   globals: Globals
-  id: string
+  which: RunChoice
+  web: boolean
 }
 
-async function showRun({ globals, id }: ShowRunOptions, deps: Deps): Promise<void> {
+async function showRun({ globals, which, web }: ShowRunOptions, deps: Deps): Promise<void> {
   const client = await openClient(deps, globals)
+  const id =
+    which.kind === 'id' ? await findRunId(client, which.id) : (await newestRun(client, which.pipeline)).id
+  const url = runPageUrl(client.server, id)
+  if (web) {
+    await openWebPage(url, deps)
+    return client.did({ id, url, opened: true }, `Opened ${url}`)
+  }
   const run = await client.api.request({ method: 'GET', path: runPath(id), schema: runResponse })
+  printRun({ ...run, url }, client, deps)
+}
+
+function printRun(run: RunResponse & { url: string }, client: Client, deps: Deps): void {
+  const { long } = timesFor(client, deps)
   printRecord(deps.io, client.format, run, [
     ['id', run.id],
     ['pipeline', run.pipeline],
@@ -31,11 +52,12 @@ async function showRun({ globals, id }: ShowRunOptions, deps: Deps): Promise<voi
     ...(run.message === null ? [] : [['message', run.message] as const]),
     ...(run.attempt === undefined || run.attempt === 1 ? [] : [['attempt', String(run.attempt)] as const]),
     ['by', run.triggeredBy],
-    ['created', run.createdAt],
-    ['started', run.startedAt ?? ''],
-    ['ended', run.endedAt ?? ''],
-    ...(typeof run.logRemovedAt === 'string' ? [['log', `removed ${run.logRemovedAt}`] as const] : []),
+    ['created', long(run.createdAt)],
+    ['started', run.startedAt === null ? '' : long(run.startedAt)],
+    ['ended', run.endedAt === null ? '' : long(run.endedAt)],
+    ...(typeof run.logRemovedAt === 'string' ? [['log', `removed ${long(run.logRemovedAt)}`] as const] : []),
     ...(run.tasks ?? []).map((task) => [`task ${task.name}`, taskText(task)] as const),
+    ['web', run.url],
     ...(run.redactions ?? []).map((redaction) => ['redacted', redactionText(redaction)] as const),
   ])
 }

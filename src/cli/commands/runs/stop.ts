@@ -1,6 +1,7 @@
 /** `fob runs stop`: stops a run. */
 import * as v from 'valibot'
 import { openClient } from '../../client/command-context.ts'
+import { findRunId } from '../../client/find-by-id-prefix.ts'
 import { runPath } from '../../client/run-api-path.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
@@ -8,7 +9,7 @@ import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
   meta: { description: 'Stop a run', examples: ['fob runs stop run_019a…'] },
-  args: { id: { type: 'positional', description: 'the run', completes: 'run' } },
+  args: { id: { type: 'positional', description: 'the run, or the beginning of its ID', completes: 'run' } },
   run: ({ args, globals }, deps) => stopRun({ globals, id: args.id }, deps),
 })
 
@@ -17,8 +18,9 @@ interface StopRunOptions {
   id: string
 }
 
-async function stopRun({ globals, id }: StopRunOptions, deps: Deps): Promise<void> {
+async function stopRun({ globals, id: typed }: StopRunOptions, deps: Deps): Promise<void> {
   const client = await openClient(deps, globals)
+  const id = await findRunId(client, typed)
   await client.api.request({ method: 'POST', path: `${runPath(id)}/stop`, schema: v.unknown() })
   client.did({ id, stopping: true }, `Stopping ${id}`)
 }

@@ -1,7 +1,8 @@
 /** Runs in the API: lists, records, events, logs, stopping and resuming. */
+import * as v from 'valibot'
 import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
 import { instant } from '../../../contract/instant-as-text.ts'
-import { isFinal } from '../../../contract/run-events.ts'
+import { isFinal, runStatus, type RunStatus } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-and-resume-refusals.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
@@ -12,11 +13,21 @@ import { eventStream } from '../response/event-stream-response.ts'
 import { readPage } from '../request/paging.ts'
 import type { Services } from '../handler-services.ts'
 
-/** `GET /api/runs[?pipeline=]`: newest first. */
+/** `GET /api/runs[?pipeline=][&status=]`: newest first. With a status, a page can have few runs and not be the last. */
 export const listRuns: Handler = async ({ principal, url }, { pipelines }) => {
   const pipelineName = url.searchParams.get('pipeline') ?? undefined
-  const { items, next } = await pipelines.runsOf(principal, { ...readPage(url), pipelineName })
+  const query = { ...readPage(url), pipelineName, status: readStatus(url) }
+  const { items, next } = await pipelines.runsOf(principal, query)
   return json({ items: items.map(toResponse), next })
+}
+
+/** `?status=`. @throws HttpError 400 for one that no run has */
+function readStatus(url: URL): RunStatus | undefined {
+  const text = url.searchParams.get('status')
+  if (text === null) return undefined
+  const status = v.safeParse(runStatus, text)
+  if (status.success) return status.output
+  throw new HttpError(400, 'invalid_request', `status takes one of ${runStatus.options.join(', ')}`)
 }
 
 /** `GET /api/runs/:id`: with its tasks. */

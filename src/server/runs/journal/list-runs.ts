@@ -1,5 +1,6 @@
 /** Pages of runs, newest first, of the pipelines that the caller may see. */
 import { and, desc, eq, getTableColumns, inArray, lt } from 'drizzle-orm'
+import type { RunStatus } from '../../../contract/run-events.ts'
 import type { Db } from '../../db/open-database.ts'
 import { runs } from '../../db/schema.ts'
 import type { RunEntry } from './read-run-records.ts'
@@ -8,6 +9,8 @@ const { args: _args, task: _task, redactions: _redactions, ...ENTRY_COLUMNS } = 
 
 export interface RunQuery {
   pipelineName?: string | undefined
+  /** Only runs of this status; then a page can have fewer runs than `limit` and not be the last. */
+  status?: RunStatus | undefined
   limit: number
   /** The `next` of the previous page. */
   cursor?: string | undefined
@@ -19,6 +22,39 @@ export interface RunQuery {
 
 /** Newest first: IDs of runs sort by the time of their creation. Costs the same however many runs there are. */
 export async function listRuns(
+  db: Db,
+  tenantId: string,
+  query: RunQuery,
+): Promise<{ items: RunEntry[]; next: string | null }> {
+  return query.status === undefined
+    ? listOfAnyStatus(db, tenantId, query)
+    : listOfStatus(db, tenantId, { ...query, status: query.status })
+}
+
+/** No index has the status, which changes: so many runs are searched for one page, and no more. */
+const MAX_SEARCHED = 2000
+const SEARCHED_AT_ONCE = 500
+
+async function listOfStatus(
+  db: Db,
+  tenantId: string,
+  { status, limit, ...query }: RunQuery & { status: RunStatus },
+): Promise<{ items: RunEntry[]; next: string | null }> {
+  const items: RunEntry[] = []
+  let { cursor } = query
+  for (let searched = 0; searched < MAX_SEARCHED; searched += SEARCHED_AT_ONCE) {
+    const page = await listOfAnyStatus(db, tenantId, { ...query, cursor, limit: SEARCHED_AT_ONCE })
+    const found = page.items.filter((run) => run.status === status)
+    const left = limit - items.length
+    items.push(...found.slice(0, left))
+    if (found.length > left) return { items, next: items.at(-1)?.id ?? null }
+    if (page.next === null) return { items, next: null }
+    cursor = page.next
+  }
+  return { items, next: cursor ?? null }
+}
+
+async function listOfAnyStatus(
   db: Db,
   tenantId: string,
   query: RunQuery,

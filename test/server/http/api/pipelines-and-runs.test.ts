@@ -135,6 +135,18 @@ describe('S3: an open server', () => {
       hasNot: ['canary'],
     },
     {
+      name: 'refuses a status that no run has, and lists those there are',
+      path: '/api/runs?status=faild',
+      status: 400,
+      has: ['status takes one of queued, running, success, failed, stopped'],
+    },
+    {
+      name: 'lists runs of a status',
+      path: '/api/runs?status=failed',
+      status: 200,
+      has: ['"items":[]', '"next":null'],
+    },
+    {
       name: 'refuses a syntax error with its place',
       method: 'PUT',
       path: '/api/pipelines/bad',

@@ -20,10 +20,13 @@ const ALL = Array.from({ length: ROUNDS * PIPELINES.length }, (_, i) => {
   return { id: `run_${i.toString(16).padStart(32, '0')}`, tenantId, pipelineName, pipelineId }
 })
 
+/** Every eleventh run failed. */
+const statusOf = (i: number) => (i % 11 === 0 ? ('failed' as const) : ('success' as const))
+
 beforeAll(async () => {
   for (const id of ['one', 'two']) await db.insert(tenants).values({ id, slug: id, name: id, createdAt: 0 })
-  const rest = { status: 'success' as const, triggeredBy: 'test', args: [], createdAt: 0 }
-  await db.insert(runs).values(ALL.map((run) => ({ ...run, ...rest })))
+  const rest = { triggeredBy: 'test', args: [], createdAt: 0 }
+  await db.insert(runs).values(ALL.map((run, i) => ({ ...run, ...rest, status: statusOf(i) })))
 })
 
 async function pages(query: Omit<RunQuery, 'cursor'>): Promise<string[]> {
@@ -65,4 +68,49 @@ describe('a list of runs', () => {
       .toReversed()
     for (const limit of [1, 7, 500]) expect(await pages({ ...query, limit })).toEqual(expected)
   })
+
+  test.each<[string, Omit<RunQuery, 'limit'>]>([
+    ['of one status', { status: 'failed' }],
+    ['of one status and name', { status: 'failed', pipelineName: 'a' }],
+    ['of one status, without a hidden pipeline', { status: 'success', except: new Set(['pip_1']) }],
+    ['of a status that no run has', { status: 'queued' }],
+  ])('%s has each once, whatever the pages', async (_, query) => {
+    const { pipelineName, status, except } = query
+    const expected = ALL.filter(
+      (run, i) =>
+        run.tenantId === 'one' &&
+        statusOf(i) === status &&
+        (pipelineName === undefined || run.pipelineName === pipelineName) &&
+        except?.has(run.pipelineId) !== true,
+    )
+    for (const limit of [1, 2, 500]) {
+      expect(await pages({ ...query, limit })).toEqual(expected.map((run) => run.id).toReversed())
+    }
+  })
+})
+
+test('a list of a rare status searches so many runs for one page, and says where to continue', async () => {
+  const many = openDatabase(':memory:').db
+  await many.insert(tenants).values({ id: 'one', slug: 'one', name: 'one', createdAt: 0 })
+  const row = {
+    tenantId: 'one',
+    pipelineName: 'a',
+    pipelineId: 'p',
+    triggeredBy: 't',
+    args: [],
+    createdAt: 0,
+  }
+  const newest = 2100
+  for (let from = 0; from <= newest; from += 100) {
+    const rows = Array.from({ length: 100 }, (_, i) => from + i).map((i) => ({
+      ...row,
+      id: `run_${String(i).padStart(8, '0')}`,
+      status: i === 0 ? ('failed' as const) : ('success' as const),
+    }))
+    await many.insert(runs).values(rows)
+  }
+  const first = await listRuns(many, 'one', { status: 'failed', limit: 10 })
+  expect(first.items).toEqual([])
+  const second = await listRuns(many, 'one', { status: 'failed', limit: 10, cursor: first.next ?? '' })
+  expect([second.items.map((run) => run.id), second.next]).toEqual([['run_00000000'], null])
 })
