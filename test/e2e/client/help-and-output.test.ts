@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { environment, FOB, fob, start } from '../../support/client/compiled-binary.ts'
 import { ADA, type BinaryServer, startBinaryServer } from '../../support/servers/binary-server.ts'
 import { logIn } from '../../support/servers/oauth-login.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
+import { inTerminal, missingTerminalPart } from '../../support/real-parts/terminal.ts'
 import { freePort } from '../../support/free-port.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
@@ -126,6 +128,61 @@ export { pipeline }`,
     const removed = await didHere(`user rm ${email}`)
     expect(removed as object).toEqual({ id, provider: 'local', subject, email, deleted: true })
   })
+})
+
+const QUICK = `const pipeline = async () => { console.log('hello from ' + pipelineContext.args[0]) }
+export { pipeline }`
+
+describe('runs and pipelines by fewer words', () => {
+  beforeAll(async () => {
+    const file = join(temporaryFolder(), 'quick.ts')
+    writeFileSync(file, QUICK)
+    expect((await fob(['pipeline', 'set', file], { env })).code).toBe(0)
+  })
+
+  test('the newest run, a run by the beginning of its ID, its address, and the pipeline that was meant', async () => {
+    const started = await fob(['pipeline', 'run', 'quick', 'one'], { env })
+    const [, id = ''] = /^Run (run_\w+)\n/.exec(started.err) ?? []
+    expect(started.err).toContain(`\n${server.url}/runs/${id}\n`)
+    expect((await fob(['runs', 'logs'], { env })).out).toBe('hello from one\n')
+    const shown = await fob(['runs', 'view', id.slice(0, -2), '-o', 'json'], { env })
+    expect(JSON.parse(shown.out)).toMatchObject({ id, url: `${server.url}/runs/${id}` })
+    const listed = await fob(['runs', 'ls', '--status', 'success', '-p', 'quick', '-o', 'json'], { env })
+    expect((JSON.parse(listed.out) as { id: string }[]).map((run) => run.id)).toEqual([id])
+    expect(await fob(['pipelines', 'view', 'quikc'], { env })).toEqual({
+      code: 6,
+      out: '',
+      err: 'fob: pipeline quikc not found\nhint: did you mean quick? "fob pipeline list" shows those that you may see\n',
+    })
+  })
+
+  testWith(
+    missingTerminalPart(),
+    'pipeline rm asks at a terminal: no deletes nothing, yes does, --yes is not asked',
+    async () => {
+      const exists = async () => (await fob(['pipeline', 'show', 'quick'], { env })).code === 0
+      const reply = async (keys: string) => {
+        const terminal = inTerminal(['pipeline', 'rm', 'quick'], { home: temporaryFolder(), env })
+        await terminal.saw('Delete the pipeline quick and its secrets?')
+        terminal.type(keys)
+        return terminal.ended
+      }
+      const no = await reply('n')
+      expect([no.code, no.sane, no.text.includes('nothing was deleted'), await exists()]).toEqual([
+        1,
+        true,
+        true,
+        true,
+      ])
+      const yes = await reply('y')
+      expect([yes.code, yes.sane, await exists()]).toEqual([0, true, false])
+      const file = join(temporaryFolder(), 'quick.ts')
+      writeFileSync(file, QUICK)
+      await fob(['pipeline', 'set', file], { env })
+      const unasked = inTerminal(['pipeline', 'rm', 'quick', '-y'], { home: temporaryFolder(), env })
+      expect([(await unasked.ended).code, await exists()]).toEqual([0, false])
+    },
+  )
 })
 
 test.each([
