@@ -27,6 +27,7 @@ export async function browserFlow(
   if (listener === undefined) throw await noPort(ports)
   try {
     const { redirectUri } = listener
+    await context.ui.lines?.ready()
     const opened = invite(await grant.authorizeUrl(redirectUri), redirectUri, context)
     const expected = expectedOf(request, grant, redirectUri)
     const redeemed = await waitForTokens({ grant, listener, opened, expected, request, context })

@@ -20,9 +20,9 @@ export type Pasted =
   | { kind: 'wrong'; why: string }
 
 /** A code is of visible ASCII (RFC 6749, appendix A.11). */
-const CODE = /^[\u0021-\u007e]{1,4096}$/
+const CODE = /^[\u0021-\u007e]{1,65536}$/
 /** Longer than any address that a browser shows. */
-const MAX_CHARS = 16 * 1024
+const MAX_CHARS = 64 * 1024
 // oxlint-disable-next-line no-control-regex -- the marks of a bracketed paste, with ESC or what is left of it
 const PASTE_MARKS = /(?:\u001b|\^\[)?\[20[01]~/g
 // oxlint-disable-next-line no-control-regex -- nothing of this is ever part of a code

@@ -25,6 +25,7 @@ export function pasteFlow({ outOfBand }: { outOfBand: boolean }): Flow {
     try {
       const withoutRedirect = outOfBand || request.provider.outOfBand === true
       const redirectUri = withoutRedirect ? OUT_OF_BAND : LOOPBACK_REDIRECT
+      await lines.ready()
       ui.say('To log in, open this address in a browser, on any machine, and approve the request:')
       ui.say('')
       ui.say(`  ${await grant.authorizeUrl(redirectUri)}`)

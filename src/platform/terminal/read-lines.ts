@@ -2,6 +2,11 @@
 
 export interface Lines {
   /**
+   * Before the person is asked: what they type from now on arrives as it is typed, however long it is. Without it, the
+   * first `next` does so.
+   */
+  ready(): Promise<void>
+  /**
    * The next line without its line end; undefined at the end of the input or where it cannot be read. Input that
    * arrives between two calls is buffered. One call at a time.
    * @throws the signal's reason
@@ -49,6 +54,7 @@ export function readLines(open: () => ReadableStream<Uint8Array>): Lines {
   }
 
   return {
+    ready: async () => {},
     next: async (signal) => {
       for (;;) {
         const line = takeLine()

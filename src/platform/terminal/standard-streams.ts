@@ -18,7 +18,7 @@ interface Input {
   isTerminal: boolean
   /** Everything until the end; null where there is more than `limitBytes`. */
   readAll(limitBytes: number): Promise<Uint8Array | null>
-  /** Line by line. Nothing is read before the first line is asked for. */
+  /** Line by line; at a terminal, what is pasted at once is one. Nothing is read before the first line is asked for. */
   lines(): Lines
 }
 
@@ -40,10 +40,25 @@ export function processIo(): Io {
         return isTerminal(0)
       },
       readAll,
-      lines: () => readLines(() => Bun.stdin.stream()),
+      lines: () => (isTerminal(0) ? terminalLines() : readLines(() => Bun.stdin.stream())),
     },
     stdout: output(1),
     stderr: output(2),
+  }
+}
+
+/** Loaded for the first line: no command but a login reads one. */
+function terminalLines(): Lines {
+  let lines: Lines | undefined
+  const opened = async () => {
+    const { processTerminal, rawTerminalLines } = await import('./raw-terminal.ts')
+    const marksPastes = process.env.TERM !== 'dumb'
+    return (lines ??= rawTerminalLines(processTerminal((text) => writeAll(2, encode(text)), marksPastes)))
+  }
+  return {
+    ready: async () => (await opened()).ready(),
+    next: async (signal) => (await opened()).next(signal),
+    close: () => lines?.close(),
   }
 }
 

@@ -1,10 +1,11 @@
 /** Logins at a pseudo-terminal: pasted codes, the browser and device flows, Ctrl-C, and the other prompts. */
 import { describe, expect } from 'bun:test'
-import { existsSync, readFileSync, symlinkSync } from 'node:fs'
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { shellScript } from '../../support/client/approving-browser.ts'
 import { type Behaviour, startOAuthServer } from '../../support/servers/oauth-server.ts'
-import { testWith } from '../../support/real-parts/skip-without-part.ts'
+import { environment, FOB } from '../../support/client/compiled-binary.ts'
+import { missingPart, testWith } from '../../support/real-parts/skip-without-part.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import {
   addressOn,
@@ -73,6 +74,80 @@ describe('--no-browser at a terminal', () => {
       expect(text).not.toContain('canary')
     },
   )
+
+  for (const chars of [4000, 5000, 12_000]) {
+    terminalTest(`a code of ${chars} characters arrives whole, and is shown in short`, async () => {
+      await using world = login(['--no-browser'], { changes: { codeChars: chars } })
+      const { terminal, stored } = world
+      await terminal.saw('Paste it here')
+      terminal.type(`\u001b[200~${await approve(terminal)}\u001b[201~\r`)
+      const { code, sane, text } = await terminal.ended
+      expect([code, sane, stored()?.kind]).toEqual([0, true, 'oauth'])
+      expect(text).toMatch(/… \([0-9,]+ characters\)/)
+      expect(text).not.toContain('x'.repeat(100))
+    })
+  }
+
+  for (const [title, end] of [
+    ['LF', '\n'],
+    ['CRLF', '\r\n'],
+  ] as const) {
+    terminalTest(
+      `an address that was wrapped into lines (${title}) is one answer and one try, with and without marks`,
+      async () => {
+        for (const [begin, close] of [
+          ['\u001b[200~', '\u001b[201~'],
+          ['', ''],
+        ]) {
+          await using world = login(['--no-browser'], { changes: { codeChars: 5000 } })
+          const { terminal } = world
+          await terminal.saw('Paste it here')
+          const lines = (await approve(terminal)).match(/.{1,72}/g) ?? []
+          terminal.type(`${begin}${lines.join(end)}${end}${close}`)
+          const { code, sane, text } = await terminal.ended
+          expect([code, sane, text.includes('tries left')]).toEqual([0, true, false])
+        }
+      },
+    )
+  }
+
+  const missingTmux = missingPart(() => (Bun.which('tmux') === null ? 'tmux' : missingTerminalPart()))
+  testWith(missingTmux, 'a paste of tmux with 12,000 characters arrives whole', async () => {
+    await using server = startOAuthServer({ codeChars: 12_000 })
+    const [home, socket] = [temporaryFolder(), join(temporaryFolder(), 'tmux')]
+    const { env } = environment({ home, env: { BROWSER: 'true' } })
+    const tmux = (...args: string[]) =>
+      Bun.spawnSync(['tmux', '-S', socket, '-f', '/dev/null', ...args], { env: { ...env, TERM: 'xterm' } })
+    const command = `'${FOB}' auth login -s ${server.url} --no-browser --insecure-storage; echo "ended $?"; cat`
+    tmux('new-session', '-d', '-x', '1000', '-y', '50', command)
+    const screen = () => tmux('capture-pane', '-p').stdout.toString()
+    const saw = async (text: string) => {
+      while (!screen().includes(text)) await Bun.sleep(50)
+    }
+    try {
+      await saw('Paste it here')
+      const response = await fetch(addressOn(screen()), { redirect: 'manual' })
+      const file = join(home, 'pasted')
+      writeFileSync(file, response.headers.get('location') ?? '')
+      tmux('load-buffer', file)
+      tmux('paste-buffer', '-p')
+      tmux('send-keys', 'Enter')
+      await saw('ended')
+      expect(screen()).toContain('ended 0')
+      expect(screen()).toContain('characters)')
+    } finally {
+      tmux('kill-server')
+    }
+  })
+
+  terminalTest('Ctrl-U takes back what was typed', async () => {
+    await using world = login(['--no-browser'])
+    const { terminal } = world
+    await terminal.saw('Paste it here')
+    const address = await approve(terminal)
+    terminal.type(`garbage\u0015${address}\r`)
+    expect((await terminal.ended).code).toBe(0)
+  })
 
   terminalTest('three tries, then exit 4, and the terminal is as it was', async () => {
     await using world = login(['--no-browser'])

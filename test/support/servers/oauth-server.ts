@@ -27,6 +27,8 @@ export interface Behaviour {
   metadata: 'oauth' | 'openid' | 'none'
   issuer?: string
   extraMetadata?: Record<string, unknown>
+  /** How long its codes are at least; real ones can be sealed documents of thousands of characters. */
+  codeChars?: number
   strategy: 'oauth' | 'open' | 'basic' | 'unknown'
   consent: 'grant' | 'deny' | 'wrong-iss'
   clientId: string
@@ -109,7 +111,9 @@ export function startOAuthServer(changes: Partial<Behaviour> = {}): TestOAuthSer
       back.searchParams.set('error', 'access_denied')
       back.searchParams.set('error_description', 'no \u001b[31mthanks')
     } else {
-      const code = randomBytes(9).toString('hex')
+      const code = randomBytes(9)
+        .toString('hex')
+        .padEnd(behaviour.codeChars ?? 0, 'x')
       codes.set(code, {
         challenge: query.get('code_challenge') ?? '',
         redirectUri,
