@@ -1,6 +1,6 @@
 /** Prints lists, records, JSON and text from others on standard output. */
 import type { Io, Output } from '../../platform/terminal/standard-streams.ts'
-import { terminalFilter } from '../../platform/terminal/control-sequence-filter.ts'
+import { RESET, terminalFilter } from '../../platform/terminal/control-sequence-filter.ts'
 import { printable } from '../../platform/terminal/printable-text.ts'
 import type { OutputFormat } from '../parsing/global-flags.ts'
 
@@ -86,7 +86,10 @@ export function toJson(value: unknown, indent?: number): string {
   )
 }
 
-/** Text from others, as it is; on a terminal without control sequences. */
+/** Text from others, as it is; on a terminal without control sequences but colours, which end with it. */
 export function printForeign(output: Output, text: string): void {
-  output.write(output.isTerminal ? terminalFilter().push(text) : text)
+  if (!output.isTerminal) return output.write(text)
+  const filter = terminalFilter()
+  output.write(filter.push(text))
+  if (filter.style() !== '') output.write(RESET)
 }

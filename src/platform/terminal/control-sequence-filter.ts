@@ -1,10 +1,27 @@
 /** A filter that makes a log safe for a terminal: nothing but text, line ends, tabs and colours passes. */
 
-/** A task may print anything, and must not move the cursor, rename the window or paste. */
+/**
+ * A task may print anything, and must not move the cursor, rename the window or paste. What would let text be written
+ * over, or be read in another order than it has, is made visible: a return to the first column, and direction marks.
+ */
 export interface TerminalFilter {
-  /** Filters the next piece. Pieces may be cut anywhere: an unfinished sequence waits for the next piece. */
+  /**
+   * Filters the next piece. Pieces may be cut anywhere: an unfinished sequence, and a carriage return that may be a part
+   * of a line end, wait for the next piece.
+   */
   push(text: string): string
+  /** The colour sequences in force behind what was pushed: written again, they continue it. */
+  style(): string
 }
+
+/** What ends every colour, and text that is concealed (ECMA-48 §8.3.117). */
+export const RESET = '\u001b[0m'
+/** A longer style is of many sequences without a reset between them; the last ones count. */
+const MAX_STYLE = 512
+/** Unicode TR9 §2: marks, embeddings, overrides and isolates. */
+const DIRECTIONS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+/** What a lone carriage return is shown as; what follows it stands on a line of its own. */
+const VISIBLE_RETURN = '\u240d\n'
 
 /**
  * Where in a sequence we are (ECMA-48 §5, as in Williams' VT500 parser, but stricter): a control character
@@ -20,6 +37,26 @@ export function terminalFilter(): TerminalFilter {
   let state: State = 'text'
   /** The parameters of a control sequence so far. */
   let parameters = ''
+  let style = ''
+  /** Whether a carriage return waits for what follows it. */
+  let returns = false
+
+  function colour(sequence: string): string {
+    // Parameters may mean more than they look like (`38;5;0`): only a reset alone is taken for one.
+    if (/^0*$/.test(parameters)) style = ''
+    else style = `${style}${sequence}`.slice(-MAX_STYLE)
+    // A sequence that was cut in two is none.
+    style = style.slice(Math.max(0, style.indexOf('\u001b')))
+    return sequence
+  }
+
+  function showReturns(text: string): string {
+    const all = returns ? `\r${text}` : text
+    if (!all.includes('\r')) return all
+    const whole = all.replace(/\r+$/, '')
+    returns = whole.length < all.length
+    return whole.replace(/\r+(\n?)/g, (_, end: string) => (end === '' ? VISIBLE_RETURN : '\r\n'))
+  }
 
   /** Advances by one character, and returns what it adds to the output. */
   function step(char: string): string {
@@ -49,7 +86,7 @@ export function terminalFilter(): TerminalFilter {
     }
     state = 'text'
     // SGR (ECMA-48 §8.3.117) is the one sequence that passes, whole.
-    if (char === 'm' && !parameters.startsWith('!')) return `\u001b[${parameters}m`
+    if (char === 'm' && !parameters.startsWith('!')) return colour(`\u001b[${parameters}m`)
     return isLineEnd(char) ? char : ''
   }
 
@@ -57,9 +94,15 @@ export function terminalFilter(): TerminalFilter {
     push(text) {
       let out = ''
       for (const char of text) out += step(char)
-      return out
+      return showReturns(out.replace(DIRECTIONS, visible))
     },
+    style: () => style,
   }
+}
+
+/** `<U+202E>` */
+function visible(char: string): string {
+  return `<U+${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}>`
 }
 
 /** C0, C1 and DEL, except tab and line ends. */

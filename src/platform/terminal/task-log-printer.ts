@@ -1,5 +1,5 @@
 /** Printing the output of tasks so that a reader can tell which task a line is from. */
-import { type TerminalFilter, terminalFilter } from './control-sequence-filter.ts'
+import { RESET, type TerminalFilter, terminalFilter } from './control-sequence-filter.ts'
 import { printable } from './printable-text.ts'
 
 /** How much of a line without an end is buffered, in UTF-16 units; a longer line is broken. */
@@ -106,10 +106,12 @@ export function createTaskLogPrinter({ isTerminal, isShared, write }: LogOutput)
     write(stream, '\n')
   }
 
-  function pass(task: Source, stream: Stream, text: string): void {
+  /** @param style the colours in which the text before it ended */
+  function pass(task: Source, stream: Stream, text: string, style: string): void {
     if (text === '') return
     makeRoom(stream, task)
-    write(stream, text)
+    // Whatever comes next is not printed in the colours of the task, nor concealed: each piece brings its own.
+    write(stream, `${style}${text}${task.filters[stream].style() === '' ? '' : RESET}`)
     const shown = text.slice(-LAST).replace(LAST_COLOURS, '')
     if (shown.endsWith('\n')) delete open[placeOf(stream)]
     else if (shown !== '') open[placeOf(stream)] = task
@@ -118,7 +120,7 @@ export function createTaskLogPrinter({ isTerminal, isShared, write }: LogOutput)
   function print(task: Source, stream: Stream, lines: readonly string[]): void {
     if (lines.length === 0) return
     makeRoom(stream)
-    const reset = (line: string) => (isTerminal[stream] && line.includes('\u001b') ? '\u001b[0m' : '')
+    const reset = (line: string) => (isTerminal[stream] && line.includes('\u001b') ? RESET : '')
     write(stream, lines.map((line) => `${task.prefix}${line}${reset(line)}\n`).join(''))
   }
 
@@ -144,8 +146,10 @@ export function createTaskLogPrinter({ isTerminal, isShared, write }: LogOutput)
     started: (task) => void find(task),
     output(task, stream, data) {
       const source = task === undefined ? script : find(task)
-      const text = source.filters[stream].push(data)
-      if (source.prefix === undefined) pass(source, stream, text)
+      const filter = source.filters[stream]
+      const style = filter.style()
+      const text = filter.push(data)
+      if (source.prefix === undefined) pass(source, stream, text, style)
       else addLines(source, stream, text)
     },
     ended(task) {
@@ -160,7 +164,7 @@ export function createTaskLogPrinter({ isTerminal, isShared, write }: LogOutput)
 }
 
 function filterFor(isTerminal: boolean): TerminalFilter {
-  return isTerminal ? terminalFilter() : { push: (text) => text }
+  return isTerminal ? terminalFilter() : { push: (text) => text, style: () => '' }
 }
 
 /** How many of the last UTF-16 units are searched for colours behind the last line end. */

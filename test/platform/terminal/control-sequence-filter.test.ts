@@ -21,11 +21,36 @@ describe('a log on a terminal', () => {
     ['\u001b[?1049\u0000h', 'h'],
     ['\u001b\u001b[31m', '\u001b[31m'],
     ['a\u007fb', 'ab'],
+    // What would be written over, or read in another order, is made visible.
+    ['rm -rf /\recho safe\n', 'rm -rf /\u240d\necho safe\n'],
+    ['\r\r\rx\r\r\ny', '\u240d\nx\r\ny'],
+    ['10 %\r\u001b[2K20 %\r\n', '10 %\u240d\n20 %\r\n'],
+    ['is \u202euser\u2066 \u200fadmin\u061c', 'is <U+202E>user<U+2066> <U+200F>admin<U+061C>'],
   ]
   test.each(cases)('%j is shown as %j, whole and piece by piece', (text, shown) => {
     expect(terminalFilter().push(text)).toBe(shown)
     const filter = terminalFilter()
     expect(Array.from(text, (piece) => filter.push(piece)).join('')).toBe(shown)
+  })
+
+  test.each([
+    ['plain', ''],
+    ['\u001b[31mred', '\u001b[31m'],
+    ['\u001b[1m\u001b[8mhidden', '\u001b[1m\u001b[8m'],
+    ['\u001b[31mred\u001b[0m', ''],
+    ['\u001b[31mred\u001b[m', ''],
+    ['\u001b[38;5;0mblack', '\u001b[38;5;0m'],
+  ])('it knows the style in which %j ends', (text, style) => {
+    const filter = terminalFilter()
+    filter.push(text)
+    expect(filter.style()).toBe(style)
+  })
+
+  test('a style of ever more sequences stays short, and of whole ones', () => {
+    const filter = terminalFilter()
+    for (let i = 0; i < 1000; i++) filter.push(`\u001b[38;5;${i % 256}m`)
+    expect(filter.style().length).toBeLessThanOrEqual(512)
+    expect(filter.style()).toMatch(/^(?:\u001b\[38;5;\d+m)+$/)
   })
 
   test('whatever comes in, only text, line ends, tabs and colours come out', () => {

@@ -203,6 +203,41 @@ describe('what tasks print', () => {
     expect(screen).toBe('b | whole\na | x\u001b[31mred\u001b[0m\n')
   })
 
+  test('a log that ends in concealed or coloured text is reset before anything else is printed', () => {
+    const steps: Step[] = [
+      ['begin', 'a'],
+      ['out', 'a', 'x\u001b[8mhidden\n'],
+      ['break'],
+      ['out', 'a', 'still\u001b[0m seen\n'],
+      ['end', 'a'],
+      ['out', '-', 'script \u001b[1m\u001b[31m'],
+      ['break'],
+      ['out', '-', 'bold and red\n'],
+    ]
+    expect(printed(steps, true).screen.split('\n')).toEqual([
+      'x\u001b[8mhidden',
+      '\u001b[0m\u001b[8mstill\u001b[0m seen',
+      'script \u001b[1m\u001b[31m\u001b[0m',
+      '\u001b[1m\u001b[31mbold and red',
+      '\u001b[0m',
+    ])
+    expect(printed(steps).stdout).not.toContain('\u001b[0m\u001b[8m')
+  })
+
+  test('on a screen nothing is printed over, by one task or by several', () => {
+    const over = 'rm -rf /\recho safe\n'
+    expect(
+      printed(
+        [
+          ['begin', 'a'],
+          ['out', 'a', over],
+        ],
+        true,
+      ).screen,
+    ).toBe('rm -rf /\u240d\necho safe\n')
+    expect(printed([...TWO, ['out', 'a', over]], true).screen).toBe('a | rm -rf /\u240d\na | echo safe\n')
+  })
+
   test('a line without an end is broken, and not kept', () => {
     const piece = 'x'.repeat(10_000)
     const endless: Step[] = Array.from({ length: 100 }, () => ['out', 'a', piece])
