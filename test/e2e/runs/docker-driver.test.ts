@@ -7,10 +7,12 @@ import {
   IMAGE,
   missingDockerPart,
   NETWORK,
-  startDockerEngine,
+  sharedDockerEngine,
 } from '../../support/real-parts/docker-engine.ts'
 import { fob, type Running, start } from '../../support/client/compiled-binary.ts'
 import { testWith } from '../../support/real-parts/skip-without-part.ts'
+import { knownServerId } from '../../../src/server/runs/drivers/docker/ownership-labels.ts'
+import { until } from '../../support/servers/json-client.ts'
 import { freePort } from '../../support/free-port.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
@@ -55,15 +57,15 @@ async function run(name: string, body: string, more: string[] = []) {
   return await client(['pipeline', 'run', name])
 }
 
-const containerOf = async (runId: string) =>
-  (await engine.docker('ps', '-q', '--filter', `label=fob.run=${runId}`)).trim()
+/** What the daemon has of this server. */
+const ours = () => `fob.server=${knownServerId(join(folder, 'data'))}`
 
 const sh = (script: string) => `{ path: 'sh', args: ['-c', ${JSON.stringify(script)}] }`
 
 describe('a pipeline on the docker driver, by the binary', () => {
   beforeAll(async () => {
     if (!isHere) return
-    engine = await startDockerEngine()
+    engine = await sharedDockerEngine()
     server = await startServer('--docker-network', NETWORK)
   }, 90_000)
   afterAll(async () => {
@@ -89,7 +91,7 @@ describe('a pipeline on the docker driver, by the binary', () => {
     expect(all).not.toContain(SECRET)
     expect(all).not.toContain(Buffer.from(SECRET).toString('base64').slice(0, 12))
     // The run is over, and so is all that it had on the engine.
-    expect(await engine.docker('ps', '-aq', '--filter', 'label=fob.run')).toBe('')
+    expect(await engine.containersWith(ours())).toEqual([])
   })
 
   it('hands files from one task to the next by a volume', async () => {
@@ -99,7 +101,7 @@ describe('a pipeline on the docker driver, by the binary', () => {
       await runtime.run({ name: 'read', image: '${IMAGE}', command: ${sh('cat /elsewhere/file')}, mounts: { '/elsewhere': workspace } })`
     const ended = await run('volumes', body)
     expect([ended.code, ended.out]).toEqual([0, expect.stringContaining('made\n')])
-    expect(await engine.docker('volume', 'ls', '-q')).toBe('')
+    expect(await engine.volumesWith(ours())).toEqual([])
   })
 
   it('a sandbox keeps its files from one command to the next, and tells exit code 2', async () => {
@@ -140,18 +142,15 @@ describe('a pipeline on the docker driver, by the binary', () => {
       body: '{}',
     })
     const { run_id: id } = (await answer.json()) as { run_id: string }
-    const log = async () => (await client(['runs', 'logs', id])).out
-    const deadline = Date.now() + 30_000
-    while (!(await engine.docker('logs', await containerOf(id)).catch(() => '')).includes('line 10\n')) {
-      expect(Date.now()).toBeLessThan(deadline)
-    }
+    const log = async () => await (await fetch(`${url}/api/runs/${id}/log`)).text()
+    await until(log, (text) => text.includes('line 10\n'))
     server.child.kill('SIGKILL')
     await server.ended
     server = await startServer('--docker-network', NETWORK)
-    while (!(await log()).includes('ended')) expect(Date.now()).toBeLessThan(deadline)
+    await until(log, (text) => text.includes('ended'))
     const lines = Array.from({ length: 80 }, (_, index) => `line ${index + 1}\n`).join('')
-    expect(await log()).toBe(`${lines}ended failure 3\n`)
-    expect(await engine.docker('ps', '-aq', '--filter', 'label=fob.run')).toBe('')
+    expect((await client(['runs', 'logs', id])).out).toBe(`${lines}ended failure 3\n`)
+    expect(await engine.containersWith(ours())).toEqual([])
   })
 
   it('is what a pipeline that is set again stays on', async () => {

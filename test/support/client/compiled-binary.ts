@@ -73,13 +73,13 @@ export function start(args: readonly string[], options: Options = {}): Running {
         const all = out.text() + err.text()
         return typeof wanted === 'string' ? all.includes(wanted) : wanted.test(all)
       }
-      const deadline = Date.now() + WAIT_MS
-      while (!matches()) {
-        if (child.exitCode !== null || Date.now() > deadline) {
-          throw new Error(`never saw ${wanted}; stdout: ${out.text()} stderr: ${err.text()}`)
-        }
-        await Bun.sleep(5)
-      }
+      const late = Promise.withResolvers<void>()
+      const timer = setTimeout(late.resolve, WAIT_MS)
+      let isOver = false
+      const over = Promise.race([ended, late.promise]).then(() => void (isOver = true))
+      while (!matches() && !isOver) await Promise.race([out.more(), err.more(), over])
+      clearTimeout(timer)
+      if (!matches()) throw new Error(`never saw ${wanted}; stdout: ${out.text()} stderr: ${err.text()}`)
       return out.text() + err.text()
     },
   }
@@ -90,11 +90,23 @@ export function fob(args: readonly string[], options: Options = {}): Promise<End
   return start(args, options).ended
 }
 
-function collect(stream: ReadableStream<Uint8Array>): { text(): string; done: Promise<void> } {
+interface Collected {
+  text(): string
+  /** Resolves when there is more of it. */
+  more(): Promise<void>
+  done: Promise<void>
+}
+
+function collect(stream: ReadableStream<Uint8Array>): Collected {
   const decoder = new TextDecoder()
   let text = ''
+  let more = Promise.withResolvers<void>()
   const done = (async () => {
-    for await (const chunk of stream) text += decoder.decode(chunk, { stream: true })
+    for await (const chunk of stream) {
+      text += decoder.decode(chunk, { stream: true })
+      more.resolve()
+      more = Promise.withResolvers()
+    }
   })()
-  return { text: () => text, done }
+  return { text: () => text, more: () => more.promise, done }
 }

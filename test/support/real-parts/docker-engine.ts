@@ -9,8 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { childEnv } from '../../../src/platform/processes/own-and-child-environment.ts'
 import { beforeRemoval, temporaryFolder } from '../temporary.ts'
+import { isAlive, sharedPart, startApart } from './shared-part.ts'
 import { missingPart } from './skip-without-part.ts'
 
 /**
@@ -23,14 +25,30 @@ export interface DockerEngine {
   socket: string
   /** Docker's own command line. @throws Error with what it says, if it fails */
   docker(...args: string[]): Promise<string>
+  /** What the daemon's API has at a path: far cheaper than a command line. @throws Error with what it says */
+  get(path: string): Promise<unknown>
+  /** Names of the containers, running or not, that have all these labels. */
+  containersWith(...labels: string[]): Promise<string[]>
+  volumesWith(...labels: string[]): Promise<string[]>
+  /** The folder of this machine in which the daemon has a volume. */
+  folderOfVolume(name: string): Promise<string>
+}
+
+/** One of a test's own. */
+export interface OwnDockerEngine extends DockerEngine {
   /** As the machine's own service would be: containers end with it. */
   stop(): Promise<void>
   start(): Promise<void>
 }
 
 export const IMAGE = 'busybox:latest'
-/** The only network that this engine has for tasks. */
-export const NETWORK = 'none'
+/** The network of a task of which no test looks at the network: a namespace costs as much as the container. */
+export const NETWORK = 'host'
+/** Nothing but a loopback of its own. */
+export const ISOLATED = 'none'
+const volume = v.looseObject({ Name: v.string(), Mountpoint: v.string() })
+const volumes = v.looseObject({ Volumes: v.nullish(v.array(volume)) })
+const containers = v.array(v.looseObject({ Names: v.array(v.string()) }))
 const BUSYBOX = '/bin/busybox'
 const START_MS = 60_000
 const STOP_MS = 20_000
@@ -47,46 +65,44 @@ export function missingDockerPart(): string | undefined {
 
 let shared: Promise<DockerEngine> | undefined
 
-/** The one that all tests of a file share. It goes when they end. */
+/** The one that all tests of a run share: each looks at what has its own labels. It goes when they end. */
 export function sharedDockerEngine(): Promise<DockerEngine> {
-  if (shared === undefined) {
-    shared = startDockerEngine()
-    beforeRemoval(async () => void (shared = undefined))
-  }
+  shared ??= openSharedEngine()
   return shared
 }
 
+async function openSharedEngine(): Promise<DockerEngine> {
+  const about = await sharedPart('docker', async (folder) => {
+    const cmd = [
+      'sh',
+      '-c',
+      'log=$1; shift; exec "$@" >"$log" 2>&1',
+      'sh',
+      logOf(folder),
+      ...daemonIn(folder),
+    ]
+    const pid = startApart(cmd, environment())
+    await comesUp(folder, () => !isAlive(pid))
+    await importBusybox(folder, engineIn(folder).docker)
+    return { pids: [pid], about: { folder } }
+  })
+  if (about !== undefined) return engineIn(about.folder)
+  const own = await startDockerEngine()
+  beforeRemoval(async () => void (shared = undefined))
+  return own
+}
+
 /** One of a test's own. It, too, goes when the tests end. @param flags for dockerd, beside what it always has */
-export async function startDockerEngine(flags: readonly string[] = []): Promise<DockerEngine> {
+export async function startDockerEngine(flags: readonly string[] = []): Promise<OwnDockerEngine> {
   const folder = temporaryFolder()
-  const socket = join(folder, 'docker.sock')
-  const host = `unix://${socket}`
-  const log = join(folder, 'dockerd.log')
   let child: Bun.Subprocess | undefined
 
   async function start(): Promise<void> {
-    const cmd = [
-      'dockerd',
-      '--iptables=false',
-      '--bridge=none',
-      '--storage-driver=vfs',
-      '--shutdown-timeout=2',
-      `--data-root=${join(folder, 'data')}`,
-      `--exec-root=${join(folder, 'exec')}`,
-      `--pidfile=${join(folder, 'dockerd.pid')}`,
-      `--host=${host}`,
-      ...flags,
-    ]
-    const file = Bun.file(log)
-    child = Bun.spawn({ cmd, env: environment(), stdio: ['ignore', file, file] })
-    const { exited } = child
-    const deadline = Date.now() + START_MS
-    while (!(await isUp(socket))) {
-      const isOver = await Promise.race([exited.then(() => true), Bun.sleep(50).then(() => false)])
-      if (isOver || Date.now() > deadline) {
-        throw new Error(`dockerd did not come up:\n${readFileSync(log, 'utf8').slice(-2000)}`)
-      }
-    }
+    const file = Bun.file(logOf(folder))
+    const cmd = [...daemonIn(folder), ...flags]
+    const begun = Bun.spawn({ cmd, env: environment(), stdio: ['ignore', file, file] })
+    child = begun
+    await comesUp(folder, () => begun.exitCode !== null)
   }
 
   async function stop(): Promise<void> {
@@ -100,19 +116,74 @@ export async function startDockerEngine(flags: readonly string[] = []): Promise<
     }
   }
 
-  // Past what the environment and contexts of this machine say.
-  const docker = async (...args: string[]) => await run(['docker', '-H', host, ...args])
   await start()
   beforeRemoval(stop)
   // A test run that is cut short leaves nothing running.
   process.on('exit', () => child?.kill('SIGTERM'))
-  await importBusybox(folder, docker)
-  return { host, socket, docker, stop, start }
+  const engine = engineIn(folder)
+  await importBusybox(folder, engine.docker)
+  return { ...engine, stop, start }
+}
+
+const logOf = (folder: string) => join(folder, 'dockerd.log')
+const socketOf = (folder: string) => join(folder, 'docker.sock')
+
+function daemonIn(folder: string): string[] {
+  return [
+    'dockerd',
+    '--iptables=false',
+    '--bridge=none',
+    '--storage-driver=vfs',
+    '--shutdown-timeout=2',
+    `--data-root=${join(folder, 'data')}`,
+    `--exec-root=${join(folder, 'exec')}`,
+    `--pidfile=${join(folder, 'dockerd.pid')}`,
+    `--host=unix://${socketOf(folder)}`,
+  ]
+}
+
+async function comesUp(folder: string, isOver: () => boolean): Promise<void> {
+  const deadline = Date.now() + START_MS
+  while (!(await isUp(socketOf(folder)))) {
+    if (isOver() || Date.now() > deadline) {
+      throw new Error(`dockerd did not come up:\n${readFileSync(logOf(folder), 'utf8').slice(-2000)}`)
+    }
+    await Bun.sleep(50)
+  }
+}
+
+function engineIn(folder: string): DockerEngine {
+  const socket = socketOf(folder)
+  const host = `unix://${socket}`
+  // Past what the environment and contexts of this machine say.
+  const docker = async (...args: string[]) => await run(['docker', '-H', host, ...args])
+
+  async function get(path: string): Promise<unknown> {
+    const response = await fetch(`http://localhost${path}`, { unix: socket })
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
+    return await response.json()
+  }
+  const having = (labels: string[]) => `filters=${encodeURIComponent(JSON.stringify({ label: labels }))}`
+
+  return {
+    host,
+    socket,
+    docker,
+    get,
+    containersWith: async (...labels) =>
+      v
+        .parse(containers, await get(`/containers/json?all=1&${having(labels)}`))
+        .flatMap(({ Names }) => Names),
+    volumesWith: async (...labels) =>
+      (v.parse(volumes, await get(`/volumes?${having(labels)}`)).Volumes ?? []).map(({ Name }) => Name),
+    folderOfVolume: async (name) => v.parse(volume, await get(`/volumes/${name}`)).Mountpoint,
+  }
 }
 
 function environment(): Record<string, string> {
   const { DOCKER_HOST: _, DOCKER_CONTEXT: __, ...rest } = childEnv(process.env)
-  return rest
+  // The daemon starts its own program anew for each network namespace: most of what that does is collect garbage.
+  return { ...rest, GOGC: '400' }
 }
 
 async function run(cmd: string[]): Promise<string> {

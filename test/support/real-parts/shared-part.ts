@@ -65,6 +65,14 @@ export function endAll(pids: readonly number[]): void {
   }
 }
 
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 function isFirst(folder: string): boolean {
   try {
     mkdirSync(folder)

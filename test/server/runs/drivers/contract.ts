@@ -36,6 +36,8 @@ export interface DriverWorld {
   open(folder: string): Promise<Driver>
   /** A program that calls `actAsServer(open)`: it is killed, to see what the next one finds. */
   processEntry: string
+  /** The folder of this machine that a volume of a run is in. */
+  folderOfVolume(folder: string, runId: string, volume: string): Promise<string>
   /** Whatever the machine still has of a run: paths, containers, volumes. */
   leftOf(folder: string, runId: string): Promise<string[]>
 }

@@ -5,7 +5,7 @@ import {
   type DockerSettings,
 } from '../../../../src/server/runs/drivers/docker/docker-driver.ts'
 import type { Driver } from '../../../../src/server/runs/drivers/driver-interface.ts'
-import { knownServerId } from '../../../../src/server/runs/drivers/docker/ownership-labels.ts'
+import { createLabels, knownServerId } from '../../../../src/server/runs/drivers/docker/ownership-labels.ts'
 import { jsonLog } from '../../../../src/server/log.ts'
 import { type DockerEngine, IMAGE, NETWORK } from '../../../support/real-parts/docker-engine.ts'
 import type { DriverWorld } from './contract.ts'
@@ -47,21 +47,11 @@ export function dockerWorld(daemon: DockerEngine): DriverWorld {
     startMs: 3000,
     open: async (folder) => openDockerDriver(folder, daemon.host),
     processEntry: 'docker-process.ts',
+    folderOfVolume: async (folder, runId, volume) =>
+      await daemon.folderOfVolume(createLabels(knownServerId(folder) ?? '').volumeName(runId, volume)),
     leftOf: async (folder, runId) => {
-      const filters = [
-        '--filter',
-        `label=fob.run=${runId}`,
-        '--filter',
-        `label=fob.server=${knownServerId(folder)}`,
-      ]
-      const all = await Promise.all([
-        daemon.docker('ps', '--all', '--format', '{{.Names}}', ...filters),
-        daemon.docker('volume', 'ls', '--format', '{{.Name}}', ...filters),
-      ])
-      return all
-        .join('\n')
-        .split('\n')
-        .filter((name) => name !== '')
+      const labels = [`fob.run=${runId}`, `fob.server=${knownServerId(folder)}`]
+      return [...(await daemon.containersWith(...labels)), ...(await daemon.volumesWith(...labels))]
     },
   }
 }

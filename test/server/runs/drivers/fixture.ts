@@ -24,6 +24,8 @@ export interface Fixture {
   driver(): Driver
   folder: string
   newRun(): string
+  /** The folder of this machine that a volume of a run is in: to look at it costs no task. */
+  folderOfVolume(runId: string, volume: string): Promise<string>
   /** A task of `runId`, or of a run of its own; a text is for the shell. */
   run(command: string | string[], more?: Partial<TaskSpec>, signal?: AbortSignal): Promise<Ran>
   spec(command: string | string[], more?: Partial<TaskSpec>): TaskSpec
@@ -61,7 +63,9 @@ export function openFixture(world: DriverWorld): Fixture {
     return { ...end, ...text(), ms: performance.now() - started }
   }
 
-  return { driver, folder, newRun, run, spec }
+  const folderOfVolume = (runId: string, volume: string) => world.folderOfVolume(folder, runId, volume)
+
+  return { driver, folder, newRun, folderOfVolume, run, spec }
 }
 
 /** @throws where the task is lost on the way: no test kills what runs it but those that say so */

@@ -22,6 +22,7 @@ const world: DriverWorld = {
   startMs: 300,
   open: openNative,
   processEntry: 'native-process.ts',
+  folderOfVolume: async (folder, runId, volume) => join(folder, 'runs', runId, 'volumes', volume),
   leftOf: async (folder, runId) => [join(folder, 'runs', runId)].filter((path) => existsSync(path)),
 }
 

@@ -2,11 +2,13 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { Secret } from '../../../../../src/redact/secret.ts'
 import type { Driver, TaskSpec } from '../../../../../src/server/runs/drivers/driver-interface.ts'
 import {
   type DockerEngine,
   IMAGE,
+  ISOLATED,
   missingDockerPart,
   sharedDockerEngine,
   startDockerEngine,
@@ -41,15 +43,28 @@ async function run(
   return { ...end, ...text(), ms: performance.now() - started }
 }
 
+const inspected = v.looseObject({
+  Path: v.string(),
+  Args: v.array(v.string()),
+  Config: v.looseObject({
+    Env: v.array(v.string()),
+    Labels: v.record(v.string(), v.string()),
+    Cmd: v.nullish(v.array(v.string())),
+    Entrypoint: v.nullish(v.array(v.string())),
+  }),
+  HostConfig: v.looseObject({}),
+  Mounts: v.array(v.looseObject({})),
+})
+
 /** What `docker inspect` shows of the one container that is labelled so. */
 async function inspect(daemon: DockerEngine, label: string) {
-  const id = (await daemon.docker('ps', '-aq', '--filter', `label=${label}`)).trim()
-  return JSON.parse(await daemon.docker('inspect', id))[0]
+  const [name = ''] = await daemon.containersWith(label)
+  return v.parse(inspected, await daemon.get(`/containers${name}/json`))
 }
 
 describe('a task in a container', () => {
   it('is given nothing of the machine, and little of root’s power', async (daemon) => {
-    const driver = openDockerDriver(temporaryFolder(), daemon.host)
+    const driver = openDockerDriver(temporaryFolder(), daemon.host, { network: ISOLATED })
     const runId = newRun()
     await driver.createVolume(runId, 'v')
     const env = { TOKEN: new Secret('s3cret-value') }
@@ -270,12 +285,12 @@ describe('what is left on the daemon', () => {
       await driver.openSandbox(taskOf('true', { runId }), NEVER)
     }
     await openDockerDriver(mine, daemon.host).sweep(new Set())
-    const left = await daemon.docker('ps', '-a', '--format', '{{.Names}}')
-    expect(left).not.toContain(places[0] ?? '?')
-    expect(left).toContain(places[1] ?? '?')
-    expect(await daemon.docker('volume', 'ls')).toContain(places[1] ?? '?')
+    const [left, volumes] = [await daemon.containersWith('fob.run'), await daemon.volumesWith('fob.run')]
+    expect(left.join()).not.toContain(places[0] ?? '?')
+    expect(left.join()).toContain(places[1] ?? '?')
+    expect(volumes.join()).toContain(places[1] ?? '?')
     await drivers[1]?.sweep(new Set())
-    expect(await daemon.docker('volume', 'ls')).not.toContain(places[1] ?? '?')
+    expect((await daemon.volumesWith('fob.run')).join()).not.toContain(places[1] ?? '?')
   })
 
   test('is not looked for by a server that has never used one, and no daemon keeps none from starting', async () => {
@@ -332,7 +347,7 @@ describe('a daemon that goes away', () => {
     )
     expect(await failure(run(driver, 'true'))).toMatchObject({ code: 'unreachable' })
     await openDockerDriver(folder, daemon.host).cleanUp(spec.runId)
-    expect(await daemon.docker('ps', '-aq', '--filter', `label=fob.run=${spec.runId}`)).toBe('')
+    expect(await daemon.containersWith(`fob.run=${spec.runId}`)).toEqual([])
   })
 
   it('and is not yet there when the next server takes up its tasks is waited for', async (daemon) => {
@@ -342,10 +357,13 @@ describe('a daemon that goes away', () => {
     const before = openDockerDriver(folder, `unix://${socket}`)
     const { sinks, text } = collect()
     const spec = taskOf('echo up; sleep 1; echo done; exit 6', { timeoutMs: 60_000 })
-    void before.run(spec, { ...sinks, stdout: async () => await new Promise(() => {}) }, NEVER)
-    await until(
-      async () => (await daemon.docker('ps', '-q', '--filter', `label=fob.run=${spec.runId}`)) !== '',
-    )
+    const said = Promise.withResolvers<void>()
+    const stdout = async () => {
+      said.resolve()
+      await new Promise(() => {})
+    }
+    void before.run(spec, { ...sinks, stdout }, NEVER)
+    await said.promise
     await proxy.cut()
     const lines: string[] = []
     const next = openDockerDriver(folder, `unix://${socket}`, { log: (line) => void lines.push(line) })
