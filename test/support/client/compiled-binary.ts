@@ -75,9 +75,9 @@ export function start(args: readonly string[], options: Options = {}): Running {
       }
       const late = Promise.withResolvers<void>()
       const timer = setTimeout(late.resolve, WAIT_MS)
-      let isOver = false
-      const over = Promise.race([ended, late.promise]).then(() => void (isOver = true))
-      while (!matches() && !isOver) await Promise.race([out.more(), err.more(), over])
+      const over = Promise.race([ended, late.promise]).then(() => true)
+      const more = () => Promise.race([out.more(), err.more()]).then(() => false)
+      while (!matches()) if (await Promise.race([more(), over])) break
       clearTimeout(timer)
       if (!matches()) throw new Error(`never saw ${wanted}; stdout: ${out.text()} stderr: ${err.text()}`)
       return out.text() + err.text()

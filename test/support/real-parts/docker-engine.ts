@@ -163,8 +163,6 @@ function engineIn(folder: string): DockerEngine {
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
     return await response.json()
   }
-  const having = (labels: string[]) => `filters=${encodeURIComponent(JSON.stringify({ label: labels }))}`
-
   return {
     host,
     socket,
@@ -179,6 +177,8 @@ function engineIn(folder: string): DockerEngine {
     folderOfVolume: async (name) => v.parse(volume, await get(`/volumes/${name}`)).Mountpoint,
   }
 }
+
+const having = (labels: string[]) => `filters=${encodeURIComponent(JSON.stringify({ label: labels }))}`
 
 function environment(): Record<string, string> {
   const { DOCKER_HOST: _, DOCKER_CONTEXT: __, ...rest } = childEnv(process.env)
