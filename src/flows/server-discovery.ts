@@ -38,15 +38,8 @@ export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob'
  */
 export async function discoverProvider(server: string, context: DiscoveryContext): Promise<Provider> {
   requireSafe(server, 'the server')
-  const base = new URL(server)
-  const path = base.pathname.replace(/\/$/, '')
-  const places = [
-    // RFC 8414 §3.1: the well-known part stands between host and path.
-    ['oauth-metadata', `${base.origin}/.well-known/oauth-authorization-server${path}`],
-    ['openid-metadata', `${base.origin}${path}/.well-known/openid-configuration`],
-  ] as const
   let astray: Fault | undefined
-  for (const [source, url] of places) {
+  for (const [source, url] of metadataPlaces(server)) {
     const result = await readMetadata(url, server, context)
     if (result.kind === 'found') return fromMetadata(result.metadata, server, source)
     if (result.kind === 'astray') astray ??= result.fault
@@ -62,6 +55,17 @@ export async function discoverProvider(server: string, context: DiscoveryContext
     sendsIss: false,
     source: 'conventional',
   }
+}
+
+/** Where a server may publish its metadata, in the order in which it is looked for. */
+export function metadataPlaces(server: string) {
+  const { origin, pathname } = new URL(server)
+  const path = pathname.replace(/\/$/, '')
+  return [
+    // RFC 8414 §3.1: the well-known part stands between host and path.
+    ['oauth-metadata', `${origin}/.well-known/oauth-authorization-server${path}`],
+    ['openid-metadata', `${origin}${path}/.well-known/openid-configuration`],
+  ] as const
 }
 
 /**

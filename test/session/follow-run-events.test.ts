@@ -93,6 +93,8 @@ function stream(bytes: Uint8Array, end: 'closes' | 'breaks', size = bytes.length
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
 }
 
+const refused = () => Promise.reject(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }))
+
 /** A stream without an event that is cut after so long. */
 function heldFor(ms: number, clock: { pass: (ms: number) => void }): Response {
   const body = new ReadableStream<Uint8Array>(
@@ -196,7 +198,6 @@ describe('a run is followed over connections that break', () => {
 
   test('it is given up after two minutes in which no connection came about, and not before', async () => {
     const clock = fakeClock()
-    const refused = () => Promise.reject(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }))
     const started = 300_000
     const fault = await faultOf(
       follow({ answer: () => (clock.now() < started ? heldFor(2000, clock) : refused()) }, clock),

@@ -39,6 +39,10 @@ export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowRe
   const provider = await discoverProvider(login.server, deps)
   const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || (DEFAULT_CLIENT_ID ?? FOB_CLI_ID))
   login.debug(`authorization server by ${provider.source}, client ${clientId}`)
+  if (provider.source === 'conventional') {
+    const { requireAuthorizationServer } = await import('../../flows/require-authorization-server.ts')
+    await requireAuthorizationServer(provider, clientId, deps)
+  }
   const ui = flowUi(login, deps)
   try {
     const obtained = await flow(
