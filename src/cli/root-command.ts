@@ -176,6 +176,8 @@ const server = defineGroup({
     start: alias(file(() => import('./commands/server/start.ts'))),
     user: serverUser,
     tenant: serverTenant,
+    backup: file(() => import('./commands/server/backup.ts')),
+    restore: file(() => import('./commands/server/restore.ts')),
     check: file(() => import('./commands/server/check.ts')),
     'service-key': serverServiceKey,
     'rotate-passphrase': file(() => import('./commands/server/rotate-passphrase.ts')),

@@ -35,6 +35,7 @@ export async function openStorage(
 ) {
   const database = openDatabase(databasePath(dataDir))
   onClose(() => database.close())
+  if (database.isNew) log.info('created a new database', { path: databasePath(dataDir) })
   const { db } = database
   const rbac = await serverRbac(settings)
   const accounts = await openAccounts({

@@ -10,6 +10,8 @@ export interface Finding {
   check: string
   detail: string
   problem?: string
+  /** The problem is that an older fob wrote this. */
+  outdated?: boolean
 }
 
 /**
@@ -37,6 +39,16 @@ export async function checkFile(path: string, more: (db: Db) => Promise<Finding>
   }
 }
 
+/** Whether the pages and indexes of a database are as they should be, whatever its format. */
+export function checkPages(path: string): Finding {
+  const sqlite = new Database(path, { readonly: true })
+  try {
+    return integrity(sqlite)
+  } finally {
+    sqlite.close()
+  }
+}
+
 function formatOf(sqlite: Database): Finding {
   const read = (name: string) => Number(Object.values(sqlite.query(`PRAGMA ${name}`).get() ?? {})[0] ?? 0)
   const [owner, version, known] = [read('application_id'), read('user_version'), MIGRATIONS.length]
@@ -44,7 +56,8 @@ function formatOf(sqlite: Database): Finding {
   if (owner !== APPLICATION_ID) return { ...finding, problem: 'this is not a fob database' }
   if (version > known) return { ...finding, problem: 'this was written by a newer fob' }
   if (version < known) {
-    return { ...finding, problem: 'migrations are missing: the next start of the server applies them' }
+    const problem = 'migrations are missing: the next start of the server applies them'
+    return { ...finding, problem, outdated: true }
   }
   return finding
 }

@@ -32,9 +32,10 @@ export function databasePath(dataDir: string): string {
 /**
  * Makes an empty file for its owner alone (0600), with its folder (0700), before SQLite would make one with
  * the umask: at no moment can anybody else open it. A file that is there is left alone.
+ * @returns whether it was not there
  * @throws Fault `config` with the path and the cause
  */
-export function prepareFile(path: string): void {
+export function prepareFile(path: string): boolean {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   } catch (error) {
@@ -43,8 +44,10 @@ export function prepareFile(path: string): void {
   try {
     // O_CREAT | O_EXCL: what stands there already, a symbolic link included, is not followed.
     closeSync(openSync(path, 'wx', 0o600))
+    return true
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw unusable(path, error)
+    return false
   }
 }
 

@@ -18,6 +18,8 @@ export type Transaction = Parameters<Parameters<Db['transaction']>[0]>[0]
 
 export interface OpenDatabase {
   db: Db
+  /** Whether there was no database before. */
+  isNew: boolean
   close(): void
 }
 
@@ -31,11 +33,12 @@ export const APPLICATION_ID = 0x666f6231
  * @throws Fault `config` when the file is not ours, was written by a newer fob, or cannot be used
  */
 export function openDatabase(path: string, hint = 'give another folder with --data'): OpenDatabase {
-  if (path !== ':memory:') prepareFile(path)
+  const isNew = path === ':memory:' || prepareFile(path)
   const sqlite = openFile(path)
   try {
     sqlite.run('PRAGMA busy_timeout = 5000')
     refuseForeign(sqlite, path, hint)
+    if (!isNew) refuseEmpty(sqlite, path)
     if (path !== ':memory:') chmodSync(path, 0o600)
     // Before anything is in it: later it has no effect, but writes to the file.
     if (pragma(sqlite, 'user_version') === 0) sqlite.run('PRAGMA auto_vacuum = INCREMENTAL')
@@ -51,7 +54,7 @@ export function openDatabase(path: string, hint = 'give another folder with --da
     if (code !== '' && !DAMAGED.has(code)) throw unusable(path, error)
     throw new Fault('config', `${path} is not a fob database`, { hint, cause: error })
   }
-  return { db: drizzle(sqlite, { schema }), close: () => sqlite.close() }
+  return { db: drizzle(sqlite, { schema }), isNew, close: () => sqlite.close() }
 }
 
 function openFile(path: string): Database {
@@ -78,6 +81,24 @@ function refuseForeign(sqlite: Database, path: string, hint: string): void {
       `${path} was written by a newer fob (format ${version}, this one knows ${MIGRATIONS.length})`,
       { hint: 'run the newer fob; the database was not touched' },
     )
+  }
+}
+
+/** How long another process may take to fill a file that it has just created. */
+const FILLED_WITHIN_MS = 2000
+
+/**
+ * A file without a table is what a copy leaves that failed, or that left the write-ahead log behind. Beginning anew in it
+ * would look like a server that lost everything.
+ */
+function refuseEmpty(sqlite: Database, path: string): void {
+  for (let waited = 0; pragma(sqlite, 'user_version') === 0; waited += 50) {
+    if (waited >= FILLED_WITHIN_MS) {
+      throw new Fault('config', `${path} is there, but it is empty`, {
+        hint: 'restore a backup with "fob server restore FILE --force", or delete the file to start anew',
+      })
+    }
+    Bun.sleepSync(50)
   }
 }
 

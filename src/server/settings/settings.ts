@@ -95,6 +95,16 @@ export function readDataDir(sources: SettingSources): string {
   return dataDirOf(gatherSettings(sources, ['data']))
 }
 
+/** The data folder, and the database of the secrets where they have one of their own. */
+export function readDataPlaces(sources: SettingSources): {
+  dataDir: string
+  secretsPath: string | undefined
+} {
+  const values = gatherSettings(sources, ['data', 'secrets-sqlite-path'])
+  const path = values['secrets-sqlite-path']
+  return { dataDir: dataDirOf(values), secretsPath: path === ':memory:' ? undefined : path }
+}
+
 function dataDirOf(values: SettingValues): string {
   return values.data ?? './fob-data'
 }

@@ -303,6 +303,26 @@ describe('S10: pipeline set --rbac', () => {
   })
 })
 
+describe('backup and restore', () => {
+  test('a backup beside the running server is restored into a new folder, and refused where a server runs', async () => {
+    const file = join(temporaryFolder(), 'backup.db')
+    const backup = await admin('backup', file, '-o', 'json')
+    expect(backup).toMatchObject({ code: 0 })
+    expect(JSON.parse(backup.out)).toMatchObject({ files: [{ what: 'data', to: file }] })
+    expect(await admin('backup', file)).toMatchObject({ code: 1, err: expect.stringContaining('--force') })
+    const folder = join(temporaryFolder(), 'restored')
+    const restored = await fob(['server', 'restore', file, '--data', folder])
+    expect(restored).toMatchObject({ code: 0, err: expect.stringContaining('valid again') })
+    expect(await fob(['server', 'check', '--data', folder])).toMatchObject({ code: 0 })
+    const users = await fob(['server', 'user', 'list', '--data', folder, '-o', 'json'])
+    expect(users.out).toContain(ADA.email)
+    expect(await admin('restore', file, '--force')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('another server is using'),
+    })
+  })
+})
+
 describe('S117: server check', () => {
   test('finds everything in order beside the running server', async () => {
     const { code, out, err } = await admin('check')

@@ -7,7 +7,11 @@ import type { Backend, Revision } from '../backend-interface.ts'
 import type { SecretPlace, SecretScope } from '../vault-interface.ts'
 
 /** Sealed values in a database of ours, the server's own or another; `close` closes it. */
-export function sqliteBackend({ db, close }: OpenDatabase, name: string, clock: Clock): Backend {
+export function sqliteBackend(
+  { db, close }: Pick<OpenDatabase, 'db' | 'close'>,
+  name: string,
+  clock: Clock,
+): Backend {
   return {
     name,
 
