@@ -19,6 +19,8 @@ export interface SandboxLimits {
   residentBytes: number
   /** From the start of the process to its first message. */
   startMs: number
+  /** Processor time of the child over twice `cpuMs`: its start, and its threads that collect garbage and compile. */
+  overheadMs: number
 }
 
 export const SANDBOX_LIMITS: SandboxLimits = {
@@ -27,6 +29,7 @@ export const SANDBOX_LIMITS: SandboxLimits = {
   cpuMs: 10_000,
   residentBytes: 512 * 1024 * 1024,
   startMs: 15_000,
+  overheadMs: 2000,
 }
 
 const pipelineContext = v.object({

@@ -72,7 +72,8 @@ export function openAccount(limits: SandboxLimits, meter: ChildMeter): Account {
     }
     if (used && used.residentBytes > limits.residentBytes) return 'the script used too much memory'
     // A child that claims to be idle and is not. Its threads for garbage collection and compiling count here too.
-    if (used && used.cpuMs > 2 * limits.cpuMs + 2000) return 'the sandbox used too much processor time'
+    if (used && used.cpuMs > 2 * limits.cpuMs + limits.overheadMs)
+      return 'the sandbox used too much processor time'
     return undefined
   }
 

@@ -19,7 +19,7 @@ import { temporaryFolder } from '../../../support/temporary.ts'
 import { NEVER, pipeline } from '../run-harness.ts'
 
 /** For what is about time; all else has the time that scripts of a server have, which no busy machine uses up. */
-const SHORT = { cpuMs: 400 }
+const SHORT = { cpuMs: 200 }
 const SEED = '0123456789abcdef0123456789abcdef'
 const START = Date.UTC(2026, 0, 2, 3, 4, 5)
 const CONTEXT = {
@@ -49,6 +49,7 @@ async function runIn(
     cpuMs?: number
     residentBytes?: number
     startMs?: number
+    overheadMs?: number
     filename?: string
     /** Calls stay without an answer until the run has ended. */
     isSilent?: boolean
@@ -93,7 +94,7 @@ const messageOf = ({ outcome }: Ran) => (outcome.kind === 'failed' ? outcome.err
 const MOST_CPU_MS = SHORT.cpuMs + 500 + 4000
 
 describe('what a script may try', () => {
-  const TIME = /more than 0\.4 s of processor time/
+  const TIME = /more than 0\.2 s of processor time/
   test.each<[string, string, RegExp]>([
     ['an endless loop', `for (;;);`, TIME],
     [
@@ -374,7 +375,7 @@ describe('a child that does not keep to the protocol', () => {
     ['spins before it has started', 'while :; do :; done', 'the sandbox did not start in time'],
   ])('%s is ended', async (_, script, message) => {
     // `sleep` would end by itself with another message.
-    const ran = await runIn('', { command: child(script), startMs: 500 })
+    const ran = await runIn('', { command: child(script), startMs: 200 })
     expect(messageOf(ran)).toBe(message)
     expect(ran.cpuMs).toBeLessThan(MOST_CPU_MS)
   })
@@ -384,7 +385,7 @@ describe('a child that does not keep to the protocol', () => {
     ['sleeps instead of working', `${READY} sleep 60`],
   ])('%s is ended by the limit of its time', async (_, script) => {
     const ran = await runIn('', { command: child(script), ...SHORT })
-    expect(messageOf(ran)).toBe('the script used more than 0.4 s of processor time')
+    expect(messageOf(ran)).toBe('the script used more than 0.2 s of processor time')
     expect(ran.cpuMs).toBeLessThan(MOST_CPU_MS)
   })
 
@@ -424,7 +425,7 @@ describe('a child that does not keep to the protocol', () => {
 
   test.skipIf(process.platform !== 'linux')('claims to be idle and is not', async () => {
     const script = `${READY} echo '{"type":"idle","handled":1}'; while :; do :; done`
-    const ran = await runIn('', { command: child(script), cpuMs: 100 })
+    const ran = await runIn('', { command: child(script), cpuMs: 100, overheadMs: 200 })
     expect(messageOf(ran)).toBe('the sandbox used too much processor time')
   })
 
