@@ -20,6 +20,8 @@ import { NEVER, pipeline } from '../run-harness.ts'
 
 /** For what is about time; all else has the time that scripts of a server have, which no busy machine uses up. */
 const SHORT = { cpuMs: 200 }
+/** For what is about memory, which takes time to fill. */
+const LITTLE = { memoryBytes: 16 * 1024 * 1024 }
 const SEED = '0123456789abcdef0123456789abcdef'
 const START = Date.UTC(2026, 0, 2, 3, 4, 5)
 const CONTEXT = {
@@ -47,6 +49,7 @@ async function runIn(
     command?: string[]
     start?: () => SandboxProcess
     cpuMs?: number
+    memoryBytes?: number
     residentBytes?: number
     startMs?: number
     overheadMs?: number
@@ -122,6 +125,13 @@ describe('what a script may try', () => {
     ['one huge string', `let s = 'x'; for (;;) s += s`, /string too long|out of memory/],
     ['one huge array', `new Array(2e7).fill(1).map((x) => x + 1)`, /out of memory/],
     ['a typed array over the limit', `new Uint8Array(1e9).fill(1)`, /out of memory|too large|invalid/i],
+  ])('%s is ended by the limit of its memory', async (_, body, reason) => {
+    const ran = await runIn(pipeline(body), LITTLE)
+    expect(messageOf(ran)).toMatch(reason)
+    expect(ran.cpuMs).toBeLessThan(MOST_CPU_MS)
+  })
+
+  test.each<[string, string, RegExp]>([
     ['deep recursion', `const f = () => f() + 1; f()`, /Maximum call stack/],
     ['deep source for eval', `eval('('.repeat(1e5))`, /too deep|Maximum call stack|too large/i],
     ['deep JSON', `JSON.parse('['.repeat(1e6))`, /stack|memory|too deep/],
