@@ -19,6 +19,8 @@ export interface TokenSet {
   /** What the server granted, or what was asked where it did not say (RFC 6749 §5.1). */
   scopes: readonly string[]
   tokenType: string
+  /** The private key, a JWK, that the tokens are bound to (RFC 9449). */
+  dpopKey?: Secret
 }
 
 /** The user whom the server names, in its ID token (OpenID Connect Core §2): for the name that is shown. */

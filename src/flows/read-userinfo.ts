@@ -6,9 +6,8 @@ import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import { cannotReach } from '../platform/network/fetch-failure.ts'
 import { parseJson } from '../platform/parse-json.ts'
-import type { Secret } from '../redact/secret.ts'
 import { readIfOk } from './bounded-response.ts'
-import type { Identity } from './flow-types.ts'
+import type { Identity, TokenSet } from './flow-types.ts'
 import { identityOf } from './identity-from-id-token.ts'
 import { verifySignedJwt } from './verify-signed-jwt.ts'
 
@@ -56,26 +55,20 @@ interface UserinfoContext {
  */
 export async function readUserinfo(
   server: UserinfoServer,
-  token: Secret,
+  tokens: Pick<TokenSet, 'accessToken' | 'dpopKey'>,
   subject: string | undefined,
-  { clock, fetch, signal }: UserinfoContext,
+  context: UserinfoContext,
 ): Promise<Userinfo> {
   const { endpoint } = server
+  const { clock, signal } = context
   const until = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
   let response: Response
   let claims: unknown
   try {
-    response = await fetch(endpoint, {
-      headers: {
-        accept: 'application/json, application/jwt',
-        authorization: `Bearer ${token.reveal()}`,
-      },
-      redirect: 'manual',
-      signal: until,
-    })
+    response = await ask(endpoint, tokens, { ...context, signal: until })
     const text = await readIfOk(response, endpoint)
-    const context = { fetch, signal: until, now: clock.now() }
-    claims = text === undefined ? undefined : await claimsIn(text, response, server, context)
+    const within = { fetch: context.fetch, signal: until, now: clock.now() }
+    claims = text === undefined ? undefined : await claimsIn(text, response, server, within)
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof Fault) throw error
@@ -88,6 +81,23 @@ export async function readUserinfo(
   const identity = parsed.success ? identityOf(parsed.output) : undefined
   const isUsed = identity !== undefined && (subject === undefined || identity.subject === subject)
   return isUsed ? { kind: 'user', identity } : { kind: 'nobody' }
+}
+
+async function ask(
+  endpoint: string,
+  { accessToken, dpopKey }: Pick<TokenSet, 'accessToken' | 'dpopKey'>,
+  context: UserinfoContext,
+): Promise<Response> {
+  const fetch =
+    dpopKey === undefined ? context.fetch : (await import('./dpop.ts')).provingFetch(dpopKey, context)
+  return fetch(endpoint, {
+    headers: {
+      accept: 'application/json, application/jwt',
+      authorization: `${dpopKey === undefined ? 'Bearer' : 'DPoP'} ${accessToken.reveal()}`,
+    },
+    redirect: 'manual',
+    signal: context.signal,
+  })
 }
 
 /** JSON; or a JWT where the client is registered so (§5.3.2), which counts with the server's signature alone. */

@@ -61,6 +61,8 @@ export interface ApiOptions {
   renewed?: (refused: Secret) => Promise<Secret | undefined>
   /** What is presented, as a message calls it (`the token in FOB_TOKEN`); undefined where nothing is, or nobody knows. */
   credential?: string | undefined
+  /** How to send with a header whose token is bound to a key (RFC 9449); undefined for any other header. */
+  proving?: (authorization: Secret) => Promise<Fetch | undefined>
   /** Whether requests with a `ci_` token are signed. */
   sign: boolean
   version: string
@@ -74,7 +76,7 @@ export interface ApiOptions {
 }
 
 /** What calls to one server have in common, whoever makes them. */
-export type ServerContext = Omit<ApiOptions, 'authorization' | 'tenant'>
+export type ServerContext = Omit<ApiOptions, 'authorization' | 'proving' | 'tenant'>
 
 const CALL_TIMEOUT_MS = 30_000
 /** The longest lists have tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
@@ -230,14 +232,15 @@ function leftOpen(server: string, signal: AbortSignal, cause: unknown, { fact, h
 async function follow(
   call: Call,
   authorization: Secret | undefined,
-  { fetch, insecureHttp, sign, clock }: ApiOptions,
+  { fetch, proving, insecureHttp, sign, clock }: ApiOptions,
 ): Promise<Response> {
   if (authorization !== undefined && !insecureHttp) requirePrivate(call.url)
   let { url } = call
+  const send = (authorization && (await proving?.(authorization))) ?? fetch
   const signing = sign ? await import('./sign-request.ts') : undefined
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     call.signal.throwIfAborted()
-    const response = await fetch(url.href, {
+    const response = await send(url.href, {
       method: call.method,
       headers: present({
         ...call.headers,

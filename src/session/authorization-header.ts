@@ -1,12 +1,21 @@
 /** The `Authorization` header: its value, and what of it is secret. */
 import { Secret } from '../redact/secret.ts'
 
+/** What a request presents: a token, or a password with its user name. */
+export interface Presentable {
+  token: Secret
+  username?: string | undefined
+  /** The key that the token is bound to. */
+  dpopKey?: Secret | undefined
+}
+
 /**
- * The value of the `Authorization` header: Bearer (RFC 6750), or Basic (RFC 7617) where there is a user name,
+ * The value of the `Authorization` header: DPoP (RFC 9449 §7.1) for a token that is bound to a key, Bearer (RFC 6750), or Basic (RFC 7617) where there is a user name,
  * and then the token is the password.
  */
-export function authorizationOf(token: Secret, username?: string): Secret {
-  if (username === undefined) return new Secret(`Bearer ${token.reveal()}`)
+export function authorizationOf({ token, username, dpopKey }: Presentable): Secret {
+  if (username === undefined)
+    return new Secret(`${dpopKey === undefined ? 'Bearer' : 'DPoP'} ${token.reveal()}`)
   return new Secret(`Basic ${Buffer.from(`${username}:${token.reveal()}`).toString('base64')}`)
 }
 

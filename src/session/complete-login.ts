@@ -33,15 +33,14 @@ export interface LoginInput {
  */
 export async function completeLogin(input: LoginInput): Promise<{ login: Login; saved: SavedLogin }> {
   const { context, store, tokens } = input
-  const profile = await profileOf(context, tokens.accessToken, input.tenant, {
-    ...input,
-    issued: input.kind === 'oauth',
-  })
+  const { dpopKey } = tokens
+  const known = present({ ...input, issued: input.kind === 'oauth', dpopKey })
+  const profile = await profileOf(context, tokens.accessToken, input.tenant, known)
   const login = loginOf(input, { ...profile, tenant: tenantOf(profile, context.server) })
   const { accessToken: token, refreshToken } = tokens
   // From here on the login belongs to the person: Ctrl-C takes effect before the save or after it, not in between.
   context.signal.throwIfAborted()
-  const credential = present({ ...login, token, refreshToken })
+  const credential = present({ ...login, token, refreshToken, dpopKey })
   return { login, saved: await store.save(credential, { preferFile: input.preferFile }) }
 }
 

@@ -1,6 +1,7 @@
 /** Whose a credential is, which is also the check that the server accepts it. */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { present } from '../contract/omit-undefined.ts'
 import type { Identity } from '../flows/flow-types.ts'
 import type { Userinfo, UserinfoServer } from '../flows/read-userinfo.ts'
 import type { Secret } from '../redact/secret.ts'
@@ -26,6 +27,8 @@ export interface Known {
   /** From the ID token. */
   identity?: Identity
   userinfo?: UserinfoServer
+  /** The key that the token is bound to. */
+  dpopKey?: Secret
 }
 
 /**
@@ -42,11 +45,13 @@ export async function profileOf(
   tenant: string | undefined,
   known: Known = {},
 ): Promise<Profile> {
-  const authorization = authorizationOf(token, known.username)
-  const api = openApi({ ...context, tenant, authorization: async () => authorization })
+  const { username, dpopKey } = known
+  const authorization = authorizationOf({ token, username, dpopKey })
+  const proving = async () => dpopKey && (await import('../flows/dpop.ts')).provingFetch(dpopKey, context)
+  const api = openApi({ ...context, tenant, authorization: async () => authorization, proving })
   const asked = await askProfile(api)
   if (asked.kind === 'profile') return asked.profile
-  const isBasic = known.username !== undefined
+  const isBasic = username !== undefined
   if (asked.kind === 'refused' && (isBasic || (await strategyOf(context)) !== undefined)) {
     throw refusal(asked.fault, context)
   }
@@ -101,7 +106,8 @@ async function askUserinfo(context: ServerContext, token: Secret, known: Known):
   const { readUserinfo, userinfoOf } = await import('../flows/read-userinfo.ts')
   const server = known.userinfo ?? userinfoOf(await published(context))
   if (server === undefined) return { kind: 'nobody' }
-  return readUserinfo(server, token, known.identity?.subject, context)
+  const tokens = present({ accessToken: token, dpopKey: known.dpopKey })
+  return readUserinfo(server, tokens, known.identity?.subject, context)
 }
 
 async function published(context: ServerContext) {

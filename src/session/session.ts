@@ -13,7 +13,7 @@ import type { Settings } from '../settings/config-file.ts'
 import type { Store, StoredCredential, StoredLogin } from '../store/store-interface.ts'
 import { accountName } from './account-names.ts'
 import { chooseAccount } from './choose-account.ts'
-import { authorizationOf } from './authorization-header.ts'
+import { authorizationOf, type Presentable } from './authorization-header.ts'
 import { endsSoon, jwtExpiry } from './jwt-expiry.ts'
 import { freshCredential, type RefreshContext, renewCredential } from './refresh-login.ts'
 import {
@@ -62,6 +62,8 @@ interface Authorization {
    * @throws Fault `credentials_expired`, `unreachable`.
    */
   renewed: (refused: Secret) => Promise<Secret | undefined>
+  /** How to send with a header whose token is bound to a key (RFC 9449); undefined for any other header. */
+  proving: (authorization: Secret) => Promise<Fetch | undefined>
 }
 
 export interface Session extends Authorization {
@@ -158,12 +160,19 @@ function storedAuthorization(login: StoredLogin, context: RefreshContext): Autho
     const stored = await context.store.read(login.server, login.account)
     return stored === undefined ? undefined : renewCredential(stored, context)
   })
+  const keys = boundKeys(context)
+  const headerOf = (credential: StoredCredential | undefined) => {
+    const header = credential && authorizationOf(presentable(credential))
+    if (header !== undefined) keys.note(header, credential?.dpopKey)
+    return header
+  }
   return {
     bearer: async () => {
       if (login.kind === 'basic') throw noToken()
       return (await fresh())?.token
     },
     authorization: async () => headerOf(await fresh()),
+    proving: keys.proving,
     renewed: async (refused) => {
       if (!login.renewable) return undefined
       const stored = headerOf(await context.store.read(login.server, login.account))
@@ -197,12 +206,13 @@ function presentedAuthorization(
   switch (presented.kind) {
     case 'bearer': {
       const { token } = presented
-      return { bearer: async () => token, authorization: async () => authorizationOf(token), renewed: never }
+      return { ...nothing, bearer: async () => token, authorization: async () => authorizationOf({ token }) }
     }
     case 'basic': {
       const { username, password } = presented.credentials
       const bearer = () => Promise.reject(noToken())
-      return { bearer, authorization: async () => authorizationOf(password, username), renewed: never }
+      const header = authorizationOf({ token: password, username })
+      return { ...nothing, bearer, authorization: async () => header }
     }
     case 'stored':
       if (login !== undefined && context !== undefined) return storedAuthorization(login, context)
@@ -210,16 +220,37 @@ function presentedAuthorization(
     case 'none':
       break
   }
-  return { bearer: never, authorization: never, renewed: never }
+  return nothing
 }
 
 /** Where there is no credential, nor another one in place of a refused one. */
 async function never(): Promise<undefined> {}
 
-function headerOf(credential: StoredCredential | undefined): Secret | undefined {
-  if (credential === undefined) return undefined
-  const { kind, token, username = '' } = credential
-  return kind === 'basic' ? authorizationOf(token, username) : authorizationOf(token)
+const nothing: Authorization = { bearer: never, authorization: never, renewed: never, proving: never }
+
+/** A user name counts for Basic alone, whatever else is stored. */
+function presentable({ kind, token, username = '', dpopKey }: StoredCredential): Presentable {
+  return kind === 'basic' ? { token, username } : { token, dpopKey }
+}
+
+/** The keys that the tokens of one login's headers are bound to: one, but for a login that replaces it meanwhile. */
+function boundKeys(context: Pick<RefreshContext, 'fetch' | 'clock'>) {
+  const keyOf = new Map<string, Secret>()
+  const fetchOf = new Map<string, Promise<Fetch>>()
+  const load = async (key: Secret) => (await import('../flows/dpop.ts')).provingFetch(key, context)
+  return {
+    note: (header: Secret, key: Secret | undefined) => {
+      if (key !== undefined) keyOf.set(header.reveal(), key)
+    },
+    proving: async (header: Secret): Promise<Fetch | undefined> => {
+      const key = keyOf.get(header.reveal())
+      if (key === undefined) return undefined
+      // One for each key, as it remembers the server's nonces.
+      const loaded = fetchOf.get(key.reveal()) ?? load(key)
+      fetchOf.set(key.reveal(), loaded)
+      return loaded
+    },
+  }
 }
 
 function noToken(): Fault {

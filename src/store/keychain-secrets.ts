@@ -3,11 +3,15 @@ import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import type { Keychain, KeychainResult, Probe } from '../platform/keychain/keychain.ts'
-import { type Entry, type Position, type Secrets, secretsFrom, secretsOf } from './login-entry.ts'
+import { type Entry, type Position, type Secrets, secretsFrom, secretsOf, textsOf } from './login-entry.ts'
 import { UNNAMED } from './store-interface.ts'
 
 /** What one keychain entry holds: the secrets, and nothing that the index has. */
-const secretsSchema = v.looseObject({ token: v.string(), refreshToken: v.optional(v.string()) })
+const secretsSchema = v.looseObject({
+  token: v.string(),
+  refreshToken: v.optional(v.string()),
+  dpopKey: v.optional(v.string()),
+})
 
 type AccountKey = Pick<Position, 'server' | 'account'>
 
@@ -78,14 +82,14 @@ function entryName({ server, account }: AccountKey): string {
   return `${name.slice(0, MAX_NAME / 2)}~${new Bun.CryptoHasher('sha256').update(name).digest('hex')}`
 }
 
-function serialize({ token, refreshToken }: Secrets): string {
+function serialize(secrets: Secrets): string {
   // Members that are undefined are not written.
-  return JSON.stringify({ token: token.reveal(), refreshToken: refreshToken?.reveal() })
+  return JSON.stringify(textsOf(secrets))
 }
 
 /** Undefined when the entry is not one of ours. */
 function deserialize(text: string): Secrets | undefined {
   const parsed = v.safeParse(secretsSchema, parseJson(text))
   if (!parsed.success) return undefined
-  return secretsFrom(parsed.output.token, parsed.output.refreshToken)
+  return secretsFrom(parsed.output)
 }

@@ -12,6 +12,8 @@ import type { Credential, Login, StorageKind, StoredCredential, StoredLogin } fr
 export const entrySchema = v.looseObject({
   token: v.optional(v.pipe(v.string(), v.nonEmpty())),
   refreshToken: v.optional(v.string()),
+  /** A private JWK. */
+  dpopKey: v.optional(v.string()),
   kind: v.optional(v.picklist(['oauth', 'token', 'basic'])),
   username: v.optional(v.string()),
   /** RFC 3339. */
@@ -31,6 +33,7 @@ export const entrySchema = v.looseObject({
       clientId: v.string(),
       tokenEndpoint: v.string(),
       revocationEndpoint: v.optional(v.string()),
+      dpop: v.optional(v.boolean()),
     }),
   ),
   /** Absent in a file made by hand: then the keychain is asked before the file's own token. */
@@ -69,23 +72,41 @@ export function toStoredLogin({ server, account, current }: Position, entry: Ent
 export interface Secrets {
   token: Secret
   refreshToken?: Secret
+  dpopKey?: Secret
 }
 
 /** The secrets that stand in the file itself. */
 export function secretsOf(entry: Entry): Secrets | undefined {
   if (entry.token === undefined) return undefined
-  return secretsFrom(entry.token, entry.refreshToken)
+  return secretsFrom({ ...entry, token: entry.token })
 }
 
-export function secretsFrom(token: string, refreshToken: string | undefined): Secrets {
+/** The secrets as they are stored, in the file or in the keychain. */
+interface SecretTexts {
+  token: string
+  refreshToken?: string | undefined
+  dpopKey?: string | undefined
+}
+
+export function secretsFrom({ token, refreshToken, dpopKey }: SecretTexts): Secrets {
   return present({
     token: new Secret(token),
     refreshToken: refreshToken === undefined ? undefined : new Secret(refreshToken),
+    dpopKey: dpopKey === undefined ? undefined : new Secret(dpopKey),
   })
 }
 
+export function textsOf({ token, refreshToken, dpopKey }: Secrets): SecretTexts {
+  return {
+    token: token.reveal(),
+    refreshToken: refreshToken?.reveal(),
+    dpopKey: dpopKey?.reveal(),
+  }
+}
+
 export function sameSecrets(a: Secrets, b: Secrets): boolean {
-  return a.token.reveal() === b.token.reveal() && a.refreshToken?.reveal() === b.refreshToken?.reveal()
+  const [one, other] = [textsOf(a), textsOf(b)]
+  return (['token', 'refreshToken', 'dpopKey'] as const).every((name) => one[name] === other[name])
 }
 
 export function toCredential(
@@ -110,15 +131,14 @@ export function toEntry(
   before: Entry | undefined,
 ): Entry {
   const foreign = Object.entries(before ?? {}).filter(([name]) => !Object.hasOwn(entrySchema.entries, name))
-  const { kind, username, token, refreshToken, expiresAt, scopes, tenant, user, oauth } = credential
+  const { kind, username, refreshToken, expiresAt, scopes, tenant, user, oauth } = credential
   const inFile = storage === 'file'
   return {
     ...Object.fromEntries(foreign),
     ...present({
       kind,
       username,
-      token: inFile ? token.reveal() : undefined,
-      refreshToken: inFile ? refreshToken?.reveal() : undefined,
+      ...(inFile ? textsOf(credential) : {}),
       expiresAt: expiresAt === undefined ? undefined : instant(expiresAt),
       scopes: [...scopes],
       tenant,
@@ -139,7 +159,15 @@ export function refusedEntry(entry: Entry): Entry {
 /** What is left of an entry when its secrets are deleted: whose login it was, and at which server. */
 export function endedEntry(entry: Entry): Entry {
   const ended: Entry = { ...entry, ended: true }
-  for (const name of ['token', 'refreshToken', 'storage', 'storageReason', 'renewable', 'refused'] as const) {
+  for (const name of [
+    'token',
+    'refreshToken',
+    'dpopKey',
+    'storage',
+    'storageReason',
+    'renewable',
+    'refused',
+  ] as const) {
     delete ended[name]
   }
   return ended
@@ -163,6 +191,7 @@ function toLogin(server: string, entry: Entry): Login {
         clientId: oauth.clientId,
         tokenEndpoint: oauth.tokenEndpoint,
         revocationEndpoint: oauth.revocationEndpoint,
+        dpop: oauth.dpop === true ? (true as const) : undefined,
       }),
   })
 }

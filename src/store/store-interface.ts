@@ -22,6 +22,8 @@ export interface OAuthClient {
   clientId: string
   tokenEndpoint: string
   revocationEndpoint?: string
+  /** Its tokens are bound to a key (RFC 9449), and are refused without a proof of it. */
+  dpop?: true
 }
 
 /** A login without its secrets: what can be shown. */
@@ -66,6 +68,8 @@ export interface StoredLogin extends Login {
 export interface Credential extends Login {
   token: Secret
   refreshToken?: Secret
+  /** The private key that the tokens are bound to, as a JWK. */
+  dpopKey?: Secret
 }
 
 export interface StoredCredential extends Credential {

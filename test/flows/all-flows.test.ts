@@ -325,7 +325,7 @@ describe('refresh and revoke', () => {
     const userinfo = { issuer: server.url, endpoint: `${server.url}/oauth/userinfo` }
     const faults = await Promise.all([
       faultOf(refreshTokens({ ...client, refreshToken }, endlessly)),
-      faultOf(readUserinfo(userinfo, accessToken, undefined, endlessly)),
+      faultOf(readUserinfo(userinfo, { accessToken }, undefined, endlessly)),
     ])
     expect(faults.map(({ message }) => message)).toEqual([
       `could not refresh the login: the response of ${server.url}/oauth/token is too large`,

@@ -48,12 +48,12 @@ describe('a bare oidc-provider with other paths, scopes and client', () => {
       expect(obtained.identity?.subject).toBe('ada')
       const { accessToken, refreshToken } = obtained.tokens
       const endpoint = { issuer: provider.issuer, endpoint: provider.userinfoEndpoint ?? '' }
-      expect(await readUserinfo(endpoint, accessToken, 'ada', context)).toEqual({
+      expect(await readUserinfo(endpoint, { accessToken }, 'ada', context)).toEqual({
         kind: 'user',
         identity: { subject: 'ada', name: 'Ada Lovelace', email: 'ada@other.example' },
       })
       // OpenID Connect Core §5.3.2: an answer about somebody else is none.
-      expect(await readUserinfo(endpoint, accessToken, 'eve', context)).toEqual({ kind: 'nobody' })
+      expect(await readUserinfo(endpoint, { accessToken }, 'eve', context)).toEqual({ kind: 'nobody' })
       expect(refreshToken === undefined).toBe(!discovery)
       if (refreshToken === undefined) return
       const renewed = await refreshTokens(

@@ -139,6 +139,7 @@ export async function clientOf(
     credential: session.credential,
     authorization: session.authorization,
     renewed: session.renewed,
+    proving: session.proving,
   })
   const { format, say } = context
   return {

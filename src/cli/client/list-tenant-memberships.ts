@@ -38,6 +38,7 @@ export async function memberships(deps: Deps, globals: Globals): Promise<Members
       credential: session.credential,
       authorization: session.authorization,
       renewed: session.renewed,
+      proving: session.proving,
     }).request({ method: 'GET', path: '/api/v1/tenants', schema: tenantList })
   try {
     return { context, session, tenants: await ask(session.tenant) }

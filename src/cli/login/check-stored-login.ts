@@ -1,5 +1,6 @@
 /** Asks a server whether it accepts a stored login, for `fob auth status --check`. */
 import { Fault } from '../../contract/fault.ts'
+import { present } from '../../contract/omit-undefined.ts'
 import { profileOf } from '../../session/fetch-profile.ts'
 import { freshCredential, renewCredential } from '../../session/refresh-login.ts'
 import type { StoredCredential, StoredLogin } from '../../store/store-interface.ts'
@@ -15,8 +16,8 @@ export type CheckResult = 'accepted' | 'rejected' | 'unreachable' | 'failed'
  */
 export async function checkLogin(login: StoredLogin, context: Context, deps: Deps): Promise<CheckResult> {
   const world = { ...deps, store: context.store, warn: context.say }
-  const ask = async ({ token, username }: StoredCredential) => {
-    const known = username === undefined ? {} : { username }
+  const ask = async ({ token, username, dpopKey }: StoredCredential) => {
+    const known = present({ username, dpopKey })
     await profileOf(serverContext(deps, context, login.server), token, login.tenant, known)
   }
   try {
