@@ -1,6 +1,8 @@
 /** The authorization code grant with PKCE by S256 (RFC 6749 §4.1, RFC 7636). */
+import type { AuthorizationCodeGrantChecks } from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
+import { bindTokens } from './bind-tokens.ts'
 import type { FlowContext, FlowRequest, Redeemed } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
 import { isJudgement } from './protocol-faults.ts'
@@ -29,43 +31,86 @@ type Redemption = { kind: 'redeemed'; redeemed: Redeemed } | { kind: 'refused'; 
 /** The verifier lives in this closure alone: it is never written, and is sent to the token endpoint only. */
 export async function codeGrant(request: FlowRequest, context: FlowContext): Promise<CodeGrant> {
   const { provider, clientId, scopes } = request
-  const configured = await configure(provider, clientId, context)
+  const binding = await bindTokens(request, context)
+  const secrets = await freshSecrets(scopes)
+  const { state, nonce } = secrets
+  const checks: AuthorizationCodeGrantChecks = { pkceCodeVerifier: secrets.verifier, expectedState: state }
+  const configured = await configure(provider, clientId, {
+    ...present({ fetch: context.fetch, signal: context.signal, binding, nonce }),
+    // A nonce that is expected makes openid-client require an ID token. Servers that take scope `openid` and issue none
+    // exist, so it is expected once there is one: the checks are read after the response has come.
+    onIdToken: () => Object.assign(checks, present({ expectedNonce: nonce })),
+  })
   const { client, config, redeemed, refusalOf, toFault } = configured
-  const verifier = client.randomPKCECodeVerifier()
-  const state = client.randomState()
+  const pushed = request.pushed === true || provider.requiresPushed === true
   return {
     state,
     authorizeUrl: async (redirectUri) => {
       const parameters: Record<string, string> = present({
         redirect_uri: redirectUri,
         state,
-        code_challenge: await client.calculatePKCECodeChallenge(verifier),
+        nonce,
+        code_challenge: await client.calculatePKCECodeChallenge(secrets.verifier),
         code_challenge_method: 'S256',
         scope: scopes.length === 0 ? undefined : scopes.join(' '),
         // OpenID Connect Core §11: without it the server must not give a refresh token.
         prompt: scopes.includes('offline_access') ? 'consent' : undefined,
       })
-      return client.buildAuthorizationUrl(config, parameters).href
+      if (!pushed) return client.buildAuthorizationUrl(config, parameters).href
+      if (provider.pushedAuthorizationEndpoint === undefined) throw noPush(provider.issuer)
+      const push = () => client.buildAuthorizationUrlWithPAR(config, parameters)
+      const url = await binding.attempt(push, refusalOf)
+      context.ui.say('The server takes the address below for a short time only, often a minute: open it now.')
+      return url.href
     },
     redeem: async (response) => {
       try {
-        const tokens = await client.authorizationCodeGrant(config, response, {
-          pkceCodeVerifier: verifier,
-          expectedState: state,
-        })
+        const exchange = () => client.authorizationCodeGrant(config, response, checks)
+        const tokens = await binding.attempt(exchange, refusalOf)
         return { kind: 'redeemed', redeemed: redeemed(tokens, context.clock, scopes) }
       } catch (error) {
         await revokeArrived(configured, request, context.fetch)
         const fault = toFault(error, 'exchange the authorization code')
         const refusal = refusalOf(error)
-        if (fault instanceof Fault && refusal !== undefined && isAboutCode(refusal)) {
-          return { kind: 'refused', fault }
+        if (!(fault instanceof Fault)) throw fault
+        if (refusal !== undefined && isAboutCode(refusal)) {
+          return { kind: 'refused', fault: withHint(fault, binding.hint) }
         }
-        throw fault
+        const mayWantPush =
+          error instanceof client.AuthorizationResponseError && error.error === 'invalid_request' && !pushed
+        throw mayWantPush && provider.pushedAuthorizationEndpoint !== undefined
+          ? withHint(fault, 'if this client has to push its requests (RFC 9126), log in with --par')
+          : fault
       }
     },
     toFault: (error) => toFault(error),
   }
+}
+
+interface LoginSecrets {
+  state: string
+  verifier: string
+  nonce: string | undefined
+}
+
+/** OpenID Connect Core §3.1.2.1; some servers (Glewlwyd) refuse scope `openid` without a nonce. */
+async function freshSecrets(scopes: readonly string[]): Promise<LoginSecrets> {
+  const client = await import('openid-client')
+  return {
+    state: client.randomState(),
+    verifier: client.randomPKCECodeVerifier(),
+    nonce: scopes.includes('openid') ? client.randomNonce() : undefined,
+  }
+}
+
+function withHint(fault: Fault, hint: string | undefined): Fault {
+  return new Fault(fault.code, fault.message, { hint: fault.hint ?? hint, cause: fault })
+}
+
+function noPush(issuer: string): Fault {
+  return new Fault('config', `${issuer} does not take pushed authorization requests`, {
+    hint: 'log in without --par',
+  })
 }
 
 /** What another code would not mend: it is about the client, or about what was asked for. */

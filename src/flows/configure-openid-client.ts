@@ -15,6 +15,7 @@ import { textRedactor } from '../redact/text-redactor.ts'
 import { Secret } from '../redact/secret.ts'
 import { readResponse } from './bounded-response.ts'
 import type { Redeemed, TokenSet } from './flow-types.ts'
+import type { Binding } from './bind-tokens.ts'
 import { claimsOf, identityOf, idTokenSetAside, setAsideIdToken } from './identity-from-id-token.ts'
 import { type Exchange, refusalFault, refusalOf, toFault, withStep } from './protocol-faults.ts'
 import { readProtocolResponse, type Refusal } from './read-protocol-response.ts'
@@ -32,6 +33,7 @@ export interface Endpoints {
   jwksUri?: string
   sendsIss?: boolean
   idTokenAlgorithms?: readonly string[]
+  pushedAuthorizationEndpoint?: string
 }
 
 const REQUEST_SECONDS = 30
@@ -67,11 +69,22 @@ export interface Configured {
 /** Tokens of a response that may have been refused here, and work at the server all the same. */
 export type ArrivedTokens = Pick<TokenSet, 'accessToken' | 'refreshToken'>
 
+export interface ConfigureContext {
+  fetch: Fetch
+  signal: AbortSignal
+  /** Of a login whose tokens may be bound to a key; its requests are sent by this. */
+  binding?: Binding
+  /** What was sent as `nonce`. */
+  nonce?: string
+  /** Called when a token response has an ID token that openid-client is about to check. */
+  onIdToken?: () => void
+}
+
 /** openid-client set up for a public client; every request has a deadline and ends when `signal` does. */
 export async function configure(
   endpoints: Endpoints,
   clientId: string,
-  { fetch, signal }: { fetch: Fetch; signal: AbortSignal },
+  { fetch, signal, binding, nonce, onIdToken }: ConfigureContext,
 ): Promise<Configured> {
   const client = await import('openid-client')
   const { issuer } = endpoints
@@ -88,14 +101,23 @@ export async function configure(
   // Plain http has been held to loopback before (`server-discovery.ts`).
   client.allowInsecureRequests(config)
   config.timeout = REQUEST_SECONDS
-  config[client.customFetch] = boundedFetch({ fetch, signal, seen, checksIdTokens })
+  config[client.customFetch] = boundedFetch({
+    ...present({ onIdToken }),
+    fetch: binding?.fetch ?? fetch,
+    signal,
+    seen,
+    checksIdTokens,
+  })
   return {
     client,
     config,
     redeemed: (response, clock, asked) => {
       const idToken = checksIdTokens ? undefined : idTokenSetAside(response)
-      const claims = idToken === undefined ? response.claims() : claimsOf(idToken, clientId, clock.now())
-      return present({ tokens: toTokenSet(response, clock, asked), identity: identityOf(claims) })
+      const claims =
+        idToken === undefined ? response.claims() : claimsOf(idToken, clientId, clock.now(), nonce)
+      const dpopKey = binding?.keyFor(response.token_type)
+      const tokens = present({ ...toTokenSet(response, clock, asked), dpopKey })
+      return present({ tokens, identity: identityOf(claims) })
     },
     toFault: (error, step) => {
       if (signal.aborted) return signal.reason
@@ -119,6 +141,7 @@ function metadataOf(endpoints: Endpoints): ServerMetadata {
     jwks_uri: endpoints.jwksUri,
     authorization_response_iss_parameter_supported: endpoints.sendsIss,
     id_token_signing_alg_values_supported: endpoints.idTokenAlgorithms?.slice(),
+    pushed_authorization_request_endpoint: endpoints.pushedAuthorizationEndpoint,
   })
 }
 
@@ -136,10 +159,11 @@ interface FetchOptions {
   signal: AbortSignal
   seen: Seen
   checksIdTokens: boolean
+  onIdToken?: () => void
 }
 
 /** How openid-client sends: without redirects, and with no more of a response than an OAuth server has to say. */
-function boundedFetch({ fetch, signal, seen, checksIdTokens }: FetchOptions): CustomFetch {
+function boundedFetch({ fetch, signal, seen, checksIdTokens, onIdToken }: FetchOptions): CustomFetch {
   return async (url, options) => {
     if (options.body instanceof URLSearchParams) seen.sent.push(...secretsIn(options.body))
     const response = await fetch(url, {
@@ -159,6 +183,7 @@ function boundedFetch({ fetch, signal, seen, checksIdTokens }: FetchOptions): Cu
       accessToken: new Secret(access),
       refreshToken: typeof refresh === 'string' ? new Secret(refresh) : undefined,
     })
+    if (checksIdTokens && read.tokens.id_token !== undefined) onIdToken?.()
     return checksIdTokens
       ? read.response
       : withText(setAsideIdToken(await read.response.text()), read.response)

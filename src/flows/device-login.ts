@@ -4,6 +4,7 @@ import { DEVICE_GRANT } from '../contract/cli-oauth-client.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow-types.ts'
+import { type Binding, bindTokens } from './bind-tokens.ts'
 import { configure, type Configured } from './configure-openid-client.ts'
 import { revokeArrived } from './revoke-token.ts'
 import { span } from './wait-for-person.ts'
@@ -36,22 +37,64 @@ interface DeviceCode {
  */
 export async function deviceFlow(request: FlowRequest, context: FlowContext): Promise<Obtained> {
   const { provider, clientId } = request
-  if (provider.deviceAuthorizationEndpoint === undefined) {
-    throw new Fault('usage', `${provider.issuer} does not offer --device`, {
-      hint: 'log in with --no-browser, which needs nothing but a browser on any machine',
-    })
-  }
-  const configured = await configure(provider, clientId, context)
+  const binding = await bindTokens(request, context)
+  const { fetch, signal } = context
+  const configured = await configure(provider, clientId, { fetch, signal, binding })
   let step = 'get a code for this device'
   try {
-    const code = await askForCode(request, context, configured)
+    const code = await askWhereItIs(request, context, configured)
     step = 'get the tokens of this login'
     await show(code, context)
-    return { ...(await poll(code, request, context, configured)), conclude: async () => {} }
+    const redeemed = await poll(code, request, context, { ...configured, binding })
+    return { ...redeemed, conclude: async () => {} }
   } catch (error) {
     await revokeArrived(configured, request, context.fetch)
     throw configured.toFault(error, step)
   }
+}
+
+/** At the endpoint of the metadata, else at the conventional ones, one after the other. */
+async function askWhereItIs(
+  request: FlowRequest,
+  context: FlowContext,
+  configured: Configured,
+): Promise<DeviceCode> {
+  const { provider, clientId } = request
+  const { deviceAuthorizationEndpoint: first, deviceAuthorizationFallback: second } = provider
+  if (first === undefined) throw notOffered(provider.issuer)
+  if (second === undefined) return askForCode(request, context, configured)
+  try {
+    return await askForCode(request, context, configured)
+  } catch (error) {
+    if (!isNotThere(configured, error)) throw error
+  }
+  const other = await configure({ ...provider, deviceAuthorizationEndpoint: second }, clientId, context)
+  try {
+    return await askForCode(request, context, other)
+  } catch (error) {
+    throw isNotThere(other, error) ? notOffered(provider.issuer) : other.toFault(error)
+  }
+}
+
+/** Statuses of a path that a server does not know; LemonLDAP::NG, for one, says 401. */
+const NOT_THERE: ReadonlySet<number> = new Set([401, 403, 404, 405, 501])
+
+/** Whether a response comes from a server that has no such endpoint: not in OAuth's form, or 404. */
+function isNotThere({ refusalOf, client }: Configured, error: unknown): boolean {
+  const refusal = refusalOf(error)
+  if (refusal === undefined) {
+    // Another page, under 200 or behind a redirect.
+    return error instanceof client.ClientError && error.code?.startsWith('OAUTH_RESPONSE') === true
+  }
+  const isRedirect = refusal.status >= 300 && refusal.status < 400
+  if (refusal.error === undefined) return isRedirect || NOT_THERE.has(refusal.status)
+  return refusal.status === 404 || refusal.status === 405 || refusal.status === 501
+}
+
+function notOffered(issuer: string): Fault {
+  return new Fault('usage', `${issuer} does not offer --device`, {
+    hint: 'log in with --no-browser, which needs nothing but a browser on any machine',
+  })
 }
 
 async function askForCode(
@@ -96,18 +139,17 @@ async function poll(
   code: DeviceCode,
   { scopes }: FlowRequest,
   { clock, signal }: FlowContext,
-  configured: Configured,
+  configured: Configured & { binding: Binding },
 ): Promise<Redeemed> {
-  const { client, config, redeemed, faultFor } = configured
+  const { client, config, redeemed, faultFor, refusalOf, binding } = configured
   let pace: Pace = { intervalMs: code.intervalMs }
   for (;;) {
     const waitMs = Math.max(pace.intervalMs, pace.onceMs ?? 0)
     await clock.sleep(Math.min(waitMs, Math.max(0, code.end - clock.now())), signal)
     if (clock.now() >= code.end) throw faultFor('expired_token')
     try {
-      const response = await client.genericGrantRequest(config, DEVICE_GRANT, {
-        device_code: code.deviceCode,
-      })
+      const ask = () => client.genericGrantRequest(config, DEVICE_GRANT, { device_code: code.deviceCode })
+      const response = await binding.attempt(ask, refusalOf)
       return redeemed(response, clock, scopes)
     } catch (error) {
       const next = nextPace(error, pace.intervalMs, configured)

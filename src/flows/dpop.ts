@@ -18,7 +18,7 @@ const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'Ed25519', 'EdDSA', 'PS256', 'RS2
 const keySchema = v.looseObject({ kty: v.string(), alg: v.picklist(ALGORITHMS) })
 
 /** The members of a public key; all others of a JWK stay here. */
-const PUBLIC_MEMBERS = ['kty', 'crv', 'x', 'y', 'n', 'e']
+const PUBLIC_MEMBERS: ReadonlySet<string> = new Set(['kty', 'crv', 'x', 'y', 'n', 'e'])
 /** Of an error in OAuth's form. */
 const MAX_ERROR_BYTES = 64 * 1024
 
@@ -89,7 +89,7 @@ async function importKey(key: Secret): Promise<Signer> {
   }
   const { importJWK } = await import('jose')
   const jwk: JWK = parsed.output
-  const known = Object.entries(jwk).filter(([name]) => PUBLIC_MEMBERS.includes(name))
+  const known = Object.entries(jwk).filter(([name]) => PUBLIC_MEMBERS.has(name))
   const { alg } = parsed.output
   return { alg, publicKey: Object.fromEntries(known), privateKey: await importJWK(jwk, alg) }
 }

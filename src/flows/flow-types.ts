@@ -62,6 +62,10 @@ export interface FlowRequest {
   clientId: string
   /** Empty: none are named and the server gives its default ones. */
   scopes: readonly string[]
+  /** The authorization request is sent to the server first (RFC 9126), also where it does not require that. */
+  pushed?: boolean
+  /** The tokens have to be bound to a key (RFC 9449); otherwise they are where the server requires it. */
+  dpop?: boolean
 }
 
 /** What a grant gives: tokens, and the user whom the server named with them. */

@@ -4,6 +4,7 @@
  * are set aside before openid-client sees them, because it would refuse the whole response for their sake.
  */
 import * as v from 'valibot'
+import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import type { Identity } from './flow-types.ts'
@@ -11,6 +12,7 @@ import type { Identity } from './flow-types.ts'
 const claimsSchema = v.looseObject({
   aud: v.union([v.string(), v.array(v.string())]),
   exp: v.number(),
+  nonce: v.optional(v.string()),
 })
 
 /** The member to which an ID token is moved: openid-client keeps members that it does not know. */
@@ -34,17 +36,24 @@ export function idTokenSetAside(response: Readonly<Record<string, unknown>>): st
  * The claims of an ID token that came straight from the token endpoint, over TLS, which stands in for its
  * signature (OpenID Connect Core §3.1.3.7, 6). Undefined for a token that is not meant for us or has expired.
  * @param now milliseconds since 1970.
+ * @param nonce what was sent, where something was: a token without it is not used either.
+ * @throws Fault `server_error` for the token of another login.
  */
 export function claimsOf(
   idToken: string,
   clientId: string,
   now: number,
+  nonce: string | undefined,
 ): Readonly<Record<string, unknown>> | undefined {
   const payload = idToken.split('.')[1] ?? ''
   const parsed = v.safeParse(claimsSchema, parseJson(Buffer.from(payload, 'base64url').toString()))
   if (!parsed.success) return undefined
-  const { aud, exp } = parsed.output
-  return [aud].flat().includes(clientId) && exp * 1000 > now ? parsed.output : undefined
+  const { aud, exp, nonce: repeated } = parsed.output
+  if (nonce !== undefined && repeated !== undefined && nonce !== repeated) {
+    throw new Fault('server_error', 'the ID token is not for this login: its "nonce" is wrong')
+  }
+  const isOurs = [aud].flat().includes(clientId) && (nonce === undefined || repeated === nonce)
+  return isOurs && exp * 1000 > now ? parsed.output : undefined
 }
 
 /** The user whom the claims of an ID token or of UserInfo name; undefined where they have no subject. */

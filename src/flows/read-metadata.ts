@@ -19,6 +19,9 @@ const metadataSchema = v.looseObject({
   scopes_supported: v.optional(v.array(v.string())),
   authorization_response_iss_parameter_supported: v.optional(v.boolean()),
   id_token_signing_alg_values_supported: v.optional(v.array(v.string())),
+  pushed_authorization_request_endpoint: v.optional(v.string()),
+  require_pushed_authorization_requests: v.optional(v.boolean()),
+  dpop_signing_alg_values_supported: v.optional(v.array(v.string())),
 })
 export type Metadata = v.InferOutput<typeof metadataSchema>
 
@@ -35,7 +38,7 @@ export interface DiscoveryContext {
 }
 
 const DISCOVERY_TIMEOUT_MS = 15_000
-const REDIRECTS = [301, 302, 303, 307, 308]
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 const MAX_REDIRECTS = 5
 
 /**
@@ -60,7 +63,7 @@ export async function readMetadata(
       const parsed = v.safeParse(metadataSchema, parseJson(text))
       return parsed.success ? { kind: 'found', metadata: parsed.output } : { kind: 'absent' }
     }
-    const location = REDIRECTS.includes(response.status) ? response.headers.get('location') : null
+    const location = REDIRECTS.has(response.status) ? response.headers.get('location') : null
     if (location === null || !URL.canParse(location, place.href)) return { kind: 'absent' }
     const next = new URL(location, place)
     if (next.origin !== place.origin) return { kind: 'astray', fault: elsewhere(place, next) }

@@ -14,6 +14,8 @@ export interface RefreshRequest {
   refreshToken: Secret
   /** The scopes of the old token, which hold where the response names none. */
   scopes: readonly string[]
+  /** The key that the refresh token is bound to. */
+  dpopKey?: Secret
 }
 
 export interface RefreshContext {
@@ -38,7 +40,13 @@ export type Refresh =
  * @throws Fault `unreachable`, `server_error`; none of these says anything about the token.
  */
 export async function refreshTokens(request: RefreshRequest, context: RefreshContext): Promise<Refresh> {
-  const { client, config, redeemed, refusalOf, toFault } = await configure(request, request.clientId, context)
+  const { clientId, dpopKey } = request
+  const fetch =
+    dpopKey === undefined ? context.fetch : (await import('./dpop.ts')).provingFetch(dpopKey, context)
+  const { client, config, redeemed, refusalOf, toFault } = await configure(request, clientId, {
+    ...context,
+    fetch,
+  })
   try {
     const response = await client.refreshTokenGrant(config, request.refreshToken.reveal())
     const { tokens } = redeemed(response, context.clock, request.scopes)

@@ -15,6 +15,8 @@ export interface Provider {
   revocationEndpoint?: string
   /** RFC 8628 §4; absent where the server does not offer the device flow. */
   deviceAuthorizationEndpoint?: string
+  /** Where to ask instead if there is no such endpoint: of conventional paths alone. */
+  deviceAuthorizationFallback?: string
   userinfoEndpoint?: string
   jwksUri?: string
   /** It takes `urn:ietf:wg:oauth:2.0:oob` and shows the code on a page of its own. */
@@ -24,6 +26,11 @@ export interface Provider {
   /** RFC 9207: its responses always carry `iss`. */
   sendsIss: boolean
   idTokenAlgorithms?: readonly string[]
+  /** RFC 9126 §5. */
+  pushedAuthorizationEndpoint?: string
+  requiresPushed?: boolean
+  /** RFC 9449 §5.1: it can bind tokens to a key; of which clients it requires that, it does not tell. */
+  dpopAlgorithms?: readonly string[]
   source: 'oauth-metadata' | 'openid-metadata' | 'conventional'
 }
 
@@ -51,6 +58,8 @@ export async function discoverProvider(server: string, context: DiscoveryContext
     tokenEndpoint: `${server}/oauth/token`,
     revocationEndpoint: `${server}/oauth/revoke`,
     deviceAuthorizationEndpoint: `${server}/oauth/device_authorization`,
+    // Where Laravel Passport has it.
+    deviceAuthorizationFallback: `${server}/oauth/device/code`,
     userinfoEndpoint: `${server}/oauth/userinfo`,
     sendsIss: false,
     source: 'conventional',
@@ -88,6 +97,7 @@ function fromMetadata(metadata: Metadata, server: string, source: Provider['sour
     deviceAuthorizationEndpoint: metadata.device_authorization_endpoint,
     userinfoEndpoint: metadata.userinfo_endpoint,
     jwksUri: metadata.jwks_uri,
+    pushedAuthorizationEndpoint: metadata.pushed_authorization_request_endpoint,
   }
   const { authorization_endpoint: authorization, token_endpoint: token } = metadata
   for (const endpoint of [authorization, token, ...Object.values(optional)]) {
@@ -99,6 +109,10 @@ function fromMetadata(metadata: Metadata, server: string, source: Provider['sour
     authorizationEndpoint: authorization,
     tokenEndpoint: token,
     ...present({ ...optional, scopesSupported: scopes, idTokenAlgorithms: algorithms }),
+    ...present({
+      requiresPushed: metadata.require_pushed_authorization_requests,
+      dpopAlgorithms: metadata.dpop_signing_alg_values_supported,
+    }),
     outOfBand: metadata.redirect_uris_supported?.includes(OUT_OF_BAND) === true,
     sendsIss: metadata.authorization_response_iss_parameter_supported === true,
     source,

@@ -80,7 +80,7 @@ type ProfileResult =
   | { kind: 'refused'; fault: Fault }
 
 /** Of a path or a method that a server does not know. */
-const NOT_THERE = [404, 405, 501]
+const NOT_THERE: ReadonlySet<number> = new Set([404, 405, 501])
 
 async function askProfile(api: Api): Promise<ProfileResult> {
   try {
@@ -91,7 +91,7 @@ async function askProfile(api: Api): Promise<ProfileResult> {
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     const { status = 0 } = error
-    if (NOT_THERE.includes(status) || (status >= 300 && status < 400)) return { kind: 'none' }
+    if (NOT_THERE.has(status) || (status >= 300 && status < 400)) return { kind: 'none' }
     const isRefusal = error.code === 'unauthenticated' || error.code === 'forbidden'
     if (isRefusal && (status === 401 || status === 403)) return { kind: 'refused', fault: error }
     throw error

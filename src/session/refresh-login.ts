@@ -141,7 +141,8 @@ async function refreshAndSave(stored: StoredCredential, context: RefreshContext)
   // From here on the server may have rotated the token: leaving before the new one is saved could lose it.
   const grace = delayed(signal)
   try {
-    const request = { ...oauth, refreshToken, scopes: stored.scopes }
+    const { scopes, dpopKey } = stored
+    const request = present({ ...oauth, refreshToken, scopes, dpopKey })
     const refresh = await refreshTokens(request, { ...context, signal: grace.signal })
     if (refresh.kind !== 'renewed') return await endLogin(stored, refresh, store)
     const renewed = renewedBy(stored, refresh.tokens, oauth)

@@ -29,6 +29,8 @@ interface MethodFlags {
   'token-stdin': boolean
   'client-id': string | undefined
   scope: readonly string[]
+  par: boolean
+  dpop: boolean
 }
 
 /**
@@ -62,7 +64,10 @@ export function chooseMethod(
   if (!isFlowMethod(first.method)) {
     if (flags['client-id'] !== undefined) throw exclusive(first.flag, '--client-id')
     if (flags.scope.length > 0) throw exclusive(first.flag, '--scope')
+    if (flags.dpop) throw exclusive(first.flag, '--dpop')
   }
+  // A device asks for no authorization in a browser's address.
+  if (flags.par && first.method.kind !== 'paste') throw exclusive(first.flag, '--par')
   return first.method
 }
 

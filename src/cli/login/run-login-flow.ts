@@ -1,6 +1,6 @@
 /** Runs the OAuth flow of a login: finds the authorization server, and connects the flow to this terminal. */
 import { present } from '../../contract/omit-undefined.ts'
-import type { Flow, FlowUi, Obtained } from '../../flows/flow-types.ts'
+import type { Flow, FlowUi, Obtained, TokenSet } from '../../flows/flow-types.ts'
 import type { UserinfoServer } from '../../flows/read-userinfo.ts'
 import type { Provider } from '../../flows/server-discovery.ts'
 import { isRemoteSession } from '../../platform/browser/open-browser.ts'
@@ -18,6 +18,8 @@ interface FlowLogin {
   globals: Globals
   clientId: string | undefined
   scopes: readonly string[]
+  pushed: boolean
+  dpop: boolean
   timeoutMs: number
   debug: (line: string) => void
 }
@@ -44,13 +46,19 @@ export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowRe
     await requireAuthorizationServer(provider, clientId, deps)
   }
   const ui = flowUi(login, deps)
+  const { pushed, dpop } = login
   try {
     const obtained = await flow(
-      { provider, clientId, scopes: scopesToAsk(provider, login.scopes) },
+      { provider, clientId, scopes: scopesToAsk(provider, login.scopes), pushed, dpop },
       { ui, clock: deps.clock, fetch: deps.fetch, signal: deps.signal, timeoutMs: login.timeoutMs },
     )
     const userinfo = userinfoOf(provider, clientId)
-    return present({ ...obtained, kind: 'oauth' as const, oauth: clientOf(provider, clientId), userinfo })
+    return present({
+      ...obtained,
+      kind: 'oauth' as const,
+      oauth: clientOf(provider, clientId, obtained.tokens),
+      userinfo,
+    })
   } finally {
     ui.lines?.close()
   }
@@ -93,11 +101,11 @@ function flowUi({ method, globals }: FlowLogin, deps: Deps): FlowUi {
 }
 
 /** What refresh and logout will need to know. */
-function clientOf({ issuer, tokenEndpoint, revocationEndpoint }: Provider, clientId: string): OAuthClient {
-  return {
-    issuer,
-    clientId,
-    tokenEndpoint,
-    ...(revocationEndpoint === undefined ? {} : { revocationEndpoint }),
-  }
+function clientOf(
+  { issuer, tokenEndpoint, revocationEndpoint }: Provider,
+  clientId: string,
+  { dpopKey }: TokenSet,
+): OAuthClient {
+  const dpop = dpopKey === undefined ? undefined : (true as const)
+  return present({ issuer, clientId, tokenEndpoint, revocationEndpoint, dpop })
 }

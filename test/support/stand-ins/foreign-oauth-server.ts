@@ -87,12 +87,12 @@ export async function startForeignServer(changes: Partial<ForeignQuirks> = {}): 
     ...(quirks.pushed === 'no' ? {} : { pushed_authorization_request_endpoint: `${base()}/x/par` }),
     ...(quirks.pushed === 'server' ? { require_pushed_authorization_requests: true } : {}),
     ...(quirks.dpop === null ? {} : { dpop_signing_alg_values_supported: ['RS256', 'ES256'] }),
+    ...(quirks.devicePath === null ? {} : { device_authorization_endpoint: `${base()}${quirks.devicePath}` }),
     scopes_supported: ['openid', 'profile'],
     ...quirks.extraMetadata,
   })
 
   const discovery = (path: string): Response => {
-    const away = (location: string) => new Response(null, { status: 301, headers: { location } })
     if (quirks.metadata === 'none' || !path.includes('openid')) return quirks.unknown()
     if (quirks.metadata === 'elsewhere')
       return away('https://id.example/.well-known/openid-configuration?x=1')
@@ -123,7 +123,7 @@ export async function startForeignServer(changes: Partial<ForeignQuirks> = {}): 
 
   /** The thumbprint of the proof's key; undefined where there is no proof. @throws Response for one that is wrong. */
   const proven = async (request: Request, token?: string): Promise<string | undefined> => {
-    const proof = request.headers.get('dpop')
+    const proof = quirks.dpop === null ? null : request.headers.get('dpop')
     if (proof === null) return undefined
     const { payload } = await jose.jwtVerify(proof, jose.EmbeddedJWK, { typ: 'dpop+jwt', maxTokenAge: 60 })
     const { origin, pathname } = new URL(request.url)
@@ -247,10 +247,9 @@ export async function startForeignServer(changes: Partial<ForeignQuirks> = {}): 
     if (path === `${paths}/userinfo` && quirks.userinfo !== null) return userinfo(request)
     if (path === '/x/keys') return Response.json({ keys: [jwk] })
     if (path === '/x/par') return push(request)
-    if (path === '/api/v1/profile' && quirks.dpop !== null) {
-      return (await bearerOf(request))
-        ? Response.json({ id: 1, name: foreignName })
-        : problem('invalid_token', 401)
+    if (path.startsWith('/api/') && quirks.dpop !== null) {
+      if (!(await bearerOf(request))) return problem('invalid_token', 401)
+      if (path === '/api/v1/profile') return Response.json({ id: 1, name: foreignName })
     }
     return quirks.unknown()
   }
@@ -274,6 +273,10 @@ export async function startForeignServer(changes: Partial<ForeignQuirks> = {}): 
     stop: () => server.stop(true),
     [Symbol.asyncDispose]: () => server.stop(true),
   })
+}
+
+function away(location: string): Response {
+  return new Response(null, { status: 301, headers: { location } })
 }
 
 function problem(error: string, status = 400): Response {

@@ -81,6 +81,18 @@ config.toml, a project's .fob.toml or FOB_SERVER names another.`,
       description: 'ask for this permission only',
       completes: ALL_SCOPES,
     },
+    par: {
+      type: 'boolean',
+      default: false,
+      description:
+        'send the authorization request to the server first (RFC 9126), also where it does not require that',
+    },
+    dpop: {
+      type: 'boolean',
+      default: false,
+      description:
+        'bind the tokens to a key of this login (RFC 9449), also where the server does not require that',
+    },
     'insecure-storage': {
       type: 'boolean',
       default: false,
@@ -100,6 +112,8 @@ config.toml, a project's .fob.toml or FOB_SERVER names another.`,
       method,
       clientId: args['client-id'],
       scopes: args.scope,
+      pushed: args.par,
+      dpop: args.dpop,
       insecureStorage: args['insecure-storage'],
       timeoutMs: parseTimeout(timeout, '--timeout'),
     }
@@ -113,6 +127,8 @@ interface LoginOptions {
   clientId: string | undefined
   /** Empty: all that the server knows. */
   scopes: readonly string[]
+  pushed: boolean
+  dpop: boolean
   insecureStorage: boolean
   timeoutMs: number
 }

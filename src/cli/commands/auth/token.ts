@@ -16,6 +16,9 @@ export const command = defineCommand({
   run: ({ globals }, deps) => printToken({ globals }, deps),
 })
 
+const BOUND =
+  'note: this token is bound to a key of this login (DPoP): commands of fob can use it, curl and other programs cannot'
+
 interface PrintTokenOptions {
   globals: Globals
 }
@@ -26,5 +29,6 @@ async function printToken({ globals }: PrintTokenOptions, deps: Deps): Promise<v
   const session = await context.session()
   const token = await session.bearer()
   if (token === undefined) throw nobodyHere(session.server, await context.store.list())
+  if (session.presented.kind === 'stored' && session.login?.oauth?.dpop === true) context.say(BOUND)
   deps.io.stdout.write(`${token.reveal()}\n`)
 }
