@@ -89,7 +89,7 @@ async function ask(
   context: UserinfoContext,
 ): Promise<Response> {
   const fetch =
-    dpopKey === undefined ? context.fetch : (await import('./dpop.ts')).provingFetch(dpopKey, context)
+    dpopKey === undefined ? context.fetch : (await import('./dpop/dpop.ts')).provingFetch(dpopKey, context)
   return fetch(endpoint, {
     headers: {
       accept: 'application/json, application/jwt',

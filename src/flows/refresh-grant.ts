@@ -42,7 +42,7 @@ export type Refresh =
 export async function refreshTokens(request: RefreshRequest, context: RefreshContext): Promise<Refresh> {
   const { clientId, dpopKey } = request
   const fetch =
-    dpopKey === undefined ? context.fetch : (await import('./dpop.ts')).provingFetch(dpopKey, context)
+    dpopKey === undefined ? context.fetch : (await import('./dpop/dpop.ts')).provingFetch(dpopKey, context)
   const { client, config, redeemed, refusalOf, toFault } = await configure(request, clientId, {
     ...context,
     fetch,

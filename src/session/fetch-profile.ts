@@ -47,7 +47,8 @@ export async function profileOf(
 ): Promise<Profile> {
   const { username, dpopKey } = known
   const authorization = authorizationOf({ token, username, dpopKey })
-  const proving = async () => dpopKey && (await import('../flows/dpop.ts')).provingFetch(dpopKey, context)
+  const proving = async () =>
+    dpopKey && (await import('../flows/dpop/dpop.ts')).provingFetch(dpopKey, context)
   const api = openApi({ ...context, tenant, authorization: async () => authorization, proving })
   const asked = await askProfile(api)
   if (asked.kind === 'profile') return asked.profile

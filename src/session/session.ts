@@ -237,7 +237,7 @@ function presentable({ kind, token, username = '', dpopKey }: StoredCredential):
 function boundKeys(context: Pick<RefreshContext, 'fetch' | 'clock'>) {
   const keyOf = new Map<string, Secret>()
   const fetchOf = new Map<string, Promise<Fetch>>()
-  const load = async (key: Secret) => (await import('../flows/dpop.ts')).provingFetch(key, context)
+  const load = async (key: Secret) => (await import('../flows/dpop/dpop.ts')).provingFetch(key, context)
   return {
     note: (header: Secret, key: Secret | undefined) => {
       if (key !== undefined) keyOf.set(header.reveal(), key)

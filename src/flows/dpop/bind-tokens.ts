@@ -1,10 +1,10 @@
 /** Whether the tokens of one login are bound to a key: because the user asks for it, or because the server does. */
-import { Fault } from '../contract/fault.ts'
-import type { Fetch } from '../platform/fetch-type.ts'
-import type { Secret } from '../redact/secret.ts'
+import { Fault } from '../../contract/fault.ts'
+import type { Fetch } from '../../platform/fetch-type.ts'
+import type { Secret } from '../../redact/secret.ts'
 import { createDpopKey, knowsProofs, provingFetch } from './dpop.ts'
-import type { FlowContext, FlowRequest } from './flow-types.ts'
-import type { Refusal } from './read-protocol-response.ts'
+import type { FlowContext, FlowRequest } from '../flow-types.ts'
+import type { Refusal } from '../read-protocol-response.ts'
 
 export interface Binding {
   /** With a proof in every request once the login is bound. */

@@ -5,12 +5,12 @@
  */
 import type { CryptoKey, JWK } from 'jose'
 import * as v from 'valibot'
-import { Fault } from '../contract/fault.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Fetch } from '../platform/fetch-type.ts'
-import { parseJson } from '../platform/parse-json.ts'
-import { readBounded } from '../platform/network/bounded-body.ts'
-import { Secret } from '../redact/secret.ts'
+import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Fetch } from '../../platform/fetch-type.ts'
+import { parseJson } from '../../platform/parse-json.ts'
+import { readBounded } from '../../platform/network/bounded-body.ts'
+import { Secret } from '../../redact/secret.ts'
 
 /** In the order of preference; a server that names none is given the first, which RFC 7518 recommends. */
 const ALGORITHMS = ['ES256', 'ES384', 'ES512', 'Ed25519', 'EdDSA', 'PS256', 'RS256'] as const
