@@ -8,7 +8,7 @@ import { freePort } from '../../../test/support/free-port.ts'
 
 const FOB = resolve(import.meta.dir, '../../../dist/fob')
 const READY_MS = 20_000
-const ADA = { email: 'ada@example.com', password: 'correct horse battery' }
+export const ADA = { email: 'ada@example.com', password: 'correct horse battery' }
 
 export interface Server {
   port: number
