@@ -174,7 +174,11 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     handle: (request, address = '') => handle(request, address),
     interaction: (uid, cookies) => interactions.view(uid, cookies),
     finish: (uid, cookies, outcome) => interactions.finish(uid, cookies, outcome),
-    verifyAccessToken: (token) => tokens.verify(token),
+    verifyAccessToken: (token) => {
+      const verified = tokens.verify(token)
+      if (verified !== undefined) sessions.programUsed(verified.jti)
+      return verified
+    },
     sessionOf: (cookies) => sessions.of(cookies),
     sessions,
     knownBrowsers: openKnownBrowsers(openSeal(sessionSecret, 'known browsers'), base.protocol === 'https:'),

@@ -115,6 +115,10 @@ export function renderConsent(view: ConsentView): Promise<Page> {
         <button class="primary" type="submit" name="decision" value="authorize">Authorize</button>
         <button type="submit" name="decision" value="deny">Deny</button>
       </form>
+      <form method="post" action="${view.action}" class="plain">
+        <span>Not you?</span>
+        <button type="submit" name="decision" value="other_account">Use another account</button>
+      </form>
       <p class="note">
         ${view.selfNamed ? 'The program chose that name itself; nobody has checked it. ' : ''}
         ${

@@ -14,7 +14,14 @@ interface SessionsView extends Omit<SettingsView, 'title' | 'current'> {
   }[]
   /** The `uid` of the browser that shows the page. */
   thisBrowser: string
-  programs: readonly { grantId: string; name: string; since: number }[]
+  programs: readonly {
+    grantId: string
+    name: string
+    since: number
+    lastUsedAt: number
+    userAgent: string
+    address: string
+  }[]
   /** What was just done. */
   notice?: string | undefined
 }
@@ -74,10 +81,14 @@ function browserRow(session: SessionsView['browsers'][number], view: SessionsVie
 }
 
 function programRow(program: SessionsView['programs'][number], csrf: string): Markup {
+  const where = placeOf(program)
   return html`<li>
     <div>
       <p>${program.name}</p>
-      <p class="small">since ${timeElement(program.since)}</p>
+      <p class="small">
+        ${where === '' ? '' : html`${where}, `}since ${timeElement(program.since)}, last used
+        ${timeElement(program.lastUsedAt)}
+      </p>
     </div>
     <form method="post" action="/settings/sessions" class="plain">
       ${csrfField(csrf)}
@@ -86,6 +97,13 @@ function programRow(program: SessionsView['programs'][number], csrf: string): Ma
       </button>
     </form>
   </li>`
+}
+
+/** `fob 0.1.0 on HOST, from 192.0.2.1`: as the program said it, and where it was seen. */
+function placeOf({ userAgent, address }: { userAgent: string; address: string }): string {
+  const [, version, host] = /^fob\/([\w.+-]{1,40}) \(([\w.-]{1,64})\)$/.exec(userAgent) ?? []
+  const program = version === undefined ? userAgent.slice(0, 100) : `fob ${version} on ${host}`
+  return [program, ...(address === '' ? [] : [`from ${address}`])].filter((part) => part !== '').join(', ')
 }
 
 const BROWSERS = [

@@ -1,14 +1,17 @@
 /** The login pages: failed and slowed attempts, cookies bound to one login, and forms of other sites. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { eq } from 'drizzle-orm'
+import { Secret } from '../../../src/redact/secret.ts'
 import { accountIdOf } from '../../../src/server/accounts/user-types.ts'
 import { auditEntries } from '../../../src/server/db/schema.ts'
 import {
   authorize,
   Browser,
+  decide,
   EMAIL,
   location,
   PASSWORD,
+  redeem,
   signIn,
   startWorld,
   type World,
@@ -91,6 +94,36 @@ describe('the login page', () => {
     expect((await fetch(`${world.url}/auth/consent/${uid}`, { method: 'POST', headers, body })).status).toBe(
       410,
     )
+  })
+})
+
+describe('"Not you? Use another account" on the consent page', () => {
+  const bob = { email: 'bob@example.com', password: 'correct horse battery' }
+  beforeAll(() => world.accounts.addLocal({ email: bob.email, password: new Secret(bob.password) }))
+
+  test('signs the browser out, and the same login continues as somebody else', async () => {
+    const browser = new Browser(world.url)
+    const attempt = authorize()
+    const consent = await signIn(browser, attempt)
+    const page = await (await browser.get(consent)).text()
+    expect(page).toContain('Not you?')
+    const resumed = location(await browser.post(consent, { decision: 'other_account' }))
+    const login = location(await browser.get(resumed))
+    expect(login).toContain('/auth/login/')
+    expect((await browser.post(consent, { decision: 'authorize' })).status).toBe(410)
+    const second = location(await browser.get(location(await browser.post(login, bob))))
+    expect(await (await browser.get(second)).text()).toContain(bob.email)
+    const end = await decide(browser, second, 'authorize')
+    expect(end.searchParams.get('state')).toBe(attempt.state)
+    expect((await redeem(world, end.searchParams.get('code') ?? '', attempt)).status).toBe(200)
+  })
+
+  test('is no decision on a login page, and not for another browser', async () => {
+    const { browser, login } = await atLogin()
+    const page = login.replace('/auth/login/', '/auth/consent/')
+    expect((await browser.post(page, { decision: 'other_account' })).status).toBe(410)
+    const consent = await signIn(new Browser(world.url), authorize())
+    expect((await new Browser(world.url).post(consent, { decision: 'other_account' })).status).toBe(410)
   })
 })
 

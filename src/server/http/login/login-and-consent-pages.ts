@@ -23,7 +23,7 @@ const loginForm = v.object({
   email: v.pipe(v.string(), v.maxLength(254)),
   password: v.pipe(v.string(), v.maxLength(1024)),
 })
-const consentForm = v.object({ decision: v.picklist(['authorize', 'deny']) })
+const consentForm = v.object({ decision: v.picklist(['authorize', 'deny', 'other_account']) })
 
 /** `GET /auth/login/:uid` */
 export const loginPage: Handler = async (call, services) => {
@@ -132,6 +132,7 @@ export const consentSubmit: Handler = async (call, services) => {
   if (!form) return badForm(services)
   const { log } = services
   const about = { requestId: call.requestId, client: found.view.clientId, user: found.view.account?.id }
+  if (form.decision === 'other_account') return useOtherAccount(found, call, services)
   log.info(form.decision === 'deny' ? 'consent denied' : 'consent given', about)
   services.audit.record({
     ...(found.view.account ? byUser(call, found.view.account) : by(call)),
@@ -140,6 +141,17 @@ export const consentSubmit: Handler = async (call, services) => {
     outcome: form.decision === 'deny' ? 'refused' : 'ok',
   })
   return conclude(call, services, found.issuer, { kind: form.decision === 'deny' ? 'deny' : 'consent' })
+}
+
+/** Signs the browser out, as the form of the page of sessions does, and continues with the login page. */
+async function useOtherAccount(
+  { view, issuer }: { view: InteractionView; issuer: Issuer },
+  call: Call,
+  services: Services,
+): Promise<Response> {
+  services.log.info('another account', { requestId: call.requestId, user: view.account?.id })
+  services.audit.record({ ...(view.account ? byUser(call, view.account) : by(call)), action: 'logout' })
+  return conclude(call, services, issuer, { kind: 'other_account' })
 }
 
 /** The login in progress that the path and the cookie name, if it is at this step. */

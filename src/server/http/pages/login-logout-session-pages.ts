@@ -99,9 +99,8 @@ async function show(call: Call, services: Services, notice?: string, status = 20
     browsers,
     thisBrowser: uid,
     programs: await Promise.all(
-      programs.map(async ({ grantId, clientId, since }) => ({
-        grantId,
-        since,
+      programs.map(async ({ clientId, ...program }) => ({
+        ...program,
         name: await issuer.clientName(clientId),
       })),
     ),

@@ -17,6 +17,9 @@ const NOT_BEARER: ReadonlySet<string> = new Set(['Client', 'Grant', 'Interaction
  */
 export const REFRESH_RESPONSE = 'RefreshAnswer'
 
+/** What is stored with who used it last, and from where: the session of a browser, the login of a program. */
+const SEEN: ReadonlySet<string> = new Set(['Session', 'RefreshToken'])
+
 const record = v.record(v.string(), v.unknown())
 
 export interface AdapterDeps {
@@ -26,7 +29,7 @@ export interface AdapterDeps {
   clock: Clock
   /** What to throw when somebody else was faster in using up a code or a refresh token. */
   alreadyUsed: () => Error
-  /** The browser of the request that is being handled, for the list of sessions. */
+  /** The browser or program that sends the request that is being handled, for the lists of both. */
   browser: () => { userAgent: string; address: string } | undefined
 }
 
@@ -65,7 +68,7 @@ function adapterOf(kind: string, deps: AdapterDeps, mark: string): Adapter {
     upsert: async (id, payload, expiresIn) => {
       const stored = JSON.stringify({
         ...by.store(withoutBearerValues(payload)),
-        ...(kind === 'Session' ? { seen: { at: clock.now(), ...browser() } } : {}),
+        ...(SEEN.has(kind) ? { seen: { at: clock.now(), ...browser() } } : {}),
       })
       if (kind === 'Interaction' && isUnanswered(payload) && carried.carry(id, stored)) return
       const row = {

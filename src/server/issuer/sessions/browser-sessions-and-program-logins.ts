@@ -1,8 +1,9 @@
 /** Sessions of browsers and logins of programs, as their owner sees and ends them. */
 import { createHmac } from 'node:crypto'
-import { and, desc, eq, gt, sql } from 'drizzle-orm'
+import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'
+import { parseJson } from '../../../platform/parse-json.ts'
 import type { Accounts } from '../../accounts/accounts.ts'
 import { accountIdOf, type User } from '../../accounts/user-types.ts'
 import type { Db } from '../../db/open-database.ts'
@@ -41,6 +42,11 @@ interface ProgramEntry {
   grantId: string
   clientId: string
   since: number
+  /** To the minute. */
+  lastUsedAt: number
+  /** As the program called itself when it got its latest token; empty for one that renews none. */
+  userAgent: string
+  address: string
 }
 
 export interface Sessions {
@@ -49,6 +55,8 @@ export interface Sessions {
   /** Latest first. */
   list(user: User): Promise<SessionEntry[]>
   programs(user: User): Promise<ProgramEntry[]>
+  /** Writes down that the program of this access token used it, at most once a minute. */
+  programUsed(jti: string): void
   /** Ends one of the user's own sessions. @returns whether it was one. */
   end(user: User, uid: string): Promise<boolean>
   /** Ends all sessions of the user but `keep`. @returns how many. */
@@ -62,6 +70,8 @@ export interface Sessions {
 /** How often using a session is written down. */
 const TOUCH_MS = 60_000
 
+const seenSchema = v.object({ at: v.number(), userAgent: v.string(), address: v.string() })
+const NEVER_SEEN = { at: 0, userAgent: '', address: '' }
 const payloadSchema = v.object({
   uid: v.string(),
   accountId: v.optional(v.string()),
@@ -69,11 +79,7 @@ const payloadSchema = v.object({
   loginTs: v.optional(v.number()),
   iat: v.optional(v.number()),
   exp: v.number(),
-  seen: v.optional(v.object({ at: v.number(), userAgent: v.string(), address: v.string() }), {
-    at: 0,
-    userAgent: '',
-    address: '',
-  }),
+  seen: v.optional(seenSchema, NEVER_SEEN),
 })
 type Payload = v.InferOutput<typeof payloadSchema>
 const grantSchema = v.object({ clientId: v.string(), iat: v.number() })
@@ -154,6 +160,7 @@ export function openSessions(deps: {
         }))
         .toSorted((a, b) => b.lastUsedAt - a.lastUsedAt),
     programs: (user) => programsOf(db, user, clock.now(), deps.internalClients),
+    programUsed: openProgramUse(db, clock),
     end: async (user, uid) => {
       if (!(await mine(user)).some((session) => session.uid === uid)) return false
       await endSession(db, uid)
@@ -186,7 +193,14 @@ async function programsOf(
   internal: ReadonlySet<string>,
 ): Promise<ProgramEntry[]> {
   const rows = await db
-    .select({ grantId: oidcRecords.id, payload: oidcRecords.payload })
+    .select({
+      grantId: oidcRecords.id,
+      payload: oidcRecords.payload,
+      // Written out: of one table, drizzle selects columns by their names alone, which here would be those of `r`.
+      seen: sql<string | null>`(SELECT json_extract(r.payload, '$.seen') FROM oidc_records AS r
+        WHERE r.kind = 'RefreshToken' AND r.grant_id = oidc_records.id AND r.consumed_at IS NULL
+        ORDER BY r.expires_at DESC LIMIT 1)`,
+    })
     .from(oidcRecords)
     .where(
       and(
@@ -202,11 +216,40 @@ async function programsOf(
     )
     .orderBy(desc(oidcRecords.expiresAt))
   return rows
-    .map(({ grantId, payload }) => {
+    .map(({ grantId, payload, seen }) => {
       const { clientId, iat } = v.parse(grantSchema, JSON.parse(payload))
-      return { grantId, clientId, since: iat * 1000 }
+      const { at, userAgent, address } = v.parse(v.fallback(seenSchema, NEVER_SEEN), parseJson(seen ?? ''))
+      const since = iat * 1000
+      return { grantId, clientId, since, lastUsedAt: Math.max(at, since), userAgent, address }
     })
     .filter(({ clientId }) => !internal.has(clientId))
+}
+
+/** More access tokens than are used within a minute. */
+const MAX_REMEMBERED = 10_000
+
+/** Remembers which tokens were written down in the last minute, so that most requests cost no statement. */
+function openProgramUse(db: Db, clock: Clock): Sessions['programUsed'] {
+  const usedAt = new Map<string, number>()
+  const touch = db
+    .update(oidcRecords)
+    .set({ payload: sql`json_set(${oidcRecords.payload}, '$.seen.at', ${sql.placeholder('now')})` })
+    .where(
+      and(
+        eq(oidcRecords.kind, 'RefreshToken'),
+        sql`${oidcRecords.grantId} = (SELECT t.grant_id FROM access_tokens AS t
+          WHERE t.jti = ${sql.placeholder('jti')})`,
+        isNull(oidcRecords.consumedAt),
+      ),
+    )
+    .prepare()
+  return (jti) => {
+    const now = clock.now()
+    if (now - (usedAt.get(jti) ?? 0) < TOUCH_MS) return
+    if (usedAt.size >= MAX_REMEMBERED) usedAt.clear()
+    usedAt.set(jti, now)
+    touch.run({ now, jti })
+  }
 }
 
 /** Idle and absolute expiry in one: when a session used `now` ends. All in seconds. */

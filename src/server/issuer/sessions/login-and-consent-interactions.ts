@@ -30,6 +30,8 @@ type InteractionOutcome =
   | { kind: 'consent' }
   /** The person said no: the client hears `access_denied`. */
   | { kind: 'deny' }
+  /** Somebody else is logged in in this browser: it is signed out, and the login starts again. */
+  | { kind: 'other_account' }
 
 export interface Interactions {
   view(uid: string, cookieHeader: string | null): Promise<InteractionView | undefined>
@@ -94,15 +96,23 @@ export function openInteractions(deps: {
     finish: async (uid, cookieHeader, outcome) => {
       const interaction = await current(uid, cookieHeader)
       if (!interaction) return undefined
-      if (outcome.kind !== 'deny' && outcome.kind !== interaction.prompt.name) return undefined
+      if (!fits(outcome, interaction.prompt.name)) return undefined
       if (outcome.kind === 'login') await leaveOtherAccount(deps.endSession, interaction, outcome.user)
+      if (outcome.kind === 'other_account') await leaveSession(deps.endSession, interaction)
       const result = await resultOf(provider, interaction, outcome)
       const done = await bridge.withCookies(cookieHeader, (req, res) =>
-        provider.interactionResult(req, res, result, { mergeWithLastSubmission: outcome.kind !== 'deny' }),
+        provider.interactionResult(req, res, result, {
+          mergeWithLastSubmission: outcome.kind === 'login' || outcome.kind === 'consent',
+        }),
       )
       return { location: done.value, setCookies: done.setCookies }
     },
   }
+}
+
+function fits({ kind }: InteractionOutcome, prompt: string): boolean {
+  if (kind === 'deny') return true
+  return (kind === 'other_account' ? 'consent' : kind) === prompt
 }
 
 function targetOf(redirectUri: string): string {
@@ -125,6 +135,7 @@ async function resultOf(
 ): Promise<InteractionResults> {
   if (outcome.kind === 'login') return { login: { accountId: accountIdOf(outcome.user) } }
   if (outcome.kind === 'consent') return { consent: { grantId: await storeGrant(provider, interaction) } }
+  if (outcome.kind === 'other_account') return {}
   return { error: 'access_denied', error_description: 'the request was denied' }
 }
 
@@ -149,9 +160,16 @@ async function leaveOtherAccount(
   interaction: Interaction,
   user: User,
 ): Promise<void> {
-  const { session } = interaction
-  if (!session || session.accountId === accountIdOf(user)) return
-  await endSession(session.uid)
+  if (interaction.session?.accountId !== accountIdOf(user)) await leaveSession(endSession, interaction)
+}
+
+/** The browser is then as one in which nobody has logged in; the interaction continues without its session. */
+async function leaveSession(
+  endSession: (uid: string) => Promise<void>,
+  interaction: Interaction,
+): Promise<void> {
+  if (!interaction.session) return
+  await endSession(interaction.session.uid)
   delete interaction.session
   await interaction.persist()
 }

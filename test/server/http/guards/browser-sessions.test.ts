@@ -6,6 +6,8 @@ import { withAccounts } from '../../../../src/server/administration/open-data-fo
 import { openDatabase } from '../../../../src/server/db/open-database.ts'
 import { ROUTES } from '../../../../src/server/http/routes.ts'
 import { databasePath } from '../../../../src/server/db/database-files.ts'
+import { oidcRecords } from '../../../../src/server/db/schema.ts'
+import { and, desc, eq, isNull, sql } from 'drizzle-orm'
 import { httpBrowser, type HttpBrowser } from '../../../support/servers/http-browser.ts'
 import { ADA, BOB, loggedInBrowser, startLocalWorld } from '../../../support/servers/server-with-accounts.ts'
 import { logIn } from '../../../support/servers/oauth-login.ts'
@@ -178,6 +180,42 @@ describe('signing out', () => {
     for (const other of others)
       expect((await send(other.cookies(new URL(at('/'))), SESSIONS)).status).toBe(303)
     expect((await send(mine.cookies(new URL(at('/'))), SESSIONS)).status).toBe(200)
+  })
+
+  test('a program is listed with its machine, its address and its last use', async () => {
+    const first = await logIn(server.url, BOB)
+    const refreshed = await fetch(at('/oauth/token'), {
+      method: 'POST',
+      headers: { 'user-agent': 'fob/0.1.0 (laptop.example)' },
+      body: new URLSearchParams({
+        grant_type: 'refresh_token',
+        client_id: 'fob-cli',
+        refresh_token: first.refresh_token,
+      }),
+    })
+    const { access_token: token } = (await refreshed.json()) as { access_token: string }
+    const page = async () => (await bobs.open(at(SESSIONS))).html.replace(/\s+/g, ' ')
+    expect(await page()).toMatch(/fob 0\.1\.0 on laptop\.example, from 127\.0\.0\.1, since .* last used /)
+    const { db } = openDatabase(databasePath(server.dataDir))
+    const yesterday = Date.now() - 86_400_000
+    const ofRefreshTokens = eq(oidcRecords.kind, 'RefreshToken')
+    const seenAt = sql<number>`json_extract(${oidcRecords.payload}, '$.seen.at')`
+    await db
+      .update(oidcRecords)
+      .set({ payload: sql`json_set(${oidcRecords.payload}, '$.seen.at', ${yesterday})` })
+      .where(ofRefreshTokens)
+    await fetch(at('/api/v1/profile'), { headers: { authorization: `Bearer ${token}` } })
+    const [used] = await db
+      .select({ at: seenAt })
+      .from(oidcRecords)
+      .where(and(ofRefreshTokens, isNull(oidcRecords.consumedAt)))
+      .orderBy(desc(seenAt))
+    expect(used?.at).toBeGreaterThan(yesterday)
+    const cookie = bobs.cookies(new URL(at('/')))
+    const { html } = await bobs.open(at(SESSIONS))
+    for (const [, program] of html.matchAll(/name="program" value="([^"]+)"/g)) {
+      await post(cookie, SESSIONS, { csrf: csrfOf(html), program: program ?? '' })
+    }
   })
 
   test('a program that was authorized is listed, and its tokens end with it', async () => {

@@ -98,6 +98,22 @@ describe('S41 R7: the device flow (RFC 8628)', () => {
     expect((await poll(device)).error).toBe('invalid_grant')
   })
 
+  test('"Not you? Use another account" on its consent page: the device gets what somebody else consents to', async () => {
+    const device = await begin()
+    const browser = httpBrowser()
+    const enter = await browser.open(device.verification_uri)
+    const confirm = await browser.submit(enter, { user_code: device.user_code })
+    const login = await browser.submit(confirm, {}, 'Continue')
+    const consent = await browser.submit(login, ADA)
+    const again = await browser.submit(consent, {}, 'Use another account')
+    expect(again.html).toContain('Sign in')
+    expect((await poll(device)).error).toBe('authorization_pending')
+    const second = await browser.submit(again, BOB)
+    expect(second.html).toContain(BOB.email)
+    await browser.submit(second, {}, 'Authorize')
+    expect(await profile((await poll(device)).access_token)).toMatchObject({ email: BOB.email })
+  })
+
   test('RFC 8628 §3.3.1: the link with the code in it fills the form, and sends nothing by itself', async () => {
     const device = await begin()
     const page = await ada.open(device.verification_uri_complete)
