@@ -36,7 +36,7 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
   const { state, nonce } = secrets
   const checks: AuthorizationCodeGrantChecks = { pkceCodeVerifier: secrets.verifier, expectedState: state }
   const configured = await configure(provider, clientId, {
-    ...present({ fetch: context.fetch, signal: context.signal, binding, nonce }),
+    ...present({ fetch: context.fetch, signal: context.signal, machine: context.machine, binding, nonce }),
     // A nonce that is expected makes openid-client require an ID token. Servers that take scope `openid` and issue none
     // exist, so it is expected once there is one: the checks are read after the response has come.
     onIdToken: () => Object.assign(checks, present({ expectedNonce: nonce })),

@@ -9,6 +9,7 @@ import type {
 } from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
+import { VERSION } from '../platform/build-constants.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import { textRedactor } from '../redact/text-redactor.ts'
@@ -76,6 +77,8 @@ export interface ConfigureContext {
   binding?: Binding
   /** What was sent as `nonce`. */
   nonce?: string
+  /** The name of this machine, where the server is to show it to the person. */
+  machine?: string
   /** Called when a token response has an ID token that openid-client is about to check. */
   onIdToken?: () => void
 }
@@ -84,7 +87,7 @@ export interface ConfigureContext {
 export async function configure(
   endpoints: Endpoints,
   clientId: string,
-  { fetch, signal, binding, nonce, onIdToken }: ConfigureContext,
+  { fetch, signal, machine, binding, nonce, onIdToken }: ConfigureContext,
 ): Promise<Configured> {
   const client = await import('openid-client')
   const { issuer } = endpoints
@@ -107,6 +110,7 @@ export async function configure(
     signal,
     seen,
     checksIdTokens,
+    userAgent: machine === undefined ? `fob/${VERSION}` : `fob/${VERSION} (${machine})`,
   })
   return {
     client,
@@ -159,16 +163,18 @@ interface FetchOptions {
   signal: AbortSignal
   seen: Seen
   checksIdTokens: boolean
+  userAgent: string
   onIdToken?: () => void
 }
 
 /** How openid-client sends: without redirects, and with no more of a response than an OAuth server has to say. */
-function boundedFetch({ fetch, signal, seen, checksIdTokens, onIdToken }: FetchOptions): CustomFetch {
+function boundedFetch(how: FetchOptions): CustomFetch {
+  const { fetch, signal, seen, checksIdTokens, userAgent, onIdToken } = how
   return async (url, options) => {
     if (options.body instanceof URLSearchParams) seen.sent.push(...secretsIn(options.body))
     const response = await fetch(url, {
       method: options.method,
-      headers: options.headers,
+      headers: { ...options.headers, 'user-agent': userAgent },
       redirect: 'manual',
       ...present({ body: options.body }),
       signal: options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]),

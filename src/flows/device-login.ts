@@ -1,5 +1,6 @@
 /** The login by a short code that is approved in any browser (RFC 8628). */
 import { Fault, type FaultCode } from '../contract/fault.ts'
+import { present } from '../contract/omit-undefined.ts'
 import { DEVICE_GRANT } from '../contract/cli-oauth-client.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
@@ -38,8 +39,8 @@ interface DeviceCode {
 export async function deviceFlow(request: FlowRequest, context: FlowContext): Promise<Obtained> {
   const { provider, clientId } = request
   const binding = await bindTokens(request, context)
-  const { fetch, signal } = context
-  const configured = await configure(provider, clientId, { fetch, signal, binding })
+  const { fetch, signal, machine } = context
+  const configured = await configure(provider, clientId, present({ fetch, signal, machine, binding }))
   let step = 'get a code for this device'
   try {
     const code = await askWhereItIs(request, context, configured)

@@ -54,6 +54,8 @@ export interface FlowContext {
   signal: AbortSignal
   /** How long the person may take, in milliseconds. */
   timeoutMs: number
+  /** The name of this machine, where the server is to show it to the person. */
+  machine?: string
 }
 
 export interface FlowRequest {

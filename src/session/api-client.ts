@@ -11,6 +11,7 @@ import { readBounded } from '../platform/network/bounded-body.ts'
 import type { Secret } from '../redact/secret.ts'
 import { refusedBy } from './api-refusals.ts'
 import { secretsOf } from './authorization-header.ts'
+import { requestLine, responseLine } from './trace-requests.ts'
 import { readEvents, type ServerEvent } from './read-event-stream.ts'
 
 export interface Api {
@@ -82,8 +83,6 @@ const CALL_TIMEOUT_MS = 30_000
 /** The longest lists have tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 const MAX_REDIRECTS = 3
-const COMMON_TYPE =
-  /^(?:application\/(?:problem\+)?json|text\/(?:event-stream|html|plain))(?:; ?charset=utf-8)?$/i
 
 interface Call {
   method: string
@@ -107,17 +106,16 @@ export function openApi(options: ApiOptions): Api {
       'content-type': call.body === undefined ? undefined : 'application/json',
       ...call.headers,
     })
-    // Values of a query can be private; its names are enough to follow what happens.
-    debug(`> ${call.method} ${call.url.origin}${call.url.pathname}${queryNames(call.url)}`)
+    debug(requestLine(call.method, call.url))
     const response = await follow({ ...call, headers }, authorization, options)
-    debug(described(response))
+    debug(responseLine(response))
     if (authorization === undefined) return { response, presented: [] }
     const renewed = mayHaveEnded(response, renewingHelps) ? await options.renewed?.(authorization) : undefined
     if (renewed === undefined) return { response, presented: [authorization] }
     await response.body?.cancel()
     debug('the token was refused before its time; the call is repeated with a new one')
     const second = await follow({ ...call, headers }, renewed, options)
-    debug(described(second))
+    debug(responseLine(second))
     if (second.status === 401) renewingHelps = false
     return { response: second, presented: [authorization, renewed] }
   }
@@ -179,12 +177,6 @@ async function readWhole(response: Response, { origin, pathname }: URL): Promise
   const text = await readBounded(response, MAX_RESPONSE_BYTES).catch(lost)
   if (text !== undefined) return text
   throw new Fault('server_error', `the response of ${origin}${pathname} is too large`)
-}
-
-/** Only common types are shown: any other is the server's own words, which could repeat a credential. */
-function described({ status, headers }: Response): string {
-  const type = headers.get('content-type') ?? ''
-  return `< ${status} ${COMMON_TYPE.test(type) ? type : ''}`.trimEnd()
 }
 
 /** The request went out, or may have, and no response came: `cause` says why. */
@@ -293,9 +285,4 @@ function callUrl(server: string, path: string, query: Record<string, string | un
     if (value !== undefined) url.searchParams.set(name, value)
   }
   return url
-}
-
-function queryNames(url: URL): string {
-  const names = [...url.searchParams.keys()]
-  return names.length === 0 ? '' : `?${names.map((name) => `${name}=…`).join('&')}`
 }

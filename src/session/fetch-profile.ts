@@ -7,6 +7,7 @@ import type { Userinfo, UserinfoServer } from '../flows/read-userinfo.ts'
 import type { Secret } from '../redact/secret.ts'
 import { type Api, openApi, type ServerContext } from './api-client.ts'
 import { authorizationOf } from './authorization-header.ts'
+import { tracedContext } from './trace-requests.ts'
 import { strategyOf } from './find-login-strategy.ts'
 
 /** What we read of `GET /api/v1/profile`. Profiles of other servers have other fields: one name is enough. */
@@ -108,12 +109,12 @@ async function askUserinfo(context: ServerContext, token: Secret, known: Known):
   const server = known.userinfo ?? userinfoOf(await published(context))
   if (server === undefined) return { kind: 'nobody' }
   const tokens = present({ accessToken: token, dpopKey: known.dpopKey })
-  return readUserinfo(server, tokens, known.identity?.subject, context)
+  return readUserinfo(server, tokens, known.identity?.subject, tracedContext(context))
 }
 
 async function published(context: ServerContext) {
   const { discoverProvider } = await import('../flows/server-discovery.ts')
-  return discoverProvider(context.server, context)
+  return discoverProvider(context.server, tracedContext(context))
 }
 
 /** What the profile call's 401 or 403 means, where nothing else vouches for the credential. */

@@ -7,6 +7,7 @@ import type { NotRevoked } from '../flows/revoke-token.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Credential, OAuthClient, Replaced } from '../store/store-interface.ts'
 import type { ServerContext } from './api-client.ts'
+import { tracedContext } from './trace-requests.ts'
 
 /**
  * Tells the server that a credential must no longer work.
@@ -24,7 +25,8 @@ export async function revokeCredential(
   if (revocationEndpoint === undefined) return { kind: 'no-revocation' }
   const { issuer, clientId } = oauth
   const { revokeTokens } = await import('../flows/revoke-token.ts')
-  return revokeTokens({ issuer, revocationEndpoint, clientId }, { accessToken: token, refreshToken }, context)
+  const tokens = { accessToken: token, refreshToken }
+  return revokeTokens({ issuer, revocationEndpoint, clientId }, tokens, tracedContext(context))
 }
 
 /** @param what may still work, such as `the token`. */

@@ -10,6 +10,7 @@ import {
   resolveServer,
   type ServerChoice,
 } from '../../session/resolve-server-and-credential.ts'
+import { traced } from '../../session/trace-requests.ts'
 import { openSession, type Session } from '../../session/session.ts'
 import { readSettings, type Settings } from '../../settings/config-file.ts'
 import { openStore } from '../../store/open-store.ts'
@@ -70,6 +71,7 @@ export async function openContext(
   // What a server calls things is in these lines as well.
   const write = (text: string) => io.stderr.write(`${printable(text)}\n`)
   const say = globals.silent ? silence : write
+  const debug = variables.debug || globals.debug ? write : silence
   let opened: Promise<ProjectChoice | undefined> | undefined
   const project = () => (opened ??= openProject(deps, globals, say))
   return {
@@ -79,7 +81,7 @@ export async function openContext(
       return chosenFormat(deps, globals, settings.output)
     },
     say,
-    debug: variables.debug || globals.debug ? write : silence,
+    debug,
     insecureHttp: variables.insecureHttp,
     sign: variables.sign ?? settings.sign === true,
     project,
@@ -92,8 +94,9 @@ export async function openContext(
         stored: async () => (stored ? store.list() : []),
       }),
     session: async () => {
-      const world = { env, store: stored ? store : undefined, clock, fetch, signal, warn: say }
-      return openSession({ flags: globals, settings, project: await project(), ...world })
+      const world = { env, store: stored ? store : undefined, clock, signal, warn: say }
+      const renewals = { fetch: traced(fetch, debug) }
+      return openSession({ flags: globals, settings, project: await project(), ...world, ...renewals })
     },
   }
 }

@@ -3,6 +3,7 @@ import { Fault } from '../../contract/fault.ts'
 import { present } from '../../contract/omit-undefined.ts'
 import { profileOf } from '../../session/fetch-profile.ts'
 import { freshCredential, renewCredential } from '../../session/refresh-login.ts'
+import { traced } from '../../session/trace-requests.ts'
 import type { StoredCredential, StoredLogin } from '../../store/store-interface.ts'
 import { type Context, serverContext } from '../client/command-context.ts'
 import type { Deps } from '../deps.ts'
@@ -15,7 +16,8 @@ export type CheckResult = 'accepted' | 'rejected' | 'unreachable' | 'failed'
  * one when it is refused before it expires.
  */
 export async function checkLogin(login: StoredLogin, context: Context, deps: Deps): Promise<CheckResult> {
-  const world = { ...deps, store: context.store, warn: context.say }
+  const fetch = traced(deps.fetch, context.debug)
+  const world = { ...deps, fetch, store: context.store, warn: context.say }
   const ask = async ({ token, username, dpopKey }: StoredCredential) => {
     const known = present({ username, dpopKey })
     await profileOf(serverContext(deps, context, login.server), token, login.tenant, known)

@@ -6,6 +6,7 @@ import type { Provider } from '../../flows/server-discovery.ts'
 import { isRemoteSession } from '../../platform/browser/open-browser.ts'
 import { FOB_CLI_ID } from '../../contract/cli-oauth-client.ts'
 import { DEFAULT_CLIENT_ID } from '../../platform/build-constants.ts'
+import { traced } from '../../session/trace-requests.ts'
 import type { OAuthClient } from '../../store/store-interface.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
@@ -22,6 +23,8 @@ interface FlowLogin {
   dpop: boolean
   timeoutMs: number
   debug: (line: string) => void
+  /** A server of fob's: it shows the person which machine asks. */
+  isFob: boolean
 }
 
 export interface FlowResult extends Obtained {
@@ -35,10 +38,12 @@ export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowRe
   if (login.method.kind === 'browser' && isMachineAlone(deps)) {
     throw (await import('../../flows/wait-for-person.ts')).nobodyToApprove()
   }
+  const { machineName } = await import('../../platform/machine-name.ts')
   const { discoverProvider, scopesToAsk } = await import('../../flows/server-discovery.ts')
   const { userinfoOf } = await import('../../flows/read-userinfo.ts')
   const flow = await loadFlow(login.method)
-  const provider = await discoverProvider(login.server, deps)
+  const fetch = traced(deps.fetch, login.debug)
+  const provider = await discoverProvider(login.server, { fetch, signal: deps.signal })
   const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || (DEFAULT_CLIENT_ID ?? FOB_CLI_ID))
   login.debug(`authorization server by ${provider.source}, client ${clientId}`)
   if (provider.source === 'conventional') {
@@ -50,7 +55,14 @@ export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowRe
   try {
     const obtained = await flow(
       { provider, clientId, scopes: scopesToAsk(provider, login.scopes), pushed, dpop },
-      { ui, clock: deps.clock, fetch: deps.fetch, signal: deps.signal, timeoutMs: login.timeoutMs },
+      present({
+        ui,
+        clock: deps.clock,
+        fetch,
+        signal: deps.signal,
+        timeoutMs: login.timeoutMs,
+        machine: login.isFob ? machineName() : undefined,
+      }),
     )
     const userinfo = userinfoOf(provider, clientId)
     return present({

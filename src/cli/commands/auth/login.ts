@@ -147,7 +147,8 @@ async function login(options: LoginOptions, deps: Deps): Promise<void> {
   if (strategy === 'open') return context.say(`${server.url} is open to everyone: no login is needed`)
   if (strategy === 'basic' && method.kind !== 'basic') throw basicServer(server.url)
   const before = await usedBefore(context)
-  const obtained = await obtain()
+  const fob = strategy !== undefined
+  const obtained = await obtain({ isFob: fob })
   const { login, saved } = await concluded(obtained, () =>
     completeLogin({
       context: there,
@@ -163,7 +164,6 @@ async function login(options: LoginOptions, deps: Deps): Promise<void> {
   await sayCurrentServer(server.url, before, context)
   if (saved.replaced === undefined) return
   const { revokeReplaced } = await import('../../../session/revoke-login.ts')
-  const fob = strategy !== undefined
   const words = await revokeReplaced(saved.replaced, obtained.tokens, there, { fob })
   if (words !== undefined) context.say(words)
 }
@@ -200,10 +200,10 @@ async function prepare(
   { method, ...options }: LoginOptions & { server: string },
   context: Context,
   deps: Deps,
-): Promise<() => Promise<Obtained>> {
+): Promise<(known: { isFob: boolean }) => Promise<Obtained>> {
   if (isFlowMethod(method)) {
     const { runLoginFlow } = await import('../../login/run-login-flow.ts')
-    return () => runLoginFlow({ ...options, method, debug: context.debug }, deps)
+    return ({ isFob }) => runLoginFlow({ ...options, method, debug: context.debug, isFob }, deps)
   }
   const { readProvidedCredential } = await import('../../login/read-provided-credential.ts')
   const provided = await readProvidedCredential({ method, globals: options.globals, say: context.say }, deps)

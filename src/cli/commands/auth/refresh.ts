@@ -1,6 +1,7 @@
 /** `fob auth refresh`: renews the stored login before that is due. */
 import { Fault } from '../../../contract/fault.ts'
 import { credentialsExpired, renewCredential } from '../../../session/refresh-login.ts'
+import { traced } from '../../../session/trace-requests.ts'
 import { nobodyHere, notLoggedIn } from '../../../session/session.ts'
 import { openContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
@@ -36,7 +37,8 @@ async function refresh({ globals }: RefreshOptions, deps: Deps): Promise<void> {
       hint: `run fob auth login -s ${url}`,
     })
   }
-  const world = { ...deps, store: context.store, warn: context.say }
+  const fetch = traced(deps.fetch, context.debug)
+  const world = { ...deps, fetch, store: context.store, warn: context.say }
   const renewed = await renewCredential(credential, world, { afterRefusal: true })
   const until = renewed.expiresAt === undefined ? '' : ` until ${new Date(renewed.expiresAt).toISOString()}`
   context.say(`Renewed the login to ${url}${until}`)

@@ -175,6 +175,56 @@ describe('a clock that is wrong', () => {
   })
 })
 
+describe('--debug', () => {
+  test('shows discovery, token, userinfo and revocation requests, and nothing secret', async () => {
+    await using server = startOAuthServer({ profile: null, strategy: 'unknown', userinfo: { sub: 'u1' } })
+    const { run, advance } = machine()
+    const lines: string[] = []
+    for (const words of [
+      ['login', '-s', server.url],
+      ['refresh'],
+      ['token'],
+      ['status', '--check'],
+      ['logout'],
+    ]) {
+      const { code, err } = await run(['auth', ...words, '--debug'])
+      expect(code).toBe(0)
+      lines.push(...err.split('\n').filter((line) => /^[<>] /.test(line)))
+      if (words[0] === 'refresh') advance(4_000_000)
+    }
+    for (const line of [
+      `> GET ${server.url}/.well-known/oauth-authorization-server`,
+      `> POST ${server.url}/oauth/token client_id=fob-cli redirect_uri=… code=… code_verifier=… grant_type=authorization_code`,
+      `> GET ${server.url}/oauth/userinfo`,
+      `> POST ${server.url}/oauth/token client_id=fob-cli refresh_token=… grant_type=refresh_token`,
+      `> POST ${server.url}/oauth/revoke client_id=fob-cli token=… token_type_hint=refresh_token`,
+      '< 200 application/json;charset=utf-8',
+    ]) {
+      expect(lines.map((one) => sorted(one))).toContain(sorted(line))
+    }
+    expect(lines.filter((line) => line.includes('grant_type=refresh_token'))).toHaveLength(2)
+    expect(lines.join('\n')).not.toContain('canary')
+  })
+})
+
+test.each([
+  ['a fob server', 'oauth', /^fob\/[\w.-]+ \([\w.-]+\)$/],
+  ['another one', 'unknown', /^fob\/[\w.-]+$/],
+] as const)(
+  '%s is told the program in a login; the machine is for fob alone',
+  async (_, strategy, wanted) => {
+    await using server = startOAuthServer({ strategy })
+    await machine().run(['auth', 'login', '-s', server.url])
+    const token = server.requests.indexOf('POST /oauth/token')
+    expect(server.headers[token]?.get('user-agent')).toMatch(wanted)
+  },
+)
+
+/** The fields of a request come in the order of the library. */
+function sorted(line: string): string {
+  return line.split(' ').toSorted().join(' ')
+}
+
 /** Its signature is for nobody: what comes from the token endpoint is trusted by TLS. */
 function idToken(claims: Record<string, unknown>): string {
   const seconds = Math.floor(Date.now() / 1000)
