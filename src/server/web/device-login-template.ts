@@ -56,7 +56,7 @@ interface ConfirmCodeView {
   userCode: string
   clientName: string
   address: string
-  userAgent: string
+  program: string
   host: string
 }
 
@@ -73,7 +73,7 @@ function renderConfirmCode(view: ConfirmCodeView): Promise<Page> {
         <dt>Requested from</dt>
         <dd>${view.address === '' ? 'an unknown address' : view.address}</dd>
         <dt>By</dt>
-        <dd>${view.userAgent === '' ? 'a program that does not name itself' : view.userAgent}</dd>
+        <dd>${view.program === '' ? 'a program that does not name itself' : view.program}</dd>
       </dl>
       <form method="post" action="${view.action}" class="decide">
         <input type="hidden" name="xsrf" value="${view.xsrf}" />

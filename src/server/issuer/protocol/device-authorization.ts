@@ -34,7 +34,7 @@ export function deviceFlow(pages: DevicePages, errorPage: ErrorPage): DeviceFlow
         userCode,
         clientName: client.clientName ?? client.clientId,
         address: textOf(device.address),
-        userAgent: textOf(device.userAgent),
+        program: programOf(textOf(device.userAgent)),
       }
       render(ctx, await pages.confirmCode(view))
     },
@@ -77,6 +77,13 @@ const PROBLEMS: Readonly<Record<string, DeviceProblem>> = {
 
 function problemOf(error: Error | undefined): DeviceProblem | undefined {
   return error && (PROBLEMS[error.name] ?? 'stale')
+}
+
+/** `fob 0.1.0 on HOST` for our own command line; any other program as it calls itself. */
+export function programOf(userAgent: string): string {
+  const [, version, host] = /^fob\/([\w.+-]{1,40})(?: \(([\w.-]{1,64})\))?$/.exec(userAgent) ?? []
+  if (version === undefined) return userAgent
+  return host === undefined ? `fob ${version}` : `fob ${version} on ${host}`
 }
 
 function textOf(value: unknown): string {

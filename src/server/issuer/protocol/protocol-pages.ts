@@ -34,7 +34,8 @@ export interface DevicePages {
     clientName: string
     /** Of the device that asked. */
     address: string
-    userAgent: string
+    /** By its own account. */
+    program: string
   }): Promise<RenderedPage>
   done(view: { clientName: string }): Promise<RenderedPage>
   denied(): Promise<RenderedPage>

@@ -11,6 +11,7 @@ import { DEVICE_GRANT } from '../../../contract/cli-oauth-client.ts'
 import { DEVICE_PATH } from '../protocol-page-paths.ts'
 import { TICKET_GRANT } from '../grant-types.ts'
 import { USER_CODE_HEADER } from './device-authorization.ts'
+import { openPollPace } from './device-poll-pace.ts'
 import { openIntrospection } from './introspection.ts'
 import { oauthError } from './oauth-error.ts'
 import { checkRegistration } from './client-registration.ts'
@@ -60,6 +61,7 @@ export function protocolHandler(deps: {
   const watched = openWatch(deps)
   const replay = refreshReplay(deps)
   const introspect = openIntrospection(deps)
+  const paced = openPollPace(deps.clock)
 
   const revokeJwt = async (form: URLSearchParams, address: string): Promise<Response> => {
     const clientId = form.get('client_id') ?? ''
@@ -105,6 +107,7 @@ export function protocolHandler(deps: {
     if (await asksBeyondGrant(provider, form)) {
       return oauthError(400, 'invalid_target', {}, 'the grant is not for that resource')
     }
+    if (form.get('grant_type') === DEVICE_GRANT) return paced(form.get('device_code') ?? '', forward)
     if (form.get('grant_type') !== 'refresh_token') return forward()
     const asked = readRefreshRequest(form, request.headers.get('authorization'))
     return asked === undefined ? forward() : replay(asked, forward)

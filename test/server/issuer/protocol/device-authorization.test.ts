@@ -1,6 +1,7 @@
 /** The server's side of the device flow (RFC 8628): codes, confirmation, CSRF and malformed forms. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { ALL_SCOPES } from '../../../../src/contract/token-scopes.ts'
+import { programOf } from '../../../../src/server/issuer/protocol/device-authorization.ts'
 import { httpBrowser, type HttpBrowser } from '../../../support/servers/http-browser.ts'
 import { ADA, BOB, loggedInBrowser, startLocalWorld } from '../../../support/servers/server-with-accounts.ts'
 import type { TestServer } from '../../../support/servers/test-server.ts'
@@ -79,14 +80,19 @@ describe('S41 R7: the device flow (RFC 8628)', () => {
     const confirm = await browser.submit(enter, {
       user_code: device.user_code.toLowerCase().replace('-', ' '),
     })
-    for (const text of [device.user_code, 'fob, the command line', 'fob/1.0 (build-host-7)', '127.0.0.1']) {
+    for (const text of [
+      device.user_code,
+      'fob, the command line',
+      '>fob 1.0 on build-host-7<',
+      '127.0.0.1',
+    ]) {
       expect(confirm.html).toContain(text)
     }
     const login = await browser.submit(confirm, {}, 'Continue')
     const consent = await browser.submit(login, ADA)
     expect(consent.html).toContain('The device that showed you the code will be logged in')
     expect(consent.html).toContain(ADA.email)
-    expect((await poll(device)).error).toBe('authorization_pending')
+    expect((await poll(device)).error).toBeOneOf(['authorization_pending', 'slow_down'])
     const done = await browser.submit(consent, {}, 'Authorize')
     expect(done.html).toContain('Your device is logged in')
 
@@ -112,6 +118,14 @@ describe('S41 R7: the device flow (RFC 8628)', () => {
     expect(second.html).toContain(BOB.email)
     await browser.submit(second, {}, 'Authorize')
     expect(await profile((await poll(device)).access_token)).toMatchObject({ email: BOB.email })
+  })
+
+  test('RFC 8628 §3.5: a client that polls too soon is told to slow down, and another one is not', async () => {
+    const [device, other] = [await begin(), await begin()]
+    expect((await poll(device)).error).toBe('authorization_pending')
+    expect((await poll(device)).error).toBe('slow_down')
+    expect((await poll(device)).error).toBe('slow_down')
+    expect((await poll(other)).error).toBe('authorization_pending')
   })
 
   test('RFC 8628 §3.3.1: the link with the code in it fills the form, and sends nothing by itself', async () => {
@@ -218,6 +232,17 @@ describe('S41 R7: the device flow (RFC 8628)', () => {
       expect((await poll({ ...device, device_code: id })).error).toBe('invalid_grant')
     }
     for (const { payload } of interactions) expect(payload).toMatch(/"deviceCode":"[0-9a-f]{64}"/)
+  })
+})
+
+describe('who asks for a device login', () => {
+  test.each([
+    ['fob/0.1.0', 'fob 0.1.0'],
+    ['fob/0.1.0 (host.example)', 'fob 0.1.0 on host.example'],
+    ['openid-client/v6.8.1', 'openid-client/v6.8.1'],
+    ['fob/0.1.0 (a) (b)', 'fob/0.1.0 (a) (b)'],
+  ])('%p is shown as %p', (userAgent, shown) => {
+    expect(programOf(userAgent)).toBe(shown)
   })
 })
 
