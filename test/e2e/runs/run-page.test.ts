@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import axe from 'axe-core'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
-import { seriousFindings } from '../../support/real-parts/axe.ts'
+import { type AxeJudge, openAxeJudge, seriousFindings } from '../../support/real-parts/axe.ts'
 import { launchChromium, missingChromium } from '../../support/real-parts/chromium.ts'
 import { fob, type Running, start } from '../../support/client/compiled-binary.ts'
 import { ADA, startBinaryServer } from '../../support/servers/binary-server.ts'
@@ -28,6 +29,7 @@ export { pipeline }
 
 let server: { url: string; running: Running }
 let browser: Browser
+let axeJudge: AxeJudge
 const folder = temporaryFolder()
 const gate = join(folder, 'gate')
 
@@ -38,6 +40,7 @@ beforeAll(async () => {
   await running.saw('"listening"')
   server = { url, running }
   browser = await launchChromium()
+  axeJudge = openAxeJudge(browser)
   const file = join(folder, 'live.ts')
   writeFileSync(file, LIVE(gate))
   const set = await fob(['pipeline', 'set', file, '-s', url])
@@ -63,6 +66,24 @@ async function withPage<T>(act: (page: Page) => Promise<T>, options: BrowserCont
   } finally {
     await context.close()
   }
+}
+
+/** In the page itself, with its scripts. */
+const liveFindings = async (page: Page) => {
+  await page.evaluate(axe.source)
+  return await seriousFindings(page)
+}
+
+/** In a copy of it, of the same size and colours: for pages that stand still. */
+async function findingsOf(page: Page, look: Look): Promise<string[]> {
+  const copy = await axeJudge.copyOf(page)
+  await copy.setViewportSize(look.viewport)
+  await copy.emulateMedia({ colorScheme: look.colorScheme })
+  return await seriousFindings(copy)
+}
+interface Look {
+  colorScheme: 'light' | 'dark'
+  viewport: { width: number; height: number }
 }
 
 /** The elements of the whole page. */
@@ -99,14 +120,14 @@ describe('the pages of pipelines and runs in Chromium', () => {
       withPage(async (page) => {
         await page.goto(`${server.url}/pipelines`)
         await page.getByRole('link', { name: 'live' }).click()
-        expect(await seriousFindings(page)).toEqual([])
+        expect(await liveFindings(page)).toEqual([])
         await page.getByText('Run it now').click()
         await page.getByRole('button', { name: 'Run', exact: true }).click()
         await page.waitForURL(/\/runs\/run_/)
         runUrl = page.url()
         await page.locator('#tasks li', { hasText: 'numbers' }).getByText('passed').waitFor()
         await badge(page, 'running')
-        expect(await seriousFindings(page)).toEqual([])
+        expect(await liveFindings(page)).toEqual([])
         // It follows a live run: the end of the log is what is seen.
         await page.locator('.line', { hasText: /^\d+numbers100000$/ }).waitFor()
         expect(await isSeen(page, '.line:last-child')).toBe(true)
@@ -307,6 +328,7 @@ describe('the pages of pipelines and runs in Chromium', () => {
       await fob(['pipeline', 'set', file, '-s', server.url])
       const done = await fob(['pipeline', 'run', 'colours', '-s', server.url])
       const [, id] = /Run (run_\S+)/.exec(done.err) ?? []
+      const viewport = { width: 1500, height: 900 }
       for (const colorScheme of ['light', 'dark'] as const) {
         for (const isScripted of [true, false]) {
           await withPage(
@@ -319,9 +341,9 @@ describe('the pages of pipelines and runs in Chromium', () => {
                 .waitFor()
               expect(await page.locator('.ansi-on-yellow').count()).toBeGreaterThan(10)
               expect(await page.locator('#log [style]:not(.block)').count()).toBe(0)
-              expect(await seriousFindings(page)).toEqual([])
+              expect(await findingsOf(page, { colorScheme, viewport })).toEqual([])
             },
-            { colorScheme, viewport: { width: 1500, height: 900 } },
+            { colorScheme, viewport },
           )
         }
       }
@@ -369,6 +391,7 @@ describe('the pages of pipelines and runs in Chromium', () => {
     missing,
     'at 360 px, light and dark, the pages fit and axe finds nothing serious',
     async () => {
+      const viewport = { width: 360, height: 640 }
       for (const colorScheme of ['light', 'dark'] as const) {
         await withPage(
           async (page) => {
@@ -376,10 +399,10 @@ describe('the pages of pipelines and runs in Chromium', () => {
               await page.goto(server.url + path)
               const width = await page.evaluate<number>('document.documentElement.scrollWidth')
               expect({ path, width }).toEqual({ path, width: 360 })
-              expect(await seriousFindings(page)).toEqual([])
+              expect(await findingsOf(page, { colorScheme, viewport })).toEqual([])
             }
           },
-          { viewport: { width: 360, height: 640 }, colorScheme },
+          { viewport, colorScheme },
         )
       }
     },

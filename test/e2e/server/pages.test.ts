@@ -2,12 +2,12 @@
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import axe from 'axe-core'
 import type { Page } from 'playwright-core'
 import { PICTURE_LIST, renderPictureList } from '../../../scripts/picture-list.ts'
 import { ROUTES } from '../../../src/server/http/routes.ts'
 import { NARROW, type PageWorld, startPageWorld } from '../../support/servers/pages-in-chromium.ts'
 import { PAGES, type PageVisit } from '../../support/servers/page-list.ts'
+import { type AxeJudge, openAxeJudge, seriousFindings } from '../../support/real-parts/axe.ts'
 import { missingChromium } from '../../support/real-parts/chromium.ts'
 import { testWith } from '../../support/real-parts/skip-without-part.ts'
 
@@ -24,7 +24,7 @@ const visited = new Set<string>()
 beforeAll(async () => {
   if (missing !== undefined) return
   world = await startPageWorld()
-  judging = await openJudge()
+  axeJudge = openAxeJudge(world.browser)
 }, 60_000)
 afterAll(() => world?.stop())
 
@@ -71,25 +71,11 @@ async function look(visit: PageVisit): Promise<void> {
 }
 
 /** Where axe-core looks: it needs timers, which stand still where scripts are off. */
-let judging: Page
-/** The document that it gets there. */
-let shownDocument = { url: '', body: '' }
-
-async function openJudge(): Promise<Page> {
-  const page = await world.browser.newPage()
-  await page.addInitScript(axe.source)
-  await page.route(
-    (url) => url.href === shownDocument.url,
-    (route) => route.fulfill({ body: shownDocument.body, contentType: 'text/html; charset=utf-8' }),
-  )
-  return page
-}
+let axeJudge: AxeJudge
 
 /** Nothing scrolls sideways and axe-core has nothing serious to say: each size once, each palette once. */
 async function judge(shown: Page): Promise<void> {
-  const page = judging
-  shownDocument = { url: new URL(shown.url()).href, body: await shown.content() }
-  await page.goto(shown.url())
+  const page = await axeJudge.copyOf(shown)
   for (const [viewport, colorScheme] of [
     [NARROW, 'light'],
     [WIDE, 'dark'],
@@ -97,21 +83,8 @@ async function judge(shown: Page): Promise<void> {
     await page.setViewportSize(viewport)
     await page.emulateMedia({ colorScheme })
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(viewport.width)
-    expect(await findings(page)).toEqual([])
+    expect(await seriousFindings(page)).toEqual([])
   }
-}
-
-/** Serious and critical findings of axe-core, as `rule: element`. */
-async function findings(page: Page): Promise<string[]> {
-  const found = (await page.evaluate(`axe.run(document).then(({ passes, violations }) => ({
-    passed: passes.map(({ id }) => id),
-    findings: violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ': ' + html + failureSummary)),
-  }))`)) as { passed: string[]; findings: string[] }
-  // Without the style sheet there would be nothing to find.
-  expect(found.passed).toContain('color-contrast')
-  return found.findings
 }
 
 const CONTROLS = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]'
