@@ -45,12 +45,13 @@ export async function openKeys(backend: Backend, unlock: Unlock): Promise<Keys> 
       return { ring: await openHeader(found.text, unlock, name), revision: found.revision }
     }
     const legacy = await holdsLegacy(backend, unlock)
-    const text = await createHeader(unlock, { legacy, store: storeKey?.wanted === true })
+    const { text, wrapping } = await createHeader(unlock, { legacy, store: storeKey?.wanted === true })
     await backend.writeHeader(text, undefined)
     // Read back in any case: where two servers start at once, both continue with the header that is stored.
     const made = await backend.readHeader()
     if (made === undefined) throw new Fault('config', `${name} does not store what is written to it`)
-    return { ring: await openHeader(made.text, unlock, name), revision: made.revision }
+    const own = made.text === text ? reopenHeader(text, wrapping, name) : undefined
+    return { ring: own ?? (await openHeader(made.text, unlock, name)), revision: made.revision }
   }
 
   async function read(): Promise<{ text: string; revision: Revision }> {

@@ -72,18 +72,20 @@ export function currentKey({ keys }: Pick<Keyring, 'keys'>): DataKey {
   return last
 }
 
-/** A new header with one data key. */
+/** A new header with one data key, and the key that opens it, which takes long to derive. */
 export async function createHeader(
   unlock: Unlock,
   parts: { legacy: boolean; store: boolean },
-): Promise<string> {
+): Promise<{ text: string; wrapping: DataKey }> {
   const lock = unlock.kind === 'passphrase' ? newKdfParameters(unlock.cost) : { name: 'key file' as const }
-  return writeHeader(lock, {
-    wrapping: await wrappingKey(unlock, lock),
+  const wrapping = await wrappingKey(unlock, lock)
+  const text = writeHeader(lock, {
+    wrapping,
     keys: [newDataKey()],
     legacy: parts.legacy && unlock.kind === 'passphrase' ? legacyKey(unlock.passphrase) : undefined,
     store: parts.store ? newStoreKey() : undefined,
   })
+  return { text, wrapping }
 }
 
 /** A key for a store that encrypts under one of its client's. */
