@@ -176,6 +176,7 @@ const server = defineGroup({
     start: alias(file(() => import('./commands/server/start.ts'))),
     user: serverUser,
     tenant: serverTenant,
+    init: file(() => import('./commands/server/init.ts')),
     backup: file(() => import('./commands/server/backup.ts')),
     restore: file(() => import('./commands/server/restore.ts')),
     check: file(() => import('./commands/server/check.ts')),

@@ -24,6 +24,9 @@ const table = {
     path: true,
     description: 'the folder of the database and the runs (default ./fob-data)',
   },
+  dev: {
+    description: 'to try fob: no authentication, this machine only, secrets under a key in the data folder',
+  },
   'open-to-network': { description: 'allow a server without authentication beyond loopback' },
   'basic-auth-username': { value: 'NAME', description: 'the one user of Basic authentication' },
   'basic-auth-password': { value: 'PASSWORD', secret: true, description: 'and the password' },

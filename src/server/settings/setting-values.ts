@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Fault } from '../../contract/fault.ts'
+import { nearest } from '../../contract/nearest-word.ts'
 import { whyUnreadable } from '../../platform/files/file-errors.ts'
 import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import { readSwitch, SWITCH_HINT } from '../../platform/boolean-words.ts'
@@ -54,7 +55,7 @@ export function privateFiles(sources: SettingSources): string[] {
     if (isSecret(name)) return lookUp(`${name}-file`, name)
     return SETTINGS[name]?.private === true ? lookUp(name, name) : undefined
   })
-  const inside = flatten(sources.file)
+  const inside = flatten(sources.file, sources.filePath)
   const own = SETTING_NAMES.some((name) => isSecret(name) && inside.has(name)) ? [sources.filePath] : []
   return [...own, ...named].filter((path) => path !== undefined)
 }
@@ -65,7 +66,7 @@ function isSecret(name: SettingName): boolean {
 
 /** Finds what was given by a name: that of a setting, or with `-file` that of a secret's file. */
 function finder({ flags, env, file, filePath }: SettingSources) {
-  const fromFile = flatten(file)
+  const fromFile = flatten(file, filePath)
   return (name: string, setting: SettingName): string | undefined => {
     const isPath = name !== setting || SETTINGS[setting]?.path === true
     const written = fromFile.get(name)
@@ -136,7 +137,7 @@ export function readSecretFile(name: string, path: string): string {
 }
 
 /** `[oauth] session_secret = "x"` → `oauth-session-secret` → "x". */
-function flatten(file: unknown): Map<string, string> {
+function flatten(file: unknown, filePath: string | undefined): Map<string, string> {
   const out = new Map<string, string>()
   const walk = (table: object, prefix: string) => {
     for (const [key, value] of Object.entries(table) as [string, unknown][]) {
@@ -148,6 +149,18 @@ function flatten(file: unknown): Map<string, string> {
   if (typeof file === 'object' && file !== null) walk(file, '')
   const known = new Set<string>(SETTING_NAMES.flatMap((name) => [name, `${name}-file`]))
   const unknown = [...out.keys()].find((name) => !known.has(name))
-  if (unknown !== undefined) throw new Fault('config', `the settings file has an unknown key "${unknown}"`)
+  if (unknown !== undefined) throw unknownKey(unknown, known, filePath)
   return out
+}
+
+/** In the words of the file: `[oauth] session_secret` is `oauth.session_secret`, in whatever tables it was written. */
+function unknownKey(name: string, known: Iterable<string>, filePath: string | undefined): Fault {
+  const meant = nearest(name, known)
+  const where = filePath ?? 'the settings file'
+  return new Fault('config', `${where} has an unknown key "${name}"`, {
+    hint:
+      meant === undefined
+        ? 'fob server --help lists all settings; in a file "-" is "_", and a table joins with its keys'
+        : `did you mean ${meant.replaceAll('-', '_')}?`,
+  })
 }

@@ -12,6 +12,7 @@ import { readServerSecrets } from './server-secrets.ts'
 import { gatherSettings, type SettingSources, type SettingValues } from './setting-values.ts'
 import { type KeepSettings, readKeepSettings } from './retention-settings.ts'
 import { readRunSettings, type RunSettings } from './run-settings.ts'
+import { devKey } from './dev-key-file.ts'
 import { chooseVault, type VaultSettings } from './vault-settings.ts'
 import { chooseStrategy, type Strategy } from './authentication-strategy.ts'
 
@@ -66,7 +67,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     strategy,
     dataDir: dataDirOf(values),
     keep: readKeepSettings(values),
-    vault: chooseVault(values),
+    vault: values.dev === 'true' ? chooseDevVault(values, listen, strategy) : chooseVault(values),
     tasks: driverSettings(values, sources.env),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
@@ -82,6 +83,24 @@ function readTasksWait(text: string | undefined): number | undefined {
   const waitMs = parseDuration(text, ['s', 'm', 'h'])
   if (waitMs !== undefined && waitMs <= MAX_TASKS_WAIT_MS) return waitMs
   throw new Fault('config', `--tasks-wait takes a time such as 90s, 10m or 2h, at most 7 days, not ${text}`)
+}
+
+/**
+ * A server to try fob with. What makes it easy to start would be a hole elsewhere, so it stays on this machine.
+ * @throws Fault `config` beside authentication, and beyond loopback
+ */
+function chooseDevVault(values: SettingValues, listen: ListenAddress, strategy: Strategy): VaultSettings {
+  if (strategy.kind !== 'open') {
+    throw new Fault('config', '--dev is a server without authentication', {
+      hint: 'leave --dev out; "fob server init" sets up a server with accounts',
+    })
+  }
+  if (!isLoopback(listen.hostname)) {
+    throw new Fault('config', `--dev listens on loopback only, not on ${listen.hostname}`)
+  }
+  const chosen = chooseVault(values)
+  if (chosen.unlock !== undefined || !chosen.store.lasting) return chosen
+  return { ...chosen, unlock: { kind: 'key file', key: devKey(dataDirOf(values)) } }
 }
 
 /** The part that is about secrets alone: what `fob server rotate-passphrase` needs. */

@@ -112,7 +112,7 @@ function order(a: string, b: string): number {
 
 function locked(passphraseFlag: string): Fault {
   return new Fault('config', 'this server cannot store secrets: it was started without a passphrase', {
-    hint: `start the server with ${passphraseFlag}-file PATH, or with --secrets-key-file PATH`,
+    hint: `start the server with ${passphraseFlag}-file PATH, or with --secrets-key-file PATH; to try fob, with --dev`,
   })
 }
 

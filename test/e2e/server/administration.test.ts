@@ -1,7 +1,7 @@
 /** `fob server` administration on the binary: tenants, users, the data folder, access rules and `server check`. */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { withAccounts } from '../../../src/server/administration/open-data-folder.ts'
@@ -300,6 +300,42 @@ describe('S10: pipeline set --rbac', () => {
     const data = join(temporaryFolder(), 'data')
     const ended = await fob(['server', '--data', data, '--listen', '127.0.0.1:0', ...args])
     expect(ended).toMatchObject({ code: 2, err: expect.stringContaining(message) })
+  })
+})
+
+describe('server init', () => {
+  const init = (folder: string, ...more: string[]) =>
+    fob(['server', 'init', 'you@example.com', '--password-stdin', ...more], {
+      cwd: folder,
+      stdin: 'battery staple',
+    })
+
+  test('one command sets up a server that starts with what it wrote, each file for its owner alone', async () => {
+    const folder = temporaryFolder()
+    const done = await init(folder)
+    expect(done.err).not.toContain('battery staple')
+    expect(done).toMatchObject({ code: 0, err: expect.stringContaining('fob server --config fob.toml') })
+    for (const name of ['fob.toml', 'session-secret', 'passphrase', 'fob-data/fob.db']) {
+      expect(statSync(join(folder, name)).mode & 0o777).toBe(0o600)
+    }
+    const users = await fob(['server', 'user', 'list', '--config', 'fob.toml', '-o', 'json'], { cwd: folder })
+    expect(JSON.parse(users.out)).toMatchObject([{ email: 'you@example.com', role: 'admin' }])
+    const again = await init(folder)
+    expect(again).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('is there already; nothing was written'),
+    })
+  })
+
+  test.each([
+    ['a URL that is none', ['--url', 'example'], 2],
+    ['http beyond this machine', ['--url', 'http://ci.example.com'], 2],
+    ['an address that is none', ['--listen', 'nowhere:http'], 2],
+    ['a settings file in a folder that is not there', ['--config', '/proc/none/fob.toml'], 2],
+  ])('%s leaves nothing behind', async (_what, flags, code) => {
+    const folder = temporaryFolder()
+    expect(await init(folder, ...flags)).toMatchObject({ code })
+    expect(readdirSync(folder)).toEqual([])
   })
 })
 

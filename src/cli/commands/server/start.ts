@@ -19,7 +19,8 @@ export const command = defineCommand({
     details: `Every flag is also a variable (--data: FOB_DATA, CI_DATA) and a key of the --config file (data).
 Without --basic-auth-… or an OAuth provider, the server is open to everyone on this machine.`,
     examples: [
-      'fob server                                  # open, on 127.0.0.1:8080, to try it',
+      'fob server --dev                            # open, on 127.0.0.1:8080, to try it',
+      'fob server init you@example.com && fob server --config fob.toml',
       'fob server --basic-auth-username admin --basic-auth-password-file ./password',
       'fob server --config /etc/fob.toml',
       'fob server --secrets-sqlite-path secrets.db --secrets-sqlite-passphrase-file ./passphrase \\\n' +
