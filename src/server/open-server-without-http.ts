@@ -125,9 +125,9 @@ async function openServerIssuer(
 }
 
 function openServerRuns(deps: ServeDeps, { dataDir, db, vault }: Storage) {
-  const { settings, clock, log, sandboxCommand, tasksCommand, env = {} } = deps
+  const { settings, clock, log, sandboxCommand, holdsSpareSandbox, tasksCommand, env = {} } = deps
   const docker = createDockerDriver({ settings: settings.tasks.docker, dataDir, clock, log })
-  const machine = { sandboxCommand, tasksCommand, tasksWaitMs: settings.tasksWaitMs, env }
+  const machine = { sandboxCommand, holdsSpareSandbox, tasksCommand, tasksWaitMs: settings.tasksWaitMs, env }
   const drivers = { drivers: [docker], allowed: settings.tasks.drivers }
   const bounds = { ...settings.runs, maxLogBytes: settings.keep.maxLogBytes }
   return openRuns({ db, dataDir, vault, clock, log, ...machine, ...drivers, ...bounds })

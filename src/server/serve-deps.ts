@@ -14,6 +14,8 @@ export interface ServeDeps {
   fetch?: Fetch
   /** Starts this program as the sandbox of one script. */
   sandboxCommand: readonly string[]
+  /** False: no process is held ready for the next script. */
+  holdsSpareSandbox?: boolean
   /** Starts it as the supervisor of native tasks, which outlives us. */
   tasksCommand?: readonly string[]
   /** For what runs start on this machine themselves, such as git. */

@@ -78,6 +78,8 @@ export interface RunsOptions {
   log: Log
   /** Starts this program as a sandbox child: `runSandboxChild`. Without relative paths, as it starts in `/`. */
   sandboxCommand: readonly string[]
+  /** Whether a child is held ready for the next script (`createProcesses`); true where it is not said. */
+  holdsSpareSandbox?: boolean | undefined
   /** The server's own environment: where its programs are, and how it reaches the network. */
   env?: Env
   /** Without it, one that allows what `network` allows. */
@@ -186,7 +188,7 @@ function createServices(options: RunsOptions): ExecutionServices {
     log,
     network,
     guardedFetch: options.guardedFetch ?? createGuardedFetch({ network, maxResponseBytes: MAX_FETCH_BYTES }),
-    processes: createProcesses(sandboxCommand, limits),
+    processes: createProcesses(sandboxCommand, limits, options.holdsSpareSandbox),
     limits,
     env,
     scratchDir: join(dataDir, 'scratch'),

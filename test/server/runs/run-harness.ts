@@ -67,6 +67,8 @@ export async function openHarness(options: Partial<RunsOptions> = {}): Promise<H
     clock: systemClock,
     log: jsonLog((line) => void (log += `${line}\n`), Date.now),
     sandboxCommand: SANDBOX,
+    // Most harnesses run one script: a second process for each would be for nothing.
+    holdsSpareSandbox: false,
     graceMs: 300,
     ...options,
   })

@@ -73,6 +73,7 @@ export async function startServer(
     log: jsonLog((line) => void (log += `${line}\n`), Date.now),
     version: '0.0.0-test',
     sandboxCommand: SANDBOX,
+    holdsSpareSandbox: false,
     ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
   })
   return { ...running, dataDir, log: () => log }

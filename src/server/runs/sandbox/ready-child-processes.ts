@@ -16,8 +16,15 @@ export interface SandboxProcesses {
 /** How long a process is held ready for a script that may come: it takes some 60 MiB. */
 const HOLD_MS = 10 * 60_000
 
-/** From the first script on, one process is held ready. */
-export function createProcesses(command: readonly string[], limits: SandboxLimits): SandboxProcesses {
+/**
+ * From the first script on, one process is held ready.
+ * @param holdsSpare false for tests that open a server for a single script: they need no second process
+ */
+export function createProcesses(
+  command: readonly string[],
+  limits: SandboxLimits,
+  holdsSpare = true,
+): SandboxProcesses {
   let spare: SandboxProcess | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let isClosed = false
@@ -31,7 +38,7 @@ export function createProcesses(command: readonly string[], limits: SandboxLimit
   }
 
   function holdOne(): void {
-    if (isClosed) return
+    if (isClosed || !holdsSpare) return
     spare = startProcess(command, limits)
     timer = setTimeout(drop, HOLD_MS)
     timer.unref()

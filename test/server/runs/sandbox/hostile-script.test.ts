@@ -15,8 +15,12 @@ beforeAll(async () => {
   others = process.platform === 'linux' ? sandboxes() : 0
   const memoryBytes = 32 * 1024 * 1024
   const maxLogBytes = 4 * 1024 * 1024
-  hurried = await openHarness({ limits: { cpuMs: CPU_MS, memoryBytes }, maxLogBytes })
-  fob = await openHarness({ limits: { memoryBytes }, maxLogBytes })
+  hurried = await openHarness({
+    limits: { cpuMs: CPU_MS, memoryBytes },
+    maxLogBytes,
+    holdsSpareSandbox: true,
+  })
+  fob = await openHarness({ limits: { memoryBytes }, maxLogBytes, holdsSpareSandbox: true })
 })
 afterAll(async () => {
   await hurried[Symbol.asyncDispose]()
