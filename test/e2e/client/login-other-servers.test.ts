@@ -92,6 +92,21 @@ describe('servers that are not ours', () => {
     expect([code, err.includes('as Ada Lovelace')]).toEqual([0, true])
   })
 
+  test('oidc-provider that requires pushed requests and key-bound tokens with nonces, and whose UserInfo is a JWT', async () => {
+    const server = await kept(startBareProvider({ discovery: true, strict: true }))
+    const home = temporaryFolder()
+    const { code, err } = await login(server, home, ['--client-id', 'other-client'], approve)
+    expect([code, err.includes('as Ada Lovelace ada@other.example')]).toEqual([0, true])
+    const { token, dpopKey } = JSON.parse(stored(home)).servers[server.url]
+    expect(JSON.parse(dpopKey)).toMatchObject({ kty: 'EC', crv: 'P-256', alg: 'ES256' })
+    const printed = await fob(['auth', 'token'], { home })
+    expect([printed.out, printed.err.includes('(DPoP)')]).toEqual([`${token}\n`, true])
+    expect((await fob(['auth', 'refresh'], { home })).code).toBe(0)
+    const status = await fob(['auth', 'status', '--check', '-o', 'json'], { home })
+    expect([status.code, JSON.parse(status.out)[0].check]).toEqual([0, 'accepted'])
+    expect((await fob(['auth', 'logout'], { home })).code).toBe(0)
+  })
+
   test.each([
     ['metadata', { discovery: true, userinfo: true }, 'John Doe john@mock.example'],
     ['no metadata', { discovery: false, userinfo: true }, 'John Doe john@mock.example'],

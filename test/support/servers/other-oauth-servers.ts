@@ -15,6 +15,8 @@ export interface BareProviderOptions {
   /** False: neither RFC 8414 nor OpenID discovery, and the conventional paths. */
   discovery: boolean
   deviceFlow?: boolean
+  /** Pushed requests are required, tokens are bound to a key and need its nonces, and UserInfo is a JWT. */
+  strict?: boolean
 }
 
 const ADA = { name: 'Ada Lovelace', email: 'ada@other.example' }
@@ -26,6 +28,7 @@ const ADA = { name: 'Ada Lovelace', email: 'ada@other.example' }
 export async function startBareProvider({
   discovery,
   deviceFlow,
+  strict = false,
 }: BareProviderOptions): Promise<OtherServer> {
   const { Provider } = await quietly(() => import('oidc-provider'))
   const prefix = discovery ? '/op' : '/oauth'
@@ -42,6 +45,8 @@ export async function startBareProvider({
           ...(deviceFlow === true ? ['urn:ietf:params:oauth:grant-type:device_code'] : []),
         ],
         response_types: ['code'],
+        dpop_bound_access_tokens: strict,
+        ...(strict ? { userinfo_signed_response_alg: 'RS256' as const } : {}),
       },
     ],
     routes: {
@@ -55,6 +60,9 @@ export async function startBareProvider({
     claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
     features: {
       devInteractions: { enabled: true },
+      pushedAuthorizationRequests: { enabled: strict, requirePushedAuthorizationRequests: strict },
+      dPoP: { enabled: strict, nonceSecret: Buffer.alloc(32, 7), requireNonce: () => strict },
+      jwtUserinfo: { enabled: strict },
       deviceFlow: {
         enabled: deviceFlow === true,
         userCodeInputSource: async (ctx, form) => void (ctx.body = form),
