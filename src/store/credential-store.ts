@@ -31,13 +31,16 @@ export function credentialStore(options: CredentialStoreOptions): Store {
   const { file, keychain, storageReason = 'asked' } = options
   return {
     path: file.path,
-    list: async () => {
+    list: async ({ loggedOut } = { loggedOut: false }) => {
       const document = await file.read()
-      return [...everyAccount(document)].map(([at, entry]) => listed(document, toStoredLogin(at, entry)))
+      const logins = [...everyAccount(document)].map(([at, entry]) =>
+        listed(document, toStoredLogin(at, entry)),
+      )
+      return logins.filter((login) => loggedOut || login.loggedOut !== true)
     },
-    read: async (server, account) => {
+    read: async (server, account, { loggedOut } = { loggedOut: false }) => {
       const found = findLogin(await file.read(), server, account)
-      if (found === undefined) return undefined
+      if (found === undefined || (found.entry.loggedOut === true && !loggedOut)) return undefined
       const secrets = await findSecrets(found.at, found.entry, keychain)
       return secrets === undefined ? undefined : toCredential(found.at, found.entry, secrets)
     },
@@ -49,7 +52,8 @@ export function credentialStore(options: CredentialStoreOptions): Store {
     renew: (used, renewed) =>
       file.update(async (document, afterwards) => {
         const found = findLogin(document, used.server, used.account)
-        if (found === undefined || found.entry.ended === true) return { kind: 'gone' }
+        const isGone = found === undefined || found.entry.ended === true || found.entry.loggedOut === true
+        if (isGone) return { kind: 'gone' }
         const stored = await findSecretsQuietly(found, keychain)
         if (stored !== undefined && !sameRefreshToken(stored, used)) return { kind: 'replaced' }
         const unchanged = stored !== undefined && sameSecrets(stored, renewed)
@@ -80,7 +84,8 @@ export function credentialStore(options: CredentialStoreOptions): Store {
     select: (server, account) =>
       file.update(async (document) => {
         const accounts = document.servers.get(server)
-        if (accounts === undefined || !accounts.entries.has(account)) return false
+        const entry = accounts?.entries.get(account)
+        if (accounts === undefined || entry === undefined || entry.loggedOut === true) return false
         accounts.current = account
         document.current = server
         return true

@@ -45,6 +45,8 @@ export const entrySchema = v.looseObject({
   ended: v.optional(v.boolean()),
   /** Refused by the server in a way that need not be for good: its secrets are there still. */
   refused: v.optional(v.boolean()),
+  /** Logged out, and its secret is in the keychain still, which could not be reached. */
+  loggedOut: v.optional(v.boolean()),
 })
 export type Entry = v.InferOutput<typeof entrySchema>
 
@@ -66,6 +68,7 @@ export function toStoredLogin({ server, account, current }: Position, entry: Ent
     renewable: entry.oauth !== undefined && (entry.refreshToken !== undefined || entry.renewable === true),
     ended: entry.ended === true ? (true as const) : undefined,
     refused: entry.refused === true ? (true as const) : undefined,
+    loggedOut: entry.loggedOut === true ? (true as const) : undefined,
   })
 }
 

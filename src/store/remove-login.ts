@@ -23,7 +23,11 @@ export async function removeLogin(
   if (found === undefined) return { found: deleted?.ok === true && deleted.value }
   const { accounts, entry } = found
   const failure = await whyNotDeleted(deleted, entry, keychain)
-  if (failure !== undefined) return { found: true, keychainFailure: failure }
+  if (failure !== undefined) {
+    accounts.entries.set(id, { ...entry, loggedOut: true })
+    const next = nextAccount(document, server, accounts, found.at.current)
+    return present({ found: true, keychainFailure: failure, next })
+  }
   accounts.entries.delete(id)
   return present({ found: true, next: nextAccount(document, server, accounts, found.at.current) })
 }
@@ -35,12 +39,9 @@ function nextAccount(
   accounts: Accounts,
   wasCurrent: boolean,
 ): StoredLogin | undefined {
-  const [first] = accounts.entries
-  if (first === undefined) {
-    servers.delete(server)
-    return undefined
-  }
-  if (!wasCurrent) return undefined
+  if (accounts.entries.size === 0) servers.delete(server)
+  const first = [...accounts.entries].find(([, entry]) => entry.loggedOut !== true)
+  if (!wasCurrent || first === undefined) return undefined
   const [account, entry] = first
   accounts.current = account
   return toStoredLogin({ server, account, current: true }, entry)

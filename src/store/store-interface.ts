@@ -57,6 +57,8 @@ export interface StoredLogin extends Login {
   storage: StorageKind
   /** Why it is not in the keychain: a `StorageReason`, or what a file made by another version says. */
   storageReason?: string
+  /** Logged out, while the keychain that holds its secret could not be reached: no command uses it. */
+  loggedOut?: true
   /** True when there is a refresh token, wherever it is stored. */
   renewable: boolean
   /** The server refused to renew it and its secrets are deleted: only a new login helps. */
@@ -96,7 +98,7 @@ export interface SavedLogin extends Saved {
 export interface Removed {
   /** False when there was no such login. */
   found: boolean
-  /** Why the keychain did not delete the secret: the login then stays, so that a later logout finds it. */
+  /** Why the keychain did not delete the secret: a mark then stays, so that a later logout finds it. */
   keychainFailure?: KeychainReason
   /** The server's new current account, where another one was left. */
   next?: StoredLogin
@@ -115,14 +117,21 @@ type RenewalLock = { kind: 'ours'; release: () => void } | { kind: 'unneeded' }
 export interface Store {
   /** What a user calls the file, for messages. */
   path: string
-  /** Every login, without secrets; a server's current account first. Never wakes the keychain. */
-  list(): Promise<StoredLogin[]>
+  /**
+   * Every login, without secrets; a server's current account first. Never wakes the keychain.
+   * @param options.loggedOut also those whose logout is not finished.
+   */
+  list(options?: { loggedOut: boolean }): Promise<StoredLogin[]>
   /**
    * The credential with its secrets, of the account named or of the server's current one; undefined where
    * there is none, and for a login that has ended.
    * @throws Fault `unauthenticated` when the index says keychain and the keychain does not give it.
    */
-  read(server: string, account?: string): Promise<StoredCredential | undefined>
+  read(
+    server: string,
+    account?: string,
+    options?: { loggedOut: boolean },
+  ): Promise<StoredCredential | undefined>
   /**
    * A new login. It replaces the same account's older one in every place, so that neither can shadow the
    * other; another user's stands beside it. It becomes the server's current account, and the server the current one.
@@ -142,8 +151,8 @@ export interface Store {
   /** Makes an account the server's current one, and the server the current server; false where there is no such account. */
   select(server: string, account: string): Promise<boolean>
   /**
-   * Removes an account, without a name the server's current one, from every storage. It stays where the keychain
-   * does not delete its secret.
+   * Removes an account, without a name the server's current one, from every storage. Where the keychain does not
+   * delete its secret, a mark stays in the file: no command uses the login, and a later removal can finish.
    */
   remove(server: string, account?: string): Promise<Removed>
   /**

@@ -78,13 +78,17 @@ describe('keychain and file together', () => {
     expect(readFileSync(file, 'utf8')).not.toContain('canary')
   })
 
-  test('R12: a login whose secret the keychain does not let go of stays, until it does', async () => {
+  test('R12, S235: a login whose secret the keychain does not let go of is used no more, and a mark stays until it does', async () => {
     const { store, state, entries } = opened()
     await store.save(credential(A, '1'))
     state.refuses = 'locked'
     expect(await store.remove(A)).toEqual({ found: true, keychainFailure: 'locked' })
-    expect(await store.list()).toHaveLength(1)
+    expect(await store.list()).toEqual([])
+    expect(await store.list({ loggedOut: true })).toMatchObject([{ server: A, loggedOut: true }])
     state.refuses = undefined
+    expect(await store.read(A)).toBeUndefined()
+    expect((await store.read(A, 'u1', { loggedOut: true }))?.token.reveal()).toBe('canary-access-1')
+    expect(await store.select(A, 'u1')).toBe(false)
     expect(await store.remove(A)).toEqual({ found: true })
     expect([await store.list(), entries.size]).toEqual([[], 0])
   })

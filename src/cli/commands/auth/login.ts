@@ -162,6 +162,7 @@ async function login(options: LoginOptions, deps: Deps): Promise<void> {
   sayWhere(context, saved)
   sayWhatWins(context, deps)
   await sayCurrentServer(server.url, before, context)
+  await finishOthers(context, deps)
   if (saved.replaced === undefined) return
   const { revokeReplaced } = await import('../../../session/revoke-login.ts')
   const words = await revokeReplaced(saved.replaced, obtained.tokens, there, { fob })
@@ -226,6 +227,14 @@ function sayWhere(context: Context, saved: Saved): void {
 function sayWhatWins(context: Context, { env }: Deps): void {
   const name = ['FOB_TOKEN', 'FOB_JWT_TOKEN', 'CI_AUTH_TOKEN'].find((variable) => env[variable])
   if (name !== undefined) context.say(`note: ${name} is set, and commands use it instead of this login`)
+}
+
+/** A login that was to be forgotten while the keychain could not be reached is, once it can be. */
+async function finishOthers(context: Context, deps: Deps): Promise<void> {
+  const unfinished = await context.store.list({ loggedOut: true })
+  if (unfinished.every((login) => login.loggedOut !== true)) return
+  const { finishLogouts } = await import('../../login/end-login.ts')
+  await finishLogouts(unfinished, context, deps)
 }
 
 /** The server that commands without --server used until now; undefined where no login is stored there. */

@@ -5,6 +5,8 @@ import { printable } from '../../../platform/terminal/printable-text.ts'
 import { userLine } from '../../../session/account-names.ts'
 import { storageReasonText } from '../../../session/keychain-fallback-warning.ts'
 import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh-login.ts'
+import { isJwt, jwtExpiry } from '../../../session/jwt-expiry.ts'
+import { projectFor, resolveTenant } from '../../../session/resolve-server-and-credential.ts'
 import { nobodyHere, type Session } from '../../../session/session.ts'
 import type { Store, StoredLogin } from '../../../store/store-interface.ts'
 import { type Context, openContext } from '../../client/command-context.ts'
@@ -12,13 +14,15 @@ import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 import { type Column, printList } from '../../output/print.ts'
-import { checkLogin, type CheckResult } from '../../login/check-stored-login.ts'
+import { checkGiven, checkLogin, type Checked } from '../../login/check-stored-login.ts'
+import { finishLogouts, nameOfLogin } from '../../login/end-login.ts'
 
 export const command = defineCommand({
   meta: {
     description: 'Show every stored login',
-    details: `Shows where each credential is stored and why, what chose the current one, and the state of the keychain.
-Exits 4 when the current login is missing or has expired, or the keychain does not return its secret.`,
+    details: `Shows what this call would use first, also where that is a token of a variable or a flag; where each credential is
+stored and why, what chose the current one, and the state of the keychain. With --check, the servers say what each may do.
+Exits 4 when the current one is missing, has expired or is refused, or the keychain does not return its secret.`,
     examples: ['fob auth status', 'fob auth status --check -o json'],
   },
   args: { check: { type: 'boolean', default: false, description: 'ask the servers as well' } },
@@ -42,16 +46,22 @@ interface Row {
   /** Of the server's accounts, the one that is used where none is named. */
   selected: boolean
   user: { id?: string; name?: string; email?: string }
+  /** The one that commands would use. */
   tenant: string | null
-  kind: StoredLogin['kind']
+  /** `jwt` of a token that was given for this call. */
+  kind: StoredLogin['kind'] | 'jwt'
+  /** What the server says that this may do at most; null where it was not asked. */
+  role: string | null
   scopes: readonly string[]
   /** RFC 3339 in UTC. */
   expiresAt: string | null
   state: RowState
   renewable: boolean
-  storage: 'keychain' | 'file'
+  /** `call`: it came with this call. */
+  storage: 'keychain' | 'file' | 'call'
+  /** Why it is not in the keychain; of one that came with this call, the flag, variable or address. */
   storageReason: string | null
-  check?: CheckResult
+  check?: Checked['check']
 }
 
 const COLUMNS: readonly Column<Row>[] = [
@@ -60,8 +70,9 @@ const COLUMNS: readonly Column<Row>[] = [
   { title: 'user', cell: nameOf },
   { title: 'tenant', cell: (row) => row.tenant ?? '-' },
   { title: 'kind', cell: (row) => row.kind },
+  { title: 'may', cell: mayText },
   { title: 'state', cell: (row) => row.state },
-  { title: 'expires', cell: (row) => row.expiresAt ?? '-' },
+  { title: 'expires', cell: expiryText },
   { title: 'stored in', cell: storageText },
 ]
 const CHECK_COLUMN: Column<Row> = { title: 'server says', cell: (row) => row.check ?? '-' }
@@ -70,29 +81,44 @@ const CHECK_COLUMN: Column<Row> = { title: 'server says', cell: (row) => row.che
 async function status({ globals, check }: StatusOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const session = await context.session()
+  const unfinished = await finishLogouts(undefined, context, deps)
   const logins = await context.store.list()
   const rows: Row[] = []
   const now = deps.clock.now()
+  const given = givenRow(session, now)
+  if (given !== undefined)
+    rows.push(check ? { ...given, ...(await checkGiven(session, context, deps)) } : given)
   const unreadable = await findUnreadable(logins, context.store, now)
   for (const login of logins) {
     const isUnreadable = unreadable.has(login)
-    const row = toRow(login, session, isUnreadable ? 'unreadable' : stateOf(login, now))
-    if (check) row.check = isUnreadable ? 'failed' : await checkLogin(login, context, deps)
-    rows.push(row)
+    const state = isUnreadable ? 'unreadable' : stateOf(login, now)
+    const row = toRow(login, session, await tenantOf(login, session, globals, context, deps), state)
+    const checked = isUnreadable ? { check: 'failed' as const } : undefined
+    const inTenant = row.tenant === null ? login : { ...login, tenant: row.tenant }
+    rows.push(check ? { ...row, ...(checked ?? (await checkLogin(inTenant, context, deps))) } : row)
   }
   printList(deps.io, context.format, rows, check ? [...COLUMNS, CHECK_COLUMN] : COLUMNS)
   sayWhatChose(session, context)
   await sayKeychain(context)
-  if (session.presented.kind === 'bearer' || session.presented.kind === 'basic') return
+  for (const left of unfinished) {
+    context.say(
+      `note: the logout of ${nameOfLogin(left.login)} is not finished, as the keychain still holds its secret`,
+    )
+  }
   const row = rows.find((r) => r.current)
   if (row === undefined) throw nobodyHere(session.server, logins)
   if (row.state === 'expired') throw credentialsExpired()
   const [, why] = [...unreadable].find(([login]) => isCurrent(login, session)) ?? []
   if (why !== undefined) throw why
   if (row.check === 'rejected') {
-    throw new Fault('unauthenticated', `${row.server} does not accept the stored login`, {
-      hint: `run fob auth login -s ${row.server}`,
-    })
+    const { credential = 'the stored login' } = session
+    throw new Fault(
+      'unauthenticated',
+      `${row.server} does not accept ${given ? credential : 'the stored login'}`,
+      {
+        hint: given ? `${credential} was refused: get a new one` : `run fob auth login -s ${row.server}`,
+      },
+    )
   }
 }
 
@@ -116,7 +142,47 @@ async function findUnreadable(
   return found
 }
 
-function toRow(login: StoredLogin, session: Session, state: RowState): Row {
+/** What is used before any stored login: a token of a variable or a flag, or the user of the address. */
+function givenRow(session: Session, now: number): Row | undefined {
+  const { presented, server, tenant } = session
+  if (presented.kind !== 'bearer' && presented.kind !== 'basic') return undefined
+  const isBearer = presented.kind === 'bearer'
+  const expiresAt = isBearer ? jwtExpiry(presented.token) : undefined
+  const source = isBearer ? presented.source : "the server's address"
+  const expired = expiresAt !== undefined && expiresAt <= now
+  return {
+    id: `${server.url}#${source}`,
+    server: server.url,
+    account: isBearer ? source : presented.credentials.username,
+    current: true,
+    selected: false,
+    user: {},
+    tenant: tenant ?? null,
+    kind: !isBearer ? 'basic' : isJwt(presented.token) ? 'jwt' : 'token',
+    role: null,
+    scopes: [],
+    expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
+    state: expired ? 'expired' : 'valid',
+    renewable: false,
+    storage: 'call',
+    storageReason: source,
+  }
+}
+
+/** The tenant of calls with this login: a flag, a variable or a setting counts before the one of the login. */
+async function tenantOf(
+  login: StoredLogin,
+  session: Session,
+  globals: Globals,
+  { settings, project }: Context,
+  { env }: Deps,
+): Promise<string | undefined> {
+  const { server, tenant: captured } = login
+  const ofProject = projectFor(await project(), { ...session.server, url: server })
+  return resolveTenant({ flag: globals.tenant, env, project: ofProject, settings, server, captured })
+}
+
+function toRow(login: StoredLogin, session: Session, tenant: string | undefined, state: RowState): Row {
   const { account, server } = login
   return {
     id: `${server}#${account}`,
@@ -125,8 +191,9 @@ function toRow(login: StoredLogin, session: Session, state: RowState): Row {
     current: isCurrent(login, session),
     selected: login.current,
     user: login.user ?? {},
-    tenant: login.tenant ?? null,
+    tenant: tenant ?? null,
     kind: login.kind,
+    role: null,
     scopes: login.scopes,
     expiresAt: login.expiresAt === undefined ? null : new Date(login.expiresAt).toISOString(),
     state,
@@ -137,15 +204,28 @@ function toRow(login: StoredLogin, session: Session, state: RowState): Row {
 }
 
 /** Commands use it, here and now. */
-function isCurrent({ server, account }: StoredLogin, { login }: Session): boolean {
-  return login?.server === server && login.account === account
+function isCurrent({ server, account }: StoredLogin, { login, presented }: Session): boolean {
+  return presented.kind === 'stored' && login?.server === server && login.account === account
 }
 
 function nameOf({ account, user }: Row): string {
   return user.name === undefined && user.email === undefined ? account : userLine(user)
 }
 
+/** The role and the scopes, as far as they are known. */
+function mayText({ role, scopes }: Row): string {
+  const words = [role, scopes.length === 0 ? null : scopes.join(' ')].filter((word) => word !== null)
+  return words.length === 0 ? '-' : printable(words.join(': '))
+}
+
+/** The end of a token that is renewed in time is no end of the login. */
+function expiryText({ renewable, state, expiresAt }: Row): string {
+  if (renewable && state !== 'expired' && expiresAt !== null) return 'renews itself'
+  return expiresAt ?? '-'
+}
+
 function storageText(row: Row): string {
+  if (row.storage === 'call') return `not stored (${row.storageReason ?? ''})`
   return row.storageReason === null ? row.storage : `${row.storage} (${row.storageReason})`
 }
 

@@ -190,6 +190,18 @@ describe('several accounts of one server', () => {
     }
   })
 
+  test('R12: with several servers and none chosen, logout lists them and exits 2', async () => {
+    const { here, one, two } = await threeLogins()
+    const third = start()
+    await login(here, third, 'dora')
+    expect((await here.run(['auth', 'logout'])).code).toBe(0)
+    const { code, err } = await here.run(['auth', 'logout'])
+    expect(code).toBe(2)
+    expect(err).toContain('logins to several servers are stored, and none is chosen')
+    expect(err).toContain(`cleo@example.com at ${two.url}`)
+    expect(err).toContain(`bob@example.com at ${one.url}`)
+  })
+
   test('logout --all with a server forgets every account there, without one every login', async () => {
     const { here, one, two } = await threeLogins()
     await here.run(['auth', 'logout', '--all', '-s', one.url])

@@ -140,6 +140,55 @@ describe('after a login', () => {
     expect(await checked()).toEqual([4, 'rejected'])
   })
 
+  test.each([
+    ['FOB_TOKEN', 'token', { FOB_TOKEN: 'canary-env' }, []],
+    ['FOB_JWT_TOKEN', 'jwt', { FOB_JWT_TOKEN: jwt({ exp: inDays(30) }) }, []],
+    ['--auth-token', 'token', {}, ['--auth-token', 'canary-env']],
+  ])('auth status has a row for what this call uses first: %s', async (source, kind, env, flags) => {
+    await using world = await loggedIn({ profile: { name: 'Ada', role: 'member', scopes: ['runs:read'] } })
+    const { run, server } = world
+    const row = async (...more: string[]) => {
+      const { code, out, err } = await run(['auth', 'status', '-o', 'json', ...flags, ...more], { env })
+      const rows = JSON.parse(out)
+      expect(rows.filter(({ current }: { current: boolean }) => current)).toEqual([rows[0]])
+      expect(out + err).not.toContain('canary-env')
+      return { code, err, row: rows[0] }
+    }
+    const offline = await row()
+    const expected = {
+      account: source,
+      current: true,
+      kind,
+      storage: 'call',
+      storageReason: source,
+      role: null,
+    }
+    expect(offline).toMatchObject({ code: 0, row: { ...expected, state: 'valid' } })
+    expect(offline.row.expiresAt === null).toBe(kind === 'token')
+    const refused = await row('--check')
+    expect(refused).toMatchObject({ code: 4, row: { check: 'rejected' } })
+    expect(
+      JSON.parse(refused.err.split('\n').find((line) => line.startsWith('{')) ?? '').error,
+    ).toMatchObject({
+      message: `${server.url} does not accept the token in ${source}`,
+    })
+    server.valid.add(Object.values(env)[0] ?? 'canary-env')
+    const accepted = await row('--check')
+    expect(accepted).toMatchObject({
+      code: 0,
+      row: { check: 'accepted', role: 'member', scopes: ['runs:read'] },
+    })
+  })
+
+  test('R10: auth status shows the tenant that commands would use, what they may do, and no frightening end', async () => {
+    await using world = await loggedIn({ profile: { name: 'Ada', role: 'member', scopes: ['runs:read'] } })
+    const { run } = world
+    const { out } = await run(['auth', 'status', '--check', '-o', 'json', '--tenant', 'acme'])
+    expect(JSON.parse(out)).toMatchObject([{ tenant: 'acme', role: 'member', scopes: ['runs:read'] }])
+    const table = await run(['auth', 'status', '--check'], { env: { FOB_TENANT: 'shop' } })
+    expect(table.out).toMatch(/\tshop\toauth\tmember: runs:read\tvalid\trenews itself\t/)
+  })
+
   test('auth status --check tells a server that is away from one that refuses', async () => {
     await using world = await loggedIn()
     const { run, server } = world
@@ -194,6 +243,37 @@ describe('after a login', () => {
     expect(JSON.parse(readFileSync(file, 'utf8')).servers).toEqual({})
     expect((await run(['auth', 'logout'])).code).toBe(0)
   })
+
+  test.each([
+    ['logout', [], true, 'stops working (--local only forgets it here)'],
+    ['logout --revoke', ['--revoke'], true, undefined],
+    ['logout --local', ['--local'], false, 'The server was not told: it still accepts the token'],
+  ])(
+    'S244: a stored ci_ token is revoked, and what else stops working is said: %s',
+    async (_, flags, revoked, words) => {
+      let revocations = 0
+      using server = Bun.serve({
+        hostname: '127.0.0.1',
+        port: 0,
+        fetch: ({ method, url }) => {
+          if (method === 'DELETE' && url.endsWith('/api/auth/cli-tokens/current')) revocations++
+          return Response.json({ name: 'ada' })
+        },
+      })
+      const { run, file } = machine()
+      const args = ['auth', 'login', '--token-stdin', '-s', server.url.origin]
+      expect((await run(args, { stdin: 'ci_canary' })).code).toBe(0)
+      const { code, err } = await run(['auth', 'logout', ...flags])
+      expect([code, revocations === 1, readFileSync(file, 'utf8').includes('canary')]).toEqual([
+        0,
+        revoked,
+        false,
+      ])
+      if (words === undefined) expect(err).not.toContain('stops working')
+      else expect(err).toContain(words)
+      expect((await run(['auth', 'logout', '--local', '--revoke'])).code).toBe(2)
+    },
+  )
 
   test('without a login, token and whoami exit 4 and name the command', async () => {
     const { run } = machine()
