@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
+import { isOpenable } from '../platform/browser/open-browser.ts'
 import { cannotReach } from '../platform/network/fetch-failure.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import { readResponse } from './bounded-response.ts'
@@ -84,7 +85,10 @@ async function serverAbove(server: string, context: DiscoveryContext): Promise<s
     const parent = [origin, ...parts.slice(0, kept)].join('/')
     for (const [, url] of metadataPlaces(parent)) {
       const result = await readMetadata(url, parent, context).catch(() => undefined)
-      if (result?.kind === 'found' && result.metadata.issuer.replace(/\/$/, '') === parent) return parent
+      // It may be known by another name than the one that was given.
+      if (result?.kind === 'found' && isOpenable(result.metadata.issuer)) {
+        return new URL(result.metadata.issuer).href.replace(/\/$/, '')
+      }
     }
   }
   return undefined

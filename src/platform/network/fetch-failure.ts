@@ -57,7 +57,7 @@ const REASONS: readonly (readonly [RegExp, Reason])[] = [
     {
       kind: 'not-opened',
       words: 'its name could not be looked up',
-      hint: 'is this machine online, and its name server?',
+      hint: 'does the host exist, and is this machine online? name another server with -s URL or FOB_SERVER',
       mayHaveArrived: false,
     },
   ],

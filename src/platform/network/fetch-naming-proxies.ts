@@ -64,5 +64,5 @@ async function refuseProxyResponse(text: string, env: Variables, response: Respo
   if (proxy === undefined || proxy.kind === 'socks') return
   await response.body?.cancel()
   const { pageOfProxy, passwordNeeded } = await import('./proxy-failure.ts')
-  throw status === 407 ? passwordNeeded(proxy) : pageOfProxy(url, proxy, status)
+  throw status === 407 ? passwordNeeded(proxy, status) : pageOfProxy(url, proxy, status)
 }

@@ -8,7 +8,8 @@ export function proxyFailure(url: URL, proxy: Proxy, error: unknown): ProxyFailu
   const directly = `list ${url.hostname} in NO_PROXY where it is reached without one`
   if (proxy.kind === 'socks' || proxy.kind === 'unknown') return notHttp(proxy, directly, error)
   const status = tunnelStatus(error)
-  if (status === 407) return passwordNeeded(proxy, error)
+  // tinyproxy responds with 401 to a wrong password.
+  if (status === 407 || status === 401) return passwordNeeded(proxy, status, error)
   if (status !== undefined) {
     return new ProxyFailure(`${named} responded with ${status} instead of connecting to ${url.host}`, {
       hint: `does it allow this server, and is ${url.hostname} its name? ${directly}`,
@@ -25,10 +26,10 @@ export function proxyFailure(url: URL, proxy: Proxy, error: unknown): ProxyFailu
 }
 
 /** A proxy that asks for a password that it was not given, or was given a wrong one. */
-export function passwordNeeded(proxy: Proxy, cause?: unknown): ProxyFailure {
+export function passwordNeeded(proxy: Proxy, status: number, cause?: unknown): ProxyFailure {
   const fact = proxy.hasPassword
-    ? `${nameOf(proxy)} does not accept the password in ${proxy.variable} (407)`
-    : `${nameOf(proxy)} asks for a name and a password (407)`
+    ? `${nameOf(proxy)} does not accept the password in ${proxy.variable} (${status})`
+    : `${nameOf(proxy)} asks for a name and a password (${status})`
   return new ProxyFailure(fact, { hint: `set ${proxy.variable}=http://NAME:PASSWORD@HOST:PORT`, cause })
 }
 
