@@ -66,6 +66,18 @@ async function connectAs(settings: Settings, answers: Record<string, string>) {
   return connectHost(ci?.url ?? '', { headers: Object.fromEntries(headers) as Record<string, string> })
 }
 
+let accounts: BinaryServer
+let basic: Awaited<ReturnType<typeof startPlain>>
+let open: Awaited<ReturnType<typeof startPlain>>
+beforeAll(async () => {
+  accounts = await startBinaryServer()
+  basic = await startPlain('--basic-auth-username', 'admin', '--basic-auth-password', 's3cret-word')
+  open = await startPlain()
+})
+afterAll(async () => {
+  for (const server of [accounts, basic, open]) await server?.stop()
+})
+
 describe('S52: what `.vscode/mcp.json` says', () => {
   test('S50: with the token of a login', async () => {
     const server = await startBinaryServer()
@@ -80,12 +92,10 @@ describe('S52: what `.vscode/mcp.json` says', () => {
   })
 
   test('S51: with a user and a password', async () => {
-    const server = await startPlain('--basic-auth-username', 'admin', '--basic-auth-password', 's3cret-word')
-    const file = settings(server.url, 'ci-basic', 'Basic ${input:ci-basic}')
+    const file = settings(basic.url, 'ci-basic', 'Basic ${input:ci-basic}')
     const host = await connectAs(file, { 'ci-basic': Buffer.from('admin:s3cret-word').toString('base64') })
     expect(await host.tools()).toContain('run_pipeline')
     await host.close()
-    await server.stop()
   })
 })
 
@@ -100,31 +110,19 @@ test('S49: /mcp is guarded as the API is, by each strategy', async () => {
     ])
     return [mcp.status, api.status]
   }
-  const accounts = await startBinaryServer()
   const { access_token: token } = await logIn(accounts.url, ADA)
   expect(await ask(accounts.url)).toEqual([401, 401])
   expect(await ask(accounts.url, 'Bearer wrong')).toEqual([401, 401])
   expect(await ask(accounts.url, `Bearer ${token}`)).toEqual([200, 200])
-  await accounts.stop()
 
-  const basic = await startPlain('--basic-auth-username', 'admin', '--basic-auth-password', 's3cret-word')
   expect(await ask(basic.url)).toEqual([401, 401])
   expect(await ask(basic.url, `Basic ${btoa('admin:wrong')}`)).toEqual([401, 401])
   expect(await ask(basic.url, `Basic ${btoa('admin:s3cret-word')}`)).toEqual([200, 200])
-  await basic.stop()
 
-  const open = await startPlain()
   expect(await ask(open.url)).toEqual([200, 200])
-  await open.stop()
 })
 
 describe('a host that logs in by itself', () => {
-  let server: BinaryServer
-  beforeAll(async () => {
-    server = await startBinaryServer()
-  })
-  afterAll(() => server.stop())
-
   test('S50: finds the server\u2019s metadata, registers, sends its person to the login, and calls a tool', async () => {
     const redirectUrl = 'http://127.0.0.1:33418/'
     let known: OAuthClientInformationFull | undefined
@@ -149,7 +147,7 @@ describe('a host that logs in by itself', () => {
       saveCodeVerifier: (given) => void (verifier = given),
       codeVerifier: () => verifier,
     }
-    const url = `${server.url}/mcp`
+    const url = `${accounts.url}/mcp`
     const first = new StreamableHTTPClientTransport(new URL(url), { authProvider: provider })
     const { Client } = await import('@modelcontextprotocol/client')
     const refused = new Client({ name: 'a-host', version: '1' }).connect(first)
@@ -171,11 +169,25 @@ describe('a host that logs in by itself', () => {
 })
 
 describe('@modelcontextprotocol/conformance, on the binary', () => {
-  let server: Awaited<ReturnType<typeof startPlain>>
-  beforeAll(async () => {
-    server = await startPlain()
-  })
-  afterAll(() => server.stop())
+  /** By revision, the folder with a folder for each scenario: the suite starts once for all of them. */
+  const RESULTS = new Map<string, Promise<string>>()
+  const resultsAt = (revision: string) => {
+    const results = RESULTS.get(revision) ?? runAll(revision)
+    RESULTS.set(revision, results)
+    return results
+  }
+  async function runAll(revision: string): Promise<string> {
+    const folder = temporaryFolder()
+    const words = ['server', '--url', `${open.url}/mcp`, '--suite', 'all', '--spec-version', revision]
+    const child = Bun.spawn([process.execPath, CONFORMANCE, ...words, '-o', folder], {
+      cwd: folder,
+      env: { PATH: process.env.PATH ?? '', HOME: folder },
+      stdout: 'ignore',
+      stderr: 'ignore',
+    })
+    await child.exited
+    return folder
+  }
 
   /**
    * The scenarios that fit any server, at each wire they know. All others call tools, prompts or resources of
@@ -217,35 +229,13 @@ describe('@modelcontextprotocol/conformance, on the binary', () => {
     ],
   ]
   test.each(ROWS)('%s at %s', async (scenario, revision, atLeast, not) => {
-    const folder = temporaryFolder()
-    const url = `${server.url}/mcp`
-    const child = Bun.spawn(
-      [
-        process.execPath,
-        CONFORMANCE,
-        'server',
-        '--url',
-        url,
-        '--scenario',
-        scenario,
-        '--spec-version',
-        revision,
-        '-o',
-        folder,
-      ],
-      {
-        cwd: folder,
-        env: { PATH: process.env.PATH ?? '', HOME: folder },
-        stdout: 'ignore',
-        stderr: 'ignore',
-      },
+    const folder = await resultsAt(revision)
+    const ofScenario = readdirSync(folder).filter((name) => /^server-(.+)-\d{4}-/.exec(name)?.[1] === scenario)
+    expect(ofScenario).toHaveLength(1)
+    const checks = ofScenario.flatMap(
+      (name) =>
+        JSON.parse(readFileSync(join(folder, name, 'checks.json'), 'utf8')) as { id: string; status: string }[],
     )
-    await child.exited
-    const checks = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith('checks.json'))
-      .flatMap(
-        (name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as { id: string; status: string }[],
-      )
     const failed = checks.filter(({ status }) => status === 'FAILURE').map(({ id }) => id)
     expect(failed.toSorted()).toEqual(not.toSorted())
     expect(checks.filter(({ status }) => status === 'SUCCESS').length).toBeGreaterThanOrEqual(atLeast)
