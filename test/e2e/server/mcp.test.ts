@@ -230,11 +230,16 @@ describe('@modelcontextprotocol/conformance, on the binary', () => {
   ]
   test.each(ROWS)('%s at %s', async (scenario, revision, atLeast, not) => {
     const folder = await resultsAt(revision)
-    const ofScenario = readdirSync(folder).filter((name) => /^server-(.+)-\d{4}-/.exec(name)?.[1] === scenario)
+    const ofScenario = readdirSync(folder).filter(
+      (name) => /^server-(.+)-\d{4}-/.exec(name)?.[1] === scenario,
+    )
     expect(ofScenario).toHaveLength(1)
     const checks = ofScenario.flatMap(
       (name) =>
-        JSON.parse(readFileSync(join(folder, name, 'checks.json'), 'utf8')) as { id: string; status: string }[],
+        JSON.parse(readFileSync(join(folder, name, 'checks.json'), 'utf8')) as {
+          id: string
+          status: string
+        }[],
     )
     const failed = checks.filter(({ status }) => status === 'FAILURE').map(({ id }) => id)
     expect(failed.toSorted()).toEqual(not.toSorted())
