@@ -106,6 +106,7 @@ export async function startForeignServer(changes: Partial<ForeignQuirks> = {}): 
     const wasPushed = asked.has('request_uri')
     const query = wasPushed ? pushedRequests.get(asked.get('request_uri') ?? '') : asked
     if (query === undefined) return new Response('no such request', { status: 400 })
+    if (!query.has('redirect_uri')) return problem('invalid_request')
     const back = new URL(query.get('redirect_uri') ?? '')
     back.searchParams.set('state', query.get('state') ?? '')
     const wantsNonce = quirks.nonce === 'required' && (query.get('scope') ?? '').includes('openid')
