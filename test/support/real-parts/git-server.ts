@@ -79,9 +79,10 @@ interface NewCommit {
   files: Readonly<Record<string, string>>
 }
 
+const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`
+
 /** git-fast-import(1). @returns the commit */
 function fastImport(path: string, { branch, parent, message, files }: NewCommit): string {
-  const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`
   const now = Math.trunc(Date.now() / 1000)
   const stream = [
     'feature done\n',
