@@ -2,9 +2,10 @@
 import type { Clock } from '../platform/clock.ts'
 import type { TomlTable } from '../platform/files/toml.ts'
 import { replaceLocked } from './locked-file-rewrite.ts'
-import { check, readTable, settingsPath } from './config-file.ts'
+import { check, readDocument, settingsPath } from './config-file.ts'
 
 /**
+ * Comments and order stay where only texts change, as they do in all changes of ours.
  * @param change alters the table in place, unknown keys included.
  * @throws Fault `config` when the file is damaged, before or after; then it is left as it was.
  */
@@ -15,10 +16,14 @@ export async function updateSettings(
 ): Promise<void> {
   const path = settingsPath(home)
   await replaceLocked(path, options, async () => {
-    const table = (await readTable(path)) ?? {}
-    check(table, path)
+    const { table: before, text } = (await readDocument(path)) ?? { table: {}, text: '' }
+    check(before, path)
+    const table = structuredClone(before)
     change(table)
     check(table, path)
+    const { editToml } = await import('../platform/files/edit-toml.ts')
+    const edited = editToml(text, before, table)
+    if (edited !== undefined) return edited
     const { formatToml } = await import('../platform/files/toml.ts')
     return formatToml(table)
   })

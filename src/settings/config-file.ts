@@ -30,12 +30,12 @@ export function settingsPath(home: string): string {
  * @throws Fault `config` naming the file and the place or key that is wrong.
  */
 export async function readSettings(home: string): Promise<Settings> {
-  const table = await readTable(settingsPath(home))
-  return table === undefined ? {} : check(table, settingsPath(home))
+  const document = await readDocument(settingsPath(home))
+  return document === undefined ? {} : check(document.table, settingsPath(home))
 }
 
-/** The file's table; undefined without a file. @throws Fault `config`. */
-export async function readTable(path: string): Promise<TomlTable | undefined> {
+/** The file's table and text; undefined without a file. @throws Fault `config`. */
+export async function readDocument(path: string): Promise<{ table: TomlTable; text: string } | undefined> {
   let text: string | undefined
   try {
     text = readPrivateFile(path)
@@ -45,7 +45,7 @@ export async function readTable(path: string): Promise<TomlTable | undefined> {
   if (text === undefined) return undefined
   const { parseToml } = await import('../platform/files/toml.ts')
   const result = parseToml(text)
-  if (result.ok) return result.table
+  if (result.ok) return { table: result.table, text }
   throw new Fault('config', `${path} is not valid TOML (line ${result.line}, column ${result.column})`, {
     hint: 'repair it, or delete it to start afresh',
   })

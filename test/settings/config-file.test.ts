@@ -50,6 +50,50 @@ describe('config.toml', () => {
     expect((statSync(settingsPath(home)).mode & 0o777).toString(8)).toBe('600')
   })
 
+  test('comments, blank lines and order stay when a setting changes', async () => {
+    const text = [
+      '# mine',
+      "server = 'https://a'   # the old one",
+      '',
+      '# for CI',
+      '[run]',
+      'pipeline = "deploy" # nightly',
+      '',
+      '[servers."https://a"] # the first',
+      '# nothing yet',
+      '',
+    ].join('\n')
+    const home = homeWith(text)
+    await setServer(home, world, 'https://b')
+    await setTenant(home, world, { server: 'https://a', slug: 'acme' })
+    await setTenant(home, world, { server: 'https://b', slug: 'shop' })
+    await setTenant(home, world, { server: 'https://a', slug: 'other' })
+    expect(readFileSync(settingsPath(home), 'utf8')).toBe(
+      text
+        .replace("'https://a'   #", '"https://b"   #')
+        .replace('# the first\n', '# the first\ntenant = "other"\n')
+        .concat('\n[servers."https://b"]\ntenant = "shop"\n'),
+    )
+  })
+
+  test.each([
+    ['comments alone', '# mine\n\n# [servers]\n'],
+    ['a table in one line', 'servers = { "https://a" = { tenant = "x" } } # mine\n'],
+    ['dotted keys', 'servers."https://a".tenant = "x"\n'],
+    ['a text that looks like a table', "note = '''\n[servers.\"https://a\"]\ntenant = \"n\"\n'''\n"],
+    ['line ends of Windows', '# mine\r\nserver = "https://x"\r\n'],
+  ])('a file of another form is changed rightly: %s', async (_, text) => {
+    const home = homeWith(text)
+    const before = await readSettings(home)
+    await setServer(home, world, 'https://b')
+    await setTenant(home, world, { server: 'https://a', slug: 'acme' })
+    expect(await readSettings(home)).toEqual({
+      ...before,
+      server: 'https://b',
+      servers: { 'https://a': { tenant: 'acme' } },
+    })
+  })
+
   test.each([
     ['a mistake', 'tenant = \n', 'line 1, column'],
     ['a wrong type', 'tenant = 7\n', '"tenant" has the wrong type'],

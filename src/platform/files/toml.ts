@@ -17,7 +17,7 @@ export function parseToml(text: string): TomlResult {
   }
 }
 
-/** Formats a TOML document. Comments of a document that was parsed are lost: smol-toml drops them. */
+/** Formats a TOML document. Comments of a document that was parsed are lost: `edit-toml.ts` keeps them. */
 export function formatToml(table: TomlTable): string {
   return stringify(table)
 }
