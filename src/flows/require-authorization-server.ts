@@ -5,7 +5,6 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
-import { cannotReach } from '../platform/network/fetch-failure.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import { readResponse } from './bounded-response.ts'
 import { type DiscoveryContext, readMetadata } from './read-metadata.ts'
@@ -23,31 +22,38 @@ const errorSchema = v.looseObject({ error: v.string() })
 /**
  * Checks a provider whose endpoints are those of convention.
  * @throws Fault `not_found` where there is no authorization server, with what was looked for, and with the address of
- * one above it; `unreachable`; the signal's reason.
+ * one above it; the signal's reason.
  */
 export async function requireAuthorizationServer(
   { issuer: server, authorizationEndpoint, tokenEndpoint }: Provider,
   clientId: string,
   context: DiscoveryContext,
 ): Promise<void> {
-  const ask = (url: string, init: RequestInit = {}) => send(server, url, init, context)
+  const ask = (url: string, init: RequestInit = {}) => send(url, init, context)
   const query = new URLSearchParams({ response_type: 'code', client_id: clientId })
-  const { status } = await ask(`${authorizationEndpoint}?${query.toString()}`)
+  const asked = await ask(`${authorizationEndpoint}?${query.toString()}`)
+  if (asked === undefined) return
+  const { status } = asked
   if (NOT_THERE.has(status)) throw await noServer(server, context)
   // A web application or a login wall may have one response to every path: then only the token endpoint can tell.
-  const { status: ofAnyPath } = await ask(`${server}/oauth/there-is-no-such-path`)
-  if (ofAnyPath !== status) return
+  const anyPath = await ask(`${server}/oauth/there-is-no-such-path`)
+  if (anyPath?.status !== status) return
   const body = new URLSearchParams({ grant_type: 'authorization_code', client_id: clientId })
-  const { text } = await ask(tokenEndpoint, { method: 'POST', body })
+  const token = await ask(tokenEndpoint, { method: 'POST', body })
+  if (token === undefined) return
+  const { text } = token
   if (!v.is(errorSchema, parseJson(text))) throw await noServer(server, context)
 }
 
+/**
+ * Undefined where no response comes: the server has responded to discovery a moment before, so what fails is how it
+ * takes an incomplete request. Some applications end the connection at one.
+ */
 async function send(
-  server: string,
   url: string,
   init: RequestInit,
   { fetch, signal }: DiscoveryContext,
-): Promise<{ status: number; text: string }> {
+): Promise<{ status: number; text: string } | undefined> {
   try {
     const response = await fetch(url, {
       ...init,
@@ -59,8 +65,7 @@ async function send(
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof Fault) throw error
-    const { message, hint } = cannotReach(server, error)
-    throw new Fault('unreachable', message, { hint })
+    return undefined
   }
 }
 
