@@ -92,7 +92,8 @@ describe('a code that the server does not know', () => {
     const visit = (url: string) => {
       const asked = new URL(url).searchParams
       const back = new URL(asked.get('redirect_uri') ?? '')
-      back.search = `${new URLSearchParams({ code: 'wrong', state: asked.get('state') ?? '', iss: server.url })}`
+      const query = { code: 'wrong', state: asked.get('state') ?? '', iss: server.url }
+      back.search = new URLSearchParams(query).toString()
       return fetch(back)
     }
     const context = flowContext(visit)
@@ -105,19 +106,19 @@ describe('a code that the server does not know', () => {
   })
 })
 
-describe('a refresh', () => {
-  const refreshed = (response: () => Response) =>
-    refreshTokens(
-      {
-        issuer: 'http://127.0.0.1:1',
-        tokenEndpoint: 'http://127.0.0.1:1/oauth/token',
-        clientId: 'fob-cli',
-        refreshToken: new Secret('canary-refresh'),
-        scopes: [],
-      },
-      { clock: systemClock, fetch: async () => response(), signal: new AbortController().signal },
-    )
+const refreshed = (response: () => Response) =>
+  refreshTokens(
+    {
+      issuer: 'http://127.0.0.1:1',
+      tokenEndpoint: 'http://127.0.0.1:1/oauth/token',
+      clientId: 'fob-cli',
+      refreshToken: new Secret('canary-refresh'),
+      scopes: [],
+    },
+    { clock: systemClock, fetch: async () => response(), signal: new AbortController().signal },
+  )
 
+describe('a refresh', () => {
   test.each([
     ['invalid_grant', () => Response.json({ error: 'invalid_grant' }, { status: 400 }), 'revoked'],
     ['invalid_grant under 200 (GitHub)', () => Response.json({ error: 'invalid_grant' }), 'revoked'],

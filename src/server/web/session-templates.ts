@@ -101,8 +101,11 @@ function programRow(program: SessionsView['programs'][number], csrf: string): Ma
 
 /** `fob 0.1.0 on HOST, from 192.0.2.1`: as the program said it, and where it was seen. */
 function placeOf({ userAgent, address }: { userAgent: string; address: string }): string {
-  const [, version, host] = /^fob\/([\w.+-]{1,40}) \(([\w.-]{1,64})\)$/.exec(userAgent) ?? []
-  const program = version === undefined ? userAgent.slice(0, 100) : `fob ${version} on ${host}`
+  const [, version, host] = /^fob\/([\w.+-]{1,40})(?: \(([\w.-]{1,64})\))?$/.exec(userAgent) ?? []
+  const program =
+    version === undefined
+      ? userAgent.slice(0, 100)
+      : `fob ${version}${host === undefined ? '' : ` on ${host}`}`
   return [program, ...(address === '' ? [] : [`from ${address}`])].filter((part) => part !== '').join(', ')
 }
 

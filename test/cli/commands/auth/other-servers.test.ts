@@ -115,17 +115,17 @@ describe('a logout', () => {
   })
 })
 
-describe('a login that fails after the tokens came', () => {
-  const refused = async (changes: Partial<Behaviour>, ...flags: string[]) => {
-    const server = startOAuthServer(changes)
-    const here = machine()
-    const { code, err } = await here.run(['auth', 'login', '-s', server.url, ...flags])
-    return { [Symbol.asyncDispose]: server[Symbol.asyncDispose], server, code, err }
-  }
-  const profile = (status: number, body: object): Partial<Behaviour> => ({
-    instead: ({ path }) => (path === '/api/v1/profile' ? Response.json(body, { status }) : undefined),
-  })
+const refused = async (changes: Partial<Behaviour>, ...flags: string[]) => {
+  const server = startOAuthServer(changes)
+  const here = machine()
+  const { code, err } = await here.run(['auth', 'login', '-s', server.url, ...flags])
+  return { [Symbol.asyncDispose]: server[Symbol.asyncDispose], server, code, err }
+}
+const profile = (status: number, body: object): Partial<Behaviour> => ({
+  instead: ({ path }) => (path === '/api/v1/profile' ? Response.json(body, { status }) : undefined),
+})
 
+describe('a login that fails after the tokens came', () => {
   test.each([
     ['a profile call that fails', profile(500, { error: 'broken' }), [], 7],
     ['a foreign tenant', profile(403, { error: 'forbidden', tenants: ['acme'] }), ['--tenant', 'other'], 5],
@@ -236,6 +236,9 @@ function idToken(claims: Record<string, unknown>): string {
     exp: seconds + 600,
     ...claims,
   }
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   return `${part({ alg: 'RS256' })}.${part(payload)}.${Buffer.from('none').toString('base64url')}`
+}
+
+function part(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
 }
