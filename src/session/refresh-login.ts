@@ -198,7 +198,7 @@ export function credentialsExpired(hint?: string): Fault {
 
 /** @param why the server's refusal, which need not be about the token. */
 function notRenewed(why: string): Fault {
-  return credentialsExpired(`${why}; fob auth refresh asks it once more`)
+  return credentialsExpired(`${why.replace(/\.$/, '')}; fob auth refresh asks it once more`)
 }
 
 function refusedBefore(): Fault {
