@@ -46,16 +46,7 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
   return {
     state,
     authorizeUrl: async (redirectUri) => {
-      const parameters: Record<string, string> = present({
-        redirect_uri: redirectUri,
-        state,
-        nonce,
-        code_challenge: await client.calculatePKCECodeChallenge(secrets.verifier),
-        code_challenge_method: 'S256',
-        scope: scopes.length === 0 ? undefined : scopes.join(' '),
-        // OpenID Connect Core §11: without it the server must not give a refresh token.
-        prompt: scopes.includes('offline_access') ? 'consent' : undefined,
-      })
+      const parameters = await parametersOf(secrets, redirectUri, scopes)
       if (!pushed) return client.buildAuthorizationUrl(config, parameters).href
       if (provider.pushedAuthorizationEndpoint === undefined) throw noPush(provider.issuer)
       const push = () => client.buildAuthorizationUrlWithPAR(config, parameters)
@@ -71,20 +62,40 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
       } catch (error) {
         await revokeArrived(configured, request, context.fetch)
         const fault = toFault(error, 'exchange the authorization code')
-        const refusal = refusalOf(error)
         if (!(fault instanceof Fault)) throw fault
+        const refusal = refusalOf(error)
         if (refusal !== undefined && isAboutCode(refusal)) {
           return { kind: 'refused', fault: withHint(fault, binding.hint) }
         }
-        const mayWantPush =
-          error instanceof client.AuthorizationResponseError && error.error === 'invalid_request' && !pushed
-        throw mayWantPush && provider.pushedAuthorizationEndpoint !== undefined
-          ? withHint(fault, 'if this client has to push its requests (RFC 9126), log in with --par')
-          : fault
+        const isOfRequest =
+          error instanceof client.AuthorizationResponseError && error.error === 'invalid_request'
+        const mayWantPush = isOfRequest && !pushed && provider.pushedAuthorizationEndpoint !== undefined
+        throw mayWantPush ? withHint(fault, PUSH_HINT) : fault
       }
     },
     toFault: (error) => toFault(error),
   }
+}
+
+const PUSH_HINT = 'if this client has to push its requests (RFC 9126), log in with --par'
+
+/** The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3). */
+async function parametersOf(
+  { state, nonce, verifier }: LoginSecrets,
+  redirectUri: string,
+  scopes: readonly string[],
+): Promise<Record<string, string>> {
+  const client = await import('openid-client')
+  return present({
+    redirect_uri: redirectUri,
+    state,
+    nonce,
+    code_challenge: await client.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    scope: scopes.length === 0 ? undefined : scopes.join(' '),
+    // OpenID Connect Core §11: without it the server must not give a refresh token.
+    prompt: scopes.includes('offline_access') ? 'consent' : undefined,
+  })
 }
 
 interface LoginSecrets {

@@ -80,16 +80,28 @@ async function askWhereItIs(
 /** Statuses of a path that a server does not know; LemonLDAP::NG, for one, says 401. */
 const NOT_THERE: ReadonlySet<number> = new Set([401, 403, 404, 405, 501])
 
-/** Whether a response comes from a server that has no such endpoint: not in OAuth's form, or 404. */
+/** What the endpoint itself says (RFC 8628 §3.2, RFC 6749 §5.2); other servers' JSON has an `error` as well. */
+const OF_OAUTH: ReadonlySet<string> = new Set([
+  'access_denied',
+  'invalid_client',
+  'invalid_request',
+  'invalid_scope',
+  'invalid_target',
+  'slow_down',
+  'unauthorized_client',
+  'unsupported_grant_type',
+])
+
+/** Whether a response comes from a server that has no such endpoint: not in OAuth's words, or 404. */
 function isNotThere({ refusalOf, client }: Configured, error: unknown): boolean {
   const refusal = refusalOf(error)
   if (refusal === undefined) {
     // Another page, under 200 or behind a redirect.
     return error instanceof client.ClientError && error.code?.startsWith('OAUTH_RESPONSE') === true
   }
-  const isRedirect = refusal.status >= 300 && refusal.status < 400
-  if (refusal.error === undefined) return isRedirect || NOT_THERE.has(refusal.status)
-  return refusal.status === 404 || refusal.status === 405 || refusal.status === 501
+  const { status, error: code } = refusal
+  if (code !== undefined && OF_OAUTH.has(code)) return status === 404
+  return (status >= 300 && status < 400) || NOT_THERE.has(status)
 }
 
 function notOffered(issuer: string): Fault {

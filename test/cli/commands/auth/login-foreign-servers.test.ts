@@ -52,6 +52,7 @@ describe('discovery', () => {
 const page = (status: number) => () =>
   new Response('<h1>?</h1>', { status, headers: { 'content-type': 'text/html' } })
 
+const refusedInJson = () => Response.json({ error: 'Unauthorized' }, { status: 401 })
 const lacksScope = () => Response.json({ error: 'insufficient_scope' }, { status: 403 })
 
 describe('a server whose profile call says nothing useful is asked at its UserInfo endpoint', () => {
@@ -261,6 +262,7 @@ describe('the device flow by conventional paths', () => {
     ['/oauth/device_authorization', '/oauth/device_authorization', {}],
     ["Passport's /oauth/device/code", '/oauth/device/code', {}],
     ['the same at a server that says 401 to unknown paths', '/oauth/device/code', { unknown: page(401) }],
+    ['the same at a server that says so in JSON', '/oauth/device/code', { unknown: refusedInJson }],
     ['the same at a server with a page for unknown paths', '/oauth/device/code', { unknown: page(200) }],
   ])('%s, with a response without `interval`', async (_, devicePath, quirks) => {
     await using world = await login({ metadata: 'none', devicePath, ...quirks }, ['--device'])
