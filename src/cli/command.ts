@@ -24,7 +24,7 @@ export interface Meta {
 /** A citty command; one with `subCommands` is a group of them. */
 export interface Command {
   meta: Meta
-  /** Its own; every command also takes the global flags. */
+  /** Its own; every command also takes the global flags, but for one that it has itself. */
   args: Args
   subCommands?: SubCommands
   /** The sub-command that runs when no word follows: `fob server`. */
@@ -97,7 +97,7 @@ export async function runCommand(
   { rawArgs, repeated }: CheckedArguments,
   { deps, root }: { deps: Deps; root: Command },
 ): Promise<void> {
-  const withGlobals = { ...command, args: { ...command.args, ...GLOBAL_FLAGS } }
+  const withGlobals = { ...command, args: { ...GLOBAL_FLAGS, ...command.args } }
   await runCittyCommand(asCitty(withGlobals), { rawArgs, data: { deps, root, repeated } })
 }
 

@@ -214,6 +214,7 @@ export const ROOT = defineGroup({
     runners,
     runs,
     server,
+    api: file(() => import('./commands/api.ts')),
     completion: file(() => import('./commands/completion.ts')),
     version: file(() => import('./commands/version.ts')),
     __complete: file(() => import('./commands/__complete.ts')),

@@ -32,6 +32,18 @@ export interface Api {
     ifLost?: LostResponse
   }): Promise<T>
   /**
+   * One call whose response is for the caller to read, a refusal too. It has to start within the time of a call, and may
+   * then take as long as it likes. What was presented is redacted in it.
+   * @throws Fault as `request`, but for refusals
+   */
+  raw(call: {
+    method: string
+    path: string
+    query?: readonly (readonly [name: string, value: string])[]
+    headers?: Record<string, string>
+    body?: string
+  }): Promise<RawResponse>
+  /**
    * Server-sent events until the server ends them. Connecting again is left to the caller.
    * @param call.onStart called when the server has responded with a stream.
    */
@@ -78,6 +90,18 @@ export interface ApiOptions {
 
 /** What calls to one server have in common, whoever makes them. */
 export type ServerContext = Omit<ApiOptions, 'authorization' | 'proving' | 'tenant'>
+
+export interface RawResponse {
+  status: number
+  /** `OK` */
+  reason: string
+  ok: boolean
+  headers: readonly (readonly [name: string, value: string])[]
+  /** The body as it comes. @throws Fault `unreachable` where the connection breaks */
+  pieces(): AsyncIterable<Uint8Array>
+  /** What a command says of a response that is not `ok`, by its body. */
+  refusal(body: string): Fault
+}
 
 const CALL_TIMEOUT_MS = 30_000
 /** The longest lists have tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
@@ -140,6 +164,28 @@ export function openApi(options: ApiOptions): Api {
   }
 
   return {
+    raw: async ({ method, path, query = [], headers = {}, body }) => {
+      const url = callUrl(server, path)
+      for (const [name, value] of query) url.searchParams.append(name, value)
+      const outer = options.signal
+      const starting = new AbortController()
+      const tooLong = () => starting.abort(new DOMException('no response', 'TimeoutError'))
+      const timer = setTimeout(tooLong, CALL_TIMEOUT_MS)
+      const signal = AbortSignal.any([outer, starting.signal])
+      const call = present({ method, url, body, headers: { accept: 'application/json', ...headers }, signal })
+      try {
+        const exchanged = await reach(
+          server,
+          outer,
+          () => exchange(call),
+          method === 'GET' ? undefined : MAYBE_SENT,
+        )
+        return await openRawResponse(exchanged, options)
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+
     request: async ({ method, path, query, body, secrets, schema, signal, ifLost }) => {
       const url = callUrl(server, path, query)
       const outer = signal === undefined ? options.signal : AbortSignal.any([options.signal, signal])
@@ -169,6 +215,41 @@ export function openApi(options: ApiOptions): Api {
       const headers = { accept: 'text/event-stream', ...last }
       return readEvents({ ...stream(path, headers, signal), ...present({ onStart }) })
     },
+  }
+}
+
+const MAYBE_SENT = {
+  fact: 'the request may have arrived',
+  hint: 'look what has come of it before you repeat it',
+}
+
+async function openRawResponse(
+  { response, presented }: { response: Response; presented: Secret[] },
+  { server, credential, signal }: ApiOptions,
+): Promise<RawResponse> {
+  const { createRedactor } = await import('../redact/redactor.ts')
+  const redactor = createRedactor()
+  for (const secret of presented.flatMap(secretsOf)) redactor.add('presented', secret)
+  const redact = (text: string) => redactor.text(text)
+  async function* pieces(): AsyncIterable<Uint8Array> {
+    const stream = redactor.stream()
+    for await (const chunk of response.body ?? []) yield* stream.push(chunk)
+    yield* stream.end()
+  }
+  return {
+    status: response.status,
+    reason: response.statusText,
+    ok: response.ok,
+    headers: [...response.headers].map(([name, value]) => [name, redact(value)] as const),
+    pieces: async function* () {
+      const source = pieces()[Symbol.asyncIterator]()
+      for (;;) {
+        const next = await reach(server, signal, () => source.next())
+        if (next.done === true) return
+        yield next.value
+      }
+    },
+    refusal: (body) => refusedBy({ server, credential, status: response.status, body, redact }),
   }
 }
 

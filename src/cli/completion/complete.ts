@@ -94,7 +94,7 @@ function flagThatWaits({ table, tokens, wordsOnly }: Line): Flag | undefined {
 /** Those that are not there yet, or may be there again; the command's own first. */
 function flagNames({ table, tokens, command }: Line): Candidate[] {
   const there = tokens.flatMap((token) => (token.kind === 'option' ? (table.get(token.name) ?? []) : []))
-  return flagsOf({ ...command?.args, ...GLOBAL_FLAGS }).flatMap(([name, flag]) => {
+  return flagsOf({ ...command?.args, ...GLOBAL_FLAGS, ...command?.args }).flatMap(([name, flag]) => {
     const before = there.filter((spelling) => spelling.name === name)
     if (before.length === 0) return spellings(name, flag)
     // `--name` may follow itself where it is repeatable; `--no-name` contradicts it, before and behind it.

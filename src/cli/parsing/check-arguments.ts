@@ -19,7 +19,7 @@ type FlagValues = Map<string, string | boolean | string[]>
  * @throws Fault `usage`
  */
 export function checkArguments(command: Command, argv: readonly string[], path: string): CheckedArguments {
-  const table = flagTable({ ...command.args, ...GLOBAL_FLAGS })
+  const table = flagTable({ ...GLOBAL_FLAGS, ...command.args })
   const values: FlagValues = new Map()
   const words: string[] = []
   for (const token of tokenize(argv, (name) => takesValue(table.get(name)))) {

@@ -23,13 +23,13 @@ type Effect =
 /** The words of all commands by their effect; those of groups are left out. */
 const COMMANDS: Readonly<Record<Exclude<Effect, 'group'>, readonly string[]>> = {
   read: ['list', 'show', 'logs', 'status', 'token', 'whoami', 'check', 'types', 'version', 'completion'],
-  write: ['set', 'create', 'add', 'use', 'switch', 'trust', 'webhook'],
+  write: ['set', 'create', 'add', 'use', 'switch', 'trust', 'webhook', 'backup'],
   remove: ['rm', 'revoke'],
   start: ['run', 'start', 'resume'],
   stop: ['stop'],
   pause: ['pause'],
   unpause: ['unpause'],
-  replace: ['regenerate', 'passwd', 're-encrypt', 'rewrap', 'rotate-passphrase'],
+  replace: ['regenerate', 'passwd', 're-encrypt', 'rewrap', 'rotate-passphrase', 'restore'],
   'log in': ['login', 'refresh'],
   'log out': ['logout'],
   call: ['api', '__complete'],

@@ -80,6 +80,7 @@ export function globalsOf(values: Values<typeof GLOBAL_FLAGS>): Globals {
     output: values.output,
     silent: values.silent,
     debug: values.debug,
-    input: values.input,
+    // `--input FILE` of `fob api` says nothing about prompts; `--no-input` does, there too.
+    input: values.input !== false,
   }
 }

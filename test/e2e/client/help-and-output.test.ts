@@ -149,6 +149,10 @@ describe('runs and pipelines by fewer words', () => {
     expect(JSON.parse(shown.out)).toMatchObject({ id, url: `${server.url}/runs/${id}` })
     const listed = await fob(['runs', 'ls', '--status', 'success', '-p', 'quick', '-o', 'json'], { env })
     expect((JSON.parse(listed.out) as { id: string }[]).map((run) => run.id)).toEqual([id])
+    const call = await fob(['api', 'GET', 'runs', '--paginate', '-f', 'status=success'], { env })
+    expect((JSON.parse(call.out) as { items: { id: string }[] }).items.map((run) => run.id)).toEqual([id])
+    const refused = await fob(['api', 'GET', '/api/runs/run_none'], { env })
+    expect([refused.code, JSON.parse(refused.out)]).toMatchObject([6, { error: 'not_found' }])
     expect(await fob(['pipelines', 'view', 'quikc'], { env })).toEqual({
       code: 6,
       out: '',
