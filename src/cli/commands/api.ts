@@ -86,7 +86,7 @@ never shown.`,
     const target = parseTarget(args.first, args.path, hasBody)
     if (paginate && target.method !== 'GET') throw new Fault('usage', '--paginate is for GET')
     const headers = parseHeaders(header)
-    const fields = [...rawField.map((text) => parseField(text, '--raw-field'))]
+    const fields = rawField.map((text) => parseField(text, '--raw-field'))
     const read = await readFields(field, deps)
     await callApi(
       { globals, ...target, headers, fields: [...fields, ...read], input, include, paginate },

@@ -12,7 +12,7 @@ const UNITS = [
 ] as const
 
 /** `2 min ago`, `in 3 d`, `just now`; the day where that is further away than a month, or cannot be read. */
-export function distance(instant: string, now: number): string {
+function distance(instant: string, now: number): string {
   const ms = Date.parse(instant) - now
   const days = Math.abs(ms) / UNITS[0].ms
   if (!(days < MAX_DAYS)) return instant.slice(0, 10)

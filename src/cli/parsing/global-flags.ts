@@ -80,7 +80,6 @@ export function globalsOf(values: Values<typeof GLOBAL_FLAGS>): Globals {
     output: values.output,
     silent: values.silent,
     debug: values.debug,
-    // `--input FILE` of `fob api` says nothing about prompts; `--no-input` does, there too.
-    input: values.input !== false,
+    input: values.input,
   }
 }

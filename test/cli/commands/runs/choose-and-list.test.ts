@@ -18,14 +18,15 @@ const RUNS = [
   { id: idOf('run', '019b'), pipeline: 'test', status: 'failed', createdAt: at(-3 * 60 * MINUTE) },
   { id: idOf('run', '019a2'), pipeline: 'deploy', status: 'failed', createdAt: at(-5 * 24 * 60 * MINUTE) },
   { id: idOf('run', '019a1'), pipeline: 'deploy', status: 'success', createdAt: at(-90 * 24 * 60 * MINUTE) },
-].map((run) => ({
-  ...run,
-  triggeredBy: 'ada@example.com',
-  startedAt: run.createdAt,
-  endedAt: run.status === 'running' ? null : run.createdAt,
-  message: null,
-  lastEventId: 1,
-}))
+].map((run) =>
+  Object.assign(run, {
+    triggeredBy: 'ada@example.com',
+    startedAt: run.createdAt,
+    endedAt: run.status === 'running' ? null : run.createdAt,
+    message: null,
+    lastEventId: 1,
+  }),
+)
 const RUNNERS = ['01', '02', '12'].map((digits, i) => ({
   id: idOf('rnr', digits),
   name: `build-${i}`,
@@ -38,15 +39,16 @@ const TOKENS = [
   { allPipelines: true, pipelines: [], expired: false, expiresAt: at(49 * 60 * MINUTE) },
   { allPipelines: false, pipelines: ['deploy'], expired: true, expiresAt: at(-MINUTE) },
   { allPipelines: false, pipelines: ['test'], expired: false, expiresAt: null },
-].map((token, i) => ({
-  ...token,
-  id: idOf('tok', `${i}`),
-  name: `token-${i}`,
-  scopes: ['runs:read'],
-  requireSignature: false,
-  createdAt: at(0),
-  lastUsedAt: null,
-}))
+].map((token, i) =>
+  Object.assign(token, {
+    id: idOf('tok', `${i}`),
+    name: `token-${i}`,
+    scopes: ['runs:read'],
+    requireSignature: false,
+    createdAt: at(0),
+    lastUsedAt: null,
+  }),
+)
 const PIPELINES = ['deploy', 'test'].map((name) => ({
   id: name,
   name,

@@ -100,13 +100,14 @@ test('a list of a rare status searches so many runs for one page, and says where
     args: [],
     createdAt: 0,
   }
+  const ofNumber = (i: number) => ({
+    ...row,
+    id: `run_${String(i).padStart(8, '0')}`,
+    status: i === 0 ? ('failed' as const) : ('success' as const),
+  })
   const newest = 2100
   for (let from = 0; from <= newest; from += 100) {
-    const rows = Array.from({ length: 100 }, (_, i) => from + i).map((i) => ({
-      ...row,
-      id: `run_${String(i).padStart(8, '0')}`,
-      status: i === 0 ? ('failed' as const) : ('success' as const),
-    }))
+    const rows = Array.from({ length: 100 }, (_, i) => ofNumber(from + i))
     await many.insert(runs).values(rows)
   }
   const first = await listRuns(many, 'one', { status: 'failed', limit: 10 })
