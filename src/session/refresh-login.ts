@@ -138,6 +138,8 @@ async function refreshAndSave(stored: StoredCredential, context: RefreshContext)
   if (oauth === undefined || refreshToken === undefined) throw credentialsExpired()
   const { refreshTokens } = await import('../flows/refresh-grant.ts')
   signal.throwIfAborted()
+  // A disk without room for the new token must not cost the old one.
+  const room = store.reserve(stored.server, stored.account)
   // From here on the server may have rotated the token: leaving before the new one is saved could lose it.
   const grace = delayed(signal)
   try {
@@ -146,7 +148,7 @@ async function refreshAndSave(stored: StoredCredential, context: RefreshContext)
     const refresh = await refreshTokens(request, { ...context, signal: grace.signal })
     if (refresh.kind !== 'renewed') return await endLogin(stored, refresh, store)
     const renewed = renewedBy(stored, refresh.tokens, oauth)
-    const renewal = await store.renew(stored, renewed)
+    const renewal = await store.renew(stored, renewed, room)
     signal.throwIfAborted()
     if (renewal.kind === 'gone') throw credentialsExpired()
     if (renewal.kind === 'replaced') return await readAgain(stored, store)
@@ -155,6 +157,7 @@ async function refreshAndSave(stored: StoredCredential, context: RefreshContext)
     if (warning !== undefined) context.warn(warning)
     return renewed
   } finally {
+    room.release()
     grace.end()
   }
 }

@@ -49,23 +49,27 @@ export function credentialStore(options: CredentialStoreOptions): Store {
         document.current = credential.server
         return saveLogin(document, credential, { keychain, preferFile, storageReason, afterwards })
       }),
-    renew: (used, renewed) =>
-      file.update(async (document, afterwards) => {
-        const found = findLogin(document, used.server, used.account)
-        const isGone = found === undefined || found.entry.ended === true || found.entry.loggedOut === true
-        if (isGone) return { kind: 'gone' }
-        const stored = await findSecretsQuietly(found, keychain)
-        if (stored !== undefined && !sameRefreshToken(stored, used)) return { kind: 'replaced' }
-        const unchanged = stored !== undefined && sameSecrets(stored, renewed)
-        const saved = await storeCredential(document, found.at, renewed, {
-          keychain,
-          preferFile: found.entry.storage !== 'keychain',
-          storageReason: found.entry.storageReason,
-          unchanged,
-          afterwards,
-        })
-        return { kind: 'saved', saved }
-      }, UNINTERRUPTED),
+    reserve: (server, account) => file.reserve(lockName(server, account)),
+    renew: (used, renewed, room) =>
+      file.update(
+        async (document, afterwards) => {
+          const found = findLogin(document, used.server, used.account)
+          const isGone = found === undefined || found.entry.ended === true || found.entry.loggedOut === true
+          if (isGone) return { kind: 'gone' }
+          const stored = await findSecretsQuietly(found, keychain)
+          if (stored !== undefined && !sameRefreshToken(stored, used)) return { kind: 'replaced' }
+          const unchanged = stored !== undefined && sameSecrets(stored, renewed)
+          const saved = await storeCredential(document, found.at, renewed, {
+            keychain,
+            preferFile: found.entry.storage !== 'keychain',
+            storageReason: found.entry.storageReason,
+            unchanged,
+            afterwards,
+          })
+          return { kind: 'saved', saved }
+        },
+        { ...UNINTERRUPTED, room },
+      ),
     end: (used, secrets = 'delete') =>
       file.update(async (document) => {
         const found = findLogin(document, used.server, used.account)

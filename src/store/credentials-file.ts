@@ -6,12 +6,16 @@ import { codeOf, codeWords } from '../platform/files/file-errors.ts'
 import type { LockOptions, Release } from '../platform/files/file-lock.ts'
 import {
   ensurePrivateFolder,
+  fileState,
   readPrivateFile,
+  releaseRoom,
   removeTemporaryFiles,
+  reserveRoom,
   temporaryFilesOf,
   writePrivateFile,
 } from '../platform/files/private-files.ts'
 import { lockPathOf, removeLeftovers } from '../platform/files/leftover-temporary-files.ts'
+import type { Room } from './store-interface.ts'
 import { type Document, formatDocument, parseDocument } from './credentials-document.ts'
 
 export type Afterwards = (work: () => Promise<unknown>) => void
@@ -29,11 +33,25 @@ export interface CredentialsFile {
    */
   update<T>(
     change: (document: Document, afterwards: Afterwards) => Promise<T>,
-    options?: { interruptible: boolean },
+    options?: UpdateOptions,
   ): Promise<T>
+  /**
+   * Reserves room on the disk for a larger file, under a lock of the same name.
+   * @throws Fault `config` where there is none
+   */
+  reserve(name: string): Room
   /** Another lock beside the file, by name; undefined as `lockFile` says. */
   lock(name: string, options: Omit<LockOptions, 'clock' | 'signal'>): Promise<Release | undefined>
 }
+
+export interface UpdateOptions {
+  interruptible: boolean
+  /** Reserved before: the file is written there. */
+  room?: Room | undefined
+}
+
+/** More than a credential takes, with its refresh token and its index entry. */
+const ROOM_FOR_CREDENTIAL = 64 * 1024
 
 const LOCK_TIMEOUT_MS = 15_000
 
@@ -47,8 +65,8 @@ export interface FileOptions {
 export function credentialsFile(path: string, options: FileOptions): CredentialsFile {
   const { ownFolder, signal } = options
   const text = () => wrap(path, () => readPrivateFile(path) ?? '')
-  /** The last content that was read: a command reads several times, and mostly nothing has changed. */
-  let last: { text: string; document: Document } | undefined
+  /** The last content that was read: a command asks several times, and mostly nothing has changed. */
+  let last: { state: string; document: Document } | undefined
   const take = async (lockPath: string, how: Omit<LockOptions, 'clock'>) => {
     wrap(path, () => ensurePrivateFolder(dirname(path), { ownFolder }))
     const { lockFile } = await import('../platform/files/file-lock.ts')
@@ -64,11 +82,12 @@ export function credentialsFile(path: string, options: FileOptions): Credentials
     path,
     read: async () => {
       await (tidied ??= removeLeftovers(path, { clock: options.clock, wholeFolder: ownFolder }))
-      const now = text()
-      if (last?.text !== now) last = { text: now, document: parseDocument(now, path) }
+      // Every writer replaces the file, so another state is another content; looked up before it is read.
+      const state = wrap(path, () => fileState(path))
+      if (last?.state !== state) last = { state, document: parseDocument(text(), path) }
       return last.document
     },
-    update: async (change, { interruptible } = { interruptible: true }) => {
+    update: async (change, { interruptible, room } = { interruptible: true }) => {
       const release = await takeMain(LOCK_TIMEOUT_MS, interruptible)
       if (release === undefined) {
         throw new Fault('failed', `another fob process has held the lock on ${path} for too long`, {
@@ -82,12 +101,19 @@ export function credentialsFile(path: string, options: FileOptions): Credentials
         const later: (() => Promise<unknown>)[] = []
         const result = await change(document, (work) => later.push(work))
         const after = formatDocument(document)
-        if (after !== before) wrap(path, () => writePrivateFile(path, after, { ownFolder }))
+        if (after !== before) wrap(path, () => writePrivateFile(path, after, { ownFolder, room: room?.path }))
         for (const work of later) await work()
         return result
       } finally {
         release()
       }
+    },
+    reserve: (name) => {
+      const room = wrap(path, () => {
+        ensurePrivateFolder(dirname(path), { ownFolder })
+        return reserveRoom(path, name, text().length + ROOM_FOR_CREDENTIAL)
+      })
+      return { path: room, release: () => releaseRoom(room) }
     },
     lock: (name, how) =>
       take(join(dirname(path), `.${basename(path)}.${name}.lock`), { ...untilSignal, ...how }),

@@ -104,6 +104,13 @@ export interface Removed {
   next?: StoredLogin
 }
 
+/** Room on the disk that is reserved for a file. */
+export interface Room {
+  path: string
+  /** Gives back what was not used. */
+  release(): void
+}
+
 /** The result of storing new secrets: `gone` when the login was ended meanwhile, `replaced` by another login. */
 type Renewal = { kind: 'saved'; saved: Saved } | { kind: 'gone' } | { kind: 'replaced' }
 
@@ -141,7 +148,13 @@ export interface Store {
    * New secrets for the login that `used` was read from: saved where the old ones are stored, and only if its refresh
    * token is still the stored one. Secrets that have not changed are not written again.
    */
-  renew(used: StoredCredential, renewed: Credential): Promise<Renewal>
+  renew(used: StoredCredential, renewed: Credential, room?: Room): Promise<Renewal>
+  /**
+   * Reserves room on the disk for the new secrets of a login, for the one that has its lock: before a refresh token is
+   * sent, as afterwards it is worth nothing.
+   * @throws Fault `config` where there is none
+   */
+  reserve(server: string, account: string): Room
   /**
    * Ends a login that the server refuses to renew, if `used` still has its refresh token: its secrets are deleted, or
    * kept for one more try. Who was logged in, and where, stays known, so that `fob auth login` goes to the same server.

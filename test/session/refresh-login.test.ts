@@ -1,6 +1,6 @@
 /** Renewal of a stored login: when it is due, one request for all processes, and refusals. */
 import { describe, expect, test } from 'bun:test'
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Fault } from '../../src/contract/fault.ts'
 import { systemClock } from '../../src/platform/clock.ts'
@@ -67,6 +67,34 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   )
   return error instanceof Fault ? error.code : String(error)
 }
+
+describe('a disk without room', () => {
+  test('room for the new credential is reserved before the refresh token is sent', async () => {
+    await using world = await loggedIn(1000, true)
+    const { store, server, used, context, home } = world
+    const room = store.reserve(used.server, used.account)
+    room.release()
+    mkdirSync(room.path)
+    expect(await codeOf(renewCredential(used, context))).toBe('config')
+    expect(server.seen.token).toEqual([])
+    // A token that has not ended is good while it cannot be renewed.
+    expect((await freshCredential(server.url, context))?.token.reveal()).toBe('old-access')
+    expect((await store.read(server.url))?.refreshToken?.reveal()).toBe(used.refreshToken?.reveal() ?? '')
+    expect(existsSync(room.path)).toBe(true)
+    expect(readdirSync(home).filter((name) => name.endsWith('.tmp'))).toEqual([])
+  })
+
+  test('what was reserved is used or given back', async () => {
+    await using world = await loggedIn(1000, true)
+    await renewCredential(world.used, world.context)
+    expect(readdirSync(world.home).filter((name) => name.endsWith('.room'))).toEqual([])
+    world.server.forgetRefreshTokens()
+    const again = await world.store.read(world.server.url)
+    if (again === undefined) throw new Error('nothing is stored')
+    expect(await codeOf(renewCredential(again, world.context))).toBe('credentials_expired')
+    expect(readdirSync(world.home).filter((name) => name.endsWith('.room'))).toEqual([])
+  })
+})
 
 describe('stateOf', () => {
   test.each([

@@ -6,6 +6,7 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -41,6 +42,12 @@ export function readPrivateFile(path: string): string | undefined {
   } finally {
     closeSync(fd)
   }
+}
+
+/** Which file stands at `path`, and since when: the same as before where nobody has replaced or changed it. */
+export function fileState(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`
 }
 
 /**
@@ -80,19 +87,26 @@ export function readSmallFile(path: string, maxBytes: number): string | undefine
  * sees the old text or the new one, never a part. A missing folder is created with mode 0700.
  * @param options.ownFolder whether the folder is fob's own: then a wider mode is repaired. The folder of a file that
  *   the user named with `--auth-config` stays as it is.
+ * @param options.room what `reserveRoom` returned: the text is written there, where a full disk does not matter
  * @throws the system's error; the old file is then unchanged and no temporary file is left
  */
-export function writePrivateFile(path: string, text: string, options: { ownFolder: boolean }): void {
+export function writePrivateFile(
+  path: string,
+  text: string,
+  options: { ownFolder: boolean; room?: string | undefined },
+): void {
   const target = linkTarget(path)
   const folder = dirname(target)
   ensurePrivateFolder(dirname(path), options)
   const random = Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex')
   const temporary = join(folder, `.${basename(target)}.${random}.tmp`)
-  const { O_CREAT, O_EXCL, O_WRONLY } = constants
-  const fd = openSync(temporary, O_CREAT | O_EXCL | O_WRONLY, 0o600)
+  const bytes = Buffer.from(text)
+  const fd = openTemporary(temporary, options.room)
   try {
     try {
-      writeAll(fd, Buffer.from(text))
+      writeAll(fd, bytes)
+      // Of reserved room, what is not needed.
+      ftruncateSync(fd, bytes.length)
       fsyncSync(fd)
     } finally {
       closeSync(fd)
@@ -103,6 +117,36 @@ export function writePrivateFile(path: string, text: string, options: { ownFolde
     throw error
   }
   syncFolder(folder)
+}
+
+/**
+ * Reserves room on the disk for the next `writePrivateFile` of `path`, and has it written there: on a disk that is full
+ * afterwards the file can be replaced all the same. Whoever reserves room of this name is alone in doing so.
+ * @returns the path of the reserved room
+ * @throws the system's error, `ENOSPC` where there is no room; nothing is left then
+ */
+export function reserveRoom(path: string, name: string, bytes: number): string {
+  const target = linkTarget(path)
+  const room = join(dirname(target), `.${basename(target)}.${name}.room`)
+  removeQuietly(room)
+  const { O_CREAT, O_EXCL, O_WRONLY } = constants
+  const fd = openSync(room, O_CREAT | O_EXCL | O_WRONLY, 0o600)
+  try {
+    // Not zeros alone: a file system may store those without any room.
+    writeAll(fd, Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))))
+    fsyncSync(fd)
+  } catch (error) {
+    removeQuietly(room)
+    throw error
+  } finally {
+    closeSync(fd)
+  }
+  return room
+}
+
+/** Gives reserved room back; a missing one was used. */
+export function releaseRoom(room: string): void {
+  removeQuietly(room)
 }
 
 /** A temporary file of `writePrivateFile`, and the file `of` that it was written for. */
@@ -174,6 +218,20 @@ function linkTarget(path: string): string {
     throw fileError('ELOOP', 'it is a symbolic link of another user')
   }
   return realpathSync(path)
+}
+
+/** An empty file, or the reserved room in its place: then its blocks are there already. */
+function openTemporary(temporary: string, room: string | undefined): number {
+  const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW = 0 } = constants
+  if (room !== undefined) {
+    try {
+      renameSync(room, temporary)
+      return openSync(temporary, O_WRONLY | O_NOFOLLOW)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+  }
+  return openSync(temporary, O_CREAT | O_EXCL | O_WRONLY, 0o600)
 }
 
 function narrow(fd: number): void {

@@ -10,7 +10,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { narrowingOf, readPrivateFile, writePrivateFile } from '../../../src/platform/files/private-files.ts'
+import {
+  narrowingOf,
+  readPrivateFile,
+  releaseRoom,
+  reserveRoom,
+  writePrivateFile,
+} from '../../../src/platform/files/private-files.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
@@ -21,6 +27,19 @@ describe('private files', () => {
     writePrivateFile(path, 'text', { ownFolder: true })
     expect([mode(path), mode(join(path, '..'))]).toEqual(['600', '700'])
     expect(readPrivateFile(path)).toBe('text')
+  })
+
+  test('what is written into reserved room takes no other, and room that is not used is given back', () => {
+    const path = join(temporaryFolder(), 'credentials')
+    const room = reserveRoom(path, 'x', 4096)
+    const { ino, size } = statSync(room)
+    expect([mode(room), size]).toEqual(['600', 4096])
+    writePrivateFile(path, 'text', { ownFolder: false, room })
+    expect([statSync(path).ino, readPrivateFile(path)]).toEqual([ino, 'text'])
+    releaseRoom(reserveRoom(path, 'x', 4096))
+    expect(readdirSync(join(path, '..'))).toEqual(['credentials'])
+    writePrivateFile(path, 'more', { ownFolder: false, room })
+    expect(readPrivateFile(path)).toBe('more')
   })
 
   test('a wide mode of file and own folder is repaired by a write', () => {
