@@ -68,7 +68,7 @@ export interface Configured {
 }
 
 /** Tokens of a response that may have been refused here, and work at the server all the same. */
-export type ArrivedTokens = Pick<TokenSet, 'accessToken' | 'refreshToken'>
+type ArrivedTokens = Pick<TokenSet, 'accessToken' | 'refreshToken'>
 
 export interface ConfigureContext {
   fetch: Fetch
