@@ -59,6 +59,19 @@ export function storeContract(name: string, storage: StorageKind, open: () => St
       } as ReturnType<typeof plain>)
     })
 
+    test('the key that tokens are bound to is stored with them, and gone with the next login', async () => {
+      const store = open()
+      const bound = credential(A, 'bound')
+      await store.save({ ...bound, dpopKey: new Secret('{"kty":"EC","d":"canary-key"}') })
+      expect((await store.read(A))?.dpopKey?.reveal()).toBe('{"kty":"EC","d":"canary-key"}')
+      expect(Bun.inspect(await store.list())).not.toContain('canary')
+      const inFile = readFileSync(store.path, 'utf8').includes('canary-key')
+      expect(inFile).toBe(storage === 'file')
+      await store.save(credential(A, 'plain'))
+      expect((await store.read(A))?.dpopKey).toBeUndefined()
+      expect(readFileSync(store.path, 'utf8')).not.toContain('canary-key')
+    })
+
     test('the list has everything but the secrets', async () => {
       const store = open()
       await store.save(credential(A, '1'))
