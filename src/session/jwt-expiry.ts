@@ -5,7 +5,7 @@ import { instant } from '../contract/instant-as-text.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import type { Secret } from '../redact/secret.ts'
 
-const claims = v.looseObject({ exp: v.optional(v.unknown()) })
+const claims = v.looseObject({ exp: v.optional(v.unknown()), iat: v.optional(v.unknown()) })
 
 /**
  * Requires a JWT (`header.payload.signature`) that has not expired.
@@ -29,6 +29,13 @@ export function jwtExpiry(token: Secret): number | undefined {
   const at = instantOf(payloadOf(token)?.exp)
   // Beyond this a date cannot be written.
   return at !== undefined && at > 0 && at < 8.64e15 ? at : undefined
+}
+
+/** Whether a token was issued for so short a time that a warning would come with every call. */
+export function isShortLived(token: Secret): boolean {
+  const payload = payloadOf(token)
+  const [from, to] = [instantOf(payload?.iat), instantOf(payload?.exp)]
+  return from !== undefined && to !== undefined && to - from <= ENDS_SOON_MS
 }
 
 /** Whether a token has the form of a JWT. */

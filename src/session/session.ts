@@ -14,7 +14,7 @@ import type { Store, StoredCredential, StoredLogin } from '../store/store-interf
 import { accountName } from './account-names.ts'
 import { chooseAccount } from './choose-account.ts'
 import { authorizationOf, type Presentable } from './authorization-header.ts'
-import { endsSoon, jwtExpiry } from './jwt-expiry.ts'
+import { endsSoon, isShortLived, jwtExpiry } from './jwt-expiry.ts'
 import { freshCredential, type RefreshContext, renewCredential } from './refresh-login.ts'
 import {
   givenToken,
@@ -115,7 +115,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const captured = presented.kind === 'stored' ? login?.tenant : undefined
   const tenant = resolveTenant({ flag: flags.tenant, env, project, settings, server: server.url, captured })
   const credential = nameOf(presented, login)
-  const ending = presented.kind === 'bearer' ? jwtExpiry(presented.token) : endOf(presented, login)
+  const ending = endOf(presented, login)
   const warning = endsSoon(ending, clock.now(), credential)
   if (warning !== undefined) options.warn(warning)
   return {
@@ -130,8 +130,12 @@ export async function openSession(options: SessionOptions): Promise<Session> {
 }
 
 /** When a stored token ends that came without a way to renew it. */
-function endOf({ kind }: Presented, login: StoredLogin | undefined): number | undefined {
-  return kind === 'stored' && login?.kind === 'token' ? login.expiresAt : undefined
+function endOf(presented: Presented, login: StoredLogin | undefined): number | undefined {
+  if (presented.kind === 'stored') return login?.kind === 'token' ? login.expiresAt : undefined
+  if (presented.kind !== 'bearer') return undefined
+  const { token, source } = presented
+  // A token of an hour in FOB_TOKEN is somebody's script that fetches a new one each time.
+  return source === 'FOB_TOKEN' && isShortLived(token) ? undefined : jwtExpiry(token)
 }
 
 function nameOf(presented: Presented, login: StoredLogin | undefined): string | undefined {

@@ -103,9 +103,9 @@ export async function restore(
   makeFolder(resolve(dataDir))
   const folder = claimFolder(resolve(dataDir))
   try {
-    const there = pairs.filter(({ to }) => existsSync(to))
-    if (there[0] !== undefined && !replace) {
-      throw new Fault('conflict', `${there[0].to} is there already`, {
+    const there = pairs.find(({ to }) => existsSync(to))
+    if (there !== undefined && !replace) {
+      throw new Fault('conflict', `${there.to} is there already`, {
         hint: 'with --force it is moved aside, and the backup takes its place',
       })
     }

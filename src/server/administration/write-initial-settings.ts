@@ -59,14 +59,13 @@ export function writeInitialSettings(settings: InitialSettings): { paths: string
 
 /** Paths in a settings file are from its own folder. */
 function settingsText({ dataDir, url, listen }: InitialSettings, folder: string): string {
-  const quoted = (text: string) => JSON.stringify(text)
   return `# Every setting: fob server --help. The two secrets and the data are worth nothing without each other; keep copies apart.
-listen = ${quoted(listen)}
-data = ${quoted(relative(folder, resolve(dataDir)) || '.')}
+listen = ${JSON.stringify(listen)}
+data = ${JSON.stringify(relative(folder, resolve(dataDir)) || '.')}
 local_accounts = true
 
 [oauth]
-callback_url = ${quoted(url)}
+callback_url = ${JSON.stringify(url)}
 session_secret_file = "session-secret"
 
 [secrets.sqlite]

@@ -235,7 +235,7 @@ describe('a pipeline that must not run', () => {
   })
 
   test('a run or a file that does not exist: exit 6 and 2', async () => {
-    expect((await fob(['runs', 'show', 'run_0'], { home })).code).toBe(6)
+    expect((await fob(['runs', 'show', 'run_ffff'], { home })).code).toBe(6)
     expect((await fob(['pipeline', 'set', 'absent.ts'], { home })).code).toBe(2)
   })
 

@@ -140,7 +140,7 @@ describe('fob run on a machine with nothing configured', () => {
     const soon = await bare(['run', 'echo', '--task', 'x', '--jwt-token', token, '-s', server.url])
     expect([soon.code, soon.err]).toEqual([
       0,
-      expect.stringContaining('warning: this token ends in less than an hour'),
+      expect.stringContaining('warning: the token in --jwt-token ends in less than an hour'),
     ])
     const expired = `e30.${Buffer.from('{"exp":1}').toString('base64url')}.x`
     const late = await bare(['run', 'echo', '--task', 'x', '--jwt-token', expired, '-s', server.url])

@@ -303,13 +303,13 @@ describe('S10: pipeline set --rbac', () => {
   })
 })
 
-describe('server init', () => {
-  const init = (folder: string, ...more: string[]) =>
-    fob(['server', 'init', 'you@example.com', '--password-stdin', ...more], {
-      cwd: folder,
-      stdin: 'battery staple',
-    })
+const init = (folder: string, ...more: string[]) =>
+  fob(['server', 'init', 'you@example.com', '--password-stdin', ...more], {
+    cwd: folder,
+    stdin: 'battery staple',
+  })
 
+describe('server init', () => {
   test('one command sets up a server that starts with what it wrote, each file for its owner alone', async () => {
     const folder = temporaryFolder()
     const done = await init(folder)

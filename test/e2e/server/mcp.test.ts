@@ -168,6 +168,19 @@ describe('a host that logs in by itself', () => {
   })
 })
 
+async function runAll(revision: string): Promise<string> {
+  const folder = temporaryFolder()
+  const words = ['server', '--url', `${open.url}/mcp`, '--suite', 'all', '--spec-version', revision]
+  const child = Bun.spawn([process.execPath, CONFORMANCE, ...words, '-o', folder], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? '', HOME: folder },
+    stdout: 'ignore',
+    stderr: 'ignore',
+  })
+  await child.exited
+  return folder
+}
+
 describe('@modelcontextprotocol/conformance, on the binary', () => {
   /** By revision, the folder with a folder for each scenario: the suite starts once for all of them. */
   const RESULTS = new Map<string, Promise<string>>()
@@ -176,19 +189,6 @@ describe('@modelcontextprotocol/conformance, on the binary', () => {
     RESULTS.set(revision, results)
     return results
   }
-  async function runAll(revision: string): Promise<string> {
-    const folder = temporaryFolder()
-    const words = ['server', '--url', `${open.url}/mcp`, '--suite', 'all', '--spec-version', revision]
-    const child = Bun.spawn([process.execPath, CONFORMANCE, ...words, '-o', folder], {
-      cwd: folder,
-      env: { PATH: process.env.PATH ?? '', HOME: folder },
-      stdout: 'ignore',
-      stderr: 'ignore',
-    })
-    await child.exited
-    return folder
-  }
-
   /**
    * The scenarios that fit any server, at each wire they know. All others call tools, prompts or resources of
    * the suite's own fixture by name. `not` are checks in these that do so too.

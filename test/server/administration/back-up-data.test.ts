@@ -169,19 +169,20 @@ describe('a backup', () => {
   })
 
   test('needs data, and a folder to write to', async () => {
-    const to = (file: string, dataDir: string) => faultOf(backUp(places(dataDir), file, { replace: false }))
-    expect(await to(join(temporaryFolder(), 'b.db'), temporaryFolder())).toMatchObject({ code: 'not_found' })
-    expect(await to('/proc/nothing/backup.db', await dataWith())).toMatchObject({ code: 'config' })
+    const noData = backUp(places(temporaryFolder()), join(temporaryFolder(), 'b.db'), { replace: false })
+    expect(await faultOf(noData)).toMatchObject({ code: 'not_found' })
+    const nowhere = backUp(places(await dataWith()), '/proc/nothing/backup.db', { replace: false })
+    expect(await faultOf(nowhere)).toMatchObject({ code: 'config' })
   })
 })
 
-describe('a restore', () => {
-  async function backupOf(...slugs: string[]): Promise<string> {
-    const file = join(temporaryFolder(), 'backup.db')
-    await backUp(places(await dataWith(...slugs)), file, { replace: false })
-    return file
-  }
+async function backupOf(...slugs: string[]): Promise<string> {
+  const file = join(temporaryFolder(), 'backup.db')
+  await backUp(places(await dataWith(...slugs)), file, { replace: false })
+  return file
+}
 
+describe('a restore', () => {
   test('never touches data that is there, until asked; then moves it aside with all its files', async () => {
     const file = await backupOf('acme')
     const dataDir = await dataWith('mine')
@@ -211,15 +212,19 @@ describe('a restore', () => {
     ['is cut', (file) => truncateSync(file, 40_000), 'damaged'],
     ['is empty', (file) => truncateSync(file, 0), 'not a fob database'],
     ['is text', (file) => writeFileSync(file, 'hello\n'.repeat(2000)), 'damaged'],
-    ['is missing', (file) => void new Database(file).close(), 'not a fob database'],
-  ])('of a file that %s changes nothing', async (what, damage, says) => {
-    const file = what === 'is missing' ? join(temporaryFolder(), 'other.db') : await backupOf('acme')
+    [
+      'is of another program',
+      (file) => {
+        truncateSync(file, 0)
+        const other = new Database(file)
+        other.run('CREATE TABLE mine (x)')
+        other.close()
+      },
+      'not a fob database',
+    ],
+  ])('of a file that %s changes nothing', async (_what, damage, says) => {
+    const file = await backupOf('acme')
     damage(file)
-    if (what === 'is missing') {
-      const other = new Database(file)
-      other.run('CREATE TABLE mine (x)')
-      other.close()
-    }
     const dataDir = await dataWith('mine')
     const fault = await faultOf(restore(file, places(dataDir), { replace: true, now: NOW }))
     expect(fault).toMatchObject({ code: 'failed', message: expect.stringContaining(says) })

@@ -67,32 +67,6 @@ export function openLimits(clock: Clock, maxKeys = MAX_KEYS): Limits {
     return wholeAt.size < maxKeys ? wanted : shared
   }
 
-  /** The generic cell rate algorithm: an allowance is a time, so nothing has to run to restore it. */
-  const allowance = (
-    times: Map<string, number>,
-    key: string,
-    requests: number,
-    seconds: number,
-    now: number,
-  ) => {
-    const period = seconds * 1000
-    const each = period / requests
-    const from = Math.max(now, times.get(key) ?? 0)
-    return {
-      from,
-      waitMs: from + each - now - period,
-      take: () => {
-        times.set(key, from + each)
-        return from + each
-      },
-      headers: (at: number) => ({
-        'ratelimit-limit': String(requests),
-        'ratelimit-remaining': String(Math.max(0, Math.floor((period - (at - now)) / each))),
-        'ratelimit-reset': String(Math.max(0, Math.ceil((at - now) / 1000))),
-      }),
-    }
-  }
-
   return {
     take: (name, caller) => {
       const { requests, perAccount, total, seconds } = POLICIES[name]
@@ -100,15 +74,46 @@ export function openLimits(clock: Clock, maxKeys = MAX_KEYS): Limits {
       const now = clock.now()
       const id = kind === 'address' ? addressGroup(caller.id) : caller.id
       const key = keyFor(`${name} ${kind} ${id}`, `${name} ${kind}`, now)
-      const own = allowance(wholeAt, key, kind === 'address' ? requests : perAccount, seconds, now)
+      const own = allowance(
+        wholeAt,
+        key,
+        { requests: kind === 'address' ? requests : perAccount, seconds },
+        now,
+      )
       // Counted only when both let the request through: one that is refused costs nothing.
-      const all = kind === 'address' ? allowance(totalWholeAt, name, total, seconds, now) : undefined
+      const all =
+        kind === 'address' ? allowance(totalWholeAt, name, { requests: total, seconds }, now) : undefined
       for (const one of all ? [own, all] : [own]) {
         if (one.waitMs > 0) throw tooMany(Math.max(1, Math.ceil(one.waitMs / 1000)), one.headers(one.from))
       }
       all?.take()
       return own.headers(own.take())
     },
+  }
+}
+
+interface Rate {
+  requests: number
+  seconds: number
+}
+
+/** The generic cell rate algorithm: an allowance is a time, so nothing has to run to restore it. */
+function allowance(times: Map<string, number>, key: string, { requests, seconds }: Rate, now: number) {
+  const period = seconds * 1000
+  const each = period / requests
+  const from = Math.max(now, times.get(key) ?? 0)
+  return {
+    from,
+    waitMs: from + each - now - period,
+    take: () => {
+      times.set(key, from + each)
+      return from + each
+    },
+    headers: (at: number) => ({
+      'ratelimit-limit': String(requests),
+      'ratelimit-remaining': String(Math.max(0, Math.floor((period - (at - now)) / each))),
+      'ratelimit-reset': String(Math.max(0, Math.ceil((at - now) / 1000))),
+    }),
   }
 }
 

@@ -99,10 +99,9 @@ async function show(call: Call, services: Services, notice?: string, status = 20
     browsers,
     thisBrowser: uid,
     programs: await Promise.all(
-      programs.map(async ({ clientId, ...program }) => ({
-        ...program,
-        name: await issuer.clientName(clientId),
-      })),
+      programs.map(async ({ clientId, ...program }) =>
+        Object.assign(program, { name: await issuer.clientName(clientId) }),
+      ),
     ),
     notice,
   })

@@ -376,6 +376,15 @@ describe('after a login', () => {
     expect((await run(words, { env: { [name]: jwt({ exp: inDays(9) }) } })).err).toBe('')
   })
 
+  test('a token in FOB_TOKEN that was issued for an hour is not warned of at every call', async () => {
+    const { run } = machine()
+    const token = jwt({ iat: Math.floor(Date.now() / 1000) - 60, exp: Math.floor(Date.now() / 1000) + 3540 })
+    expect((await run(['auth', 'token'], { env: { FOB_TOKEN: token } })).err).toBe('')
+    expect((await run(['auth', 'token'], { env: { FOB_JWT_TOKEN: token } })).err).toContain(
+      'less than an hour',
+    )
+  })
+
   test.each([
     ['FOB_TOKEN', [], { FOB_TOKEN: 'canary-env' }],
     ['--auth-token', ['--auth-token', 'canary-env'], {}],

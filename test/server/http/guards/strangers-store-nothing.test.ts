@@ -24,7 +24,7 @@ function rows(): number {
   return counts.reduce((sum, count) => sum + (count?.n ?? 0), 0)
 }
 
-const AUTHORIZE = `/oauth/authorize?${new URLSearchParams({
+const QUERY = new URLSearchParams({
   client_id: 'fob-cli',
   response_type: 'code',
   redirect_uri: 'http://127.0.0.1:8765/callback',
@@ -32,7 +32,8 @@ const AUTHORIZE = `/oauth/authorize?${new URLSearchParams({
   state: 'x'.repeat(500),
   code_challenge: 'a'.repeat(43),
   code_challenge_method: 'S256',
-})}`
+})
+const AUTHORIZE = `/oauth/authorize?${QUERY.toString()}`
 
 /** Anybody reaches these, and nothing counts how often. */
 const unlimited = ROUTES.filter(

@@ -29,13 +29,11 @@ function unfinished(path: string, head: string): { socket: Socket; reply: () => 
   return { socket, reply: () => reply }
 }
 
-describe('the bound of a route', () => {
-  const forStrangers = ['none', 'protocol', 'interaction']
+const FOR_STRANGERS: ReadonlySet<string> = new Set(['none', 'protocol', 'interaction'])
 
+describe('the bound of a route', () => {
   test('is 64 KiB wherever nobody had to log in', () => {
-    const larger = ROUTES.filter(
-      ({ guard, maxBody }) => maxBody !== undefined && forStrangers.includes(guard),
-    )
+    const larger = ROUTES.filter(({ guard, maxBody }) => maxBody !== undefined && FOR_STRANGERS.has(guard))
     expect(larger).toEqual([])
   })
 
@@ -93,16 +91,16 @@ test('a client that goes away in the middle of its body is no defect of the serv
   expect(server.log()).not.toContain('"level":"error"')
 })
 
-describe('the ceiling of all unfinished requests', () => {
-  const refused = (work: () => void): unknown => {
-    try {
-      work()
-      return undefined
-    } catch (error) {
-      return error
-    }
+const refused = (work: () => void): unknown => {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return error
   }
+}
 
+describe('the ceiling of all unfinished requests', () => {
   test('refuses with 503 what would go over it, and only until others are finished', () => {
     const held = openHeldBodies(100)
     const first = new Request('http://a.test')
