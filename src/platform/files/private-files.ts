@@ -222,11 +222,11 @@ function linkTarget(path: string): string {
 
 /** An empty file, or the reserved room in its place: then its blocks are there already. */
 function openTemporary(temporary: string, room: string | undefined): number {
-  const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW = 0 } = constants
+  const { O_CREAT, O_EXCL, O_WRONLY, O_NOFOLLOW } = constants
   if (room !== undefined) {
     try {
       renameSync(room, temporary)
-      return openSync(temporary, O_WRONLY | O_NOFOLLOW)
+      return openSync(temporary, O_WRONLY | (O_NOFOLLOW ?? 0))
     } catch (error) {
       if (!isMissing(error)) throw error
     }

@@ -61,7 +61,7 @@ export function pasteEditor(): PasteEditor {
   }
 
   const key = (text: string): { used: number; events: EditorEvent[] } => {
-    switch (text[0]) {
+    switch (text.charAt(0)) {
       case '\u0003':
         return { used: 1, events: [{ kind: 'interrupt' }] }
       case '\u001a':

@@ -21,20 +21,22 @@ async function loggedIn(changes: Partial<Behaviour> = {}) {
 
 const inDays = (days: number) => Math.floor(Date.now() / 1000 + days * 24 * 3600)
 
-function jwt(claims: object): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  return `${part({ alg: 'HS256' })}.${part(claims)}.sig`
-}
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const jwt = (claims: object) => `${encode({ alg: 'HS256' })}.${encode(claims)}.sig`
+
+const knowsAda = ({ url, headers }: Request) =>
+  url.endsWith('/profile') && headers.get('authorization') === `Basic ${btoa('ada:canary-pass')}`
 
 /** A server that knows Ada's password at its profile call, and refuses everything else. */
 function refusing() {
-  const knows = ({ url, headers }: Request) =>
-    url.endsWith('/profile') && headers.get('authorization') === `Basic ${btoa('ada:canary-pass')}`
-  const fetch = (request: Request) => {
-    if (request.url.endsWith('/health')) return Response.json({ strategy: 'basic' })
-    return knows(request) ? Response.json({ name: 'ada' }) : new Response('', { status: 401 })
-  }
-  return Bun.serve({ hostname: '127.0.0.1', port: 0, fetch })
+  return Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch: (request) => {
+      if (request.url.endsWith('/health')) return Response.json({ strategy: 'basic' })
+      return knowsAda(request) ? Response.json({ name: 'ada' }) : new Response('', { status: 401 })
+    },
+  })
 }
 
 describe('after a login', () => {
