@@ -23,7 +23,7 @@ type Effect =
 /** The words of all commands by their effect; those of groups are left out. */
 const COMMANDS: Readonly<Record<Exclude<Effect, 'group'>, readonly string[]>> = {
   read: ['list', 'show', 'logs', 'status', 'token', 'whoami', 'check', 'types', 'version', 'completion'],
-  write: ['set', 'create', 'add', 'use', 'switch', 'trust', 'webhook', 'backup'],
+  write: ['set', 'create', 'add', 'use', 'switch', 'trust', 'webhook', 'backup', 'init'],
   remove: ['rm', 'revoke'],
   start: ['run', 'start', 'resume'],
   stop: ['stop'],

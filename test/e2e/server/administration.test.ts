@@ -328,8 +328,8 @@ describe('server init', () => {
   })
 
   test.each([
-    ['a URL that is none', ['--url', 'example'], 2],
-    ['http beyond this machine', ['--url', 'http://ci.example.com'], 2],
+    ['a URL that is none', ['--oauth-callback-url', 'example'], 2],
+    ['http beyond this machine', ['--oauth-callback-url', 'http://ci.example.com'], 2],
     ['an address that is none', ['--listen', 'nowhere:http'], 2],
     ['a settings file in a folder that is not there', ['--config', '/proc/none/fob.toml'], 2],
   ])('%s leaves nothing behind', async (_what, flags, code) => {

@@ -19,7 +19,7 @@ the first account, an administrator. Nothing that is there is overwritten. Then:
     examples: [
       'fob server init you@example.com                                        # asks for a password',
       'fob server init you@example.com --config /etc/fob/fob.toml --data /var/lib/fob \\\n' +
-        '    --url https://ci.example.com',
+        '    --oauth-callback-url https://ci.example.com',
     ],
   },
   args: {
@@ -38,7 +38,7 @@ the first account, an administrator. Nothing that is there is overwritten. Then:
       valueHint: 'HOST:PORT',
       description: `where the server listens (default ${DEFAULTS.listen})`,
     },
-    url: {
+    'oauth-callback-url': {
       type: 'string',
       valueHint: 'URL',
       description: 'the address that browsers use, https in front of a proxy (default: where it listens)',
@@ -55,7 +55,7 @@ the first account, an administrator. Nothing that is there is overwritten. Then:
     const settings = {
       configPath: args.config ?? DEFAULTS.config,
       dataDir: args.data ?? DEFAULTS.data,
-      url: args.url ?? `http://${listen}`,
+      url: args['oauth-callback-url'] ?? `http://${listen}`,
       listen,
     }
     await initialise({ settings, email: args.email, fromStdin: args['password-stdin'], globals }, deps)
