@@ -92,10 +92,11 @@ test.each([[[]], [['--no-browser']], [['--device']]])(
   },
 )
 
+const hangsUp = () => Promise.reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
+
 test('a server that hangs up on an incomplete request is taken for one: it has responded to discovery', async () => {
   await using server = serve(() => page(404))
   const signal = new AbortController().signal
   const provider = await discoverProvider(server.url, { fetch, signal })
-  const hangsUp = () => Promise.reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' }))
   await requireAuthorizationServer(provider, 'fob-cli', { fetch: hangsUp, signal })
 })
