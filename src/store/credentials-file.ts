@@ -44,7 +44,7 @@ export interface CredentialsFile {
   lock(name: string, options: Omit<LockOptions, 'clock' | 'signal'>): Promise<Release | undefined>
 }
 
-export interface UpdateOptions {
+interface UpdateOptions {
   interruptible: boolean
   /** Reserved before: the file is written there. */
   room?: Room | undefined

@@ -37,7 +37,7 @@ export interface CopiedDatabase {
 const COMPANIONS = ['-wal', '-shm', '-journal'] as const
 
 /** The file of a backup in which the secrets are, where they have a database of their own. */
-export function secretsBackup(file: string): string {
+function secretsBackup(file: string): string {
   return `${file}-secrets`
 }
 

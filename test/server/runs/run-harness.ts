@@ -32,7 +32,7 @@ export interface Harness extends AsyncDisposable {
   ended(runId: string): Promise<Ended>
 }
 
-export interface Ended {
+interface Ended {
   runId: string
   record: RunRecord
   events: NumberedEvent[]
