@@ -52,19 +52,30 @@ afterAll(async () => {
   await server?.running.ended
 })
 
-async function withPage<T>(act: (page: Page) => Promise<T>, options: BrowserContextOptions = {}): Promise<T> {
-  const context = await browser.newContext({
-    bypassCSP: true,
-    viewport: { width: 1100, height: 800 },
-    ...options,
-  })
+type PageOptions = Pick<BrowserContextOptions, 'bypassCSP' | 'javaScriptEnabled'>
+const VIEWPORT = { width: 1100, height: 800 }
+const pages = new Map<string, Promise<Page>>()
+
+async function openPage(options: PageOptions): Promise<Page> {
+  const page = await browser.newPage({ bypassCSP: true, viewport: VIEWPORT, ...options })
+  page.on('dialog', () => expect.unreachable('what a run prints was taken for markup'))
+  page.on('pageerror', (error) => expect.unreachable(error.message))
+  return page
+}
+
+/** An empty page, the same one for the same options: each context costs half a second of a core. */
+async function withPage<T>(act: (page: Page) => Promise<T>, options: PageOptions = {}): Promise<T> {
+  const key = JSON.stringify(options)
+  const opening = pages.get(key) ?? openPage(options)
+  pages.set(key, opening)
+  const page = await opening
   try {
-    const page = await context.newPage()
-    page.on('dialog', () => expect.unreachable('what a run prints was taken for markup'))
-    page.on('pageerror', (error) => expect.unreachable(error.message))
     return await act(page)
   } finally {
-    await context.close()
+    await page.goto('about:blank')
+    await page.unrouteAll()
+    await page.emulateMedia({ colorScheme: null })
+    await page.setViewportSize(VIEWPORT)
   }
 }
 
@@ -184,8 +195,11 @@ describe('the pages of pipelines and runs in Chromium', () => {
               isSeen: true,
             })
           }
-          await openAt(page, runUrl, viewport)
+          await openAt(page, `${runUrl}#L60`, viewport)
+          await seen('#L60.marked')
           await page.locator('.block').nth(1000).waitFor({ state: 'attached' })
+          // As a page that was opened without a line.
+          await page.evaluate('document.getElementById("log").scrollTo(0, 0); scrollTo(0, 0)')
           await page.getByRole('button', { name: 'First error' }).click()
           await seen('.marked.stderr')
           await page.evaluate('scrollTo(0, 0)')
@@ -193,8 +207,6 @@ describe('the pages of pipelines and runs in Chromium', () => {
           await page.keyboard.press('Enter')
           await page.locator('.marked', { hasText: '77777' }).waitFor()
           await seen('.marked')
-          await openAt(page, `${runUrl}#L60`, viewport)
-          await seen('#L60.marked')
         }
       })
     },
@@ -209,7 +221,7 @@ describe('the pages of pipelines and runs in Chromium', () => {
       const source = `export const pipeline = async () => {
         const sh = (name: string, script: string) => runtime.run({ name, command: { path: 'sh', args: ['-c', script] } })
         for (let i = 0; i < 30; i++) await sh('short' + i, 'echo short')
-        await sh('ticks', 'i=0; until [ -e ${never} ]; do i=$((i+1)); echo tick $i; sleep 0.02; done')
+        await sh('ticks', 'i=0; until [ -e ${never} ]; do for n in 1 2 3 4 5; do i=$((i+1)); echo tick $i; done; sleep 0.1; done')
       }`
       const file = join(folder, 'ticks.ts')
       writeFileSync(file, source)
@@ -329,23 +341,21 @@ describe('the pages of pipelines and runs in Chromium', () => {
       const done = await fob(['pipeline', 'run', 'colours', '-s', server.url])
       const [, id] = /Run (run_\S+)/.exec(done.err) ?? []
       const viewport = { width: 1500, height: 900 }
-      for (const colorScheme of ['light', 'dark'] as const) {
-        for (const isScripted of [true, false]) {
-          await withPage(
-            async (page) => {
-              if (!isScripted) await page.route('**/assets/run.js', (route) => route.abort())
-              await page.goto(`${server.url}/runs/${id}`)
-              await page
-                .locator(isScripted ? '.line .ansi-on-red' : '.log li .ansi-on-red')
-                .first()
-                .waitFor()
-              expect(await page.locator('.ansi-on-yellow').count()).toBeGreaterThan(10)
-              expect(await page.locator('#log [style]:not(.block)').count()).toBe(0)
-              expect(await findingsOf(page, { colorScheme, viewport })).toEqual([])
-            },
-            { colorScheme, viewport },
-          )
-        }
+      for (const isScripted of [true, false]) {
+        await withPage(async (page) => {
+          if (!isScripted) await page.route('**/assets/run.js', (route) => route.abort())
+          await openAt(page, `${server.url}/runs/${id}`, viewport)
+          await page
+            .locator(isScripted ? '.line .ansi-on-red' : '.log li .ansi-on-red')
+            .first()
+            .waitFor()
+          expect(await page.locator('.ansi-on-yellow').count()).toBeGreaterThan(10)
+          expect(await page.locator('#log [style]:not(.block)').count()).toBe(0)
+          for (const colorScheme of ['light', 'dark'] as const) {
+            await page.emulateMedia({ colorScheme })
+            expect(await findingsOf(page, { colorScheme, viewport })).toEqual([])
+          }
+        })
       }
     },
     60_000,
@@ -368,7 +378,10 @@ describe('the pages of pipelines and runs in Chromium', () => {
 
   testWith(missing, 'a run is stopped on its page, without a script', async () => {
     const file = join(folder, 'endless.ts')
-    writeFileSync(file, LIVE(join(folder, 'never')))
+    writeFileSync(
+      file,
+      `export const pipeline = () => runtime.run({ name: 'endless', command: { path: 'sleep', args: ['600'] } })`,
+    )
     await fob(['pipeline', 'set', file, '-s', server.url])
     const started = await fob(['pipeline', 'run', 'endless', '--detach', '-o', 'json', '-s', server.url])
     const { id } = JSON.parse(started.out) as { id: string }
@@ -392,20 +405,17 @@ describe('the pages of pipelines and runs in Chromium', () => {
     'at 360 px, light and dark, the pages fit and axe finds nothing serious',
     async () => {
       const viewport = { width: 360, height: 640 }
-      await withPage(
-        async (page) => {
+      await withPage(async (page) => {
+        for (const path of ['/pipelines', '/pipelines/live', '/runs', new URL(runUrl).pathname]) {
+          await openAt(page, server.url + path, viewport)
           for (const colorScheme of ['light', 'dark'] as const) {
             await page.emulateMedia({ colorScheme })
-            for (const path of ['/pipelines', '/pipelines/live', '/runs', new URL(runUrl).pathname]) {
-              await page.goto(server.url + path)
-              const width = await page.evaluate<number>('document.documentElement.scrollWidth')
-              expect({ path, width }).toEqual({ path, width: 360 })
-              expect(await findingsOf(page, { colorScheme, viewport })).toEqual([])
-            }
+            const width = await page.evaluate<number>('document.documentElement.scrollWidth')
+            expect({ path, width }).toEqual({ path, width: 360 })
+            expect(await findingsOf(page, { colorScheme, viewport })).toEqual([])
           }
-        },
-        { viewport },
-      )
+        }
+      })
     },
     90_000,
   )
@@ -413,14 +423,13 @@ describe('the pages of pipelines and runs in Chromium', () => {
   testWith(missing, 'where people log in, the pages are theirs alone', async () => {
     const own = await startBinaryServer()
     try {
-      await withPage(async (page) => {
-        await page.goto(`${own.url}/pipelines`)
-        await page.getByLabel('E-mail').fill(ADA.email)
-        await page.getByLabel('Password').fill(ADA.password)
-        await page.keyboard.press('Enter')
-        await page.getByText('There are none yet').waitFor()
-        await page.getByRole('link', { name: ADA.email }).waitFor()
-      })
+      const page = await openPage({})
+      await page.goto(`${own.url}/pipelines`)
+      await page.getByLabel('E-mail').fill(ADA.email)
+      await page.getByLabel('Password').fill(ADA.password)
+      await page.keyboard.press('Enter')
+      await page.getByText('There are none yet').waitFor()
+      await page.getByRole('link', { name: ADA.email }).waitFor()
       const events = await fetch(`${own.url}/runs/run_1/events`, { redirect: 'manual' })
       expect(events.status).toBe(303)
       const forged = await fetch(`${own.url}/pipelines/live`, { method: 'POST', redirect: 'manual' })
