@@ -12,7 +12,7 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
   const { runSandboxChild } = await import('./server/runs/sandbox/child/sandbox-child.ts')
   await runSandboxChild()
 } else if (argv[0] === '__tasks') {
-  const { runTasksProcess } = await import('./server/runs/supervisor/supervisor-process.ts')
+  const { runTasksProcess } = await import('./server/runs/supervisor/task-supervisor-main.ts')
   await runTasksProcess()
 } else {
   const { runProcess } = await import('./cli/run-in-this-process.ts')

@@ -150,7 +150,7 @@ export function openApi(options: ApiOptions): Api {
     if (response.ok) return response
     const body = await readWhole(response, call.url)
     // Loaded for refusals alone, as few calls meet one.
-    const { textRedactor } = await import('../redact/text-redactor.ts')
+    const { textRedactor } = await import('../redact/redact-echoed-secrets.ts')
     const redact = textRedactor([...presented.flatMap(secretsOf), ...secrets])
     const { credential } = options
     throw refusedBy({ server, credential, status: response.status, body, redact })

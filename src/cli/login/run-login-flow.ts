@@ -47,7 +47,7 @@ export async function runLoginFlow(login: FlowLogin, deps: Deps): Promise<FlowRe
   const clientId = login.clientId ?? (deps.env.FOB_CLIENT_ID || (DEFAULT_CLIENT_ID ?? FOB_CLI_ID))
   login.debug(`authorization server by ${provider.source}, client ${clientId}`)
   if (provider.source === 'conventional') {
-    const { requireAuthorizationServer } = await import('../../flows/require-authorization-server.ts')
+    const { requireAuthorizationServer } = await import('../../flows/probe-server-without-metadata.ts')
     await requireAuthorizationServer(provider, clientId, deps)
   }
   const ui = flowUi(login, deps)

@@ -13,7 +13,7 @@ import { githubLogin } from './api/github-cli-login.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/login-and-consent-pages.ts'
 import { startIdentityProviderLogin, finishIdentityProviderLogin } from './login/identity-provider-routes.ts'
 import { mcp } from './api/mcp-endpoint.ts'
-import { oauth } from './login/oauth-endpoints.ts'
+import { oauth } from './login/forward-oauth-to-issuer.ts'
 import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pages/pipeline-pages-and-run-list.ts'
 import {
   deletePipeline,
@@ -58,7 +58,7 @@ import {
 } from './api/tokens.ts'
 import { auditPage } from './pages/audit-page.ts'
 import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './pages/member-and-tenant-pages.ts'
-import { listTenants } from './api/tenants.ts'
+import { listTenants } from './api/list-own-tenants.ts'
 import { deleteWebhook, putWebhook, receiveWebhook } from './api/webhooks.ts'
 
 /**

@@ -11,7 +11,7 @@ import { present } from '../../contract/omit-undefined.ts'
 import { jsonSchemaOf } from './valibot-to-json-schema.ts'
 import { PIPELINE_TOOLS } from './pipeline-tools.ts'
 import { RUN_TOOLS } from './run-tools.ts'
-import { SECRET_TOOLS } from './secret-tools.ts'
+import { SECRET_TOOLS } from './list-secrets-tool.ts'
 import type { Tool, ToolCall } from './define-tool.ts'
 
 export const TOOLS: readonly Tool[] = [...PIPELINE_TOOLS, ...RUN_TOOLS, ...SECRET_TOOLS]

@@ -25,7 +25,7 @@ import { createJournal } from './journal/journal.ts'
 import { findRun, pausedPipelines } from './journal/read-run-records.ts'
 import { continueInterruptedRuns } from './queue/resume-after-restart.ts'
 import { createRunQueue } from './queue/run-queue.ts'
-import { createRunStarter, type StartRun } from './queue/admit-runs.ts'
+import { createRunStarter, type StartRun } from './queue/start-and-resume-runs.ts'
 import { createPlaces } from './queue/limit-waiting-runs.ts'
 import { createRunQueries, type RunQueries } from './read-runs-and-logs.ts'
 import { createProcesses } from './sandbox/ready-child-processes.ts'
@@ -33,7 +33,7 @@ import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/child-protocol.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 import { refuseEmptyReferences, refuseReservedSecrets } from './secrets/check-needed-secrets.ts'
 
-export type { StartRun } from './queue/admit-runs.ts'
+export type { StartRun } from './queue/start-and-resume-runs.ts'
 
 export interface Runs extends RunQueries {
   /**

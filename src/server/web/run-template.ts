@@ -11,7 +11,7 @@ import {
   statusBadge,
 } from './pipeline-and-run-frame.ts'
 import type { Markup, Page } from './page-layout.ts'
-import type { Stretch } from './log-line-text.ts'
+import type { Stretch } from './log-line-colours-and-errors.ts'
 // oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
 import RUN_SCRIPT from './browser-scripts/run-page.js' with { type: 'text' }
 // oxlint-disable-next-line import/default -- the same
@@ -21,7 +21,7 @@ import { timeElement } from './settings-page-layout.ts'
 
 export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
 /** Imported by `RUN_SCRIPT`, too. */
-export const LOG_TEXT_SCRIPT = scriptText('log-line-text.ts')
+export const LOG_TEXT_SCRIPT = scriptText('log-line-colours-and-errors.ts')
 
 /** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
 interface RunView extends AppView {

@@ -13,7 +13,7 @@ import { eventStream } from '../response/event-stream-response.ts'
 import { readPage } from '../request/paging.ts'
 import { findPipeline, pipelineNotFound } from './find-pipeline.ts'
 import { toScheduleResponse } from './schedule-response.ts'
-import { readSecretValue, refuseReserved } from './read-secret-value.ts'
+import { readSecretValue, refuseReserved } from './check-sent-secret.ts'
 import type { Services } from '../handler-services.ts'
 import { toWebhookResponse } from './webhook-response.ts'
 

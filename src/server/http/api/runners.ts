@@ -7,7 +7,7 @@ import { json, noContent } from '../response/json-response.ts'
 import { readBody } from '../request/request-body.ts'
 import { by } from '../audit-entry.ts'
 import type { Handler } from '../request-context.ts'
-import { runnerCheckScript } from './runner-check-script.ts'
+import { runnerCheckScript } from './runner-install-sh.ts'
 import { readPage } from '../request/paging.ts'
 
 /** `GET /api/runners` */

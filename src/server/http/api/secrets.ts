@@ -17,7 +17,7 @@ import type { Call } from '../request-context.ts'
 import { requireAllPipelines, requireServerAdministrator } from '../guards/require-permission.ts'
 import type { Services } from '../handler-services.ts'
 import { findPipelineOfQuery } from './find-pipeline.ts'
-import { readSecretValue, refuseReserved } from './read-secret-value.ts'
+import { readSecretValue, refuseReserved } from './check-sent-secret.ts'
 
 type Parts = Pick<Services, 'vault' | 'pipelines' | 'audit' | 'defaultTenant'>
 

@@ -1,6 +1,6 @@
 /** Pieces of a run's output as lines of text with colours. */
 import { type EarlierLines, type LogPiece, streamKey } from '../../runs/log/log-page.ts'
-import { type Stretch, stretches } from '../../web/log-line-text.ts'
+import { type Stretch, stretches } from '../../web/log-line-colours-and-errors.ts'
 
 interface LogLine {
   /** Its number among all lines of the run, from 1; undefined where that is not known. */

@@ -19,7 +19,7 @@ import {
   requireShort,
   type RunInput,
   storeRunInput,
-} from './run-input.ts'
+} from './redact-and-store-run-input.ts'
 import type { HttpExchange } from './webhook-exchange-calls.ts'
 import type { Journal } from '../journal/journal.ts'
 import { capLog } from '../log/log-size-limit.ts'

@@ -8,7 +8,7 @@ import type { Journal } from '../journal/journal.ts'
 import { RunDetached, type RunEnd } from '../journal/run-journal-type.ts'
 import { findAnyRun } from '../journal/read-run-records.ts'
 import type { Execution } from './execute-run.ts'
-import { removeRunInput } from './run-input.ts'
+import { removeRunInput } from './redact-and-store-run-input.ts'
 
 /** The wait before an end is recorded again that the run's journal has given up on. */
 const RETRY_MS = 30_000

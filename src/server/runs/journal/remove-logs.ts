@@ -6,7 +6,7 @@ import { runEvents, runs, storedLogs } from '../../db/schema.ts'
 import { runAnswers, runScripts } from '../../db/run-journal-schema.ts'
 import type { Log } from '../../log.ts'
 import type { Vault } from '../../vault/vault-interface.ts'
-import { removeRunInput } from '../execution/run-input.ts'
+import { removeRunInput } from '../execution/redact-and-store-run-input.ts'
 
 /** A run that ended this recently keeps its log, so that its followers see its end, however little room there is. */
 const RECENT_MS = 10 * 60_000

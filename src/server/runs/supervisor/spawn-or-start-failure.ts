@@ -1,5 +1,5 @@
 /** Starts the process of a task; a failure to start becomes a message for the log of the task. */
-import { StartFailure } from '../drivers/start-failure.ts'
+import { StartFailure } from '../drivers/task-start-failure.ts'
 
 type SpawnOptions = Bun.SpawnOptions.OptionsObject<'ignore' | Uint8Array<ArrayBuffer>, 'pipe', 'pipe'>
 

@@ -10,7 +10,7 @@ import type { Limiter } from '../concurrency-limiter.ts'
 import { type Tail, tailOf } from '../log/redacted-output.ts'
 import type { TaskRow } from '../journal/read-run-records.ts'
 import { parseExec, parseTaskRequest, type TaskRequest } from './parse-task-request.ts'
-import { createVolumes, requireSandbox } from './sandbox-calls.ts'
+import { createVolumes, requireSandbox } from './sandbox-and-volume-calls.ts'
 import { openTaskOutput, type TaskName, type TaskOutput } from './task-output.ts'
 
 /** Each is a record, a folder and a process: a script in a loop must not fill the server with them. */

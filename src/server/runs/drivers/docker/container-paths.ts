@@ -2,7 +2,7 @@
 import { posix } from 'node:path'
 import { Fault } from '../../../../contract/fault.ts'
 import type { Mount } from '../driver-interface.ts'
-import { StartFailure } from '../start-failure.ts'
+import { StartFailure } from '../task-start-failure.ts'
 
 /** The task's own folder in its container: empty when the task starts. Relative paths are below it. */
 export const OWN_FOLDER = '/task'

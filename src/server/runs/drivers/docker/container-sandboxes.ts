@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import type { PlaceSpec, TaskEnd, TaskId, TaskSinks, TaskSpec } from '../driver-interface.ts'
 import { kindOf, makeFolders } from './write-into-container.ts'
-import { StartFailure } from '../start-failure.ts'
+import { StartFailure } from '../task-start-failure.ts'
 import {
   envOf,
   type Inspected,

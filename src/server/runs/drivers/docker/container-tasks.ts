@@ -1,7 +1,7 @@
 /** Tasks of the docker driver, each in a container of its own: run, reattach, stop. */
 import { Fault } from '../../../../contract/fault.ts'
 import type { TaskEnd, TaskId, TaskSinks, TaskSpec } from '../driver-interface.ts'
-import { StartFailure } from '../start-failure.ts'
+import { StartFailure } from '../task-start-failure.ts'
 import {
   inspectContainer,
   type Inspected,

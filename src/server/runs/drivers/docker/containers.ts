@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { Fault } from '../../../../contract/fault.ts'
 import { Secret } from '../../../../redact/secret.ts'
 import type { PlaceSpec, TaskLimits } from '../driver-interface.ts'
-import { StartFailure } from '../start-failure.ts'
+import { StartFailure } from '../task-start-failure.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'
 
 /**

@@ -2,7 +2,7 @@
 import { Fault } from '../../../../contract/fault.ts'
 import type { PlaceSpec } from '../driver-interface.ts'
 import { makeFolders } from './write-into-container.ts'
-import { StartFailure } from '../start-failure.ts'
+import { StartFailure } from '../task-start-failure.ts'
 import { createContainer, removeContainer } from './containers.ts'
 import { type DaemonClient, DaemonError } from './daemon-client.ts'
 import type { Images } from './pull-images.ts'

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import type { Clock } from '../../../../platform/clock.ts'
 import { orAborted } from '../../../../platform/terminal/read-lines.ts'
-import { StartFailure } from '../start-failure.ts'
+import { StartFailure } from '../task-start-failure.ts'
 import { contentOf, type DaemonClient, DaemonError } from './daemon-client.ts'
 import { createProgress, pullLine } from './pull-progress.ts'
 

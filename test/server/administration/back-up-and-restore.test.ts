@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFil
 import { join } from 'node:path'
 import type { Fault } from '../../../src/contract/fault.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
-import { backUp, restore } from '../../../src/server/administration/back-up-data.ts'
+import { backUp, restore } from '../../../src/server/administration/back-up-and-restore.ts'
 import { administer, checkData } from '../../../src/server/administration/open-data-folder.ts'
 import { claimFolder } from '../../../src/server/db/data-folder-lock.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'

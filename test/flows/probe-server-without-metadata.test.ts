@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { discoverProvider } from '../../src/flows/server-discovery.ts'
-import { requireAuthorizationServer } from '../../src/flows/require-authorization-server.ts'
+import { requireAuthorizationServer } from '../../src/flows/probe-server-without-metadata.ts'
 import { machine } from '../support/client/client-machine.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { startOAuthServer } from '../support/servers/oauth-server.ts'

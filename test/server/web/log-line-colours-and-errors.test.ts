@@ -1,6 +1,11 @@
 /** Log lines on the run page: coloured stretches, and the first error of a log. */
 import { describe, expect, test } from 'bun:test'
-import { type ErrorLine, firstError, plain, stretches } from '../../../src/server/web/log-line-text.ts'
+import {
+  type ErrorLine,
+  firstError,
+  plain,
+  stretches,
+} from '../../../src/server/web/log-line-colours-and-errors.ts'
 
 /** `1! text`: of task 1, on stderr; `- text`: of the script. */
 function line(text: string): ErrorLine & { text: string } {
