@@ -47,8 +47,10 @@ test('the five minutes of the README work as they are typed', async () => {
   const [serverCommands, clientCommands] = commandsOfReadme(port)
   const [prepare = '', startServer] = serverCommands.split(/^(?=fob server --config)/m)
   expect(startServer).toMatch(/^fob server --config fob-try\/fob\.toml /)
-  // Where a terminal would ask, a test pipes.
-  const prepared = await shell(prepare.replace('user add', 'user add --password-stdin'), ADA.password)
+  expect(prepare).toContain('fob server init ')
+  // Where a terminal would ask, a test pipes; and 8080 may be taken.
+  const init = `server init --password-stdin --listen 127.0.0.1:${port}`
+  const prepared = await shell(prepare.replace('server init', init), ADA.password)
   expect(prepared).toMatchObject({ code: 0 })
   const server = start(['server', '--config', 'fob-try/fob.toml'], { cwd, home })
   await server.saw('"listening"')
