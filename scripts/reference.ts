@@ -8,12 +8,12 @@ import type { Command } from '../src/cli/command.ts'
 import { EXIT } from '../src/cli/exit-codes.ts'
 import { flagUsages, usage } from '../src/cli/output/help.ts'
 import type { Args } from '../src/cli/parsing/argument-definitions.ts'
-import { SYNONYMS } from '../src/cli/parsing/command-words.ts'
+import { SYNONYMS } from '../src/cli/parsing/command-synonyms-and-effects.ts'
 import { loadAll, runnable } from '../src/cli/parsing/find-command.ts'
 import { GLOBAL_FLAGS } from '../src/cli/parsing/global-flags.ts'
 import { ROOT } from '../src/cli/root-command.ts'
 import { ROUTES } from '../src/server/http/routes.ts'
-import { SETTING_NAMES, SETTINGS, variableName } from '../src/server/settings/setting-names.ts'
+import { SETTING_NAMES, SETTINGS, variableName } from '../src/server/settings/setting-table.ts'
 
 export const REFERENCE = resolve(import.meta.dir, '../docs/reference.md')
 

@@ -15,6 +15,6 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
   const { runTasksProcess } = await import('./server/runs/supervisor/task-supervisor-main.ts')
   await runTasksProcess()
 } else {
-  const { runProcess } = await import('./cli/run-in-this-process.ts')
+  const { runProcess } = await import('./cli/run-with-process-signals.ts')
   process.exit(await runProcess(argv))
 }

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REFERENCE, renderReference, VARIABLES } from '../scripts/reference.ts'
 import { findCommand, runnable } from '../src/cli/parsing/find-command.ts'
-import { flagTable, takesValue } from '../src/cli/parsing/flag-table.ts'
+import { flagTable, takesValue } from '../src/cli/parsing/flag-spellings.ts'
 import { GLOBAL_FLAGS } from '../src/cli/parsing/global-flags.ts'
 import { ROOT } from '../src/cli/root-command.ts'
 

@@ -2,7 +2,7 @@
 import type { AuthorizationCodeGrantChecks } from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
-import { bindTokens } from './dpop/bind-tokens.ts'
+import { bindTokens } from './dpop/decide-token-binding.ts'
 import type { FlowContext, FlowRequest, Redeemed } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
 import { isJudgement } from './protocol-faults.ts'

@@ -7,7 +7,7 @@ import { Fault } from '../contract/fault.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import { readResponse } from './bounded-response.ts'
-import { type DiscoveryContext, readMetadata } from './read-metadata.ts'
+import { type DiscoveryContext, readMetadata } from './fetch-server-metadata.ts'
 import { metadataPlaces, type Provider } from './server-discovery.ts'
 
 const TIMEOUT_MS = 15_000

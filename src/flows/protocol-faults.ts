@@ -2,7 +2,7 @@
 import type * as openidClient from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
-import { cannotReach, ProxyFailure } from '../platform/network/fetch-failure.ts'
+import { cannotReach, ProxyFailure } from '../platform/network/describe-fetch-failure.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import { BareRefusal, type Refusal, retryAfterOf } from './read-protocol-response.ts'
 

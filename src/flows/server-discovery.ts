@@ -3,9 +3,9 @@ import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { ALL_SCOPES } from '../contract/token-scopes.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
-import { isLoopbackHost } from '../platform/network/loopback.ts'
+import { isLoopbackHost } from '../platform/network/is-loopback-host.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import { type DiscoveryContext, type Metadata, readMetadata } from './read-metadata.ts'
+import { type DiscoveryContext, type Metadata, readMetadata } from './fetch-server-metadata.ts'
 
 /** An authorization server as its metadata describe it. */
 export interface Provider {

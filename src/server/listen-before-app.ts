@@ -3,7 +3,7 @@ import { randomUUIDv7 } from 'bun'
 import { Fault } from '../contract/fault.ts'
 import type { App } from './http/handle-request.ts'
 import type { Peers } from './http/request-context.ts'
-import { failedResponse, startingResponse } from './http/response/responses-without-app.ts'
+import { failedResponse, startingResponse } from './http/response/startup-and-failure-responses.ts'
 import { type Log, logDefect } from './log.ts'
 
 /** How long a shutdown waits for open responses. */

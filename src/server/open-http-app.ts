@@ -1,8 +1,8 @@
 /** The HTTP app of a server: its domain, and how requests reach it. */
 import type { Clock } from '../platform/clock.ts'
-import { openAttempts } from './accounts/login-attempts.ts'
+import { openAttempts } from './accounts/login-attempt-limits.ts'
 import { type Authenticator, basicAuthenticator, oauthAuthenticator, openAuthenticator } from './auth/auth.ts'
-import { type TokenBearers, tokenBearers } from './auth/prefixed-bearer-tokens.ts'
+import { type TokenBearers, tokenBearers } from './auth/authenticate-prefixed-tokens.ts'
 import type { Domain } from './open-server-without-http.ts'
 import { type App, createApp } from './http/handle-request.ts'
 import { openLimits } from './http/guards/rate-limits.ts'

@@ -1,8 +1,8 @@
 /** The server without HTTP: its storage, and the parts that work on it. */
 import { Fault } from '../contract/fault.ts'
 import { openAccounts } from './accounts/accounts.ts'
-import { openIssued } from './accounts/open-issued-credentials.ts'
-import { openTenants } from './accounts/tenants.ts'
+import { openIssued } from './accounts/issued-credential-stores.ts'
+import { openTenants } from './accounts/tenants-and-members.ts'
 import { accountIdOf } from './accounts/user-types.ts'
 import { revokeEverything } from './administration/revoke-user-access.ts'
 import { openServerVault, setServerSecrets } from './open-server-vault.ts'
@@ -20,7 +20,7 @@ import type { OnClose, ServeDeps } from './serve-deps.ts'
 import type { ServerSettings } from './settings/settings.ts'
 import { openTriggers } from './triggers/triggers.ts'
 import { devicePages } from './web/device-login-template.ts'
-import { renderProtocolError } from './web/login-and-message-templates.ts'
+import { renderProtocolError } from './web/login-consent-and-message-templates.ts'
 
 type Storage = Awaited<ReturnType<typeof openStorage>>
 export type Domain = Awaited<ReturnType<typeof openDomain>>

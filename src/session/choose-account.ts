@@ -2,7 +2,7 @@
 import { Fault } from '../contract/fault.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
 import type { StoredLogin } from '../store/store-interface.ts'
-import { accountName } from './account-names.ts'
+import { accountName } from './account-display-names.ts'
 
 export interface AccountChoice {
   login: StoredLogin | undefined

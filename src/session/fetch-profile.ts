@@ -6,7 +6,7 @@ import type { Identity } from '../flows/flow-types.ts'
 import type { Userinfo, UserinfoServer } from '../flows/read-userinfo.ts'
 import type { Secret } from '../redact/secret.ts'
 import { type Api, openApi, type ServerContext } from './api-client.ts'
-import { authorizationOf } from './authorization-header.ts'
+import { authorizationOf } from './build-authorization-header.ts'
 import { tracedContext } from './trace-requests.ts'
 import { strategyOf } from './find-login-strategy.ts'
 

@@ -1,9 +1,9 @@
 /** Which server, which credential, which tenant: the orders of precedence, each in one function. */
 import { Fault } from '../contract/fault.ts'
 import type { Env } from '../platform/processes/own-and-child-environment.ts'
-import { isLoopbackHost } from '../platform/network/loopback.ts'
+import { isLoopbackHost } from '../platform/network/is-loopback-host.ts'
 import { safeLine } from '../platform/terminal/printable-text.ts'
-import { serverAddress } from '../platform/network/server-address.ts'
+import { serverAddress } from '../platform/network/normalize-server-address.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'
 import type { StoredLogin } from '../store/store-interface.ts'

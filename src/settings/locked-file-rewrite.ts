@@ -9,7 +9,7 @@ import {
   temporaryFilesOf,
   writePrivateFile,
 } from '../platform/files/private-files.ts'
-import { lockPathOf } from '../platform/files/leftover-temporary-files.ts'
+import { lockPathOf } from '../platform/files/remove-leftover-temporary-files.ts'
 import { unusable } from './config-file.ts'
 
 const LOCK_TIMEOUT_MS = 15_000

@@ -14,7 +14,7 @@ import {
   temporaryFilesOf,
   writePrivateFile,
 } from '../platform/files/private-files.ts'
-import { lockPathOf, removeLeftovers } from '../platform/files/leftover-temporary-files.ts'
+import { lockPathOf, removeLeftovers } from '../platform/files/remove-leftover-temporary-files.ts'
 import type { Room } from './store-interface.ts'
 import { type Document, formatDocument, parseDocument } from './credentials-document.ts'
 

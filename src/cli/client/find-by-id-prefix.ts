@@ -7,7 +7,7 @@ import { Fault } from '../../contract/fault.ts'
 import { page } from '../../contract/list-page-schema.ts'
 import type { Client } from './command-context.ts'
 import { fetchAll } from './fetch-all-pages.ts'
-import { checkRunId } from './run-api-path.ts'
+import { checkRunId } from './run-api-path-and-page-url.ts'
 
 type ApiClient = Pick<Client, 'api'>
 

@@ -1,8 +1,8 @@
 /** `fob __complete`: what the completion scripts call to learn what can stand at the cursor. */
 import { Fault } from '../../contract/fault.ts'
 import { type Command, defineCommand } from '../command.ts'
-import { complete } from '../completion/complete.ts'
-import { lookupWith } from '../completion/look-up-names.ts'
+import { complete } from '../completion/complete-at-cursor.ts'
+import { lookupWith } from '../completion/look-up-server-and-login-names.ts'
 import type { Deps } from '../deps.ts'
 
 /** Far more than a line can hold on most systems. */

@@ -16,7 +16,7 @@ import {
   parseHeaders,
   parseTarget,
   typed,
-} from '../parsing/api-fields.ts'
+} from '../parsing/api-command-arguments.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 
 export const command = defineCommand({

@@ -4,7 +4,12 @@ import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import { type GivenToken, givenToken, usableToken } from '../../session/resolve-server-and-credential.ts'
 import { clientOf, openContext } from '../client/command-context.ts'
-import { readRunFlags, RUN_FLAGS, type RunPipelineOptions, runPipeline } from '../client/run-pipeline.ts'
+import {
+  readRunFlags,
+  RUN_FLAGS,
+  type RunPipelineOptions,
+  runPipeline,
+} from '../client/start-and-follow-run.ts'
 import { defineCommand } from '../command.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'

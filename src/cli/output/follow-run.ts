@@ -8,7 +8,7 @@ import type { Client } from '../client/command-context.ts'
 import type { Deps } from '../deps.ts'
 import { toJson } from './print.ts'
 import { type Progress, startProgress } from './progress-line.ts'
-import { runPath } from '../client/run-api-path.ts'
+import { runPath } from '../client/run-api-path-and-page-url.ts'
 
 /**
  * Prints the log of a run as it is written. After a lost connection it reconnects, and no line is lost or doubled.

@@ -7,7 +7,7 @@ import { Fault } from '../../contract/fault.ts'
 import { nearest } from '../../contract/nearest-word.ts'
 import type { CheckedArguments, Command } from '../command.ts'
 import { type Args, positionalsOf, positionalWord } from './argument-definitions.ts'
-import { type FlagTable, flagTable, type Spelling, takesValue } from './flag-table.ts'
+import { type FlagTable, flagTable, type Spelling, takesValue } from './flag-spellings.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 import { type OptionToken, tokenize } from './tokenize-arguments.ts'
 

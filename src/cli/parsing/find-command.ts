@@ -2,8 +2,8 @@
 import { Fault } from '../../contract/fault.ts'
 import type { Command, SubCommands } from '../command.ts'
 import { alternatives } from './check-arguments.ts'
-import { meaningsOf, nearestCommand, otherNumber, sameEffect } from './command-words.ts'
-import { flagTable, takesValue } from './flag-table.ts'
+import { meaningsOf, nearestCommand, otherNumber, sameEffect } from './command-synonyms-and-effects.ts'
+import { flagTable, takesValue } from './flag-spellings.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 
 export interface Found {

@@ -1,6 +1,6 @@
 /** Opens a URL in the user's browser: `$BROWSER` first, then the openers of the system. Never through a shell. */
 import { delimiter } from 'node:path'
-import { isLoopbackHost } from '../network/loopback.ts'
+import { isLoopbackHost } from '../network/is-loopback-host.ts'
 import { childEnv, type Env } from '../processes/own-and-child-environment.ts'
 
 /**

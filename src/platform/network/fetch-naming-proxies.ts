@@ -1,7 +1,7 @@
 /** `fetch` as commands have it: a request that fails at a proxy says which one, and what named it. */
 import type { Fetch } from '../fetch-type.ts'
-import { reasonOf } from './fetch-failure.ts'
-import type { Proxy } from './proxy-of.ts'
+import { reasonOf } from './describe-fetch-failure.ts'
+import type { Proxy } from './find-proxy-for-request.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
@@ -37,10 +37,10 @@ function isStopped(signal: AbortSignal | null | undefined): boolean {
 
 async function namingProxy(text: string, env: Variables, error: unknown): Promise<unknown> {
   const url = new URL(text)
-  const { proxyOf } = await import('./proxy-of.ts')
+  const { proxyOf } = await import('./find-proxy-for-request.ts')
   const proxy = proxyOf(url, env)
   if (proxy === undefined || !meetsProxy(proxy, error)) return error
-  return (await import('./proxy-failure.ts')).proxyFailure(url, proxy, error)
+  return (await import('./describe-proxy-failure.ts')).proxyFailure(url, proxy, error)
 }
 
 /**
@@ -59,10 +59,10 @@ async function refuseProxyResponse(text: string, env: Variables, response: Respo
   if (status !== 407 && !isPage) return
   const url = new URL(text)
   if (url.protocol !== 'http:') return
-  const { proxyOf } = await import('./proxy-of.ts')
+  const { proxyOf } = await import('./find-proxy-for-request.ts')
   const proxy = proxyOf(url, env)
   if (proxy === undefined || proxy.kind === 'socks') return
   await response.body?.cancel()
-  const { pageOfProxy, passwordNeeded } = await import('./proxy-failure.ts')
+  const { pageOfProxy, passwordNeeded } = await import('./describe-proxy-failure.ts')
   throw status === 407 ? passwordNeeded(proxy, status) : pageOfProxy(url, proxy, status)
 }

@@ -21,7 +21,7 @@ export interface User {
   /** What the provider said at the last login; rules on pipelines read them. */
   organizations: readonly string[]
   groups: readonly string[]
-  /** The tenant that counts where a request names none, and the role there. `tenants.ts` knows the others. */
+  /** The tenant that counts where a request names none, and the role there. `tenants-and-members.ts` knows the others. */
   tenant: Tenant
   role: AccountRole
   /** Milliseconds since 1970. */

@@ -3,7 +3,7 @@
  * Refuses: every credential that is not proved; two credentials at once.
  */
 import type { User } from '../accounts/user-types.ts'
-import type { Attempts } from '../accounts/login-attempts.ts'
+import type { Attempts } from '../accounts/login-attempt-limits.ts'
 import type { Scope } from '../../contract/token-scopes.ts'
 import type { Principal } from '../access-rules/principal.ts'
 import { type AuthenticationOutcome, NOT_AUTHENTICATED } from './authentication-outcome-type.ts'
@@ -12,7 +12,7 @@ import type { Eventually } from './value-or-promise.ts'
 import { administrator, userPrincipal } from './create-principal.ts'
 import { sameSecret } from './constant-time-compare.ts'
 import type { SignedRequest } from './check-request-signature.ts'
-import type { TokenBearers } from './prefixed-bearer-tokens.ts'
+import type { TokenBearers } from './authenticate-prefixed-tokens.ts'
 
 /** What a request presents in its `Authorization` header. */
 export type Presented =

@@ -7,7 +7,7 @@ import {
   signatureOf,
   TIMESTAMP_HEADER,
 } from '../../contract/request-signing.ts'
-import type { Nonces } from '../accounts/used-nonces.ts'
+import type { Nonces } from '../accounts/used-signature-nonces.ts'
 import type { SignatureRefusal } from './authentication-outcome-type.ts'
 import type { Eventually } from './value-or-promise.ts'
 import { sameSecret } from './constant-time-compare.ts'

@@ -1,7 +1,7 @@
 /** The parts of the server that handlers and guards use. */
 import type { Clock } from '../../platform/clock.ts'
 import type { Accounts } from '../accounts/accounts.ts'
-import type { Tenants } from '../accounts/tenants.ts'
+import type { Tenants } from '../accounts/tenants-and-members.ts'
 import type { DownloadTokens } from '../accounts/download-tokens.ts'
 import type { Runners } from '../accounts/runners.ts'
 import type { ServiceKeys } from '../accounts/service-keys.ts'
@@ -50,7 +50,7 @@ export interface Services {
   runners: Runners
   serviceKeys: ServiceKeys
   downloads: DownloadTokens
-  /** Who did what: `record({ ...by(call), action, target })`, see `http/audit-entry.ts`. */
+  /** Who did what: `record({ ...by(call), action, target })`, see `http/audit-entry-from-request.ts`. */
   audit: Audit
   pipelines: Pipelines
   vault: Vault

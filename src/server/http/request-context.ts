@@ -5,7 +5,7 @@ import type { SignedRequest } from '../auth/check-request-signature.ts'
 import type { Principal } from '../access-rules/principal.ts'
 import type { Delivered } from '../triggers/webhooks.ts'
 import { HttpError } from './response/http-error.ts'
-import type { HeldBodies } from './request/held-bodies.ts'
+import type { HeldBodies } from './request/limit-total-body-bytes.ts'
 import { DEFAULT_BODY_BYTES, readBytes } from './request/request-body.ts'
 import type { Services } from './handler-services.ts'
 

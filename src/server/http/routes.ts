@@ -3,12 +3,12 @@
  * Refuses: any path that is not in this table (404), and a method that its path does not have (405).
  */
 import type { Scope } from '../../contract/token-scopes.ts'
-import { listAudit } from './api/audit-log.ts'
+import { listAudit } from './api/list-audit-log.ts'
 import type { Handler } from './request-context.ts'
 import type { CredentialGuard } from './guards/credential-guard.ts'
 import type { LimitName } from './guards/rate-limits.ts'
-import { health, protectedResource, profile, userinfo } from './api/profile-and-health.ts'
-import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './api/password-login.ts'
+import { health, protectedResource, profile, userinfo } from './api/profile-health-and-metadata.ts'
+import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './api/json-login-endpoints.ts'
 import { githubLogin } from './api/github-cli-login.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/login-and-consent-pages.ts'
 import { startIdentityProviderLogin, finishIdentityProviderLogin } from './login/identity-provider-routes.ts'
@@ -34,7 +34,7 @@ import {
   renameRunner,
   runnerInstallScript,
 } from './api/runners.ts'
-import { runPage, runSubmit } from './pages/run-pages.ts'
+import { runPage, runSubmit } from './pages/single-run-page.ts'
 import { getRun, listRuns, runEvents, runLog, resumeRun, stopRun } from './api/runs.ts'
 import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './api/secrets.ts'
 import {
@@ -47,7 +47,7 @@ import {
   signOutPage,
 } from './pages/login-logout-session-pages.ts'
 import { createServiceToken } from './api/issue-service-token.ts'
-import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/token-pages.ts'
+import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/personal-token-pages.ts'
 import { front, logTextScript, runScript, runTasksScript, styleSheet } from './pages/front-page-and-assets.ts'
 import {
   createDownloadToken,
@@ -55,7 +55,7 @@ import {
   listTokens,
   revokeCurrentToken,
   revokeToken,
-} from './api/tokens.ts'
+} from './api/personal-and-download-tokens.ts'
 import { auditPage } from './pages/audit-page.ts'
 import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './pages/member-and-tenant-pages.ts'
 import { listTenants } from './api/list-own-tenants.ts'

@@ -1,6 +1,6 @@
 /** The programs of ours, as clients of the authorization server. */
 import type { ClientMetadata } from 'oidc-provider'
-import { TICKET_GRANT } from './grant-types.ts'
+import { TICKET_GRANT } from './ticket-grant-type.ts'
 import { PAGES_RETURN } from './protocol-page-paths.ts'
 import { CALLBACK_PORTS, callbackUri, DEVICE_GRANT, FOB_CLI_ID } from '../../contract/cli-oauth-client.ts'
 

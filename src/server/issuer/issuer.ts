@@ -14,28 +14,28 @@ import type { Db } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
 import { openBridge } from './protocol/node-http-bridge.ts'
 import { FOB_CLI, PAGES_CLIENT, type PublicClient } from './first-party-clients.ts'
-import { openCarriedInteractions } from './sessions/carried-interactions.ts'
-import { cookieJar, cookieNames } from './sessions/encrypted-provider-cookies.ts'
-import type { DevicePages } from './protocol/protocol-pages.ts'
+import { openCarriedInteractions } from './sessions/unanswered-interactions-in-cookies.ts'
+import { cookieJar, cookieNames } from './sessions/encrypted-oidc-provider-cookies.ts'
+import type { DevicePages } from './protocol/protocol-page-types.ts'
 import { type Interactions, openInteractions } from './sessions/login-and-consent-interactions.ts'
 import { type ApiLogins, openApiLogins } from './tokens/tokens-for-json-logins.ts'
 import { type KnownBrowsers, openKnownBrowsers } from './sessions/known-browser-cookie.ts'
-import { openPagesLogin, type PagesLogin } from './sessions/log-in-to-own-pages.ts'
+import { openPagesLogin, type PagesLogin } from './sessions/own-pages-login-redirects.ts'
 import { protocolHandler } from './protocol/requests-before-oidc-provider.ts'
 import { DEFAULT_LIFETIMES, type Lifetimes } from './tokens/default-lifetimes.ts'
 import { createProvider } from './protocol/oidc-provider.ts'
-import type { ErrorPage } from './protocol/protocol-pages.ts'
+import type { ErrorPage } from './protocol/protocol-page-types.ts'
 import {
   endGrant,
   endLoginOf,
   endSession,
   purgeExpiredRecords,
   revokeUserRecords,
-} from './tokens/revoke-records.ts'
+} from './tokens/end-sessions-grants-and-tokens.ts'
 import { deriveKey, openSeal } from './sealed-values.ts'
-import { MIN_SESSION_SECRET_BYTES } from './session-secret.ts'
+import { MIN_SESSION_SECRET_BYTES } from './session-secret-minimum-length.ts'
 import { openSessions, type Sessions } from './sessions/browser-sessions-and-program-logins.ts'
-import { loadSigningKey } from './tokens/signing-key.ts'
+import { loadSigningKey } from './tokens/id-token-signing-key.ts'
 import { openTickets } from './protocol/json-login-ticket-grant.ts'
 import { openTokens, type VerifiedToken } from './tokens/access-tokens.ts'
 import {

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
 import { instant } from '../../contract/instant-as-text.ts'
-import { secretsSeenBy } from '../pipelines/visible-secrets.ts'
+import { secretsSeenBy } from '../pipelines/visible-secret-names.ts'
 import { defineTool, READS, type Tool } from './define-tool.ts'
 import { findPipeline } from './pipeline-tools.ts'
 

@@ -5,7 +5,7 @@
  * credential that does not reach it: every function takes the caller, so none can be asked without one.
  */
 import { and, asc, eq, getTableColumns, gt } from 'drizzle-orm'
-import { removeOrphanedRule } from '../db/remove-orphaned-rules.ts'
+import { removeOrphanedRule } from '../db/remove-deleted-pipeline-rule.ts'
 import { pipelines as table } from '../db/schema.ts'
 import { isAdministrator, type Principal, reaches } from '../access-rules/principal.ts'
 import type { RunQuery } from '../runs/journal/list-runs.ts'

@@ -16,7 +16,7 @@ import {
 } from './journal/read-run-records.ts'
 import { followEvents } from './log/follow-events.ts'
 import { readLogText } from './log/log-as-text.ts'
-import { type LogPage, readLogPage } from './log/log-page.ts'
+import { type LogPage, readLogPage } from './log/read-log-backwards.ts'
 import { neededSecrets } from './secrets/check-needed-secrets.ts'
 
 export interface RunQueries {

@@ -1,7 +1,7 @@
 /** The settings of what is stored of runs, and for how long. */
 import { Fault } from '../../contract/fault.ts'
-import type { SettingName } from './setting-names.ts'
-import { parseAge, parseSize } from './setting-units.ts'
+import type { SettingName } from './setting-table.ts'
+import { parseAge, parseSize } from './parse-ages-and-sizes.ts'
 import type { SettingValues } from './setting-values.ts'
 
 /** What is stored of runs, and for how long; undefined: the default of `runs/`. */

@@ -1,7 +1,7 @@
 /** The settings that bound runs. */
 import { Fault } from '../../contract/fault.ts'
 import { type Network, openNetwork } from '../runs/script-fetch/allowed-networks.ts'
-import type { SettingName } from './setting-names.ts'
+import type { SettingName } from './setting-table.ts'
 import type { SettingValues } from './setting-values.ts'
 
 /** What bounds runs; undefined: what `runs/` takes as its own. */

@@ -6,7 +6,7 @@ import { nearest } from '../../contract/nearest-word.ts'
 import { whyUnreadable } from '../../platform/files/file-errors.ts'
 import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import { readSwitch, SWITCH_HINT } from '../../platform/boolean-words.ts'
-import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-names.ts'
+import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-table.ts'
 
 /** What the three places say. */
 export interface SettingSources {

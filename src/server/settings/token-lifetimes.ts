@@ -1,8 +1,8 @@
 /** The settings of how long tokens live. */
 import { Fault } from '../../contract/fault.ts'
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../issuer/tokens/default-lifetimes.ts'
-import type { SettingName } from './setting-names.ts'
-import { parseAge } from './setting-units.ts'
+import type { SettingName } from './setting-table.ts'
+import { parseAge } from './parse-ages-and-sizes.ts'
 import type { SettingValues } from './setting-values.ts'
 
 /** How long tokens live, in seconds. */

@@ -79,7 +79,7 @@ export interface BackendChoice {
   open(deps: BackendDeps): Promise<Backend>
 }
 
-/** One row of the table of settings; see `setting-names.ts`. */
+/** One row of the table of settings; see `server/settings/setting-table.ts`. */
 interface BackendSetting {
   description: string
   value?: string

@@ -1,6 +1,6 @@
 /**
  * Reads a line of a log: its text, its colours, and whether it looks like an error. Used by the page that the server
- * renders and by its script, which loads this file without its types (`browser-script-text.ts`). So it imports nothing.
+ * renders and by its script, which loads this file without its types (`browser-script-from-typescript.ts`). So it imports nothing.
  */
 
 /* oxlint-disable-next-line no-control-regex -- ECMA-48 §5.4 and §5.6: control sequences and strings */

@@ -13,10 +13,10 @@ import {
 import type { Markup, Page } from './page-layout.ts'
 import type { Stretch } from './log-line-colours-and-errors.ts'
 // oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
-import RUN_SCRIPT from './browser-scripts/run-page.js' with { type: 'text' }
+import RUN_SCRIPT from './browser-scripts/live-run-log.js' with { type: 'text' }
 // oxlint-disable-next-line import/default -- the same
 import RUN_TASKS_SCRIPT from './browser-scripts/run-tasks.js' with { type: 'text' }
-import { scriptText } from './browser-script-text.ts' with { type: 'macro' }
+import { scriptText } from './browser-script-from-typescript.ts' with { type: 'macro' }
 import { timeElement } from './settings-page-layout.ts'
 
 export { RUN_SCRIPT, RUN_TASKS_SCRIPT }

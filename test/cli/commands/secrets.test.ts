@@ -1,7 +1,7 @@
 /** `fob secrets set` and `fob secrets re-encrypt`: the value as text, the scope flags, and unreadable secrets. */
 import { describe, expect, test } from 'bun:test'
 import type { Client } from '../../../src/cli/client/command-context.ts'
-import { parsePlace, placeQuery } from '../../../src/cli/parsing/secret-place-flags.ts'
+import { parsePlace, placeQuery } from '../../../src/cli/parsing/secret-scope-flags.ts'
 import { reEncrypt } from '../../../src/cli/commands/secrets/re-encrypt.ts'
 import { setSecret } from '../../../src/cli/commands/secrets/set.ts'
 import { readSecretFromStdin } from '../../../src/cli/input/read-secret.ts'

@@ -1,7 +1,7 @@
 /** Basic authentication: guesses are slowed per address and overall, without shutting out known addresses. */
 import { expect, test } from 'bun:test'
 import { Secret } from '../../../src/redact/secret.ts'
-import { openAttempts } from '../../../src/server/accounts/login-attempts.ts'
+import { openAttempts } from '../../../src/server/accounts/login-attempt-limits.ts'
 import { basicAuthenticator } from '../../../src/server/auth/auth.ts'
 
 const REQUEST = { method: 'GET', target: '/', headers: new Headers(), body: async () => new Uint8Array() }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { administrator, anonymous } from '../../../src/server/auth/create-principal.ts'
 import { openAccessLog } from '../../../src/server/http/access-log.ts'
 import { Call } from '../../../src/server/http/request-context.ts'
-import { openHeldBodies } from '../../../src/server/http/request/held-bodies.ts'
+import { openHeldBodies } from '../../../src/server/http/request/limit-total-body-bytes.ts'
 import { jsonLog } from '../../../src/server/log.ts'
 import type { Principal } from '../../../src/server/access-rules/principal.ts'
 

@@ -11,7 +11,7 @@ import { openAudit } from '../../../src/server/audit/audit.ts'
 import { anonymous } from '../../../src/server/auth/create-principal.ts'
 import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { Call, type Handler } from '../../../src/server/http/request-context.ts'
-import { openHeldBodies } from '../../../src/server/http/request/held-bodies.ts'
+import { openHeldBodies } from '../../../src/server/http/request/limit-total-body-bytes.ts'
 import {
   consentPage,
   consentSubmit,
@@ -21,10 +21,10 @@ import {
 import type { Services } from '../../../src/server/http/handler-services.ts'
 import { FOB_CLI, type PublicClient } from '../../../src/server/issuer/first-party-clients.ts'
 import { type Issuer, openIssuer } from '../../../src/server/issuer/issuer.ts'
-import { revokeUserRecords } from '../../../src/server/issuer/tokens/revoke-records.ts'
+import { revokeUserRecords } from '../../../src/server/issuer/tokens/end-sessions-grants-and-tokens.ts'
 import { jsonLog } from '../../../src/server/log.ts'
 import { devicePages } from '../../../src/server/web/device-login-template.ts'
-import { renderProtocolError } from '../../../src/server/web/login-and-message-templates.ts'
+import { renderProtocolError } from '../../../src/server/web/login-consent-and-message-templates.ts'
 
 export const SESSION_SECRET = 'a session secret of more than 32 bytes'
 export const EMAIL = 'ada@example.com'

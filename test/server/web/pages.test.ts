@@ -8,7 +8,7 @@ import {
   renderMessage,
   renderProtocolError,
   STYLE_SHEET,
-} from '../../../src/server/web/login-and-message-templates.ts'
+} from '../../../src/server/web/login-consent-and-message-templates.ts'
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror='x'>`
 const redirectTarget = 'http://127.0.0.1:8765'

@@ -2,7 +2,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
-import { userLine } from '../../../session/account-names.ts'
+import { userLine } from '../../../session/account-display-names.ts'
 import type { ServerContext } from '../../../session/api-client.ts'
 import { completeLogin } from '../../../session/complete-login.ts'
 import { strategyOf } from '../../../session/find-login-strategy.ts'
@@ -233,7 +233,7 @@ function sayWhatWins(context: Context, { env }: Deps): void {
 async function finishOthers(context: Context, deps: Deps): Promise<void> {
   const unfinished = await context.store.list({ loggedOut: true })
   if (unfinished.every((login) => login.loggedOut !== true)) return
-  const { finishLogouts } = await import('../../login/end-login.ts')
+  const { finishLogouts } = await import('../../login/log-out-stored-logins.ts')
   await finishLogouts(unfinished, context, deps)
 }
 

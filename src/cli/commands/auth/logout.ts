@@ -1,14 +1,14 @@
 /** `fob auth logout`: revokes stored logins at their server and deletes them here. */
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain/keychain.ts'
-import { accountName } from '../../../session/account-names.ts'
+import { accountName } from '../../../session/account-display-names.ts'
 import { chooseAccount } from '../../../session/choose-account.ts'
 import { projectFor, resolveAccount } from '../../../session/resolve-server-and-credential.ts'
 import type { StoredLogin } from '../../../store/store-interface.ts'
 import { type Context, openContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { endLogin, finishLogouts, type Kept, nameOfLogin } from '../../login/end-login.ts'
+import { endLogin, finishLogouts, type Kept, nameOfLogin } from '../../login/log-out-stored-logins.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({

@@ -2,7 +2,7 @@
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain/keychain.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
-import { userLine } from '../../../session/account-names.ts'
+import { userLine } from '../../../session/account-display-names.ts'
 import { storageReasonText } from '../../../session/keychain-fallback-warning.ts'
 import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh-login.ts'
 import { isJwt, jwtExpiry } from '../../../session/jwt-expiry.ts'
@@ -15,7 +15,7 @@ import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 import { type Column, printList } from '../../output/print.ts'
 import { checkGiven, checkLogin, type Checked } from '../../login/check-stored-login.ts'
-import { finishLogouts, nameOfLogin } from '../../login/end-login.ts'
+import { finishLogouts, nameOfLogin } from '../../login/log-out-stored-logins.ts'
 
 export const command = defineCommand({
   meta: {

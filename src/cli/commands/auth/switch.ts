@@ -1,7 +1,7 @@
 /** `fob auth switch`: chooses the stored login that commands use. */
 import { Fault } from '../../../contract/fault.ts'
 import { printable } from '../../../platform/terminal/printable-text.ts'
-import { accountName } from '../../../session/account-names.ts'
+import { accountName } from '../../../session/account-display-names.ts'
 import { findAccount } from '../../../session/choose-account.ts'
 import { normalizeServer } from '../../../session/resolve-server-and-credential.ts'
 import { setServer } from '../../../settings/change-config-file.ts'

@@ -1,6 +1,11 @@
 /** `fob pipeline run`: starts a run of a pipeline and follows its log. */
 import { openClient } from '../../client/command-context.ts'
-import { readRunFlags, RUN_FLAGS, type RunPipelineOptions, runPipeline } from '../../client/run-pipeline.ts'
+import {
+  readRunFlags,
+  RUN_FLAGS,
+  type RunPipelineOptions,
+  runPipeline,
+} from '../../client/start-and-follow-run.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

@@ -5,7 +5,7 @@ import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { describeNeeds } from '../../output/describe-needed-secrets.ts'
 import { printForeign, printRecord } from '../../output/print.ts'
-import { timesFor } from '../../output/time-text.ts'
+import { timesFor } from '../../output/format-times.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({

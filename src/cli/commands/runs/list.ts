@@ -6,9 +6,9 @@ import { fetchAll, MAX_SEARCHED } from '../../client/fetch-all-pages.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printList, sayIfNone } from '../../output/print.ts'
-import { timesFor } from '../../output/time-text.ts'
+import { timesFor } from '../../output/format-times.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { parseLimit } from '../../parsing/list-flags.ts'
+import { parseLimit } from '../../parsing/limit-flag.ts'
 
 const DEFAULT_LIMIT = 30
 

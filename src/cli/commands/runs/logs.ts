@@ -4,12 +4,12 @@ import { Fault } from '../../../contract/fault.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import { type Client, openClient } from '../../client/command-context.ts'
 import { findRunId, newestRun } from '../../client/find-by-id-prefix.ts'
-import { runPath } from '../../client/run-api-path.ts'
+import { runPath } from '../../client/run-api-path-and-page-url.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { followRun, printLogUntil } from '../../output/follow-run.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { NEWEST_RUN_ARGS, parseRunChoice, type RunChoice } from '../../parsing/newest-run-arguments.ts'
+import { NEWEST_RUN_ARGS, parseRunChoice, type RunChoice } from '../../parsing/run-id-or-newest-arguments.ts'
 
 export const command = defineCommand({
   meta: {

@@ -2,14 +2,14 @@
 import { type RunResponse, runResponse } from '../../../contract/api/runs.ts'
 import { type Client, openClient } from '../../client/command-context.ts'
 import { findRunId, newestRun } from '../../client/find-by-id-prefix.ts'
-import { openWebPage } from '../../client/open-web-page.ts'
-import { runPageUrl, runPath } from '../../client/run-api-path.ts'
+import { openWebPage } from '../../client/open-server-page-in-browser.ts'
+import { runPageUrl, runPath } from '../../client/run-api-path-and-page-url.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printRecord } from '../../output/print.ts'
-import { timesFor } from '../../output/time-text.ts'
+import { timesFor } from '../../output/format-times.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { NEWEST_RUN_ARGS, parseRunChoice, type RunChoice } from '../../parsing/newest-run-arguments.ts'
+import { NEWEST_RUN_ARGS, parseRunChoice, type RunChoice } from '../../parsing/run-id-or-newest-arguments.ts'
 
 export const command = defineCommand({
   meta: {

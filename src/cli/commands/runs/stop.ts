@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { openClient } from '../../client/command-context.ts'
 import { findRunId } from '../../client/find-by-id-prefix.ts'
-import { runPath } from '../../client/run-api-path.ts'
+import { runPath } from '../../client/run-api-path-and-page-url.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'

@@ -5,9 +5,9 @@ import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { printList, sayIfNone } from '../../output/print.ts'
-import { timesFor } from '../../output/time-text.ts'
+import { timesFor } from '../../output/format-times.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { LIMIT_FLAG, parseLimit } from '../../parsing/list-flags.ts'
+import { LIMIT_FLAG, parseLimit } from '../../parsing/limit-flag.ts'
 
 export const command = defineCommand({
   meta: {

@@ -11,7 +11,7 @@ import {
   placeRecord,
   placeQuery,
   type SecretPlace,
-} from '../../parsing/secret-place-flags.ts'
+} from '../../parsing/secret-scope-flags.ts'
 
 export const command = defineCommand({
   meta: {

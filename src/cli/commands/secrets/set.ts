@@ -17,7 +17,7 @@ import {
   placeRecord,
   placeQuery,
   type SecretPlace,
-} from '../../parsing/secret-place-flags.ts'
+} from '../../parsing/secret-scope-flags.ts'
 
 export const command = defineCommand({
   meta: {

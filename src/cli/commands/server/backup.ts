@@ -1,7 +1,7 @@
 /** `fob server backup`: copies the data of a server into one file. */
 import { backUp } from '../../../server/administration/back-up-and-restore.ts'
 import { readDataPlaces } from '../../../server/settings/settings.ts'
-import { did } from '../../administration/run-on-data-folder.ts'
+import { did } from '../../administration/data-folder-flags-and-access.ts'
 import { settingFlags, settingSources } from '../../administration/server-setting-flags.ts'
 import { defineCommand } from '../../command.ts'
 

@@ -1,10 +1,10 @@
 /** `fob server check`: checks the database and the audit log of a server. */
 import { Fault } from '../../../contract/fault.ts'
 import { checkData } from '../../../server/administration/open-data-folder.ts'
-import { dataFlags, dataFolder, type DataOptions } from '../../administration/run-on-data-folder.ts'
+import { dataFlags, dataFolder, type DataOptions } from '../../administration/data-folder-flags-and-access.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
-import { chosenFormat } from '../../output/output-format.ts'
+import { chosenFormat } from '../../output/choose-output-format.ts'
 import { printList } from '../../output/print.ts'
 
 export const command = defineCommand({

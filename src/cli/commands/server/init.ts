@@ -2,7 +2,7 @@
 import { administer } from '../../../server/administration/open-data-folder.ts'
 import { writeInitialSettings } from '../../../server/administration/write-initial-settings.ts'
 import { readSettings } from '../../../server/settings/settings.ts'
-import { did } from '../../administration/run-on-data-folder.ts'
+import { did } from '../../administration/data-folder-flags-and-access.ts'
 import { readNewPassword } from '../../administration/read-new-password.ts'
 import { settingSources } from '../../administration/server-setting-flags.ts'
 import { defineCommand } from '../../command.ts'

@@ -1,6 +1,6 @@
 /** `fob tenants use`: chooses the tenant that commands work in at a server. */
 import { safeLine } from '../../../platform/terminal/printable-text.ts'
-import { foreignTenant } from '../../../session/api-refusals.ts'
+import { foreignTenant } from '../../../session/api-refusal-to-fault.ts'
 import { setTenant } from '../../../settings/change-config-file.ts'
 import { memberships } from '../../client/list-tenant-memberships.ts'
 import { defineCommand } from '../../command.ts'

@@ -1,6 +1,6 @@
 /** Service tokens in the API. */
 import { json } from '../response/json-response.ts'
-import { by } from '../audit-entry.ts'
+import { by } from '../audit-entry-from-request.ts'
 import type { Handler } from '../request-context.ts'
 
 /** `POST /api/auth/service-token`: what CI/CD gets for its service key. */

@@ -4,7 +4,7 @@ import { resourceMetadataUrl } from '../../auth/auth.ts'
 import { logDefect } from '../../log.ts'
 import { json } from '../response/json-response.ts'
 import { requireJson } from '../request/request-body.ts'
-import { by } from '../audit-entry.ts'
+import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 
 /** JSON-RPC 2.0 §5.1: the body is not JSON, or not a request. */

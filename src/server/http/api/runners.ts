@@ -5,10 +5,10 @@ import type { Runner } from '../../accounts/runners.ts'
 import { notFound } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
 import { readBody } from '../request/request-body.ts'
-import { by } from '../audit-entry.ts'
+import { by } from '../audit-entry-from-request.ts'
 import type { Handler } from '../request-context.ts'
 import { runnerCheckScript } from './runner-install-sh.ts'
-import { readPage } from '../request/paging.ts'
+import { readPage } from '../request/read-page-parameters.ts'
 
 /** `GET /api/runners` */
 export const listRunners: Handler = async ({ principal, url }, { runners }) => {

@@ -7,10 +7,10 @@ import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts
 import { paused, pipelineGone } from '../../runs/queue/start-and-resume-refusals.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
 import { json } from '../response/json-response.ts'
-import { by } from '../audit-entry.ts'
+import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { eventStream } from '../response/event-stream-response.ts'
-import { readPage } from '../request/paging.ts'
+import { readPage } from '../request/read-page-parameters.ts'
 import type { Services } from '../handler-services.ts'
 
 /** `GET /api/runs[?pipeline=][&status=]`: newest first. With a status, a page can have few runs and not be the last. */

@@ -7,7 +7,7 @@ import type { HttpResponse, HttpRequest } from '../../runs/execution/webhook-exc
 import { notFound } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
 import { readBody } from '../request/request-body.ts'
-import { by } from '../audit-entry.ts'
+import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { findPipeline } from './find-pipeline.ts'
 import { toWebhookResponse } from './webhook-response.ts'

@@ -1,6 +1,6 @@
 /** The rate limits of routes, by address and by account. */
 import type { Clock } from '../../../platform/clock.ts'
-import { addressGroup } from '../../accounts/login-attempts.ts'
+import { addressGroup } from '../../accounts/login-attempt-limits.ts'
 import { HttpError } from '../response/http-error.ts'
 
 /** The policies of limited routes. Routes with the same policy share one allowance. */
@@ -117,7 +117,7 @@ function allowance(times: Map<string, number>, key: string, { requests, seconds 
   }
 }
 
-/** For a caller with too many failed logins (`accounts/login-attempts.ts`). */
+/** For a caller with too many failed logins (`accounts/login-attempt-limits.ts`). */
 export function tooManyAttempts(seconds: number): HttpError {
   return new HttpError(429, 'rate_limited', `too many attempts, try again in ${seconds} s`, {
     details: { retryAfter: seconds },

@@ -1,8 +1,8 @@
 /** Turns the outcome of authentication into the caller of a request, or into a refusal. */
 import type { Admitted, AuthenticationOutcome } from '../../auth/authentication-outcome-type.ts'
-import { runnerOf, serviceKeyOf } from '../../auth/runner-and-service-keys.ts'
+import { runnerOf, serviceKeyOf } from '../../auth/authenticate-runner-or-service-key.ts'
 import type { Principal } from '../../access-rules/principal.ts'
-import { by } from '../audit-entry.ts'
+import { by } from '../audit-entry-from-request.ts'
 import type { Call } from '../request-context.ts'
 import { HttpError } from '../response/http-error.ts'
 import type { Services } from '../handler-services.ts'

@@ -10,8 +10,8 @@ import {
   renderConsent,
   renderLogin,
   renderMessage,
-} from '../../web/login-and-message-templates.ts'
-import { by, byUser, refusedLogin } from '../audit-entry.ts'
+} from '../../web/login-consent-and-message-templates.ts'
+import { by, byUser, refusedLogin } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { readForm } from '../request/form-body.ts'
 import { attemptHeaders } from '../guards/rate-limits.ts'

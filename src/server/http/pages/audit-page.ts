@@ -1,7 +1,7 @@
 /** The audit log of a tenant as a page, for its administrators. */
 import type { AuditEntry } from '../../audit/audit.ts'
 import { renderAudit } from '../../web/audit-template.ts'
-import { readQuery } from '../api/audit-log.ts'
+import { readQuery } from '../api/list-audit-log.ts'
 import type { Handler } from '../request-context.ts'
 import { requireAdministrator } from '../guards/require-permission.ts'
 import type { Services } from '../handler-services.ts'

@@ -1,8 +1,8 @@
 /** Login to our own pages, logout, and the list of browsers and programs that are logged in. */
 import * as v from 'valibot'
-import { renderSessions, renderSignOut } from '../../web/session-templates.ts'
-import { renderMessage } from '../../web/login-and-message-templates.ts'
-import { by } from '../audit-entry.ts'
+import { renderSessions, renderSignOut } from '../../web/session-and-logout-templates.ts'
+import { renderMessage } from '../../web/login-consent-and-message-templates.ts'
+import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { parseForm } from '../request/form-body.ts'
 import { redirect } from '../response/redirect.ts'

@@ -2,9 +2,9 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { User } from '../../accounts/user-types.ts'
-import type { Member } from '../../accounts/tenants.ts'
+import type { Member } from '../../accounts/tenants-and-members.ts'
 import { renderMembers, renderTenants } from '../../web/member-and-tenant-templates.ts'
-import { by } from '../audit-entry.ts'
+import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { parseForm } from '../request/form-body.ts'
 import {

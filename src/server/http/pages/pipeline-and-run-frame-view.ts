@@ -4,7 +4,7 @@ import type { AppView } from '../../web/pipeline-and-run-frame.ts'
 import type { RunLine } from '../../web/pipeline-and-run-list-templates.ts'
 import type { Call } from '../request-context.ts'
 import { hostOf, type Services } from '../handler-services.ts'
-import { accountName } from './account-name.ts'
+import { accountName } from './logged-in-person-name.ts'
 
 export function appView({ principal, session, url }: Call, services: Pick<Services, 'settings'>): AppView {
   const tenant = url.searchParams.get('tenant')

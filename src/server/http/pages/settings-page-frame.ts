@@ -3,7 +3,7 @@ import { isAdministrator } from '../../access-rules/principal.ts'
 import type { SettingsView } from '../../web/settings-page-layout.ts'
 import type { Call } from '../request-context.ts'
 import { hostOf, type Services } from '../handler-services.ts'
-import { accountName } from './account-name.ts'
+import { accountName } from './logged-in-person-name.ts'
 
 export function settingsView(
   call: Call,

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { parseJson } from '../../../platform/parse-json.ts'
 import { HttpError } from '../response/http-error.ts'
 import { problemOf } from './describe-body-error.ts'
-import type { HeldBodies } from './held-bodies.ts'
+import type { HeldBodies } from './limit-total-body-bytes.ts'
 
 /** Bytes of a body where its row in the table of routes says nothing else. */
 export const DEFAULT_BODY_BYTES = 64 * 1024

@@ -1,5 +1,5 @@
 /** Errors as pages, where a person reads them. */
-import { renderMessage } from '../../web/login-and-message-templates.ts'
+import { renderMessage } from '../../web/login-consent-and-message-templates.ts'
 import type { HttpError } from './http-error.ts'
 import type { Call } from '../request-context.ts'
 import { pageResponse, sentence } from './page-response.ts'

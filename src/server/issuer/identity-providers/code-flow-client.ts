@@ -3,7 +3,7 @@ import type * as openidClient from 'openid-client'
 import type { Configuration } from 'openid-client'
 import { Fault } from '../../../contract/fault.ts'
 import type { Fetch } from '../../../platform/fetch-type.ts'
-import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
+import { fetchFailure } from '../../../platform/network/describe-fetch-failure.ts'
 import type { Checks } from './identity-provider-types.ts'
 
 /** The one place on the server that loads openid-client, and that turns what it throws into faults. */

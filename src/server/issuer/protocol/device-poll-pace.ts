@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../../platform/clock.ts'
 import { parseJson } from '../../../platform/parse-json.ts'
-import { oauthError } from './oauth-error.ts'
+import { oauthError } from './oauth-error-response.ts'
 
 /** RFC 8628 §3.2 has 5 s where the response names no interval; one of them is for the network. */
 const TOO_SOON_MS = 4000

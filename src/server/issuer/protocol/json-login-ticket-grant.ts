@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { errors as OidcErrors, Provider, ResourceServer } from 'oidc-provider'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { TICKET_GRANT } from '../grant-types.ts'
+import { TICKET_GRANT } from '../ticket-grant-type.ts'
 
 /** Long enough for one call within this process. */
 const LIFETIME_MS = 10_000

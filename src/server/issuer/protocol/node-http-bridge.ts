@@ -1,7 +1,7 @@
 /** A bridge from requests of `fetch` to a node:http handler. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { CarriedInteractions } from '../sessions/carried-interactions.ts'
-import type { CookieJar } from '../sessions/encrypted-provider-cookies.ts'
+import type { CarriedInteractions } from '../sessions/unanswered-interactions-in-cookies.ts'
+import type { CookieJar } from '../sessions/encrypted-oidc-provider-cookies.ts'
 
 /** What the provider may see of a request. Forwarding headers are not in it: the settings say who we are. */
 const PASSED_ON = [

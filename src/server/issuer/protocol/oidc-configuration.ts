@@ -9,12 +9,12 @@ import type { Log } from '../../log.ts'
 import { internalMetadata, PAGES_CLIENT, type PublicClient, publicMetadata } from '../first-party-clients.ts'
 import { DEVICE_PATH } from '../protocol-page-paths.ts'
 import { sessionEnd } from '../sessions/browser-sessions-and-program-logins.ts'
-import type { CarriedInteractions } from '../sessions/carried-interactions.ts'
-import type { CookieNames } from '../sessions/encrypted-provider-cookies.ts'
+import type { CarriedInteractions } from '../sessions/unanswered-interactions-in-cookies.ts'
+import type { CookieNames } from '../sessions/encrypted-oidc-provider-cookies.ts'
 import type { Tokens } from '../tokens/access-tokens.ts'
 import type { Lifetimes } from '../tokens/default-lifetimes.ts'
-import { deviceFlow } from './device-authorization.ts'
-import type { DevicePages, ErrorPage } from './protocol-pages.ts'
+import { deviceFlow } from './device-flow-configuration.ts'
+import type { DevicePages, ErrorPage } from './protocol-page-types.ts'
 import type { Tickets } from './json-login-ticket-grant.ts'
 
 const CODE_SECONDS = 60
@@ -138,7 +138,7 @@ export function features(
       allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId,
     },
     deviceFlow: deviceFlow(devicePages, errorPage),
-    // What may be registered is decided before (`client-registration.ts`).
+    // What may be registered is decided before (`check-client-registration.ts`).
     registration: { enabled: true, initialAccessToken: false, issueRegistrationAccessToken: false },
     // RFC 8707: the API is the one resource, asked for or not. `/mcp` is a way into it, under the same rules.
     resourceIndicators: {

@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
 import { accessTokens, oidcRecords } from '../../db/schema.ts'
-import type { CarriedInteractions } from '../sessions/carried-interactions.ts'
+import type { CarriedInteractions } from '../sessions/unanswered-interactions-in-cookies.ts'
 
 /** Kinds whose ID opens nothing by itself. The ID of any other is a bearer value and is stored hashed. */
 const NOT_BEARER: ReadonlySet<string> = new Set(['Client', 'Grant', 'Interaction', 'ReplayDetection'])

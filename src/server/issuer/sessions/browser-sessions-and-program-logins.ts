@@ -9,9 +9,9 @@ import { accountIdOf, type User } from '../../accounts/user-types.ts'
 import type { Db } from '../../db/open-database.ts'
 import { oidcRecords } from '../../db/schema.ts'
 import { storedId } from '../protocol/oidc-storage-adapter.ts'
-import type { CookieJar } from './encrypted-provider-cookies.ts'
+import type { CookieJar } from './encrypted-oidc-provider-cookies.ts'
 import type { Lifetimes } from '../tokens/default-lifetimes.ts'
-import { endGrant, endSession } from '../tokens/revoke-records.ts'
+import { endGrant, endSession } from '../tokens/end-sessions-grants-and-tokens.ts'
 
 /**
  * The sessions of browsers. oidc-provider keeps them; this reads them for our own pages, so that there is one

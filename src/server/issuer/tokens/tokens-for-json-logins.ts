@@ -8,7 +8,7 @@ import type { Accounts } from '../../accounts/accounts.ts'
 import { accountIdOf, type User } from '../../accounts/user-types.ts'
 import type { Bridge } from '../protocol/node-http-bridge.ts'
 import { API_CLIENT, API_LONE_CLIENT } from '../first-party-clients.ts'
-import { TICKET_GRANT } from '../grant-types.ts'
+import { TICKET_GRANT } from '../ticket-grant-type.ts'
 import type { Tickets } from '../protocol/json-login-ticket-grant.ts'
 
 /** Tokens for the JSON API of logins, issued by the same provider as all others. */

@@ -14,7 +14,7 @@ import {
   readOffsets,
   readStoredBytes,
   runStatusEvent,
-} from './write-log-rows.ts'
+} from './write-event-and-output-rows.ts'
 import type { RunEnd, RunJournal } from './run-journal-type.ts'
 import * as rows from './write-run-rows.ts'
 import { type Change, createRunWriter, type RunWriter, type RunWriterOptions } from './run-writer.ts'

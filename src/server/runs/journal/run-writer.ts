@@ -3,7 +3,7 @@ import type { RunEvent } from '../../../contract/run-events.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
 import type { Offsets } from '../drivers/driver-interface.ts'
-import * as log from './write-log-rows.ts'
+import * as log from './write-event-and-output-rows.ts'
 import type { LogEntry, OutputMark } from './run-journal-type.ts'
 import type { Write } from './write-run-rows.ts'
 

@@ -2,7 +2,7 @@
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { Offsets } from '../drivers/driver-interface.ts'
 import type { RunJournal } from '../journal/run-journal-type.ts'
-import { createOutput } from './redacted-output.ts'
+import { createOutput } from './redact-and-store-output.ts'
 
 export interface Console {
   write(stream: 'stdout' | 'stderr', text: string): Promise<void>

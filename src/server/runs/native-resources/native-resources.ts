@@ -18,7 +18,7 @@ import { parse } from '../parse-host-call-fields.ts'
 import { redactedFault } from '../fault-as-text.ts'
 import type { Asked, Outcome, Outside, Resource, Version, Workplace } from './resource-interface.ts'
 import { createS3Resource } from './s3-resource.ts'
-import { volumePath } from './volume-path.ts'
+import { volumePath } from './parse-volume-path.ts'
 
 export interface ResourceCallsOptions extends Omit<Outside, 'reach'> {
   runId: string

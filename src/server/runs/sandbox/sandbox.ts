@@ -6,8 +6,8 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { killGroup } from '../signal-process-group.ts'
-import { pump } from '../tasks/pump-output.ts'
-import { createLines } from './split-lines.ts'
+import { pump } from '../tasks/read-process-output.ts'
+import { createLines } from './split-bytes-into-lines.ts'
 import type { SandboxProcess } from './ready-child-processes.ts'
 import {
   childMessage,

@@ -4,7 +4,7 @@ import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { Fault } from '../../../contract/fault.ts'
-import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
+import { fetchFailure } from '../../../platform/network/describe-fetch-failure.ts'
 import type { Network } from './allowed-networks.ts'
 import { createAllowedResolver } from './resolve-allowed-address.ts'
 

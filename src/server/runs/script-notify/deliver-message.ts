@@ -1,7 +1,7 @@
 /** Sends a message over HTTP, and sends it again where that may help. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
+import { fetchFailure } from '../../../platform/network/describe-fetch-failure.ts'
 import type { Secret } from '../../../redact/secret.ts'
 import { type GuardedFetch, hostOf } from '../script-fetch/request-checked-address.ts'
 import type { Network } from '../script-fetch/allowed-networks.ts'

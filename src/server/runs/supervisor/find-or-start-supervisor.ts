@@ -9,7 +9,7 @@ import { openChannel } from './frame-channel.ts'
 import { encodeJson, type Frame } from './frame-encoding.ts'
 import type { processSettings } from './task-supervisor-main.ts'
 import { controlMessage, type FromServer, type FromSupervisor } from './supervisor-protocol.ts'
-import { NO_STRAYS } from './stray-processes.ts'
+import { NO_STRAYS } from './kill-stray-processes.ts'
 import { createSupervisor } from './supervisor.ts'
 
 /** A connection from the server to its supervisor. */

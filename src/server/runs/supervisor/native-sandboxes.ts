@@ -1,5 +1,5 @@
 /** The open sandboxes of a supervisor: an environment, and an owner for the processes that their tasks leave. */
-import type { Owner, Strays } from './stray-processes.ts'
+import type { Owner, Strays } from './kill-stray-processes.ts'
 
 /** An open sandbox: what its tasks share. */
 export interface Sandbox {

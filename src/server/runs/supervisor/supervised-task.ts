@@ -6,13 +6,13 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Offsets, TaskEnd } from '../drivers/driver-interface.ts'
 import { StartFailure } from '../drivers/task-start-failure.ts'
 import { killGroup } from '../signal-process-group.ts'
-import { pump } from '../tasks/pump-output.ts'
+import { pump } from '../tasks/read-process-output.ts'
 import { createReplayBuffer } from './replay-buffer.ts'
 import { recordProcess } from './task-pid-files.ts'
 import type { FromSupervisor, Stream, SupervisedSpec } from './supervisor-protocol.ts'
-import { spawn } from './spawn-or-start-failure.ts'
+import { spawn } from './spawn-task-process.ts'
 import type { Sandbox } from './native-sandboxes.ts'
-import type { Strays } from './stray-processes.ts'
+import type { Strays } from './kill-stray-processes.ts'
 
 export interface SupervisedTask {
   /** The key of the sandbox in which it runs. */

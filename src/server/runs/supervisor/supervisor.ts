@@ -14,7 +14,7 @@ import {
   type Question,
   type SupervisedSpec,
 } from './supervisor-protocol.ts'
-import type { Strays } from './stray-processes.ts'
+import type { Strays } from './kill-stray-processes.ts'
 import { startTask, type SupervisedTask } from './supervised-task.ts'
 
 export interface SupervisorOptions {

@@ -8,7 +8,7 @@ import { adoptOrphans } from '../../../platform/processes/adopt-orphans.ts'
 import { openChannel } from './frame-channel.ts'
 import { encodeJson, encodeOutput, type Frame } from './frame-encoding.ts'
 import { type FromServer, fromServer, type FromSupervisor } from './supervisor-protocol.ts'
-import { createStrays, NO_STRAYS } from './stray-processes.ts'
+import { createStrays, NO_STRAYS } from './kill-stray-processes.ts'
 import { createSupervisor, type Supervisor } from './supervisor.ts'
 
 /** The settings that the server writes to standard input. */

@@ -3,7 +3,7 @@ import { Fault } from '../../../contract/fault.ts'
 import type { HostCalls } from '../host-call-type.ts'
 import type { Driver } from '../drivers/driver-interface.ts'
 import { resolveEnvironment } from './task-environment.ts'
-import { parseSandbox, parseSandboxId, parseVolume } from './parse-task-request.ts'
+import { parseSandbox, parseSandboxId, parseVolume } from './parse-task-and-sandbox-requests.ts'
 
 export interface SandboxOptions {
   runId: string

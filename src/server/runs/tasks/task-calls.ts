@@ -7,9 +7,9 @@ import type { Driver, TaskEnd, TaskSinks, TaskSpec } from '../drivers/driver-int
 import { resolveEnvironment } from './task-environment.ts'
 import type { RunJournal } from '../journal/run-journal-type.ts'
 import type { Limiter } from '../concurrency-limiter.ts'
-import { type Tail, tailOf } from '../log/redacted-output.ts'
+import { type Tail, tailOf } from '../log/redact-and-store-output.ts'
 import type { TaskRow } from '../journal/read-run-records.ts'
-import { parseExec, parseTaskRequest, type TaskRequest } from './parse-task-request.ts'
+import { parseExec, parseTaskRequest, type TaskRequest } from './parse-task-and-sandbox-requests.ts'
 import { createVolumes, requireSandbox } from './sandbox-and-volume-calls.ts'
 import { openTaskOutput, type TaskName, type TaskOutput } from './task-output.ts'
 

@@ -3,7 +3,7 @@ import type { Redactor } from '../../../redact/redactor.ts'
 import type { TaskSinks } from '../drivers/driver-interface.ts'
 import { RunDetached, type RunJournal } from '../journal/run-journal-type.ts'
 import type { TaskRow } from '../journal/read-run-records.ts'
-import { createOutput, type Output, type StoredOutput, type Tail } from '../log/redacted-output.ts'
+import { createOutput, type Output, type StoredOutput, type Tail } from '../log/redact-and-store-output.ts'
 
 export type TaskName = Pick<TaskRow, 'number' | 'name'>
 

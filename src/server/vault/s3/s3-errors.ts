@@ -1,6 +1,6 @@
 /** What errors of S3 mean, and what to do about them. */
 import { Fault } from '../../../contract/fault.ts'
-import { fetchFailure } from '../../../platform/network/fetch-failure.ts'
+import { fetchFailure } from '../../../platform/network/describe-fetch-failure.ts'
 import type { S3Settings } from './s3-settings.ts'
 
 /** What is known of an error of the SDK. Its message is not used: it can repeat what was sent. */

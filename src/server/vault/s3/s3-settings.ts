@@ -1,6 +1,6 @@
 /** The settings of a bucket for secrets, read and checked. */
 import { Fault } from '../../../contract/fault.ts'
-import { isLoopbackHost } from '../../../platform/network/loopback.ts'
+import { isLoopbackHost } from '../../../platform/network/is-loopback-host.ts'
 import { Secret } from '../../../redact/secret.ts'
 
 /** How the S3 server is asked to encrypt what it stores. */

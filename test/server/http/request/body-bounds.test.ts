@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { HttpError } from '../../../../src/server/http/response/http-error.ts'
-import { openHeldBodies } from '../../../../src/server/http/request/held-bodies.ts'
+import { openHeldBodies } from '../../../../src/server/http/request/limit-total-body-bytes.ts'
 import { ROUTES } from '../../../../src/server/http/routes.ts'
 import { until } from '../../../support/servers/json-client.ts'
 import { startLocalWorld } from '../../../support/servers/server-with-accounts.ts'

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import type { Adapter } from 'oidc-provider'
 import { type OpenDatabase, openDatabase } from '../../../../src/server/db/open-database.ts'
 import { oidcRecords } from '../../../../src/server/db/schema.ts'
-import { openCarriedInteractions } from '../../../../src/server/issuer/sessions/carried-interactions.ts'
+import { openCarriedInteractions } from '../../../../src/server/issuer/sessions/unanswered-interactions-in-cookies.ts'
 import { databaseAdapter } from '../../../../src/server/issuer/protocol/oidc-storage-adapter.ts'
 
 let database: OpenDatabase

@@ -10,7 +10,7 @@ import { Secret } from '../../../../src/redact/secret.ts'
 import { accessTokens, oidcRecords, serverKeys } from '../../../../src/server/db/schema.ts'
 import { openIssuer } from '../../../../src/server/issuer/issuer.ts'
 import { devicePages } from '../../../../src/server/web/device-login-template.ts'
-import { renderProtocolError } from '../../../../src/server/web/login-and-message-templates.ts'
+import { renderProtocolError } from '../../../../src/server/web/login-consent-and-message-templates.ts'
 import {
   authorize,
   Browser,

@@ -9,7 +9,7 @@ import {
   matchKey,
 } from '../../../../src/server/runs/native-resources/object-key-pattern.ts'
 import { readS3Source } from '../../../../src/server/runs/native-resources/s3-source.ts'
-import { volumePath } from '../../../../src/server/runs/native-resources/volume-path.ts'
+import { volumePath } from '../../../../src/server/runs/native-resources/parse-volume-path.ts'
 import { testWith } from '../../../support/real-parts/skip-without-part.ts'
 import { startS3Front } from '../../../support/real-parts/s3-front.ts'
 import { missingS3Part, type S3Server, startS3Server } from '../../../support/real-parts/s3-server.ts'

@@ -7,7 +7,7 @@ import {
   type SandboxProcess,
   startProcess,
 } from '../../../../src/server/runs/sandbox/ready-child-processes.ts'
-import { createPositions } from '../../../../src/server/runs/sandbox/source/source-positions.ts'
+import { createPositions } from '../../../../src/server/runs/sandbox/source/map-positions-to-source.ts'
 import {
   type Outcome,
   type CallResponse,

@@ -2,10 +2,14 @@
 import { Fault } from '../../../../contract/fault.ts'
 import { ALL_SCOPES, type Scope } from '../../../../contract/token-scopes.ts'
 import { withServiceKeys } from '../../../../server/administration/open-data-folder.ts'
-import { dataFlags, dataFolder, type DataOptions } from '../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  dataFolder,
+  type DataOptions,
+} from '../../../administration/data-folder-flags-and-access.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
-import { chosenFormat } from '../../../output/output-format.ts'
+import { chosenFormat } from '../../../output/choose-output-format.ts'
 import { printSecretOnce } from '../../../output/print-secret-once.ts'
 import { parseScopes } from '../../../parsing/parse-token-scopes.ts'
 

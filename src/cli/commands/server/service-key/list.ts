@@ -1,9 +1,13 @@
 /** `fob server service-key list`: lists the service keys of a server. */
 import { withServiceKeys } from '../../../../server/administration/open-data-folder.ts'
-import { dataFlags, dataFolder, type DataOptions } from '../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  dataFolder,
+  type DataOptions,
+} from '../../../administration/data-folder-flags-and-access.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
-import { chosenFormat } from '../../../output/output-format.ts'
+import { chosenFormat } from '../../../output/choose-output-format.ts'
 import { printList } from '../../../output/print.ts'
 
 export const command = defineCommand({

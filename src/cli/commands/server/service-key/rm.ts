@@ -1,6 +1,11 @@
 /** `fob server service-key rm`: deletes a service key and its tokens. */
 import { withServiceKeys } from '../../../../server/administration/open-data-folder.ts'
-import { dataFlags, dataFolder, type DataOptions, did } from '../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  dataFolder,
+  type DataOptions,
+  did,
+} from '../../../administration/data-folder-flags-and-access.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
 

@@ -1,5 +1,10 @@
 /** `fob server tenant add`: adds a tenant to a server. */
-import { dataFlags, type DataOptions, did, onDataOrNew } from '../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  type DataOptions,
+  did,
+  onDataOrNew,
+} from '../../../administration/data-folder-flags-and-access.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
 

@@ -1,8 +1,8 @@
 /** `fob server tenant list`: lists the tenants of a server. */
-import { dataFlags, type DataOptions, onData } from '../../../administration/run-on-data-folder.ts'
+import { dataFlags, type DataOptions, onData } from '../../../administration/data-folder-flags-and-access.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
-import { chosenFormat } from '../../../output/output-format.ts'
+import { chosenFormat } from '../../../output/choose-output-format.ts'
 import { printList } from '../../../output/print.ts'
 
 export const command = defineCommand({

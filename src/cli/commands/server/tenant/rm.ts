@@ -1,5 +1,10 @@
 /** `fob server tenant rm`: removes a tenant that is empty. */
-import { dataFlags, type DataOptions, did, onData } from '../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  type DataOptions,
+  did,
+  onData,
+} from '../../../administration/data-folder-flags-and-access.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
 

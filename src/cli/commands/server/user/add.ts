@@ -1,6 +1,11 @@
 /** `fob server user add`: adds an account to a server with accounts of its own. */
 import type { Secret } from '../../../../redact/secret.ts'
-import { dataFlags, type DataOptions, did, onDataOrNew } from '../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  type DataOptions,
+  did,
+  onDataOrNew,
+} from '../../../administration/data-folder-flags-and-access.ts'
 import { type Role, ROLES } from '../../../administration/find-user.ts'
 import { readNewPassword } from '../../../administration/read-new-password.ts'
 import { defineCommand } from '../../../command.ts'

@@ -1,6 +1,11 @@
 /** `fob server user passwd`: changes the password of an account, and ends its sessions and tokens. */
 import type { Secret } from '../../../../redact/secret.ts'
-import { dataFlags, type DataOptions, did, onData } from '../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  type DataOptions,
+  did,
+  onData,
+} from '../../../administration/data-folder-flags-and-access.ts'
 import { readNewPassword } from '../../../administration/read-new-password.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'

@@ -1,5 +1,10 @@
 /** `fob server user rm`: removes a user, and ends their sessions and tokens. */
-import { dataFlags, type DataOptions, did, onData } from '../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  type DataOptions,
+  did,
+  onData,
+} from '../../../administration/data-folder-flags-and-access.ts'
 import { findUser, userArgument } from '../../../administration/find-user.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'

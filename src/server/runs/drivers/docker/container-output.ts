@@ -1,6 +1,6 @@
 /** The output of a task's container on its way to the log, with start failures told apart from output. */
 import type { Offsets, TaskSinks } from '../driver-interface.ts'
-import type { Piece } from './multiplexed-output.ts'
+import type { Piece } from './demultiplex-output.ts'
 
 /**
  * What Docker's init, or the daemon for a task in a sandbox, writes in place of output when a program cannot be started.

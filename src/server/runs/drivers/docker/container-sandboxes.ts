@@ -14,9 +14,9 @@ import {
   startContainer,
 } from './containers.ts'
 import { DaemonError } from './daemon-client.ts'
-import { endExec } from './stop-exec.ts'
+import { endExec } from './stop-task-in-sandbox.ts'
 import { type FollowOptions, sleepUntil } from './follow-container.ts'
-import { readFrames } from './multiplexed-output.ts'
+import { readFrames } from './demultiplex-output.ts'
 import type { Labels } from './ownership-labels.ts'
 import { createOutput, type Output, SinkFailed } from './container-output.ts'
 import { OWN_FOLDER, workingFolder } from './container-paths.ts'

@@ -3,7 +3,7 @@ import type { Clock } from '../../../../platform/clock.ts'
 import { Fault } from '../../../../contract/fault.ts'
 import { type Inspected, inspectContainer, signalContainer, waitForContainer } from './containers.ts'
 import { contentOf, type DaemonClient, DaemonError } from './daemon-client.ts'
-import { readFrames } from './multiplexed-output.ts'
+import { readFrames } from './demultiplex-output.ts'
 import { type Output, SinkFailed } from './container-output.ts'
 
 export interface FollowOptions {

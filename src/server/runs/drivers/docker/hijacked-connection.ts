@@ -4,7 +4,7 @@ import type { Endpoint } from './daemon-endpoint.ts'
 
 /** A connection that carries a task's input and output. */
 export interface Hijacked {
-  /** What the task writes, framed (`multiplexed-output.ts`). A reader that stops reading slows the task down. */
+  /** What the task writes, framed (`demultiplex-output.ts`). A reader that stops reading slows the task down. */
   output: AsyncIterable<Uint8Array>
   /** Sends the task all of its input and closes it. Resolves when that has been sent, or cannot be. */
   input(bytes: Uint8Array): Promise<void>

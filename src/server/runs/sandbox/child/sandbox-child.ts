@@ -7,7 +7,7 @@ import {
   type ScriptError,
 } from '../child-protocol.ts'
 import { openPort, type Port } from './blocking-pipe.ts'
-import { createPositions, frameOf } from '../source/source-positions.ts'
+import { createPositions, frameOf } from '../source/map-positions-to-source.ts'
 import { noFunction, position, prepare } from '../source/prepare-script.ts'
 import { createVm, type ScriptInputs, type Vm, type VmFailure, type VmHost } from './script-vm.ts'
 

@@ -1,11 +1,11 @@
 /** The VM of one script, in which nothing but the host calls of the prelude leads out. */
 import { EvalFlags, type JSValueHandle } from 'quickjs-wasi'
 import type { PipelineContext } from '../child-protocol.ts'
-import { createFailureReader, type VmFailure } from './describe-failure.ts'
+import { createFailureReader, type VmFailure } from './describe-vm-failure.ts'
 import type { Engine } from './quickjs-engine.ts'
 import { createMeter } from './vm-time-meter.ts'
 
-export type { VmFailure } from './describe-failure.ts'
+export type { VmFailure } from './describe-vm-failure.ts'
 
 export interface VmHost {
   log(stream: 'stdout' | 'stderr', text: string): void

@@ -3,7 +3,7 @@
 /*
  * Parameters are passed on as they are: the server checks them.
  * `link`: call(method, params) → promise, callSync(method, params) → value, timer(ms, then) → id, drop(id).
- * `requireJson(what, name, value)`: require-json.js.
+ * `requireJson(what, name, value)`: refuse-non-json-values.js.
  */
 ;(function (link, given, requireJson) {
   'use strict'

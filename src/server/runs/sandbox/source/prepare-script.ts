@@ -1,6 +1,6 @@
 /** Turns the source of a script into code that the VM takes, or says why it cannot run. */
 import type { ScriptError } from '../child-protocol.ts'
-import { type Token, tokensOf } from './script-tokens.ts'
+import { type Token, tokensOf } from './script-word-positions.ts'
 
 /** `code` is JavaScript without an import, and it exports `pipeline`. */
 type Prepared = { kind: 'ready'; code: string } | { kind: 'refused'; error: ScriptError }

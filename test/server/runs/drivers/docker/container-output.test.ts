@@ -1,6 +1,6 @@
 /** The output stream of the Docker daemon: decoding, repeated output, and failing sinks. */
 import { describe, expect, test } from 'bun:test'
-import { type Piece, readFrames } from '../../../../../src/server/runs/drivers/docker/multiplexed-output.ts'
+import { type Piece, readFrames } from '../../../../../src/server/runs/drivers/docker/demultiplex-output.ts'
 import {
   createOutput,
   type Output,

@@ -1,5 +1,10 @@
 /** `fob server tenant member add`: makes a user a member of a tenant, or changes their role. */
-import { dataFlags, type DataOptions, did, onData } from '../../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  type DataOptions,
+  did,
+  onData,
+} from '../../../../administration/data-folder-flags-and-access.ts'
 import { findUser, type Role, ROLES, userArgument } from '../../../../administration/find-user.ts'
 import { defineCommand } from '../../../../command.ts'
 import type { Deps } from '../../../../deps.ts'

@@ -1,9 +1,13 @@
 /** `fob server tenant member list`: lists the members of a tenant. */
 import type { Administration } from '../../../../../server/administration/open-data-folder.ts'
-import { dataFlags, type DataOptions, onData } from '../../../../administration/run-on-data-folder.ts'
+import {
+  dataFlags,
+  type DataOptions,
+  onData,
+} from '../../../../administration/data-folder-flags-and-access.ts'
 import { defineCommand } from '../../../../command.ts'
 import type { Deps } from '../../../../deps.ts'
-import { chosenFormat } from '../../../../output/output-format.ts'
+import { chosenFormat } from '../../../../output/choose-output-format.ts'
 import { printList } from '../../../../output/print.ts'
 
 type Member = Awaited<ReturnType<Administration['tenants']['members']>>['items'][number]

@@ -1,0 +1,92 @@
+/** One run as a page, and its buttons. */
+import * as v from 'valibot'
+import { isFinal } from '../../../contract/run-events.ts'
+import { Fault } from '../../../contract/fault.ts'
+import type { RunRecord } from '../../runs/journal/read-run-records.ts'
+import { renderRun } from '../../web/run-template.ts'
+import { HttpError } from '../response/http-error.ts'
+import { appView, nextHref } from './pipeline-and-run-frame-view.ts'
+import { by } from '../audit-entry-from-request.ts'
+import type { Call, Handler } from '../request-context.ts'
+import { toLines } from './log-pieces-to-numbered-lines.ts'
+import { formOf } from '../guards/session-or-credential-page-guard.ts'
+import { redirect } from '../response/redirect.ts'
+import { parseForm } from '../request/form-body.ts'
+import type { Services } from '../handler-services.ts'
+import { findRun, resume } from '../api/runs.ts'
+import { pageResponse } from '../response/page-response.ts'
+
+/** `GET /runs/:id[?before=EVENT]` */
+export const runPage: Handler = (call, services) => show(call, services)
+
+const forms = v.object({ csrf: v.string(), do: v.picklist(['stop', 'resume']) })
+
+/** `POST /runs/:id`: stops it, or resumes it. */
+export const runSubmit: Handler = async (call, services) => {
+  const run = await findRun(call, services)
+  const asked = parseForm(formOf(call), forms)
+  if (!asked) return await show(call, services, 'That form could not be read. Nothing was changed.', 400)
+  try {
+    if (asked.do === 'stop') await stop(run, call, services)
+    else await resume(run, call, services)
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return await show(call, services, `That was not done: ${error.message}.`, 409)
+  }
+  const details = { pipeline: run.pipelineName }
+  services.audit.record({ ...by(call), action: `run.${asked.do}`, target: run.id, details })
+  return redirect(`/runs/${run.id}${appView(call, services).query}`)
+}
+
+async function stop(run: RunRecord, { principal }: Call, { runs }: Services): Promise<void> {
+  const who = principal.email ?? principal.id
+  if (await runs.stop(run.tenantId, run.id, `stopped by ${who}`)) return
+  throw new Fault('conflict', 'the run had ended already')
+}
+
+/** Which button the caller gets. */
+function actionFor({ status, logRemovedAt }: RunRecord, { principal }: Call): 'stop' | 'resume' | undefined {
+  if (!principal.scopes.has('runs:trigger') || status === 'success') return undefined
+  if (!isFinal(status)) return 'stop'
+  return logRemovedAt === null ? 'resume' : undefined
+}
+
+async function show(call: Call, services: Services, problem?: string, status = 200): Promise<Response> {
+  const run = await findRun(call, services)
+  const before = readBefore(call)
+  const pipeline = await services.pipelines.get(call.principal, run.pipelineName)
+  const { pieces, earlier, before: earlierLines } = await services.runs.logPage(run.id, before)
+  const view = appView(call, services)
+  const { id, pipelineName, triggeredBy, args, task, message, createdAt, startedAt, endedAt } = run
+  const page = await renderRun({
+    ...view,
+    id,
+    pipeline: pipelineName,
+    pipelineHref:
+      pipeline?.id === run.pipelineId
+        ? `/pipelines/${encodeURIComponent(pipelineName)}${view.query}`
+        : undefined,
+    status: run.status,
+    triggeredBy,
+    args,
+    task,
+    message,
+    createdAt,
+    startedAt,
+    endedAt,
+    tasks: run.tasks,
+    lines: toLines(pieces, earlierLines),
+    earlierHref: nextHref(call, 'before', earlier),
+    logRemovedAt: run.logRemovedAt,
+    action: actionFor(run, call),
+    problem,
+  })
+  return pageResponse(page, status)
+}
+
+function readBefore({ url }: Call): number | undefined {
+  const text = url.searchParams.get('before')
+  if (text === null) return undefined
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new HttpError(400, 'invalid_request', 'before takes the number of an event')
+}
