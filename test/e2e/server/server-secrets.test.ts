@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fob, type Running, start } from '../../support/client/compiled-binary.ts'
+import { databasePath } from '../../../src/server/db/database-files.ts'
+import { createCheapVault } from '../../support/cheap-vault.ts'
 import { testWith } from '../../support/real-parts/skip-without-part.ts'
 import { type S3Front, startS3Front } from '../../support/real-parts/s3-front.ts'
 import { missingS3Part, type S3Server, startS3Server } from '../../support/real-parts/s3-server.ts'
@@ -59,6 +61,12 @@ async function server(
   }
   sites.push(site)
   return site
+}
+
+/** A folder whose vault is there already, where no test is about its creation. */
+async function folderWithVault(passphrase: string, cwd = temporaryFolder()): Promise<string> {
+  await createCheapVault(databasePath(join(cwd, 'fob-data')), passphrase)
+  return cwd
 }
 
 /** Sets a secret, and has a pipeline read it: what every store has to be good for. */
@@ -140,13 +148,12 @@ describe('the documented server examples', () => {
       '--secrets-sqlite-passphrase',
       'change-me-in-production',
     ]
-    const site = await server([
-      ...args,
-      '--secret',
-      'REGISTRY_TOKEN=ghp-abc123',
-      '--secret',
-      'OTHER=tok-global',
-    ])
+    const serverFolder = temporaryFolder()
+    await createCheapVault(join(serverFolder, 'my-secrets.db'), 'change-me-in-production')
+    const site = await server(
+      [...args, '--secret', 'REGISTRY_TOKEN=ghp-abc123', '--secret', 'OTHER=tok-global'],
+      { cwd: serverFolder },
+    )
     const cwd = temporaryFolder()
     mkdirSync(join(cwd, 'examples/both'), { recursive: true })
     const example = 'examples/both/secrets-basic.ts'
@@ -200,7 +207,8 @@ describe('the documented server examples', () => {
 describe('values', () => {
   let site: Site
   beforeAll(async () => {
-    site = await server(['--secrets-sqlite-passphrase', 'my-passphrase'])
+    const cwd = await folderWithVault('my-passphrase')
+    site = await server(['--secrets-sqlite-passphrase', 'my-passphrase'], { cwd })
   })
   const put = (stdin: Uint8Array | string, ...args: string[]) => {
     writeFileSync(join(site.cwd, 'value'), stdin)
@@ -283,7 +291,7 @@ describe('values', () => {
 
 describe('the passphrase is rotated while the server serves', () => {
   test('the server goes on; a restart needs the new one; a rewrap then moves everything', async () => {
-    const cwd = temporaryFolder()
+    const cwd = await folderWithVault('the old passphrase')
     writeFileSync(join(cwd, 'old'), 'the old passphrase\n')
     writeFileSync(join(cwd, 'new'), 'the new passphrase\n')
     const site = await server(['--secrets-sqlite-passphrase-file', 'old'], { cwd })
@@ -333,6 +341,7 @@ describe('the passphrase is rotated while the server serves', () => {
         env: { FOB_SECRETS_SQLITE_PASSPHRASE: passphrase },
       })
     expect(await rotate('any')).toMatchObject({ code: 6 })
+    await folderWithVault('right', cwd)
     const site = await server(['--secrets-sqlite-passphrase', 'right'], { cwd })
     const wrong = await rotate('wrong')
     expect(wrong.code).toBe(2)
@@ -343,7 +352,7 @@ describe('the passphrase is rotated while the server serves', () => {
   })
 
   test('to a key file and back', async () => {
-    const cwd = temporaryFolder()
+    const cwd = await folderWithVault('a passphrase')
     writeFileSync(join(cwd, 'key'), `${Buffer.alloc(32, 9).toString('hex')}\n`)
     const site = await server(['--secrets-sqlite-passphrase', 'a passphrase'], { cwd })
     await holdsASecret(site)

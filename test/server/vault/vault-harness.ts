@@ -6,14 +6,12 @@ import type { Backend, Unlock } from '../../../src/server/vault/backend-interfac
 import { openVault } from '../../../src/server/vault/open-vault.ts'
 import { openSecretUses, type SecretUses } from '../../../src/server/vault/last-secret-uses.ts'
 import type { SecretPlace, Vault } from '../../../src/server/vault/vault-interface.ts'
+import { cheapPassphrase } from '../../support/cheap-vault.ts'
 
 export const PASSPHRASE = 'correct horse'
 
-/** The least that a header may say: an eighth of what a server's header costs. */
-const LEAST_COST = { N: 2 ** 14, r: 8, p: 1 }
-
 export function withPassphrase(text: string = PASSPHRASE): Unlock {
-  return { kind: 'passphrase', passphrase: new Secret(text), cost: LEAST_COST }
+  return cheapPassphrase(text)
 }
 
 /** As a server has it, with the derivation at its real cost. */
