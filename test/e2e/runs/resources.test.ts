@@ -11,6 +11,7 @@ import { freePort } from '../../support/free-port.ts'
 import { missingSshd, startSshd } from '../../support/real-parts/sshd.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { startSlack } from '../../support/stand-ins/slack.ts'
+import { vaultKeyFile } from '../../support/servers/vault-key-file.ts'
 import { startTeams } from '../../support/stand-ins/teams.ts'
 
 const folder = temporaryFolder()
@@ -24,8 +25,7 @@ beforeAll(async () => {
   const port = freePort()
   url = `http://127.0.0.1:${port}`
   const settings = [`listen = "127.0.0.1:${port}"`, `data = "${data}"`, 'allow_network = "127.0.0.0/8"']
-  settings.push('[secrets.sqlite]', `passphrase_file = "${join(folder, 'passphrase')}"`)
-  writeFileSync(join(folder, 'passphrase'), 'correct horse', { mode: 0o600 })
+  settings.push('[secrets]', `key_file = "${vaultKeyFile(folder)}"`)
   writeFileSync(join(folder, 'fob.toml'), settings.join('\n'))
   server = start(['server', '--config', join(folder, 'fob.toml')], { cwd: folder })
   await server.saw('"listening"')
