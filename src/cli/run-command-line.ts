@@ -4,7 +4,7 @@
  * Refuses: to print a stack, or the text of an error that is not ours.
  */
 import { Fault } from '../contract/fault.ts'
-import { readSwitch } from '../platform/boolean-words.ts'
+import { readSwitch } from '../platform/parse-boolean-words.ts'
 import { type Command, runCommand } from './command.ts'
 import type { Deps } from './deps.ts'
 import { EXIT } from './exit-codes.ts'

@@ -5,7 +5,7 @@ import { present } from '../contract/omit-undefined.ts'
 import { bindTokens } from './dpop/decide-token-binding.ts'
 import type { FlowContext, FlowRequest, Redeemed } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
-import { isJudgement } from './protocol-faults.ts'
+import { isJudgement } from './oauth-errors-to-faults.ts'
 import { revokeArrived } from './revoke-token.ts'
 import type { Refusal } from './read-protocol-response.ts'
 

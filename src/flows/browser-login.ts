@@ -7,7 +7,7 @@ import type { FlowContext, FlowRequest, Obtained, Redeemed } from './flow-types.
 import type { Expected } from './parse-pasted-code.ts'
 import { expectedOf, explainDeadPage, nextPasted } from './ask-for-pasted-response.ts'
 import { nobodyToApprove, nobodyToPaste, span, withinPatience } from './wait-for-person.ts'
-import { refusalFault } from './protocol-faults.ts'
+import { refusalFault } from './oauth-errors-to-faults.ts'
 
 /** A browser that shows an error instead of coming back shows it soon. */
 const HINT_AFTER_MS = 20_000
@@ -155,7 +155,7 @@ async function hintLater({ request, context }: Wait, signal: AbortSignal): Promi
 }
 
 async function noPort(ports: readonly number[]): Promise<Fault> {
-  const { portHolders } = await import('../platform/browser/find-port-holder.ts')
+  const { portHolders } = await import('../platform/browser/find-process-listening-on-port.ts')
   const held = new Map<string, number[]>()
   for (const [port, { name, pid }] of portHolders(ports)) {
     const who = `${name} (process ${pid})`

@@ -18,7 +18,7 @@ import { readResponse } from './bounded-response.ts'
 import type { Redeemed, TokenSet } from './flow-types.ts'
 import type { Binding } from './dpop/decide-token-binding.ts'
 import { claimsOf, identityOf, idTokenSetAside, setAsideIdToken } from './identity-from-id-token.ts'
-import { type Exchange, refusalFault, refusalOf, toFault, withStep } from './protocol-faults.ts'
+import { type Exchange, refusalFault, refusalOf, toFault, withStep } from './oauth-errors-to-faults.ts'
 import { readProtocolResponse, type Refusal } from './read-protocol-response.ts'
 
 type OpenidClient = typeof openidClient

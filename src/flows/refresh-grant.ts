@@ -5,7 +5,7 @@ import type { Fetch } from '../platform/fetch-type.ts'
 import type { Secret } from '../redact/secret.ts'
 import type { TokenSet } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
-import { isJudgement } from './protocol-faults.ts'
+import { isJudgement } from './oauth-errors-to-faults.ts'
 
 export interface RefreshRequest {
   issuer: string

@@ -4,7 +4,7 @@ import { present } from '../contract/omit-undefined.ts'
 import { ALL_SCOPES } from '../contract/token-scopes.ts'
 import { isOpenable } from '../platform/browser/open-browser.ts'
 import { isLoopbackHost } from '../platform/network/is-loopback-host.ts'
-import { safeLine } from '../platform/terminal/printable-text.ts'
+import { safeLine } from '../platform/terminal/make-text-printable.ts'
 import { type DiscoveryContext, type Metadata, readMetadata } from './fetch-server-metadata.ts'
 
 /** An authorization server as its metadata describe it. */

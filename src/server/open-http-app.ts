@@ -6,7 +6,7 @@ import { type TokenBearers, tokenBearers } from './auth/authenticate-prefixed-to
 import type { Domain } from './open-server-without-http.ts'
 import { type App, createApp } from './http/handle-request.ts'
 import { openLimits } from './http/guards/rate-limits.ts'
-import { openForwarded } from './http/request/forwarded-headers.ts'
+import { openForwarded } from './http/request/client-address-behind-proxies.ts'
 import type { Services } from './http/handler-services.ts'
 import type { Issuer } from './issuer/issuer.ts'
 import type { Listener } from './listen-before-app.ts'

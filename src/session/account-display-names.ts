@@ -1,5 +1,5 @@
 /** How a person is named in messages: an account, and the user who is logged in. */
-import { safeLine } from '../platform/terminal/printable-text.ts'
+import { safeLine } from '../platform/terminal/make-text-printable.ts'
 import type { Login, StoredLogin } from '../store/store-interface.ts'
 
 /** The account as a person would name it to `fob auth switch`. */

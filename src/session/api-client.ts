@@ -11,7 +11,7 @@ import { readBounded } from '../platform/network/bounded-body.ts'
 import type { Secret } from '../redact/secret.ts'
 import { refusedBy } from './api-refusal-to-fault.ts'
 import { secretsOf } from './build-authorization-header.ts'
-import { requestLine, responseLine } from './trace-requests.ts'
+import { requestLine, responseLine } from './trace-requests-for-debug.ts'
 import { readEvents, type ServerEvent } from './read-event-stream.ts'
 
 export interface Api {

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { errorResponse } from '../contract/api/error-body.ts'
 import { Fault } from '../contract/fault.ts'
 import { parseJson } from '../platform/parse-json.ts'
-import { safeLine } from '../platform/terminal/printable-text.ts'
+import { safeLine } from '../platform/terminal/make-text-printable.ts'
 
 const details = v.looseObject({
   ...errorResponse.entries,

@@ -1,6 +1,6 @@
 /** Which of the accounts of a server is meant. */
 import { Fault } from '../contract/fault.ts'
-import { safeLine } from '../platform/terminal/printable-text.ts'
+import { safeLine } from '../platform/terminal/make-text-printable.ts'
 import type { StoredLogin } from '../store/store-interface.ts'
 import { accountName } from './account-display-names.ts'
 

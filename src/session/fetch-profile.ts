@@ -7,7 +7,7 @@ import type { Userinfo, UserinfoServer } from '../flows/read-userinfo.ts'
 import type { Secret } from '../redact/secret.ts'
 import { type Api, openApi, type ServerContext } from './api-client.ts'
 import { authorizationOf } from './build-authorization-header.ts'
-import { tracedContext } from './trace-requests.ts'
+import { tracedContext } from './trace-requests-for-debug.ts'
 import { strategyOf } from './find-login-strategy.ts'
 
 /** What we read of `GET /api/v1/profile`. Profiles of other servers have other fields: one name is enough. */

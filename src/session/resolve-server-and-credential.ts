@@ -2,12 +2,12 @@
 import { Fault } from '../contract/fault.ts'
 import type { Env } from '../platform/processes/own-and-child-environment.ts'
 import { isLoopbackHost } from '../platform/network/is-loopback-host.ts'
-import { safeLine } from '../platform/terminal/printable-text.ts'
+import { safeLine } from '../platform/terminal/make-text-printable.ts'
 import { serverAddress } from '../platform/network/normalize-server-address.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Settings } from '../settings/config-file.ts'
 import type { StoredLogin } from '../store/store-interface.ts'
-import { requireUsableJwt } from './jwt-expiry.ts'
+import { requireUsableJwt } from './check-jwt-form-and-expiry.ts'
 
 const DEFAULT_SERVER = 'http://localhost:8080'
 

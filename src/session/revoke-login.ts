@@ -7,7 +7,7 @@ import type { NotRevoked } from '../flows/revoke-token.ts'
 import { Secret } from '../redact/secret.ts'
 import type { Credential, OAuthClient, Replaced } from '../store/store-interface.ts'
 import type { ServerContext } from './api-client.ts'
-import { tracedContext } from './trace-requests.ts'
+import { tracedContext } from './trace-requests-for-debug.ts'
 
 /**
  * Tells the server that a credential must no longer work.

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { homeFolder } from '../platform/files/home-folder.ts'
 import { readSmallFile } from '../platform/files/private-files.ts'
-import { safeLine } from '../platform/terminal/printable-text.ts'
+import { safeLine } from '../platform/terminal/make-text-printable.ts'
 
 /**
  * It comes with a repository, so somebody else wrote it: it never holds a token or a command, and is not used before

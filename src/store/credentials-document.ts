@@ -4,7 +4,7 @@ import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import { serverAddress } from '../platform/network/normalize-server-address.ts'
-import { safeLine } from '../platform/terminal/printable-text.ts'
+import { safeLine } from '../platform/terminal/make-text-printable.ts'
 import { type Entry, entrySchema, type Position } from './login-entry.ts'
 import { accountOf } from './store-interface.ts'
 

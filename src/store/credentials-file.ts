@@ -2,7 +2,7 @@
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
-import { codeOf, codeWords } from '../platform/files/file-errors.ts'
+import { codeOf, codeWords } from '../platform/files/describe-file-errors.ts'
 import type { LockOptions, Release } from '../platform/files/file-lock.ts'
 import {
   ensurePrivateFolder,

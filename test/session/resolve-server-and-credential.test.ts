@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { Fault } from '../../src/contract/fault.ts'
 import { Secret } from '../../src/redact/secret.ts'
-import { jwtExpiry, requireUsableJwt } from '../../src/session/jwt-expiry.ts'
+import { jwtExpiry, requireUsableJwt } from '../../src/session/check-jwt-form-and-expiry.ts'
 import {
   normalizeServer,
   projectFor,

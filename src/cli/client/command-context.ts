@@ -1,16 +1,16 @@
 /** What commands that talk to a server share: settings, the store of logins, the session, and the API's client. */
 import { Fault } from '../../contract/fault.ts'
 import { VERSION } from '../../platform/build-constants.ts'
-import { readSwitch, SWITCH_HINT } from '../../platform/boolean-words.ts'
+import { readSwitch, SWITCH_HINT } from '../../platform/parse-boolean-words.ts'
 import type { Env } from '../../platform/processes/own-and-child-environment.ts'
-import { printable } from '../../platform/terminal/printable-text.ts'
+import { printable } from '../../platform/terminal/make-text-printable.ts'
 import type { Api } from '../../session/api-client.ts'
 import {
   type ProjectChoice,
   resolveServer,
   type ServerChoice,
 } from '../../session/resolve-server-and-credential.ts'
-import { traced } from '../../session/trace-requests.ts'
+import { traced } from '../../session/trace-requests-for-debug.ts'
 import { openSession, type Session } from '../../session/session.ts'
 import { readSettings, type Settings } from '../../settings/config-file.ts'
 import { openStore } from '../../store/open-store.ts'

@@ -1,7 +1,7 @@
 /** Asks whether the `.fob.toml` of a project may be used, and remembers the reply. */
 import { Fault } from '../../contract/fault.ts'
 import { confirm } from '../../platform/terminal/prompts.ts'
-import { safeLine } from '../../platform/terminal/printable-text.ts'
+import { safeLine } from '../../platform/terminal/make-text-printable.ts'
 import { type ProjectChoice, projectServer } from '../../session/resolve-server-and-credential.ts'
 import { type FoundProject, parseProject } from '../../settings/project-file.ts'
 import { setTrust, trustOf } from '../../settings/trusted-projects.ts'

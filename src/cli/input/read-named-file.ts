@@ -2,7 +2,7 @@
 import type { Stats } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { Fault } from '../../contract/fault.ts'
-import { isMissing, whyUnreadable } from '../../platform/files/file-errors.ts'
+import { isMissing, whyUnreadable } from '../../platform/files/describe-file-errors.ts'
 import { orAborted } from '../../platform/terminal/read-lines.ts'
 import type { Deps } from '../deps.ts'
 

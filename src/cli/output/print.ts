@@ -1,7 +1,7 @@
 /** Prints lists, records, JSON and text from others on standard output. */
 import type { Io, Output } from '../../platform/terminal/standard-streams.ts'
 import { RESET, terminalFilter } from '../../platform/terminal/control-sequence-filter.ts'
-import { printable } from '../../platform/terminal/printable-text.ts'
+import { printable } from '../../platform/terminal/make-text-printable.ts'
 import type { OutputFormat } from '../parsing/global-flags.ts'
 
 /** A column of a list: its heading, and what it shows of a row. */

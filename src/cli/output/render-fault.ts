@@ -1,6 +1,6 @@
 /** What a user sees when a command fails: a fact and a hint, or the same as JSON. */
 import { Fault } from '../../contract/fault.ts'
-import { printable } from '../../platform/terminal/printable-text.ts'
+import { printable } from '../../platform/terminal/make-text-printable.ts'
 import { OutputError } from '../../platform/terminal/standard-streams.ts'
 import { toJson } from './print.ts'
 

@@ -1,6 +1,6 @@
 /** The bodies of `/api/pipelines`: a pipeline with its source, its rule, its schedules and its secrets. */
 import * as v from 'valibot'
-import { namedRecord } from '../object-prototype-names.ts'
+import { namedRecord } from '../refuse-object-prototype-names.ts'
 import { secretKey, secretValue } from './secrets.ts'
 import { webhookResponse } from './webhooks.ts'
 

@@ -1,6 +1,6 @@
 /** The bodies of `/api/secrets`, and what a secret may be called and hold. */
 import * as v from 'valibot'
-import { isFreeName, RESERVED_NAMES } from '../object-prototype-names.ts'
+import { isFreeName, RESERVED_NAMES } from '../refuse-object-prototype-names.ts'
 
 /** `pipeline/<id>` on the wire is `?pipeline=<name>`, `server` is `?scope=server`; keys follow the rules of environment variables. */
 export const secretKey = v.pipe(

@@ -1,7 +1,7 @@
 /** The listener that receives one OAuth callback on this machine (RFC 8252 §7.3). */
 import { timingSafeEqual } from 'node:crypto'
 import { PAGE_HEADERS, renderPage } from './callback-page.ts'
-import { safeLine } from '../terminal/printable-text.ts'
+import { safeLine } from '../terminal/make-text-printable.ts'
 
 const MAX_URL_LENGTH = 8192
 /** How long the browser waits for the outcome of the login before its connection is closed. */

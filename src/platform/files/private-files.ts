@@ -19,7 +19,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { isMissing } from './file-errors.ts'
+import { isMissing } from './describe-file-errors.ts'
 
 /** No private file of ours is larger. */
 const MAX_BYTES = 16 * 1024 * 1024

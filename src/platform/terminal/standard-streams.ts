@@ -51,7 +51,7 @@ export function processIo(): Io {
 function terminalLines(): Lines {
   let lines: Lines | undefined
   const opened = async () => {
-    const { processTerminal, rawTerminalLines } = await import('./raw-terminal.ts')
+    const { processTerminal, rawTerminalLines } = await import('./read-answers-in-raw-mode.ts')
     const marksPastes = process.env.TERM !== 'dumb'
     return (lines ??= rawTerminalLines(processTerminal((text) => writeAll(2, encode(text)), marksPastes)))
   }

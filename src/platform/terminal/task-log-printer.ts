@@ -1,6 +1,6 @@
 /** Printing the output of tasks so that a reader can tell which task a line is from. */
 import { RESET, type TerminalFilter, terminalFilter } from './control-sequence-filter.ts'
-import { printable } from './printable-text.ts'
+import { printable } from './make-text-printable.ts'
 
 /** How much of a line without an end is buffered, in UTF-16 units; a longer line is broken. */
 const MAX_LINE = 16 * 1024

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { Fault } from '../../contract/fault.ts'
-import { codeWords } from '../../platform/files/file-errors.ts'
+import { codeWords } from '../../platform/files/describe-file-errors.ts'
 import { verifyChain } from '../audit/hash-chain.ts'
 import { checkPages, checkFile, type Finding } from '../db/check-database.ts'
 import { claimFolder } from '../db/data-folder-lock.ts'

@@ -8,7 +8,7 @@ import type { Log } from '../log.ts'
 import { openAccounts } from '../accounts/accounts.ts'
 import type { VaultSettings } from '../settings/settings.ts'
 import type { Unlock } from '../vault/backend-interface.ts'
-import { rotateLock } from '../vault/replace-passphrase.ts'
+import { rotateLock } from '../vault/rewrap-data-keys.ts'
 
 /**
  * Puts the secrets under another passphrase or key file, whether or not a server runs on them: the keys are

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { Fault } from '../../contract/fault.ts'
-import { codeWords } from '../../platform/files/file-errors.ts'
+import { codeWords } from '../../platform/files/describe-file-errors.ts'
 import { codeOf, prepareFile } from '../db/database-files.ts'
 import { writePrivateFile } from '../../platform/files/private-files.ts'
 

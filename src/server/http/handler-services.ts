@@ -17,7 +17,7 @@ import type { Runs } from '../runs/runs.ts'
 import type { Schedules } from '../triggers/schedules.ts'
 import type { Webhooks } from '../triggers/webhooks.ts'
 import type { Vault } from '../vault/vault-interface.ts'
-import type { Forwarded } from './request/forwarded-headers.ts'
+import type { Forwarded } from './request/client-address-behind-proxies.ts'
 import type { Limits } from './guards/rate-limits.ts'
 import { noOAuth } from './response/http-error.ts'
 

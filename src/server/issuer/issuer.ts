@@ -32,7 +32,7 @@ import {
   purgeExpiredRecords,
   revokeUserRecords,
 } from './tokens/end-sessions-grants-and-tokens.ts'
-import { deriveKey, openSeal } from './sealed-values.ts'
+import { deriveKey, openSeal } from './seal-under-session-secret.ts'
 import { MIN_SESSION_SECRET_BYTES } from './session-secret-minimum-length.ts'
 import { openSessions, type Sessions } from './sessions/browser-sessions-and-program-logins.ts'
 import { loadSigningKey } from './tokens/id-token-signing-key.ts'
@@ -43,7 +43,7 @@ import {
   type IdentityProviderLogins,
 } from './identity-providers/identity-provider-login.ts'
 import type { ConfiguredIdentityProviders } from './identity-providers/identity-provider-types.ts'
-import type { ProtocolEvent } from './protocol/protocol-audit.ts'
+import type { ProtocolEvent } from './protocol/audit-oauth-requests.ts'
 
 export interface Issuer {
   /** Handles the protocol's routes (`protocol/requests-before-oidc-provider.ts`); 404 for any other. @param address the peer's */

@@ -5,7 +5,7 @@ import { isFinal, runStatus, taskStatus } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import { instant } from '../../contract/instant-as-text.ts'
 import type { RunEntry, RunRecord } from '../runs/journal/read-run-records.ts'
-import type { LogText } from '../runs/log/log-as-text.ts'
+import type { LogText } from '../runs/log/read-log-as-text.ts'
 import { clip, defineTool, PAGE, pageOf, READS, type Tool, type ToolCall } from './define-tool.ts'
 
 const MAX_TASKS = 200

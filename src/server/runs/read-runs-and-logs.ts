@@ -15,7 +15,7 @@ import {
   type RunRecord,
 } from './journal/read-run-records.ts'
 import { followEvents } from './log/follow-events.ts'
-import { readLogText } from './log/log-as-text.ts'
+import { readLogText } from './log/read-log-as-text.ts'
 import { type LogPage, readLogPage } from './log/read-log-backwards.ts'
 import { neededSecrets } from './secrets/check-needed-secrets.ts'
 

@@ -1,7 +1,7 @@
 /** A file with the key of the vault, which stands in for a passphrase. */
 import { readFileSync } from 'node:fs'
 import { Fault } from '../../contract/fault.ts'
-import { whyUnreadable } from '../../platform/files/file-errors.ts'
+import { whyUnreadable } from '../../platform/files/describe-file-errors.ts'
 import { Secret } from '../../redact/secret.ts'
 
 /** @returns the key in it: 32 bytes, or their hex or base64. @throws Fault `config` */

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import { Fault } from '../../contract/fault.ts'
 import { nearest } from '../../contract/nearest-word.ts'
-import { whyUnreadable } from '../../platform/files/file-errors.ts'
+import { whyUnreadable } from '../../platform/files/describe-file-errors.ts'
 import type { Env } from '../../platform/processes/own-and-child-environment.ts'
-import { readSwitch, SWITCH_HINT } from '../../platform/boolean-words.ts'
+import { readSwitch, SWITCH_HINT } from '../../platform/parse-boolean-words.ts'
 import { SETTING_NAMES, SETTINGS, type SettingName, variableName } from './setting-table.ts'
 
 /** What the three places say. */

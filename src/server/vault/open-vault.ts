@@ -6,7 +6,7 @@ import type { Backend, StoredRecord, Unlock } from './backend-interface.ts'
 import { readPlain } from './cipher.ts'
 import { openKeys, type Keys } from './data-keys.ts'
 import { createReEncrypt } from './re-encrypt.ts'
-import { type Codec, plain, sealing } from './sealed-records.ts'
+import { type Codec, plain, sealing } from './seal-and-open-record-values.ts'
 import type { SecretUses } from './last-secret-uses.ts'
 import type { SecretPlace, SecretScope, Vault } from './vault-interface.ts'
 

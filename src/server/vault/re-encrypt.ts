@@ -5,7 +5,7 @@ import type { Backend } from './backend-interface.ts'
 import { keyIdOf, newDataKey, seal } from './cipher.ts'
 import { currentKey } from './vault-header.ts'
 import type { Keys } from './data-keys.ts'
-import { boundTo, openSealed } from './sealed-records.ts'
+import { boundTo, openSealed } from './seal-and-open-record-values.ts'
 import type { ReEncryptProgress, SecretPlace } from './vault-interface.ts'
 
 /** How long one call works. */

@@ -4,7 +4,7 @@ import { Secret } from '../../../src/redact/secret.ts'
 import type { Backend } from '../../../src/server/vault/backend-interface.ts'
 import { currentKey, openHeader } from '../../../src/server/vault/vault-header.ts'
 import { keyIdOf } from '../../../src/server/vault/cipher.ts'
-import { rotateLock } from '../../../src/server/vault/replace-passphrase.ts'
+import { rotateLock } from '../../../src/server/vault/rewrap-data-keys.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 import { interrupted, place, reEncryptAll, vaultOn, withKey, withPassphrase } from './vault-harness.ts'
 

@@ -1,7 +1,7 @@
 /** `fob auth login`: obtains a credential, checks it at the server and stores it. */
 import { Fault } from '../../../contract/fault.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
-import { printable } from '../../../platform/terminal/printable-text.ts'
+import { printable } from '../../../platform/terminal/make-text-printable.ts'
 import { userLine } from '../../../session/account-display-names.ts'
 import type { ServerContext } from '../../../session/api-client.ts'
 import { completeLogin } from '../../../session/complete-login.ts'

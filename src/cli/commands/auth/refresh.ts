@@ -1,7 +1,7 @@
 /** `fob auth refresh`: renews the stored login before that is due. */
 import { Fault } from '../../../contract/fault.ts'
 import { credentialsExpired, renewCredential } from '../../../session/refresh-login.ts'
-import { traced } from '../../../session/trace-requests.ts'
+import { traced } from '../../../session/trace-requests-for-debug.ts'
 import { nobodyHere, notLoggedIn } from '../../../session/session.ts'
 import { openContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'

@@ -1,11 +1,11 @@
 /** `fob auth status`: lists the stored logins, and says which one commands use and why. */
 import { Fault } from '../../../contract/fault.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain/keychain.ts'
-import { printable } from '../../../platform/terminal/printable-text.ts'
+import { printable } from '../../../platform/terminal/make-text-printable.ts'
 import { userLine } from '../../../session/account-display-names.ts'
 import { storageReasonText } from '../../../session/keychain-fallback-warning.ts'
 import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh-login.ts'
-import { isJwt, jwtExpiry } from '../../../session/jwt-expiry.ts'
+import { isJwt, jwtExpiry } from '../../../session/check-jwt-form-and-expiry.ts'
 import { projectFor, resolveTenant } from '../../../session/resolve-server-and-credential.ts'
 import { nobodyHere, type Session } from '../../../session/session.ts'
 import type { Store, StoredLogin } from '../../../store/store-interface.ts'

@@ -1,6 +1,6 @@
 /** `fob auth switch`: chooses the stored login that commands use. */
 import { Fault } from '../../../contract/fault.ts'
-import { printable } from '../../../platform/terminal/printable-text.ts'
+import { printable } from '../../../platform/terminal/make-text-printable.ts'
 import { accountName } from '../../../session/account-display-names.ts'
 import { findAccount } from '../../../session/choose-account.ts'
 import { normalizeServer } from '../../../session/resolve-server-and-credential.ts'

@@ -1,7 +1,7 @@
 /** `fob auth trust`: allows or forbids the use of a project's `.fob.toml`. */
 import { resolve } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
-import { safeLine } from '../../../platform/terminal/printable-text.ts'
+import { safeLine } from '../../../platform/terminal/make-text-printable.ts'
 import {
   findProject,
   type FoundProject,

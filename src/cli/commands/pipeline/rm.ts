@@ -1,7 +1,7 @@
 /** `fob pipeline rm`: deletes a pipeline. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { printable } from '../../../platform/terminal/printable-text.ts'
+import { printable } from '../../../platform/terminal/make-text-printable.ts'
 import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'

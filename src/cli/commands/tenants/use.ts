@@ -1,5 +1,5 @@
 /** `fob tenants use`: chooses the tenant that commands work in at a server. */
-import { safeLine } from '../../../platform/terminal/printable-text.ts'
+import { safeLine } from '../../../platform/terminal/make-text-printable.ts'
 import { foreignTenant } from '../../../session/api-refusal-to-fault.ts'
 import { setTenant } from '../../../settings/change-config-file.ts'
 import { memberships } from '../../client/list-tenant-memberships.ts'

@@ -12,7 +12,7 @@ import {
   requireScopes,
   revokePersonalToken,
   toTokenResponses,
-} from '../personal-tokens.ts'
+} from '../create-list-revoke-personal-tokens.ts'
 import { readBody } from '../request/request-body.ts'
 
 /** `POST /api/auth/cli-tokens` */

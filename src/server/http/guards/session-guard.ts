@@ -9,7 +9,7 @@ import { readFormFields } from '../request/form-body.ts'
 import { HttpError } from '../response/http-error.ts'
 import { errorPage } from '../response/error-page.ts'
 import { pageResponse } from '../response/page-response.ts'
-import { redirect } from '../response/redirect.ts'
+import { redirect } from '../response/see-other-redirect.ts'
 import { hostOf, requireIssuer, type Services } from '../handler-services.ts'
 import { enterTenant } from './admit-to-tenant.ts'
 

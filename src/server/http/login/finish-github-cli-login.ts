@@ -4,7 +4,7 @@ import type { Issuer } from '../../issuer/issuer.ts'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
 import { byUser } from '../audit-entry-from-request.ts'
 import type { Call } from '../request-context.ts'
-import { redirect } from '../response/redirect.ts'
+import { redirect } from '../response/see-other-redirect.ts'
 import type { Services } from '../handler-services.ts'
 
 /** Sends the browser back to the program on its machine, with a token or a code as the program asked for. */

@@ -12,7 +12,7 @@ import { renderMessage } from '../../web/login-consent-and-message-templates.ts'
 import { HttpError } from '../response/http-error.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { finishCliLogin } from './finish-github-cli-login.ts'
-import { redirect } from '../response/redirect.ts'
+import { redirect } from '../response/see-other-redirect.ts'
 import { requireIssuer, type Services } from '../handler-services.ts'
 import { pageResponse } from '../response/page-response.ts'
 

@@ -16,7 +16,7 @@ import type { Call, Handler } from '../request-context.ts'
 import { readForm } from '../request/form-body.ts'
 import { attemptHeaders } from '../guards/rate-limits.ts'
 import { pageResponse } from '../response/page-response.ts'
-import { redirect } from '../response/redirect.ts'
+import { redirect } from '../response/see-other-redirect.ts'
 import { hostOf, type Services } from '../handler-services.ts'
 
 const loginForm = v.object({

@@ -22,8 +22,8 @@ import {
   revokePersonalToken,
   type TokenRequest,
   toTokenResponses,
-} from '../personal-tokens.ts'
-import { redirect } from '../response/redirect.ts'
+} from '../create-list-revoke-personal-tokens.ts'
+import { redirect } from '../response/see-other-redirect.ts'
 import type { Services } from '../handler-services.ts'
 import { pageResponse, sentence } from '../response/page-response.ts'
 import { sessionOf, settingsView } from './settings-page-frame.ts'

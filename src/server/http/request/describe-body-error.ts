@@ -1,7 +1,7 @@
 /** What is wrong with a JSON body, in words. */
 import type * as v from 'valibot'
 import { nearest } from '../../../contract/nearest-word.ts'
-import { safeLine } from '../../../platform/terminal/printable-text.ts'
+import { safeLine } from '../../../platform/terminal/make-text-printable.ts'
 
 /** `hint`: what was probably meant. */
 interface Problem {

@@ -1,7 +1,7 @@
 /** The cookies of logins that are at an identity provider. */
 import { createHash, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
-import type { Seal } from '../sealed-values.ts'
+import type { Seal } from '../seal-under-session-secret.ts'
 import { type Checks, IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from './identity-provider-types.ts'
 
 /** What a login with an identity provider is for; where it continues afterwards. */

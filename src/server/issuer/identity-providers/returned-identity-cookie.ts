@@ -1,6 +1,6 @@
 /** The cookie that says who has just come back from an identity provider. */
 import * as v from 'valibot'
-import type { Seal } from '../sealed-values.ts'
+import type { Seal } from '../seal-under-session-secret.ts'
 import { cookiesOf } from './pending-login-cookie.ts'
 
 /** From the identity provider's response to our login page: two redirects. */

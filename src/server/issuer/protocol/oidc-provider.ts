@@ -3,7 +3,7 @@ import type { Configuration, KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { User } from '../../accounts/user-types.ts'
 import { apiResource, features, protocol, type ProviderDeps } from './oidc-configuration.ts'
 import { databaseAdapter } from './oidc-storage-adapter.ts'
-import { logEvents } from './protocol-log.ts'
+import { logEvents } from './log-oauth-failures.ts'
 import { registerTicketGrant } from './json-login-ticket-grant.ts'
 import { claimsOf, toAccount } from './user-claims.ts'
 

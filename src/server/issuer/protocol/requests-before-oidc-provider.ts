@@ -12,14 +12,14 @@ import { DEVICE_PATH } from '../protocol-page-paths.ts'
 import { TICKET_GRANT } from '../ticket-grant-type.ts'
 import { USER_CODE_HEADER } from './device-flow-configuration.ts'
 import { openPollPace } from './device-poll-pace.ts'
-import { openIntrospection } from './introspection.ts'
+import { openIntrospection } from './token-introspection.ts'
 import { oauthError } from './oauth-error-response.ts'
 import { checkRegistration } from './check-client-registration.ts'
 import { readRefreshRequest, refreshReplay } from '../tokens/repeat-refresh-response.ts'
 import { asksBeyondGrant } from './check-requested-resource.ts'
 import type { Tokens } from '../tokens/access-tokens.ts'
 import type { ErrorPage } from './protocol-page-types.ts'
-import { openWatch, type ProtocolEvent } from './protocol-audit.ts'
+import { openWatch, type ProtocolEvent } from './audit-oauth-requests.ts'
 
 const PATHS: ReadonlySet<string> = new Set([
   '/.well-known/openid-configuration',

@@ -1,5 +1,5 @@
 /** The provider's cookies, encrypted on their way to the browser. */
-import type { Seal } from '../sealed-values.ts'
+import type { Seal } from '../seal-under-session-secret.ts'
 import type { CarriedInteractions } from './unanswered-interactions-in-cookies.ts'
 
 /** The provider's three cookies, by what they are for. */

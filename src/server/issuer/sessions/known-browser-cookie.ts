@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { parseJson } from '../../../platform/parse-json.ts'
-import type { Seal } from '../sealed-values.ts'
+import type { Seal } from '../seal-under-session-secret.ts'
 
 /**
  * Not a credential: it lets nobody in. Password attempts of such a browser are counted by themselves, so that others who

@@ -1,7 +1,7 @@
 /** Logging in to our own pages. */
 import { PAGES_CLIENT } from '../first-party-clients.ts'
 import { PAGES_RETURN } from '../protocol-page-paths.ts'
-import type { Seal } from '../sealed-values.ts'
+import type { Seal } from '../seal-under-session-secret.ts'
 
 /** Logging in to our own pages: by the OAuth protocol like everybody, as a client that asks for no token. */
 export interface PagesLogin {

@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import type { Db } from '../../db/open-database.ts'
 import { serverKeys } from '../../db/schema.ts'
 import type { Log } from '../../log.ts'
-import type { Seal } from '../sealed-values.ts'
+import type { Seal } from '../seal-under-session-secret.ts'
 
 const NAME = 'id-token-es256'
 

@@ -6,7 +6,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
 import { oidcRecords } from '../../db/schema.ts'
 import { REFRESH_RESPONSE, storedId } from '../protocol/oidc-storage-adapter.ts'
-import { sealUnder } from '../sealed-values.ts'
+import { sealUnder } from '../seal-under-session-secret.ts'
 
 /** Long enough for parallel commands of one login; short enough that a thief's reuse is still noticed. */
 const STORED_MS = 30_000

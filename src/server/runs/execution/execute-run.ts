@@ -20,7 +20,7 @@ import { MAX_RESULT_BYTES } from '../log/redact-and-store-output.ts'
 import { readResponseText, readTail, type RunHistory } from '../journal/run-history.ts'
 import { faultText } from '../fault-as-text.ts'
 import { createResolver, type Resolver } from '../secrets/resolve-secrets.ts'
-import type { SandboxProcesses } from '../sandbox/ready-child-processes.ts'
+import type { SandboxProcesses } from '../sandbox/prestarted-child-processes.ts'
 import type { PipelineContext, SandboxLimits } from '../sandbox/child-protocol.ts'
 import {
   errorText,

@@ -17,7 +17,7 @@ import {
 } from './write-event-and-output-rows.ts'
 import type { RunEnd, RunJournal } from './run-journal-type.ts'
 import * as rows from './write-run-rows.ts'
-import { type Change, createRunWriter, type RunWriter, type RunWriterOptions } from './run-writer.ts'
+import { type Change, createRunWriter, type RunWriter, type RunWriterOptions } from './run-event-writer.ts'
 import { createRunJournal } from './write-run-journal.ts'
 
 export interface Journal {

@@ -7,7 +7,7 @@ import { entryBytes } from '../log/log-size-limit.ts'
 import { exitEvent, runStatusEvent, taskEvent } from './write-event-and-output-rows.ts'
 import { type RunEnd, type RunJournal, RunDetached } from './run-journal-type.ts'
 import * as rows from './write-run-rows.ts'
-import type { RunWriter } from './run-writer.ts'
+import type { RunWriter } from './run-event-writer.ts'
 
 /** The waits before the end of a run is tried to be recorded again. */
 const END_RETRIES_MS = [100, 500, 2000]

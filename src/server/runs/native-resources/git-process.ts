@@ -6,7 +6,7 @@ import { Fault } from '../../../contract/fault.ts'
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
 import type { AllowedResolver } from '../script-fetch/resolve-allowed-address.ts'
 import { killGroup } from '../signal-process-group.ts'
-import { explainGit } from './git-errors.ts'
+import { explainGit } from './explain-git-errors.ts'
 import type { GitSource } from './git-source.ts'
 import { nameOf } from './known-host-keys.ts'
 

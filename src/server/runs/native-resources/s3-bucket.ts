@@ -7,7 +7,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { fetchFailure } from '../../../platform/network/describe-fetch-failure.ts'
 import { hostOf } from '../script-fetch/request-checked-address.ts'
 import type { AllowedResolver } from '../script-fetch/resolve-allowed-address.ts'
-import { codeOf, statusOf } from '../../vault/s3/s3-errors.ts'
+import { codeOf, statusOf } from '../../vault/s3/explain-s3-errors.ts'
 import type { S3Source } from './s3-source.ts'
 
 /** The most keys of one check: more than a hundred pages of a listing. */

@@ -8,7 +8,7 @@ import { Fault } from '../../../contract/fault.ts'
 import { killGroup } from '../signal-process-group.ts'
 import { pump } from '../tasks/read-process-output.ts'
 import { createLines } from './split-bytes-into-lines.ts'
-import type { SandboxProcess } from './ready-child-processes.ts'
+import type { SandboxProcess } from './prestarted-child-processes.ts'
 import {
   childMessage,
   type ChildMessage,

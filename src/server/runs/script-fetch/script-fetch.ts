@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { namedRecord } from '../../../contract/object-prototype-names.ts'
+import { namedRecord } from '../../../contract/refuse-object-prototype-names.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import { Secret } from '../../../redact/secret.ts'
 import type { HostCalls } from '../host-call-type.ts'

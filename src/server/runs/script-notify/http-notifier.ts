@@ -1,7 +1,7 @@
 /** Messages to any address that takes JSON: `{ message, pipeline, run_id }`. */
 import * as v from 'valibot'
-import { safeLine } from '../../../platform/terminal/printable-text.ts'
-import { namedRecord } from '../../../contract/object-prototype-names.ts'
+import { safeLine } from '../../../platform/terminal/make-text-printable.ts'
+import { namedRecord } from '../../../contract/refuse-object-prototype-names.ts'
 import { parse, secretText } from '../parse-host-call-fields.ts'
 import type { ServiceResponse, Verdict } from './deliver-message.ts'
 import type { Notifier } from './notifier-type.ts'

@@ -1,7 +1,7 @@
 /** Renders the Liquid template of a message. */
 import type { Liquid } from 'liquidjs'
 import { Fault } from '../../../contract/fault.ts'
-import { safeLine } from '../../../platform/terminal/printable-text.ts'
+import { safeLine } from '../../../platform/terminal/make-text-printable.ts'
 
 /** A template comes from a script that is not trusted: each limit here is far above what a message needs. */
 const MAX_TEMPLATE = 64 * 1024

@@ -1,7 +1,7 @@
 /** Parses what a script passes to `runtime`, sandboxes and `volumes`. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import { namedRecord } from '../../../contract/object-prototype-names.ts'
+import { namedRecord } from '../../../contract/refuse-object-prototype-names.ts'
 import { reasonOf } from '../parse-host-call-fields.ts'
 
 /** No task may run for longer; a timer of the system cannot wait for more than 24 days. */

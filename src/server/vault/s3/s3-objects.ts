@@ -1,6 +1,6 @@
 /** The few calls that the vault makes to S3. */
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
-import { codeOf, explain, statusOf } from './s3-errors.ts'
+import { codeOf, explain, statusOf } from './explain-s3-errors.ts'
 import type { S3Settings } from './s3-settings.ts'
 
 /** Time limits of one attempt (to connect, to get a response), the number of attempts, and the limit of all together. */

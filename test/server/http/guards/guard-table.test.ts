@@ -1,7 +1,7 @@
 /** The table of guards: each route has a guard and a rate limit, and each response its headers. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import { openForwarded } from '../../../../src/server/http/request/forwarded-headers.ts'
+import { openForwarded } from '../../../../src/server/http/request/client-address-behind-proxies.ts'
 import { listen } from '../../../../src/server/listen-before-app.ts'
 import { jsonLog } from '../../../../src/server/log.ts'
 import { type Guard, ROUTES } from '../../../../src/server/http/routes.ts'

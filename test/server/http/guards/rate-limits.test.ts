@@ -1,7 +1,7 @@
 /** Rate limits: per address, account and name, their recovery, their memory, and `X-Forwarded-For`. */
 import { describe, expect, test } from 'bun:test'
 import { HttpError } from '../../../../src/server/http/response/http-error.ts'
-import { openForwarded } from '../../../../src/server/http/request/forwarded-headers.ts'
+import { openForwarded } from '../../../../src/server/http/request/client-address-behind-proxies.ts'
 import { openLimits } from '../../../../src/server/http/guards/rate-limits.ts'
 
 const refusal = (work: () => unknown): HttpError | undefined => {

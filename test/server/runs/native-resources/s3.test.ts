@@ -7,7 +7,7 @@ import {
   compareVersions,
   literalPrefix,
   matchKey,
-} from '../../../../src/server/runs/native-resources/object-key-pattern.ts'
+} from '../../../../src/server/runs/native-resources/match-object-keys.ts'
 import { readS3Source } from '../../../../src/server/runs/native-resources/s3-source.ts'
 import { volumePath } from '../../../../src/server/runs/native-resources/parse-volume-path.ts'
 import { testWith } from '../../../support/real-parts/skip-without-part.ts'

@@ -6,7 +6,7 @@ import { SANDBOX_LIMITS } from '../../../../src/server/runs/sandbox/child-protoc
 import {
   type SandboxProcess,
   startProcess,
-} from '../../../../src/server/runs/sandbox/ready-child-processes.ts'
+} from '../../../../src/server/runs/sandbox/prestarted-child-processes.ts'
 import { createPositions } from '../../../../src/server/runs/sandbox/source/map-positions-to-source.ts'
 import {
   type Outcome,

@@ -6,7 +6,7 @@ import {
   did,
   onDataOrNew,
 } from '../../../administration/data-folder-flags-and-access.ts'
-import { type Role, ROLES } from '../../../administration/find-user.ts'
+import { type Role, ROLES } from '../../../administration/find-user-named-by-argument.ts'
 import { readNewPassword } from '../../../administration/read-new-password.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'

@@ -12,7 +12,7 @@ import {
   listContainers,
   removeContainer,
   startContainer,
-} from './containers.ts'
+} from './container-api-calls.ts'
 import { DaemonError } from './daemon-client.ts'
 import { endExec } from './stop-task-in-sandbox.ts'
 import { type FollowOptions, sleepUntil } from './follow-container.ts'

@@ -9,7 +9,7 @@ import {
   removeContainer,
   startContainer,
   waitForContainer,
-} from './containers.ts'
+} from './container-api-calls.ts'
 import { endWhen, follow, type FollowOptions, sleepUntil } from './follow-container.ts'
 import type { Hijacked } from './hijacked-connection.ts'
 import { LABEL, type Labels } from './ownership-labels.ts'

@@ -2,7 +2,7 @@
  * Owns: tasks in containers of a Docker daemon, each in a container of its own or several in a sandbox, and the volumes
  * that they share. Whatever it creates has the label of this server's data folder, and is found again by it.
  * Refuses: to mount anything of the machine, above all the daemon's socket; privileges, and the capabilities that
- * `docker/containers.ts` lists; a daemon on the network without TLS.
+ * `docker/container-api-calls.ts` lists; a daemon on the network without TLS.
  * A task in a sandbox does not outlive the server, because the daemon stores no output of it.
  */
 import type { Clock } from '../../../../platform/clock.ts'
@@ -12,7 +12,7 @@ import { createDaemonClient } from './daemon-client.ts'
 import { reachPatiently } from './follow-container.ts'
 import { createImages, PULL_POLICIES, type PullPolicy } from './pull-images.ts'
 import { createLabels, knownServerId, type Labels, serverId } from './ownership-labels.ts'
-import { createLeftovers, type Leftovers } from './remove-leftovers.ts'
+import { createLeftovers, type Leftovers } from './remove-leftover-containers-and-volumes.ts'
 import { mountTarget } from './container-paths.ts'
 import { createSandboxes, type Sandboxes } from './container-sandboxes.ts'
 import { createTasks, type Tasks } from './container-tasks.ts'

@@ -1,7 +1,7 @@
 /** Follows a container to its end: its output, reconnects to the daemon, the stop by TERM and KILL. */
 import type { Clock } from '../../../../platform/clock.ts'
 import { Fault } from '../../../../contract/fault.ts'
-import { type Inspected, inspectContainer, signalContainer, waitForContainer } from './containers.ts'
+import { type Inspected, inspectContainer, signalContainer, waitForContainer } from './container-api-calls.ts'
 import { contentOf, type DaemonClient, DaemonError } from './daemon-client.ts'
 import { readFrames } from './demultiplex-output.ts'
 import { type Output, SinkFailed } from './container-output.ts'

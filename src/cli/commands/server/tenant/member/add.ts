@@ -5,7 +5,12 @@ import {
   did,
   onData,
 } from '../../../../administration/data-folder-flags-and-access.ts'
-import { findUser, type Role, ROLES, userArgument } from '../../../../administration/find-user.ts'
+import {
+  findUser,
+  type Role,
+  ROLES,
+  userArgument,
+} from '../../../../administration/find-user-named-by-argument.ts'
 import { defineCommand } from '../../../../command.ts'
 import type { Deps } from '../../../../deps.ts'
 

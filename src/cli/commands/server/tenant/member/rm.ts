@@ -5,7 +5,7 @@ import {
   did,
   onData,
 } from '../../../../administration/data-folder-flags-and-access.ts'
-import { findUser, userArgument } from '../../../../administration/find-user.ts'
+import { findUser, userArgument } from '../../../../administration/find-user-named-by-argument.ts'
 import { defineCommand } from '../../../../command.ts'
 import type { Deps } from '../../../../deps.ts'
 

@@ -1,6 +1,6 @@
 /** Pastes and keys at a terminal in raw mode: what is one answer, what is shown, and how the terminal is left. */
 import { describe, expect, test } from 'bun:test'
-import { rawTerminalLines } from '../../../src/platform/terminal/raw-terminal.ts'
+import { rawTerminalLines } from '../../../src/platform/terminal/read-answers-in-raw-mode.ts'
 
 const never = new AbortController().signal
 

@@ -1,6 +1,6 @@
 /** What a failed git or ssh command means, as a message without credentials. */
 import { Fault } from '../../../contract/fault.ts'
-import { safeLine } from '../../../platform/terminal/printable-text.ts'
+import { safeLine } from '../../../platform/terminal/make-text-printable.ts'
 import type { Access, GitSource } from './git-source.ts'
 
 /** The marker that our script prints when `ssh-add` fails. */

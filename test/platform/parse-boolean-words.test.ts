@@ -1,6 +1,6 @@
 /** The words for on and off that variables and settings accept. */
 import { describe, expect, test } from 'bun:test'
-import { readSwitch } from '../../src/platform/boolean-words.ts'
+import { readSwitch } from '../../src/platform/parse-boolean-words.ts'
 
 describe('readSwitch', () => {
   test.each([

@@ -1,6 +1,6 @@
 /** The pool of sandbox processes: each is given out once, ended ones never, and a close ends the spare one. */
 import { afterAll, expect, test } from 'bun:test'
-import { createProcesses } from '../../../../src/server/runs/sandbox/ready-child-processes.ts'
+import { createProcesses } from '../../../../src/server/runs/sandbox/prestarted-child-processes.ts'
 import { SANDBOX_LIMITS } from '../../../../src/server/runs/sandbox/child-protocol.ts'
 
 /** Says its number when it has been told its limits, and then waits as a sandbox does. */

@@ -1,6 +1,6 @@
 /** `safeLine`: text from others as one line that cannot control a terminal. */
 import { describe, expect, test } from 'bun:test'
-import { safeLine } from '../../../src/platform/terminal/printable-text.ts'
+import { safeLine } from '../../../src/platform/terminal/make-text-printable.ts'
 
 describe('safeLine', () => {
   test.each([

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { portHolders } from '../../../src/platform/browser/find-port-holder.ts'
+import { portHolders } from '../../../src/platform/browser/find-process-listening-on-port.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const HEADER =

@@ -2,7 +2,7 @@
 import type { Clock } from '../../../../platform/clock.ts'
 import type { Log } from '../../../log.ts'
 import { createLimiter } from '../../concurrency-limiter.ts'
-import { listContainers, removeContainer } from './containers.ts'
+import { listContainers, removeContainer } from './container-api-calls.ts'
 import type { DaemonClient } from './daemon-client.ts'
 import { LABEL } from './ownership-labels.ts'
 import type { Volumes } from './container-volumes.ts'

@@ -3,7 +3,7 @@ import type * as openidClient from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { cannotReach, ProxyFailure } from '../platform/network/describe-fetch-failure.ts'
-import { safeLine } from '../platform/terminal/printable-text.ts'
+import { safeLine } from '../platform/terminal/make-text-printable.ts'
 import { BareRefusal, type Refusal, retryAfterOf } from './read-protocol-response.ts'
 
 type OpenidClient = typeof openidClient

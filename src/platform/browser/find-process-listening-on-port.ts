@@ -1,7 +1,7 @@
 /** Which process listens on a port: on Linux, for processes that this user may inspect. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { safeLine } from '../terminal/printable-text.ts'
+import { safeLine } from '../terminal/make-text-printable.ts'
 
 export interface PortHolder {
   pid: number
