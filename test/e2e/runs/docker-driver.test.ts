@@ -14,6 +14,7 @@ import { testWith } from '../../support/real-parts/skip-without-part.ts'
 import { knownServerId } from '../../../src/server/runs/drivers/docker/ownership-labels.ts'
 import { until } from '../../support/servers/json-client.ts'
 import { freePort } from '../../support/free-port.ts'
+import { vaultKeyFile } from '../../support/servers/vault-key-file.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const missing = missingDockerPart()
@@ -30,13 +31,12 @@ let url = ''
 async function startServer(...flags: string[]): Promise<Running> {
   const port = freePort()
   url = `http://127.0.0.1:${port}`
-  writeFileSync(join(folder, 'passphrase'), 'correct horse', { mode: 0o600 })
   const running = start(
     [
       'server',
       `--listen=127.0.0.1:${port}`,
       `--data=${join(folder, 'data')}`,
-      `--secrets-sqlite-passphrase-file=${join(folder, 'passphrase')}`,
+      `--secrets-key-file=${vaultKeyFile(folder)}`,
       ...flags,
     ],
     { cwd: folder, env: isHere && engine !== undefined ? { DOCKER_HOST: engine.host } : {} },

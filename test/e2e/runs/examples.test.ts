@@ -5,6 +5,7 @@ import { basename, join, resolve } from 'node:path'
 import { type Ended, fob, type Running, start } from '../../support/client/compiled-binary.ts'
 import { createRepository, startGitHttp } from '../../support/real-parts/git-server.ts'
 import { freePort } from '../../support/free-port.ts'
+import { vaultKeyFile } from '../../support/servers/vault-key-file.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 import { githubHeaders } from '../../support/servers/webhook-signer.ts'
 
@@ -26,7 +27,7 @@ beforeAll(async () => {
       '--allow-network',
       '127.0.0.1',
     ],
-    { env: { FOB_SECRETS_SQLITE_PASSPHRASE: 'correct horse battery' } },
+    { env: { FOB_SECRETS_KEY_FILE: vaultKeyFile() } },
   )
   await server.saw('"listening"')
 })

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fob, type Running, start } from '../../support/client/compiled-binary.ts'
 import { freePort } from '../../support/free-port.ts'
+import { vaultKeyFile } from '../../support/servers/vault-key-file.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const cwd = temporaryFolder()
@@ -15,7 +16,7 @@ let service: Bun.Server<undefined>
 async function up(...flags: string[]): Promise<void> {
   running = start(['server', '--data', join(cwd, 'data'), ...flags], {
     cwd,
-    env: { FOB_LISTEN: `127.0.0.1:${port}`, FOB_SECRETS_SQLITE_PASSPHRASE: 'correct horse' },
+    env: { FOB_LISTEN: `127.0.0.1:${port}`, FOB_SECRETS_KEY_FILE: vaultKeyFile() },
   })
   await running.saw('"listening"')
 }

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Ended, fob, type Running, start } from '../../support/client/compiled-binary.ts'
 import { freePort } from '../../support/free-port.ts'
+import { vaultKeyFile } from '../../support/servers/vault-key-file.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 /** What the documents say of a pipeline's script and of its secrets, in their own words and forms. */
@@ -37,7 +38,7 @@ beforeAll(async () => {
     '--allow-network',
     '127.0.0.1',
   ]
-  server = start(['server', ...flags], { env: { FOB_SECRETS_SQLITE_PASSPHRASE: 'correct horse battery' } })
+  server = start(['server', ...flags], { env: { FOB_SECRETS_KEY_FILE: vaultKeyFile() } })
   await server.saw('"listening"')
   const secrets = {
     SHORT,

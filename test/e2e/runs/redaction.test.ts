@@ -6,6 +6,7 @@ import { findCanaries } from '../../support/hostile/canaries.ts'
 import { fob, type Running, start } from '../../support/client/compiled-binary.ts'
 import { freePort } from '../../support/free-port.ts'
 import { until } from '../../support/servers/json-client.ts'
+import { vaultKeyFile } from '../../support/servers/vault-key-file.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const MARK = '***REDACTED***'
@@ -40,7 +41,7 @@ async function startServer(): Promise<void> {
   const port = freePort()
   url = `http://127.0.0.1:${port}`
   const settings = [`listen = "127.0.0.1:${port}"`, `data = "${data}"`]
-  settings.push('[secrets.sqlite]', `passphrase_file = "${join(folder, 'passphrase')}"`)
+  settings.push('[secrets]', `key_file = "${vaultKeyFile(folder)}"`)
   writeFileSync(join(folder, 'fob.toml'), settings.join('\n'))
   server = start(['server', '--config', join(folder, 'fob.toml')], { cwd: folder })
   await server.saw('"listening"')
@@ -53,7 +54,6 @@ async function client(args: string[], stdin?: string): Promise<string> {
 }
 
 beforeAll(async () => {
-  writeFileSync(join(folder, 'passphrase'), 'correct horse', { mode: 0o600 })
   await startServer()
   await client(['secrets', 'set', 'TOKEN'], CANARY)
   await client(['secrets', 'set', 'LINES'], LINES)

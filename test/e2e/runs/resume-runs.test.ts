@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Ended, fob, type Running, start } from '../../support/client/compiled-binary.ts'
 import { freePort } from '../../support/free-port.ts'
+import { vaultKeyFile } from '../../support/servers/vault-key-file.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const folder = temporaryFolder()
@@ -13,7 +14,7 @@ let server: Running
 
 async function begin(): Promise<void> {
   const listen = new URL(url).host
-  const env = { FOB_SECRETS_SQLITE_PASSPHRASE: 'canary-passphrase' }
+  const env = { FOB_SECRETS_KEY_FILE: vaultKeyFile(folder) }
   server = start(['server', '--listen', listen, '--data', file('data')], { home: folder, env })
   await server.saw('"listening"')
 }
