@@ -3,7 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import types from '../../../src/contract/fob.d.ts.txt' with { type: 'text' }
+import type { RunResponse } from '../../../src/contract/api/runs.ts'
 import { fob, type Running, start } from '../../support/client/compiled-binary.ts'
+import { databasePath } from '../../../src/server/db/database-files.ts'
+import { createCheapVault } from '../../support/cheap-vault.ts'
 import { until } from '../../support/servers/json-client.ts'
 import { freePort } from '../../support/free-port.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
@@ -25,7 +28,10 @@ async function down(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
   running.child.kill(signal)
   await running.ended
 }
-beforeAll(up)
+beforeAll(async () => {
+  await createCheapVault(databasePath(join(cwd, 'data')), 'correct horse')
+  await up()
+})
 afterAll(() => down('SIGINT'))
 
 const client = (...words: string[]) => fob([...words, '-s', url], { cwd })
@@ -33,12 +39,27 @@ async function set(name: string, source: string, ...flags: string[]): Promise<vo
   writeFileSync(join(cwd, `${name}.ts`), source)
   expect(await client('pipeline', 'set', `${name}.ts`, ...flags)).toMatchObject({ code: 0 })
 }
-const runs = async () => (await client('runs', 'list')).out
+const list = async () => (await client('runs', 'list')).out
+/** As the list of the command has them. While something is waited for, each look would be a process. */
+const runs = async () => {
+  const response = await fetch(`${url}/api/runs`)
+  const { items } = (await response.json()) as { items: RunResponse[] }
+  return items
+    .map(({ id, pipeline, status, triggeredBy }) => [id, pipeline, status, triggeredBy, ''].join('\t'))
+    .join('\n')
+}
 /** Starts a run, and says which. */
 const detached = async (name: string) =>
   (await client('pipeline', 'run', name, '--detach')).out.trim().split('\t').at(-1) ?? ''
+const shownOf = async (id: string) => (await client('runs', 'show', id)).out
+const shownStopped = async (id: string) => {
+  await until(runs, (out) => new RegExp(`^${id}\\t[^\\t]*\\tstopped\\t`, 'm').test(out))
+  const shown = await shownOf(id)
+  expect(shown).toContain('stopped')
+  return shown
+}
 const stopAll = async () => {
-  for (const line of (await runs()).split('\n')) {
+  for (const line of (await list()).split('\n')) {
     const [id, , status] = line.split('\t')
     if (id !== undefined && (status === 'running' || status === 'queued')) await client('runs', 'stop', id)
   }
@@ -104,7 +125,8 @@ describe('a webhook', () => {
     await down('SIGKILL')
     await lost
     await up()
-    const out = await until(runs, (text) => /\tlong\t(?:success|failed)\t/.test(text))
+    await until(runs, (text) => /\tlong\t(?:success|failed)\t/.test(text))
+    const out = await list()
     const [id = '', , status] =
       out
         .split('\n')
@@ -135,7 +157,9 @@ describe('a schedule', () => {
     const flags = ['--schedule', '* * * * * *', '--time-zone', 'Europe/Paris']
     const told = await client('pipeline', 'set', 'tick.ts', ...flags)
     expect(told.err).toMatch(/runs at \* \* \* \* \* \* \(Europe\/Paris\), next at 20/)
-    await until(runs, (out) => out.split('\ttick\tsuccess\tschedule').length > 2)
+    const ticks = (out: string) => out.split('\ttick\tsuccess\tschedule').length
+    await until(runs, (out) => ticks(out) > 2)
+    expect(ticks(await list())).toBeGreaterThan(2)
     expect(await client('pipeline', 'pause', 'tick')).toMatchObject({ code: 0 })
     expect(await client('pipeline', 'run', 'tick')).toMatchObject({
       code: 1,
@@ -186,16 +210,12 @@ describe('too many runs', () => {
     const first = await detached('newest')
     await until(runs, (out) => /\tnewest\trunning\t/.test(out))
     const second = await detached('newest')
-    const shown = await until(
-      async () => (await client('runs', 'show', first)).out,
-      (out) => out.includes('stopped'),
-    )
+    const shown = await shownStopped(first)
     expect(shown).toContain(`cancelled by ${second}, a newer run of this pipeline`)
     await stopAll()
   })
 })
 
-const shownOf = async (id: string) => (await client('runs', 'show', id)).out
 /** One that goes and one that waits for it. */
 const line = async (name: string) => {
   const first = await detached(name)
@@ -224,10 +244,7 @@ describe('what is queued', () => {
     await set('gone', WAITS)
     const { first, second } = await line('gone')
     expect(await client('pipeline', 'rm', 'gone')).toMatchObject({ code: 0 })
-    const shown = await until(
-      () => shownOf(second),
-      (out) => out.includes('stopped'),
-    )
+    const shown = await shownStopped(second)
     expect(shown).toContain('the pipeline gone was deleted before this run started')
     expect(await shownOf(first)).toContain('running')
     await stopAll()
@@ -260,10 +277,7 @@ describe('a run with a time limit', () => {
     await down('SIGKILL')
     await up()
     await client('runs', 'stop', first)
-    const shown = await until(
-      () => shownOf(second),
-      (out) => out.includes('stopped'),
-    )
+    const shown = await shownStopped(second)
     expect(shown).toContain(TOO_LONG)
   })
 
