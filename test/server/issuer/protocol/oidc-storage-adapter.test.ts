@@ -31,6 +31,8 @@ describe('the records of the authorization server', () => {
       jti: 'r1',
       accountId: 'local:a',
       scope: 'openid',
+      // When a program was last here; where from, when the request is known.
+      seen: { at: 1_700_000_000_000 },
     })
     expect(await adapter('RefreshToken').find('r2')).toBeUndefined()
     expect(await adapter('AuthorizationCode').find('r1')).toBeUndefined()

@@ -223,7 +223,7 @@ describe('TLS', () => {
 
   test('with a certificate for another name is refused', async () => {
     expect(await world({ names }).problem(at(secure, '/', 'other.example'))).toContain(
-      'certificate is not trusted',
+      'its certificate is for another name',
     )
   })
 })
