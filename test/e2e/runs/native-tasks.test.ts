@@ -122,9 +122,12 @@ describe('native tasks of the compiled binary', () => {
     'go on through SIGKILL of the server, and no line is lost or doubled',
     async () => {
       const sides = join(data, 'sides')
+      const finish = join(data, 'finish')
       const id = await beginPipeline(
         'count',
-        `echo $$ >> ${sides}; for i in $(seq 60); do echo "out $i $$"; echo "err $i" >&2; sleep 0.1; done`,
+        // It prints while there is no server, and does not end before the second one is there, however long that takes.
+        `echo $$ >> ${sides}; for i in $(seq 60); do echo "out $i $$"; echo "err $i" >&2; sleep 0.1
+         [ $i != 45 ] || while [ ! -e ${finish} ]; do sleep 0.05; done; done`,
       )
       const soFar = async () => await (await fetch(`${url}/api/runs/${id}/log`)).text()
       for (const line of ['out 15 ', 'out 30 ']) {
@@ -134,6 +137,7 @@ describe('native tasks of the compiled binary', () => {
         await startServer()
         expect(await soFar()).not.toContain('out 60 ')
       }
+      writeFileSync(finish, '')
       await until(async () => (await fob(['runs', 'show', id, '-s', url])).out.includes('success'))
       const pid = readFileSync(sides, 'utf8').trim()
       expect(pid).toMatch(/^\d+$/)

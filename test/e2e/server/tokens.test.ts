@@ -146,7 +146,9 @@ describe('scoped tokens on the compiled binary', () => {
     expect((await fob(['pipeline', 'list'], { home: other })).out).toContain('job')
     expect((await fob(['tokens', 'list'], { home: other })).code).toBe(5)
     const logout = await fob(['auth', 'logout'], { home: other })
-    expect(logout).toMatchObject({ code: 0, err: `Logged out of ${server.url} (ada@example.com)\n` })
+    expect(logout.code).toBe(0)
+    expect(logout.err).toStartWith(`Logged out of ${server.url} (ada@example.com)\n`)
+    expect(logout.err).toContain('whatever else uses it')
     expect((await as(token, ['pipeline', 'list'])).code).toBe(4)
   })
 
