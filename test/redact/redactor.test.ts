@@ -223,10 +223,11 @@ test('a value of 256 KiB is found at any cut, in bounded memory and time', () =>
   // It must not end as it starts, or the part of a value and the value would overlap in two.
   const value = `x${parts.join('')}`
   const all = redactor([value])
-  const started = performance.now()
+  // Processor time: on a busy machine the time on the wall says how busy it is.
+  const started = process.cpuUsage()
   expect(all.text(`<${value.slice(0, -1)}${value}>`)).toBe(`<${value.slice(0, -1)}${M}>`)
   expect(inPieces(all, `<${value}>`, () => 7)).toBe(`<${M}>`)
-  expect(performance.now() - started).toBeLessThan(2000)
+  expect(process.cpuUsage(started).user / 1000).toBeLessThan(2000)
 })
 
 function redactor(secrets: readonly string[]): Redactor {
