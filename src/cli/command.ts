@@ -130,5 +130,5 @@ function valuesOf<A extends Args>(
 
 function readGlobals(parsed: CittyContext['args']): Values<typeof GLOBAL_FLAGS> {
   // `--input FILE` of `fob api` is a text, and says nothing about prompts.
-  return { ...parsed, input: parsed.input !== false } as unknown as Values<typeof GLOBAL_FLAGS>
+  return { ...valuesOf(GLOBAL_FLAGS, parsed, new Map()), input: parsed.input !== false }
 }
