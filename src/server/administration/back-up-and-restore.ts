@@ -1,6 +1,7 @@
 /** Backing up and restoring the databases of a server: consistent copies, checked before they count. */
 import { Database } from 'bun:sqlite'
 import {
+  chmodSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -114,6 +115,8 @@ export async function restore(
     for (const pair of pairs) {
       const bytes = await inPlaceOnceWhole(pair.to, async (part) => {
         copyFileSync(pair.from, part)
+        // The copy takes the mode of the backup, which somebody may have carried about with a wider one.
+        chmodSync(part, 0o600)
         aside.push(...moveAside(pair.to, now))
       })
       copies.push({ ...pair, bytes })

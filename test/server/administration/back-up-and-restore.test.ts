@@ -1,7 +1,15 @@
 /** Backups of a server's data: while it is written to, damaged files, data that is there, and files of other programs. */
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { Fault } from '../../../src/contract/fault.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
@@ -48,8 +56,10 @@ describe('a backup', () => {
     expect(copy).toMatchObject({ what: 'data', to: file, bytes: statSync(file).size })
     expect(statSync(file).mode & 0o777).toBe(0o600)
     await addTenants(dataDir, ['later'])
+    chmodSync(file, 0o644)
     const elsewhere = join(temporaryFolder(), 'restored')
     await restore(file, places(elsewhere), { replace: false, now: NOW })
+    expect(statSync(join(elsewhere, 'fob.db')).mode & 0o777).toBe(0o600)
     expect(await tenantsOf(elsewhere)).toEqual(['acme'])
     expect((await checkData(elsewhere)).filter(({ problem }) => problem)).toEqual([])
     expect(readdirSync(elsewhere).filter((name) => name.includes('part'))).toEqual([])
