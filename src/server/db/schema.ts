@@ -294,6 +294,13 @@ export const pipelineRules = sqliteTable(
   (t) => [index('pipeline_rules_by_tenant').on(t.tenantId)],
 )
 
+/** `token`: the ID of the scoped token that was presented, if one was. */
+export interface RunStarter {
+  kind: string
+  id: string
+  token: string | null
+}
+
 export const runs = sqliteTable(
   'runs',
   {
@@ -324,6 +331,8 @@ export const runs = sqliteTable(
     endedAt: at('ended_at'),
     /** How long it may take from its start, in milliseconds; null: as long as it likes. */
     timeoutMs: integer('timeout_ms'),
+    /** Who started it, and may follow it; null where no caller did, and in records that are older than this column. */
+    starter: text('starter', { mode: 'json' }).$type<RunStarter>(),
   },
   (t) => [
     index('runs_by_tenant').on(t.tenantId, t.id),

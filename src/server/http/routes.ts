@@ -72,6 +72,7 @@ import { deleteWebhook, putWebhook, receiveWebhook } from './api/webhooks.ts'
  * - `any`: any valid credential.
  * - `person`: a person's own login, not a token and not a login of another program.
  * - `administrator`: an administrator of the tenant, by a credential that was not narrowed.
+ * - `run-follower`: a credential that carries `runs:read`, or `runs:trigger` and has started the run.
  * - `runner` and `service-key`: the header of that name and nothing else.
  * - `signature`: a webhook, signed with its secret.
  * - a scope: a credential that carries it.
@@ -220,9 +221,9 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/webhooks/:pipeline', 'signature', receiveWebhook, WEBHOOK),
 
   route('GET', '/api/runs', 'runs:read', listRuns),
-  route('GET', '/api/runs/:id', 'runs:read', getRun),
-  route('GET', '/api/runs/:id/events', 'runs:read', runEvents),
-  route('GET', '/api/runs/:id/log', 'runs:read', runLog),
+  route('GET', '/api/runs/:id', 'run-follower', getRun),
+  route('GET', '/api/runs/:id/events', 'run-follower', runEvents),
+  route('GET', '/api/runs/:id/log', 'run-follower', runLog),
   route('POST', '/api/runs/:id/stop', 'runs:trigger', stopRun),
   route('POST', '/api/runs/:id/resume', 'runs:trigger', resumeRun),
 

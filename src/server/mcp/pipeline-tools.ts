@@ -8,6 +8,7 @@ import type { PipelineEntry } from '../pipelines/pipelines.ts'
 import type { Pipeline } from '../pipelines/put-pipeline.ts'
 import { paused } from '../runs/queue/start-and-resume-refusals.ts'
 import { findRun, runOutput, toRunOutput } from './run-tools.ts'
+import { startedBy } from '../access-rules/run-starter.ts'
 import { clip, defineTool, PAGE, pageOf, READS, type Tool, type ToolCall } from './define-tool.ts'
 
 /** A source can be 1 MiB, which is too much for a model. */
@@ -113,7 +114,7 @@ const runPipeline = defineTool({
       pipeline,
       args,
       task,
-      triggeredBy: principal.email ?? principal.id,
+      ...startedBy(principal),
     })
     parts.audit.record({ ...by, action: 'run.start', target: runId, details: { pipeline: pipeline.name } })
     if (waitSeconds > 0) await untilEnd(runId, waitSeconds, call)

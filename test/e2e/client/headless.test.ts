@@ -90,6 +90,15 @@ describe('fob run on a machine with nothing configured', () => {
     expect(existsSync(join(home, '.fob'))).toBe(false)
   })
 
+  test('a token that has runs:trigger alone follows the run that it starts', async () => {
+    const by = ['--auth-token', token, '-s', server.url]
+    const created = await bare(['tokens', 'create', 'ci', '--scope', 'runs:trigger', '--all-pipelines', ...by])
+    const ended = await bare(['run', 'echo', '--task', 'x', '-q', '-s', server.url], {
+      env: { FOB_TOKEN: created.out.trim() },
+    })
+    expect(ended).toEqual({ code: 0, out: 'task: x key: ***REDACTED***\n', err: '' })
+  })
+
   test('a run that fails exits 1 with its reason', async () => {
     const { code, err } = await bare(['run', 'echo', '--task', 'fail', ...given()])
     expect([code, err]).toEqual([1, expect.stringContaining('as it was told')])

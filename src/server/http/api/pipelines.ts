@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { type PipelineResponse, pipelineName, putPipelineBody } from '../../../contract/api/pipelines.ts'
 import { runPipelineBody } from '../../../contract/api/runs.ts'
 import type { PipelineEntry } from '../../pipelines/pipelines.ts'
+import { startedBy } from '../../access-rules/run-starter.ts'
 import { secretNamesOf } from '../../pipelines/visible-secret-names.ts'
 import { HttpError } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
@@ -98,7 +99,7 @@ export const triggerPipeline: Handler = async (call, services) => {
     args: body.args,
     task: body.task,
     timeoutMs: body.timeoutMs,
-    triggeredBy: call.principal.email ?? call.principal.id,
+    ...startedBy(call.principal),
   })
   const details = { pipeline: pipeline.name }
   services.audit.record({ ...by(call), action: 'run.start', target: runId, details })

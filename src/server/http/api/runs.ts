@@ -5,6 +5,8 @@ import { instant } from '../../../contract/instant-as-text.ts'
 import { isFinal, runStatus, type RunStatus } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-and-resume-refusals.ts'
+import { hasStarted } from '../../access-rules/run-starter.ts'
+import { missingScope } from '../guards/require-permission.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
 import { json } from '../response/json-response.ts'
 import { by } from '../audit-entry-from-request.ts'
@@ -32,7 +34,7 @@ function readStatus(url: URL): RunStatus | undefined {
 
 /** `GET /api/runs/:id`: with its tasks. */
 export const getRun: Handler = async (call, services) => {
-  const run = await findRun(call, services)
+  const run = await findRunToFollow(call, services)
   return json({
     ...toResponse(run),
     args: run.args,
@@ -52,7 +54,7 @@ export const getRun: Handler = async (call, services) => {
 
 /** `GET /api/runs/:id/events`: server-sent events, from after `Last-Event-ID`. */
 export const runEvents: Handler = async (call, services) => {
-  const run = await findRun(call, services)
+  const run = await findRunToFollow(call, services)
   const last = call.request.headers.get('last-event-id') ?? '0'
   if (!/^\d{1,15}$/.test(last)) {
     throw new HttpError(400, 'invalid_request', 'Last-Event-ID takes a number')
@@ -81,7 +83,7 @@ function logRemoved(at: number): HttpError {
 
 /** `GET /api/runs/:id/log`: what the run printed so far, as text for a file. */
 export const runLog: Handler = async (call, services) => {
-  const run = await findRun(call, services)
+  const run = await findRunToFollow(call, services)
   if (run.logRemovedAt !== null) throw logRemoved(run.logRemovedAt)
   const pieces = services.runs.log(run.id)
   const encoder = new TextEncoder()
@@ -146,6 +148,19 @@ export async function findRun(
   const run = await pipelines.runOf(principal, params.id ?? '')
   if (run === undefined) throw notFound('run')
   return run
+}
+
+/**
+ * The run that the path names, for a caller who may read runs, or has started this one and may start runs.
+ * @throws HttpError 404 as `findRun`; 403 for any other run, also one that does not exist
+ */
+async function findRunToFollow(call: Call, services: Services): Promise<RunRecord> {
+  const { principal, params } = call
+  if (principal.scopes.has('runs:read')) return await findRun(call, services)
+  const run = await services.pipelines.runOf(principal, params.id ?? '')
+  if (run !== undefined && principal.scopes.has('runs:trigger') && hasStarted(principal, run.starter))
+    return run
+  throw missingScope(principal, 'runs:read')
 }
 
 function toResponse(run: RunEntry): RunResponse {

@@ -9,8 +9,18 @@ import { enterTenant } from './admit-to-tenant.ts'
 import { requireAdmitted, requireKey } from './require-authenticated-caller.ts'
 import { requireAdministrator, requirePerson, requireScope } from './require-permission.ts'
 
-/** What a route can need of a credential; `any` is any valid one. */
-export type CredentialGuard = 'any' | 'person' | 'administrator' | 'runner' | 'service-key' | Scope
+/**
+ * What a route can need of a credential; `any` is any valid one. `run-follower`: the scope `runs:read`, or `runs:trigger`
+ * where the caller has started the run, which the handler finds out (`findRunToFollow`).
+ */
+export type CredentialGuard =
+  | 'any'
+  | 'person'
+  | 'administrator'
+  | 'run-follower'
+  | 'runner'
+  | 'service-key'
+  | Scope
 
 /**
  * The handler's response, for a caller that passes. At once where nothing has to be waited for, as almost always:
@@ -51,5 +61,6 @@ export function admit(call: Call, slug: string | null, services: Services): Even
 function requireGuard(guard: Exclude<CredentialGuard, 'runner' | 'service-key'>, principal: Principal): void {
   if (guard === 'person') requirePerson(principal)
   if (guard === 'administrator') requireAdministrator(principal)
+  if (guard === 'run-follower' && !principal.scopes.has('runs:trigger')) requireScope(principal, 'runs:read')
   if (isScope(guard)) requireScope(principal, guard)
 }

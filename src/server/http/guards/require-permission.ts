@@ -59,9 +59,12 @@ export function requireServerAdministrator(
 }
 
 /** @throws HttpError 403 */
-export function requireScope({ scopes }: Principal, scope: Scope): void {
-  if (scopes.has(scope)) return
-  throw new HttpError(403, 'insufficient_scope', `this needs the scope ${scope}`, {
+export function requireScope(principal: Principal, scope: Scope): void {
+  if (!principal.scopes.has(scope)) throw missingScope(principal, scope)
+}
+
+export function missingScope({ scopes }: Principal, scope: Scope): HttpError {
+  return new HttpError(403, 'insufficient_scope', `this needs the scope ${scope}`, {
     details: { requiredScopes: [scope], tokenScopes: [...scopes] },
   })
 }

@@ -1,6 +1,7 @@
 /** Pipelines as pages, the list of runs, and the buttons of a pipeline. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
+import { startedBy } from '../../access-rules/run-starter.ts'
 import { secretNamesOf } from '../../pipelines/visible-secret-names.ts'
 import type { RunEntry } from '../../runs/journal/read-run-records.ts'
 import { renderPipeline, renderPipelines, renderRuns } from '../../web/pipeline-and-run-list-templates.ts'
@@ -70,7 +71,7 @@ async function start(
       pipeline,
       args: asked.args.split(/\r?\n/).filter((line) => line !== ''),
       task: asked.task === '' ? undefined : asked.task,
-      triggeredBy: call.principal.email ?? call.principal.id,
+      ...startedBy(call.principal),
     })
     const details = { pipeline: pipeline.name }
     services.audit.record({ ...by(call), action: 'run.start', target: runId, details })

@@ -6,7 +6,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import { createRedactor } from '../../../redact/redactor.ts'
 import { newId } from '../../db/new-id.ts'
 import type { Db } from '../../db/open-database.ts'
-import { pipelines, tenants } from '../../db/schema.ts'
+import { pipelines, type RunStarter, tenants } from '../../db/schema.ts'
 import { runScripts } from '../../db/run-journal-schema.ts'
 import type { Log } from '../../log.ts'
 import type { Vault } from '../../vault/vault-interface.ts'
@@ -32,6 +32,8 @@ export interface RunRequest extends RunInput {
   pipeline: { id: string; name: string; filename: string; source: string; driver: string }
   /** The caller, as records show them. */
   triggeredBy: string
+  /** That caller; none for a webhook or a schedule. */
+  starter?: RunStarter
   /** Created by `newId`; without it, one is created. */
   runId?: string
   /** Where the webhook that starts the run waits for its response. */
@@ -89,7 +91,7 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
   async function create(request: RunRequest): Promise<Execution> {
     requireShort(request)
     const runId = request.runId ?? newId('run')
-    const { tenantId, pipeline, triggeredBy, args, task, request: webhook, timeoutMs } = request
+    const { tenantId, pipeline, triggeredBy, starter, args, task, request: webhook, timeoutMs } = request
     const { shown, execution } = await describe(runId, request)
     const history = newHistory(clock)
     const owner = { vault, tenantId, runId }
@@ -100,6 +102,7 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
       pipelineId: pipeline.id,
       pipelineName: pipeline.name,
       triggeredBy,
+      starter: starter ?? null,
       args: shown.args,
       task: shown.task,
       timeoutMs: timeoutMs ?? null,

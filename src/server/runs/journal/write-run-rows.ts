@@ -11,7 +11,15 @@ export type Write = Parameters<Parameters<Db['transaction']>[0]>[0]
 
 export type NewRun = Pick<
   typeof runs.$inferInsert,
-  'id' | 'tenantId' | 'pipelineId' | 'pipelineName' | 'triggeredBy' | 'args' | 'task' | 'timeoutMs'
+  | 'id'
+  | 'tenantId'
+  | 'pipelineId'
+  | 'pipelineName'
+  | 'triggeredBy'
+  | 'starter'
+  | 'args'
+  | 'task'
+  | 'timeoutMs'
 >
 export type NewScript = Pick<
   typeof runScripts.$inferInsert,

@@ -361,6 +361,41 @@ describe('S181: a scope opens its routes and no others', () => {
   )
 })
 
+describe('a token that may only start runs', () => {
+  const read = (id: string, as: string) =>
+    Promise.all(['', '/events', '/log'].map((of) => send('GET', `/api/runs/${id}${of}`, { as })))
+
+  test('follows the run that it has started, and reads no other', async () => {
+    const wish = { scopes: ['runs:trigger'], allPipelines: true }
+    const { token } = await make(wish)
+    const started = await send('POST', '/api/pipelines/other/run', { as: token, body: {} })
+    const id = String(started.body.run_id)
+    const own = await read(id, token)
+    expect(own.map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(own[1]?.text).toContain('event: exit')
+    const again = { as: token, headers: { 'last-event-id': '1' } }
+    expect((await send('GET', `/api/runs/${id}/events`, again)).text).toContain('event: exit')
+    expect((await send('GET', '/api/runs', { as: token })).status).toBe(403)
+
+    // Its owner's other tokens, its owner, and other people: none of their runs is its run.
+    const other = await make(wish)
+    for (const as of [other.token, ada]) {
+      const theirs = await send('POST', '/api/pipelines/other/run', { as, body: {} })
+      for (const { status, body } of await read(String(theirs.body.run_id), token)) {
+        expect([status, body.requiredScopes]).toEqual([403, ['runs:read']])
+      }
+    }
+    for (const { status } of await read(id, other.token)) expect(status).toBe(403)
+    // A run that does not exist looks the same.
+    for (const { status } of await read(`run_${'0'.repeat(32)}`, token)) expect(status).toBe(403)
+  })
+
+  test('a token without runs:trigger does not follow by having a name', async () => {
+    const { token } = await make({ scopes: ['pipelines:read'], allPipelines: true })
+    for (const { status } of await read(await startRun('other'), token)) expect(status).toBe(403)
+  })
+})
+
 describe('a token for some pipelines', () => {
   const SCOPES = [
     'pipelines:read',
@@ -597,7 +632,9 @@ describe('service keys over HTTP', () => {
     const profile = await send('GET', '/api/v1/profile', { as: token })
     expect(profile.body).toMatchObject({ id: `service:${key.id}`, name: 'ci', role: 'member', email: null })
     expect((await send('GET', '/api/pipelines', { as: token })).text).not.toContain('other')
-    expect((await send('POST', '/api/pipelines/deploy/run', { as: token, body: {} })).status).toBe(202)
+    const started = await send('POST', '/api/pipelines/deploy/run', { as: token, body: {} })
+    expect(started.status).toBe(202)
+    expect((await send('GET', `/api/runs/${String(started.body.run_id)}/log`, { as: token })).status).toBe(200)
     expect((await send('POST', '/api/pipelines/other/run', { as: token, body: {} })).status).toBe(404)
     expect((await send('GET', '/api/secrets', { as: token })).status).toBe(403)
     expect((await send('GET', '/api/pipelines', { as: value.reveal() })).status).toBe(401)
