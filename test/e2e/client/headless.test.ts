@@ -92,7 +92,15 @@ describe('fob run on a machine with nothing configured', () => {
 
   test('a token that has runs:trigger alone follows the run that it starts', async () => {
     const by = ['--auth-token', token, '-s', server.url]
-    const created = await bare(['tokens', 'create', 'ci', '--scope', 'runs:trigger', '--all-pipelines', ...by])
+    const created = await bare([
+      'tokens',
+      'create',
+      'ci',
+      '--scope',
+      'runs:trigger',
+      '--all-pipelines',
+      ...by,
+    ])
     const ended = await bare(['run', 'echo', '--task', 'x', '-q', '-s', server.url], {
       env: { FOB_TOKEN: created.out.trim() },
     })

@@ -634,7 +634,9 @@ describe('service keys over HTTP', () => {
     expect((await send('GET', '/api/pipelines', { as: token })).text).not.toContain('other')
     const started = await send('POST', '/api/pipelines/deploy/run', { as: token, body: {} })
     expect(started.status).toBe(202)
-    expect((await send('GET', `/api/runs/${String(started.body.run_id)}/log`, { as: token })).status).toBe(200)
+    expect((await send('GET', `/api/runs/${String(started.body.run_id)}/log`, { as: token })).status).toBe(
+      200,
+    )
     expect((await send('POST', '/api/pipelines/other/run', { as: token, body: {} })).status).toBe(404)
     expect((await send('GET', '/api/secrets', { as: token })).status).toBe(403)
     expect((await send('GET', '/api/pipelines', { as: value.reveal() })).status).toBe(401)
