@@ -100,7 +100,7 @@ describe('runs of the compiled binary', () => {
     expect([ended.code, ended.err]).toEqual([
       0,
       expect.stringContaining(
-        '✗ needs MISSING, which is not set: fob secrets set MISSING --pipeline needy',
+        'warning: it needs MISSING, which is not set: fob secrets set MISSING --pipeline needy',
       ) as string,
     ])
     const shown = await run('pipeline', 'show', 'needy')

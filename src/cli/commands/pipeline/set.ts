@@ -154,7 +154,7 @@ async function setPipeline(options: SetPipelineOptions, deps: Deps): Promise<voi
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
   if (options.schedules !== undefined) for (const line of scheduleLines(pipeline)) client.say(line)
   for (const { key, isSet, text } of describeNeeds(pipeline)) {
-    client.say(isSet ? `✓ needs ${key}, ${text}` : `✗ needs ${key}, which is ${text}`)
+    client.say(isSet ? `✓ needs ${key}, ${text}` : `warning: it needs ${key}, which is ${text}`)
   }
   if (client.format === 'json') printJson(deps.io, pipeline)
 }

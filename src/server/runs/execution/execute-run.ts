@@ -20,6 +20,7 @@ import { MAX_RESULT_BYTES } from '../log/redact-and-store-output.ts'
 import { readResponseText, readTail, type RunHistory } from '../journal/run-history.ts'
 import { faultText } from '../fault-as-text.ts'
 import { createResolver, type Resolver } from '../secrets/resolve-secrets.ts'
+import { unsetSecretsWarning } from '../secrets/unset-secrets-warning.ts'
 import type { SandboxProcesses } from '../sandbox/prestarted-child-processes.ts'
 import type { PipelineContext, SandboxLimits } from '../sandbox/child-protocol.ts'
 import {
@@ -54,6 +55,8 @@ export interface Execution {
   /** Where that webhook waits for its response. */
   exchange?: HttpExchange | undefined
   concurrency: Concurrency
+  /** Whether an earlier server had started this attempt. */
+  wasStarted: boolean
   timeLimit?: TimeLimit | undefined
 }
 
@@ -120,7 +123,9 @@ export async function execute(
   }
   const runToEnd = async () => {
     await journal.started()
-    await resolver.prepare(pipeline.source)
+    const unset = await resolver.prepare(pipeline.source)
+    // Where an earlier server had started the run, the log has it already.
+    if (unset.length > 0 && !run.wasStarted) await journal.log([unsetSecretsWarning(unset)])
     return await runWithRestarts(run, options, dispatcher, scriptConsole)
   }
   const outcome = await Promise.race([runToEnd().catch(fail), whenFired(detach)])

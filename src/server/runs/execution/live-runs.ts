@@ -21,9 +21,8 @@ export interface LiveRuns {
   /**
    * Executes a run when its turn has come.
    * @param leaveWaiting gives up its place among the runs that wait
-   * @param wasStarted whether an earlier server had started it
    */
-  launch(run: Execution, leaveWaiting: () => void, wasStarted?: boolean): void
+  launch(run: Execution, leaveWaiting: () => void): void
   /** Stops a run, whether it waits or runs. @returns false when no such run is here */
   stop(tenantId: string, runId: string, reason: string): boolean
   /** Removes what a run that has ended had on a driver; never rejects. */
@@ -47,9 +46,9 @@ export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOp
   const live = new Map<string, LiveRun>()
   const recordEnd = createEndRecorder({ ...services, journal, closing, isLive: (runId) => live.has(runId) })
 
-  function launch(run: Execution, leaveWaiting: () => void, wasStarted = false): void {
+  function launch(run: Execution, leaveWaiting: () => void): void {
     const runId = run.context.runID
-    const { tenantId, journal, pipeline, concurrency } = run
+    const { tenantId, journal, pipeline, concurrency, wasStarted } = run
     const stop = new AbortController()
     const place = {
       runId,

@@ -85,7 +85,7 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
     const { request: webhook, exchange } = request
     const concurrency = await concurrencyOf(pipeline.id)
     const asked = { tenantId, pipeline, concurrency, request: webhook, exchange }
-    return { shown, execution: { ...asked, context, redactor, driver } }
+    return { shown, execution: { ...asked, context, redactor, driver, wasStarted: false } }
   }
 
   async function create(request: RunRequest): Promise<Execution> {
@@ -144,7 +144,8 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
     if (!script) throw new Fault('failed', 'its script is not stored any more')
     const execution = await recall(row, script)
     const history = readHistory(db, row.id, row.attempt, script)
-    return { ...execution, history, journal: cap(journal.reopen(row.id), history) }
+    const wasStarted = row.status === 'running'
+    return { ...execution, history, wasStarted, journal: cap(journal.reopen(row.id), history) }
   }
 
   async function resume(row: RunRow): Promise<Execution> {

@@ -20,7 +20,7 @@ interface ContinueOptions {
   drivers: readonly Driver[]
   preparation: RunPreparation
   /** Executes a run at once, or when its turn comes. */
-  launch(run: Execution, wasStarted: boolean): void
+  launch(run: Execution): void
   /** Removes what a run that has ended had on a driver; never rejects. */
   cleanUp(driver: Driver, runId: string): Promise<void>
 }
@@ -40,7 +40,7 @@ export async function continueInterruptedRuns(options: ContinueOptions): Promise
       return await end(id, { status: 'failed', message })
     }
     try {
-      launch(await preparation.reopen(row), row.status === 'running')
+      launch(await preparation.reopen(row))
       log.info('run continued after a restart', { run: id })
     } catch (error) {
       log.warn('a run could not be continued', { run: id })

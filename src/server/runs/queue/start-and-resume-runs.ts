@@ -34,7 +34,7 @@ interface RunStarter {
   start(request: StartRun): Promise<{ runId: string }>
   resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
   /** Launches a run that an earlier server has admitted, however many wait. */
-  continueInterrupted(run: Execution, wasStarted: boolean): void
+  continueInterrupted(run: Execution): void
   /** Resolves when nothing is being admitted. */
   settled(): Promise<void>
 }
@@ -93,8 +93,7 @@ export function createRunStarter({ db, preparation, live, waiting, closing }: Ru
   return {
     start,
     resume,
-    continueInterrupted: (run, wasStarted) =>
-      live.launch(run, waiting.take(run.tenantId) ?? (() => {}), wasStarted),
+    continueInterrupted: (run) => live.launch(run, waiting.take(run.tenantId) ?? (() => {})),
     settled: async () => void (await Promise.allSettled(starting)),
   }
 }

@@ -49,13 +49,16 @@ const request = v.strictObject({
   message: v.pipe(v.string(), v.nonEmpty('is empty')),
   async: v.optional(v.boolean(), false),
 })
+type Asked = v.InferOutput<typeof request>
 
 export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
   const { runId, pipeline, redactor } = options
   const deliver = createDelivery(options)
 
+  /** @param resolved the config of the message, with its secrets */
   async function send(
-    { config, context, message }: v.InferOutput<typeof request>,
+    { config, context, message }: Asked,
+    resolved: unknown,
     signal: AbortSignal,
   ): Promise<void> {
     const read = Object.hasOwn(TYPES, config.type) ? TYPES[config.type] : undefined
@@ -64,16 +67,16 @@ export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
         hint: `there are ${Object.keys(TYPES).join(', ')}`,
       })
     }
-    const notifier = read(await options.resolve(config))
+    const notifier = read(resolved)
     const scope = { pipeline, runID: runId, status: 'running', ...context }
     const text = redactor.text(await render(message, scope, notifier.escape))
     if (text.length > MAX_MESSAGE) throw new Fault('usage', `the message has over ${MAX_MESSAGE} characters`)
     await notifier.send({ text, pipeline, runId }, (post, judge) => deliver(post, judge, signal))
   }
 
-  async function sendInBackground(asked: v.InferOutput<typeof request>, signal: AbortSignal): Promise<void> {
+  async function sendInBackground(asked: Asked, resolved: unknown, signal: AbortSignal): Promise<void> {
     try {
-      await send(asked, signal)
+      await send(asked, resolved, signal)
     } catch (error) {
       if (signal.aborted) return
       const fault = redactedFault(titleOf(asked), error, redactor)
@@ -86,11 +89,13 @@ export function createNotifyCalls(options: NotifyCallsOptions): HostCalls {
   return {
     'notify.send': async (input: unknown, { signal }: CallContext) => {
       const asked = parse(request, input, 'notify.send')
-      if (asked.async) options.background((signal) => sendInBackground(asked, signal))
-      else {
-        await send(asked, signal).catch((error: unknown) => {
-          throw redactedFault(titleOf(asked), error, redactor)
-        })
+      try {
+        // Before anything else, and for a message in the background too: a secret that is not set fails the call.
+        const resolved = await options.resolve(asked.config)
+        if (asked.async) options.background((signal) => sendInBackground(asked, resolved, signal))
+        else await send(asked, resolved, signal)
+      } catch (error) {
+        throw redactedFault(titleOf(asked), error, redactor)
       }
       return {}
     },

@@ -24,10 +24,11 @@ interface ResolverOptions {
 /** The secrets of one run. A value stays as it was when the run first asked for it. */
 export interface Resolver {
   /**
-   * Looks up what a script's source names, before any of it runs.
-   * @throws Fault `failed` as `resolve` does
+   * Looks up what a script's source names, so that the redactor knows it before any of the script runs.
+   * @returns the keys that are not set, in the order of the source: a call that needs one of them will fail
+   * @throws Fault `failed` for a secret that is set and cannot be used
    */
-  prepare(source: string): Promise<void>
+  prepare(source: string): Promise<string[]>
   /**
    * A copy of `value` in which every string that starts with `secret:`, in nested maps and arrays too, is the
    * `Secret` of that key: the pipeline's own, else the tenant's global one, else the server's. All other values
@@ -44,7 +45,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   const found = new Map<string, { scope: SecretScope; value: Secret }>()
   const used = new Set<string>()
 
-  async function lookUp(key: string): Promise<{ scope: SecretScope; value: Secret }> {
+  async function find(key: string): Promise<{ scope: SecretScope; value: Secret } | undefined> {
     const known = found.get(key)
     if (known) return known
     if (isReservedSecret(key)) {
@@ -60,7 +61,7 @@ export function createResolver(options: ResolverOptions): Resolver {
       found.set(key, { scope, value })
       return { scope, value }
     }
-    throw await missing(key)
+    return undefined
   }
 
   function register(key: string, value: Secret): void {
@@ -114,7 +115,9 @@ export function createResolver(options: ResolverOptions): Resolver {
         hint: 'write secret:KEY; a key has letters, digits and _ and does not begin with a digit',
       })
     }
-    const { scope, value } = await lookUp(key)
+    const entry = await find(key)
+    if (!entry) throw await missing(key)
+    const { scope, value } = entry
     if (!used.has(key)) await vault.touch({ tenantId, scope, key }, runId)
     used.add(key)
     return value
@@ -122,7 +125,9 @@ export function createResolver(options: ResolverOptions): Resolver {
 
   return {
     prepare: async (source) => {
-      for (const key of referencedSecrets(source)) await lookUp(key)
+      const unset: string[] = []
+      for (const key of referencedSecrets(source)) if (!(await find(key))) unset.push(key)
+      return unset
     },
     resolve: (value) => resolveWithin(value, 0),
     changedSince: async (at) => {

@@ -24,8 +24,9 @@ export function createSandboxCalls(options: SandboxOptions): HostCalls {
     driver.refuse({ image, mounts, limits })
     const number = firstNumber + call
     try {
-      await createVolumes(driver, runId, mounts)
+      // First: where a secret is not set, nothing of the sandbox exists.
       const resolved = await resolveEnvironment(env, options.resolve)
+      await createVolumes(driver, runId, mounts)
       // A server that was killed during this call may have left one.
       await driver.closeSandbox({ runId, number })
       await driver.openSandbox({ runId, number, image, env: resolved, mounts, limits }, signal)

@@ -89,8 +89,9 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   ): Promise<TaskResult> {
     // The end of the task was recorded, but the response to the call was not.
     if (known && known.status !== 'running') return resultOf(known)
-    await createVolumes(driver, runId, asked.spec.mounts)
+    // First: where a secret is not set, nothing of the task exists.
     const env = await resolveEnvironment(asked.env, options.resolve)
+    await createVolumes(driver, runId, asked.spec.mounts)
     const spec = { ...asked.spec, runId, number, env }
     // Redacted after the secrets are resolved, and once: all events of a task carry the same name.
     const name = known?.name ?? redactor.text(asked.name)

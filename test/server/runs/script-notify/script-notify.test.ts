@@ -329,9 +329,13 @@ describe('async: true', () => {
     expect(await desk.send(request)).toEqual({})
     await desk.settled()
     expect(desk.lines).toEqual(['notify "h": it answered 400: no\n'])
-    expect(await desk.send({ ...request, config: { type: 'http', url: 'secret:NOPE' } })).toEqual({})
-    await desk.settled()
-    expect(desk.lines[1]).toContain('secret NOPE is not set')
+  })
+
+  test('rejects for a secret that is not set', async () => {
+    const desk = await openDesk()
+    const request = { name: 'h', config: { type: 'http', url: 'secret:NOPE' }, message: 'm', async: true }
+    expect(String(await failure(desk.send(request)))).toContain('notify "h": secret NOPE is not set')
+    expect(desk.lines).toEqual([])
   })
 
   test('is sent all the same', async () => {

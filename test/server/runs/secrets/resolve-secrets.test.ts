@@ -117,6 +117,12 @@ test('a run keeps the value that it was prepared with', async () => {
   expect(await resolve(['secret:A'])).toEqual([new Secret('value-a')])
 })
 
+test('S64: what a source names and is not set is no error before it is asked for', async () => {
+  const { prepare, resolve } = await openResolver()
+  expect(await prepare(`run('secret:C'); send('secret:A', 'secret:D', 'secret:C')`)).toEqual(['C', 'D'])
+  expect(await failure(resolve('secret:D'))).toMatchObject({ code: 'failed' })
+})
+
 test('a value counts as used by the run when it is given out, not when it is prepared', async () => {
   const { prepare, resolve, vault } = await openResolver()
   const used = async () => (await vault.list('ten', 'global')).map((entry) => entry.lastUsed?.runId)
