@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { codeOf, whyUnreadable } from '../platform/files/describe-file-errors.ts'
-import { readPrivateFile } from '../platform/files/private-files.ts'
+import { readPrivateFile } from '../platform/files/read-private-files.ts'
 import type { TomlTable } from '../platform/files/toml.ts'
 
 const schema = v.looseObject({

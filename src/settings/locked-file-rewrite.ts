@@ -8,7 +8,7 @@ import {
   removeTemporaryFiles,
   temporaryFilesOf,
   writePrivateFile,
-} from '../platform/files/private-files.ts'
+} from '../platform/files/write-private-files.ts'
 import { lockPathOf } from '../platform/files/remove-leftover-temporary-files.ts'
 import { unusable } from './config-file.ts'
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { homeFolder } from '../platform/files/home-folder.ts'
-import { readSmallFile } from '../platform/files/private-files.ts'
+import { readSmallFile } from '../platform/files/read-private-files.ts'
 import { safeLine } from '../platform/terminal/make-text-printable.ts'
 
 /**

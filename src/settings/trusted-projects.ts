@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import type { Clock } from '../platform/clock.ts'
-import { readPrivateFile } from '../platform/files/private-files.ts'
+import { readPrivateFile } from '../platform/files/read-private-files.ts'
 import { replaceLocked } from './locked-file-rewrite.ts'
 import type { FoundProject } from './project-file.ts'
 

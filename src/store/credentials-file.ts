@@ -4,16 +4,15 @@ import { Fault } from '../contract/fault.ts'
 import type { Clock } from '../platform/clock.ts'
 import { codeOf, codeWords } from '../platform/files/describe-file-errors.ts'
 import type { LockOptions, Release } from '../platform/files/file-lock.ts'
+import { fileState, readPrivateFile } from '../platform/files/read-private-files.ts'
 import {
   ensurePrivateFolder,
-  fileState,
-  readPrivateFile,
   releaseRoom,
   removeTemporaryFiles,
   reserveRoom,
   temporaryFilesOf,
   writePrivateFile,
-} from '../platform/files/private-files.ts'
+} from '../platform/files/write-private-files.ts'
 import { lockPathOf, removeLeftovers } from '../platform/files/remove-leftover-temporary-files.ts'
 import type { Room } from './store-interface.ts'
 import { type Document, formatDocument, parseDocument } from './credentials-document.ts'

@@ -9,7 +9,7 @@ import {
   type Schedule,
 } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
-import { isPipe } from '../../platform/files/private-files.ts'
+import { isPipe } from '../../platform/files/read-private-files.ts'
 import { notAnOption } from './check-arguments.ts'
 
 /**

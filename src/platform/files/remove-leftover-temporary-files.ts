@@ -1,6 +1,6 @@
 /** Removing the temporary files of writers that were killed. */
 import type { Clock } from '../clock.ts'
-import { removeTemporaryFiles, temporaryFilesOf } from './private-files.ts'
+import { removeTemporaryFiles, temporaryFilesOf } from './write-private-files.ts'
 
 /** The path of the lock that every writer of the private file `path` takes. */
 export function lockPathOf(path: string): string {

@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { Fault } from '../../contract/fault.ts'
 import { codeWords } from '../../platform/files/describe-file-errors.ts'
 import { codeOf, prepareFile } from '../db/database-files.ts'
-import { writePrivateFile } from '../../platform/files/private-files.ts'
+import { writePrivateFile } from '../../platform/files/write-private-files.ts'
 
 /** What a new server is to be like. */
 export interface InitialSettings {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { writePrivateFile } from '../../platform/files/private-files.ts'
+import { writePrivateFile } from '../../platform/files/write-private-files.ts'
 import { readKeyFile } from './read-vault-key-file.ts'
 
 /** @throws Fault `config` when the file that is there is not a key */

@@ -10,13 +10,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { narrowingOf, readPrivateFile } from '../../../src/platform/files/read-private-files.ts'
 import {
-  narrowingOf,
-  readPrivateFile,
   releaseRoom,
   reserveRoom,
   writePrivateFile,
-} from '../../../src/platform/files/private-files.ts'
+} from '../../../src/platform/files/write-private-files.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)

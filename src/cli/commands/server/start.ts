@@ -1,7 +1,7 @@
 /** `fob server`: runs the companion server until it is stopped. */
 import { resolve } from 'node:path'
 import { VERSION } from '../../../platform/build-constants.ts'
-import { narrowingOf } from '../../../platform/files/private-files.ts'
+import { narrowingOf } from '../../../platform/files/read-private-files.ts'
 import { hideFromSameUser } from '../../../platform/processes/hide-from-same-user.ts'
 import { selfCommand } from '../../../platform/processes/self-command.ts'
 import { gatherLines, jsonLog, type ServerLog } from '../../../server/log.ts'

@@ -1,7 +1,8 @@
 /** The names and labels that mark containers and volumes as those of this server, run and task. */
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { readPrivateFile, writePrivateFile } from '../../../../platform/files/private-files.ts'
+import { readPrivateFile } from '../../../../platform/files/read-private-files.ts'
+import { writePrivateFile } from '../../../../platform/files/write-private-files.ts'
 import type { TaskId } from '../driver-interface.ts'
 
 /**
