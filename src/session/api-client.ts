@@ -2,17 +2,14 @@
 import * as v from 'valibot'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Fetch } from '../platform/fetch-type.ts'
 import { parseJson } from '../platform/parse-json.ts'
-import { cannotReach, reasonOf } from '../platform/network/describe-fetch-failure.ts'
-import { isLoopbackHost } from '../platform/network/is-loopback-host.ts'
 import { readBounded } from '../platform/network/bounded-body.ts'
 import type { Secret } from '../redact/secret.ts'
 import { refusedBy } from './api-refusal-to-fault.ts'
 import { secretsOf } from './build-authorization-header.ts'
-import { requestLine, responseLine } from './trace-requests-for-debug.ts'
-import { readEvents, type ServerEvent } from './read-event-stream.ts'
+import { lost, type LostResponse, MAYBE_SENT, reach } from './lost-responses-to-faults.ts'
+import { readEvents, type ServerEvent } from './events/read-event-stream.ts'
+import { type Call, type Exchanged, openSender, type SendOptions } from './send-with-credential.ts'
 
 export interface Api {
   /**
@@ -55,37 +52,12 @@ export interface Api {
   }): AsyncIterable<ServerEvent>
 }
 
-/**
- * What may have come of a request whose response was lost, for one that must not be sent twice. The fact is added to
- * the reason for which the wait ended; the hint replaces that reason's own.
- */
-interface LostResponse {
-  fact: string
-  hint: string
-}
-
-export interface ApiOptions {
+export interface ApiOptions extends SendOptions {
   /** Normalised, without a trailing slash. */
   server: string
-  tenant: string | undefined
-  /** The `Authorization` header, asked for before every call. */
-  authorization: () => Promise<Secret | undefined>
-  /** Another header when the server refuses this one, and not for another reason: the call is then repeated. */
-  renewed?: (refused: Secret) => Promise<Secret | undefined>
   /** What is presented, as a message calls it (`the token in FOB_TOKEN`); undefined where nothing is, or nobody knows. */
   credential?: string | undefined
-  /** How to send with a header whose token is bound to a key (RFC 9449); undefined for any other header. */
-  proving?: (authorization: Secret) => Promise<Fetch | undefined>
-  /** Whether requests with a `ci_` token are signed. */
-  sign: boolean
-  version: string
-  clock: Clock
-  fetch: Fetch
   signal: AbortSignal
-  /** Send credentials over http to other machines as well (`FOB_INSECURE_HTTP=1`). */
-  insecureHttp: boolean
-  /** Takes one line per request and response, without secrets. */
-  debug: (line: string) => void
 }
 
 /** What calls to one server have in common, whoever makes them. */
@@ -106,43 +78,9 @@ export interface RawResponse {
 const CALL_TIMEOUT_MS = 30_000
 /** The longest lists have tens of thousands of rows; a source has 1 MiB, and logs come in pieces. */
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-const MAX_REDIRECTS = 3
-
-interface Call {
-  method: string
-  url: URL
-  /** JSON, as it is sent. */
-  body?: string
-  headers: Record<string, string>
-  signal: AbortSignal
-}
-
 export function openApi(options: ApiOptions): Api {
-  const { server, clock, debug } = options
-  /** A renewed token was refused as the old one was: that is not for its age, unless the server says so. */
-  let renewingHelps = true
-  /** The response, and the headers that it could repeat. */
-  const exchange = async (call: Call): Promise<{ response: Response; presented: Secret[] }> => {
-    const authorization = await options.authorization()
-    const headers: Record<string, string> = present({
-      'user-agent': `fob/${options.version}`,
-      'x-tenant': options.tenant,
-      'content-type': call.body === undefined ? undefined : 'application/json',
-      ...call.headers,
-    })
-    debug(requestLine(call.method, call.url))
-    const response = await follow({ ...call, headers }, authorization, options)
-    debug(responseLine(response))
-    if (authorization === undefined) return { response, presented: [] }
-    const renewed = mayHaveEnded(response, renewingHelps) ? await options.renewed?.(authorization) : undefined
-    if (renewed === undefined) return { response, presented: [authorization] }
-    await response.body?.cancel()
-    debug('the token was refused before its time; the call is repeated with a new one')
-    const second = await follow({ ...call, headers }, renewed, options)
-    debug(responseLine(second))
-    if (second.status === 401) renewingHelps = false
-    return { response: second, presented: [authorization, renewed] }
-  }
+  const { server, clock } = options
+  const exchange = openSender(options)
 
   /** @throws Fault for a response that is a refusal. */
   const send = async (call: Call, secrets: readonly Secret[] = []): Promise<Response> => {
@@ -218,13 +156,8 @@ export function openApi(options: ApiOptions): Api {
   }
 }
 
-const MAYBE_SENT = {
-  fact: 'the request may have arrived',
-  hint: 'look what has come of it before you repeat it',
-}
-
 async function openRawResponse(
-  { response, presented }: { response: Response; presented: Secret[] },
+  { response, presented }: Exchanged,
   { server, credential, signal }: ApiOptions,
 ): Promise<RawResponse> {
   const { createRedactor } = await import('../redact/redactor.ts')
@@ -258,106 +191,6 @@ async function readWhole(response: Response, { origin, pathname }: URL): Promise
   const text = await readBounded(response, MAX_RESPONSE_BYTES).catch(lost)
   if (text !== undefined) return text
   throw new Fault('server_error', `the response of ${origin}${pathname} is too large`)
-}
-
-/** The request went out, or may have, and no response came: `cause` says why. */
-class ResponseLost extends Error {}
-
-function lost(cause: unknown): never {
-  throw reasonOf(cause).mayHaveArrived ? new ResponseLost('no response', { cause }) : cause
-}
-
-/** Runs `work`; an error that is not a fault is a connection that failed or broke. */
-async function reach<T>(
-  server: string,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-  ifLost?: LostResponse,
-): Promise<T> {
-  try {
-    return await work()
-  } catch (thrown) {
-    const isLost = thrown instanceof ResponseLost
-    const error = isLost ? thrown.cause : thrown
-    if (isLost && ifLost !== undefined) throw leftOpen(server, signal, error, ifLost)
-    if (signal.aborted) throw signal.reason
-    if (error instanceof Fault) throw error
-    const { message, hint } = cannotReach(
-      server,
-      error,
-      `is a server running at ${server}? name another with -s URL or FOB_SERVER`,
-    )
-    throw new Fault('unreachable', message, { hint })
-  }
-}
-
-/** Why there is no response, and what may have come of the request all the same. */
-function leftOpen(server: string, signal: AbortSignal, cause: unknown, { fact, hint }: LostResponse): Fault {
-  const stopped: unknown = signal.aborted ? signal.reason : undefined
-  if (stopped instanceof Fault) return new Fault(stopped.code, `${stopped.message}; ${fact}`, { hint })
-  return new Fault('unreachable', `no response from ${server}: ${reasonOf(cause).words}; ${fact}`, { hint })
-}
-
-/**
- * `fetch` would carry the credential along wherever a redirect points. Ours stays on one origin, and a body
- * is sent once.
- */
-async function follow(
-  call: Call,
-  authorization: Secret | undefined,
-  { fetch, proving, insecureHttp, sign, clock }: ApiOptions,
-): Promise<Response> {
-  if (authorization !== undefined && !insecureHttp) requirePrivate(call.url)
-  let { url } = call
-  const send = (authorization && (await proving?.(authorization))) ?? fetch
-  const signing = sign ? await import('./sign-request.ts') : undefined
-  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-    call.signal.throwIfAborted()
-    const response = await send(url.href, {
-      method: call.method,
-      headers: present({
-        ...call.headers,
-        ...signing?.signatureHeaders({ ...call, url }, authorization, clock.now()),
-        authorization: authorization?.reveal(),
-      }),
-      ...present({ body: call.body }),
-      redirect: 'manual',
-      signal: call.signal,
-    }).catch(lost)
-    const location = response.headers.get('location')
-    if (response.status < 300 || response.status >= 400 || location === null) return response
-    await response.body?.cancel()
-    const next = URL.canParse(location, url.href) ? new URL(location, url.href) : undefined
-    if (next?.origin !== url.origin || call.method !== 'GET') throw movedAway(url, next, response.status)
-    url = next
-  }
-  throw new Fault('server_error', `${url.origin} redirects in a circle`)
-}
-
-/** A credential goes over https, or stays on this machine. */
-function requirePrivate(url: URL): void {
-  if (url.protocol === 'https:' || isLoopbackHost(url.hostname)) return
-  throw new Fault('config', `${url.origin} would be sent your credential in the clear`, {
-    hint: 'use https; if every machine on the way is yours, set FOB_INSECURE_HTTP=1',
-  })
-}
-
-/**
- * Whether a token was refused that is expired, revoked or malformed (RFC 6750 §3.1): where the server says so, or gives
- * no reason, as Laravel Passport does.
- */
-function mayHaveEnded(response: Response, unlessSaid: boolean): boolean {
-  if (response.status !== 401) return false
-  const reason = /\berror="?(\w+)/i.exec(response.headers.get('www-authenticate') ?? '')?.[1]
-  return reason === undefined ? unlessSaid : reason.toLowerCase() === 'invalid_token'
-}
-
-function movedAway(from: URL, to: URL | undefined, status: number): Fault {
-  const elsewhere = to !== undefined && to.origin !== 'null' && to.origin !== from.origin
-  return new Fault('server_error', `${from.origin} redirects, and a credential must not follow`, {
-    hint: elsewhere ? `if you trust it, name the other server: -s ${to.origin}` : undefined,
-    status,
-  })
 }
 
 function callUrl(server: string, path: string, query: Record<string, string | undefined> = {}): URL {

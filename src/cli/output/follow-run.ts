@@ -3,7 +3,7 @@ import { type FinalStatus, isFinal, type NumberedEvent, type RunEvent } from '..
 import { Fault } from '../../contract/fault.ts'
 import { createTaskLogPrinter } from '../../platform/terminal/task-log-printer.ts'
 import { printable } from '../../platform/terminal/make-text-printable.ts'
-import { followEvents } from '../../session/follow-run-events.ts'
+import { followEvents } from '../../session/events/follow-run-events.ts'
 import type { Client } from '../client/command-context.ts'
 import type { Deps } from '../deps.ts'
 import { toJson } from './print.ts'

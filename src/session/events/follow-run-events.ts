@@ -1,9 +1,9 @@
 /** The events of a run over as many connections as it takes. */
 import * as v from 'valibot'
-import { type NumberedEvent, type RunEvent, runEventSchema } from '../contract/run-events.ts'
-import { Fault } from '../contract/fault.ts'
-import type { Clock } from '../platform/clock.ts'
-import type { Api } from './api-client.ts'
+import { type NumberedEvent, type RunEvent, runEventSchema } from '../../contract/run-events.ts'
+import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Api } from '../api-client.ts'
 
 /** Pauses before a lost stream is resumed; the last one repeats. */
 const PAUSES_MS = [500, 1000, 2000, 4000, 8000, 15_000]

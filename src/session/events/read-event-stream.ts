@@ -1,8 +1,8 @@
 /** Server-sent events: one connection, read until the server ends it or goes silent. */
-import { Fault } from '../contract/fault.ts'
-import type { Clock } from '../platform/clock.ts'
-import { reasonOf } from '../platform/network/describe-fetch-failure.ts'
-import { parseJson } from '../platform/parse-json.ts'
+import { Fault } from '../../contract/fault.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { reasonOf } from '../../platform/network/describe-fetch-failure.ts'
+import { parseJson } from '../../platform/parse-json.ts'
 
 /** One event of a stream: `data` is parsed JSON whose shape is not checked. */
 export interface ServerEvent {

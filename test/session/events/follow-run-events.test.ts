@@ -1,11 +1,11 @@
 /** Events of a run followed over broken connections, proxies and restarted servers. */
 import { describe, expect, test } from 'bun:test'
-import type { NumberedEvent } from '../../src/contract/run-events.ts'
-import type { Fault } from '../../src/contract/fault.ts'
-import { Secret } from '../../src/redact/secret.ts'
-import { openApi } from '../../src/session/api-client.ts'
-import { followEvents } from '../../src/session/follow-run-events.ts'
-import { faultOf } from '../support/fault-of.ts'
+import type { NumberedEvent } from '../../../src/contract/run-events.ts'
+import type { Fault } from '../../../src/contract/fault.ts'
+import { Secret } from '../../../src/redact/secret.ts'
+import { openApi } from '../../../src/session/api-client.ts'
+import { followEvents } from '../../../src/session/events/follow-run-events.ts'
+import { faultOf } from '../../support/fault-of.ts'
 
 /** Letters of one to four bytes, so that a cut can fall into the middle of one. */
 const EVENTS: NumberedEvent[] = [
