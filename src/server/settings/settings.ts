@@ -5,6 +5,7 @@
  */
 import { parseDuration } from '../../contract/parse-duration.ts'
 import { Fault } from '../../contract/fault.ts'
+import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { type DriverSettings, driverSettings } from './driver-settings.ts'
 import { type ListenAddress, isLoopback, parseListen } from './parse-listen-address.ts'
@@ -67,7 +68,10 @@ export function readSettings(sources: SettingSources): ServerSettings {
     strategy,
     dataDir: dataDirOf(values),
     keep: readKeepSettings(values),
-    vault: values.dev === 'true' ? chooseDevVault(values, listen, strategy) : chooseVault(values),
+    vault:
+      values.dev === 'true'
+        ? chooseDevVault(values, { listen, strategy, env: sources.env })
+        : chooseVault(values, sources.env),
     tasks: driverSettings(values, sources.env),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
@@ -89,7 +93,10 @@ function readTasksWait(text: string | undefined): number | undefined {
  * A server to try fob with. What makes it easy to start would be a hole elsewhere, so it stays on this machine.
  * @throws Fault `config` beside authentication, and beyond loopback
  */
-function chooseDevVault(values: SettingValues, listen: ListenAddress, strategy: Strategy): VaultSettings {
+function chooseDevVault(
+  values: SettingValues,
+  { listen, strategy, env }: { listen: ListenAddress; strategy: Strategy; env: Env },
+): VaultSettings {
   if (strategy.kind !== 'open') {
     throw new Fault('config', '--dev is a server without authentication', {
       hint: 'leave --dev out; "fob server init" sets up a server with accounts',
@@ -98,7 +105,7 @@ function chooseDevVault(values: SettingValues, listen: ListenAddress, strategy: 
   if (!isLoopback(listen.hostname)) {
     throw new Fault('config', `--dev listens on loopback only, not on ${listen.hostname}`)
   }
-  const chosen = chooseVault(values)
+  const chosen = chooseVault(values, env)
   if (chosen.unlock !== undefined || !chosen.store.lasting) return chosen
   return { ...chosen, unlock: { kind: 'key file', key: devKey(dataDirOf(values)) } }
 }
@@ -106,7 +113,7 @@ function chooseDevVault(values: SettingValues, listen: ListenAddress, strategy: 
 /** The part that is about secrets alone: what `fob server rotate-passphrase` needs. */
 export function readVaultSettings(sources: SettingSources): VaultSettings & { dataDir: string } {
   const values = gatherSettings(sources)
-  return { dataDir: dataDirOf(values), ...chooseVault(values) }
+  return { dataDir: dataDirOf(values), ...chooseVault(values, sources.env) }
 }
 
 /** The data folder alone: what administering a server needs. Nothing else is read, no secret either. */

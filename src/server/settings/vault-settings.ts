@@ -1,5 +1,6 @@
 /** Which store keeps the secrets, and what opens it. */
 import { Fault } from '../../contract/fault.ts'
+import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import type { BackendChoice, Unlock } from '../vault/backend-interface.ts'
 import { chooseBackend } from '../vault/backend-registry.ts'
 import { readKeyFile } from './read-vault-key-file.ts'
@@ -12,8 +13,8 @@ export interface VaultSettings {
 }
 
 /** @throws Fault `config` for settings that clash, and for a key file that cannot be read */
-export function chooseVault(values: SettingValues): VaultSettings {
-  const store = chooseBackend(values)
+export function chooseVault(values: SettingValues, env: Env): VaultSettings {
+  const store = chooseBackend(values, env)
   const path = values['secrets-key-file']
   if (path === undefined) {
     const { passphrase } = store

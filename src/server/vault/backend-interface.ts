@@ -3,6 +3,7 @@
  * in `backend-registry.ts` is all the rest (docs/architecture.md, "How to add a store for secrets").
  */
 import type { Clock } from '../../platform/clock.ts'
+import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
@@ -91,6 +92,10 @@ export interface BackendKind {
   name: string
   /** By name, without the `--`. They start with `secrets-`. */
   settings: Readonly<Record<`secrets-${string}`, BackendSetting>>
-  /** Undefined when the values do not ask for this store. @throws Fault `config` on values that clash */
-  choose(values: Readonly<Record<string, string | undefined>>): BackendChoice | undefined
+  /**
+   * @param env the environment, for variables that are not fob's own
+   * @returns undefined when the values do not ask for this store
+   * @throws Fault `config` on values that clash
+   */
+  choose(values: Readonly<Record<string, string | undefined>>, env: Env): BackendChoice | undefined
 }

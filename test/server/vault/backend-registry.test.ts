@@ -66,8 +66,8 @@ describe('S99: the registry', () => {
 
   test('a store that is registered is chosen by its settings', async () => {
     const kinds = [kind, ...BACKENDS]
-    expect(chooseBackend({}, kinds).kind).toBe('sqlite')
-    const choice = chooseBackend({ 'secrets-memory-size': '1' }, kinds)
+    expect(chooseBackend({}, {}, kinds).kind).toBe('sqlite')
+    const choice = chooseBackend({ 'secrets-memory-size': '1' }, {}, kinds)
     const log = { info: () => {}, warn: () => {}, error: () => {} }
     const { db } = openDatabase(':memory:')
     const deps = { db, defaultTenantId: 'ten_1', unlock: undefined, clock: systemClock, log }
@@ -78,8 +78,8 @@ describe('S99: the registry', () => {
 
   test('S76: S3 comes before SQLite when a bucket is named, and only then', () => {
     const sqlite = { 'secrets-sqlite-passphrase': 'a', 'secrets-sqlite-path': 'x.db' }
-    expect(chooseBackend({ ...sqlite, 'secrets-s3-bucket': 'b' }).kind).toBe('s3')
-    expect(chooseBackend(sqlite).kind).toBe('sqlite')
+    expect(chooseBackend({ ...sqlite, 'secrets-s3-bucket': 'b' }, {}).kind).toBe('s3')
+    expect(chooseBackend(sqlite, {}).kind).toBe('sqlite')
   })
 
   test('the settings of every store are settings of the server', () => {

@@ -53,6 +53,21 @@ describe('the settings of the vault', () => {
     expect(store.kind).toBe('s3')
   })
 
+  test.each(['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'])(
+    'S77: %s counts where no setting names a server',
+    (name) => {
+      const flags = { ...S3, 'secrets-s3-encrypt': 'sse-s3' }
+      expect(() => read(flags, { [name]: 'http://minio.example:9000' })).toThrow(
+        'http://minio.example:9000 would be sent keys or secrets in the clear',
+      )
+      expect(() => read(flags, { [name]: 'minio' })).toThrow(`${name} takes an address`)
+      const own = { ...flags, 'secrets-s3-endpoint': 'https://minio.example' }
+      expect(read(own, { [name]: 'minio' }).store.kind).toBe('s3')
+      expect(read(flags, { [name]: '' }).store.kind).toBe('s3')
+      expect(read({}, { [name]: 'minio' }).store.kind).toBe('sqlite')
+    },
+  )
+
   test.each(['sse-s3', 'sse-kms', 'sse-c'])('S82: %s is taken', (sse) => {
     expect(read({ ...S3, 'secrets-s3-passphrase': 'p', 'secrets-s3-encrypt': sse }).store.encrypts).toBe(true)
   })

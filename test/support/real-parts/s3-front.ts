@@ -29,11 +29,17 @@ const CUSTOMER = `${SSE}-customer`
  * and the rules of server-side encryption as AWS documents them. The data is kept by the real server. It does not
  * check signatures: it signs anew what it hands on.
  * @param conditions `ignore`: as a server does that has never heard of them
+ * @param encryption `ignore`: as a server does that does not know its headers; `claim`: it says that it encrypts, and does not
  * @param pageSize forces lists into pages of this many
  */
 export function startS3Front(
   behind: S3Server,
-  options: { conditions?: 'keep' | 'ignore'; pageSize?: number; port?: number } = {},
+  options: {
+    conditions?: 'keep' | 'ignore'
+    encryption?: 'ignore' | 'claim'
+    pageSize?: number
+    port?: number
+  } = {},
 ): S3Front {
   /** The digest of the customer's key, by path. */
   const customerKeys = new Map<string, string>()
@@ -69,8 +75,13 @@ export function startS3Front(
     const digest = customerDigest(headers)
     if (digest === 'wrong') return refuse(400, 'InvalidArgument')
     const answer = await forward(request, body)
-    if (answer.ok && digest === undefined) customerKeys.delete(path)
-    else if (answer.ok && digest !== undefined) customerKeys.set(path, digest)
+    if (!answer.ok || options.encryption === 'ignore') return answer
+    if (digest === undefined) customerKeys.delete(path)
+    else customerKeys.set(path, digest)
+    for (const name of [SSE, `${CUSTOMER}-algorithm`, `${CUSTOMER}-key-md5`]) {
+      const asked = headers.get(name)
+      if (asked !== null) answer.headers.set(name, asked)
+    }
     return answer
   }
 
@@ -99,7 +110,10 @@ export function startS3Front(
         return mine
       }
       const key = customerKeys.get(url.pathname)
-      const reads = (method === 'GET' || method === 'HEAD') && url.search.indexOf('list-type') < 0
+      const reads =
+        options.encryption === undefined &&
+        (method === 'GET' || method === 'HEAD') &&
+        url.search.indexOf('list-type') < 0
       if (reads && key !== customerDigest(headers) && (await forward({ ...request, method: 'HEAD' })).ok) {
         return refuse(400, 'InvalidRequest')
       }

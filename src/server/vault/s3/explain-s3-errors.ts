@@ -29,16 +29,14 @@ type Explanation = readonly [fact: string, hint: string]
 const KEY_HINT = 'check --secrets-s3-access-key-id and --secrets-s3-secret-access-key'
 
 /** What an error means and what to do about it, by S3's word for it. */
-function explanations({ bucket, endpoint, region, sse }: S3Settings): Record<string, Explanation> {
-  const at = endpoint ?? 'AWS'
+function explanations(settings: S3Settings): Record<string, Explanation> {
+  const { bucket, region, sse } = settings
+  const at = serverOf(settings)
   const wrongRegion: Explanation = [
     `the bucket ${bucket} is not in the region ${region ?? 'that is set'}`,
     'set its region with --secrets-s3-region, or --secrets-s3-endpoint if it is not at AWS',
   ]
-  const noEncryption: Explanation = [
-    `${at} does not encrypt as --secrets-s3-encrypt asks`,
-    'remove that setting or change it; --secrets-s3-passphrase encrypts without the server',
-  ]
+  const noEncryption = whyNotEncrypted(settings)
   const noKms: Explanation = [
     `the KMS key of ${bucket} cannot be used`,
     'it has to be enabled, and the access key needs kms:GenerateDataKey and kms:Decrypt',
@@ -73,6 +71,23 @@ function explanations({ bucket, endpoint, region, sse }: S3Settings): Record<str
     'KMS.AccessDeniedException': noKms,
     CredentialsProviderError: noCredentials,
   }
+}
+
+function serverOf({ endpoint }: S3Settings): string {
+  return endpoint ?? 'AWS'
+}
+
+function whyNotEncrypted(settings: S3Settings): Explanation {
+  return [
+    `${serverOf(settings)} does not encrypt as --secrets-s3-encrypt asks`,
+    'remove that setting or change it; --secrets-s3-passphrase encrypts without the server',
+  ]
+}
+
+/** Of a server that takes what is to be encrypted, and does not do it. */
+export function notEncrypted(settings: S3Settings): Fault {
+  const [fact, hint] = whyNotEncrypted(settings)
+  return new Fault('config', fact, { hint })
 }
 
 /** @returns a Fault that says what to fix: `config` where the settings are to blame, else `unreachable` */

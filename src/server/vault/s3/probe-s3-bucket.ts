@@ -2,12 +2,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Fault } from '../../../contract/fault.ts'
 import { KEY_BYTES } from '../cipher.ts'
+import { notEncrypted, statusOf } from './explain-s3-errors.ts'
 import type { S3Settings } from './s3-settings.ts'
 import type { Condition, S3Objects } from './s3-objects.ts'
 
 /**
  * Tries on a bucket, before anything depends on it, everything that a vault does: to write (with the encryption
- * that is asked for), read, list and delete. Leaves nothing behind.
+ * that is asked for, which it has to confirm), read, list and delete. Leaves nothing behind.
  * @returns whether the server keeps the conditions of writes, rather than refusing or ignoring them
  * @throws Fault that says what to fix
  */
@@ -28,11 +29,23 @@ export async function probeBucket(
         hint: 'check whether a proxy between fob and the S3 server changes or caches responses',
       })
     }
+    if (customerKey !== undefined && (await readsWithoutKey(objects, name))) throw notEncrypted(settings)
     await objects.delete(name)
     return { conditional }
   } catch (error) {
     // What went wrong first is what there is to say.
     await objects.delete(name).catch(() => {})
+    throw error
+  }
+}
+
+/** Whether a server gives out without its key what was to be encrypted under it: then it is not. */
+async function readsWithoutKey(objects: S3Objects, name: string): Promise<boolean> {
+  try {
+    return (await objects.get(name)) !== undefined
+  } catch (error) {
+    const status = error instanceof Fault ? statusOf(error.cause) : undefined
+    if (status !== undefined && status >= 400 && status < 500) return false
     throw error
   }
 }

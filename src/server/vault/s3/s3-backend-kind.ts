@@ -11,7 +11,8 @@ export const s3Kind: BackendKind = {
     'secrets-s3-bucket': { value: 'BUCKET', description: 'keep secrets in this S3 bucket' },
     'secrets-s3-endpoint': {
       value: 'URL',
-      description: 'an S3-compatible server, for example http://localhost:9000 (default: AWS)',
+      description:
+        'an S3-compatible server, for example http://localhost:9000 (default: AWS_ENDPOINT_URL_S3, else AWS)',
     },
     'secrets-s3-region': { value: 'REGION', description: 'the region of the bucket' },
     'secrets-s3-access-key-id': {
@@ -31,9 +32,9 @@ export const s3Kind: BackendKind = {
     'secrets-s3-prefix': { value: 'PREFIX', description: 'keep everything under this prefix' },
   },
 
-  choose(values): BackendChoice | undefined {
+  choose(values, env): BackendChoice | undefined {
     if (values['secrets-s3-bucket'] === undefined) return refuseWithoutBucket(values)
-    const settings = readS3Settings(values['secrets-s3-bucket'], values)
+    const settings = readS3Settings(values['secrets-s3-bucket'], values, env)
     const passphrase = values['secrets-s3-passphrase']
     return {
       kind: 's3',
@@ -41,9 +42,9 @@ export const s3Kind: BackendKind = {
       passphraseFlag: '--secrets-s3-passphrase',
       encrypts: settings.sse !== undefined,
       lasting: true,
-      async open({ log }) {
+      async open({ log, unlock }) {
         const { openS3Backend } = await import('./s3-backend.ts')
-        return openS3Backend(settings, log)
+        return openS3Backend({ ...settings, sealed: unlock !== undefined }, log)
       },
     }
   },

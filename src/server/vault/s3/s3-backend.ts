@@ -31,6 +31,7 @@ export async function openS3Backend(settings: S3Settings, log: Log): Promise<Bac
   const objects = await openS3Objects(settings)
   try {
     const { conditional } = await probeBucket(objects, settings)
+    if (!settings.sealed) warnOfReaders(settings, log)
     if (!conditional) {
       log.warn('the S3 server has no conditional writes: use this bucket and prefix from one server only', {
         bucket: settings.bucket,
@@ -41,6 +42,16 @@ export async function openS3Backend(settings: S3Settings, log: Log): Promise<Bac
     objects.close()
     throw error
   }
+}
+
+/** Without a passphrase of ours, what the store encrypts it also decrypts for all who may read from it. */
+function warnOfReaders({ bucket, sse }: S3Settings, log: Log): void {
+  if (sse === undefined) return
+  const rights = sse === 'sse-kms' ? 's3:GetObject and kms:Decrypt' : 's3:GetObject'
+  log.warn(
+    `secrets are stored without a passphrase: everybody with ${rights} on the bucket can read them, and so can the operators of the S3 server`,
+    { bucket, hint: '--secrets-s3-passphrase-file PATH encrypts them before they are sent' },
+  )
 }
 
 function s3Backend(deps: { objects: S3Objects; settings: S3Settings; conditional: boolean }): Backend {

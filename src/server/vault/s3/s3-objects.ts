@@ -1,6 +1,7 @@
 /** The few calls that the vault makes to S3. */
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3'
-import { codeOf, explain, statusOf } from './explain-s3-errors.ts'
+import { confirmsEncryption } from './confirm-s3-encryption.ts'
+import { codeOf, explain, notEncrypted, statusOf } from './explain-s3-errors.ts'
 import type { S3Settings } from './s3-settings.ts'
 
 /** Time limits of one attempt (to connect, to get a response), the number of attempts, and the limit of all together. */
@@ -24,7 +25,11 @@ interface PutOptions {
 export interface S3Objects {
   get(key: string, customerKey?: Buffer): Promise<S3Object | undefined>
   etag(key: string, customerKey?: Buffer): Promise<string | undefined>
-  /** `changed`: the condition did not hold. `unsupported`: the server does not know conditions. */
+  /**
+   * @returns `changed`: the condition did not hold; `unsupported`: the server does not know conditions
+   * @throws Fault `config` also where the server does not confirm that it encrypted as asked; what it would have stored
+   * in the clear is removed then
+   */
   put(key: string, body: string, options?: PutOptions): Promise<'written' | 'changed' | 'unsupported'>
   delete(key: string): Promise<void>
   list(prefix: string): Promise<{ key: string; etag: string }[]>
@@ -52,6 +57,11 @@ export async function openS3Objects(settings: S3Settings, patience = PATIENCE): 
     }
   }
 
+  /** @param VersionId of a bucket with versions: what stood there before it stands there again */
+  async function remove(Key: string, VersionId?: string): Promise<void> {
+    await client.send(new sdk.DeleteObjectCommand({ Bucket, Key, VersionId }), within())
+  }
+
   return {
     get: (Key, customerKey) =>
       ask(async () => {
@@ -77,17 +87,15 @@ export async function openS3Objects(settings: S3Settings, patience = PATIENCE): 
             ...conditional(condition),
             ...encryption(settings, options),
           }
-          await client.send(new sdk.PutObjectCommand(input), within())
-          return 'written'
+          const response = await client.send(new sdk.PutObjectCommand(input), within())
+          if (confirmsEncryption(input, response)) return 'written'
+          if (!settings.sealed) await remove(Key, response.VersionId)
+          throw notEncrypted(settings)
         },
         (error) => (condition === undefined ? 'no' : conditionFailed(error)),
       ),
 
-    delete: (Key) =>
-      ask(
-        async () => void (await client.send(new sdk.DeleteObjectCommand({ Bucket, Key }), within())),
-        absent,
-      ),
+    delete: (Key) => ask(() => remove(Key), absent),
 
     list: (Prefix) =>
       ask(async () => {

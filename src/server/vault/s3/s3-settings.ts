@@ -1,6 +1,7 @@
 /** The settings of a bucket for secrets, read and checked. */
 import { Fault } from '../../../contract/fault.ts'
 import { isLoopbackHost } from '../../../platform/network/is-loopback-host.ts'
+import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
 import { Secret } from '../../../redact/secret.ts'
 
 /** How the S3 server is asked to encrypt what it stores. */
@@ -16,15 +17,20 @@ export interface S3Settings {
   /** Undefined: what the environment has (variables, profile, role of the machine). */
   credentials: { accessKeyId: string; secretAccessKey: Secret } | undefined
   sse: ServerSideEncryption | undefined
+  /** Whether values are encrypted here, before they are sent. */
+  sealed: boolean
   /** Empty, or ends with "/". */
   prefix: string
 }
 
 export type Values = Readonly<Record<string, string | undefined>>
 
-/** @throws Fault `config` naming the setting */
-export function readS3Settings(bucket: string, values: Values): S3Settings {
-  const endpoint = readEndpoint(values['secrets-s3-endpoint'])
+/**
+ * @param env for the endpoint where no setting names one: AWS's own variables, which the S3 of pipelines reads too
+ * @throws Fault `config` naming the setting
+ */
+export function readS3Settings(bucket: string, values: Values, env: Env): Omit<S3Settings, 'sealed'> {
+  const endpoint = findEndpoint(values, env)
   const sse = readSse(values['secrets-s3-encrypt'])
   const sealed = [values['secrets-s3-passphrase'], values['secrets-key-file']].some((v) => v !== undefined)
   if (sse === 'sse-c' && !sealed) {
@@ -53,12 +59,24 @@ function readPrefix(text: string): string {
   return bare === '' ? '' : `${bare}/`
 }
 
-function readEndpoint(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
+const ENDPOINT_VARIABLES = ['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL']
+
+function findEndpoint(values: Values, env: Env): string | undefined {
+  const given = values['secrets-s3-endpoint']
+  if (given !== undefined) return readEndpoint('--secrets-s3-endpoint', given)
+  for (const name of ENDPOINT_VARIABLES) {
+    const text = env[name] ?? ''
+    if (text !== '') return readEndpoint(name, text)
+  }
+  return undefined
+}
+
+/** @param name of the setting or the variable */
+function readEndpoint(name: string, text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isBase = url !== undefined && url.username === '' && url.search === '' && url.hash === ''
   if (isBase && /^https?:$/.test(url.protocol)) return text.replace(/\/+$/, '')
-  throw new Fault('config', '--secrets-s3-endpoint takes an address without user or query', {
+  throw new Fault('config', `${name} takes an address without user or query, not this one`, {
     hint: 'for example http://localhost:9000',
   })
 }

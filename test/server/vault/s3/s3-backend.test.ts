@@ -49,6 +49,7 @@ function settings(at: { endpoint: string }, more: Partial<S3Settings> = {}): S3S
     region: 'us-east-1',
     credentials: { accessKeyId: real.accessKeyId, secretAccessKey: new Secret(real.secretAccessKey) },
     sse: undefined,
+    sealed: true,
     prefix: `test-${++prefixes}/`,
     ...more,
   }
@@ -205,6 +206,63 @@ describe('S82, S84: the provider encrypts too', () => {
       expect((await locked.get(place('KEY')))?.reveal()).toBe('sealed')
     },
   )
+})
+
+describe('S82: a server that does not encrypt as it was asked to', () => {
+  /** Why it is refused, and what is left in it. */
+  const refusal = async (encryption: 'ignore' | 'claim', more: Partial<S3Settings>) => {
+    const careless = startS3Front(standIn, { encryption })
+    const of = settings(careless, more)
+    const fault: unknown = await backendOf(of).catch((error: unknown) => error)
+    careless.stop()
+    const left = [...(await standIn.objects(BUCKET, of.prefix)).keys()]
+    return [fault instanceof Fault && [fault.code, fault.message.replace(/^\S+/, 'IT')], left]
+  }
+  const refused = [['config', 'IT does not encrypt as --secrets-s3-encrypt asks'], []]
+
+  for (const sse of ['sse-s3', 'sse-kms', 'sse-c'] as const) {
+    for (const sealed of [true, false]) {
+      withS3(`ignores ${sse}: refused ${sealed ? 'with' : 'without'} a passphrase`, async () =>
+        expect(await refusal('ignore', { sse, sealed })).toEqual(refused),
+      )
+    }
+  }
+
+  withS3('says that it uses the key of sse-c, and gives the object out without it', async () =>
+    expect(await refusal('claim', { sse: 'sse-c' })).toEqual(refused),
+  )
+
+  withS3('stops doing so while the server runs: the value is refused, and does not stay there', async () => {
+    const encryption: { encryption?: 'ignore' } = {}
+    const fickle = startS3Front(standIn, encryption)
+    const of = settings(fickle, { sse: 'sse-s3', sealed: false })
+    const vault = await vaultOn(await backendOf(of), { unlock: undefined, storeEncrypts: true })
+    await vault.set(place('GOOD'), new Secret('encrypted'))
+    encryption.encryption = 'ignore'
+    await expect(vault.set(place('BAD'), new Secret('canary'))).rejects.toThrow('does not encrypt as')
+    expect([...(await standIn.objects(BUCKET, of.prefix)).keys()]).toEqual([
+      `${of.prefix}secrets/ten_1/global/GOOD`,
+    ])
+    fickle.stop()
+  })
+
+  for (const [sse, rights] of [
+    ['sse-s3', 's3:GetObject'],
+    ['sse-kms', 's3:GetObject and kms:Decrypt'],
+  ] as const) {
+    withS3(`S81: ${sse} without a passphrase: the start says who can read`, async () => {
+      const warned = async (sealed: boolean) => {
+        const warnings: string[] = []
+        const log = { ...quiet, warn: (message: string) => void warnings.push(message) }
+        await backendOf(settings(front, { sse, sealed }), log)
+        return warnings
+      }
+      expect(await warned(true)).toEqual([])
+      expect(await warned(false)).toEqual([
+        `secrets are stored without a passphrase: everybody with ${rights} on the bucket can read them, and so can the operators of the S3 server`,
+      ])
+    })
+  }
 })
 
 describe('conditional writes', () => {
