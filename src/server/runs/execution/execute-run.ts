@@ -22,14 +22,8 @@ import { faultText } from '../fault-as-text.ts'
 import { createResolver, type Resolver } from '../secrets/resolve-secrets.ts'
 import { unsetSecretsWarning } from '../secrets/unset-secrets-warning.ts'
 import type { SandboxProcesses } from '../sandbox/prestarted-child-processes.ts'
-import type { PipelineContext, SandboxLimits } from '../sandbox/child-protocol.ts'
-import {
-  errorText,
-  type Outcome,
-  runScript,
-  type SandboxOptions,
-  type ScriptHost,
-} from '../sandbox/sandbox.ts'
+import { errorText, type PipelineContext, type SandboxLimits } from '../sandbox/child-protocol.ts'
+import { type Outcome, runScript, type SandboxOptions, type ScriptHost } from '../sandbox/sandbox.ts'
 import type { TimeLimit } from './run-time-limit.ts'
 
 /** How many tasks of one run may run at once; the others wait their turn. */
@@ -262,6 +256,9 @@ function conclude({ run, stop, failure, outcome, log }: Conclusion): RunEnd {
   if (failure instanceof Fault) return { status: 'failed', message: redactor.text(faultText(failure)) }
   if (failure === undefined && outcome?.kind === 'killed') {
     return { status: 'failed', message: `the script's process was killed ${MAX_RESTARTS + 1} times` }
+  }
+  if (failure === undefined && outcome?.kind === 'overlooked') {
+    return { status: 'failed', message: redactor.text(outcome.message) }
   }
   if (failure === undefined && outcome?.kind === 'failed') {
     return { status: 'failed', message: redactor.text(errorText(pipeline.filename, outcome.error)) }

@@ -88,6 +88,12 @@ const scriptError = v.object({
 })
 export type ScriptError = v.InferOutput<typeof scriptError>
 
+/** `deploy.ts:3:14: message`, as far as the place is known. */
+export function errorText(filename: string, { message, line, column }: ScriptError): string {
+  const place = [filename, line, column].filter((part) => part !== undefined).join(':')
+  return `${place}: ${message}`
+}
+
 /** From the child to the server. */
 export const childMessage = v.variant('type', [
   v.object({ type: v.literal('ready') }),
@@ -111,5 +117,7 @@ export const childMessage = v.variant('type', [
   v.object({ type: v.literal('drop'), id: v.pipe(v.number(), v.integer(), v.minValue(1)) }),
   v.object({ type: v.literal('done') }),
   v.object({ type: v.literal('failed'), error: scriptError }),
+  /** The script ended, and tasks failed that it did not look at. */
+  v.object({ type: v.literal('overlooked'), message: v.pipe(v.string(), v.maxLength(64 * 1024)) }),
 ])
 export type ChildMessage = v.InferOutput<typeof childMessage>

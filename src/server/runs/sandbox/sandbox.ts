@@ -11,6 +11,7 @@ import { createLines } from './split-bytes-into-lines.ts'
 import type { SandboxProcess } from './prestarted-child-processes.ts'
 import {
   childMessage,
+  errorText,
   type ChildMessage,
   MAX_LINE_BYTES,
   type ParentMessage,
@@ -20,8 +21,15 @@ import {
 } from './child-protocol.ts'
 import { watchChild } from './resource-watchdog.ts'
 
-/** How the script ended. An aborted script counts as failed. `killed`: its process was killed, and not by the server. */
-export type Outcome = { kind: 'done' } | { kind: 'failed'; error: ScriptError } | { kind: 'killed' }
+/**
+ * How the script ended. An aborted script counts as failed. `overlooked`: it ended without looking at tasks that failed.
+ * `killed`: its process was killed, and not by the server.
+ */
+export type Outcome =
+  | { kind: 'done' }
+  | { kind: 'failed'; error: ScriptError }
+  | { kind: 'overlooked'; message: string }
+  | { kind: 'killed' }
 
 /** What the script can ask of the server. */
 export interface ScriptHost {
@@ -95,17 +103,11 @@ export async function checkScript(
   const host: ScriptHost = { log: async () => {}, call: () => {}, drop: () => {}, idle: () => {} }
   const outcome = await runChild(options, { type: 'check', ...script }, host)
   if (outcome.kind === 'done') return
-  if (outcome.kind === 'killed')
+  if (outcome.kind !== 'failed')
     throw new Fault('failed', 'the script could not be checked: its process was killed')
   throw new Fault('usage', errorText(script.filename, outcome.error), {
     hint: outcome.error.hint ?? excerpt(outcome.error),
   })
-}
-
-/** `deploy.ts:3:14: message`, as far as the place is known. */
-export function errorText(filename: string, { message, line, column }: ScriptError): string {
-  const place = [filename, line, column].filter((part) => part !== undefined).join(':')
-  return `${place}: ${message}`
 }
 
 function excerpt({ text, column }: ScriptError): string | undefined {
@@ -220,6 +222,9 @@ async function exchange({ child, watchdog, host, first, kill }: Exchange): Promi
         break
       case 'failed':
         outcome = { kind: 'failed', error: message.error }
+        break
+      case 'overlooked':
+        outcome = { kind: 'overlooked', message: message.message }
         break
     }
   }

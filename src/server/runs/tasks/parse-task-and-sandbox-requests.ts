@@ -107,6 +107,8 @@ const process = {
   workDir: v.optional(text),
   stdin: v.optional(v.string()),
   timeout: v.optional(duration),
+  /** For the script's own VM, which judges its end: a failure of this task is meant. */
+  allowFailure: v.optional(v.boolean()),
 }
 const place = { name: taskName, image: v.optional(text), env, mounts, limits }
 const sandboxId = v.pipe(v.number(), v.integer(), v.minValue(1))

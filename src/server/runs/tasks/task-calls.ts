@@ -197,8 +197,13 @@ export function createTaskCalls(options: TasksOptions): HostCalls {
   }
 }
 
-function toSpec({ timeout, ...request }: Pick<TaskRequest, 'command' | 'workDir' | 'stdin' | 'timeout'>) {
-  return { ...request, timeoutMs: timeout }
+function toSpec({
+  command,
+  workDir,
+  stdin,
+  timeout,
+}: Pick<TaskRequest, 'command' | 'workDir' | 'stdin' | 'timeout'>) {
+  return { command, workDir, stdin, timeoutMs: timeout }
 }
 
 interface Instants {

@@ -10,8 +10,11 @@ export interface VmFailure {
   stack: string
   /** Everything about it, in several lines, where that is more than the message and its place. */
   report?: string | undefined
-  /** `no_function`: what the script exports as `pipeline` cannot be called. */
-  reason?: 'no_function' | undefined
+  /**
+   * `no_function`: what the script exports as `pipeline` cannot be called. `overlooked`: it has ended without looking at
+   * how a task failed.
+   */
+  reason?: 'no_function' | 'overlooked' | undefined
 }
 
 interface FailureReader {
@@ -30,7 +33,7 @@ const description = v.object({
   message: v.string(),
   stack: v.string(),
   report: v.optional(v.string()),
-  reason: v.optional(v.literal('no_function')),
+  reason: v.optional(v.picklist(['no_function', 'overlooked'])),
 })
 
 /** @param describe the function of prelude.js that describes what was thrown */

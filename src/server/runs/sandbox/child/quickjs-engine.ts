@@ -4,6 +4,7 @@ import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
 import assertSource from '../script-globals/assert.js' with { type: 'text' }
 import consoleSource from '../script-globals/console.js' with { type: 'text' }
 import inspectSource from '../script-globals/inspect.js' with { type: 'text' }
+import overlookedResultsSource from '../script-globals/overlooked-results.js' with { type: 'text' }
 import requireJsonSource from '../script-globals/refuse-non-json-values.js' with { type: 'text' }
 import preludeSource from '../script-globals/prelude.js' with { type: 'text' }
 import deepEqualSource from '../script-globals/deep-equal.js' with { type: 'text' }
@@ -52,6 +53,7 @@ const MAKERS = {
   assert: assertSource,
   console: consoleSource,
   inspect: inspectSource,
+  overlookedResults: overlookedResultsSource,
   requireJson: requireJsonSource,
   deepEqual: deepEqualSource,
   errorStacks: errorStacksSource,

@@ -1,6 +1,8 @@
 /** The child process of a script: takes one script from the server, checks or runs it, and reports how it ended. */
 import { prepareEngine } from './quickjs-engine.ts'
 import {
+  type ChildMessage,
+  errorText,
   LOG_PIECE_LENGTH,
   type ParentMessage,
   type PipelineContext,
@@ -52,12 +54,17 @@ export async function runSandboxChild(): Promise<void> {
   const first = port.read()
   if (first?.type !== 'run' && first?.type !== 'check') return
   const prepared = prepare(first.source, first.filename)
-  const error = prepared.kind === 'refused' ? prepared.error : perform(port, enter, first, prepared.code)
-  port.write(error ? { type: 'failed', error } : { type: 'done' })
+  if (prepared.kind === 'refused') return port.write({ type: 'failed', error: prepared.error })
+  port.write(perform(port, enter, first, prepared.code))
 }
 
-function perform(port: Port, enter: EnterVm, script: Check | Start, code: string): ScriptError | undefined {
-  return script.type === 'check' ? compile(enter, script, code) : run(port, enter, script, code)
+/** How the script ended. */
+type End = ChildMessage & { type: 'done' | 'failed' | 'overlooked' }
+
+function perform(port: Port, enter: EnterVm, script: Check | Start, code: string): End {
+  if (script.type === 'run') return run(port, enter, script, code)
+  const error = compile(enter, script, code)
+  return error ? { type: 'failed', error } : { type: 'done' }
 }
 
 function compile(enter: EnterVm, script: Script, code: string): ScriptError | undefined {
@@ -67,7 +74,7 @@ function compile(enter: EnterVm, script: Script, code: string): ScriptError | un
   return failure && locate(script, failure)
 }
 
-function run(port: Port, enter: EnterVm, script: Start, code: string): ScriptError | undefined {
+function run(port: Port, enter: EnterVm, script: Start, code: string): End {
   const inbox = createInbox(port)
   const log = (stream: 'stdout' | 'stderr', text: string) => {
     for (const data of pieces(text)) port.write({ type: 'log', stream, data })
@@ -83,10 +90,17 @@ function run(port: Port, enter: EnterVm, script: Start, code: string): ScriptErr
   const vm = enter({ log, call, callSync, drop, stack }, script)
   vm.start(code, script.filename)
   const failure = serve({ port, inbox, vm })
-  if (failure?.report !== undefined) log('stderr', `${failure.report}\n`)
-  if (failure?.reason === 'no_function') return noFunction(script.source)
-  return failure && locate(script, failure)
+  if (!failure) return { type: 'done' }
+  if (failure.report !== undefined) log('stderr', `${failure.report}\n`)
+  if (failure.reason === 'no_function') return { type: 'failed', error: noFunction(script.source) }
+  const error = locate(script, failure)
+  if (failure.reason !== 'overlooked') return { type: 'failed', error }
+  log('stderr', `${errorText(script.filename, { ...error, message: HOW_TO_LOOK })}\n`)
+  return { type: 'overlooked', message: failure.message }
 }
+
+const HOW_TO_LOOK =
+  'read "code" or "status" of the result, or write "allowFailure: true" where the failure is meant'
 
 /** Responses in the order of their arrival, but for those to synchronous calls. */
 interface Inbox {

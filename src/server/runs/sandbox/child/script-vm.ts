@@ -130,7 +130,10 @@ export function createVm(engine: Engine, host: VmHost, inputs: ScriptInputs): Vm
         enter()
         while (vm.executePendingJobs() > 0);
       })
-      if (state.kind === 'done' && outstanding() === 0) reportUnhandled()
+      if (state.kind === 'done' && outstanding() === 0) {
+        reportUnhandled()
+        reportOverlooked()
+      }
     } catch (error) {
       state = { kind: 'failed', failure: failures.ofError(error) }
     }
@@ -141,6 +144,13 @@ export function createVm(engine: Engine, host: VmHost, inputs: ScriptInputs): Vm
     if (!reason) return
     const found = meter.run(() => failures.ofThrown(reason))
     state = { kind: 'failed', failure: { ...found, message: `unhandled rejection: ${found.message}` } }
+  }
+
+  /** At the very end: a result that nobody waited for counts as well. */
+  function reportOverlooked(): void {
+    if (state.kind !== 'done') return
+    const found = meter.run(() => vm.callFunction(prelude.overlooked, vm.undefined).consume(String))
+    if (found !== 'undefined') state = { kind: 'failed', failure: failures.ofDescription(found) }
   }
 
   return {
@@ -192,6 +202,7 @@ function startPrelude(
     const created = vm.callFunction(make, vm.undefined, bridge, makers, setup)
     return {
       describe: created.getProp('describe'),
+      overlooked: created.getProp('overlooked'),
       start: created.getProp('start'),
       settle: created.getProp('settle'),
     }

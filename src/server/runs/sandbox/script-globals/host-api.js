@@ -2,20 +2,28 @@
 /* oxlint-disable no-unused-expressions, consistent-function-scoping -- evaluated for its value, a function */
 /*
  * Parameters are passed on as they are: the server checks them.
- * `link`: call(method, params) → promise, callSync(method, params) → value, timer(ms, then) → id, drop(id).
- * `requireJson(what, name, value)`: refuse-non-json-values.js.
+ * `link`: call(method, params, receive?) → promise, callSync(method, params) → value, timer(ms, then) → id, drop(id).
+ * `checks`: requireJson(what, name, value): refuse-non-json-values.js. watch(name, result, error): overlooked-results.js.
  */
-;(function (link, given, requireJson) {
+;(function (link, given, checks) {
   'use strict'
   const { call, callSync } = link
+  const { requireJson, watch } = checks
   const { context, request, seed } = given
   const NATIVE = ['git', 's3']
   const MAX_TIMEOUT_MS = 7 * 24 * 60 * 60 * 1000
 
+  /** Holds nothing of the task but its name until the result comes. */
+  const runTask = (method, task) => {
+    const name = task?.name
+    if (task?.allowFailure === true) return call(method, task)
+    return call(method, task, (result, error) => watch(name, result, error))
+  }
+
   const startSandbox = async (place) => {
     const { id } = await call('sandbox.open', place)
     return Object.freeze({
-      exec: (task) => call('sandbox.exec', { name: place.name, ...task, id }),
+      exec: (task) => runTask('sandbox.exec', { name: place.name, ...task, id }),
       close: async () => void (await call('sandbox.close', { id })),
     })
   }
@@ -121,7 +129,7 @@
   Math.random = createRandom(seed)
 
   return {
-    runtime: { run: (task) => call('runtime.run', task), startSandbox },
+    runtime: { run: (task) => runTask('runtime.run', task), startSandbox },
     volumes: { create: (options) => Object.freeze(callSync('volumes.create', options ?? {})) },
     nativeResources: {
       check: (resource) => callSync('nativeResources.check', resource),

@@ -23,6 +23,7 @@
 
   const stackOf = make.errorStacks(host.stack)
   const { inspect, brief, innerOf } = make.inspect()
+  const results = make.overlookedResults(stackOf)
 
   const ask = (method, params, then) => {
     if (waiting.size >= MAX_WAITING)
@@ -31,11 +32,15 @@
     waiting.set(id, then)
     return id
   }
-  const call = (method, params) =>
+  /** @param receive is given the value of the response, and an error whose stack has the caller */
+  const call = (method, params, receive = (value) => value) =>
     new Promise((resolve, reject) => {
       // Created here, so that its stack has the caller and not the arrival of the response.
       const error = new Error()
-      ask(method, params, { resolve, reject: ({ message }) => reject(Object.assign(error, { message })) })
+      ask(method, params, {
+        resolve: (value) => resolve(receive(value, error)),
+        reject: ({ message }) => reject(Object.assign(error, { message })),
+      })
     })
   const callSync = (method, params) => {
     const response = host.callSync(method, stringify(params) ?? 'null')
@@ -58,7 +63,10 @@
   const globals = {
     console: make.console(host.log, inspect),
     assert: make.assert(inspect, make.deepEqual()),
-    ...make.hostApi({ call, callSync, timer, drop }, parse(setup), make.requireJson()),
+    ...make.hostApi({ call, callSync, timer, drop }, parse(setup), {
+      requireJson: make.requireJson(),
+      watch: results.watch,
+    }),
   }
   for (const [name, value] of Object.entries(globals)) {
     Object.defineProperty(globalThis, name, { value: freeze(value), enumerable: true })
@@ -84,6 +92,18 @@
 
   return {
     describe,
+    /** As `describe`, of tasks that failed without the script looking; undefined where there is none. */
+    overlooked: () => {
+      const found = results.describe()
+      return (
+        found &&
+        stringify({
+          ...found,
+          message: found.message.slice(0, MAX_TEXT),
+          stack: found.stack.slice(0, MAX_TEXT),
+        })
+      )
+    },
     /** `module`: a promise of the exports of the script. */
     start: (module) => {
       const run = async () => {

@@ -1,0 +1,3 @@
+/** The source text of overlooked-results.js, imported as text. */
+declare const source: string
+export default source
