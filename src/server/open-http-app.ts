@@ -57,6 +57,7 @@ function servicesOf({ settings, clock, log, version }: ServeDeps, domain: Domain
     mcp: domain.mcp,
     webhooks: domain.webhooks,
     schedules: domain.schedules,
+    disk: domain.disk,
     clock,
     log,
     pipelines: domain.pipelines,

@@ -16,6 +16,7 @@ import { openRbac, type Rbac } from './access-rules/access-rules.ts'
 import { createDockerDriver } from './runs/drivers/docker/docker-driver.ts'
 import { openRetention } from './runs/journal/apply-retention.ts'
 import { openRuns } from './runs/runs.ts'
+import { openDiskSpace } from './disk-space.ts'
 import type { OnClose, ServeDeps } from './serve-deps.ts'
 import type { ServerSettings } from './settings/settings.ts'
 import { openTriggers } from './triggers/triggers.ts'
@@ -33,6 +34,8 @@ export async function openStorage(
   { settings, clock, log }: ServeDeps,
   { dataDir, onClose }: { dataDir: string; onClose: OnClose },
 ) {
+  const disk = openDiskSpace({ folders: [dataDir], clock, log })
+  onClose(() => disk.close())
   const database = openDatabase(databasePath(dataDir))
   onClose(() => database.close())
   if (database.isNew) log.info('created a new database', { path: databasePath(dataDir) })
@@ -53,7 +56,7 @@ export async function openStorage(
   })
   onClose(() => vault.close())
   await setServerSecrets(vault, settings.secrets)
-  return { dataDir, db, rbac, accounts, defaultTenant, vault }
+  return { dataDir, disk, db, rbac, accounts, defaultTenant, vault }
 }
 
 /** Everything that works on the storage. Runs that were interrupted are resumed. @param url as browsers use it */
@@ -124,13 +127,13 @@ async function openServerIssuer(
   })
 }
 
-function openServerRuns(deps: ServeDeps, { dataDir, db, vault }: Storage) {
+function openServerRuns(deps: ServeDeps, { dataDir, disk, db, vault }: Storage) {
   const { settings, clock, log, sandboxCommand, holdsSpareSandbox, tasksCommand, env = {} } = deps
   const docker = createDockerDriver({ settings: settings.tasks.docker, dataDir, clock, log })
   const machine = { sandboxCommand, holdsSpareSandbox, tasksCommand, tasksWaitMs: settings.tasksWaitMs, env }
   const drivers = { drivers: [docker], allowed: settings.tasks.drivers }
   const bounds = { ...settings.runs, maxLogBytes: settings.keep.maxLogBytes }
-  return openRuns({ db, dataDir, vault, clock, log, ...machine, ...drivers, ...bounds })
+  return openRuns({ db, dataDir, vault, disk, clock, log, ...machine, ...drivers, ...bounds })
 }
 
 /** @throws Fault `config` naming the setting when the server's rule is not valid */

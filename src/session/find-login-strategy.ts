@@ -14,8 +14,14 @@ type Strategy = v.InferOutput<typeof strategySchema>['strategy']
  */
 export async function strategyOf(context: ServerContext): Promise<Strategy | undefined> {
   const api = openApi({ ...context, tenant: undefined, authorization: async () => undefined })
+  const ask = async (path: string) =>
+    (await api.request({ method: 'GET', path, schema: strategySchema })).strategy
   try {
-    return (await api.request({ method: 'GET', path: '/health', schema: strategySchema })).strategy
+    return await ask('/health').catch((error: unknown) => {
+      // A server that has no room on its disk refuses there, and says the same here.
+      if (error instanceof Fault && error.status === 503) return ask('/health/live')
+      throw error
+    })
   } catch (error) {
     const down = !(error instanceof Fault) || error.code === 'unreachable' || error.code === 'interrupted'
     if (down) throw error

@@ -143,6 +143,8 @@ function followFault(error: unknown, runId: string, signal: AbortSignal): unknow
   if (signal.aborted) return new Fault('interrupted', 'interrupted; the run continues', { hint })
   if (!(error instanceof Fault)) return error
   const { code, message, cause } = error
+  // 507: the run has ended, and the server has no room to record it.
+  if (error.status === 507) return error
   // What to do about a refused credential comes first.
   if (code === 'unauthenticated') return new Fault(code, message, { hint: error.hint ?? hint, cause })
   return new Fault(code, `${message}; the run may continue`, { hint, cause })

@@ -2,7 +2,9 @@
 import * as v from 'valibot'
 
 export const healthResponse = v.looseObject({
-  status: v.literal('ok'),
+  /** `degraded`: nothing can be stored, and `reason` says why. */
+  status: v.picklist(['ok', 'degraded']),
   version: v.string(),
   strategy: v.picklist(['open', 'basic', 'oauth']),
+  reason: v.optional(v.string()),
 })

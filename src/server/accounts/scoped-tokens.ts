@@ -7,6 +7,7 @@ import { and, asc, count, eq, gt, sql } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
 import { isScope, type Scope } from '../../contract/token-scopes.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { noteUnlessDiskFull } from '../../platform/files/disk-full.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
@@ -143,7 +144,7 @@ export function openCliTokens({ db, clock }: { db: Db; clock: Clock }): CliToken
       const now = clock.now()
       if (known === undefined || (known.expiresAt !== null && known.expiresAt <= now)) return undefined
       if (now - (known.lastUsedAt ?? 0) >= USE_RESOLUTION_MS) {
-        touch.run({ now, id: known.token.id })
+        noteUnlessDiskFull(() => touch.run({ now, id: known.token.id }))
         known.lastUsedAt = now
       }
       return known

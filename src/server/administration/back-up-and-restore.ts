@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { Fault } from '../../contract/fault.ts'
+import { isDiskFull } from '../../platform/files/disk-full.ts'
 import { codeWords } from '../../platform/files/describe-file-errors.ts'
 import { verifyChain } from '../audit/hash-chain.ts'
 import { checkPages, checkFile, type Finding } from '../db/check-database.ts'
@@ -134,6 +135,13 @@ function snapshot(from: string, to: string): void {
     source.run('PRAGMA busy_timeout = 5000')
     source.query('VACUUM INTO ?').run(to)
   } catch (error) {
+    // To read a database, SQLite creates the index of its write-ahead log.
+    if (isDiskFull(error)) {
+      throw new Fault('failed', `${from} cannot be copied: the disk is full`, {
+        hint: 'make room on its disk, and on that of the backup',
+        cause: error,
+      })
+    }
     if (!['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_IOERR'].includes(codeOf(error))) throw error
     throw new Fault('failed', `${from} is damaged: it cannot be read as a whole`, {
       hint: '"fob server check" says more; the backups of before are not touched',

@@ -19,6 +19,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   SQLITE_CANTOPEN: 'it is not a regular file, or permission is denied',
   SQLITE_READONLY: 'it cannot be written to',
   SQLITE_FULL: 'the disk is full',
+  SQLITE_IOERR: 'its disk is full, or fails',
   SQLITE_BUSY: 'another program is using it',
   SQLITE_LOCKED: 'another program is using it',
   SQLITE_NOTADB: 'it is not a database',

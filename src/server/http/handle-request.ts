@@ -11,7 +11,7 @@ import { onPage } from './guards/session-or-credential-page-guard.ts'
 import type { Limited, LimitName } from './guards/rate-limits.ts'
 import { inSession } from './guards/session-guard.ts'
 import { bySignature } from './guards/webhook-signature-guard.ts'
-import { HttpError, toHttpError } from './response/http-error.ts'
+import { HttpError, noRoom, toHttpError } from './response/http-error.ts'
 import { errorPage, wantsPage } from './response/error-page.ts'
 import { openHeldBodies } from './request/limit-total-body-bytes.ts'
 import { DEFAULT_BODY_BYTES, guardDeclaredLength } from './request/request-body.ts'
@@ -59,7 +59,9 @@ export function createApp(
   async function fail(error: unknown, exchange: Exchange): Promise<Response> {
     const { call } = exchange
     call.noteAddress()
-    const refusal = toHttpError(error) ?? defect(error, call, services)
+    const refusal = services.disk.note(error)
+      ? noRoom()
+      : (toHttpError(error) ?? defect(error, call, services))
     const response = wantsPage(call) ? await errorPage(refusal, hostOf(services)) : refusal.toResponse()
     return finish(response, exchange)
   }

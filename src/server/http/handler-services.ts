@@ -9,6 +9,7 @@ import type { CliTokens } from '../accounts/scoped-tokens.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Authenticator } from '../auth/auth.ts'
 import type { Issuer } from '../issuer/issuer.ts'
+import type { DiskSpace } from '../disk-space.ts'
 import type { ServerLog } from '../log.ts'
 import type { Mcp } from '../mcp/mcp.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
@@ -59,6 +60,7 @@ export interface Services {
   mcp: Mcp
   webhooks: Webhooks
   schedules: Schedules
+  disk: DiskSpace
   clock: Clock
   log: ServerLog
 }

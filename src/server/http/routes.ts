@@ -7,7 +7,7 @@ import { listAudit } from './api/list-audit-log.ts'
 import type { Handler } from './request-context.ts'
 import type { CredentialGuard } from './guards/credential-guard.ts'
 import type { LimitName } from './guards/rate-limits.ts'
-import { health, protectedResource, profile, userinfo } from './api/profile-health-and-metadata.ts'
+import { alive, health, protectedResource, profile, userinfo } from './api/profile-health-and-metadata.ts'
 import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './api/json-login-endpoints.ts'
 import { githubLogin } from './api/github-cli-login.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/login-and-consent-pages.ts'
@@ -119,6 +119,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/assets/run-tasks.js', 'none', runTasksScript),
   route('GET', '/assets/log-text.js', 'none', logTextScript),
   route('GET', '/health', 'none', health),
+  route('GET', '/health/live', 'none', alive),
 
   route('GET', '/.well-known/oauth-authorization-server', 'protocol', oauth),
   route('GET', '/.well-known/openid-configuration', 'protocol', oauth),

@@ -8,8 +8,10 @@ import { join } from 'node:path'
 import { isFinal } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { isDiskFull } from '../../platform/files/disk-full.ts'
 import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import type { Db } from '../db/open-database.ts'
+import type { DiskSpace } from '../disk-space.ts'
 import type { Log } from '../log.ts'
 import type { Vault } from '../vault/vault-interface.ts'
 import { createLimiter } from './concurrency-limiter.ts'
@@ -22,6 +24,7 @@ import { createRunPreparation, driverOf } from './execution/prepare-run.ts'
 import { type Network, openNetwork } from './script-fetch/allowed-networks.ts'
 import { createGuardedFetch, type GuardedFetch } from './script-fetch/request-checked-address.ts'
 import { createJournal } from './journal/journal.ts'
+import type { RunEnd } from './journal/run-journal-type.ts'
 import { findRun, pausedPipelines } from './journal/read-run-records.ts'
 import { continueInterruptedRuns } from './queue/resume-after-restart.ts'
 import { createRunQueue } from './queue/run-queue.ts'
@@ -62,6 +65,8 @@ export interface Runs extends RunQueries {
   check(source: string, filename: string): Promise<void>
   /** @throws Fault `usage` for a driver that this server does not have; what its `ready` throws */
   checkDriver(name: string, signal: AbortSignal): Promise<void>
+  /** How a run ended whose end could not be recorded so far, as on a full disk; until then it is on record as running. */
+  unrecordedEnd(runId: string): RunEnd | undefined
   /** While a pipeline is paused, none of its waiting runs starts. */
   hold(pipelineId: string, isPaused: boolean): void
   /** Stops the waiting runs of a pipeline. */
@@ -76,6 +81,8 @@ export interface RunsOptions {
   vault: Vault
   clock: Clock
   log: Log
+  /** Told of writes that failed. */
+  disk?: Pick<DiskSpace, 'note'>
   /** Starts this program as a sandbox child: `runSandboxChild`. Without relative paths, as it starts in `/`. */
   sandboxCommand: readonly string[]
   /** Whether a child is held ready for the next script (`createProcesses`); true where it is not said. */
@@ -162,7 +169,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     for (const driver of drivers) await driver.close()
   }
 
-  const { cleanUp } = live
+  const { cleanUp, unrecorded } = live
   const launch = starter.continueInterrupted
   await continueInterruptedRuns({ db, log, journal, preparation, cleanUp, drivers, launch })
   return {
@@ -172,6 +179,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     resume: starter.resume,
     check,
     checkDriver: async (name, signal) => await driverOf(usable, name).ready?.(signal),
+    unrecordedEnd: unrecorded,
     hold: queue.hold,
     withdraw: queue.withdraw,
     close,
@@ -186,6 +194,7 @@ function createServices(options: RunsOptions): ExecutionServices {
     vault,
     clock,
     log,
+    disk: options.disk ?? { note: isDiskFull },
     network,
     guardedFetch: options.guardedFetch ?? createGuardedFetch({ network, maxResponseBytes: MAX_FETCH_BYTES }),
     processes: createProcesses(sandboxCommand, limits, options.holdsSpareSandbox),

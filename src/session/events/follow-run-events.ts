@@ -112,7 +112,8 @@ function parseEvent(type: string, data: unknown): RunEvent | undefined {
   return parsed.success ? parsed.output : undefined
 }
 
-/** Whether another connection can help. */
+/** Whether another connection can help. Where the server has no room for the rest of the log (507), it cannot. */
 function isLost(error: unknown): boolean {
-  return error instanceof Fault && (error.code === 'unreachable' || error.code === 'server_error')
+  if (!(error instanceof Fault) || error.status === 507) return false
+  return error.code === 'unreachable' || error.code === 'server_error'
 }

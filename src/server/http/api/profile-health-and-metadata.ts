@@ -3,13 +3,20 @@ import type { ProfileResponse } from '../../../contract/api/profile.ts'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { derived } from '../../auth/compute-once-per-object.ts'
 import type { Principal } from '../../access-rules/principal.ts'
+import { DISK_FULL } from '../../disk-space.ts'
 import { HttpError, noOAuth } from '../response/http-error.ts'
 import { json, jsonText } from '../response/json-response.ts'
 import type { Handler } from '../request-context.ts'
 
-/** `GET /health` */
-export const health: Handler = (_call, { settings }) =>
-  json({ status: 'ok', version: settings.version, strategy: settings.strategy })
+/** `GET /health`: whether the server can do its work; 503 where it cannot store anything. */
+export const health: Handler = (_call, { settings: { version, strategy }, disk }) =>
+  disk.isFull()
+    ? json({ status: 'degraded', version, strategy, reason: DISK_FULL }, { status: 503 })
+    : json({ status: 'ok', version, strategy })
+
+/** `GET /health/live`: whether the process responds, whatever else is wrong: restarting it would help nothing. */
+export const alive: Handler = (_call, { settings: { version, strategy } }) =>
+  json({ status: 'ok', version, strategy })
 
 /** `GET /api/v1/profile`: whose credential the request has. */
 export const profile: Handler = ({ principal }) => jsonText(profileText(principal))

@@ -4,10 +4,11 @@ import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
 import { instant } from '../../../contract/instant-as-text.ts'
 import { isFinal, runStatus, type RunStatus } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts'
+import type { RunEnd } from '../../runs/journal/run-journal-type.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-and-resume-refusals.ts'
 import { hasStarted } from '../../access-rules/run-starter.ts'
 import { missingScope } from '../guards/require-permission.ts'
-import { HttpError, notFound } from '../response/http-error.ts'
+import { HttpError, noRoom, notFound } from '../response/http-error.ts'
 import { json } from '../response/json-response.ts'
 import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
@@ -35,8 +36,10 @@ function readStatus(url: URL): RunStatus | undefined {
 /** `GET /api/runs/:id`: with its tasks. */
 export const getRun: Handler = async (call, services) => {
   const run = await findRunToFollow(call, services)
+  const end = services.runs.unrecordedEnd(run.id)
   return json({
     ...toResponse(run),
+    ...(end === undefined ? {} : { message: notRecorded(end, services).message }),
     args: run.args,
     lastEventId: await services.runs.lastEvent(run.id),
     ...(run.redactions === null ? {} : { redactions: run.redactions }),
@@ -61,9 +64,19 @@ export const runEvents: Handler = async (call, services) => {
   }
   // Only its last event is left; a reader of a part of the rest must not take that for the whole.
   if (run.logRemovedAt !== null && Number(last) > 0) throw logRemoved(run.logRemovedAt)
+  const end = services.runs.unrecordedEnd(run.id)
+  if (end !== undefined && Number(last) >= (await services.runs.lastEvent(run.id)))
+    throw notRecorded(end, services)
   // A reader who has seen the end is told not to come again (WHATWG HTML §9.2.2).
   if (await hasHeardAll(run, Number(last), call, services)) return new Response(null, { status: 204 })
   return eventStream(call, services, run.id, Number(last))
+}
+
+/** The reader has all of the log that there is, and the end cannot come: it would wait for nothing. */
+function notRecorded({ status, message }: RunEnd, { disk }: Services): HttpError {
+  const words = `the run has ended (${status}), and that could not be recorded yet`
+  if (disk.isFull()) return noRoom(words)
+  return new HttpError(507, 'insufficient_storage', message === undefined ? words : `${words}: ${message}`)
 }
 
 async function hasHeardAll(

@@ -18,6 +18,7 @@ const TITLES: Readonly<Record<number, string>> = {
   429: 'Too many requests',
   500: 'The server failed',
   503: 'The server is not ready',
+  507: 'The server has no room left',
 }
 
 /** The error as a page, for a person. @param host the server's own, where it is known */

@@ -1,6 +1,7 @@
 /** Errors as responses: the error type, the status of every domain fault, and refusals that handlers share. */
 import { Fault, type FaultCode } from '../../../contract/fault.ts'
 import { present } from '../../../contract/omit-undefined.ts'
+import { DISK_FULL, DISK_FULL_HINT } from '../../disk-space.ts'
 import { json } from './json-response.ts'
 
 /** An error that becomes the response. `details` stand beside `error` and `message` in its JSON. */
@@ -88,6 +89,13 @@ export function notFound(
   const message = name === undefined ? `${what} not found` : `${what} ${name} not found`
   return new HttpError(404, 'not_found', message, {
     details: hints.length === 0 ? {} : { hint: hints.join(' ') },
+  })
+}
+
+/** RFC 4918 §11.5: for everything that had to be stored. @param done what is known of it, where that is more */
+export function noRoom(done = 'nothing was stored', details: Record<string, unknown> = {}): HttpError {
+  return new HttpError(507, 'insufficient_storage', `${DISK_FULL}: ${done}`, {
+    details: { hint: DISK_FULL_HINT, ...details },
   })
 }
 

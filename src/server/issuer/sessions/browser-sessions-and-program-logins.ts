@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'
+import { noteUnlessDiskFull } from '../../../platform/files/disk-full.ts'
 import { parseJson } from '../../../platform/parse-json.ts'
 import type { Accounts } from '../../accounts/accounts.ts'
 import { accountIdOf, type User } from '../../accounts/user-types.ts'
@@ -111,17 +112,18 @@ export function openSessions(deps: {
   }
 
   /** Never an insert: a session that is ended at this moment stays ended. */
-  const touch = async (id: string, { exp, seen, loginTs = 0 }: Payload) => {
+  const touch = (id: string, { exp, seen, loginTs = 0 }: Payload) => {
     const now = clock.now()
     if (now - seen.at < TOUCH_MS) return
     const until = Math.max(exp, sessionEnd(deps.lifetimes, loginTs, Math.floor(now / 1000)))
-    await db
+    const seenNow = db
       .update(oidcRecords)
       .set({
         payload: sql`json_set(${oidcRecords.payload}, '$.exp', ${until}, '$.seen.at', ${now})`,
         expiresAt: until * 1000,
       })
       .where(and(kind, eq(oidcRecords.id, id)))
+    noteUnlessDiskFull(() => seenNow.run())
   }
 
   const rowsOf = (user: User) =>
@@ -145,7 +147,7 @@ export function openSessions(deps: {
       const colon = accountId.indexOf(':')
       const user = await accounts.bySubject(accountId.slice(0, colon), accountId.slice(colon + 1))
       if (!user) return undefined
-      await touch(found.id, found.payload)
+      touch(found.id, found.payload)
       const { uid } = found.payload
       return { uid, user, csrf: createHmac('sha256', deps.csrfKey).update(uid).digest('base64url') }
     },
@@ -248,7 +250,7 @@ function openProgramUse(db: Db, clock: Clock): Sessions['programUsed'] {
     if (now - (usedAt.get(jti) ?? 0) < TOUCH_MS) return
     if (usedAt.size >= MAX_REMEMBERED) usedAt.clear()
     usedAt.set(jti, now)
-    touch.run({ now, jti })
+    noteUnlessDiskFull(() => touch.run({ now, jti }))
   }
 }
 

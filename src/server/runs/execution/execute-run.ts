@@ -5,6 +5,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { Db } from '../../db/open-database.ts'
+import { DISK_FULL, type DiskSpace } from '../../disk-space.ts'
 import type { Log } from '../../log.ts'
 import type { Vault } from '../../vault/vault-interface.ts'
 import { type CallDispatcher, createDispatcher } from './host-call-dispatcher.ts'
@@ -62,6 +63,7 @@ export interface ExecutionServices {
   vault: Vault
   clock: Clock
   log: Log
+  disk: Pick<DiskSpace, 'note'>
   processes: SandboxProcesses
   limits: SandboxLimits
   env: Env
@@ -132,7 +134,7 @@ export async function execute(
   await dispatcher.settled()
   await background.settled(END_WAIT_MS)
   await scriptConsole.end()
-  return conclude({ run, stop, failure, outcome: outcome ?? undefined, log: services.log })
+  return conclude({ run, stop, failure, outcome: outcome ?? undefined, services })
 }
 
 /** Runs the script; from its start again, a few times, when its process is killed from outside. */
@@ -242,11 +244,11 @@ interface Conclusion {
   stop: AbortSignal
   failure: unknown
   outcome: Outcome | undefined
-  log: Log
+  services: Pick<ExecutionServices, 'log' | 'disk'>
 }
 
-function conclude({ run, stop, failure, outcome, log }: Conclusion): RunEnd {
-  const { redactor, pipeline, context } = run
+function conclude({ run, stop, failure, outcome, services }: Conclusion): RunEnd {
+  const { redactor, pipeline } = run
   if (outcome?.kind === 'done' && failure === undefined) return { status: 'success', message: undefined }
   if (stop.aborted) {
     const reason: unknown = stop.reason
@@ -263,6 +265,18 @@ function conclude({ run, stop, failure, outcome, log }: Conclusion): RunEnd {
   if (failure === undefined && outcome?.kind === 'failed') {
     return { status: 'failed', message: redactor.text(errorText(pipeline.filename, outcome.error)) }
   }
-  log.error('run broke', { run: context.runID, error: redactor.text(String(failure)) })
-  return { status: 'failed', message: 'the server could not continue this run' }
+  return endOfDefect(run, failure, services)
+}
+
+/** The end of a run that the server could not continue: the log gets the error, the run what is known of the reason. */
+export function endOfDefect(
+  { context, redactor }: Pick<Execution, 'context' | 'redactor'>,
+  error: unknown,
+  { log, disk }: Pick<ExecutionServices, 'log' | 'disk'>,
+): RunEnd {
+  log.error('run broke', { run: context.runID, error: redactor.text(String(error)) })
+  const message = disk.note(error)
+    ? `${DISK_FULL}: what the run did could not be stored`
+    : 'the server could not continue this run'
+  return { status: 'failed', message }
 }

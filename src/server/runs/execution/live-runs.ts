@@ -4,7 +4,7 @@ import type { Driver } from '../drivers/driver-interface.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { RunEnd, RunJournal } from '../journal/run-journal-type.ts'
 import type { QueuedRun, RunQueue } from '../queue/run-queue.ts'
-import { type ExecutionServices, execute, type Execution } from './execute-run.ts'
+import { type ExecutionServices, endOfDefect, execute, type Execution } from './execute-run.ts'
 import { createEndRecorder } from './retry-recording-run-end.ts'
 import { watchTimeLimit } from './run-time-limit.ts'
 
@@ -25,6 +25,8 @@ export interface LiveRuns {
   launch(run: Execution, leaveWaiting: () => void): void
   /** Stops a run, whether it waits or runs. @returns false when no such run is here */
   stop(tenantId: string, runId: string, reason: string): boolean
+  /** How a run ended whose end could not be recorded so far. */
+  unrecorded(runId: string): RunEnd | undefined
   /** Removes what a run that has ended had on a driver; never rejects. */
   cleanUp(driver: Driver, runId: string): Promise<void>
   /**
@@ -44,7 +46,7 @@ interface LiveRun {
 export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOptions): LiveRuns {
   const { clock, log } = services
   const live = new Map<string, LiveRun>()
-  const recordEnd = createEndRecorder({ ...services, journal, closing, isLive: (runId) => live.has(runId) })
+  const ends = createEndRecorder({ ...services, journal, closing, isLive: (runId) => live.has(runId) })
 
   function launch(run: Execution, leaveWaiting: () => void): void {
     const runId = run.context.runID
@@ -79,7 +81,7 @@ export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOp
       .catch((error: unknown) => endOfBroken(run, stop, error))
     if (!end) return
     await cleanUp(run.driver, run.context.runID)
-    await recordEnd(run, { ...end, redactions: run.redactor.report() })
+    await ends.record(run, { ...end, redactions: run.redactor.report() })
   }
 
   async function executeInTime(
@@ -98,8 +100,7 @@ export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOp
     if (closing.aborted && !stop.aborted) return undefined
     if (stop.aborted)
       return { status: 'stopped', message: error instanceof Fault ? error.message : 'stopped' }
-    log.error('run broke', { run: run.context.runID, error: run.redactor.text(String(error)) })
-    return { status: 'failed', message: 'the server could not continue this run' }
+    return endOfDefect(run, error, services)
   }
 
   async function cleanUp(driver: Driver, runId: string): Promise<void> {
@@ -130,5 +131,5 @@ export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOp
     return left.length
   }
 
-  return { has: (runId) => live.has(runId), launch, stop, cleanUp, detach }
+  return { has: (runId) => live.has(runId), launch, stop, unrecorded: ends.unrecorded, cleanUp, detach }
 }
