@@ -118,7 +118,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'redact',
     'platform',
   ],
-  // The composition root and its two steps, the listener and the log stand directly under server/.
+  // The composition root and its two steps, the listener, the log, the room on the disk and the counters stand directly under server/.
   server: [
     'server/administration',
     'server/settings',
@@ -142,7 +142,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Files directly under server/ that other server folders may use; the composition root is not one. */
-const SHARED_SERVER_FILES = new Set(['server/log.ts'])
+const SHARED_SERVER_FILES = new Set(['server/log.ts', 'server/disk-space.ts', 'server/metrics.ts'])
 
 const SRC = join(import.meta.dir, '..', 'src')
 
