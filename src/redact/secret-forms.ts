@@ -1,6 +1,9 @@
 /** The forms under which a secret can appear in output: all that is derived from a value. */
-import { base64, ESCAPES, hex, url } from './encodings.ts'
+import { base64, ESCAPES, hex } from './encodings.ts'
+import { url } from './percent-encodings.ts'
 import type { Secret } from './secret.ts'
+import { everyByte, everyCharacter } from './shell-and-pattern-quoting.ts'
+import { secretsWithin } from './structured-values.ts'
 
 /** Shorter derived forms are not redacted: they would blacken ordinary text. */
 const SHORTEST_DERIVED_BYTES = 6
@@ -9,6 +12,10 @@ const SHORTEST_TRIMMED_BYTES = 4
 /** Longer values are looked for in the commonest dialects of each escape alone, to keep memory in bounds. */
 const LONG = 1024
 const DIALECTS_OF_LONG = 4
+/** The lines of values up to this length are looked for in all dialects, as they are short ones. */
+const LONG_LINES = 16 * 1024
+/** Shorter values are not looked for in lower case: that would be a word. */
+const SHORTEST_LOWER_CASE_BYTES = 8
 
 /**
  * The byte patterns, one byte a character, under which a value can appear in output:
@@ -16,7 +23,9 @@ const DIALECTS_OF_LONG = 4
  *   is and in all encodings;
  * - the value with `\r\r\n` for its line ends (a terminal that writes `\r\n` for the `\n` of a `\r\n`), as it is;
  * - the value with its white space folded (the result of `echo $VALUE`) or its line ends taken out;
- * - each line of a value with several lines, as it is, without its indentation, and escaped.
+ * - each line of a value with several lines, as it is, without its indentation, and escaped;
+ * - the value as the host of a URL, which is in lower case;
+ * - all of that of each secret within the value (`structured-values.ts`).
  */
 export function formsOf(value: Secret): Set<string> {
   const forms = new Set<string>()
@@ -26,8 +35,10 @@ export function formsOf(value: Secret): Set<string> {
       if (form.length >= SHORTEST_DERIVED_BYTES && /[^ \t\r\n]/.test(form)) forms.add(form)
     }
   }
-  if (value.isText) textForms(value.reveal(), forms, derive)
-  else {
+  if (value.isText) {
+    const text = value.reveal()
+    for (const secret of [text, ...secretsWithin(text)]) textForms(secret, forms, derive)
+  } else {
     const bytes = value.bytes()
     forms.add(bytes.toString('latin1'))
     derive([...base64(bytes), ...hex(bytes), ...url(bytes)])
@@ -41,17 +52,29 @@ function textForms(raw: string, forms: Set<string>, derive: (texts: Iterable<str
   const trimmed = Buffer.byteLength(stripped) < SHORTEST_TRIMMED_BYTES ? raw : stripped
   forms.add(binary(raw)).add(binary(trimmed))
   const dialects = raw.length > LONG ? DIALECTS_OF_LONG : Infinity
+  const dialectsOfLines = raw.length > LONG_LINES ? DIALECTS_OF_LONG : Infinity
   const lines = trimmed.split(/\r\n|\r|\n/)
   const whole = new Set([trimmed, lines.join('\n'), lines.join('\r\n')])
   for (const text of whole) derive([text, ...hex(Buffer.from(text)), ...escaped(text, dialects)])
+  for (const form of everyByte(trimmed)) forms.add(form)
   // With its last line ends as well: the base64 characters that they share bits with are in none of the others.
   for (const text of whole.add(raw)) derive(base64(Buffer.from(text)))
   derive([lines.join('\r\r\n'), lines.join(' '), lines.join(''), raw.trim().replace(/[ \t\r\n]+/g, ' ')])
-  if (lines.length === 1) return
+  if (lines.length === 1) return derive(inHost(trimmed))
   for (const line of lines) {
     const content = line.trim()
-    derive([line, content, ...escaped(content, dialects)])
+    derive([line, content, ...escaped(content, dialectsOfLines)])
   }
+}
+
+/** What a URL makes of a text that stands where its host does: https://TEXT */
+function* inHost(text: string): Generator<string> {
+  if (text.length < SHORTEST_LOWER_CASE_BYTES || text.length > LONG || !/[A-Z]|[^\0-\x7f]/.test(text)) return
+  const url = URL.parse(`https://${text}`)
+  // Where it begins with a scheme, or is a number, that is another host.
+  if (!url || text.includes('://') || /^[\d.]+$/.test(url.hostname)) return
+  yield url.href.slice('https://'.length).replace(/\/$/, '')
+  if (url.hostname.length >= SHORTEST_LOWER_CASE_BYTES && !text.startsWith(url.hostname)) yield url.hostname
 }
 
 /** Whether a value appears in one of the texts. For few and short ones: a `Redactor` is for streams. */
@@ -63,8 +86,9 @@ export function occursIn(value: Secret, texts: readonly string[]): boolean {
 }
 
 function* escaped(text: string, dialects: number): Generator<string> {
+  if (dialects === Infinity) yield* everyCharacter(text)
   // It holds nothing that any of them escapes.
-  if (/^[\w.-]*$/.test(text)) return
+  if (/^\w*$/.test(text)) return
   for (const encoding of ESCAPES) yield* Iterator.from(encoding(text)).take(dialects)
 }
 

@@ -1,71 +1,19 @@
 /**
  * Looks for leaks: secrets of all kinds, in all encodings, next to and into each other and into marks, cut at
- * random and printed by several tasks in turns. The encodings are written down here a second time, so that what
- * `src/redact` forgets is noticed; the slow reference says what has to come out.
+ * random and printed by several tasks in turns. The encodings are written down a second time (`fuzz-encodings.ts`), so
+ * that what `src/redact` forgets is noticed; the slow reference says what has to come out.
  */
 import { formsOf } from '../../src/redact/secret-forms.ts'
 import { createRedactor, type Redactor } from '../../src/redact/redactor.ts'
 import { Secret } from '../../src/redact/secret.ts'
-import { redactByHand, seeded } from './reference.ts'
+import { ENCODINGS, type Printed } from './fuzz-encodings.ts'
+import { MARK, redactByHand, seeded } from './reference.ts'
 import { logText, ordinarySecrets } from './samples.ts'
 
-export const MARK = '***REDACTED***'
 /** Cases that share their secrets. */
 export const GROUP = 250
 
 type Random = () => number
-
-/** What a tool prints, and what of it must not show. */
-export interface Printed {
-  text: string
-  needles: string[]
-}
-
-/** By name, how a value is printed. `before` and `after` are encoded together with it. */
-export const ENCODINGS: Readonly<Record<string, (value: string, before: string, after: string) => Printed>> =
-  {
-    plain: (value, before, after) => whole(value, before, after),
-    base64: (value, before, after) => base64(value, before, after, 'base64'),
-    base64url: (value, before, after) => base64(value, before, after, 'base64url'),
-    'base64 in lines of 64': (value) => inLines(Buffer.from(value).toString('base64'), 64),
-    'base64 in lines of 76': (value) => inLines(Buffer.from(value).toString('base64'), 76),
-    hex: (value, before, after) => whole(hex(value), hex(before), hex(after)),
-    HEX: (value, before, after) => whole(hex(value).toUpperCase(), hex(before), hex(after)),
-    'a URL component': (...texts) => each(texts, encodeURIComponent),
-    'a URL component in lower case': (...texts) =>
-      each(texts, (text) => encodeURIComponent(text).replace(/%../g, (code) => code.toLowerCase())),
-    'a whole URL': (...texts) => each(texts, encodeURI),
-    'a form': (...texts) => each(texts, (text) => new URLSearchParams({ _: text }).toString().slice(2)),
-    JSON: (...texts) => each(texts, json),
-    'JSON in JSON': (...texts) => each(texts, (text) => json(json(text))),
-    'JSON in ASCII': (...texts) =>
-      each(texts, (text) =>
-        json(text)
-          .split('')
-          .map((unit) => (unit <= '~' ? unit : `\\u${hex16(unit)}`))
-          .join(''),
-      ),
-    'JSON with \\/': (...texts) => each(texts, (text) => json(text).replaceAll('/', '\\/')),
-    'single quotes': (...texts) => each(texts, (text) => text.split("'").join("'\\''")),
-    'double quotes': (...texts) => each(texts, (text) => text.replace(/(["\\$`])/g, '\\$1')),
-    'XML text': (...texts) => each(texts, (text) => named(text, '&<>')),
-    'an XML attribute': (...texts) => each(texts, (text) => named(text, '&<>"')),
-    'HTML with &#39;': (...texts) => each(texts, (text) => named(text, '&<>"').replaceAll("'", '&#39;')),
-    'XML by number': (...texts) =>
-      each(texts, (text) => text.replace(/[&<>"']|[^ -~]/gu, (one) => `&#${one.codePointAt(0)};`)),
-    'CRLF line ends': (value, before, after) => whole(value.replace(/\r?\n/g, '\r\n'), before, after),
-    'line ends of a terminal': (value, before, after) =>
-      whole(value.replace(/\r?\n/g, '\r\r\n'), before, after),
-    'one line': (value, before, after) =>
-      whole(
-        value
-          .trim()
-          .split(/[ \t\r\n]+/)
-          .join(' '),
-        before,
-        after,
-      ),
-  }
 
 export interface Finding {
   seed: number
@@ -200,7 +148,27 @@ const SECRETS: readonly ((random: Random, other: string) => string)[] = [
   // Long enough to be broken over lines
   (r) => letters(r, 60 + below(r, 120)),
   (r) => noise(r, 60 + below(r, 60)),
+  // With secrets within
+  (r) =>
+    pick(r, ['"', "'"])
+      .repeat(1)
+      .replace(/^./, (quote) => quote + noise(r, 4 + below(r, 20)) + quote),
+  (r) =>
+    JSON.stringify(
+      { id: below(r, 1e9), key: noise(r, 8 + below(r, 30)), in: [[letters(r, 12)]] },
+      null,
+      below(r, 3),
+    ),
+  (r) => `postgres://app:${encodeURIComponent(noise(r, 8 + below(r, 20)))}@db.internal:5432/app?ssl=1`,
+  (r) => pem(letters(r, 100 + below(r, 300)), pick(r, ['\\n', ' ', '\n'])),
+  (r) => JSON.stringify({ key: pem(letters(r, 100 + below(r, 100)), '\n') }),
 ]
+
+function pem(body: string, lineEnd: string): string {
+  return ['-----BEGIN PRIVATE KEY-----', ...(body.match(/.{1,64}/g) ?? []), '-----END PRIVATE KEY-----'].join(
+    lineEnd,
+  )
+}
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 const CHARACTERS = Array.from(`${LETTERS}${LETTERS} \t!"#$%&'()*+,-./:;<=>?@[\\]^_\`{|}~äß€🔑`)
@@ -211,53 +179,6 @@ function letters(random: Random, length: number): string {
 
 function noise(random: Random, length: number): string {
   return Array.from({ length }, () => pick(random, CHARACTERS)).join('')
-}
-
-function whole(value: string, before: string, after: string): Printed {
-  return { text: before + value + after, needles: telling(value.replace(/[\r\n]+$/, '')) }
-}
-
-function each([value = '', before = '', after = '']: string[], encode: (text: string) => string): Printed {
-  const text = encode(before) + encode(value) + encode(after)
-  return { text, needles: telling(encode(value.replace(/[\r\n]+$/, ''))) }
-}
-
-function base64(value: string, before: string, after: string, encoding: 'base64' | 'base64url'): Printed {
-  const text = Buffer.from(before + value + after).toString(encoding)
-  // The characters that hold bits of the value alone
-  const from = Math.ceil((8 * Buffer.byteLength(before)) / 6)
-  const to = Math.floor((8 * Buffer.byteLength(before + value)) / 6)
-  return { text, needles: telling(text.slice(from, to)) }
-}
-
-function inLines(text: string, columns: number): Printed {
-  const lines = text.match(new RegExp(`.{1,${columns}}`, 'g')) ?? []
-  return { text: `${lines.join('\n')}\n`, needles: lines.filter((line) => line.length >= 8) }
-}
-
-/** Shorter ones are not derived; and what is within the mark cannot be hidden by it. */
-function telling(needle: string): string[] {
-  return Buffer.byteLength(needle) < 6 || MARK.includes(needle) || needle.trim() === '' ? [] : [needle]
-}
-
-function hex(text: string): string {
-  return [...Buffer.from(text)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-function json(text: string): string {
-  return JSON.stringify(text).slice(1, -1)
-}
-
-function hex16(unit: string): string {
-  return unit.charCodeAt(0).toString(16).padStart(4, '0')
-}
-
-function named(text: string, which: string): string {
-  const names: Record<string, string> = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot' }
-  return text
-    .split('')
-    .map((one) => (which.includes(one) ? `&${names[one]};` : one))
-    .join('')
 }
 
 function latin1(text: string): string {

@@ -1,5 +1,5 @@
 /** The reference of the redactor tests: redaction in the slow, obvious way, and seeded random numbers. */
-const MARK = '***REDACTED***'
+export const MARK = '***REDACTED***'
 
 /**
  * What a redactor has to give, the slow and obvious way: all matches of all patterns, those that overlap
