@@ -6,6 +6,7 @@ import type { Secret } from '../redact/secret.ts'
 import type { Db } from './db/open-database.ts'
 import type { Log } from './log.ts'
 import type { VaultSettings } from './settings/settings.ts'
+import type { Backend } from './vault/backend-interface.ts'
 import { openVault } from './vault/open-vault.ts'
 import { sizeProblem } from './vault/secret-size-limits.ts'
 import { openSecretUses } from './vault/last-secret-uses.ts'
@@ -24,6 +25,7 @@ export interface OpenVaultDeps {
 export async function openServerVault({ settings, ...deps }: OpenVaultDeps): Promise<Vault> {
   const { store, unlock } = settings
   const backend = await store.open({ ...deps, unlock })
+  if (unlock === undefined && !store.encrypts) await warnOfLocked(backend, store.passphraseFlag, deps.log)
   return openVault({
     backend,
     unlock,
@@ -32,6 +34,20 @@ export async function openServerVault({ settings, ...deps }: OpenVaultDeps): Pro
     uses: openSecretUses(deps),
     clock: deps.clock,
   })
+}
+
+/** Started without what opens them: every run that needs a secret would fail, one by one. */
+async function warnOfLocked(backend: Backend, passphraseFlag: string, log: Log): Promise<void> {
+  const { length: secrets } = await backend.places()
+  if (secrets === 0) return
+  log.warn(
+    'secrets are stored here, and the server was started without the passphrase: no run is given any',
+    {
+      secrets,
+      store: backend.name,
+      hint: `start it with ${passphraseFlag}-file PATH, or with --secrets-key-file PATH where a key file was used`,
+    },
+  )
 }
 
 /**

@@ -3,12 +3,12 @@ import { Fault } from '../contract/fault.ts'
 import { openAccounts } from './accounts/accounts.ts'
 import { openIssued } from './accounts/issued-credential-stores.ts'
 import { openTenants } from './accounts/tenants-and-members.ts'
-import { accountIdOf } from './accounts/user-types.ts'
+import { accountIdOf, type User } from './accounts/user-types.ts'
 import { revokeEverything } from './administration/revoke-user-access.ts'
 import { openServerVault, setServerSecrets } from './open-server-vault.ts'
 import { openAudit } from './audit/audit.ts'
 import { databasePath } from './db/database-files.ts'
-import { openDatabase } from './db/open-database.ts'
+import { type Db, openDatabase } from './db/open-database.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
 import { openMcp } from './mcp/mcp.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
@@ -20,6 +20,7 @@ import { openDiskSpace } from './disk-space.ts'
 import type { OnClose, ServeDeps } from './serve-deps.ts'
 import type { ServerSettings } from './settings/settings.ts'
 import { openTriggers } from './triggers/triggers.ts'
+import { warnOfMissingPeople } from './warn-of-missing-people.ts'
 import { devicePages } from './web/device-login-template.ts'
 import { renderProtocolError } from './web/login-consent-and-message-templates.ts'
 
@@ -45,7 +46,9 @@ export async function openStorage(
     db,
     clock,
     onCredentialsChanged: (user) => revokeEverything(db, user),
+    administrator: namedAdministrator(settings, db, { clock, log }),
   })
+  await warnOfMissingPeople(settings, { accounts, rbac, log })
   const defaultTenant = accounts.defaultTenant()
   const vault = await openServerVault({
     settings: settings.vault,
@@ -134,6 +137,23 @@ function openServerRuns(deps: ServeDeps, { dataDir, disk, db, vault }: Storage) 
   const drivers = { drivers: [docker], allowed: settings.tasks.drivers }
   const bounds = { ...settings.runs, maxLogBytes: settings.keep.maxLogBytes }
   return openRuns({ db, dataDir, vault, disk, clock, log, ...machine, ...drivers, ...bounds })
+}
+
+/** The log and the audit log tell that somebody has become administrator by the settings. */
+function namedAdministrator(
+  { administrator }: ServerSettings,
+  db: Db,
+  { clock, log }: Pick<ServeDeps, 'clock' | 'log'>,
+) {
+  if (administrator === undefined) return undefined
+  const audit = openAudit({ db, clock })
+  const onMade = (user: User) => {
+    const target = accountIdOf(user)
+    const details = { role: 'admin', by: '--admin' }
+    audit.record({ tenantId: user.tenant.id, actor: 'console', action: 'member.set', target, details })
+    log.info('somebody has become administrator, as --admin says', { account: target })
+  }
+  return { named: administrator, onMade }
 }
 
 /** @throws Fault `config` naming the setting when the server's rule is not valid */

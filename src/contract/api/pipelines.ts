@@ -119,5 +119,7 @@ export const pipelineResponse = v.looseObject({
   schedules: v.optional(v.array(scheduleResponse)),
   /** Only in the response for one pipeline, and when one is set. */
   needs: v.optional(v.array(neededSecret)),
+  /** Only when one is set: its rule hides it from the one who has set it. */
+  hiddenFromYou: v.optional(v.boolean()),
 })
 export type PipelineResponse = v.InferOutput<typeof pipelineResponse>

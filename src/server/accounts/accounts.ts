@@ -10,6 +10,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'
 import { tenants, users } from '../db/schema.ts'
+import { becomeFirstAdministrator, type NamedAdministrator } from './named-administrator.ts'
 import { keepAdministrators } from './keep-an-administrator.ts'
 import { openAttempts } from './login-attempt-limits.ts'
 import { checkPassword, normaliseEmail } from './email-and-password-rules.ts'
@@ -47,7 +48,7 @@ export interface Accounts {
   bySubject(provider: string, subject: string): Promise<User | undefined>
   /**
    * The account of a person whom an identity provider vouches for, created at the first login and brought up to date at
-   * each one. A person from an identity provider starts as a `member`: only the command line makes an administrator.
+   * each one. A person from an identity provider starts as a `member`, unless the settings name them as administrator.
    */
   signInWithIdentityProvider(profile: IdentityProviderProfile): Promise<User>
   verifyPassword(attempt: PasswordAttempt): Promise<PasswordCheck>
@@ -66,6 +67,8 @@ export interface AccountsDeps {
   clock: Clock
   /** Ends sessions, grants and tokens of the user; `revokeUserRecords` of the issuer is the one in use. */
   onCredentialsChanged: (user: User) => Promise<void>
+  /** The person whom the settings name, and what to do when that person has become an administrator. */
+  administrator?: { named: NamedAdministrator; onMade: (user: User) => void } | undefined
 }
 
 /** Opens the accounts of the database; the tenant `default` is created when it is not there yet. */
@@ -90,6 +93,15 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     })
   }
 
+  /** The same person, as the administrator they may have become. */
+  const asNamed = (user: User): User => {
+    const { administrator } = deps
+    if (administrator === undefined || !becomeFirstAdministrator(db, user, administrator.named)) return user
+    const made = findById(user.id) ?? user
+    administrator.onMade(made)
+    return made
+  }
+
   return {
     defaultTenant: () => tenant,
     addLocal: (account) => addLocal(db, clock.now(), account.tenant ?? tenant, account),
@@ -102,7 +114,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       const id = upsertIdentityProviderAccount(db, clock.now(), tenant, profile)
       const user = findById(id)
       if (!user) throw new Fault('not_found', 'the account was removed while it logged in')
-      return user
+      return asNamed(user)
     },
 
     verifyPassword: async ({ email, password, address, browser }) => {
@@ -115,7 +127,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       if (verdict === 'busy') return { kind: 'wait', seconds: 5 }
       if (verdict === 'wrong' || !user) return { kind: 'refused', account: user }
       attempts.succeeded(account, address, browser)
-      return { kind: 'ok', user }
+      return { kind: 'ok', user: asNamed(user) }
     },
 
     setPassword: async (email, password) => {

@@ -76,6 +76,11 @@ const table = {
     value: 'RULE',
     description: 'who may use this server at all, for example: Email endsWith "@company.com"',
   },
+  admin: {
+    value: 'PERSON',
+    description:
+      'who becomes administrator at a login while there is none: an e-mail, or github:ID, gitlab:ID, microsoft:ID',
+  },
   'trusted-proxy': {
     value: 'ADDRESSES',
     description: 'addresses or networks whose X-Forwarded-For is believed (default none)',

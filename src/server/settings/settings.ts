@@ -12,6 +12,7 @@ import { type ListenAddress, isLoopback, parseListen } from './parse-listen-addr
 import { readServerSecrets } from './read-server-wide-secrets.ts'
 import { gatherSettings, type SettingSources, type SettingValues } from './setting-values.ts'
 import { type KeepSettings, readKeepSettings } from './retention-settings.ts'
+import { type NamedAdministrator, readAdministrator } from './administrator-setting.ts'
 import { readRunSettings, type RunSettings } from './run-settings.ts'
 import { devKey } from './dev-key-file.ts'
 import { chooseVault, type VaultSettings } from './vault-settings.ts'
@@ -34,6 +35,8 @@ export interface ServerSettings {
   secrets: ReadonlyMap<string, Secret>
   /** The rule that every caller has to pass; undefined: none. */
   rbac: string | undefined
+  /** The person who becomes administrator at a login, while there is none. */
+  administrator?: NamedAdministrator | undefined
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
   runs: RunSettings
@@ -75,6 +78,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     tasks: driverSettings(values, sources.env),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
+    administrator: readAdministrator(values.admin, strategy),
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     runs: readRunSettings(values),
     tasksWaitMs: readTasksWait(values['tasks-wait']),

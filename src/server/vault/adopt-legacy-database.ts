@@ -25,17 +25,18 @@ interface OldRow {
 /**
  * Makes an old file one of ours, in one transaction, its values as they are: they are read under the old key and
  * rewritten when they are next set or moved. Any other file is left alone.
+ * @returns how many secrets were in it; undefined where nothing was done
  * @throws Fault `config` when the passphrase does not open it; nothing has been written then
  */
 export function adoptOldDatabase(
   path: string,
   deps: { unlock: Unlock | undefined; tenantId: string; now: number },
-): void {
-  if (!existsSync(path)) return
+): number | undefined {
+  if (!existsSync(path)) return undefined
   const sqlite = openQuietly(path)
-  if (sqlite === undefined) return
+  if (sqlite === undefined) return undefined
   try {
-    if (!isOld(sqlite)) return
+    if (!isOld(sqlite)) return undefined
     const adopt = sqlite.transaction(() => {
       const rows = sqlite.query<OldRow, []>('SELECT * FROM secrets').all()
       checkPassphrase(rows, deps.unlock, path)
@@ -49,8 +50,9 @@ export function adoptOldDatabase(
         const updatedAt = typeof updated_at === 'number' ? updated_at * 1000 : deps.now
         insert.run(deps.tenantId, scope, key, encrypted_value, updatedAt)
       }
+      return rows.length
     })
-    adopt.immediate()
+    return adopt.immediate()
   } finally {
     sqlite.close()
   }

@@ -152,6 +152,10 @@ async function setPipeline(options: SetPipelineOptions, deps: Deps): Promise<voi
   })
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
+  if (pipeline.hiddenFromYou === true) {
+    client.say(`warning: its rule hides ${pipeline.name} from you: you can no longer see, run or change it`)
+    client.say('hint: somebody who passes the rule can set another one: fob pipeline set FILE --rbac RULE')
+  }
   if (options.schedules !== undefined) for (const line of scheduleLines(pipeline)) client.say(line)
   for (const { key, isSet, text } of describeNeeds(pipeline)) {
     client.say(isSet ? `✓ needs ${key}, ${text}` : `warning: it needs ${key}, which is ${text}`)

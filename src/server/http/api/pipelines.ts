@@ -63,7 +63,9 @@ export const putPipeline: Handler = async (call, services) => {
   const { pipeline, created } = await services.pipelines.put(putBy, request)
   const schedules = (await services.schedules.of(pipeline.id)).map(toScheduleResponse)
   const needs = await services.runs.needs(pipeline)
-  return json({ ...toResponse(pipeline), schedules, needs }, { status: created ? 201 : 200 })
+  const isHidden = (await services.pipelines.get(caller, name)) === undefined
+  const hidden = isHidden ? { hiddenFromYou: true } : {}
+  return json({ ...toResponse(pipeline), schedules, needs, ...hidden }, { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */

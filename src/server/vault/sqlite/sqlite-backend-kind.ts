@@ -29,12 +29,19 @@ export const sqliteKind: BackendKind = {
       passphraseFlag: '--secrets-sqlite-passphrase',
       encrypts: false,
       lasting: path !== MEMORY,
-      async open({ db, defaultTenantId, unlock, clock }) {
+      async open({ db, defaultTenantId, unlock, clock, log }) {
         const { openSqliteFile, sqliteBackend } = await import('./sqlite-backend.ts')
         if (path === undefined) return sqliteBackend({ db, close: () => {} }, "the server's database", clock)
         if (path !== MEMORY) {
           const { adoptOldDatabase } = await import('../adopt-legacy-database.ts')
-          adoptOldDatabase(path, { unlock, tenantId: defaultTenantId, now: clock.now() })
+          const secrets = adoptOldDatabase(path, { unlock, tenantId: defaultTenantId, now: clock.now() })
+          if (secrets !== undefined) {
+            log.warn('a secrets database of an older program was converted in place', {
+              path,
+              secrets,
+              hint: 'that program cannot read it any more: keep its own copy of the file, if you may go back',
+            })
+          }
         }
         return openSqliteFile(path, clock)
       },

@@ -42,6 +42,16 @@ describe('S10: a rule on a pipeline', () => {
     })
   })
 
+  test('that hides a pipeline from who sets it is said, and any other is not', async () => {
+    const lost = JSON.parse((await put('ada', 'lost', 'Provider == "github"')).text) as object
+    expect(lost).toMatchObject({ name: 'lost', hiddenFromYou: true })
+    expect((await company.ask('ada', 'GET', '/api/pipelines/lost')).status).toBe(404)
+    expect(JSON.parse((await put('ada', 'seen', 'Provider == "local"')).text)).not.toHaveProperty(
+      'hiddenFromYou',
+    )
+    expect((await company.ask('ada', 'DELETE', '/api/pipelines/seen')).status).toBe(204)
+  })
+
   const behind: [method: string, path: () => string, body?: unknown][] = [
     ['GET', () => '/api/pipelines/hidden'],
     ['PUT', () => '/api/pipelines/hidden', body()],

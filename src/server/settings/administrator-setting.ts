@@ -1,0 +1,33 @@
+/** The setting that names the first administrator. */
+import { Fault } from '../../contract/fault.ts'
+import { IDENTITY_PROVIDER_NAMES } from '../issuer/identity-providers/identity-provider-types.ts'
+import type { Strategy } from './choose-authentication-strategy.ts'
+
+/** A person, by their e-mail or by the ID that a provider knows them by. */
+export type NamedAdministrator =
+  | { kind: 'email'; email: string }
+  | { kind: 'account'; provider: string; subject: string }
+
+/** @throws Fault `config` for another form, and where nobody logs in */
+export function readAdministrator(
+  text: string | undefined,
+  strategy: Strategy,
+): NamedAdministrator | undefined {
+  if (text === undefined) return undefined
+  if (strategy.kind !== 'oauth') {
+    throw new Fault('config', '--admin names a person, and nobody logs in to this server as one', {
+      hint: 'set --local-accounts, or the client of a provider; without OAuth every caller is an administrator',
+    })
+  }
+  const [, provider = '', subject = ''] = /^([a-z]+):(\S{1,255})$/.exec(text) ?? []
+  if (IDENTITY_PROVIDER_NAMES.some((known) => known === provider))
+    return { kind: 'account', provider, subject }
+  if (/^[^\s@:]{1,64}@[^\s@]{1,255}$/.test(text)) return { kind: 'email', email: text }
+  throw new Fault(
+    'config',
+    `--admin takes an e-mail or ${IDENTITY_PROVIDER_NAMES.join('|')}:ID, not ${text}`,
+    {
+      hint: 'for example --admin you@example.com or --admin github:583231',
+    },
+  )
+}
