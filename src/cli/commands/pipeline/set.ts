@@ -154,7 +154,9 @@ async function setPipeline(options: SetPipelineOptions, deps: Deps): Promise<voi
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
   if (pipeline.hiddenFromYou === true) {
     client.say(`warning: its rule hides ${pipeline.name} from you: you can no longer see, run or change it`)
-    client.say('hint: somebody who passes the rule can set another one: fob pipeline set FILE --rbac RULE')
+    client.say(
+      'hint: an administrator, or somebody who passes it, can take it away: fob pipeline set FILE --rbac ""',
+    )
   }
   if (options.schedules !== undefined) for (const line of scheduleLines(pipeline)) client.say(line)
   for (const { key, isSet, text } of describeNeeds(pipeline)) {

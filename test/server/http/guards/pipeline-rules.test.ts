@@ -43,9 +43,9 @@ describe('S10: a rule on a pipeline', () => {
   })
 
   test('that hides a pipeline from who sets it is said, and any other is not', async () => {
-    const lost = JSON.parse((await put('ada', 'lost', 'Provider == "github"')).text) as object
-    expect(lost).toMatchObject({ name: 'lost', hiddenFromYou: true })
-    expect((await company.ask('ada', 'GET', '/api/pipelines/lost')).status).toBe(404)
+    const lost = JSON.parse((await put('ada', 'unseen', 'Provider == "github"')).text) as object
+    expect(lost).toMatchObject({ name: 'unseen', hiddenFromYou: true })
+    expect((await company.ask('ada', 'GET', '/api/pipelines/unseen')).status).toBe(404)
     expect(JSON.parse((await put('ada', 'seen', 'Provider == "local"')).text)).not.toHaveProperty(
       'hiddenFromYou',
     )
