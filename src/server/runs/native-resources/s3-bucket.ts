@@ -4,10 +4,19 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import { Fault } from '../../../contract/fault.ts'
-import { fetchFailure } from '../../../platform/network/describe-fetch-failure.ts'
 import { hostOf } from '../script-fetch/request-checked-address.ts'
 import type { AllowedResolver } from '../script-fetch/resolve-allowed-address.ts'
 import { codeOf, statusOf } from '../../vault/s3/explain-s3-errors.ts'
+import { explain } from './explain-s3-resource-errors.ts'
+import { retryUpload } from './retry-s3-upload.ts'
+import {
+  isWanted,
+  objectOf,
+  type ObjectVersions,
+  type S3Object,
+  versionsIn,
+  type Wanted,
+} from './s3-object-versions.ts'
 import type { S3Source } from './s3-source.ts'
 
 /** The most keys of one check: more than a hundred pages of a listing. */
@@ -17,25 +26,20 @@ const CONNECT_MS = 10_000
 /** Without a byte. */
 const QUIET_MS = 60_000
 
-export interface S3Object {
-  key: string
-  etag: string
-  modified: number
-  size: number
-  /** Present when the bucket keeps versions. */
-  versionId: string | undefined
-}
+/** What is uploaded; a stream is opened for each attempt. */
+export type Body = { kind: 'bytes'; bytes: Uint8Array } | { kind: 'stream'; open: () => Readable }
 
 /** The calls to a bucket. All methods throw a Fault that says what to fix, never with a key of an account. */
 export interface Bucket {
   /** All objects whose key starts with `prefix`. */
   list(prefix: string): Promise<S3Object[]>
-  /** All versions of one object, newest first; empty when the server keeps none. */
-  versions(key: string): Promise<S3Object[]>
+  /** All versions of one object; undefined where the server does not list versions, or the credentials may not. */
+  versions(key: string): Promise<ObjectVersions | undefined>
   /** The current object; undefined when there is none. */
   head(key: string): Promise<S3Object | undefined>
-  get(key: string, which: { versionId?: string; etag?: string }): Promise<S3Object & { body: Readable }>
-  put(key: string, body: Readable | Uint8Array, size: number): Promise<Pick<S3Object, 'etag' | 'versionId'>>
+  /** @throws Fault also where the server has something else than what is wanted */
+  get(key: string, wanted: Wanted): Promise<S3Object & { body: Readable }>
+  put(key: string, body: Body, size: number): Promise<Pick<S3Object, 'etag' | 'versionId'>>
   close(): void
 }
 
@@ -52,16 +56,20 @@ export async function openBucket(
   const client = createClient(sdk.S3Client, source, reach)
   const within = { abortSignal: signal }
   const Bucket = source.bucket
+  let keyIsGood = false
 
   /** `missing`: the result when there is no such object. */
   async function ask<T>(what: string, work: () => Promise<T>, missing?: { response: T }): Promise<T> {
     try {
-      return await work()
+      const result = await work()
+      keyIsGood = true
+      return result
     } catch (error) {
       signal.throwIfAborted()
       const isMissing = statusOf(error) === 404 && codeOf(error) !== 'NoSuchBucket'
+      keyIsGood ||= isMissing
       if (missing && isMissing) return missing.response
-      throw explain(error, source, what)
+      throw explain(error, source, { what, keyIsGood })
     }
   }
 
@@ -92,19 +100,17 @@ export async function openBucket(
       }),
 
     versions: (key) =>
-      ask(
-        'list',
-        async () => {
-          const page = await client.send(new sdk.ListObjectVersionsCommand({ Bucket, Prefix: key }), within)
-          // Keys that only start with this key come after it.
-          const own = (page.Versions ?? []).filter((entry) => entry.Key === key)
-          return own.map((entry) => objectOf(key, entry))
-        },
-        { response: [] },
+      ask<ObjectVersions | undefined>(
+        'list versions',
+        async () =>
+          versionsIn(
+            await client.send(new sdk.ListObjectVersionsCommand({ Bucket, Prefix: key }), within),
+            key,
+          ),
+        { response: undefined },
       ).catch((error: unknown) => {
-        // 501: a server without versions.
-        if (error instanceof Fault && statusOf(error.cause) === 501) return []
-        throw error
+        if (!(error instanceof Fault) || !listsNoVersions(error.cause)) throw error
+        return undefined
       }),
 
     head: (key) =>
@@ -117,38 +123,36 @@ export async function openBucket(
         { response: undefined },
       ),
 
-    get: (Key, { versionId, etag }) =>
+    get: (Key, wanted) =>
       ask('get', async () => {
+        const { versionId, etag } = wanted
         const which = versionId === undefined ? { IfMatch: etag } : { VersionId: versionId }
         const response = await client.send(new sdk.GetObjectCommand({ Bucket, Key, ...which }), within)
-        const { Body } = response
-        if (Body === undefined) throw new Fault('failed', `${Key} came without content`)
         // Outside browsers it is a stream of node.
-        return { ...objectOf(Key, { ...response, Size: response.ContentLength }), body: Body as Readable }
+        const body = response.Body as Readable | undefined
+        if (body === undefined) throw new Fault('failed', `${Key} came without content`)
+        if (!isWanted(response, wanted)) {
+          body.destroy()
+          throw new Fault('failed', 'the object has changed since', {
+            hint: 'check for its newest version again',
+          })
+        }
+        return { ...objectOf(Key, { ...response, Size: response.ContentLength }), body }
       }),
 
-    put: (Key, Body, ContentLength) =>
+    put: (Key, body, ContentLength) =>
       ask('put', async () => {
-        const command = new sdk.PutObjectCommand({ Bucket, Key, Body, ContentLength })
-        const { ETag = '', VersionId } = await client.send(command, within)
-        return { etag: ETag, versionId: VersionId }
+        const send = async (Body: Readable | Uint8Array) =>
+          client.send(new sdk.PutObjectCommand({ Bucket, Key, Body, ContentLength }), within)
+        const { ETag = '', VersionId } =
+          body.kind === 'bytes'
+            ? await send(body.bytes)
+            : await retryUpload(() => sendStream(body.open(), send), { attempts: ATTEMPTS, signal })
+        return { etag: ETag, versionId: VersionId === 'null' ? undefined : VersionId }
       }),
 
     close: () => client.destroy(),
   }
-}
-
-interface Described {
-  ETag?: string | undefined
-  Size?: number | undefined
-  LastModified?: Date | undefined
-  VersionId?: string | undefined
-}
-
-function objectOf(key: string, { ETag = '', Size = 0, LastModified, VersionId }: Described): S3Object {
-  // Buckets without versions report the version `null`.
-  const versionId = VersionId === 'null' ? undefined : VersionId
-  return { key, etag: ETag, size: Size, modified: LastModified?.getTime() ?? 0, versionId }
 }
 
 function createClient(
@@ -173,6 +177,8 @@ function createClient(
         }),
     retryMode: 'standard',
     maxAttempts: ATTEMPTS,
+    // Else the SDK writes to the console that it does not repeat a stream.
+    logger: SILENT,
     requestHandler: {
       connectionTimeout: CONNECT_MS,
       socketTimeout: QUIET_MS,
@@ -185,38 +191,29 @@ function createClient(
   })
 }
 
-const NOBODY = { accessKeyId: 'nobody', secretAccessKey: 'nobody' }
+/** Refused with 403 as a missing right is, but about the credentials and so about every request. */
+const CREDENTIAL_CODES = new Set([
+  'ExpiredToken',
+  'InvalidAccessKeyId',
+  'InvalidToken',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch',
+])
 
-type Explanation = readonly [fact: string, hint?: string]
-
-/** The meaning of an error of the SDK. Its own message is not used, because it can repeat what was sent. */
-function explain(error: unknown, { bucket, endpoint, region }: S3Source, what: string): Fault {
-  if (error instanceof Fault) return error
-  const at = endpoint ?? 'AWS'
-  const known: Readonly<Record<string, Explanation>> = {
-    NoSuchBucket: [`there is no bucket ${bucket} at ${at}`],
-    NoSuchKey: [`there is no such object in ${bucket}`],
-    NoSuchVersion: [`there is no such version in ${bucket}`],
-    InvalidAccessKeyId: [`${at} does not know source.credentials.access_key`],
-    SignatureDoesNotMatch: [`${at} does not accept source.credentials.secret_key`],
-    ExpiredToken: ['source.credentials have expired'],
-    AccessDenied: [
-      `source.credentials may not ${what} in the bucket ${bucket}`,
-      'they need s3:ListBucket and s3:GetObject, for a push s3:PutObject',
-    ],
-    PermanentRedirect: [`the bucket ${bucket} is not in ${region}`, 'set source.region'],
-    AuthorizationHeaderMalformed: [`the bucket ${bucket} is not in ${region}`, 'set source.region'],
-    PreconditionFailed: ['the object has changed since', 'check for its newest version again'],
-  }
+/** No right to list versions (403), or a server that has none. */
+function listsNoVersions(error: unknown): boolean {
   const status = statusOf(error)
-  const code = codeOf(error)
-  // A response to HEAD has no body with a code.
-  const byStatus: Readonly<Record<number, string>> = { 403: 'AccessDenied', 404: 'NoSuchKey' }
-  const [fact, hint] = known[code] ?? known[byStatus[status ?? 0] ?? ''] ?? []
-  if (fact !== undefined) return new Fault('failed', fact, { hint, cause: error })
-  if (status === undefined)
-    return new Fault('failed', `cannot reach ${at}: ${fetchFailure(error)}`, { cause: error })
-  return new Fault('failed', `${at} responded with ${status}${code === '' ? '' : ` ${code}`}`, {
-    cause: error,
-  })
+  return status === 405 || status === 501 || (status === 403 && !CREDENTIAL_CODES.has(codeOf(error)))
 }
+
+/** A stream that was not read to its end would keep its file open. */
+async function sendStream<T>(stream: Readable, send: (body: Readable) => Promise<T>): Promise<T> {
+  try {
+    return await send(stream)
+  } finally {
+    stream.destroy()
+  }
+}
+
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
+const NOBODY = { accessKeyId: 'nobody', secretAccessKey: 'nobody' }

@@ -11,7 +11,8 @@ import { ArchiveError, type ArchiveLimits } from '../../../platform/archives/unp
 import { compareVersions, literalPrefix, matchKey } from './match-object-keys.ts'
 import { parse, plainText } from '../parse-host-call-fields.ts'
 import type { Outcome, Outside, Resource, Version, Workplace } from './resource-interface.ts'
-import { type Bucket, openBucket, type S3Object } from './s3-bucket.ts'
+import { type Body, type Bucket, openBucket } from './s3-bucket.ts'
+import { isVersion, type S3Object, versionOf } from './s3-object-versions.ts'
 import { type Objects, readS3Source, type S3Source } from './s3-source.ts'
 
 /** The most versions of one check; older ones are left out. */
@@ -64,9 +65,10 @@ export function createS3Resource({ env, network, reach }: Outside): Resource {
   return {
     async check({ since, ...asked }, at) {
       parse(v.strictObject({}), asked.params, 'params.')
-      const all = await within(asked, at, (bucket, { objects }) => findAll(bucket, objects))
+      const { all, isDeleted } = await within(asked, at, (bucket, { objects }) => findAll(bucket, objects))
       const from = since === undefined ? -1 : all.findIndex((object) => isVersion(object, since))
-      const wanted = from < 0 ? all.slice(-1) : all.slice(from)
+      const newest = isDeleted ? [] : all.slice(-1)
+      const wanted = from < 0 ? newest : all.slice(from)
       return wanted.slice(-MAX_VERSIONS).map(versionOf)
     },
 
@@ -100,14 +102,28 @@ export function createS3Resource({ env, network, reach }: Outside): Resource {
   }
 }
 
+interface Found {
+  /** Newest last. */
+  all: S3Object[]
+  /** These are versions of an object that was deleted since: none of them is the newest. */
+  isDeleted: boolean
+}
+
+async function findAll(bucket: Bucket, objects: Objects): Promise<Found> {
+  if (objects.kind === 'key') return await findVersions(bucket, objects.key)
+  return { all: await findObjects(bucket, objects), isDeleted: false }
+}
+
+async function findVersions(bucket: Bucket, key: string): Promise<Found> {
+  const { versions = [], isDeleted = false } = (await bucket.versions(key)) ?? {}
+  if (versions.length > 0 || isDeleted) return { all: versions.toReversed(), isDeleted }
+  // A server may also ignore that versions were asked for.
+  const object = await bucket.head(key)
+  return { all: object ? [object] : [], isDeleted: false }
+}
+
 /** The objects that the source selects, newest last. */
-async function findAll(bucket: Bucket, objects: Objects): Promise<S3Object[]> {
-  if (objects.kind === 'key') {
-    const versions = (await bucket.versions(objects.key)).filter(({ versionId }) => versionId !== undefined)
-    if (versions.length > 0) return versions.toReversed()
-    const object = await bucket.head(objects.key)
-    return object ? [object] : []
-  }
+async function findObjects(bucket: Bucket, objects: Exclude<Objects, { kind: 'key' }>): Promise<S3Object[]> {
   if (objects.kind === 'prefix') {
     const found = await bucket.list(objects.prefix)
     return found.toSorted((a, b) => a.modified - b.modified || (a.key < b.key ? -1 : 1))
@@ -124,21 +140,19 @@ async function findAll(bucket: Bucket, objects: Objects): Promise<S3Object[]> {
 async function findOne(bucket: Bucket, { bucket: name, objects }: S3Source, version: Version | undefined) {
   const key = version?.key
   if (key !== undefined) return { key, ...select(version?.version_id, version?.etag) }
-  const newest = (await findAll(bucket, objects)).at(-1)
+  const { all, isDeleted } = await findAll(bucket, objects)
+  if (isDeleted) {
+    throw new Fault('failed', `the object was deleted from ${name}`, {
+      hint: 'its earlier versions can be fetched by their version',
+    })
+  }
+  const newest = all.at(-1)
   if (!newest) throw new Fault('failed', `there is no such object in ${name}`)
   return { key: newest.key, ...select(newest.versionId, newest.etag) }
 }
 
 function select(versionId: string | undefined, etag: string | undefined) {
   return { ...(versionId !== undefined && { versionId }), ...(etag !== undefined && { etag }) }
-}
-
-function isVersion(object: S3Object, version: Version): boolean {
-  return Object.entries(versionOf(object)).every(([name, value]) => version[name] === value)
-}
-
-function versionOf({ key, versionId, etag }: S3Object): Version {
-  return versionId === undefined ? { key, etag } : { key, version_id: versionId }
 }
 
 function outcome(object: S3Object): Outcome {
@@ -192,7 +206,10 @@ async function putFile(bucket: Bucket, folder: string, path: string, key: string
   const file = await realFile(folder, path)
   const { size } = await lstat(file)
   if (size > MAX_PUT_BYTES) throw new Fault('failed', `${path} has more than 5 GiB`)
-  const body = size <= SMALL_BYTES ? await readFile(file) : createReadStream(file)
+  const body: Body =
+    size <= SMALL_BYTES
+      ? { kind: 'bytes', bytes: await readFile(file) }
+      : { kind: 'stream', open: () => createReadStream(file) }
   const { etag, versionId } = await bucket.put(key, body, size)
   return outcome({ key, size, etag, versionId, modified: 0 })
 }
