@@ -73,6 +73,9 @@ export async function openBucket(
     }
   }
 
+  const send = async (object: { Key: string; Body: Readable | Uint8Array; ContentLength: number }) =>
+    client.send(new sdk.PutObjectCommand({ Bucket, ...object }), within)
+
   return {
     list: (Prefix) =>
       ask('list', async () => {
@@ -142,12 +145,11 @@ export async function openBucket(
 
     put: (Key, body, ContentLength) =>
       ask('put', async () => {
-        const send = async (Body: Readable | Uint8Array) =>
-          client.send(new sdk.PutObjectCommand({ Bucket, Key, Body, ContentLength }), within)
+        const upload = (Body: Readable | Uint8Array) => send({ Key, Body, ContentLength })
         const { ETag = '', VersionId } =
           body.kind === 'bytes'
-            ? await send(body.bytes)
-            : await retryUpload(() => sendStream(body.open(), send), { attempts: ATTEMPTS, signal })
+            ? await upload(body.bytes)
+            : await retryUpload(() => sendStream(body.open(), upload), { attempts: ATTEMPTS, signal })
         return { etag: ETag, versionId: VersionId === 'null' ? undefined : VersionId }
       }),
 

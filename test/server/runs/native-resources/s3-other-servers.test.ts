@@ -60,18 +60,18 @@ function versions(entries: Entry[]): Response {
 const xml = (text: string) => new Response(text, { headers: { 'content-type': 'application/xml' } })
 const object = (text: string, headers: Record<string, string>) => new Response(text, { headers })
 
-describe('a bucket whose versions were suspended', () => {
-  const page = (latest: string) => [
-    { id: 'v2', latest: latest === 'v2' },
-    { id: 'v1' },
-    // Some servers list it last, though it was stored last.
-    { id: 'null', etag: 'n1', latest: latest === 'null' },
-  ]
+const suspended = (latest: string) => [
+  { id: 'v2', latest: latest === 'v2' },
+  { id: 'v1' },
+  // Some servers list it last, though it was stored last.
+  { id: 'null', etag: 'n1', latest: latest === 'null' },
+]
 
+describe('a bucket whose versions were suspended', () => {
   test('has its newest object without a version of its own, and that one is found, named and fetched', async () => {
     const desk = await open()
     respond = ({ params, headers }) => {
-      if (params.has('versions')) return versions(page('null'))
+      if (params.has('versions')) return versions(suspended('null'))
       expect([params.get('versionId'), headers.get('if-match')]).toEqual(['null', null])
       return object('newest', { etag: '"n1"', 'x-amz-version-id': 'null' })
     }
@@ -86,10 +86,10 @@ describe('a bucket whose versions were suspended', () => {
 
   test('keeps its order: what came after a version is what the server says', async () => {
     const desk = await open()
-    respond = () => versions(page('null'))
+    respond = () => versions(suspended('null'))
     const after = await desk.check({ ...state, version: { key: 'state', version_id: 'v1' } })
     expect(after.map(({ version_id: id }) => id)).toEqual(['v1', 'v2', 'null'])
-    respond = () => versions(page('v2'))
+    respond = () => versions(suspended('v2'))
     expect((await desk.check(state)).map(({ version_id: id }) => id)).toEqual(['v2'])
   })
 
@@ -121,12 +121,12 @@ test('a bucket that has never kept versions names its object by its ETag, as it 
   expect(seenAs()).toEqual(['GET ?versions'])
 })
 
-describe('an object that was deleted from a bucket with versions', () => {
-  const page = () => versions([{ id: 'd1', deleted: true, latest: true }, { id: 'v2' }, { id: 'v1' }])
+const deleted = () => versions([{ id: 'd1', deleted: true, latest: true }, { id: 'v2' }, { id: 'v1' }])
 
+describe('an object that was deleted from a bucket with versions', () => {
   test('has no newest version', async () => {
     const desk = await open()
-    respond = page
+    respond = deleted
     expect(await desk.check(state)).toEqual([])
     const error = String(await failure(desk.fetch({ ...state, destDir: 'w' })))
     expect(error).toContain(
@@ -136,7 +136,7 @@ describe('an object that was deleted from a bucket with versions', () => {
 
   test('keeps its earlier ones, and the marker is none of them', async () => {
     const desk = await open()
-    respond = page
+    respond = deleted
     const found = await desk.check({ ...state, version: { key: 'state', version_id: 'v1' } })
     expect(found.map(({ version_id: id }) => id)).toEqual(['v1', 'v2'])
     respond = () => object('old', { etag: '"v1"', 'x-amz-version-id': 'v1' })
@@ -207,23 +207,24 @@ describe('a server that ignores', () => {
   )
 })
 
+/** A desk whose volume holds a file of this size. */
+async function openWithFile(bytes: number) {
+  const desk = await open()
+  const content = Buffer.alloc(bytes, 'x')
+  mkdirSync(desk.volume('w'), { recursive: true })
+  writeFileSync(join(desk.volume('w'), 'file'), content)
+  return { desk, content }
+}
+
 describe('a push', () => {
   const SIZES = [
     ['small', 1024],
     ['over 8 MiB', 9 * 1024 * 1024],
   ] as const
-  const push = async (bytes: number) => {
-    const desk = await open()
-    const content = Buffer.alloc(bytes, 'x')
-    mkdirSync(desk.volume('w'), { recursive: true })
-    writeFileSync(join(desk.volume('w'), 'file'), content)
-    return { desk, content }
-  }
-
   test.each(SIZES)(
     'of a file that is %s is tried again after 503, with all of its content',
     async (_, bytes) => {
-      const { desk, content } = await push(bytes)
+      const { desk, content } = await openWithFile(bytes)
       respond = () =>
         seen.length < 3 ? refuse(503, 'SlowDown') : new Response(null, { headers: { etag: '"e"' } })
       const { version } = await desk.push({ type: 's3', source, params: { file: 'file' }, srcDir: 'w' })
@@ -233,7 +234,7 @@ describe('a push', () => {
   )
 
   test.each(SIZES)('of a file that is %s is given up after four attempts', async (_, bytes) => {
-    const { desk } = await push(bytes)
+    const { desk } = await openWithFile(bytes)
     respond = () => refuse(503, 'SlowDown')
     const asked = { type: 's3', source, params: { file: 'file' }, srcDir: 'w' }
     expect(String(await failure(desk.push(asked)))).toContain('responded with 503 SlowDown')
@@ -241,7 +242,7 @@ describe('a push', () => {
   })
 
   test('that is refused is not repeated', async () => {
-    const { desk } = await push(9 * 1024 * 1024)
+    const { desk } = await openWithFile(9 * 1024 * 1024)
     respond = () => refuse(403, 'AccessDenied')
     await failure(desk.push({ type: 's3', source, params: { file: 'file' }, srcDir: 'w' }))
     expect(seen).toHaveLength(1)

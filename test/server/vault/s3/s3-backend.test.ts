@@ -208,16 +208,25 @@ describe('S82, S84: the provider encrypts too', () => {
   )
 })
 
+/** Why it is refused, and what is left in it. */
+async function refusal(encryption: 'ignore' | 'claim', more: Partial<S3Settings>) {
+  const careless = startS3Front(standIn, { encryption })
+  const of = settings(careless, more)
+  const fault: unknown = await backendOf(of).catch((error: unknown) => error)
+  careless.stop()
+  const left = [...(await standIn.objects(BUCKET, of.prefix)).keys()]
+  return [fault instanceof Fault && [fault.code, fault.message.replace(/^\S+/, 'IT')], left]
+}
+
+/** The warnings of a start. */
+async function warningsOf(of: S3Settings) {
+  const warnings: string[] = []
+  const log = { ...quiet, warn: (message: string) => void warnings.push(message) }
+  await backendOf(of, log)
+  return warnings
+}
+
 describe('S82: a server that does not encrypt as it was asked to', () => {
-  /** Why it is refused, and what is left in it. */
-  const refusal = async (encryption: 'ignore' | 'claim', more: Partial<S3Settings>) => {
-    const careless = startS3Front(standIn, { encryption })
-    const of = settings(careless, more)
-    const fault: unknown = await backendOf(of).catch((error: unknown) => error)
-    careless.stop()
-    const left = [...(await standIn.objects(BUCKET, of.prefix)).keys()]
-    return [fault instanceof Fault && [fault.code, fault.message.replace(/^\S+/, 'IT')], left]
-  }
   const refused = [['config', 'IT does not encrypt as --secrets-s3-encrypt asks'], []]
 
   for (const sse of ['sse-s3', 'sse-kms', 'sse-c'] as const) {
@@ -251,14 +260,8 @@ describe('S82: a server that does not encrypt as it was asked to', () => {
     ['sse-kms', 's3:GetObject and kms:Decrypt'],
   ] as const) {
     withS3(`S81: ${sse} without a passphrase: the start says who can read`, async () => {
-      const warned = async (sealed: boolean) => {
-        const warnings: string[] = []
-        const log = { ...quiet, warn: (message: string) => void warnings.push(message) }
-        await backendOf(settings(front, { sse, sealed }), log)
-        return warnings
-      }
-      expect(await warned(true)).toEqual([])
-      expect(await warned(false)).toEqual([
+      expect(await warningsOf(settings(front, { sse, sealed: true }))).toEqual([])
+      expect(await warningsOf(settings(front, { sse, sealed: false }))).toEqual([
         `secrets are stored without a passphrase: everybody with ${rights} on the bucket can read them, and so can the operators of the S3 server`,
       ])
     })
