@@ -68,7 +68,7 @@ export async function renderReference(): Promise<string> {
     'Each is a flag of `fob server`, a variable (`FOB_…`, then `CI_…`) and a key of the `--config` file, where tables join with "-". A relative path in that file is from the folder of the file; in a flag or a variable, from the current one.',
     settingTable(),
     '## Routes of the server',
-    'Guard: `none` is anyone, `protocol` is authenticated by OAuth itself, `session` is bound to a cookie, `any` is any valid credential, `person` is a login of somebody’s own (no token, no login of another program), `signature` is a webhook signed with its secret, and the others are the scope that is needed; with `page:` before it, of a person in their browser.',
+    'Guard: `none` is anyone, `protocol` is authenticated by OAuth itself, `session` is bound to a cookie, `any` is any valid credential, `person` is a login of somebody’s own (no token, no login of another program), `signature` is a webhook signed with its secret, `metrics` is an administrator of the server, or anybody with `--metrics-open`, and the others are the scope that is needed; with `page:` before it, of a person in their browser.',
     routeTable(),
   ]
   return `${parts.join('\n\n')}\n`

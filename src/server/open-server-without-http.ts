@@ -1,6 +1,8 @@
 /** The server without HTTP: its storage, and the parts that work on it. */
 import { Fault } from '../contract/fault.ts'
 import { openAccounts } from './accounts/accounts.ts'
+import { openMetrics } from './metrics.ts'
+import { timedVault, timeTransactions } from './time-vault-and-database.ts'
 import { openIssued } from './accounts/issued-credential-stores.ts'
 import { openTenants } from './accounts/tenants-and-members.ts'
 import { accountIdOf, type User } from './accounts/user-types.ts'
@@ -41,6 +43,8 @@ export async function openStorage(
   onClose(() => database.close())
   if (database.isNew) log.info('created a new database', { path: databasePath(dataDir) })
   const { db } = database
+  const metrics = openMetrics()
+  timeTransactions(db, metrics)
   const rbac = await serverRbac(settings)
   const accounts = await openAccounts({
     db,
@@ -50,16 +54,17 @@ export async function openStorage(
   })
   await warnOfMissingPeople(settings, { accounts, rbac, log })
   const defaultTenant = accounts.defaultTenant()
-  const vault = await openServerVault({
+  const opened = await openServerVault({
     settings: settings.vault,
     db,
     clock,
     log,
     defaultTenantId: defaultTenant.id,
   })
-  onClose(() => vault.close())
+  onClose(() => opened.close())
+  const vault = timedVault(opened, metrics)
   await setServerSecrets(vault, settings.secrets)
-  return { dataDir, disk, db, rbac, accounts, defaultTenant, vault }
+  return { dataDir, disk, metrics, db, rbac, accounts, defaultTenant, vault }
 }
 
 /** Everything that works on the storage. Runs that were interrupted are resumed. @param url as browsers use it */
@@ -130,13 +135,13 @@ async function openServerIssuer(
   })
 }
 
-function openServerRuns(deps: ServeDeps, { dataDir, disk, db, vault }: Storage) {
+function openServerRuns(deps: ServeDeps, { dataDir, disk, metrics, db, vault }: Storage) {
   const { settings, clock, log, sandboxCommand, holdsSpareSandbox, tasksCommand, env = {} } = deps
   const docker = createDockerDriver({ settings: settings.tasks.docker, dataDir, clock, log })
   const machine = { sandboxCommand, holdsSpareSandbox, tasksCommand, tasksWaitMs: settings.tasksWaitMs, env }
   const drivers = { drivers: [docker], allowed: settings.tasks.drivers }
   const bounds = { ...settings.runs, maxLogBytes: settings.keep.maxLogBytes }
-  return openRuns({ db, dataDir, vault, disk, clock, log, ...machine, ...drivers, ...bounds })
+  return openRuns({ db, dataDir, vault, disk, metrics, clock, log, ...machine, ...drivers, ...bounds })
 }
 
 /** The log and the audit log tell that somebody has become administrator by the settings. */

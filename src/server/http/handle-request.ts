@@ -9,6 +9,7 @@ import { byCredential } from './guards/credential-guard.ts'
 import { guardOrigin } from './guards/refuse-cross-site-requests.ts'
 import { onPage } from './guards/session-or-credential-page-guard.ts'
 import type { Limited, LimitName } from './guards/rate-limits.ts'
+import { requireServerAdministrator } from './guards/require-permission.ts'
 import { inSession } from './guards/session-guard.ts'
 import { bySignature } from './guards/webhook-signature-guard.ts'
 import { HttpError, noRoom, toHttpError } from './response/http-error.ts'
@@ -31,6 +32,8 @@ interface Exchange {
   call: Call
   started: number
   limits: Readonly<Record<string, string>> | undefined
+  /** The limit that has refused it. */
+  refusedBy?: LimitName
 }
 
 export function createApp(
@@ -52,7 +55,9 @@ export function createApp(
   function finish(response: Response, exchange: Exchange): Response {
     exchange.call.releaseBody()
     const completed = complete(response, exchange, services)
-    logRequest(exchange.call, response.status, exchange.started)
+    const { call, started } = exchange
+    services.metrics.request(call.method, response.status, (services.clock.now() - started) / 1000)
+    logRequest(call, response.status, started)
     return completed
   }
 
@@ -62,6 +67,8 @@ export function createApp(
     const refusal = services.disk.note(error)
       ? noRoom()
       : (toHttpError(error) ?? defect(error, call, services))
+    // Others are those of runs that wait, and of wrong passwords.
+    if (refusal.status === 429) services.metrics.refused(exchange.refusedBy ?? refusal.code)
     const response = wantsPage(call) ? await errorPage(refusal, hostOf(services)) : refusal.toResponse()
     return finish(response, exchange)
   }
@@ -122,8 +129,18 @@ function guarded(guard: Guard, handler: Handler, call: Call, services: Services)
   if (guard === 'none' || guard === 'protocol' || guard === 'interaction') return handler(call, services)
   if (guard === 'session') return inSession(handler, call, services)
   if (guard === 'signature') return bySignature(handler, call, services)
+  if (guard === 'metrics') return forMetrics(handler, call, services)
   if (isPageGuard(guard)) return onPage(scopeOfPage(guard), handler, call, services)
   return byCredential(guard, handler, call, services)
+}
+
+function forMetrics(handler: Handler, call: Call, services: Services): Eventually<Response> {
+  if (services.settings.metricsOpen) return handler(call, services)
+  const forServer: Handler = (admitted, all) => {
+    requireServerAdministrator(admitted.principal, all)
+    return handler(admitted, all)
+  }
+  return byCredential('any', forServer, call, services)
 }
 
 type PageGuard = Extract<Guard, `page:${Scope}`>
@@ -148,7 +165,12 @@ function countingAccounts(limit: LimitName, handler: Handler, exchange: Exchange
 
 /** @throws HttpError 429 */
 function count(exchange: Exchange, limit: LimitName, caller: Limited, { limits }: Services): void {
-  exchange.limits = { ...exchange.limits, ...limits.take(limit, caller) }
+  try {
+    exchange.limits = { ...exchange.limits, ...limits.take(limit, caller) }
+  } catch (error) {
+    exchange.refusedBy = limit
+    throw error
+  }
 }
 
 /** Adds the headers that every response has. */

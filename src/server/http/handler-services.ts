@@ -12,6 +12,7 @@ import type { Issuer } from '../issuer/issuer.ts'
 import type { DiskSpace } from '../disk-space.ts'
 import type { ServerLog } from '../log.ts'
 import type { Mcp } from '../mcp/mcp.ts'
+import type { Metrics } from '../metrics.ts'
 import type { Pipelines } from '../pipelines/pipelines.ts'
 import type { Rbac } from '../access-rules/access-rules.ts'
 import type { Runs } from '../runs/runs.ts'
@@ -33,6 +34,8 @@ export interface Services {
     passwords: boolean
     /** The driver of a pipeline that names none. */
     driver: string
+    /** Whether anybody may read `/metrics`. */
+    metricsOpen: boolean
     /** The hosts that a request may name; undefined: any. See `guardOrigin`. */
     hosts: ReadonlySet<string> | undefined
   }
@@ -61,6 +64,7 @@ export interface Services {
   webhooks: Webhooks
   schedules: Schedules
   disk: DiskSpace
+  metrics: Metrics
   clock: Clock
   log: ServerLog
 }

@@ -12,6 +12,7 @@ import { apiExchange, apiLogin, apiLogout, apiMe, apiRefresh } from './api/json-
 import { githubLogin } from './api/github-cli-login.ts'
 import { consentPage, consentSubmit, loginPage, loginSubmit } from './login/login-and-consent-pages.ts'
 import { startIdentityProviderLogin, finishIdentityProviderLogin } from './login/identity-provider-routes.ts'
+import { metricsText } from './api/metrics-endpoint.ts'
 import { mcp } from './api/mcp-endpoint.ts'
 import { oauth } from './login/forward-oauth-to-issuer.ts'
 import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pages/pipeline-pages-and-run-list.ts'
@@ -75,6 +76,7 @@ import { deleteWebhook, putWebhook, receiveWebhook } from './api/webhooks.ts'
  * - `run-follower`: a credential that carries `runs:read`, or `runs:trigger` and has started the run.
  * - `runner` and `service-key`: the header of that name and nothing else.
  * - `signature`: a webhook, signed with its secret.
+ * - `metrics`: an administrator of the server; anybody, where the settings say so (`--metrics-open`).
  * - a scope: a credential that carries it.
  */
 export type Guard =
@@ -83,6 +85,7 @@ export type Guard =
   | 'interaction'
   | 'session'
   | 'signature'
+  | 'metrics'
   | `page:${Scope}`
   | CredentialGuard
 
@@ -120,6 +123,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/assets/log-text.js', 'none', logTextScript),
   route('GET', '/health', 'none', health),
   route('GET', '/health/live', 'none', alive),
+  route('GET', '/metrics', 'metrics', metricsText),
 
   route('GET', '/.well-known/oauth-authorization-server', 'protocol', oauth),
   route('GET', '/.well-known/openid-configuration', 'protocol', oauth),

@@ -18,7 +18,7 @@ import { createLimiter } from './concurrency-limiter.ts'
 import type { Driver } from './drivers/driver-interface.ts'
 import { createNativeDriver } from './drivers/native-driver.ts'
 import { removeFolder } from './drivers/remove-folder.ts'
-import type { ExecutionServices } from './execution/execute-run.ts'
+import type { ExecutionServices, RunCounters } from './execution/execute-run.ts'
 import { createLiveRuns } from './execution/live-runs.ts'
 import { createRunPreparation, driverOf } from './execution/prepare-run.ts'
 import { type Network, openNetwork } from './script-fetch/allowed-networks.ts'
@@ -67,6 +67,8 @@ export interface Runs extends RunQueries {
   checkDriver(name: string, signal: AbortSignal): Promise<void>
   /** How a run ended whose end could not be recorded so far, as on a full disk; until then it is on record as running. */
   unrecordedEnd(runId: string): RunEnd | undefined
+  /** How many runs wait for their turn, and how many are in progress. */
+  load(): { waiting: number; inProgress: number }
   /** While a pipeline is paused, none of its waiting runs starts. */
   hold(pipelineId: string, isPaused: boolean): void
   /** Stops the waiting runs of a pipeline. */
@@ -83,6 +85,8 @@ export interface RunsOptions {
   log: Log
   /** Told of writes that failed. */
   disk?: Pick<DiskSpace, 'note'>
+  /** Told of runs that start and end. */
+  metrics?: RunCounters
   /** Starts this program as a sandbox child: `runSandboxChild`. Without relative paths, as it starts in `/`. */
   sandboxCommand: readonly string[]
   /** Whether a child is held ready for the next script (`createProcesses`); true where it is not said. */
@@ -180,6 +184,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     check,
     checkDriver: async (name, signal) => await driverOf(usable, name).ready?.(signal),
     unrecordedEnd: unrecorded,
+    load: () => ({ waiting: waiting.total(), inProgress: Math.max(0, live.count() - waiting.total()) }),
     hold: queue.hold,
     withdraw: queue.withdraw,
     close,
@@ -195,6 +200,7 @@ function createServices(options: RunsOptions): ExecutionServices {
     clock,
     log,
     disk: options.disk ?? { note: isDiskFull },
+    metrics: options.metrics ?? { runStarted: () => {}, runEnded: () => {} },
     network,
     guardedFetch: options.guardedFetch ?? createGuardedFetch({ network, maxResponseBytes: MAX_FETCH_BYTES }),
     processes: createProcesses(sandboxCommand, limits, options.holdsSpareSandbox),

@@ -81,6 +81,7 @@ const table = {
     description:
       'who becomes administrator at a login while there is none: an e-mail, or github:ID, gitlab:ID, microsoft:ID',
   },
+  'metrics-open': { description: 'GET /metrics for anybody; without it, for administrators of the server' },
   'trusted-proxy': {
     value: 'ADDRESSES',
     description: 'addresses or networks whose X-Forwarded-For is believed (default none)',

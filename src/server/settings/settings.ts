@@ -37,6 +37,8 @@ export interface ServerSettings {
   rbac: string | undefined
   /** The person who becomes administrator at a login, while there is none. */
   administrator?: NamedAdministrator | undefined
+  /** Whether anybody may read `/metrics`. */
+  metricsOpen?: boolean
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
   trustedProxies: readonly string[]
   runs: RunSettings
@@ -78,6 +80,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     tasks: driverSettings(values, sources.env),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
+    metricsOpen: values['metrics-open'] === 'true',
     administrator: readAdministrator(values.admin, strategy),
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     runs: readRunSettings(values),

@@ -5,7 +5,7 @@ import type { Call } from '../request-context.ts'
 import { pageResponse, sentence } from './page-response.ts'
 
 /** Paths whose errors are always JSON, because programs call them. */
-const FOR_PROGRAMS = /^\/(?:api|oauth|mcp|assets|\.well-known|health)(?:\/|$)/
+const FOR_PROGRAMS = /^\/(?:api|oauth|mcp|assets|\.well-known|health|metrics)(?:\/|$)/
 
 /** Whether a person reads the response: the path is a page, and a browser asks for one. */
 export function wantsPage({ request, path }: Pick<Call, 'request' | 'path'>): boolean {

@@ -7,6 +7,7 @@ import type { Redactor } from '../../../redact/redactor.ts'
 import type { Db } from '../../db/open-database.ts'
 import { DISK_FULL, type DiskSpace } from '../../disk-space.ts'
 import type { Log } from '../../log.ts'
+import type { Metrics } from '../../metrics.ts'
 import type { Vault } from '../../vault/vault-interface.ts'
 import { type CallDispatcher, createDispatcher } from './host-call-dispatcher.ts'
 import { type Console, createConsole } from '../log/script-console.ts'
@@ -55,6 +56,9 @@ export interface Execution {
   timeLimit?: TimeLimit | undefined
 }
 
+/** What is counted of runs. */
+export type RunCounters = Pick<Metrics, 'runStarted' | 'runEnded'>
+
 /** What all executions of a server share. */
 export interface ExecutionServices {
   db: Db
@@ -64,6 +68,7 @@ export interface ExecutionServices {
   clock: Clock
   log: Log
   disk: Pick<DiskSpace, 'note'>
+  metrics: RunCounters
   processes: SandboxProcesses
   limits: SandboxLimits
   env: Env

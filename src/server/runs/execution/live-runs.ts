@@ -18,6 +18,8 @@ interface LiveRunsOptions {
 
 export interface LiveRuns {
   has(runId: string): boolean
+  /** Of all runs, those too that wait for their turn. */
+  count(): number
   /**
    * Executes a run when its turn has come.
    * @param leaveWaiting gives up its place among the runs that wait
@@ -51,6 +53,7 @@ export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOp
   function launch(run: Execution, leaveWaiting: () => void): void {
     const runId = run.context.runID
     const { tenantId, journal, pipeline, concurrency, wasStarted } = run
+    services.metrics.runStarted()
     const stop = new AbortController()
     const place = {
       runId,
@@ -81,7 +84,12 @@ export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOp
       .catch((error: unknown) => endOfBroken(run, stop, error))
     if (!end) return
     await cleanUp(run.driver, run.context.runID)
-    await ends.record(run, { ...end, redactions: run.redactor.report() })
+    const redactions = run.redactor.report()
+    services.metrics.runEnded(
+      end.status,
+      redactions.reduce((sum, { hits }) => sum + hits, 0),
+    )
+    await ends.record(run, { ...end, redactions })
   }
 
   async function executeInTime(
@@ -131,5 +139,13 @@ export function createLiveRuns({ services, journal, queue, closing }: LiveRunsOp
     return left.length
   }
 
-  return { has: (runId) => live.has(runId), launch, stop, unrecorded: ends.unrecorded, cleanUp, detach }
+  return {
+    has: (runId) => live.has(runId),
+    count: () => live.size,
+    launch,
+    stop,
+    unrecorded: ends.unrecorded,
+    cleanUp,
+    detach,
+  }
 }

@@ -4,6 +4,8 @@ export interface Places {
   most: number
   /** @returns gives the place back, once however often it is called; undefined when no place is left */
   take(key: string): (() => void) | undefined
+  /** How many are taken, of all keys. */
+  total(): number
 }
 
 export function createPlaces(most: number): Places {
@@ -20,5 +22,6 @@ export function createPlaces(most: number): Places {
     }
   }
 
-  return { most, take }
+  const total = () => [...taken.values()].reduce((sum, places) => sum + places.size, 0)
+  return { most, take, total }
 }

@@ -16,6 +16,7 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/assets/log-text.js', 'none'],
   ['GET', '/health', 'none'],
   ['GET', '/health/live', 'none'],
+  ['GET', '/metrics', 'metrics'],
   ['GET', '/.well-known/oauth-authorization-server', 'protocol'],
   ['GET', '/.well-known/openid-configuration', 'protocol'],
   ['GET', '/.well-known/oauth-protected-resource', 'none'],
