@@ -4,7 +4,9 @@ import { Fault } from '../contract/fault.ts'
 import { homeFolder } from '../platform/files/home-folder.ts'
 import { type Clock, systemClock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
+import { VERSION } from '../platform/build-constants.ts'
 import { fetchNamingProxies } from '../platform/network/fetch-naming-proxies.ts'
+import { namingUserAgent } from '../platform/network/name-user-agent.ts'
 import { type Io, processIo } from '../platform/terminal/standard-streams.ts'
 import { type Env, takeEnvironment } from '../platform/processes/own-and-child-environment.ts'
 
@@ -27,7 +29,7 @@ export function systemDeps(signal: AbortSignal, env: Env = takeEnvironment()): D
     io: processIo(),
     env,
     clock: systemClock,
-    fetch: fetchNamingProxies(fetch, env),
+    fetch: namingUserAgent(fetchNamingProxies(fetch, env), `fob/${VERSION}`),
     home: env.FOB_HOME || join(homeFolder(), '.fob'),
     cwd: workingDirectory(),
     signal,

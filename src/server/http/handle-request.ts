@@ -11,6 +11,7 @@ import { onPage } from './guards/session-or-credential-page-guard.ts'
 import type { Limited, LimitName } from './guards/rate-limits.ts'
 import { requireServerAdministrator } from './guards/require-permission.ts'
 import { inSession } from './guards/session-guard.ts'
+import { asDeviceIsTold } from './response/device-poll-refusal.ts'
 import { bySignature } from './guards/webhook-signature-guard.ts'
 import { HttpError, noRoom, toHttpError } from './response/http-error.ts'
 import { errorPage, wantsPage } from './response/error-page.ts'
@@ -64,11 +65,12 @@ export function createApp(
   async function fail(error: unknown, exchange: Exchange): Promise<Response> {
     const { call } = exchange
     call.noteAddress()
-    const refusal = services.disk.note(error)
+    const refused = services.disk.note(error)
       ? noRoom()
       : (toHttpError(error) ?? defect(error, call, services))
     // Others are those of runs that wait, and of wrong passwords.
-    if (refusal.status === 429) services.metrics.refused(exchange.refusedBy ?? refusal.code)
+    if (refused.status === 429) services.metrics.refused(exchange.refusedBy ?? refused.code)
+    const refusal = await asDeviceIsTold(refused, call)
     const response = wantsPage(call) ? await errorPage(refusal, hostOf(services)) : refusal.toResponse()
     return finish(response, exchange)
   }

@@ -1,6 +1,7 @@
 /** The table of guards: each route has a guard and a rate limit, and each response its headers. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
+import { DEVICE_GRANT } from '../../../../src/contract/cli-oauth-client.ts'
 import { openForwarded } from '../../../../src/server/http/request/client-address-behind-proxies.ts'
 import { listen } from '../../../../src/server/listen-before-app.ts'
 import { jsonLog } from '../../../../src/server/log.ts'
@@ -274,6 +275,24 @@ describe('every answer', () => {
     expect(untrusting.clientAddress('192.0.2.1', new Headers({ 'x-forwarded-for': '203.0.113.1' }))).toBe(
       '192.0.2.1',
     )
+  })
+
+  test('a device that polls beyond the allowance is told to slow down, in the words of RFC 8628 §3.5', async () => {
+    const ask = (form: Record<string, string>) =>
+      fetch(`${server.url}/oauth/token`, {
+        method: 'POST',
+        headers: { 'x-forwarded-for': '203.0.113.7' },
+        body: new URLSearchParams({ client_id: 'fob-cli', ...form }),
+      })
+    const limit = Number((await ask({ grant_type: 'nothing' })).headers.get('ratelimit-limit'))
+    for (let i = 0; i < limit + 5; i += 20) {
+      await Promise.all(Array.from({ length: 20 }, async () => (await ask({ grant_type: 'nothing' })).text()))
+    }
+    const polled = await ask({ grant_type: DEVICE_GRANT, device_code: 'some' })
+    expect(polled.status).toBe(429)
+    expect(Number(polled.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(await polled.json()).toMatchObject({ error: 'slow_down', error_description: expect.any(String) })
+    expect(await (await ask({ grant_type: 'refresh_token' })).json()).toMatchObject({ error: 'rate_limited' })
   })
 })
 
