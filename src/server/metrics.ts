@@ -75,9 +75,12 @@ export function openMetrics(): Metrics {
           'HTTP requests that were responded to.',
           requests.lines(['method', 'status']),
         ),
-        family('fob_request_seconds', 'histogram', 'How long a request took until its response began.', [
-          ...timeLines(requestTimes),
-        ]),
+        family(
+          'fob_request_seconds',
+          'histogram',
+          'How long a request took until its response began.',
+          timeLines(requestTimes),
+        ),
         family('fob_refusals', 'counter', 'Requests refused with 429.', refusals.lines(['limit'])),
         family('fob_runs_started', 'counter', 'Runs that were started or resumed.', [
           `_total ${runsStarted}`,
@@ -96,15 +99,21 @@ export function openMetrics(): Metrics {
           'How long the store for secrets took.',
           partLines(parts.vault),
         ),
-        family('fob_database_seconds', 'histogram', 'How long transactions of the database took.', [
-          ...partLines(parts.database),
-        ]),
+        family(
+          'fob_database_seconds',
+          'histogram',
+          'How long transactions of the database took.',
+          partLines(parts.database),
+        ),
         family('fob_disk_full', 'gauge', 'Whether nothing can be stored: 1 or 0.', [
           ` ${Number(now.diskFull)}`,
         ]),
-        family('fob_disk_free_bytes', 'gauge', 'The room on the disk of the data folder.', [
-          ...(now.diskFreeBytes === undefined ? [] : [` ${now.diskFreeBytes}`]),
-        ]),
+        family(
+          'fob_disk_free_bytes',
+          'gauge',
+          'The room on the disk of the data folder.',
+          now.diskFreeBytes === undefined ? [] : [` ${now.diskFreeBytes}`],
+        ),
         family('process_resident_memory_bytes', 'gauge', 'The memory of the server process.', [
           ` ${now.residentBytes}`,
         ]),

@@ -38,6 +38,9 @@ async function accountsWith(named: NamedAdministrator) {
   return { accounts, login, made }
 }
 
+const read = (flags: Record<string, string>, env: Record<string, string> = {}, file?: unknown) =>
+  readSettings({ flags, env, file }).administrator
+
 describe('--admin', () => {
   test('github:ID makes that person administrator at the first login, and nobody else', async () => {
     const { login, made } = await accountsWith({ kind: 'account', provider: 'github', subject: '583231' })
@@ -73,8 +76,6 @@ describe('--admin', () => {
       'oauth-session-secret': 'a-session-secret-of-32-bytes-or-more',
       'oauth-callback-url': 'https://ci.example.com',
     }
-    const read = (flags: Record<string, string>, env: Record<string, string> = {}, file?: unknown) =>
-      readSettings({ flags, env, file }).administrator
     const github = { kind: 'account', provider: 'github', subject: '583231' } as const
     expect(read({ ...oauth, admin: 'github:583231' })).toEqual(github)
     expect(read(oauth, { FOB_ADMIN: 'a@b.example' })).toEqual({ kind: 'email', email: 'a@b.example' })

@@ -28,6 +28,10 @@ async function sample(name: string): Promise<number | undefined> {
   return line === undefined ? undefined : Number(line.slice(name.length + 1))
 }
 
+const isOpenWith = (flags: Record<string, string>) =>
+  readSettings({ flags, env: {}, file: undefined }).metricsOpen
+const device = () => ask(undefined, 'POST', '/oauth/device_authorization', {})
+
 beforeAll(async () => {
   server = await startLocalWorld()
   for (const person of [ADA, BOB]) {
@@ -47,9 +51,7 @@ describe('GET /metrics', () => {
   })
 
   test('is for anybody where a setting says so', () => {
-    const read = (flags: Record<string, string>) =>
-      readSettings({ flags, env: {}, file: undefined }).metricsOpen
-    expect([read({}), read({ 'metrics-open': 'true' })]).toEqual([false, true])
+    expect([isOpenWith({}), isOpenWith({ 'metrics-open': 'true' })]).toEqual([false, true])
   })
 
   test('counts requests by method and status, and nothing of their paths', async () => {
@@ -83,7 +85,6 @@ describe('GET /metrics', () => {
   })
 
   test('counts refusals by their limit', async () => {
-    const device = () => ask(undefined, 'POST', '/oauth/device_authorization', {})
     await until(device, ({ status }) => status === 429)
     expect(await sample('fob_refusals_total{limit="device"}')).toBe(1)
   })
