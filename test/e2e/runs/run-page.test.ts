@@ -22,7 +22,7 @@ const pipeline = async () => {
   console.log('plain \\u001b[1;31mred and bold\\u001b[0m <img src=x onerror=alert(1)>')
   await Promise.all([
     sh('numbers', 'seq 1 100000'),
-    sh('gate', 'echo waiting; until [ -e ${gate} ]; do sleep 0.05; done; echo "error: it broke" >&2; exit 3'),
+    sh('gate', 'echo waiting; until [ -e ${gate} ]; do sleep 0.2; done; echo "error: it broke" >&2; exit 3'),
   ])
 }
 export { pipeline }
@@ -262,7 +262,7 @@ describe('the pages of pipelines and runs in Chromium', () => {
           const source = `export const pipeline = async () => {
             const sh = (name: string, script: string) => runtime.run({ name, command: { path: 'sh', args: ['-c', script] } })
             await sh('first', 'echo no error; echo error: none of this matters')
-            const { code } = await sh('second', 'until [ -e ${until} ]; do sleep 0.05; done; echo it is; echo FAIL: the test x; exit 4')
+            const { code } = await sh('second', 'until [ -e ${until} ]; do sleep 0.2; done; echo it is; echo FAIL: the test x; exit 4')
             if (code !== 0) throw new Error('it ended with ' + code)
           }`
           const file = join(folder, 'fails.ts')

@@ -16,6 +16,9 @@ const ARGS = [
   '--disable-sync',
   // Pictures are smaller, and the same on every machine, without colours at the edges of letters.
   '--disable-lcd-text',
+  // Each process and thread more costs as much processor time as a page.
+  '--num-raster-threads=1',
+  '--process-per-site',
 ]
 
 const chromiumPath = () => PROGRAMS.map((name) => Bun.which(name)).find((path) => path !== null)
