@@ -22,9 +22,19 @@ export interface Deps {
   cwd: string | undefined
   /** Aborted by Ctrl-C, with a `Fault` `interrupted` as its reason. */
   signal: AbortSignal
+  /**
+   * From now on SIGHUP calls `listener` and does not abort `signal`, but where it means that the terminal is gone.
+   * @returns ends that
+   */
+  onHangup(listener: () => void): () => void
 }
 
-export function systemDeps(signal: AbortSignal, env: Env = takeEnvironment()): Deps {
+/** Who is told of SIGHUP; undefined: it interrupts, as Ctrl-C does. */
+export interface Hangups {
+  listener: (() => void) | undefined
+}
+
+export function systemDeps(signal: AbortSignal, hangups: Hangups, env: Env = takeEnvironment()): Deps {
   return {
     io: processIo(),
     env,
@@ -33,6 +43,10 @@ export function systemDeps(signal: AbortSignal, env: Env = takeEnvironment()): D
     home: env.FOB_HOME || join(homeFolder(), '.fob'),
     cwd: workingDirectory(),
     signal,
+    onHangup: (listener) => {
+      hangups.listener = listener
+      return () => void (hangups.listener = undefined)
+    },
   }
 }
 

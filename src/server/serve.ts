@@ -5,11 +5,15 @@ import { openDomain, openStorage } from './open-server-without-http.ts'
 import { openHttpApp } from './open-http-app.ts'
 import { listen, stopListening } from './listen-before-app.ts'
 import type { Log } from './log.ts'
+import { setServerSecrets } from './open-server-vault.ts'
+import type { Secret } from '../redact/secret.ts'
 import type { OnClose, ServeDeps } from './serve-deps.ts'
 
 export interface RunningServer {
   /** The address to use, with the port that was really taken. */
   url: string
+  /** Stores the secrets for all tenants as they were read again. @throws Fault `config` as a start does */
+  setSecrets(secrets: ReadonlyMap<string, Secret>): Promise<void>
   /** Stops the runs, lets open responses finish, closes the database. */
   stop(): Promise<void>
 }
@@ -43,7 +47,8 @@ export async function serve(deps: ServeDeps): Promise<RunningServer> {
     const domain = await openDomain(deps, { storage, url, onClose })
     listener.attach(openHttpApp(deps, { domain, url, listener }))
     onClose(purgeRegularly(domain.expiring, log))
-    return { url: listener.url, stop: closeAll }
+    const setSecrets = (secrets: ReadonlyMap<string, Secret>) => setServerSecrets(storage.vault, secrets)
+    return { url: listener.url, setSecrets, stop: closeAll }
   } catch (error) {
     await closeAll()
     throw error

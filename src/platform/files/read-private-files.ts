@@ -58,20 +58,6 @@ export function isPipe(path: string): boolean {
   }
 }
 
-/**
- * The shell command that makes a file readable for the user of this process only.
- * @returns undefined where nobody else can read the file, and on Windows
- */
-export function narrowingOf(path: string): string | undefined {
-  const own = process.getuid?.()
-  const stat = own === undefined ? undefined : statSync(path, { throwIfNoEntry: false })
-  if (own === undefined || stat?.isFile() !== true) return undefined
-  const isOurs = stat.uid === own
-  // A file of another owner is readable for us through its group: this is how root gives a secret to a service.
-  if ((stat.mode & (isOurs ? 0o044 : 0o004)) === 0) return undefined
-  return isOurs ? `chmod 600 ${path}` : `chown ${own} ${path} && chmod 600 ${path}`
-}
-
 function openForReading(path: string): number | undefined {
   // Often the file does not exist, and an error that is thrown takes longer than this.
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined

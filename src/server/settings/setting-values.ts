@@ -45,6 +45,11 @@ export function gatherSettings(sources: SettingSources, names = SETTING_NAMES): 
   return values
 }
 
+/** The names of settings whose values are others now. */
+export function changedSettings(before: SettingValues, now: SettingValues): SettingName[] {
+  return SETTING_NAMES.filter((name) => before[name] !== now[name])
+}
+
 /**
  * The files that hold secrets, of those that these settings come from or name.
  * @throws Fault `config` as above

@@ -21,7 +21,13 @@ import { chooseStrategy, type Strategy } from './choose-authentication-strategy.
 export { publicIdentityProviders } from './choose-authentication-strategy.ts'
 export { readKeyFile } from './read-vault-key-file.ts'
 export { SETTINGS, type SettingName } from './setting-table.ts'
-export { privateFiles, type SettingSources } from './setting-values.ts'
+export {
+  changedSettings,
+  gatherSettings,
+  privateFiles,
+  type SettingValues,
+  type SettingSources,
+} from './setting-values.ts'
 export type { VaultSettings } from './vault-settings.ts'
 
 export interface ServerSettings {

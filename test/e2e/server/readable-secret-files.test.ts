@@ -1,6 +1,6 @@
 /** Files of secrets that other users can read are warned about, and what a process of the same user can see. */
 import { describe, expect, test } from 'bun:test'
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { start } from '../../support/client/compiled-binary.ts'
 import { testWith } from '../../support/real-parts/skip-without-part.ts'
@@ -34,6 +34,36 @@ describe('a file of secrets that others can read', () => {
     expect(warned).not.toContain(`chmod 600 ${config}`)
     chmodSync(password, 0o600)
     expect(await starting()).not.toContain('chmod')
+  })
+})
+
+describe('secrets that are mounted', () => {
+  test('are swapped under a running server by a link, and SIGHUP reads them again', async () => {
+    const folder = temporaryFolder()
+    // As Kubernetes mounts them: the file is a link by way of a link that is exchanged.
+    const publish = (version: string, text: string) => {
+      mkdirSync(join(folder, version))
+      writeFileSync(join(folder, version, 'secrets.env'), text, { mode: 0o644 })
+      symlinkSync(version, join(folder, '..data_tmp'))
+      renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
+    }
+    publish('..1', 'SHARED=first-value\n')
+    symlinkSync('..data/secrets.env', join(folder, 'secrets.env'))
+    writeFileSync(join(folder, 'key'), 'a'.repeat(64), { mode: 0o600 })
+    const place = ['--listen', `127.0.0.1:${freePort()}`, '--data', join(folder, 'data')]
+    const secrets = ['--secrets-key-file', join(folder, 'key'), '--secret-file', join(folder, 'secrets.env')]
+    const server = start(['server', ...place, ...secrets])
+    await server.saw('"listening"')
+    publish('..2', 'SHARED=second-value\nMORE=another-value\n')
+    server.child.kill('SIGHUP')
+    await server.saw('"message":"read the secret files again","secrets":2')
+    publish('..3', 'not a line of a file of secrets\n')
+    server.child.kill('SIGHUP')
+    await server.saw('"message":"the secret files were not read again, and all stays as it was"')
+    server.child.kill('SIGTERM')
+    const ended = await server.ended
+    expect(ended.code).toBe(0)
+    expect(ended.err).not.toContain('-value')
   })
 })
 

@@ -10,12 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { narrowingOf, readPrivateFile } from '../../../src/platform/files/read-private-files.ts'
+import { readPrivateFile } from '../../../src/platform/files/read-private-files.ts'
+import { narrowingOf } from '../../../src/platform/files/secret-file-exposure.ts'
 import {
   releaseRoom,
   reserveRoom,
   writePrivateFile,
 } from '../../../src/platform/files/write-private-files.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
@@ -115,4 +117,23 @@ describe.skipIf(process.platform === 'win32')('what would keep a file to its own
     expect(narrowingOf(temporaryFolder())).toBeUndefined()
     expect(narrowingOf(join(temporaryFolder(), 'none'))).toBeUndefined()
   })
+
+  testWith(
+    Bun.spawnSync(['unshare', '-m', 'true']).success ? undefined : 'the right to mount',
+    'is nothing of what was mounted read-only, or as one file: nobody here could do it',
+    async () => {
+      const folder = temporaryFolder()
+      const [own, one, mounted] = ['own', 'one', 'mounted/secret'].map((name) => join(folder, name))
+      mkdirSync(join(folder, 'mounted'))
+      for (const path of [own, one]) writeFileSync(path ?? '', 'text', { mode: 0o644 })
+      const source = join(import.meta.dir, '../../../src/platform/files/secret-file-exposure.ts')
+      const look = `const { narrowingOf } = await import(${JSON.stringify(source)})
+        console.log(JSON.stringify(${JSON.stringify([own, one, mounted])}.map(narrowingOf)))`
+      const script = `cd ${folder} && mount -t tmpfs none mounted && cp own mounted/secret && chmod 444 mounted/secret
+        mount -o remount,ro mounted && mount --bind own one && exec "$@"`
+      const cmd = ['unshare', '-m', 'sh', '-ec', script, 'sh', process.execPath, '-e', look]
+      const { stdout } = Bun.spawnSync(cmd, { env: { PATH: process.env.PATH } })
+      expect(JSON.parse(stdout.toString())).toEqual([`chmod 600 ${own}`, null, null])
+    },
+  )
 })

@@ -22,5 +22,6 @@ export function fakeDeps(
     home: options.home ?? temporaryFolder(),
     cwd: options.cwd,
     signal: new AbortController().signal,
+    onHangup: () => () => {},
   }
 }

@@ -1,13 +1,21 @@
 /** `fob server`: runs the companion server until it is stopped. */
 import { resolve } from 'node:path'
+import { Fault } from '../../../contract/fault.ts'
 import { VERSION } from '../../../platform/build-constants.ts'
-import { narrowingOf } from '../../../platform/files/read-private-files.ts'
+import { narrowingOf } from '../../../platform/files/secret-file-exposure.ts'
 import { hideFromSameUser } from '../../../platform/processes/hide-from-same-user.ts'
 import { selfCommand } from '../../../platform/processes/self-command.ts'
 import { gatherLines, jsonLog, type ServerLog } from '../../../server/log.ts'
 import { type RunningServer, serve } from '../../../server/serve.ts'
-import { readSettings, type ServerSettings } from '../../../server/settings/settings.ts'
-import { privateFiles } from '../../../server/settings/settings.ts'
+import {
+  changedSettings,
+  gatherSettings,
+  privateFiles,
+  readSettings,
+  type ServerSettings,
+  type SettingSources,
+  type SettingValues,
+} from '../../../server/settings/settings.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { parseKeyValues } from '../../parsing/key-value-arguments.ts'
@@ -42,38 +50,43 @@ Without --basic-auth-… or an OAuth provider, the server is open to everyone on
     },
   },
   run: async ({ args }, deps) => {
-    const sources = await settingSources(args, deps)
     const secrets = parseKeyValues(args.secret, '--secret')
-    const settings = readSettings({ ...sources, secrets })
-    await runServer({ settings, secretFiles: privateFiles(sources) }, deps)
+    const read = async () => ({ ...(await settingSources(args, deps)), secrets })
+    const sources = await read()
+    await runServer({ settings: readSettings(sources), sources, values: gatherSettings(sources), read }, deps)
   },
 })
 
 interface RunServerOptions {
   settings: ServerSettings
-  /** Those that others should not be able to read: warned about where they can. */
-  secretFiles: readonly string[]
+  /** What they were read from. */
+  sources: SettingSources
+  /** The values that this gave. */
+  values: SettingValues
+  /** Reads it again. */
+  read(): Promise<SettingSources>
 }
 
 /** Serves until the signal is aborted, then shuts down gracefully. */
-async function runServer({ settings, secretFiles }: RunServerOptions, deps: Deps): Promise<void> {
+async function runServer(options: RunServerOptions, deps: Deps): Promise<void> {
   const lines = gatherLines((text) => deps.io.stderr.write(text))
   const log = jsonLog(lines.write, () => deps.clock.now())
   // Also when a defect ends the process.
   process.once('exit', lines.flush)
-  for (const path of secretFiles.map((file) => resolve(file))) {
+  for (const path of privateFiles(options.sources).map((file) => resolve(file))) {
     const hint = narrowingOf(path)
     if (hint !== undefined) log.warn('others can read a file of secrets', { file: path, hint })
   }
   try {
-    await serveUntilStopped(settings, log, deps)
+    await serveUntilStopped(options, log, deps)
   } finally {
     process.off('exit', lines.flush)
     lines.flush()
   }
 }
 
-async function serveUntilStopped(settings: ServerSettings, log: ServerLog, deps: Deps): Promise<void> {
+async function serveUntilStopped(options: RunServerOptions, log: ServerLog, deps: Deps): Promise<void> {
+  const { settings } = options
   if (!hideFromSameUser()) log.warn('other processes of this user can read the memory of this server')
   const running = await serve({
     settings,
@@ -86,13 +99,37 @@ async function serveUntilStopped(settings: ServerSettings, log: ServerLog, deps:
   })
   log.info('listening', { url: running.url, strategy: settings.strategy.kind, data: settings.dataDir })
   if (deps.io.stderr.isTerminal) deps.io.stderr.write(welcome(running, settings))
+  const unlisten = deps.onHangup(() => void readSecretsAgain(options, running, log))
   await new Promise<void>((resolve) => {
     if (deps.signal.aborted) resolve()
     else deps.signal.addEventListener('abort', () => resolve(), { once: true })
   })
+  unlisten()
   log.info('stopping')
   await running.stop()
   log.info('stopped')
+}
+
+/** Secrets that were mounted are exchanged under a running server. What cannot be read changes nothing. */
+async function readSecretsAgain(
+  { values, read }: RunServerOptions,
+  running: RunningServer,
+  log: ServerLog,
+): Promise<void> {
+  try {
+    const now = await read()
+    const { secrets } = readSettings(now)
+    await running.setSecrets(secrets)
+    log.info('read the secret files again', { secrets: secrets.size })
+    const changed = changedSettings(values, gatherSettings(now))
+    if (changed.length > 0) {
+      log.warn('settings have changed that take effect at the next start', { settings: changed.join(' ') })
+    }
+  } catch (error) {
+    const { message, hint } =
+      error instanceof Fault ? error : { message: 'an internal error', hint: undefined }
+    log.error('the secret files were not read again, and all stays as it was', { error: message, hint })
+  }
 }
 
 function welcome({ url }: RunningServer, { strategy }: ServerSettings): string {

@@ -145,11 +145,13 @@ export async function openBucket(
 
     put: (Key, body, ContentLength) =>
       ask('put', async () => {
-        const upload = (Body: Readable | Uint8Array) => send({ Key, Body, ContentLength })
         const { ETag = '', VersionId } =
           body.kind === 'bytes'
-            ? await upload(body.bytes)
-            : await retryUpload(() => sendStream(body.open(), upload), { attempts: ATTEMPTS, signal })
+            ? await send({ Key, Body: body.bytes, ContentLength })
+            : await retryUpload(() => sendStream(body.open(), (Body) => send({ Key, Body, ContentLength })), {
+                attempts: ATTEMPTS,
+                signal,
+              })
         return { etag: ETag, versionId: VersionId === 'null' ? undefined : VersionId }
       }),
 

@@ -23,7 +23,7 @@ const fob = (words: string) => `"${process.execPath}" "${MAIN}" ${words}`
 async function loadedBy(words: string[], home: string, browser = 'true'): Promise<string> {
   const code = `const { runCommandLine } = await import(${JSON.stringify(join(SRC, 'cli/run-command-line.ts'))})
 const { systemDeps } = await import(${JSON.stringify(join(SRC, 'cli/deps.ts'))})
-const status = await runCommandLine(${JSON.stringify(words)}, systemDeps(new AbortController().signal))
+const status = await runCommandLine(${JSON.stringify(words)}, systemDeps(new AbortController().signal, { listener: undefined }))
 console.error('status ' + status + '\\n' + Object.keys(require.cache).join('\\n'))
 process.exit(0)`
   const script = join(temporaryFolder(), 'loaded.ts')
