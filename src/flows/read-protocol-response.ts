@@ -53,6 +53,9 @@ export function readProtocolResponse(text: string, response: Response, url: stri
   if (isText(members?.error) && status < 500) {
     return { response: jsonResponse(members, status >= 400 ? status : 400, headers) }
   }
+  if (members !== undefined && isText(members.device_code) && ok) {
+    return { response: jsonResponse(asDeviceCode(members), 200, headers) }
+  }
   if (!ok) throw new BareRefusal(bareRefusal(text, response, members), url)
   return { response: new Response(text === '' ? null : text, { status, headers: new Headers(headers) }) }
 }
@@ -72,6 +75,17 @@ function asTokens(members: Members): Members {
     // RFC 6749 §5.1 requires it; where it is missing there is only one that it can be.
     token_type: type === undefined || absent('token_type') ? 'bearer' : type,
     expires_in: absent('expires_in') ? undefined : numberOf(lifetime),
+  })
+}
+
+/** RFC 8628 §3.2, where `interval` and the complete address may be absent. */
+function asDeviceCode(members: Members): Members {
+  const { interval, verification_uri_complete: complete, expires_in: lifetime } = members
+  return present({
+    ...members,
+    interval: interval === null || interval === '' ? undefined : numberOf(interval),
+    verification_uri_complete: complete === null || complete === '' ? undefined : complete,
+    expires_in: numberOf(lifetime),
   })
 }
 

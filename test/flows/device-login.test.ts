@@ -78,6 +78,28 @@ describe('the device flow (RFC 8628)', () => {
     await flow
   })
 
+  test.each([
+    ['null', { interval: null }],
+    ['empty', { interval: '', verification_uri_complete: null }],
+    ['absent', { interval: undefined }],
+  ])('an interval that is %s is the 5 seconds of RFC 8628 §3.2', async (_, device) => {
+    await using world = await begin({ device })
+    const { pass, polls, flow } = world
+    await pass(4.9)
+    expect(polls()).toBe(0)
+    await pass(0.1)
+    await flow
+  })
+
+  test('numbers in quotes are numbers', async () => {
+    await using world = await begin({ device: { interval: '11', expires_in: '600' } })
+    const { pass, polls, flow } = world
+    await pass(10.9)
+    expect(polls()).toBe(0)
+    await pass(0.1)
+    await flow
+  })
+
   test("the server's interval holds", async () => {
     await using world = await begin({ device: { interval: 11 } })
     const { pass, polls, flow } = world
