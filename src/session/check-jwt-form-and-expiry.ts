@@ -20,8 +20,13 @@ export function requireUsableJwt(token: Secret, source: string, now: number): vo
     })
   }
   if ((instantOf(payload.exp) ?? Infinity) <= now) {
-    throw new Fault('credentials_expired', `the token in ${source} has expired`, { hint: 'get a new one' })
+    throw givenExpired(source)
   }
+}
+
+/** For a token that was given for this call. @param source the flag or variable that has it */
+export function givenExpired(source: string): Fault {
+  return new Fault('credentials_expired', `the token in ${source} has expired`, { hint: 'get a new one' })
 }
 
 /** When a token ends, in milliseconds since 1970; undefined for a token without an expiry, and for one that is not a JWT. */

@@ -37,6 +37,8 @@ export interface SessionOptions {
   settings: Settings
   /** What the folder's `.fob.toml` says, if the user trusts it. */
   project?: ProjectChoice | undefined
+  /** Whether a JWT that has expired is presented all the same, for a command that only tells of it. */
+  expired?: boolean
   /** Undefined: stored logins are not looked at. */
   store: Store | undefined
   clock: Clock
@@ -86,7 +88,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     env,
     hasStored: logins.some((login) => login.server === server.url),
     basic: server.basic,
-    now: clock.now(),
+    now: options.expired === true ? -Infinity : clock.now(),
   })
   // A name that fits no account is an error only where a stored login would be used.
   const wanted = presented.kind === 'bearer' ? undefined : resolveAccount({ env, project })

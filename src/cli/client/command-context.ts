@@ -51,7 +51,8 @@ export interface Context {
   project: () => Promise<ProjectChoice | undefined>
   /** @param flags in place of those of the call */
   server: (flags?: Pick<Globals, 'server'>) => Promise<ServerChoice>
-  session: () => Promise<Session>
+  /** @param options.expired whether a JWT that has expired is no error yet */
+  session: (options?: { expired?: boolean }) => Promise<Session>
 }
 
 /**
@@ -93,10 +94,17 @@ export async function openContext(
         settings,
         stored: async () => (stored ? store.list() : []),
       }),
-    session: async () => {
+    session: async ({ expired = false } = {}) => {
       const world = { env, store: stored ? store : undefined, clock, signal, warn: say }
       const renewals = { fetch: traced(fetch, debug) }
-      return openSession({ flags: globals, settings, project: await project(), ...world, ...renewals })
+      return openSession({
+        flags: globals,
+        settings,
+        project: await project(),
+        expired,
+        ...world,
+        ...renewals,
+      })
     },
   }
 }

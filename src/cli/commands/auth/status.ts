@@ -5,7 +5,7 @@ import { printable } from '../../../platform/terminal/make-text-printable.ts'
 import { userLine } from '../../../session/account-display-names.ts'
 import { storageReasonText } from '../../../session/keychain-fallback-warning.ts'
 import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh-login.ts'
-import { isJwt, jwtExpiry } from '../../../session/check-jwt-form-and-expiry.ts'
+import { givenExpired, isJwt, jwtExpiry } from '../../../session/check-jwt-form-and-expiry.ts'
 import { projectFor, resolveTenant } from '../../../session/resolve-server-and-credential.ts'
 import { nobodyHere, type Session } from '../../../session/session.ts'
 import type { Store, StoredLogin } from '../../../store/store-interface.ts'
@@ -80,14 +80,18 @@ const CHECK_COLUMN: Column<Row> = { title: 'server says', cell: (row) => row.che
 /** @throws Fault `unauthenticated` or `credentials_expired`, after the list, when the current login cannot be used. */
 async function status({ globals, check }: StatusOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
-  const session = await context.session()
+  const session = await context.session({ expired: true })
   const unfinished = await finishLogouts(undefined, context, deps)
   const logins = await context.store.list()
   const rows: Row[] = []
   const now = deps.clock.now()
   const given = givenRow(session, now)
   if (given !== undefined)
-    rows.push(check ? { ...given, ...(await checkGiven(session, context, deps)) } : given)
+    rows.push(
+      check && given.state !== 'expired'
+        ? { ...given, ...(await checkGiven(session, context, deps)) }
+        : given,
+    )
   const unreadable = await findUnreadable(logins, context.store, now)
   for (const login of logins) {
     const isUnreadable = unreadable.has(login)
@@ -107,7 +111,7 @@ async function status({ globals, check }: StatusOptions, deps: Deps): Promise<vo
   }
   const row = rows.find((r) => r.current)
   if (row === undefined) throw nobodyHere(session.server, logins)
-  if (row.state === 'expired') throw credentialsExpired()
+  if (row.state === 'expired') throw given === undefined ? credentialsExpired() : givenExpired(given.account)
   const [, why] = [...unreadable].find(([login]) => isCurrent(login, session)) ?? []
   if (why !== undefined) throw why
   if (row.check === 'rejected') {

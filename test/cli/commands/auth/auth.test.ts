@@ -142,6 +142,23 @@ describe('after a login', () => {
     expect(await checked()).toEqual([4, 'rejected'])
   })
 
+  test.each([[], ['--check']])(
+    'auth status shows its rows also where the JWT of this call has expired %p',
+    async (...more: string[]) => {
+      await using world = await loggedIn()
+      const env = { FOB_JWT_TOKEN: jwt({ exp: inDays(-1) }) }
+      const { code, out, err } = await world.run(['auth', 'status', '-o', 'json', ...more], { env })
+      expect(JSON.parse(out)).toMatchObject([
+        { account: 'FOB_JWT_TOKEN', current: true, kind: 'jwt', state: 'expired' },
+        { current: false, state: 'valid' },
+      ])
+      expect(code).toBe(4)
+      expect(err).toContain('the token in FOB_JWT_TOKEN has expired')
+      // Other commands refuse it as before.
+      expect(await world.run(['auth', 'token'], { env })).toMatchObject({ code: 4, out: '' })
+    },
+  )
+
   test.each([
     ['FOB_TOKEN', 'token', { FOB_TOKEN: 'canary-env' }, []],
     ['FOB_JWT_TOKEN', 'jwt', { FOB_JWT_TOKEN: jwt({ exp: inDays(30) }) }, []],
