@@ -4,6 +4,7 @@ import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
 import { instant } from '../../contract/instant-as-text.ts'
 import { secretNamesOf } from '../pipelines/visible-secret-names.ts'
+import { describeMissingPipeline } from '../pipelines/describe-missing-pipeline.ts'
 import type { PipelineEntry } from '../pipelines/pipelines.ts'
 import type { Pipeline } from '../pipelines/put-pipeline.ts'
 import { paused } from '../runs/queue/start-and-resume-refusals.ts'
@@ -147,8 +148,12 @@ async function untilEnd(runId: string, seconds: number, call: ToolCall): Promise
 /** @throws Fault `not_found` for one that the caller does not see */
 export async function findPipeline(name: string, { principal, parts }: ToolCall): Promise<Pipeline> {
   const pipeline = await parts.pipelines.get(principal, name)
-  if (pipeline === undefined) throw new Fault('not_found', 'pipeline not found')
-  return pipeline
+  if (pipeline !== undefined) return pipeline
+  const missing = await describeMissingPipeline(name, principal, parts.pipelines)
+  const hint = missing.nearest === undefined ? undefined : `did you mean ${missing.nearest}?`
+  throw new Fault('not_found', `pipeline ${missing.name === undefined ? '' : `${missing.name} `}not found`, {
+    hint,
+  })
 }
 
 function toEntry({ name, filename, driver, paused, updatedAt }: PipelineEntry) {

@@ -205,7 +205,9 @@ describe('a server with logins', () => {
     const host = await hostWith(await makeToken({ scopes, pipelines: ['shown'] }))
     expect(await host.tools()).toEqual(['list_pipelines', 'get_pipeline', 'run_pipeline', 'stop_run'])
     expect((await host.call('list_pipelines')).data).toMatchObject({ pipelines: [{ name: 'shown' }] })
-    expect((await host.call('get_pipeline', { name: 'hidden' })).text).toBe('not_found: pipeline not found')
+    expect((await host.call('get_pipeline', { name: 'hidden' })).text).toBe(
+      'not_found: pipeline hidden not found',
+    )
     const ran = await host.call('run_pipeline', { name: 'shown' })
     expect(ran.data).toMatchObject({ run: { triggeredBy: 'ada@company.com' } })
     const audit = await company.ask('ada', 'GET', '/api/audit?action=run.start&limit=1')
@@ -259,7 +261,9 @@ describe('a server with logins', () => {
         )
         expect(answer.isError).toBe(true)
         expect(answer.text).toStartWith('not_found: ')
-        expect(answer.text).toBe((await host.call(tool, nothing)).text)
+        // A refusal repeats the name that was asked for.
+        const there = (await host.call(tool, nothing)).text.replaceAll('nohidden', 'hidden')
+        expect(answer.text).toBe(there)
       }
     },
   )

@@ -154,12 +154,23 @@ describe('S49: /mcp, Streamable HTTP', () => {
 
 describe('an impossible request is an error of the tool', () => {
   const rows: [name: string, tool: string, args: Record<string, unknown>, has: string][] = [
-    ['no such pipeline', 'get_pipeline', { name: 'nothing' }, 'not_found: pipeline not found'],
-    ['no such pipeline to run', 'run_pipeline', { name: 'nothing' }, 'not_found: pipeline not found'],
+    ['no such pipeline', 'get_pipeline', { name: 'nothing' }, 'not_found: pipeline nothing not found'],
+    [
+      'a misspelt pipeline, with the nearest',
+      'get_pipeline',
+      { name: 'deplyo' },
+      'hint: did you mean deploy?',
+    ],
+    ['no such pipeline to run', 'run_pipeline', { name: 'nothing' }, 'not_found: pipeline nothing not found'],
     ['no such run', 'get_run', { run: `run_${'0'.repeat(32)}` }, 'not_found: run not found'],
     ['no such run to stop', 'stop_run', { run: `run_${'0'.repeat(32)}` }, 'not_found: run not found'],
     ['no such run to read', 'get_run_log', { run: `run_${'0'.repeat(32)}` }, 'not_found: run not found'],
-    ['secrets of no pipeline', 'list_secrets', { pipeline: 'nothing' }, 'not_found: pipeline not found'],
+    [
+      'secrets of no pipeline',
+      'list_secrets',
+      { pipeline: 'nothing' },
+      'not_found: pipeline nothing not found',
+    ],
     ['a misspelt argument', 'run_pipeline', { name: 'deploy', arg: ['a'] }, 'arg'],
     ['a missing argument', 'run_pipeline', {}, 'name'],
     ['no ID of a run', 'get_run', { run: '../runs' }, 'not the ID of a run'],

@@ -1,7 +1,5 @@
 /** The pipeline that a request names, and what a caller is told where there is none. */
-import * as v from 'valibot'
-import { pipelineName } from '../../../contract/api/pipelines.ts'
-import { nearest } from '../../../contract/nearest-word.ts'
+import { describeMissingPipeline } from '../../pipelines/describe-missing-pipeline.ts'
 import type { Pipeline } from '../../pipelines/put-pipeline.ts'
 import type { Call } from '../request-context.ts'
 import { type HttpError, notFound } from '../response/http-error.ts'
@@ -26,9 +24,6 @@ async function findByName(name: string, call: Call, services: Parts): Promise<Pi
   return pipeline
 }
 
-/** How many names a refusal is worth comparing. */
-const MAX_COMPARED = 2000
-
 /**
  * The refusal for a name that no pipeline has, or one that the caller does not see: it repeats the name, and where the
  * caller may list pipelines, suggests the nearest one that they see.
@@ -38,9 +33,5 @@ export async function pipelineNotFound(
   { principal }: Call,
   { pipelines }: Parts,
 ): Promise<HttpError> {
-  // What no pipeline can be called may be anything, and is not repeated.
-  if (!v.is(pipelineName, name)) return notFound('pipeline')
-  const visible = principal.scopes.has('pipelines:read') ? await pipelines.names(principal) : []
-  const others = visible.slice(0, MAX_COMPARED).map((pipeline) => pipeline.name)
-  return notFound('pipeline', { name, nearest: nearest(name, others) })
+  return notFound('pipeline', await describeMissingPipeline(name, principal, pipelines))
 }
