@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
+import { openMetrics } from '../src/server/metrics.ts'
 
 const ROOT = join(import.meta.dir, '..')
 const ROOMS = ['src', 'test', 'scripts', 'docs', 'examples', 'findings']
@@ -78,6 +79,26 @@ test('the documents are seen, and so are the names in them', () => {
   expect(documents).toContain('CONTRIBUTING.md')
   expect(documents).toContain('docs/architecture.md')
   expect(documents.flatMap((path) => namesIn(read(path))).length).toBeGreaterThan(100)
+})
+
+test('the page of operations names every metric of the server, and no other', () => {
+  const text = openMetrics().text({
+    version: '0',
+    runsInProgress: 0,
+    runsWaiting: 0,
+    diskFull: false,
+    diskFreeBytes: 0,
+    residentBytes: 0,
+    startedAtSeconds: 0,
+  })
+  const families = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(
+    ([, name = '', type]) => name + (type === 'counter' ? '_total' : type === 'info' ? '_info' : ''),
+  )
+  const rows = read('docs/operations.md')
+    .split('\n')
+    .filter((line) => /^\| `(?:fob|process)_/.test(line))
+  const named = rows.flatMap((row) => row.split(' | ')[0]?.match(/(?:fob|process)_\w+/g) ?? [])
+  expect(named.toSorted()).toEqual(families.toSorted())
 })
 
 test('every page is linked from README.md or CONTRIBUTING.md, and every finding from its list', () => {

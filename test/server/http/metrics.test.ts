@@ -1,5 +1,6 @@
 /** `GET /metrics`: who may read it, what it counts, and that it is OpenMetrics text. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
 import { openMetrics } from '../../../src/server/metrics.ts'
 import { readSettings } from '../../../src/server/settings/settings.ts'
 import { ADA, BOB, startLocalWorld } from '../../support/servers/server-with-accounts.ts'
@@ -32,6 +33,16 @@ const isOpenWith = (flags: Record<string, string>) =>
   readSettings({ flags, env: {}, file: undefined }).metricsOpen
 const device = () => ask(undefined, 'POST', '/oauth/device_authorization', {})
 
+const statusWith = async (scopes: readonly string[]) => {
+  const { text } = await ask(ADA, 'POST', '/api/auth/cli-tokens', {
+    name: `t${scopes.length}`,
+    scopes,
+    allPipelines: true,
+  })
+  const { token } = JSON.parse(text) as { token: string }
+  return (await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).status
+}
+
 beforeAll(async () => {
   server = await startLocalWorld()
   for (const person of [ADA, BOB]) {
@@ -48,6 +59,11 @@ describe('GET /metrics', () => {
     const { status, headers } = await ask(ADA, 'GET', '/metrics')
     expect(status).toBe(200)
     expect(headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8')
+  })
+
+  test('is for a token of an administrator with all scopes, and for none with fewer', async () => {
+    expect(await statusWith(ALL_SCOPES)).toBe(200)
+    expect(await statusWith(['runs:read'])).toBe(403)
   })
 
   test('is for anybody where a setting says so', () => {
