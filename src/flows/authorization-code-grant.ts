@@ -3,7 +3,7 @@ import type { AuthorizationCodeGrantChecks } from 'openid-client'
 import { Fault } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { bindTokens } from './dpop/decide-token-binding.ts'
-import type { FlowContext, FlowRequest, Redeemed } from './flow-types.ts'
+import type { Flow, FlowContext, FlowRequest, Redeemed } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
 import { isJudgement } from './oauth-errors-to-faults.ts'
 import { revokeArrived } from './revoke-token.ts'
@@ -70,14 +70,35 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
         const isOfRequest =
           error instanceof client.AuthorizationResponseError && error.error === 'invalid_request'
         const mayWantPush = isOfRequest && !pushed && provider.pushedAuthorizationEndpoint !== undefined
-        throw mayWantPush ? withHint(fault, PUSH_HINT) : fault
+        throw mayWantPush ? new PushWanted(fault) : fault
       }
     },
     toFault: (error) => toFault(error),
   }
 }
 
-const PUSH_HINT = 'if this client has to push its requests (RFC 9126), log in with --par'
+/**
+ * The request was refused, and the reason may be that this client has to push it, which metadata do not say of one
+ * client (RFC 9126 §6).
+ */
+class PushWanted extends Fault {
+  constructor(fault: Fault) {
+    super(fault.code, fault.message, { hint: fault.hint, cause: fault })
+  }
+}
+
+/** The same flow, which starts again with a pushed request where the first was refused for want of it. */
+export function pushingOnDemand(flow: Flow): Flow {
+  return async (request, context) => {
+    try {
+      return await flow(request, context)
+    } catch (error) {
+      if (!(error instanceof PushWanted)) throw error
+      context.ui.say(`${error.message}. Once more, with a request that is pushed first (RFC 9126):`)
+      return flow({ ...request, pushed: true }, context)
+    }
+  }
+}
 
 /** The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3). */
 async function parametersOf(

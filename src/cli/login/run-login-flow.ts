@@ -83,8 +83,11 @@ function isMachineAlone({ env }: Deps): boolean {
 
 async function loadFlow(method: FlowMethod): Promise<Flow> {
   if (method.kind === 'device') return (await import('../../flows/device-login.ts')).deviceFlow
-  if (method.kind === 'paste') return (await import('../../flows/paste-login.ts')).pasteFlow(method)
-  return (await import('../../flows/browser-login.ts')).browserFlow
+  const { pushingOnDemand } = await import('../../flows/authorization-code-grant.ts')
+  if (method.kind !== 'paste') {
+    return pushingOnDemand((await import('../../flows/browser-login.ts')).browserFlow)
+  }
+  return pushingOnDemand((await import('../../flows/paste-login.ts')).pasteFlow(method))
 }
 
 function flowUi({ method, globals }: FlowLogin, deps: Deps): FlowUi {
