@@ -1,4 +1,4 @@
-/** The command that starts the child process of a script, bundled once instead of translated at every start. */
+/** The command that starts the child process of a script, compiled once instead of translated at every start. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,32 +9,41 @@ const ENTRY = join(import.meta.dir, 'sandbox-entry.ts')
 const SOURCES = join(ROOT, 'src/server/runs/sandbox')
 const CACHE = join(ROOT, 'node_modules/.cache/fob-sandbox')
 
-/**
- * A process of it starts in half of the time that it takes from the sources, and does the same. The bundle is cached by the
- * content of the sources, for all files and all runs.
- */
-export const SANDBOX: readonly string[] = [process.execPath, bundled()]
+/** As scripts/build compiles the binary. */
+const FLAGS = [
+  '--no-compile-autoload-dotenv',
+  '--no-compile-autoload-bunfig',
+  '--bytecode',
+  '--format=esm',
+  '--minify-whitespace',
+]
 
-function bundled(): string {
+/**
+ * A process of it starts in a third of the time that it takes from the sources, and does the same. The program is cached
+ * by the content of the sources, for all files and all runs.
+ */
+export const SANDBOX: readonly string[] = [compiled()]
+
+function compiled(): string {
   const name = digest()
   const folder = join(CACHE, name)
-  const entry = join(folder, 'sandbox-entry.js')
-  if (existsSync(entry)) return entry
+  const program = join(folder, 'sandbox-entry')
+  if (existsSync(program)) return program
   removeAllBut(name)
   const unfinished = `${folder}.${process.pid}`
   mkdirSync(unfinished, { recursive: true })
-  // Paths of the files beside it are written into it, so they are those of the folder that it moves to.
-  const cmd = [process.execPath, 'build', ENTRY, '--target=bun', `--public-path=${folder}/`]
-  const { exitCode, stderr } = Bun.spawnSync({ cmd: [...cmd, `--outdir=${unfinished}`] })
-  if (exitCode !== 0) throw new Error(`the sandbox cannot be bundled: ${stderr.toString()}`)
+  const outfile = join(unfinished, 'sandbox-entry')
+  const cmd = [process.execPath, 'build', ENTRY, '--compile', ...FLAGS, '--outfile', outfile]
+  const { exitCode, stderr } = Bun.spawnSync({ cmd, cwd: unfinished })
+  if (exitCode !== 0) throw new Error(`the sandbox cannot be compiled: ${stderr.toString()}`)
   try {
     renameSync(unfinished, folder)
   } catch (error) {
     // Another worker was faster.
-    if (!existsSync(entry)) throw error
+    if (!existsSync(program)) throw error
     rmSync(unfinished, { recursive: true, force: true })
   }
-  return entry
+  return program
 }
 
 /** What another worker is about to finish begins with the same name. */
@@ -49,7 +58,7 @@ function digest(): string {
   const files = readdirSync(SOURCES, { recursive: true, withFileTypes: true })
     .filter((file) => file.isFile())
     .map((file) => join(file.parentPath, file.name))
-  const hash = createHash('sha256').update(Bun.version)
+  const hash = createHash('sha256').update(Bun.version + FLAGS.join())
   for (const path of [...files.toSorted(), ENTRY, join(ROOT, 'package-lock.json')]) {
     hash.update(`\0${path}\0`).update(readFileSync(path))
   }
