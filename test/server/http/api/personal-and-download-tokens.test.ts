@@ -361,16 +361,17 @@ describe('S181: a scope opens its routes and no others', () => {
   )
 })
 
-describe('a token that may only start runs', () => {
-  const read = (id: string, as: string) =>
-    Promise.all(['', '/events', '/log'].map((of) => send('GET', `/api/runs/${id}${of}`, { as })))
+/** The three ways to follow a run. */
+const follow = (id: string, as: string) =>
+  Promise.all(['', '/events', '/log'].map((of) => send('GET', `/api/runs/${id}${of}`, { as })))
 
+describe('a token that may only start runs', () => {
   test('follows the run that it has started, and reads no other', async () => {
     const wish = { scopes: ['runs:trigger'], allPipelines: true }
     const { token } = await make(wish)
     const started = await send('POST', '/api/pipelines/other/run', { as: token, body: {} })
     const id = String(started.body.run_id)
-    const own = await read(id, token)
+    const own = await follow(id, token)
     expect(own.map(({ status }) => status)).toEqual([200, 200, 200])
     expect(own[1]?.text).toContain('event: exit')
     const again = { as: token, headers: { 'last-event-id': '1' } }
@@ -381,18 +382,18 @@ describe('a token that may only start runs', () => {
     const other = await make(wish)
     for (const as of [other.token, ada]) {
       const theirs = await send('POST', '/api/pipelines/other/run', { as, body: {} })
-      for (const { status, body } of await read(String(theirs.body.run_id), token)) {
+      for (const { status, body } of await follow(String(theirs.body.run_id), token)) {
         expect([status, body.requiredScopes]).toEqual([403, ['runs:read']])
       }
     }
-    for (const { status } of await read(id, other.token)) expect(status).toBe(403)
+    for (const { status } of await follow(id, other.token)) expect(status).toBe(403)
     // A run that does not exist looks the same.
-    for (const { status } of await read(`run_${'0'.repeat(32)}`, token)) expect(status).toBe(403)
+    for (const { status } of await follow(`run_${'0'.repeat(32)}`, token)) expect(status).toBe(403)
   })
 
   test('a token without runs:trigger does not follow by having a name', async () => {
     const { token } = await make({ scopes: ['pipelines:read'], allPipelines: true })
-    for (const { status } of await read(await startRun('other'), token)) expect(status).toBe(403)
+    for (const { status } of await follow(await startRun('other'), token)) expect(status).toBe(403)
   })
 })
 

@@ -119,6 +119,16 @@ describe('a task that fails and was looked at leaves the run a success', () => {
   })
 })
 
+const begun = (name: string) => (event: RunEvent) =>
+  event.type === 'task' && event.data.status === 'running' && event.data.name === name
+
+async function seen(own: Harness, id: string, isWanted: (event: RunEvent) => boolean): Promise<void> {
+  for await (const event of own.runs.events(TENANT, id, 0, AbortSignal.timeout(20_000))) {
+    if (isWanted(event)) return
+  }
+  throw new Error('it never came')
+}
+
 describe('the judgement is the same', () => {
   const body = pipeline(`
     const a = await runtime.run({ name: 'a', command: { path: 'a' } })
@@ -126,16 +136,6 @@ describe('the judgement is the same', () => {
     await runtime.run({ name: 'c', command: { path: 'c' } })
     if (pipelineContext.args[0] === 'look') a.code
     b.status`)
-  const begun = (name: string) => (event: RunEvent) =>
-    event.type === 'task' && event.data.status === 'running' && event.data.name === name
-
-  async function seen(own: Harness, id: string, isWanted: (event: RunEvent) => boolean): Promise<void> {
-    for await (const event of own.runs.events(TENANT, id, 0, AbortSignal.timeout(20_000))) {
-      if (isWanted(event)) return
-    }
-    throw new Error('it never came')
-  }
-
   async function interrupted(args: string[], end: (driver: ReturnType<typeof fakeDriver>) => void) {
     const driver = fakeDriver()
     const first = await openHarness({ drivers: [driver] })
