@@ -6,6 +6,7 @@ import type { Git } from './git-process.ts'
 
 /** Objects and references. Settings, hooks, the index and links to other repositories are not copied. */
 const TAKEN = ['HEAD', 'objects', 'refs', 'packed-refs', 'shallow']
+const MAX_SETTINGS = 64 * 1024
 /** Files by which a repository refers to objects elsewhere, which could be anybody's on this machine. */
 const ELSEWHERE = ['objects/info/alternates', 'objects/info/http-alternates']
 
@@ -23,7 +24,7 @@ export async function pushable(git: Git, from: string, to: string): Promise<stri
     })
   }
   await mkdir(to)
-  await git.local(to, ['init', '-q', '--template=', '.'])
+  await git.local(to, ['init', '-q', '--template=', `--object-format=${await formatOf(theirs)}`, '.'])
   for (const name of TAKEN) {
     const part = join(theirs, name)
     if ((await lstat(part).catch(() => undefined)) === undefined) continue
@@ -34,6 +35,14 @@ export async function pushable(git: Git, from: string, to: string): Promise<stri
   }
   for (const name of ELSEWHERE) await rm(join(to, '.git', name), { force: true })
   return to
+}
+
+/** The hash of a repository, by its settings, of which nothing else is taken. */
+async function formatOf(repository: string): Promise<string> {
+  const settings = join(repository, 'config')
+  const isFile = (await lstat(settings).catch(() => undefined))?.isFile() === true
+  const text = isFile ? await Bun.file(settings).slice(0, MAX_SETTINGS).text() : ''
+  return /^\s*objectformat\s*=\s*"?sha256\b/im.test(text) ? 'sha256' : 'sha1'
 }
 
 async function refuseLinks(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** What a failed git or ssh command means, as a message without credentials. */
 import { Fault } from '../../../contract/fault.ts'
 import { safeLine } from '../../../platform/terminal/make-text-printable.ts'
-import type { Access, GitSource } from './git-source.ts'
+import { type Access, type GitSource, portHint } from './git-source.ts'
 
 /** The marker that our script prints when `ssh-add` fails. */
 const NO_KEY = 97
@@ -19,6 +19,16 @@ const EXPLANATIONS: readonly Explanation[] = [
     /Permission denied \(|no such identity|Too many authentication failures/,
     (at) => `${at} does not accept the private key`,
     'is it the key of someone who may read, or for a push write, the repository?',
+  ],
+  [
+    /\bHTTP 413\b|returned error: 413/,
+    (at) => `${at} takes no push of this size (HTTP 413)`,
+    'its web server has a limit: client_max_body_size of nginx, LimitRequestBody of Apache, server.max-request-size of lighttpd; over ssh there is none',
+  ],
+  [
+    /\bHTTP 411\b|returned error: 411/,
+    (at) => `${at} takes no push whose length is not known before (HTTP 411)`,
+    'its web server, or a proxy in front of it, has to take chunked requests; over ssh there are none',
   ],
   [
     /Authentication failed|could not read (?:Username|Password)|The requested URL returned error: 40[13]/,
@@ -46,7 +56,18 @@ const EXPLANATIONS: readonly Explanation[] = [
   ],
   [/remote rejected|pre-receive hook declined|protected branch/i, (at) => `${at} does not take the push`],
   [/could not apply|CONFLICT/, () => 'the commits do not fit onto the branch as it is now'],
+  [
+    /RPC failed|unexpected disconnect/,
+    (at) => `the connection to ${at} broke in the middle`,
+    'a limit on size or time does this: the log of its web server, or of the proxy in front of it, says which',
+  ],
 ]
+
+/** Whether an HTTP connection broke in the middle, without a response that says why: over HTTP/1.1 there may be one. */
+export function isBrokenTransfer(stderr: string): boolean {
+  if (/\bHTTP [45]\d\d\b|returned error: \d{3}/.test(stderr)) return false
+  return /RPC failed|unexpected disconnect|HTTP\/2 stream|HTTP2 framing/.test(stderr)
+}
 
 /** The meaning of a failed command. Its own message is used, as one line, only when it is not a known one. */
 export function explainGit(code: number, stderr: string, { url, access }: GitSource): Fault {
@@ -67,8 +88,9 @@ export function explainGit(code: number, stderr: string, { url, access }: GitSou
   const known = EXPLANATIONS.find(([mark]) => mark.test(stderr))
   const words = safeLine(said(stderr), 300)
   if (known === undefined) return new Fault('failed', words === '' ? `git ended with ${code}` : words)
-  const [, fact, hint] = known
-  return new Fault('failed', fact(url), hint === undefined ? {} : { hint })
+  const [, fact, usual] = known
+  const hints = [usual, portHint(url)].filter((hint) => hint !== undefined)
+  return new Fault('failed', fact(url), hints.length === 0 ? {} : { hint: hints.join('; ') })
 }
 
 /** Whether git was blocked from another host or protocol: by its settings, ssh's `false`, or a proxy at port 1. */

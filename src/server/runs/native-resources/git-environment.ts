@@ -1,9 +1,5 @@
-/** The environment of git: its settings, without those of the machine, the user or a repository, and whom it trusts. */
+/** The environment of git: its settings, without those of the machine, the user or a repository. */
 import { dirname } from 'node:path'
-import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
-
-/** Variables that the operator may set: trusted authorities. No proxy, which would connect wherever it can. */
-const TRUST = ['SSL_CERT_FILE', 'SSL_CERT_DIR', 'GIT_SSL_CAINFO', 'GIT_SSL_CAPATH']
 
 export type Setting = readonly [key: string, value: string]
 
@@ -62,16 +58,9 @@ export function quietEnv(scratch: string): Record<string, string> {
     GIT_SEQUENCE_EDITOR: 'true',
     GIT_PAGER: 'cat',
     GIT_LFS_SKIP_SMUDGE: '1',
+    // What is missing stays missing: git 2.44 and newer asks no server for it behind our back.
+    GIT_NO_LAZY_FETCH: '1',
     // The data folder itself may be inside a repository.
     GIT_CEILING_DIRECTORIES: dirname(scratch),
   }
-}
-
-export function trustOf(env: Env): Record<string, string> {
-  const found: Record<string, string> = {}
-  for (const name of TRUST) {
-    const value = env[name]
-    if (value !== undefined) found[name] = value
-  }
-  return found
 }

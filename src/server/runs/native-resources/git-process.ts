@@ -2,11 +2,12 @@
 import { Fault } from '../../../contract/fault.ts'
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
 import type { AllowedResolver } from '../script-fetch/resolve-allowed-address.ts'
-import { explainGit } from './explain-git-errors.ts'
+import { explainGit, isBrokenTransfer } from './explain-git-errors.ts'
 import { prepareCredentials } from './git-credentials.ts'
-import { configuration, quietEnv, SAFE, trustOf } from './git-environment.ts'
+import { configuration, quietEnv, SAFE } from './git-environment.ts'
 import type { GitSource } from './git-source.ts'
-import { runInGroup } from './run-command-in-group.ts'
+import { type Ended, runInGroup } from './run-command-in-group.ts'
+import { trustedAuthorities } from './trusted-certificate-authorities.ts'
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
@@ -15,8 +16,10 @@ export interface Git {
    * Runs git in `folder`. @returns what it printed. @throws Fault saying what is wrong, or the signal's reason
    */
   local(folder: string, args: readonly string[]): Promise<string>
-  /** The same for a command that connects to the repository: only it has the credentials. */
-  remote(folder: string, args: readonly string[]): Promise<string>
+  /** The same for a command that connects to the repository: only it has the credentials. @param more variables for it */
+  remote(folder: string, args: readonly string[], more?: Env): Promise<string>
+  /** The same for `push`, which is tried once more, over HTTP/1.1, where the connection broke. */
+  push(folder: string, args: readonly string[]): Promise<string>
 }
 
 export interface GitOptions {
@@ -43,18 +46,41 @@ export async function openGit({ source, scratch, signal, env, reach }: GitOption
     }
   }
   const addresses = await reach.addresses(source.host)
-  const base = { ...trustOf(env), ...quietEnv(scratch), PATH: path, GIT_ALLOW_PROTOCOL: source.protocol }
+  const base = {
+    ...(await trustedAuthorities(env, scratch)),
+    ...quietEnv(scratch),
+    PATH: path,
+    GIT_ALLOW_PROTOCOL: source.protocol,
+  }
   const plain = { ...base, ...configuration(SAFE) }
   const { command, stdin, more } = await prepareCredentials({ source, scratch, base, addresses })
 
-  async function run(folder: string, cmd: string[], environment: Env, input?: Uint8Array<ArrayBuffer>) {
-    const { code, out, err } = await runInGroup({ cmd, cwd: folder, env: environment, input, signal })
+  const runLocal = (folder: string, args: readonly string[]) =>
+    runInGroup({ cmd: ['git', ...args], cwd: folder, env: plain, signal })
+  const runRemote = (folder: string, args: readonly string[], extra: Env = {}) =>
+    runInGroup({
+      cmd: [...command, 'git', ...args],
+      cwd: folder,
+      env: { ...more, ...extra },
+      input: stdin,
+      signal,
+    })
+  const outputOf = ({ code, out, err }: Ended): string => {
     if (code === 0) return out
     throw explainGit(code, err, source)
   }
 
   return {
-    local: (folder, args) => run(folder, ['git', ...args], plain),
-    remote: (folder, args) => run(folder, [...command, 'git', ...args], more, stdin),
+    local: async (folder, args) => outputOf(await runLocal(folder, args)),
+    remote: async (folder, args, extra) => outputOf(await runRemote(folder, args, extra)),
+    push: async (folder, args) => {
+      const ended = await runRemote(folder, ['push', ...args])
+      const isBroken = ended.code !== 0 && source.access.kind === 'http' && isBrokenTransfer(ended.err)
+      // A push that arrived all the same is repeated without harm: the branch is at that commit already.
+      const last = isBroken
+        ? await runRemote(folder, ['-c', 'http.version=HTTP/1.1', 'push', ...args])
+        : ended
+      return outputOf(last)
+    },
   }
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
+import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
 import { type Git, openGit } from './git-process.ts'
 import { pushable } from './copy-repository-for-push.ts'
 import { type GitSource, isRefName, readGitSource, refName } from './git-source.ts'
@@ -34,11 +35,13 @@ export function createGitResource({ env, network, reach }: Outside): Resource {
     async check({ since, ...asked }, at) {
       parse(v.strictObject({}), asked.params, 'params.')
       const { git, source } = await open(asked, at)
-      const { branch, tip } = await findBranch(git, source, at.scratch)
+      const packets = join(at.scratch, 'packets')
+      const { branch, tip } = await findBranch(git, source, at.scratch, { GIT_TRACE_PACKET: packets })
       const from = since?.ref
       if (from === undefined || !HASH.test(from)) return [{ ref: tip }]
       if (from === tip) return [{ ref: tip }]
-      return await history({ git, source, branch, from, tip }, at.scratch)
+      const canFilter = await offersFilter(packets)
+      return await history({ git, source, branch, from, tip, canFilter }, at.scratch)
     },
 
     async fetch({ version, ...asked }, folder, at) {
@@ -46,7 +49,7 @@ export function createGitResource({ env, network, reach }: Outside): Resource {
       const { git, source } = await open(asked, at)
       const { branch, tip } = await findBranch(git, source, at.scratch)
       const ref = await findCommit({ git, source, version, tip }, at.scratch)
-      await git.local(folder, ['init', '-q', '--template=', `--initial-branch=${branch}`, '.'])
+      await git.local(folder, ['init', '-q', '--template=', `--initial-branch=${branch}`, formatOf(ref), '.'])
       await git.local(folder, ['remote', 'add', '--', 'origin', source.url])
       await fetchCommit(git, folder, { branch, ref, depth: params.depth })
       await git.local(folder, ['checkout', '-q', '-B', branch, ref, '--'])
@@ -70,7 +73,7 @@ export function createGitResource({ env, network, reach }: Outside): Resource {
       if (params.rebase) await rebase(git, repository, branch)
       const ref = (await git.local(repository, ['rev-parse', '--verify', 'HEAD^{commit}'])).trim()
       const force = params.force ? ['--force'] : []
-      await git.remote(repository, ['push', '-q', ...force, '--', 'origin', `${ref}:refs/heads/${branch}`])
+      await git.push(repository, ['-q', ...force, '--', 'origin', `${ref}:refs/heads/${branch}`])
       return await outcome(git, repository, ref, branch)
     },
   }
@@ -81,9 +84,10 @@ async function findBranch(
   git: Git,
   { url, branch }: GitSource,
   folder: string,
+  more?: Env,
 ): Promise<{ branch: string; tip: string }> {
   const wanted = branch === undefined ? 'HEAD' : `refs/heads/${branch}`
-  const listed = await git.remote(folder, ['ls-remote', '--symref', '--', url, wanted])
+  const listed = await git.remote(folder, ['ls-remote', '--symref', '--', url, wanted], more)
   const tip = hashOf(listed, wanted)
   const head = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(listed)?.[1]
   if (tip === undefined) {
@@ -91,6 +95,26 @@ async function findBranch(
   }
   // A detached HEAD: its commits can be fetched all the same.
   return { branch: branch ?? (head !== undefined && isRefName(head) ? head : 'main'), tip }
+}
+
+/** The flag of git-init(1) for a repository that has this commit. */
+function formatOf(hash: string): string {
+  return `--object-format=${hash.length === 64 ? 'sha256' : 'sha1'}`
+}
+
+/** What is read of the packets of a server: its capabilities come first. */
+const MAX_PACKETS = 64 * 1024
+
+/**
+ * Whether the server offers a partial clone (gitprotocol-v2(5), `fetch=… filter`; in the older protocol, behind the
+ * first reference). Asked of a server of plain files, git 2.39 starts itself again and again.
+ * @param packets where git has written what it was sent; no file where there were no packets
+ */
+async function offersFilter(packets: string): Promise<boolean> {
+  const file = Bun.file(packets)
+  if (!(await file.exists())) return false
+  const text = await file.slice(0, MAX_PACKETS).text()
+  return /< (?:fetch=|[0-9a-f]{40,64} \S*\\0)(?:.* )?filter(?: |$)/m.test(text)
 }
 
 function hashOf(listed: string, name: string): string | undefined {
@@ -150,22 +174,35 @@ async function isThere(git: Git, folder: string, ref: string): Promise<boolean> 
   )
 }
 
+/** Settings by which a partial clone asks its server for what it misses. */
+const PROMISES = ['remote.origin.promisor', 'extensions.partialClone']
+
 interface History {
   git: Git
   source: GitSource
   branch: string
   from: string
   tip: string
+  /** Whether the server can leave out files. */
+  canFilter: boolean
 }
 
 /** The commits of the branch from one on; only the newest when that one is not among them. */
-async function history({ git, source, branch, from, tip }: History, scratch: string): Promise<Version[]> {
+async function history(
+  { git, source, branch, from, tip, canFilter }: History,
+  scratch: string,
+): Promise<Version[]> {
   const folder = join(scratch, 'history.git')
-  await git.local(scratch, ['init', '-q', '--bare', '--template=', folder])
+  await git.local(scratch, ['init', '-q', '--bare', '--template=', formatOf(tip), folder])
   await git.local(folder, ['remote', 'add', '--', 'origin', source.url])
   const refs = `+refs/heads/${branch}:refs/heads/${branch}`
-  // Commits without their files, if the server supports that.
-  await git.remote(folder, ['fetch', '-q', '--no-tags', '--filter=tree:0', '--', 'origin', refs])
+  const filter = canFilter ? ['--filter=tree:0'] : []
+  await git.remote(folder, ['fetch', '-q', '--no-tags', ...filter, '--', 'origin', refs])
+  // Left as the promise of a server, each commit that is missing would be asked for.
+  for (const setting of canFilter ? PROMISES : []) {
+    // One that this version of git does not have is not there to be removed.
+    await git.local(folder, ['config', '--unset-all', setting]).catch(() => {})
+  }
   const isAncestor = await git.local(folder, ['merge-base', '--is-ancestor', from, tip]).then(
     () => true,
     () => false,

@@ -149,7 +149,9 @@ function sshSource(given: Given, web: WebAddress | undefined): Omit<GitSource, '
   const known = knownHosts(given.known_hosts, host, port)
   if (known === undefined) {
     throw new Fault('failed', `the host key of ${host} is not known`, {
-      hint: `put what this prints into source.known_hosts, after comparing it: ssh-keyscan -p ${port} ${host}`,
+      hint:
+        portHint(url) ??
+        `put what this prints into source.known_hosts, after comparing it: ssh-keyscan -p ${port} ${host}`,
     })
   }
   return { url, protocol: 'ssh', host, port, access: { kind: 'ssh', key, knownHosts: known } }
@@ -170,6 +172,13 @@ function sshAddress(uri: string): SshAddress {
   throw new Fault('usage', 'source.uri is not an address of https or ssh', {
     hint: 'for example https://github.com/my-org/repo.git or git@github.com:my-org/repo.git',
   })
+}
+
+/** For `git@host:2222/path`, where the number is the first folder of the path, and a port was probably meant. */
+export function portHint(url: string): string | undefined {
+  const [, at, port, path] = /^([^/:]+):(\d{1,5})\/(.+)$/.exec(url) ?? []
+  if (at === undefined || Number(port) > 65_535) return undefined
+  return `if ${port} is a port, write ssh://${at}:${port}/${path}`
 }
 
 /** An IPv6 address without its brackets. */

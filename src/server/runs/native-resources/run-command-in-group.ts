@@ -1,10 +1,23 @@
 /** Runs one command in a process group of its own, with bounds on its output. */
+import { readdirSync, readFileSync } from 'node:fs'
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
+import { Fault } from '../../../contract/fault.ts'
 import { killGroup } from '../signal-process-group.ts'
 
 /** The most output of a command; a list of a hundred thousand references has some 6 MiB. */
 const MAX_OUTPUT = 32 * 1024 * 1024
 const MAX_ERRORS = 64 * 1024
+
+/** A command and what it starts, at once: one that starts itself again and again must not fill the machine. */
+const MAX_PROCESSES = 64
+const LOOK_MS = 250
+
+export interface Ended {
+  /** -1 where it printed too much. */
+  code: number
+  out: string
+  err: string
+}
 
 interface Command {
   cmd: string[]
@@ -14,14 +27,8 @@ interface Command {
   signal: AbortSignal
 }
 
-/** @returns its exit code, -1 where it printed too much. @throws the signal's reason */
-export async function runInGroup({
-  cmd,
-  cwd,
-  env,
-  input,
-  signal,
-}: Command): Promise<{ code: number; out: string; err: string }> {
+/** @throws the signal's reason; Fault `failed` when it started too many processes */
+export async function runInGroup({ cmd, cwd, env, input, signal }: Command): Promise<Ended> {
   signal.throwIfAborted()
   const child = Bun.spawn(cmd, {
     cwd,
@@ -35,6 +42,7 @@ export async function runInGroup({
   const kill = () => killGroup(child.pid, 'SIGKILL')
   signal.addEventListener('abort', kill, { once: true })
   if (signal.aborted) kill()
+  const bound = boundProcesses(child.pid, kill)
   try {
     const outputs = Promise.all([
       read(child.stdout, MAX_OUTPUT, kill),
@@ -44,8 +52,12 @@ export async function runInGroup({
     kill()
     const [out, err] = await outputs
     signal.throwIfAborted()
+    if (bound.isExceeded()) {
+      throw new Fault('failed', `git started more than ${MAX_PROCESSES} processes at once, and was stopped`)
+    }
     return { code: out === undefined ? -1 : code, out: out ?? '', err: err ?? '' }
   } finally {
+    bound.end()
     signal.removeEventListener('abort', kill)
   }
 }
@@ -65,4 +77,35 @@ async function read(
   }
   const isWhole = length <= most || most === MAX_ERRORS
   return isWhole ? Buffer.concat(chunks).toString('utf8') : undefined
+}
+
+/** Looks now and then how many processes a group has, where the system can tell (Linux). */
+function boundProcesses(group: number, kill: () => void): { isExceeded(): boolean; end(): void } {
+  let isExceeded = false
+  const look = () => {
+    if (countGroup(group) <= MAX_PROCESSES) return
+    isExceeded = true
+    kill()
+  }
+  const timer = setInterval(look, LOOK_MS)
+  return { isExceeded: () => isExceeded, end: () => clearInterval(timer) }
+}
+
+/** 0 without /proc. */
+function countGroup(group: number): number {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && groupOf(name) === group).length
+  } catch {
+    return 0
+  }
+}
+
+/** proc(5): the fifth field of `stat`; the second one, a name in parentheses, may contain anything. */
+function groupOf(pid: string): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2])
+  } catch {
+    return undefined
+  }
 }

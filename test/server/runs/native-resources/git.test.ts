@@ -13,6 +13,9 @@ import {
 import { join } from 'node:path'
 import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
 import { knownHosts } from '../../../../src/server/runs/native-resources/known-host-keys.ts'
+import { explainGit } from '../../../../src/server/runs/native-resources/explain-git-errors.ts'
+import { runInGroup } from '../../../../src/server/runs/native-resources/run-command-in-group.ts'
+import { trustedAuthorities } from '../../../../src/server/runs/native-resources/trusted-certificate-authorities.ts'
 import { isRefName, readGitSource } from '../../../../src/server/runs/native-resources/git-source.ts'
 import {
   createRepository,
@@ -119,6 +122,18 @@ describe('where a repository is', () => {
     ],
   ])('%s is refused', (_name, source, reason) => {
     expect(() => readGitSource(source, NETWORK)).toThrow(reason)
+  })
+
+  test('a port where scp knows none gets the address that was meant', async () => {
+    const hint = 'if 2222 is a port, write ssh://git@git.example.com:2222/a/r.git'
+    const asked = async () =>
+      readGitSource({ uri: 'git@git.example.com:2222/a/r.git', private_key: 'k' }, NETWORK)
+    expect(await failure(asked())).toMatchObject({ hint })
+    const github = readGitSource({ uri: 'git@github.com:2222/a/r.git', private_key: 'k' }, NETWORK)
+    const { hint: later } = explainGit(128, 'ERROR: Repository not found.', github)
+    expect(later).toBe('if 2222 is a port, write ssh://git@github.com:2222/a/r.git')
+    const plain = readGitSource({ uri: 'git@github.com:a/r.git', private_key: 'k' }, NETWORK)
+    expect(explainGit(128, 'ERROR: Repository not found.', plain).hint).toBeUndefined()
   })
 
   test.each(['main', 'feature/x', 'v1.2.3', 'a-b_c', 'grün'])('%p is a name', (name) =>
@@ -344,6 +359,174 @@ describe('git over http', () => {
     const desk = await openDesk({})
     const checked = desk.check({ type: 'git', source: { uri } })
     expect(String(await failure(checked))).toContain(`${uri} cannot be reached`)
+  })
+})
+
+/** The files of a repository and nothing else, as a plain web server gives them out. */
+function startPlainFiles(root: string): GitHttpServer {
+  let meddle: GitHttpServer['meddle'] = () => undefined
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    async fetch(request) {
+      const file = Bun.file(join(root, new URL(request.url).pathname))
+      const found = (await file.exists()) ? new Response(await file.bytes()) : undefined
+      return meddle(request) ?? found ?? new Response('no', { status: 404 })
+    },
+  })
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    get meddle() {
+      return meddle
+    },
+    set meddle(next) {
+      meddle = next
+    },
+    stop: () => server.stop(true),
+  }
+}
+
+describe('servers as they are', () => {
+  test('one of plain files is asked for no partial clone, and a check has an end', async () => {
+    const repository = createRepository()
+    const first = repository.commit({ 'a.txt': '1' })
+    const second = repository.commit({ 'a.txt': '2' })
+    repository.git('update-server-info')
+    const server = startPlainFiles(repository.root)
+    open.push(server)
+    const desk = await openDesk({})
+    const source = { uri: `${server.url}/repo.git` }
+    expect(await desk.check({ type: 'git', source, version: { ref: first } })).toEqual([
+      { ref: first },
+      { ref: second },
+    ])
+    // One that is not there is not asked for again and again either.
+    const gone = { ref: '1'.repeat(40) }
+    expect(await desk.check({ type: 'git', source, version: gone })).toEqual([{ ref: second }])
+    const got = await desk.fetch({ type: 'git', source, destDir: 'w' })
+    expect(got.version).toEqual({ ref: second })
+  })
+
+  test('one that offers it sends commits without their files', async () => {
+    const { repository, source, desk, server } = await forge()
+    repository.git('config', 'uploadpack.allowFilter', 'true')
+    const first = repository.commit({ 'a.txt': '1' })
+    const second = repository.commit({ 'a.txt': '2' })
+    const asked: string[] = []
+    server.meddle = (request) => {
+      if (request.method === 'POST')
+        void request
+          .clone()
+          .text()
+          .then((text) => asked.push(text))
+      return undefined
+    }
+    expect(await desk.check({ type: 'git', source, version: { ref: first } })).toEqual([
+      { ref: first },
+      { ref: second },
+    ])
+    expect(asked.join('')).toContain('filter tree:0')
+    expect(await desk.check({ type: 'git', source, version: { ref: '1'.repeat(40) } })).toEqual([
+      { ref: second },
+    ])
+  })
+
+  test('a SHA-256 repository is checked, fetched and pushed to', async () => {
+    const root = temporaryFolder()
+    const path = join(root, 'repo.git')
+    git(root, 'init', '-q', '--bare', '--object-format=sha256', '--initial-branch=main', path)
+    git(path, 'config', 'http.receivepack', 'true')
+    const clone = join(root, 'clone')
+    git(root, 'init', '-q', '--object-format=sha256', clone)
+    git(clone, 'remote', 'add', 'origin', path)
+    const commits = ['1', '2'].map((text) => {
+      writeFileSync(join(clone, 'a.txt'), text)
+      git(clone, 'add', '.')
+      git(clone, 'commit', '-qm', text)
+      return git(clone, 'rev-parse', 'HEAD')
+    })
+    git(clone, 'push', '-q', 'origin', 'HEAD:refs/heads/main')
+    const server = startGitHttp(root)
+    open.push(server)
+    const desk = await openDesk({})
+    const source = { uri: `${server.url}/repo.git` }
+    const [first = '', second = ''] = commits
+    expect(first).toHaveLength(64)
+    expect(await desk.check({ type: 'git', source, version: { ref: first } })).toEqual([
+      { ref: first },
+      { ref: second },
+    ])
+    await desk.fetch({ type: 'git', source, destDir: 'w', params: { depth: 1 } })
+    const folder = desk.volume('w')
+    writeFileSync(join(folder, 'a.txt'), '3')
+    git(folder, 'commit', '-qam', 'three')
+    const pushed = await desk.push({
+      type: 'git',
+      source,
+      params: { branch: 'main', rebase: true },
+      srcDir: 'w',
+    })
+    expect(pushed.version.ref).toBe(git(path, 'rev-parse', 'main'))
+  })
+
+  test('a push that breaks in the middle is tried once more; a limit on its size is named', async () => {
+    const { repository, source, desk, server } = await forge()
+    repository.commit({ 'a.txt': '1' })
+    await desk.fetch({ type: 'git', source, destDir: 'w' })
+    git(desk.volume('w'), 'commit', '-q', '--allow-empty', '-m', 'two')
+    const push = () => desk.push({ type: 'git', source, params: { branch: 'main' }, srcDir: 'w' })
+    let posts = 0
+    const broken = () => {
+      posts += 1
+      return new Response(new ReadableStream({ pull: (controller) => controller.error() }))
+    }
+    server.meddle = ({ method }) => (method === 'POST' && posts === 0 ? broken() : undefined)
+    await push()
+    expect(posts).toBe(1)
+    git(desk.volume('w'), 'commit', '-q', '--allow-empty', '-m', 'three')
+    server.meddle = ({ method }) => (method === 'POST' ? broken() : undefined)
+    expect(await failure(push())).toMatchObject({
+      message: expect.stringContaining(`the connection to ${source.uri as string} broke in the middle`),
+    })
+    posts = 0
+    server.meddle = ({ method }) => {
+      if (method !== 'POST') return undefined
+      posts += 1
+      return new Response('too large', { status: 413 })
+    }
+    expect(await failure(push())).toMatchObject({
+      message: expect.stringMatching(/takes no push of this size \(HTTP 413\).*client_max_body_size/),
+    })
+    // A reason is a reason: nothing is tried again.
+    expect(posts).toBe(1)
+  })
+
+  test('the processes of one call are bounded', async () => {
+    const cmd = ['sh', '-c', 'for i in $(seq 100); do sleep 60 & done; wait']
+    const env = { PATH: process.env.PATH ?? '' }
+    const running = runInGroup({ cmd, cwd: '/', env, signal: new AbortController().signal })
+    expect(await failure(running)).toMatchObject({
+      message: expect.stringContaining('more than 64 processes'),
+    })
+  })
+
+  test('authorities of SSL_CERT_FILE and NODE_EXTRA_CA_CERTS reach a git that reads GIT_SSL_CAINFO alone', async () => {
+    const scratch = temporaryFolder()
+    const [own, extra] = [join(scratch, 'own.pem'), join(scratch, 'extra.pem')]
+    writeFileSync(own, 'OWN')
+    writeFileSync(extra, 'EXTRA')
+    const of = (env: Record<string, string>) => trustedAuthorities(env, scratch)
+    expect(await of({})).toEqual({})
+    expect(await of({ SSL_CERT_FILE: own })).toEqual({ SSL_CERT_FILE: own, GIT_SSL_CAINFO: own })
+    expect(await of({ SSL_CERT_FILE: own, GIT_SSL_CAINFO: extra })).toMatchObject({ GIT_SSL_CAINFO: extra })
+    const both = await of({ SSL_CERT_FILE: own, NODE_EXTRA_CA_CERTS: extra })
+    expect(readFileSync(both.GIT_SSL_CAINFO ?? '', 'utf8')).toBe('OWN\nEXTRA\n')
+    const all = await of({ SSL_CERT_FILE: scratch, GIT_SSL_CAINFO: own, NODE_EXTRA_CA_CERTS: extra })
+    expect(readFileSync(all.GIT_SSL_CAINFO ?? '', 'utf8')).toBe('OWN\nEXTRA\n')
+    const system = await of({ NODE_EXTRA_CA_CERTS: extra })
+    expect(readFileSync(system.GIT_SSL_CAINFO ?? '', 'utf8')).toEndWith('EXTRA\n')
+    // One that cannot be read takes nothing away.
+    expect(await of({ NODE_EXTRA_CA_CERTS: join(scratch, 'gone') })).toEqual({})
   })
 })
 
