@@ -4,6 +4,8 @@
  * Refuses: to decide who is calling (`http/` has done so) or what exists for them: tools ask the same domain
  * functions as the API, with the caller's principal. It stores nothing between two requests.
  */
+import { isDiskFull } from '../../platform/files/disk-full.ts'
+import { DISK_FULL } from '../disk-space.ts'
 import type { McpServer, McpHttpHandler, StandardSchemaWithJSON } from '@modelcontextprotocol/server'
 import type * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
@@ -143,7 +145,8 @@ async function callTool(
     }
     // The library would show the text of the error, which could contain anything.
     if (!request.signal.aborted) caller.onDefect(error)
-    return { ...text('the server failed; its log says more'), isError: true }
+    const isForWantOfRoom = isDiskFull(error)
+    return { ...text(isForWantOfRoom ? DISK_FULL : 'the server failed; its log says more'), isError: true }
   }
 }
 

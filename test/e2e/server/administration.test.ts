@@ -269,6 +269,16 @@ describe('server user rm', () => {
   })
 })
 
+describe('for operators', () => {
+  test('the metrics are read with a login, and end as OpenMetrics ends', async () => {
+    const { code, out } = await as('api', 'GET', '/metrics')
+    expect([code, out.trimEnd().endsWith('# EOF')]).toEqual([0, true])
+    expect(out).toMatch(/^fob_requests_total\{method="GET",status="200"\} \d+$/m)
+    expect((await fetch(`${server.url}/metrics`)).status).toBe(401)
+    expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
+  })
+})
+
 describe('S10: pipeline set --rbac', () => {
   const file = join(temporaryFolder(), 'deploy.ts')
   writeFileSync(file, 'const pipeline = async () => {}\nexport { pipeline }\n')
@@ -282,7 +292,12 @@ describe('S10: pipeline set --rbac', () => {
     expect(wrong.code).toBe(2)
     expect(wrong.err).toContain('column 1: "Emial" is not known')
     expect(wrong.err).toContain('hint: did you mean Email?')
-    expect(await as('pipeline', 'set', file, '--rbac', 'Email == "nobody"')).toMatchObject({ code: 0 })
+    expect(await as('pipeline', 'set', file, '--rbac', 'Email == "nobody"')).toMatchObject({
+      code: 0,
+      err: expect.stringContaining(
+        'from you: you can no longer see, run or change it\nhint: an administrator',
+      ),
+    })
     expect(await as('pipeline', 'run', 'deploy')).toMatchObject({ code: 6 })
     expect((await as('pipeline', 'list', '-o', 'json')).out.trim()).toBe('[]')
     expect(await as('pipeline', 'set', file, '--rbac', '')).toMatchObject({ code: 0 })

@@ -28,7 +28,9 @@ export const mcp: Handler = async (call, services) => {
     by: by(call),
     parts: services,
     resourceMetadata: strategy === 'oauth' ? resourceMetadataUrl(url, '/mcp') : undefined,
-    onDefect: (error) => logDefect(services.log, error, call.requestId),
+    onDefect: (error) => {
+      if (!services.disk.note(error)) logDefect(services.log, error, call.requestId)
+    },
   })
 }
 
