@@ -17,7 +17,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['contract', 'platform', 'redact'],
   settings: ['contract', 'platform'],
   session: ['contract', 'flows', 'store', 'settings', 'platform', 'redact'],
-  cli: ['contract', 'flows', 'store', 'settings', 'session', 'platform', 'redact'],
+  cli: ['cli/local-runs', 'contract', 'flows', 'store', 'settings', 'session', 'platform', 'redact'],
+  // Runs without a server: what `fob pipeline exec` and `check` share.
+  'cli/local-runs': ['cli', 'platform', 'server/local-runs'],
   // What the commands of `fob server` share: a server's settings as flags, and its folder of data.
   'cli/administration': ['cli', 'contract', 'platform', 'redact', 'server/administration', 'server/settings'],
   'cli/commands/server': [
@@ -57,6 +59,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'platform',
   ],
   'server/runs': ['server', 'server/vault', 'server/db', 'redact', 'contract', 'platform'],
+  // A composition root of its own, smaller than the server's.
+  'server/local-runs': [
+    'server',
+    'server/db',
+    'server/runs',
+    'server/vault',
+    'contract',
+    'redact',
+    'platform',
+  ],
   'server/triggers': [
     'server',
     'server/audit',
@@ -170,6 +182,7 @@ function edgesOf(file: string): Edge[] {
 function layerOf(file: string): string {
   if (file === 'main.ts') return 'main'
   if (file.startsWith('cli/commands/server/')) return 'cli/commands/server'
+  if (file.startsWith('cli/local-runs/')) return 'cli/local-runs'
   if (file.startsWith('cli/administration/')) return 'cli/administration'
   const [first, second, ...rest] = file.split('/')
   return first === 'server' && rest.length > 0 ? `server/${second}` : (first ?? '')

@@ -66,9 +66,11 @@ const pipeline = defineGroup({
   },
   subCommands: {
     set: file(() => import('./commands/pipeline/set.ts')),
+    check: file(() => import('./commands/pipeline/check.ts')),
     list: file(() => import('./commands/pipeline/list.ts')),
     show: file(() => import('./commands/pipeline/show.ts')),
     run: file(() => import('./commands/pipeline/run.ts')),
+    exec: file(() => import('./commands/pipeline/exec.ts')),
     pause: file(() => import('./commands/pipeline/pause.ts')),
     unpause: file(() => import('./commands/pipeline/unpause.ts')),
     webhook: file(() => import('./commands/pipeline/webhook.ts')),

@@ -214,7 +214,7 @@ describe('finding the command', () => {
     [
       'a word that reads',
       ['pipeline', 'get'],
-      'did you mean "fob pipeline list", "fob pipeline show" or "fob pipeline types"?',
+      'did you mean "fob pipeline check", "fob pipeline list", "fob pipeline show" or "fob pipeline types"?',
     ],
     [
       'a word that reads',
