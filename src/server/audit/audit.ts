@@ -4,10 +4,10 @@
  * way than at its end, to hold a value that was secret: callers name things by ID, key or address, and
  * `details` takes no free text of theirs.
  */
-import { and, desc, eq, gte, lt, lte } from 'drizzle-orm'
+import { and, type Column, desc, eq, gte, inArray, lt, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { Clock } from '../../platform/clock.ts'
 import type { Db, Transaction } from '../db/open-database.ts'
-import { auditEntries } from '../db/schema.ts'
+import { auditEntries, users } from '../db/schema.ts'
 import { type Chained, GENESIS, hashOf } from './hash-chain.ts'
 
 /** What can be recorded. A closed set, so that a filter never misses a spelling. */
@@ -86,6 +86,11 @@ export interface AuditQuery {
   /** Milliseconds since 1970, both included. */
   since?: number | undefined
   until?: number | undefined
+  /**
+   * How `actor`, `action` and `target` are compared: as a whole (the default), or with any part of them in any case,
+   * and then an actor also by the e-mail or name of the account.
+   */
+  match?: 'whole' | 'part'
 }
 
 export interface Audit {
@@ -140,8 +145,10 @@ function append(tx: Transaction, now: number, entry: NewEntry): void {
 async function list(
   db: Db,
   tenantId: string,
-  { limit, before, actor, action, target, outcome, since, until }: AuditQuery,
+  { limit, before, actor, action, target, outcome, since, until, match = 'whole' }: AuditQuery,
 ): Promise<{ items: AuditEntry[]; next: number | null }> {
+  const { actor: whose, action: what, target: onWhat } = auditEntries
+  const compare = match === 'whole' ? eq : hasPart
   const rows = await db
     .select()
     .from(auditEntries)
@@ -149,9 +156,11 @@ async function list(
       and(
         eq(auditEntries.tenantId, tenantId),
         before === undefined ? undefined : lt(auditEntries.seq, before),
-        actor === undefined ? undefined : eq(auditEntries.actor, actor),
-        action === undefined ? undefined : eq(auditEntries.action, action),
-        target === undefined ? undefined : eq(auditEntries.target, target),
+        actor === undefined
+          ? undefined
+          : or(compare(whose, actor), match === 'part' ? isNamed(db, actor) : undefined),
+        action === undefined ? undefined : compare(what, action),
+        target === undefined ? undefined : compare(onWhat, target),
         outcome === undefined ? undefined : eq(auditEntries.outcome, outcome),
         since === undefined ? undefined : gte(auditEntries.at, since),
         until === undefined ? undefined : lte(auditEntries.at, until),
@@ -161,4 +170,18 @@ async function list(
     .limit(limit + 1)
   const items = rows.slice(0, limit)
   return { items, next: rows.length > limit ? (items.at(-1)?.seq ?? null) : null }
+}
+
+/** Unlike with LIKE, no character of the part means anything else. */
+function hasPart(text: Column | SQL, part: string): SQL {
+  return sql`instr(lower(${text}), lower(${part})) > 0`
+}
+
+/** The entries of accounts whose e-mail, or else name, has this part. */
+function isNamed(db: Db, part: string): SQL {
+  const id = db
+    .select({ id: sql`${users.provider} || ':' || ${users.subject}` })
+    .from(users)
+    .where(hasPart(sql`coalesce(${users.email}, ${users.name})`, part))
+  return inArray(auditEntries.actor, id)
 }

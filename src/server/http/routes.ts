@@ -47,6 +47,7 @@ import {
   signOut,
   signOutPage,
 } from './pages/login-logout-session-pages.ts'
+import { secretsPage, secretSubmit } from './pages/secrets-page.ts'
 import { createServiceToken } from './api/issue-service-token.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/personal-token-pages.ts'
 import { front, logTextScript, runScript, runTasksScript, styleSheet } from './pages/front-page-and-assets.ts'
@@ -240,6 +241,9 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/runs/:id', 'page:runs:trigger', runSubmit),
   route('GET', '/runs/:id/events', 'page:runs:read', runEvents),
   route('GET', '/runs/:id/log', 'page:runs:read', runLog),
+
+  route('GET', '/secrets', 'page:secrets:read', secretsPage),
+  route('POST', '/secrets', 'page:secrets:write', secretSubmit),
 
   route('GET', '/api/secrets', 'secrets:read', listSecrets),
   route('POST', '/api/secrets/rewrap', 'secrets:write', rewrapSecrets),

@@ -4,7 +4,6 @@ import type { Markup, Page } from './page-layout.ts'
 import { timeElement, settingsPage, type SettingsView } from './settings-page-layout.ts'
 
 interface AuditView extends Omit<SettingsView, 'title' | 'current'> {
-  tenant: string
   entries: readonly {
     seq: number
     at: number

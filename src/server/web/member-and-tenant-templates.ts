@@ -1,14 +1,10 @@
 /** The pages of tenants and their members. */
 import { html } from 'hono/html'
+import { type FormResult, formResult } from './form-result.ts'
 import type { Markup, Page } from './page-layout.ts'
 import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-page-layout.ts'
 
-type Frame = Omit<SettingsView, 'title' | 'current'> & {
-  /** What was just done. */
-  notice?: string | undefined
-  /** Why it was not done. */
-  problem?: string | undefined
-}
+type Frame = Omit<SettingsView, 'title' | 'current'> & FormResult
 
 type Role = 'admin' | 'member' | 'viewer'
 
@@ -33,18 +29,18 @@ export function renderTenants(view: TenantsView): Promise<Page> {
         The tenants that you are a member of. On the command line, <code>fob tenants use SLUG</code> chooses
         one.
       </p>
-      ${messages(view)}
+      ${formResult(view)}
       <ul class="rows" aria-label="Your tenants">
         ${view.tenants.map(tenantRow)}
       </ul>
-      ${view.mayAdd ? addTenantForm(view.csrf) : ''}`,
+      ${view.mayAdd ? addTenantForm(view) : ''}`,
   )
 }
 
 function tenantRow({ slug, name, role }: TenantsView['tenants'][number]): Markup {
   return html`<li>
     <div>
-      <p>${name} <code>${slug}</code></p>
+      <p><a href="/pipelines?tenant=${slug}">${name}</a> <code>${slug}</code></p>
       <p class="small">${ROLES[role]}</p>
     </div>
     ${
@@ -58,10 +54,10 @@ function tenantRow({ slug, name, role }: TenantsView['tenants'][number]): Markup
   </li>`
 }
 
-function addTenantForm(csrf: string): Markup {
+function addTenantForm({ csrf, query }: TenantsView): Markup {
   return html`<h2>Add a tenant</h2>
     <p class="lead">You will be its first administrator.</p>
-    <form method="post" action="/settings/tenants" class="fields">
+    <form method="post" action="/settings/tenants${query}" class="fields">
       ${csrfField(csrf)}
       <label for="slug">Slug</label>
       <input
@@ -82,7 +78,7 @@ function addTenantForm(csrf: string): Markup {
 }
 
 interface MembersView extends Frame {
-  tenant: { slug: string; name: string }
+  tenantName: string
   members: readonly {
     userId: string
     label: string
@@ -97,10 +93,10 @@ interface MembersView extends Frame {
 
 /** The members of a tenant; each row changes a role or removes a member. For its administrators. */
 export function renderMembers(view: MembersView): Promise<Page> {
-  const action = `/settings/members?tenant=${encodeURIComponent(view.tenant.slug)}`
+  const action = `/settings/members${view.query}`
   return settingsPage(
-    { ...view, title: `Members of ${view.tenant.name}`, current: '/settings/members' },
-    html`${messages(view)}
+    { ...view, title: `Members of ${view.tenantName}`, current: '/settings/members' },
+    html`${formResult(view)}
       <ul class="rows" aria-label="Members">
         ${view.members.map((member) => memberRow(member, action, view.csrf))}
       </ul>
@@ -156,9 +152,4 @@ function roleSelect(id: string, chosen: Role): Markup {
       ([role, text]) => html`<option value="${role}" ${role === chosen ? 'selected' : ''}>${text}</option>`,
     )}
   </select>`
-}
-
-function messages({ notice, problem }: Frame): Markup | '' {
-  if (problem !== undefined) return html`<p class="alert" role="alert">${problem}</p>`
-  return notice === undefined ? '' : html`<p class="notice" role="status">${notice}</p>`
 }

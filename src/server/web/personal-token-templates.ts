@@ -1,6 +1,7 @@
 /** The pages of personal access tokens. */
 import { html } from 'hono/html'
 import { type Scope, SCOPES } from '../../contract/token-scopes.ts'
+import { box } from './labelled-box.ts'
 import type { Markup, Page } from './page-layout.ts'
 import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-page-layout.ts'
 
@@ -8,10 +9,6 @@ const CURRENT = '/settings/tokens'
 type Frame = Omit<SettingsView, 'title' | 'current'> & {
   /** The server's own address. */
   url: string
-  /** The slug of the tenant that the tokens are for. */
-  tenant: string
-  /** The query of every link and form: empty, or `?tenant=SLUG`. */
-  query: string
 }
 
 interface TokensView extends Frame {
@@ -163,19 +160,6 @@ export function renderNewToken(view: NewTokenView): Promise<Page> {
         <button class="primary" type="submit">Generate token</button>
       </form>`,
   )
-}
-
-function box(
-  type: 'checkbox' | 'radio',
-  name: string,
-  value: string,
-  checked: boolean,
-  text: Markup,
-): Markup {
-  return html`<label class="box">
-    <input type="${type}" name="${name}" value="${value}" ${checked ? 'checked' : ''} />
-    <span>${text}</span>
-  </label>`
 }
 
 interface CreatedTokenView extends Frame {

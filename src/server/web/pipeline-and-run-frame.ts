@@ -1,59 +1,31 @@
-/** The frame of the pages about pipelines and runs: menu, buttons, badges, durations. */
+/** The frame of the pages about pipelines, runs and secrets: menu, buttons, badges, durations. */
 import { html } from 'hono/html'
+import { type FrameView, mainMenu } from './main-menu.ts'
 import { type Markup, type Page, page } from './page-layout.ts'
 import { csrfField } from './settings-page-layout.ts'
 
-/** What each of these pages shows around its own part. */
-export interface AppView {
-  /** The name of the person who is logged in; undefined where nobody logs in. */
-  account: string | undefined
-  /** The session value that every form has to carry; empty where there is no session. */
-  csrf: string
-  host: string
-  /** The query of every link and form: empty, or `?tenant=SLUG`. */
-  query: string
-}
-
 interface FrameParts {
   title: string
-  current: '/pipelines' | '/runs'
+  current: '/pipelines' | '/runs' | '/secrets'
   main: Markup
   wide?: 'full'
   script?: string
 }
 
-const PAGES = [
-  { path: '/pipelines', text: 'Pipelines' },
-  { path: '/runs', text: 'Runs' },
-] as const
-
-/** The frame of these pages: the menu, and the link to the settings where there are any. */
-export function appPage(view: AppView, { title, current, main, wide, script }: FrameParts): Promise<Page> {
+/** The frame of these pages: the menu, and what is the page's own. */
+export function appPage(view: FrameView, { title, current, main, wide, script }: FrameParts): Promise<Page> {
   return page({
     title,
     host: view.host,
     wide: wide ?? true,
     ...(script === undefined ? {} : { script }),
-    main: html`<nav class="menu" aria-label="Main">
-        <ul>
-          ${PAGES.map(
-            ({ path, text }) =>
-              html`<li>
-                <a href="${path}${view.query}" ${path === current ? html`aria-current="page"` : ''}
-                  >${text}</a
-                >
-              </li>`,
-          )}
-        </ul>
-        ${view.account === undefined ? '' : html`<a href="/settings/sessions">${view.account}</a>`}
-      </nav>
-      ${main}`,
+    main: html`${mainMenu(view, current, current)} ${main}`,
   })
 }
 
 /** A form that is one button, with the session value. */
 export function buttonForm(
-  view: AppView,
+  view: Pick<FrameView, 'csrf' | 'query'>,
   { action, name, value, text }: { action: string; name: string; value: string; text: string | Markup },
 ): Markup {
   return html`<form method="post" action="${action}${view.query}" class="plain">

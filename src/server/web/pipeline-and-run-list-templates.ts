@@ -1,13 +1,7 @@
 /** The pages of pipelines, and the list of runs. */
 import { html } from 'hono/html'
-import {
-  type AppView,
-  appPage,
-  buttonForm,
-  duration,
-  type ShownStatus,
-  statusBadge,
-} from './pipeline-and-run-frame.ts'
+import { appPage, buttonForm, duration, type ShownStatus, statusBadge } from './pipeline-and-run-frame.ts'
+import type { FrameView } from './main-menu.ts'
 import type { Markup, Page } from './page-layout.ts'
 import { csrfField, timeElement } from './settings-page-layout.ts'
 
@@ -22,7 +16,7 @@ export interface RunLine {
   endedAt: number | null
 }
 
-interface PipelinesView extends AppView {
+interface PipelinesView extends FrameView {
   pipelines: readonly { name: string; driver: string; paused: boolean; last: RunLine | undefined }[]
   nextHref: string | undefined
 }
@@ -47,7 +41,7 @@ export function renderPipelines(view: PipelinesView): Promise<Page> {
 
 function pipelineRow(
   { name, driver, paused, last }: PipelinesView['pipelines'][number],
-  view: AppView,
+  view: FrameView,
 ): Markup {
   return html`<li>
     <div>
@@ -68,7 +62,7 @@ function pipelineRow(
   </li>`
 }
 
-interface PipelineView extends AppView {
+interface PipelineView extends FrameView {
   name: string
   filename: string
   source: string
@@ -166,7 +160,7 @@ function runForm(view: PipelineView, path: string): Markup {
   </details>`
 }
 
-interface RunsView extends AppView {
+interface RunsView extends FrameView {
   runs: readonly RunLine[]
   nextHref: string | undefined
 }
@@ -181,7 +175,7 @@ export function renderRuns(view: RunsView): Promise<Page> {
   })
 }
 
-function runList(runs: readonly RunLine[], view: AppView, none: string, named = false): Markup {
+function runList(runs: readonly RunLine[], view: FrameView, none: string, named = false): Markup {
   if (runs.length === 0) return html`<p class="lead">${none}</p>`
   return html`<ul class="rows" aria-label="Runs">
     ${runs.map(

@@ -2,7 +2,6 @@
 import { html } from 'hono/html'
 import { isFinal, type RunStatus } from '../../contract/run-events.ts'
 import {
-  type AppView,
   appPage,
   badgeTemplate,
   buttonForm,
@@ -10,6 +9,7 @@ import {
   type ShownStatus,
   statusBadge,
 } from './pipeline-and-run-frame.ts'
+import type { FrameView } from './main-menu.ts'
 import type { Markup, Page } from './page-layout.ts'
 import type { Stretch } from './log-line-colours-and-errors.ts'
 // oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
@@ -24,7 +24,7 @@ export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
 export const LOG_TEXT_SCRIPT = scriptText('log-line-colours-and-errors.ts')
 
 /** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
-interface RunView extends AppView {
+interface RunView extends FrameView {
   id: string
   pipeline: string
   /** Whether the pipeline is still there. */

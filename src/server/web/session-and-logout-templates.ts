@@ -40,7 +40,7 @@ export function renderSessions(view: SessionsView): Promise<Page> {
       ${
         others.length === 0
           ? ''
-          : html`<form method="post" action="/settings/sessions" class="plain after">
+          : html`<form method="post" action="/settings/sessions${view.query}" class="plain after">
               ${csrfField(view.csrf)}
               <button type="submit" name="others" value="all">Sign out all other browsers</button>
             </form>`
@@ -50,7 +50,7 @@ export function renderSessions(view: SessionsView): Promise<Page> {
         view.programs.length === 0
           ? html`<p class="lead">No program is logged in as you.</p>`
           : html`<ul class="rows" aria-labelledby="programs">
-              ${view.programs.map((program) => programRow(program, view.csrf))}
+              ${view.programs.map((program) => programRow(program, view))}
             </ul>`
       }`,
   )
@@ -70,7 +70,7 @@ function browserRow(session: SessionsView['browsers'][number], view: SessionsVie
     ${
       current
         ? ''
-        : html`<form method="post" action="/settings/sessions" class="plain">
+        : html`<form method="post" action="/settings/sessions${view.query}" class="plain">
             ${csrfField(view.csrf)}
             <button type="submit" name="session" value="${session.uid}">
               Sign out<span class="unseen"> ${name}, logged in ${timeElement(session.loggedInAt)}</span>
@@ -80,7 +80,7 @@ function browserRow(session: SessionsView['browsers'][number], view: SessionsVie
   </li>`
 }
 
-function programRow(program: SessionsView['programs'][number], csrf: string): Markup {
+function programRow(program: SessionsView['programs'][number], view: SessionsView): Markup {
   const where = placeOf(program)
   return html`<li>
     <div>
@@ -90,8 +90,8 @@ function programRow(program: SessionsView['programs'][number], csrf: string): Ma
         ${timeElement(program.lastUsedAt)}
       </p>
     </div>
-    <form method="post" action="/settings/sessions" class="plain">
-      ${csrfField(csrf)}
+    <form method="post" action="/settings/sessions${view.query}" class="plain">
+      ${csrfField(view.csrf)}
       <button type="submit" name="program" value="${program.grantId}">
         Sign out<span class="unseen"> ${program.name}, since ${timeElement(program.since)}</span>
       </button>

@@ -1,5 +1,6 @@
 /** The frame of the settings pages, and the parts that other pages share with them. */
 import { html } from 'hono/html'
+import { type FrameView, mainMenu, menuItem } from './main-menu.ts'
 import { type Markup, type Page, page } from './page-layout.ts'
 
 /** The settings pages. Those marked `admin` are shown to administrators alone. */
@@ -11,19 +12,14 @@ const PAGES = [
   { path: '/settings/audit', text: 'Audit log', area: 'Organization', admin: true },
 ] as const satisfies readonly { path: string; text: string; area: string; admin?: true }[]
 
-export interface SettingsView {
+export interface SettingsView extends FrameView {
   title: string
   /** The path of the page in the menu. */
   current: (typeof PAGES)[number]['path']
-  /** The name of the person who is logged in. */
-  account: string
   administrator: boolean
-  /** The session value that every form has to carry. */
-  csrf: string
-  host: string
 }
 
-/** The frame of all settings pages: the menu, the account, and signing out. */
+/** The frame of all settings pages: the menus, the account, and signing out. */
 export function settingsPage(view: SettingsView, main: Markup): Promise<Page> {
   const pages: readonly { path: string; text: string; admin?: true }[] = PAGES
   const area = PAGES.find(({ path }) => path === view.current)?.area
@@ -32,18 +28,13 @@ export function settingsPage(view: SettingsView, main: Markup): Promise<Page> {
     title: view.title,
     host: view.host,
     wide: true,
-    main: html`<nav class="menu" aria-label="Settings">
+    main: html`${mainMenu(view, '/settings', view.current)}
+      <nav class="menu" aria-label="Settings">
         <ul>
-          ${shown.map(
-            ({ path, text }) =>
-              html`<li>
-                <a href="${path}" ${path === view.current ? html`aria-current="page"` : ''}>${text}</a>
-              </li>`,
-          )}
+          ${shown.map(({ path, text }) => menuItem(path + view.query, text, path === view.current))}
         </ul>
         <form method="post" action="/auth/logout" class="plain">
           ${csrfField(view.csrf)}
-          <span class="who">${view.account}</span>
           <button type="submit">Sign out</button>
         </form>
       </nav>

@@ -430,7 +430,7 @@ describe('the pages of pipelines and runs in Chromium', () => {
       await page.getByLabel('Password').fill(ADA.password)
       await page.keyboard.press('Enter')
       await page.getByText('There are none yet').waitFor()
-      await page.getByRole('link', { name: ADA.email }).waitFor()
+      await page.getByText(ADA.email).waitFor()
       const events = await fetch(`${own.url}/runs/run_1/events`, { redirect: 'manual' })
       expect(events.status).toBe(303)
       const forged = await fetch(`${own.url}/pipelines/live`, { method: 'POST', redirect: 'manual' })

@@ -100,6 +100,22 @@ describe('S117: the audit log', () => {
   })
 
   test.each([
+    [{ actor: 'GitHub' }, [21, 15, 9, 3]],
+    [{ action: 'Secret' }, [23, 21, 19, 17, 13, 11, 9, 7, 3, 1]],
+    [{ target: '_2' }, [25, 23, 21]],
+    [{ actor: 'Ada@' }, [21, 15, 9, 3]],
+    [{ actor: 'ada@', action: 'log' }, [15]],
+    [{ actor: '%' }, []],
+  ])('is filtered by any part, and by the e-mail of an account: %j', async (query, seqs) => {
+    const { db, audit } = setUp(25)
+    db.run(sql`INSERT INTO tenants (id, slug, name, created_at) VALUES ('ten_a', 'a', 'A', 1)`)
+    db.run(sql`INSERT INTO users (id, provider, subject, email, tenant_id, organizations, groups, created_at, updated_at)
+      VALUES ('usr_1', 'github', '1', 'ada@example.com', 'ten_a', '[]', '[]', 1, 1)`)
+    const { items } = await audit.list('ten_a', { limit: 100, match: 'part', ...query })
+    expect(items.map((entry) => entry.seq)).toEqual([...seqs])
+  })
+
+  test.each([
     ['changed', sql`UPDATE audit_entries SET actor = 'somebody else' WHERE seq = 1`],
     ['deleted', sql`DELETE FROM audit_entries WHERE seq = 1`],
     ['replaced', sql`INSERT OR REPLACE INTO audit_entries SELECT * FROM audit_entries WHERE seq = 1`],

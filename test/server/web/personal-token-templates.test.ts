@@ -140,6 +140,8 @@ describe('Settings → Security → Personal access tokens', () => {
       host: 'h',
       url: 'http://h',
       tenant: 'default',
+      tenants: [],
+      mayListSecrets: true,
       query: '',
       scopes: ['runs:read'],
       pipelines: ['<i>'],

@@ -131,4 +131,25 @@ export const PIPELINE_PAGES: PageVisit[] = [
     heading: 'Pipelines',
     show: (page, { local }) => page.goto(`${local.url}/pipelines`),
   },
+  {
+    name: 'secrets',
+    about: 'The names of secrets, and the form that sets one',
+    who: 'ada',
+    heading: 'Secrets',
+    show: (page, { local }) => page.goto(`${local.url}/secrets`),
+  },
+  {
+    name: 'secrets-set',
+    about: 'A secret that was set',
+    who: 'ada',
+    heading: 'Secrets',
+    async show(page, { local }) {
+      await page.goto(`${local.url}/secrets`)
+      await page.getByLabel('Name', { exact: true }).fill('SLACK_TOKEN')
+      await page.getByLabel('Value').fill('a value that nobody sees again')
+      await button(page, 'Set secret')
+      await page.getByRole('status').waitFor()
+      await page.getByText('Delete SLACK_TOKEN').click()
+    },
+  },
 ]

@@ -9,16 +9,17 @@ type Parts = Pick<Services, 'pipelines'>
 
 /** The one that the path names. @throws HttpError 404 for one that the caller does not see */
 export async function findPipeline(call: Call, services: Parts): Promise<Pipeline> {
-  return findByName(call.params.name ?? '', call, services)
+  return findPipelineByName(call.params.name ?? '', call, services)
 }
 
 /** The one that `?pipeline=` names; undefined without it. @throws HttpError 404, as above */
 export async function findPipelineOfQuery(call: Call, services: Parts): Promise<Pipeline | undefined> {
   const name = call.url.searchParams.get('pipeline') ?? ''
-  return name === '' ? undefined : findByName(name, call, services)
+  return name === '' ? undefined : findPipelineByName(name, call, services)
 }
 
-async function findByName(name: string, call: Call, services: Parts): Promise<Pipeline> {
+/** The one of that name. @throws HttpError 404, as above */
+export async function findPipelineByName(name: string, call: Call, services: Parts): Promise<Pipeline> {
   const pipeline = await services.pipelines.get(call.principal, name)
   if (pipeline === undefined) throw await pipelineNotFound(name, call, services)
   return pipeline

@@ -9,15 +9,16 @@ import {
 import { instant } from '../../../contract/instant-as-text.ts'
 import { secretsSeenBy } from '../../pipelines/visible-secret-names.ts'
 import type { SecretEntry, SecretPlace } from '../../vault/vault-interface.ts'
-import { HttpError, notFound } from '../response/http-error.ts'
+import { HttpError } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
 import { readBody } from '../request/request-body.ts'
 import { by } from '../audit-entry-from-request.ts'
 import type { Call } from '../request-context.ts'
-import { requireAllPipelines, requireServerAdministrator } from '../guards/require-permission.ts'
+import { requireServerAdministrator } from '../guards/require-permission.ts'
 import type { Services } from '../handler-services.ts'
+import { deleteSecretAt, placeInTenant, setSecret } from '../set-and-delete-secrets.ts'
 import { findPipelineOfQuery } from './find-pipeline.ts'
-import { readSecretValue, refuseReserved } from './check-sent-secret.ts'
+import { refuseReserved } from './check-sent-secret.ts'
 
 type Parts = Pick<Services, 'vault' | 'pipelines' | 'audit' | 'defaultTenant'>
 
@@ -31,29 +32,15 @@ export const listSecrets = async (call: Call, services: Parts) => {
 /** `PUT /api/secrets/:key[?pipeline=|?scope=server]` */
 export const putSecret = async (call: Call, services: Parts) => {
   const place = await placeOf(call, services)
+  // A reserved name is refused before the body is read.
   if (place.scope !== 'server') refuseReserved(place.key)
-  const body = await readBody(call, putSecretBody)
-  await services.vault.set(place, readSecretValue(place.key, body.value, body.allowShort))
-  services.audit.record({
-    ...by(call),
-    action: 'secret.set',
-    target: place.key,
-    details: { scope: place.scope },
-  })
+  await setSecret(call, services, { place, ...(await readBody(call, putSecretBody)) })
   return noContent()
 }
 
 /** `DELETE /api/secrets/:key[?pipeline=|?scope=server]` */
 export const deleteSecret = async (call: Call, services: Parts) => {
-  const place = await placeOf(call, services)
-  if (place.scope !== 'server') refuseReserved(place.key)
-  if (!(await services.vault.remove(place))) throw notFound('secret')
-  services.audit.record({
-    ...by(call),
-    action: 'secret.rm',
-    target: place.key,
-    details: { scope: place.scope },
-  })
+  await deleteSecretAt(call, services, await placeOf(call, services))
   return noContent()
 }
 
@@ -78,7 +65,6 @@ export const rewrapSecrets = async (
 
 async function placeOf(call: Call, services: Parts): Promise<SecretPlace> {
   const key = readKey(call)
-  const tenantId = call.principal.tenant.id
   const asked = call.url.searchParams.get('scope')
   const pipeline = await findPipelineOfQuery(call, services)
   if (asked !== null) {
@@ -88,9 +74,7 @@ async function placeOf(call: Call, services: Parts): Promise<SecretPlace> {
     requireServerAdministrator(call.principal, services)
     return { tenantId: '', scope: 'server', key }
   }
-  // A global secret belongs to all pipelines.
-  if (pipeline === undefined) requireAllPipelines(call.principal, 'set or delete a secret of all pipelines')
-  return { tenantId, scope: pipeline === undefined ? 'global' : `pipeline/${pipeline.id}`, key }
+  return placeInTenant(call, key, pipeline)
 }
 
 function readKey({ params }: Call): string {

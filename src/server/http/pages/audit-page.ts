@@ -6,23 +6,22 @@ import type { Handler } from '../request-context.ts'
 import { requireAdministrator } from '../guards/require-permission.ts'
 import type { Services } from '../handler-services.ts'
 import { pageResponse } from '../response/page-response.ts'
-import { settingsView } from './settings-page-frame.ts'
+import { hrefInTenant, settingsView } from './page-frame-view.ts'
 
 /** `GET /settings/audit[?tenant=&action=&actor=&outcome=&cursor=]` */
 export const auditPage: Handler = async (call, services) => {
   const { principal, url } = call
   requireAdministrator(principal)
-  const { items, next } = await services.audit.list(principal.tenant.id, readQuery(url))
+  const { items, next } = await services.audit.list(principal.tenant.id, { ...readQuery(url), match: 'part' })
   const text = (name: string) => url.searchParams.get(name) ?? ''
   const filter = { actor: text('actor'), action: text('action'), outcome: text('outcome') }
-  const older = new URLSearchParams({ tenant: principal.tenant.slug, ...filter, cursor: String(next) })
   const names = await namesOf(items, services)
   const page = await renderAudit({
-    ...settingsView(call, services),
-    tenant: principal.tenant.slug,
+    ...(await settingsView(call, services)),
     entries: items.map((entry) => toRow(entry, names)),
     filter,
-    nextHref: next === null ? undefined : `/settings/audit?${older.toString()}`,
+    nextHref:
+      next === null ? undefined : hrefInTenant(call, '/settings/audit', { ...filter, cursor: String(next) }),
   })
   return pageResponse(page)
 }

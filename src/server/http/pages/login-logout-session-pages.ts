@@ -8,7 +8,7 @@ import { parseForm } from '../request/form-body.ts'
 import { redirect } from '../response/see-other-redirect.ts'
 import { hostOf, requireIssuer, type Services } from '../handler-services.ts'
 import { pageResponse } from '../response/page-response.ts'
-import { sessionOf, settingsView } from './settings-page-frame.ts'
+import { sessionOf, settingsView } from './page-frame-view.ts'
 
 /** `GET /auth/login[?next=]`: a login by the OAuth protocol, like that of every program. */
 export const signIn: Handler = ({ url }, services) =>
@@ -31,7 +31,7 @@ export const signedIn: Handler = async (call, services) => {
 
 /** `GET /auth/logout` */
 export const signOutPage: Handler = async (call, services) =>
-  pageResponse(await renderSignOut(settingsView(call, services)))
+  pageResponse(await renderSignOut(await settingsView(call, services)))
 
 /** `POST /auth/logout` */
 export const signOut: Handler = async (call, services) => {
@@ -95,7 +95,7 @@ async function show(call: Call, services: Services, notice?: string, status = 20
   const browsers = await issuer.sessions.list(user)
   const programs = await issuer.sessions.programs(user)
   const page = await renderSessions({
-    ...settingsView(call, services),
+    ...(await settingsView(call, services)),
     browsers,
     thisBrowser: uid,
     programs: await Promise.all(

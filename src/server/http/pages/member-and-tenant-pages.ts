@@ -13,14 +13,10 @@ import {
   requireServerAdministrator,
 } from '../guards/require-permission.ts'
 import type { Services } from '../handler-services.ts'
-import { pageResponse, sentence } from '../response/page-response.ts'
-import { sessionOf, settingsView } from './settings-page-frame.ts'
-
-/** What a page says about the form that was sent to it. */
-interface FormResult {
-  notice?: string
-  problem?: string
-}
+import { pageResponse } from '../response/page-response.ts'
+import type { FormResult } from '../../web/form-result.ts'
+import { attempt } from './attempt-form.ts'
+import { hrefInTenant, sessionOf, settingsView } from './page-frame-view.ts'
 
 /** `GET /settings/tenants` */
 export const tenantsPage: Handler = (call, services) => showTenants(call, services)
@@ -80,7 +76,7 @@ export const memberSubmit: Handler = async (call, services) => {
 async function showTenants(call: Call, services: Services, result: FormResult = {}): Promise<Response> {
   const memberships = await services.tenants.membershipsOf(sessionOf(call).user.id)
   const page = await renderTenants({
-    ...settingsView(call, services),
+    ...(await settingsView(call, services)),
     ...result,
     tenants: memberships.map(({ tenant, role }) => ({ slug: tenant.slug, name: tenant.name, role })),
     mayAdd: isServerAdministrator(call.principal, services),
@@ -98,13 +94,12 @@ async function showMembers(call: Call, services: Services, result: FormResult = 
     limit: 100,
     ...(cursor === null ? {} : { cursor }),
   })
-  const query = next === null ? undefined : new URLSearchParams({ tenant: tenant.slug, cursor: next })
   const page = await renderMembers({
-    ...settingsView(call, services),
+    ...(await settingsView(call, services)),
     ...result,
-    tenant,
+    tenantName: tenant.name,
     members: items.map((member) => toRow(member, user.id)),
-    nextHref: query === undefined ? undefined : `/settings/members?${query.toString()}`,
+    nextHref: next === null ? undefined : hrefInTenant(call, '/settings/members', { cursor: next }),
   })
   return pageResponse(page, result.problem === undefined ? 200 : 400)
 }
@@ -130,15 +125,4 @@ async function findUser(who: string, call: Call, { accounts, tenants }: Services
 
 function labelOf(user: { email: string | null; name: string | null }): string {
   return user.email ?? user.name ?? 'a user without a name'
-}
-
-/** @param work returns what was done, in words */
-async function attempt(work: () => Promise<string>): Promise<FormResult> {
-  try {
-    return { notice: await work() }
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error
-    const { message, hint } = error
-    return { problem: sentence(hint === undefined ? message : `${message}: ${hint}`) }
-  }
 }

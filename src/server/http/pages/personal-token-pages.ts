@@ -26,7 +26,7 @@ import {
 import { redirect } from '../response/see-other-redirect.ts'
 import type { Services } from '../handler-services.ts'
 import { pageResponse, sentence } from '../response/page-response.ts'
-import { sessionOf, settingsView } from './settings-page-frame.ts'
+import { sessionOf, settingsView, hrefInTenant } from './page-frame-view.ts'
 
 const SHOWN = 200
 
@@ -36,7 +36,9 @@ export const tokensPage: Handler = async (call, services) => {
   const responses = await toTokenResponses(items, call, services)
   const tokens = items.map((token, i) => toRow(token, responses[i]))
   const notice = call.url.searchParams.get('done') === 'revoked' ? 'The token was revoked.' : undefined
-  return pageResponse(await renderTokens({ ...frame(call, services), tokens, more: next !== null, notice }))
+  return pageResponse(
+    await renderTokens({ ...(await frame(call, services)), tokens, more: next !== null, notice }),
+  )
 }
 
 function toRow(token: CliToken, shown: TokenResponse | undefined): TokenRow {
@@ -96,7 +98,11 @@ export const newTokenSubmit: Handler = async (call, services) => {
     return pageResponse(await renderNewToken(view), 400)
   }
   const { value, token } = attempt
-  const view = { ...frame(call, services), name: token.name, requireSignature: token.signatureRequired }
+  const view = {
+    ...(await frame(call, services)),
+    name: token.name,
+    requireSignature: token.signatureRequired,
+  }
   return pageResponse(await renderCreatedToken({ ...view, value: value.reveal() }), 201)
 }
 
@@ -107,8 +113,7 @@ export const revokeTokenSubmit: Handler = async (call, services) => {
     // It was revoked in another tab, so nothing is left to do.
     if (!(error instanceof HttpError) || error.status !== 404) throw error
   })
-  const query = new URLSearchParams({ ...tenantQuery(call), done: 'revoked' })
-  return redirect(`/settings/tokens?${query.toString()}`)
+  return redirect(hrefInTenant(call, '/settings/tokens', { done: 'revoked' }))
 }
 
 type Attempt =
@@ -153,7 +158,7 @@ async function newView(
 ): Promise<NewTokenView> {
   const names = await services.pipelines.names(call.principal)
   return {
-    ...frame(call, services),
+    ...(await frame(call, services)),
     scopes: ALL_SCOPES.filter((scope) => call.principal.scopes.has(scope)),
     pipelines: names.map(({ name }) => name).toSorted(),
     lifetimes: LIFETIMES,
@@ -161,18 +166,6 @@ async function newView(
   }
 }
 
-function frame(call: Call, services: Services) {
-  const query = new URLSearchParams(tenantQuery(call))
-  return {
-    ...settingsView(call, services),
-    url: services.settings.url,
-    tenant: call.principal.tenant.slug,
-    query: query.size === 0 ? '' : `?${query.toString()}`,
-  }
-}
-
-/** A token belongs to the tenant whose page it was created on, so the pages stay in one tenant. */
-function tenantQuery({ principal, session }: Call): Record<string, string> {
-  const { slug } = principal.tenant
-  return slug === session?.user.tenant.slug ? {} : { tenant: slug }
+async function frame(call: Call, services: Services) {
+  return { ...(await settingsView(call, services)), url: services.settings.url }
 }

@@ -6,7 +6,8 @@ import { secretNamesOf } from '../../pipelines/visible-secret-names.ts'
 import type { RunEntry } from '../../runs/journal/read-run-records.ts'
 import { renderPipeline, renderPipelines, renderRuns } from '../../web/pipeline-and-run-list-templates.ts'
 import { notFound } from '../response/http-error.ts'
-import { appView, nextHref, toLine } from './pipeline-and-run-frame-view.ts'
+import { frameView, hrefInTenant } from './page-frame-view.ts'
+import { nextHref, toLine } from './run-list-view.ts'
 import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { formOf } from '../guards/session-or-credential-page-guard.ts'
@@ -34,7 +35,7 @@ export const pipelinesPage: Handler = async (call, services) => {
     }),
   )
   const page = await renderPipelines({
-    ...appView(call, services),
+    ...(await frameView(call, services)),
     pipelines,
     nextHref: nextHref(call, 'cursor', next),
   })
@@ -75,7 +76,7 @@ async function start(
     })
     const details = { pipeline: pipeline.name }
     services.audit.record({ ...by(call), action: 'run.start', target: runId, details })
-    return redirect(`/runs/${runId}${appView(call, services).query}`)
+    return redirect(hrefInTenant(call, `/runs/${runId}`))
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     return await show(call, services, { problem: `It was not started: ${error.message}.` }, 409)
@@ -101,7 +102,7 @@ export const runsPage: Handler = async (call, services) => {
   const cursor = call.url.searchParams.get('cursor') ?? undefined
   const { items, next } = await runsOf(call, services, { cursor, limit: PAGE })
   const page = await renderRuns({
-    ...appView(call, services),
+    ...(await frameView(call, services)),
     runs: items.map(toLine),
     nextHref: nextHref(call, 'cursor', next),
   })
@@ -128,7 +129,7 @@ async function show(
   ])
   const { name, filename, source, driver, paused, updatedAt } = pipeline
   const page = await renderPipeline({
-    ...appView(call, services),
+    ...(await frameView(call, services)),
     ...said,
     name,
     filename,

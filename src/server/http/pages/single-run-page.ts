@@ -5,7 +5,8 @@ import { Fault } from '../../../contract/fault.ts'
 import type { RunRecord } from '../../runs/journal/read-run-records.ts'
 import { renderRun } from '../../web/run-template.ts'
 import { HttpError } from '../response/http-error.ts'
-import { appView, nextHref } from './pipeline-and-run-frame-view.ts'
+import { frameView, hrefInTenant } from './page-frame-view.ts'
+import { nextHref } from './run-list-view.ts'
 import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { toLines } from './log-pieces-to-numbered-lines.ts'
@@ -35,7 +36,7 @@ export const runSubmit: Handler = async (call, services) => {
   }
   const details = { pipeline: run.pipelineName }
   services.audit.record({ ...by(call), action: `run.${asked.do}`, target: run.id, details })
-  return redirect(`/runs/${run.id}${appView(call, services).query}`)
+  return redirect(hrefInTenant(call, `/runs/${run.id}`))
 }
 
 async function stop(run: RunRecord, { principal }: Call, { runs }: Services): Promise<void> {
@@ -56,7 +57,7 @@ async function show(call: Call, services: Services, problem?: string, status = 2
   const before = readBefore(call)
   const pipeline = await services.pipelines.get(call.principal, run.pipelineName)
   const { pieces, earlier, before: earlierLines } = await services.runs.logPage(run.id, before)
-  const view = appView(call, services)
+  const view = await frameView(call, services)
   const { id, pipelineName, triggeredBy, args, task, message, createdAt, startedAt, endedAt } = run
   const page = await renderRun({
     ...view,

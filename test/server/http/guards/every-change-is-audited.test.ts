@@ -149,6 +149,10 @@ const RECORDED: Record<string, [action: string, act: () => Promise<unknown>]> = 
     'logout',
     async () => ask('POST', '/api/auth/logout', { refreshToken: (await logInByApi()).refreshToken }, {}),
   ],
+  'POST /secrets': [
+    'secret.set',
+    () => submit('/secrets', 'Set secret', { key: 'BY_PAGE', value: 'a value', pipeline: '' }),
+  ],
   'POST /settings/tenants': [
     'tenant.add',
     () => submit('/settings/tenants', 'Add tenant', { slug: 'new-one', name: '' }),

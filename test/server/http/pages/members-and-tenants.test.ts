@@ -40,6 +40,37 @@ describe('Tenants', () => {
   })
 })
 
+describe('The menu', () => {
+  test('switches between the tenants of a person, and every link then stays in the chosen one', async () => {
+    const { browser, page } = await company.browse('mia', '/pipelines')
+    const acme = await browser.open(
+      `${company.server.url}${/<form method="get" action="([^"]+)"/.exec(page.html)?.[1]}?tenant=acme`,
+    )
+    expect(acme.html).toMatch(/value="acme"\s+selected/)
+    for (const start of ['/pipelines', '/runs', '/secrets', '/settings/sessions', '/settings/tokens/new']) {
+      const { html } = await browser.open(`${company.server.url}${start}?tenant=acme`)
+      const inside = [...html.matchAll(/(?:href|action)="(\/[^"]*)"/g)]
+        .map(([, target]) => target ?? '')
+        .filter((target) => !target.startsWith('/assets/') && target !== '/auth/logout')
+      const forms = [...html.matchAll(/<form method="get" action="([^"]*)"/g)].map(
+        ([, target]) => target ?? '',
+      )
+      expect(inside.length).toBeGreaterThan(4)
+      // The forms that search and switch have the tenant among their fields.
+      expect(inside.filter((target) => !target.includes('tenant=acme') && !forms.includes(target))).toEqual(
+        [],
+      )
+    }
+  })
+
+  test('offers no choice to a member of one tenant, and leads from the settings back', async () => {
+    const { browser, page } = await company.browse('bob', '/settings/sessions')
+    expect(page.html).not.toContain('aria-label="Tenant"')
+    expect((await browser.follow(page, 'Pipelines')).url.pathname).toBe('/pipelines')
+    expect((await browser.follow(page, 'Settings')).url.pathname).toBe('/settings/sessions')
+  })
+})
+
 describe('Members', () => {
   test('lists the tenant, changes a role, adds and removes; each is recorded', async () => {
     const { browser, page } = await company.browse('ada', '/settings/members')
@@ -115,7 +146,7 @@ describe('Audit log', () => {
     const all = await browser.open(`${company.server.url}/settings/audit`)
     expect(all.html).toContain('SHOWN')
     expect(all.html).toContain('refused')
-    const logins = await browser.open(`${company.server.url}/settings/audit?action=login`)
+    const logins = await browser.open(`${company.server.url}/settings/audit?action=LOG&actor=anon`)
     expect(logins.html).not.toContain('SHOWN')
     const paged = await browser.open(`${company.server.url}/settings/audit?limit=2`)
     expect(paged.html).toContain('Older entries')
