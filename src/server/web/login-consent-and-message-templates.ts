@@ -115,7 +115,7 @@ export function renderConsent(view: ConsentView): Promise<Page> {
         <button class="primary" type="submit" name="decision" value="authorize">Authorize</button>
         <button type="submit" name="decision" value="deny">Deny</button>
       </form>
-      <form method="post" action="${view.action}" class="plain">
+      <form method="post" action="${view.action}" class="plain after">
         <span>Not you?</span>
         <button type="submit" name="decision" value="other_account">Use another account</button>
       </form>

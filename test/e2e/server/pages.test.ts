@@ -17,7 +17,7 @@ const missing = missingChromium()
 const WIDE = { width: 1280, height: 800 }
 /** What answers programs; every other route is a page, or a step on the way to one. */
 const FOR_PROGRAMS =
-  /^\/(?:api|oauth|mcp|assets|\.well-known|health|openapi\.json)(?:\/|$)|^\/runs\/:id\/(?:events|log)$/
+  /^\/(?:api|oauth|mcp|assets|\.well-known|health|metrics|openapi\.json)(?:\/|$)|^\/runs\/:id\/(?:events|log)$/
 
 let world: PageWorld
 const visited = new Set<string>()

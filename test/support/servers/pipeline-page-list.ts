@@ -150,6 +150,7 @@ export const PIPELINE_PAGES: PageVisit[] = [
       await button(page, 'Set secret')
       await page.getByRole('status').waitFor()
       await page.getByText('Delete SLACK_TOKEN').click()
+      await page.evaluate('scrollTo(0, 0)')
     },
   },
 ]

@@ -102,6 +102,8 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/api/runs/:id/events', 'run-follower'],
   ['GET', '/api/runs/:id/log', 'run-follower'],
   ['POST', '/api/runs/:id/stop', 'runs:trigger'],
+  ['GET', '/secrets', 'page:secrets:read'],
+  ['POST', '/secrets', 'page:secrets:write'],
   ['GET', '/pipelines', 'page:pipelines:read'],
   ['GET', '/pipelines/:name', 'page:pipelines:read'],
   ['POST', '/pipelines/:name', 'page:runs:trigger'],
