@@ -21,7 +21,11 @@ export async function withLocalRuns<T>(
   const log = { info: () => {}, warn: say, error: say }
   try {
     const runs = await openLocalRuns({
-      ...{ folder, clock, log, env, allowed },
+      folder,
+      clock,
+      log,
+      env,
+      allowed,
       sandboxCommand: [...selfCommand(), '__sandbox'],
     })
     try {

@@ -76,6 +76,7 @@ export async function openLocalRuns(options: LocalRunsOptions): Promise<LocalRun
     holdsSpareSandbox: false,
     env: options.env,
     network: openNetwork(options.allowed),
+    secretSource: 'the file of --secret-file',
   })
 
   async function* run(asked: LocalRun, signal: AbortSignal): AsyncIterable<NumberedEvent> {

@@ -116,6 +116,8 @@ export interface RunsOptions {
   maxLogBytes?: number | undefined
   /** What scripts may reach; without it, the internet alone. */
   network?: Network
+  /** Where secrets come from when no server stores them, for hints. */
+  secretSource?: string | undefined
 }
 
 const RUNS_AT_ONCE = 16
@@ -207,6 +209,7 @@ function createServices(options: RunsOptions): ExecutionServices {
     limits,
     env,
     scratchDir: join(dataDir, 'scratch'),
+    secretSource: options.secretSource,
   }
 }
 

@@ -25,6 +25,7 @@ test('a pipeline runs here with secrets from a file, redacts them, and leaves no
     1,
     expect.stringContaining('warning: secrets API_KEY, REGISTRY_TOKEN are not set') as string,
   ])
+  expect(failed.err).toContain('server; add it to the file of --secret-file\n')
   expect(left()).toEqual(before)
 })
 

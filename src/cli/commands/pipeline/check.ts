@@ -85,17 +85,9 @@ function secretsFinding(
 async function typesFinding(file: string, deps: Deps): Promise<Finding> {
   if (file.endsWith('.js')) return { id: 'types', ok: true, detail: 'JavaScript has none', problem: null }
   const checked = await checkTypes({ file, declarations: types }, deps)
-  switch (checked.kind) {
-    case 'no compiler':
-      return { id: 'types', ok: true, detail: 'not checked: there is no tsc here', problem: null }
-    case 'ok':
-      return { id: 'types', ok: true, detail: `checked by ${checked.compiler}`, problem: null }
-    case 'wrong':
-      return {
-        id: 'types',
-        ok: false,
-        detail: `checked by ${checked.compiler}`,
-        problem: checked.lines.join('\n'),
-      }
+  if (checked.kind === 'no compiler') {
+    return { id: 'types', ok: true, detail: 'not checked: there is no tsc here', problem: null }
   }
+  const problem = checked.kind === 'ok' ? null : checked.lines.join('\n')
+  return { id: 'types', ok: problem === null, detail: `checked by ${checked.compiler}`, problem }
 }

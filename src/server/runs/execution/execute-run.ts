@@ -74,6 +74,8 @@ export interface ExecutionServices {
   env: Env
   /** The parent of the private folders of calls, of all runs. */
   scratchDir: string
+  /** As in `RunsOptions`. */
+  secretSource: string | undefined
 }
 
 interface Signals {
@@ -104,7 +106,7 @@ export async function execute(
     failure = error
     failing.abort()
   }
-  const resolver = createResolver({ vault: services.vault, ...run, runId: context.runID })
+  const resolver = createResolver({ ...services, ...run, runId: context.runID })
   const scriptConsole = createConsole(redactor, journal, journal.stored(0))
   const quiet = AbortSignal.any([signal, detach])
   const background = createBackground(stop)

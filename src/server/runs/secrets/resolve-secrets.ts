@@ -19,6 +19,8 @@ interface ResolverOptions {
   runId: string
   /** Is told each value before it is returned, so that nothing can print it first. */
   redactor: Redactor
+  /** Where the secrets of a run without a server come from, for hints; undefined: from a server's store. */
+  secretSource?: string | undefined
 }
 
 /** The secrets of one run. A value stays as it was when the run first asked for it. */
@@ -41,7 +43,7 @@ export interface Resolver {
 }
 
 export function createResolver(options: ResolverOptions): Resolver {
-  const { vault, tenantId, pipeline, runId, redactor } = options
+  const { vault, tenantId, pipeline, runId, redactor, secretSource } = options
   const found = new Map<string, { scope: SecretScope; value: Secret }>()
   const used = new Set<string>()
 
@@ -88,7 +90,10 @@ export function createResolver(options: ResolverOptions): Resolver {
       [...names].filter((name) => !isReservedSecret(name)),
     )
     const places = `looked in pipeline ${pipeline.name}, then in global, then in server`
-    const setIt = `set it with: fob secrets set ${key} --pipeline ${pipeline.name}`
+    const setIt =
+      secretSource === undefined
+        ? `set it with: fob secrets set ${key} --pipeline ${pipeline.name}`
+        : `add it to ${secretSource}`
     const hint = near === undefined ? setIt : `did you mean ${near}? Or ${setIt}`
     return new Fault('failed', `secret ${key} is not set: ${places}`, { hint })
   }
