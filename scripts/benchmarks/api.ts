@@ -2,7 +2,8 @@
  * How many `GET /api/v1/profile` a second fob answers, against a bare `Bun.serve` that answers the same requests
  * with the same JSON, in one run, at 64 connections; and a server that has a million tokens of each kind against
  * one that has few. Two that are compared take turns, half a second each, so that what the machine does beside
- * meets both alike; what counts is the median of the ratios of such pairs.
+ * meets both alike; what counts is the median of the ratios of such pairs. `--beside PATH` measures another binary
+ * against the same bare server too.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,7 @@ import { join, resolve } from 'node:path'
 import * as v from 'valibot'
 import { fill } from './api/fill.ts'
 import { load } from './api/load.ts'
-import { type Server, startBare, startFob } from './api/servers.ts'
+import { binaryBeside, type Server, startBare, startFob } from './api/servers.ts'
 
 const ROUNDS = 15
 const SECONDS = 0.5
@@ -39,6 +40,9 @@ try {
   })
   const bare = await startBare(folder, await profile.text())
   servers.push(bare)
+  const path = binaryBeside()
+  const other = path === undefined ? undefined : await startFob(join(folder, 'beside'), path)
+  if (other) servers.push(other)
   const tokens = { small: await small.makeTokens(DIFFERENT), large: await large.makeTokens(DIFFERENT) }
   console.log(`filling a database with ${TOKENS.toLocaleString('en')} tokens of each kind …`)
   fill(large.database, TOKENS)
@@ -50,6 +54,9 @@ try {
   ]
   report([
     measure('/health', [{ server: small, path: '/health', sent: [] }, profileOf(bare, [])]),
+    ...(other
+      ? [measure('profile by JWT, other binary / bare', [profileOf(other, [other.jwt]), profileOf(bare, [])])]
+      : []),
     ...credentials.map(([name, few]) =>
       measure(`profile by ${name} / bare`, [profileOf(small, few), profileOf(bare, few)], 0.5),
     ),

@@ -7,6 +7,14 @@ import { ALL_SCOPES } from '../../../src/contract/token-scopes.ts'
 import { freePort } from '../../../test/support/free-port.ts'
 
 const FOB = resolve(import.meta.dir, '../../../dist/fob')
+/** `--beside PATH`: another binary of fob, which takes turns with this one. Undefined where none was given. */
+export function binaryBeside(args: readonly string[] = process.argv.slice(2)): string | undefined {
+  if (args.length === 0) return undefined
+  const [flag, path] = args
+  if (flag !== '--beside' || path === undefined) throw new Error('the only option is --beside PATH')
+  return resolve(path)
+}
+
 const READY_MS = 20_000
 export const ADA = { email: 'ada@example.com', password: 'correct horse battery' }
 
@@ -47,7 +55,7 @@ export async function startBare(folder: string, body: string): Promise<Server> {
 }
 
 /** The compiled fob with local accounts, one of them, who has logged in. */
-export async function startFob(folder: string): Promise<FobServer> {
+export async function startFob(folder: string, binary = FOB): Promise<FobServer> {
   mkdirSync(folder)
   const port = freePort()
   const url = `http://127.0.0.1:${port}`
@@ -56,7 +64,7 @@ export async function startFob(folder: string): Promise<FobServer> {
     writeFileSync(join(folder, name), text, { mode: 0o600 })
     return join(folder, name)
   }
-  run([FOB, 'server', 'user', 'add', ADA.email, '--data', data, '--password-stdin'], ADA.password)
+  run([binary, 'server', 'user', 'add', ADA.email, '--data', data, '--password-stdin'], ADA.password)
   const settings = {
     listen: `127.0.0.1:${port}`,
     data,
@@ -65,7 +73,7 @@ export async function startFob(folder: string): Promise<FobServer> {
     'secrets-sqlite-passphrase-file': file('passphrase', 'correct horse'),
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
-  const server = await ready({ port, process: spawn([FOB, 'server', '--local-accounts', ...flags]) })
+  const server = await ready({ port, process: spawn([binary, 'server', '--local-accounts', ...flags]) })
   const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
     const answer = await fetch(url + path, {
       method: 'POST',

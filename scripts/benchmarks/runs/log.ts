@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { logText, ordinarySecrets } from '../../../test/redact/samples.ts'
 import type { Api } from './api.ts'
-import { check, median, show } from './report.ts'
+import { check, median, show, showBeside } from './report.ts'
 import { pipeline, task } from './tasks.ts'
 
 const ROUNDS = 5
@@ -21,7 +21,7 @@ const record = v.object({
 })
 
 /** A task that prints as fast as it is let: until all of it, redacted, is in the database. */
-export async function measureLog(api: Api, folder: string): Promise<void> {
+export async function measureLog(api: Api, folder: string, beside?: Api): Promise<void> {
   const path = join(folder, 'log.txt')
   const values = ordinarySecrets(SEED, SECRETS)
   const block = logText(SEED, BLOCK_BYTES)
@@ -34,14 +34,17 @@ export async function measureLog(api: Api, folder: string): Promise<void> {
   const names = values.map((_, index) => `BENCH_SECRET_${index}`)
   const env = Object.fromEntries(names.map((name) => [name, `secret:${name}`]))
   const secrets = Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']))
-  await api.put('log', { source: pipeline(`await runtime.run(${task(['cat', path], env)})`), secrets })
-  const speeds: Record<'bare' | 'run', number[]> = { bare: [], run: [] }
+  const source = pipeline(`await runtime.run(${task(['cat', path], env)})`)
+  for (const each of [api, beside]) await each?.put('log', { source, secrets })
+  const speeds: Record<'bare' | 'run' | 'beside', number[]> = { bare: [], run: [], beside: [] }
   for (let round = 0; round < ROUNDS; round++) {
     speeds.bare.push(await bareSpeed(path))
     speeds.run.push(await runSpeed(api, bytes))
+    if (beside) speeds.beside.push(await runSpeed(beside, bytes))
   }
   show('bare spawn of cat, its output read and dropped', speeds.bare, 'MB/s')
   show(`the same as a task with ${SECRETS} secrets, ${Math.round(bytes / MB)} MB`, speeds.run, 'MB/s')
+  if (beside) showBeside('output of a task', [speeds.run, speeds.beside], 'MB/s')
   check('MB/s of output stored with redaction', median(speeds.run), 'at least', 50)
 }
 

@@ -19,3 +19,17 @@ export function check(name: string, value: number, relation: 'at most' | 'at lea
   console.log(`${held ? '✓' : '✗'} ${name}: ${value.toFixed(2)} (${relation} ${bound})`)
   if (!held) process.exitCode = 1
 }
+
+/** Two lines: the other binary, and the median of the ratios of turns that followed each other. */
+export function showBeside(
+  name: string,
+  [own, other]: [readonly number[], readonly number[]],
+  unit: string,
+): void {
+  show(`${name}, the other binary`, other, unit)
+  show(
+    `${name}, this one / the other`,
+    own.map((value, index) => value / (other[index] ?? Number.NaN)),
+    'times',
+  )
+}

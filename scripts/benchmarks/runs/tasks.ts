@@ -1,7 +1,7 @@
 /** Measures the start of a run's first task, and runs of many tasks, in parallel and in sequence. */
 import * as v from 'valibot'
 import type { Api } from './api.ts'
-import { check, median, show } from './report.ts'
+import { check, median, show, showBeside } from './report.ts'
 
 const STARTS = 41
 const MANY_ROUNDS = 5
@@ -47,21 +47,29 @@ async function runStart(api: Api): Promise<number> {
 }
 
 /** From the request to the end of the run: its tasks are asked for all at once, or each after the one before. */
-export async function measureManyTasks(api: Api): Promise<void> {
+export async function measureManyTasks(api: Api, beside?: Api): Promise<void> {
   const runTrue = `runtime.run(${task(['true'])})`
   await api.put('many', {
     source: pipeline(`await Promise.all(Array.from({ length: ${TASKS} }, () => ${runTrue}))`),
   })
-  await api.put('chain', { source: pipeline(`for (let i = 0; i < ${TASKS}; i++) await ${runTrue}`) })
-  const speeds: Record<'bare' | 'many' | 'chain', number[]> = { bare: [], many: [], chain: [] }
+  const chain = { source: pipeline(`for (let i = 0; i < ${TASKS}; i++) await ${runTrue}`) }
+  for (const each of [api, beside]) await each?.put('chain', chain)
+  const speeds: Record<'bare' | 'many' | 'chain' | 'beside', number[]> = {
+    bare: [],
+    many: [],
+    chain: [],
+    beside: [],
+  }
   for (let round = 0; round < MANY_ROUNDS; round++) {
     speeds.bare.push(await perSecond(bareTasks))
     speeds.many.push(await perSecond(() => api.run('many')))
     speeds.chain.push(await perSecond(() => api.run('chain')))
+    if (beside) speeds.beside.push(await perSecond(() => beside.run('chain')))
   }
   show(`bare spawns of true, ${AT_ONCE} at once`, speeds.bare, '/s')
   show(`${TASKS} tasks of true in one run, all asked for at once`, speeds.many, '/s')
   show(`${TASKS} tasks of true in one run, one after the other`, speeds.chain, '/s')
+  if (beside) showBeside('tasks one after the other', [speeds.chain, speeds.beside], '/s')
   check('tasks of true a second in one run', median(speeds.many), 'at least', 100)
 }
 
