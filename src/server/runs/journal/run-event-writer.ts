@@ -12,8 +12,11 @@ export type Change = (tx: Write, at: number, stored: log.StoredBytes) => void
 
 /** How long output may wait to be stored together with what comes after it. */
 const BATCH_MS = 20
-/** With more than this, in UTF-16 units, output is stored at once. */
-const BATCH_LENGTH = 256 * 1024
+/**
+ * With more than this, in bytes or UTF-16 units, output is stored at once: each transaction writes some pages again
+ * that the one before has written. Less than a supervisor buffers for a server that takes and does not store.
+ */
+const BATCH_LENGTH = 1024 * 1024
 
 export interface RunWriterOptions {
   db: Db

@@ -14,7 +14,8 @@ export interface LogEntry {
   task?: string
   number?: number
   stream: 'stdout' | 'stderr'
-  data: string
+  /** A text, or its UTF-8: output is never decoded on its way into the database. */
+  data: string | Uint8Array
 }
 
 /** How much of one stream is in the log. */

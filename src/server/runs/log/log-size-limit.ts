@@ -24,6 +24,6 @@ export function capLog(journal: RunJournal, maxBytes: number, already = 0): RunJ
 }
 
 /** What an entry counts for, in bytes. */
-export function entryBytes(data: string): number {
-  return Buffer.byteLength(data) + EVENT_BYTES
+export function entryBytes(data: string | Uint8Array): number {
+  return (typeof data === 'string' ? Buffer.byteLength(data) : data.length) + EVENT_BYTES
 }

@@ -1,10 +1,11 @@
-/** One stream of output on its way to the log: redacted as bytes, then decoded, then stored. */
+/** One stream of output on its way to the log: redacted and stored as bytes, which are made UTF-8 where they are not. */
+import { isUtf8 } from 'node:buffer'
 import type { RedactingStream } from '../../../redact/redacting-stream.ts'
 
 /** A script is given at most this much of the output of a task: the end of it. */
 export const MAX_RESULT_BYTES = 1024 * 1024
-/** One log event holds at most this many UTF-16 units. */
-const MAX_PIECE_LENGTH = 32 * 1024
+/** One log event holds at most this many bytes of text. */
+const MAX_PIECE_BYTES = 32 * 1024
 
 export interface Output {
   /** Resolves when the bytes are stored, so that the writer is no faster than the log. */
@@ -37,16 +38,14 @@ export interface StoredOutput {
 
 /**
  * @param redacting is used for this stream alone
- * @param store takes pieces of redacted text, and how many bytes of the stream, counted from its start and before
- * redaction, are stored with them; no character is split over two pieces
+ * @param store takes pieces of redacted text, in UTF-8 and without shared memory, and how many bytes of the stream,
+ * counted from its start and before redaction, are stored with them; no character is split over two pieces
  */
 export function createOutput(
   redacting: RedactingStream,
-  store: (pieces: string[], bytes: number) => Promise<void>,
+  store: (pieces: Uint8Array[], bytes: number) => Promise<void>,
   before: StoredOutput = { bytes: 0, tail: '' },
 ): Output {
-  // Bytes that are not UTF-8 become U+FFFD; a byte order mark is output like any other, and stays.
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   const tail = createTail(MAX_RESULT_BYTES)
   tail.add(new TextEncoder().encode(before.tail))
   let taken = before.bytes
@@ -55,13 +54,12 @@ export function createOutput(
 
   async function emit(redacted: readonly Uint8Array[], last: boolean): Promise<void> {
     for (const bytes of redacted) tail.add(bytes)
-    const all = redacted.length === 1 && half.length === 0 ? redacted[0] : Buffer.concat([half, ...redacted])
-    const whole = all === undefined ? new Uint8Array(0) : all
-    const end = last ? whole.length : wholeCharacters(whole)
-    const text = decoder.decode(whole.subarray(0, end))
-    half = whole.slice(end)
+    // The only copy on the way: what the redactor returns may share memory with a chunk that is used again.
+    const all = Buffer.concat([half, ...redacted])
+    const end = last ? all.length : wholeCharacters(all)
+    half = Uint8Array.from(all.subarray(end))
     // Half a character is not redacted, so it has as many bytes as it had before.
-    await store([...pieces(text)], taken - (last ? 0 : redacting.held() + half.length))
+    await store(pieces(toUtf8(all.subarray(0, end))), taken - (last ? 0 : redacting.held() + half.length))
   }
 
   return {
@@ -86,13 +84,22 @@ function wholeCharacters(bytes: Uint8Array): number {
   return bytes.length
 }
 
-function* pieces(text: string): Generator<string> {
+/** Bytes that are not UTF-8 become U+FFFD; a byte order mark is output like any other, and stays. */
+function toUtf8(bytes: Uint8Array): Uint8Array {
+  if (isUtf8(bytes)) return bytes
+  return new TextEncoder().encode(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes))
+}
+
+function pieces(text: Uint8Array): Uint8Array[] {
+  const found: Uint8Array[] = []
   for (let at = 0; at < text.length;) {
-    let end = Math.min(text.length, at + MAX_PIECE_LENGTH)
-    if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end -= 1
-    yield text.slice(at, end)
+    let end = Math.min(text.length, at + MAX_PIECE_BYTES)
+    // Never before a continuation byte: the first byte of its character would stay behind (RFC 3629).
+    while (end < text.length && ((text[end] ?? 0) & 0xc0) === 0x80) end -= 1
+    found.push(text.subarray(at, end))
     at = end
   }
+  return found
 }
 
 /** More chunks than this are joined: a million small ones must not cost a million objects. */

@@ -15,7 +15,7 @@ export interface Console {
 export function createConsole(redactor: Redactor, journal: RunJournal, stored: Offsets): Console {
   const open = (stream: 'stdout' | 'stderr') => {
     const before = { bytes: stored[stream], tail: '' }
-    const store = (pieces: string[], bytes: number) =>
+    const store = (pieces: Uint8Array[], bytes: number) =>
       journal.log(
         pieces.map((data) => ({ stream, data })),
         { number: 0, stream, bytes },
