@@ -28,10 +28,10 @@ afterAll(async () => {
 
 describe('fob auth login on the binary, by way of an identity provider', () => {
   test.each([
-    ['GitHub', 'octocat@example.com', 'github:583231'],
-    ['GitLab', 'ada@example.com', 'gitlab:42'],
-    ['Microsoft', 'ada@contoso.com', 'microsoft:AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ'],
-  ])('S11 S18 S25 S26 S41: %s', async (label, email, id) => {
+    ['GitHub', 'octocat@example.com', 'github:583231', 'member'],
+    ['GitLab', 'ada@example.com', 'gitlab:42', 'admin'],
+    ['Microsoft', 'ada@contoso.com', 'microsoft:AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ', 'member'],
+  ])('S11 S18 S25 S26 S41: %s, and --admin makes one an administrator', async (label, email, id, role) => {
     const home = temporaryFolder()
     const note = notingBrowser()
     const running = start(['auth', 'login', '-s', server.url, '--insecure-storage'], {
@@ -49,7 +49,7 @@ describe('fob auth login on the binary, by way of an identity provider', () => {
     expect((await running.ended).code).toBe(0)
     const token = (await fob(['auth', 'token'], { home })).out.trim()
     const answer = await fetch(`${server.url}/api/auth/me`, { headers: { authorization: `Bearer ${token}` } })
-    expect(await answer.json()).toMatchObject({ user: { id, email, role: 'member' } })
+    expect(await answer.json()).toMatchObject({ user: { id, email, role } })
   })
 
   test('the log of the server holds no secret, code or token of an identity provider', () => {

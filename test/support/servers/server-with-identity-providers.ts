@@ -46,6 +46,8 @@ export async function startServerWithIdentityProviders(): Promise<ServerWithIden
       FOB_OAUTH_MICROSOFT_CLIENT_SECRET_FILE: secretFile,
       CI_OAUTH_MICROSOFT_TENANT: DIRECTORY,
       FOB_OAUTH_MICROSOFT_URL: microsoft.url,
+      // The person whom the stand-in for GitLab knows.
+      FOB_ADMIN: 'gitlab:42',
     },
   })
   await running.saw('"listening"')
