@@ -103,7 +103,8 @@ export async function openLocalRuns(options: LocalRunsOptions): Promise<LocalRun
     database.close()
   }
 
-  return { check: runs.check, secretsIn: referencedSecrets, run, close }
+  const check = (source: string, filename: string) => runs.check(tenantId, source, filename)
+  return { check, secretsIn: referencedSecrets, run, close }
 }
 
 /** Sealed under a key that nobody else has, in memory. */

@@ -54,7 +54,7 @@ export interface PutResult {
 /** What runs have to say of a pipeline. `runs/runs.ts` is the one in use. */
 export interface ScriptChecks {
   /** @throws Fault `usage` with the place where the source is not valid */
-  check(source: string, filename: string): Promise<void>
+  check(tenantId: string, source: string, filename: string): Promise<void>
   /** @throws Fault `usage` for a driver that this server does not have, or that cannot be used now */
   checkDriver(name: string, signal: AbortSignal): Promise<void>
 }
@@ -118,7 +118,7 @@ async function checkRequest(deps: PutDeps, by: PutBy, request: PutPipeline): Pro
   const { name, rbac, schedules, source, filename } = request
   if (rbac !== undefined && rbac !== '') deps.rbac.check(rbac)
   deps.schedules.check(schedules ?? [])
-  await deps.runs.check(source, filename)
+  await deps.runs.check(by.caller.tenant.id, source, filename)
   // As before: what was set for containers does not become a process of the server's user by being set again.
   const before = await deps.get(by.caller, name)
   const driver = request.driver ?? before?.driver ?? deps.defaultDriver

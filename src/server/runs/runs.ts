@@ -33,6 +33,7 @@ import { createPlaces } from './queue/limit-waiting-runs.ts'
 import { createRunQueries, type RunQueries } from './read-runs-and-logs.ts'
 import { createProcesses } from './sandbox/prestarted-child-processes.ts'
 import { SANDBOX_LIMITS, type SandboxLimits } from './sandbox/child-protocol.ts'
+import { createCheckedScripts } from './sandbox/checked-scripts.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 import { refuseEmptyReferences, refuseReservedSecrets } from './secrets/check-needed-secrets.ts'
 
@@ -62,7 +63,7 @@ export interface Runs extends RunQueries {
    * @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret; and for a secret that
    * no run is given
    */
-  check(source: string, filename: string): Promise<void>
+  check(tenantId: string, source: string, filename: string): Promise<void>
   /** @throws Fault `usage` for a driver that this server does not have; what its `ready` throws */
   checkDriver(name: string, signal: AbortSignal): Promise<void>
   /** How a run ended whose end could not be recorded so far, as on a full disk; until then it is on record as running. */
@@ -149,6 +150,7 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
   const waiting = createPlaces(options.waitingRuns ?? MAX_WAITING)
   const starter = createRunStarter({ db, preparation, live, waiting, closing: closing.signal })
   const checking = createLimiter(CHECKS_AT_ONCE)
+  const checked = createCheckedScripts()
 
   async function stop(tenantId: string, id: string, reason: string): Promise<boolean> {
     if (live.stop(tenantId, id, reason)) return true
@@ -157,13 +159,17 @@ export async function openRuns(options: RunsOptions): Promise<Runs> {
     return await journal.finishInterrupted(id, { status: 'stopped', message: reason })
   }
 
-  async function check(source: string, filename: string): Promise<void> {
+  async function check(tenantId: string, source: string, filename: string): Promise<void> {
     refuseReservedSecrets(source, filename)
     refuseEmptyReferences(source, filename)
     const { signal } = closing
     const onCrash = () => log.error('sandbox broke', { filename })
     const sandbox = { start: services.processes.take, limits: services.limits, signal, onCrash }
-    await checking.run(() => checkScript(sandbox, { source, filename }), signal)
+    await checking.run(async () => {
+      if (checked.isGood({ tenantId, source, filename })) return
+      await checkScript(sandbox, { source, filename })
+      checked.addGood({ tenantId, source, filename })
+    }, signal)
   }
 
   async function close(): Promise<void> {

@@ -378,7 +378,7 @@ describe('list', () => {
 
 describe('check', () => {
   test('passes what can run', async () => {
-    await fob.runs.check(pipeline('const x: number = 1'), 'deploy.ts')
+    await fob.runs.check(TENANT, pipeline('const x: number = 1'), 'deploy.ts')
   })
 
   test.each([
@@ -421,7 +421,7 @@ describe('check', () => {
       message: /Maximum call stack/,
     },
   ])('refuses $what', async ({ source, filename, message, hint }) => {
-    const fault = await failure(fob.runs.check(source, filename))
+    const fault = await failure(fob.runs.check(TENANT, source, filename))
     expect(fault).toBeInstanceOf(Fault)
     if (!(fault instanceof Fault)) return
     expect(fault.code).toBe('usage')
