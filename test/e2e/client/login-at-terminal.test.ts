@@ -112,33 +112,35 @@ describe('--no-browser at a terminal', () => {
   }
 
   const missingTmux = missingPart(() => (Bun.which('tmux') === null ? 'tmux' : missingTerminalPart()))
-  testWith(missingTmux, 'a paste of tmux with 12,000 characters arrives whole', async () => {
-    await using server = startOAuthServer({ codeChars: 12_000 })
-    const [home, socket] = [temporaryFolder(), join(temporaryFolder(), 'tmux')]
-    const { env } = environment({ home, env: { BROWSER: 'true' } })
-    const tmux = (...args: string[]) =>
-      Bun.spawnSync(['tmux', '-S', socket, '-f', '/dev/null', ...args], { env: { ...env, TERM: 'xterm' } })
-    const command = `'${FOB}' auth login -s ${server.url} --no-browser --insecure-storage; echo "ended $?"; cat`
-    tmux('new-session', '-d', '-x', '1000', '-y', '50', command)
-    const screen = () => tmux('capture-pane', '-p').stdout.toString()
-    const saw = async (text: string) => {
-      while (!screen().includes(text)) await Bun.sleep(50)
-    }
-    try {
-      await saw('Paste it here')
-      const response = await fetch(addressOn(screen()), { redirect: 'manual' })
-      const file = join(home, 'pasted')
-      writeFileSync(file, response.headers.get('location') ?? '')
-      tmux('load-buffer', file)
-      tmux('paste-buffer', '-p')
-      tmux('send-keys', 'Enter')
-      await saw('ended')
-      expect(screen()).toContain('ended 0')
-      expect(screen()).toContain('characters)')
-    } finally {
-      tmux('kill-server')
-    }
-  })
+  for (const codeChars of [4000, 5000, 12_000]) {
+    testWith(missingTmux, `a paste of tmux with ${codeChars} characters arrives whole`, async () => {
+      await using server = startOAuthServer({ codeChars })
+      const [home, socket] = [temporaryFolder(), join(temporaryFolder(), 'tmux')]
+      const { env } = environment({ home, env: { BROWSER: 'true' } })
+      const tmux = (...args: string[]) =>
+        Bun.spawnSync(['tmux', '-S', socket, '-f', '/dev/null', ...args], { env: { ...env, TERM: 'xterm' } })
+      const command = `'${FOB}' auth login -s ${server.url} --no-browser --insecure-storage; echo "ended $?"; cat`
+      tmux('new-session', '-d', '-x', '1000', '-y', '50', command)
+      const screen = () => tmux('capture-pane', '-p').stdout.toString()
+      const saw = async (text: string) => {
+        while (!screen().includes(text)) await Bun.sleep(50)
+      }
+      try {
+        await saw('Paste it here')
+        const response = await fetch(addressOn(screen()), { redirect: 'manual' })
+        const file = join(home, 'pasted')
+        writeFileSync(file, response.headers.get('location') ?? '')
+        tmux('load-buffer', file)
+        tmux('paste-buffer', '-p')
+        tmux('send-keys', 'Enter')
+        await saw('ended')
+        expect(screen()).toContain('ended 0')
+        expect(screen()).toContain('characters)')
+      } finally {
+        tmux('kill-server')
+      }
+    })
+  }
 
   terminalTest('Ctrl-U takes back what was typed', async () => {
     await using world = login(['--no-browser'])
