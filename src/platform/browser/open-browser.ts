@@ -49,11 +49,21 @@ export async function openBrowser(url: string, options: OpenBrowserOptions): Pro
   for (const command of browserVariable(env.BROWSER)) {
     if (await runs(() => spawnBrowser(withUrl(command, address), env), graceMs)) return true
   }
+  if (!hasDisplay(env, platform)) return false
   if (await runs(() => openBySystem(address), graceMs)) return true
   for (const command of FALLBACKS[platform] ?? OTHER_FALLBACKS) {
     if (await runs(() => spawnBrowser([...command, address], env), graceMs)) return true
   }
   return false
+}
+
+/**
+ * Without a display `xdg-open` tries one browser after the other, which takes longer to fail than we wait. In WSL the
+ * browser is that of Windows.
+ */
+function hasDisplay(env: Env, platform: NodeJS.Platform): boolean {
+  if (platform !== 'linux' && platform !== 'freebsd' && platform !== 'openbsd') return true
+  return Boolean(env.DISPLAY || env.WAYLAND_DISPLAY || env.WSL_DISTRO_NAME || env.WSL_INTEROP)
 }
 
 /**

@@ -26,7 +26,8 @@ async function deviceLogin(env: Record<string, string>, prefix: string[] = []) {
   const child = Bun.spawn(
     [...prefix, FOB, 'auth', 'login', '-s', server.url, '--device', '--insecure-storage'],
     {
-      ...environment({ env }),
+      // Without a display only $BROWSER is tried.
+      ...environment({ env: { DISPLAY: ':9', ...env } }),
       stdout: 'pipe',
       stderr: 'pipe',
     },
