@@ -16,6 +16,7 @@ const LINES = '{\n  "user": "canary-user",\n  "password": "canary/pass+word"\n}\
 const ENCODE = `
 printf %s "$T" | base64; printf "user:%s" "$T" | base64 -w0; printf %s "$T" | od -An -v -tx1 | tr -d " \\n"
 printf %q "$T"; echo "$L"; echo $L; printf %s "$L" | base64; echo "$T"
+echo canary-of-the-pipeline canary/pass+word; set -x; [[ x == "$T" ]]
 `
 const SCRIPT = (more: string) => `
 const pipeline = async () => {
@@ -67,6 +68,7 @@ describe('what a run prints, on the compiled binary', () => {
   test('S60, S61: a value is hidden in every encoding, and the report says how often and where', async () => {
     writeFileSync(join(folder, 'job.ts'), SCRIPT(''))
     await client(['pipeline', 'set', 'job.ts'])
+    await client(['secrets', 'set', 'UNNAMED', '--pipeline', 'job'], 'canary-of-the-pipeline')
     const log = await client(['pipeline', 'run', 'job', CANARY])
     expect(log).toContain(MARK)
     expect(log).not.toContain('canary')

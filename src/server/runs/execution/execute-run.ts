@@ -22,6 +22,7 @@ import { MAX_RESULT_BYTES } from '../log/redact-and-store-output.ts'
 import { readResponseText, readTail, type RunHistory } from '../journal/run-history.ts'
 import { faultText } from '../fault-as-text.ts'
 import { createResolver, type Resolver } from '../secrets/resolve-secrets.ts'
+import { leftOutWarning, redactOwnSecrets } from '../secrets/redact-own-secrets.ts'
 import { unsetSecretsWarning } from '../secrets/unset-secrets-warning.ts'
 import type { SandboxProcesses } from '../sandbox/prestarted-child-processes.ts'
 import { errorText, type PipelineContext, type SandboxLimits } from '../sandbox/child-protocol.ts'
@@ -129,6 +130,9 @@ export async function execute(
     const unset = await resolver.prepare(pipeline.source)
     // Where an earlier server had started the run, the log has it already.
     if (unset.length > 0 && !run.wasStarted) await journal.log([unsetSecretsWarning(unset)])
+    // After what the source names, which has to fit.
+    const leftOut = await redactOwnSecrets({ vault: services.vault, ...run })
+    if (leftOut.length > 0 && !run.wasStarted) await journal.log([leftOutWarning(leftOut)])
     return await runWithRestarts(run, options, dispatcher, scriptConsole)
   }
   const outcome = await Promise.race([runToEnd().catch(fail), whenFired(detach)])

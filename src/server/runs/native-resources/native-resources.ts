@@ -108,7 +108,8 @@ export function createResourceCalls(options: ResourceCallsOptions): HostCalls {
       await driver.importFolder({ runId, ...to }, folder, at.signal)
       return outcome
     })
-    return { ...cleanOutcome(outcome), ...to }
+    const shown = { volume: redactor.text(to.volume), path: redactor.text(to.path) }
+    return { ...cleanOutcome(outcome), ...shown }
   }
 
   async function push(input: unknown, { signal }: CallContext): Promise<Outcome> {

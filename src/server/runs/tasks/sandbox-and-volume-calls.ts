@@ -1,5 +1,6 @@
 /** The host calls for places that several tasks share: `volumes.create`, `sandbox.open` and `sandbox.close`. */
 import { Fault } from '../../../contract/fault.ts'
+import type { Redactor } from '../../../redact/redactor.ts'
 import type { HostCalls } from '../host-call-type.ts'
 import type { Driver } from '../drivers/driver-interface.ts'
 import { resolveEnvironment } from './task-environment.ts'
@@ -11,13 +12,14 @@ export interface SandboxOptions {
   /** Added to the number of a call, it is the number of the sandbox that the call opens. */
   firstNumber: number
   signal: AbortSignal
+  redactor: Redactor
   resolve(value: unknown): Promise<unknown>
   /** Ends the run. */
   fail(error: unknown): void
 }
 
 export function createSandboxCalls(options: SandboxOptions): HostCalls {
-  const { runId, driver, firstNumber, signal } = options
+  const { runId, driver, firstNumber, signal, redactor } = options
 
   async function open(params: unknown, call: number): Promise<{ id: number }> {
     const { image, env, mounts, limits } = parseSandbox(params)
@@ -41,7 +43,8 @@ export function createSandboxCalls(options: SandboxOptions): HostCalls {
     'volumes.create': async (params, { number }) => {
       const { name = `volume-${number}` } = parseVolume(params)
       await driver.createVolume(runId, name)
-      return { name }
+      // The script continues with the name that it gave (`host-api.js`).
+      return { name: redactor.text(name) }
     },
     'sandbox.open': (params, { number }) => open(params, number),
     'sandbox.close': async (params) => {

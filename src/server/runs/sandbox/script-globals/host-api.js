@@ -130,7 +130,13 @@
 
   return {
     runtime: { run: (task) => runTask('runtime.run', task), startSandbox },
-    volumes: { create: (options) => Object.freeze(callSync('volumes.create', options ?? {})) },
+    volumes: {
+      create: (options) => {
+        const { name } = callSync('volumes.create', options ?? {})
+        // As the script wrote it: what was recorded is redacted.
+        return Object.freeze({ name: options?.name ?? name })
+      },
+    },
     nativeResources: {
       check: (resource) => callSync('nativeResources.check', resource),
       fetch: (resource) => call('nativeResources.fetch', resource),
