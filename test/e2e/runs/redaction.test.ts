@@ -16,7 +16,7 @@ const LINES = '{\n  "user": "canary-user",\n  "password": "canary/pass+word"\n}\
 const ENCODE = `
 printf %s "$T" | base64; printf "user:%s" "$T" | base64 -w0; printf %s "$T" | od -An -v -tx1 | tr -d " \\n"
 printf %q "$T"; echo "$L"; echo $L; printf %s "$L" | base64; echo "$T"
-echo canary-of-the-pipeline canary/pass+word; set -x; [[ x == "$T" ]]
+echo canary/pass'+'word; set -x; [[ x == "$T" ]]; set +x; true
 `
 const SCRIPT = (more: string) => `
 const pipeline = async () => {
@@ -66,7 +66,7 @@ afterAll(async () => {
 
 describe('what a run prints, on the compiled binary', () => {
   test('S60, S61: a value is hidden in every encoding, and the report says how often and where', async () => {
-    writeFileSync(join(folder, 'job.ts'), SCRIPT(''))
+    writeFileSync(join(folder, 'job.ts'), SCRIPT('echo canary-of-the-pipeline'))
     await client(['pipeline', 'set', 'job.ts'])
     await client(['secrets', 'set', 'UNNAMED', '--pipeline', 'job'], 'canary-of-the-pipeline')
     const log = await client(['pipeline', 'run', 'job', CANARY])
@@ -79,8 +79,9 @@ describe('what a run prints, on the compiled binary', () => {
     const shown = JSON.parse(await client(['runs', 'show', id, '-o', 'json'])) as { redactions: unknown }
     expect(shown.redactions).toEqual([
       { secret: 'TOKEN', in: 'job', hits: 4 },
-      { secret: 'TOKEN', in: 'encode', hits: 5 },
+      { secret: 'TOKEN', in: 'encode', hits: 6 },
       { secret: 'LINES', in: 'encode', hits: expect.any(Number) },
+      { secret: 'UNNAMED', in: 'encode', hits: 1 },
     ])
     expect(findCanaries(data, [CANARY, LINES])).toEqual([])
   })
