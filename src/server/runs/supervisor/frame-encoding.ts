@@ -38,29 +38,52 @@ function frame(kind: number, parts: readonly Uint8Array[]): Uint8Array {
  * @throws Error for bytes that are not a frame.
  */
 export function createFrames(maxBytes = MAX_FRAME_BYTES): (chunk: Uint8Array) => Frame[] {
+  /** The beginning of a frame whose rest has not come yet. */
   let pieces: Uint8Array[] = []
   let held = 0
-  /** The number of bytes that the next whole frame needs. */
+  /** The number of bytes that `held` has to reach before more can be said. */
   let needed = HEAD_BYTES
 
-  return (chunk) => {
-    pieces.push(chunk)
-    held += chunk.length
-    const frames: Frame[] = []
-    if (held < needed) return frames
-    let all = Buffer.concat(pieces)
-    for (;;) {
-      const length = all.length < HEAD_BYTES ? undefined : all.readUInt32BE()
-      if (length !== undefined && (length < 1 || length > maxBytes)) throw new Error('not a frame')
-      needed = length === undefined ? HEAD_BYTES : 4 + length
-      if (all.length < needed) break
-      frames.push(decode(all.subarray(4, needed)))
-      all = all.subarray(needed)
+  /** Reads whole frames that stand in one chunk, without a copy. @returns what is left of it */
+  function cutWhole(chunk: Buffer, frames: Frame[]): Buffer {
+    let rest = chunk
+    while (rest.length >= HEAD_BYTES) {
+      const end = endOf(rest, maxBytes)
+      if (rest.length < end) break
+      frames.push(decode(rest.subarray(4, end)))
+      rest = rest.subarray(end)
     }
-    pieces = [all]
-    held = all.length
+    return rest
+  }
+
+  return (chunk) => {
+    const frames: Frame[] = []
+    let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    // Only the frame that stands in several chunks is copied.
+    while (held > 0 && held + rest.length >= needed) {
+      const all = Buffer.concat([...pieces, rest.subarray(0, needed - held)])
+      rest = rest.subarray(needed - held)
+      needed = endOf(all, maxBytes)
+      const isWhole = all.length === needed
+      if (isWhole) frames.push(decode(all.subarray(4)))
+      pieces = isWhole ? [] : [all]
+      held = isWhole ? 0 : all.length
+    }
+    if (held === 0) {
+      rest = cutWhole(rest, frames)
+      needed = rest.length < HEAD_BYTES ? HEAD_BYTES : endOf(rest, maxBytes)
+    }
+    if (rest.length > 0) pieces.push(rest)
+    held += rest.length
     return frames
   }
+}
+
+/** Where the frame ends that begins with these bytes. @throws Error for a length that no frame has */
+function endOf(bytes: Buffer, maxBytes: number): number {
+  const length = bytes.readUInt32BE()
+  if (length < 1 || length > maxBytes) throw new Error('not a frame')
+  return 4 + length
 }
 
 function decode(body: Buffer): Frame {
