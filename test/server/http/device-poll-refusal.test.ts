@@ -8,6 +8,7 @@ const limited = new HttpError(429, 'rate_limited', 'too many requests, try again
   details: { retryAfter: 3 },
   headers: { 'retry-after': '3' },
 })
+const unreadable = () => Promise.reject(new HttpError(413, 'too_large', 'x'))
 const poll = { method: 'POST', path: '/oauth/token', grant: DEVICE_GRANT, refusal: limited }
 
 describe('RFC 8628 §3.5: a rate limit', () => {
@@ -29,7 +30,6 @@ describe('RFC 8628 §3.5: a rate limit', () => {
   })
 
   test('a body that cannot be read changes nothing', async () => {
-    const body = () => Promise.reject(new HttpError(413, 'too_large', 'x'))
-    expect(await asDeviceIsTold(limited, { ...poll, body })).toBe(limited)
+    expect(await asDeviceIsTold(limited, { ...poll, body: unreadable })).toBe(limited)
   })
 })

@@ -279,25 +279,28 @@ describe('every answer', () => {
     )
   })
 
+  const askForToken = (form: Record<string, string>) =>
+    fetch(`${server.url}/oauth/token`, {
+      method: 'POST',
+      headers: { 'x-forwarded-for': '203.0.113.7' },
+      body: new URLSearchParams({ client_id: 'fob-cli', ...form }),
+    })
+
   test('a device that polls beyond the allowance is told to slow down, in the words of RFC 8628 §3.5', async () => {
-    const ask = (form: Record<string, string>) =>
-      fetch(`${server.url}/oauth/token`, {
-        method: 'POST',
-        headers: { 'x-forwarded-for': '203.0.113.7' },
-        body: new URLSearchParams({ client_id: 'fob-cli', ...form }),
-      })
-    const junk = () => ask({ grant_type: 'nothing' })
+    const junk = () => askForToken({ grant_type: 'nothing' })
     const limit = Number((await junk()).headers.get('ratelimit-limit'))
     // The allowance grows while it is used up, which takes longer on a busy machine.
     for (let sent = 0; sent < 5 * limit; sent += 20) {
       const together = await Promise.all(Array.from({ length: 20 }, junk))
       if (together.every(({ status }) => status === 429)) break
     }
-    const polled = await ask({ grant_type: DEVICE_GRANT, device_code: 'some' })
+    const polled = await askForToken({ grant_type: DEVICE_GRANT, device_code: 'some' })
     expect(polled.status).toBe(429)
     expect(Number(polled.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(await polled.json()).toMatchObject({ error: 'slow_down', error_description: expect.any(String) })
-    expect(await (await ask({ grant_type: 'refresh_token' })).json()).toMatchObject({ error: 'rate_limited' })
+    expect(await (await askForToken({ grant_type: 'refresh_token' })).json()).toMatchObject({
+      error: 'rate_limited',
+    })
   })
 })
 
