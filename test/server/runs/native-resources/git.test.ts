@@ -362,9 +362,11 @@ describe('git over http', () => {
   })
 })
 
+const leaveAlone: GitHttpServer['meddle'] = () => undefined
+
 /** The files of a repository and nothing else, as a plain web server gives them out. */
 function startPlainFiles(root: string): GitHttpServer {
-  let meddle: GitHttpServer['meddle'] = () => undefined
+  let meddle = leaveAlone
   const server = Bun.serve({
     hostname: '127.0.0.1',
     port: 0,
