@@ -246,10 +246,11 @@ describe('the world of a script', () => {
     const { logged } = await runIn(
       pipeline(`
         const later = [1, 2, 3].map((n) => runtime.run(n).then(() => console.log('async', n)))
-        console.log('sync', volumes.create({ name: 'v' }).code)
+        console.log('sync', volumes.create().name)
         await Promise.all(later)`),
+      { answer: { name: 'v1' } },
     )
-    expect(logged).toBe('sync 0\nasync 1\nasync 2\nasync 3\n')
+    expect(logged).toBe('sync v1\nasync 1\nasync 2\nasync 3\n')
   })
 
   test('a timer that was cleared is not waited for', async () => {
