@@ -121,5 +121,7 @@ export const pipelineResponse = v.looseObject({
   needs: v.optional(v.array(neededSecret)),
   /** Only when one is set: its rule hides it from the one who has set it. */
   hiddenFromYou: v.optional(v.boolean()),
+  /** Only when one is set: who had set what it replaces, as far as that is on record, and when. */
+  replaced: v.optional(v.looseObject({ setBy: v.nullable(v.string()), setAt: v.string() })),
 })
 export type PipelineResponse = v.InferOutput<typeof pipelineResponse>

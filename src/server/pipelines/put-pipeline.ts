@@ -15,6 +15,7 @@ import { pipelines as table, type pipelineSchedules } from '../db/schema.ts'
 import { isAdministrator, type Principal } from '../access-rules/principal.ts'
 import type { Rbac } from '../access-rules/access-rules.ts'
 import type { Vault } from '../vault/vault-interface.ts'
+import { findLastSet, type LastSet } from './find-last-set.ts'
 import { setRule } from './pipeline-visibility.ts'
 
 export type Pipeline = typeof table.$inferSelect
@@ -49,6 +50,8 @@ export interface PutBy {
 export interface PutResult {
   pipeline: Pipeline
   created: boolean
+  /** What stood there before; undefined where nothing did. */
+  replaced: LastSet | undefined
 }
 
 /** What runs have to say of a pipeline. `runs/runs.ts` is the one in use. */
@@ -93,6 +96,7 @@ export async function putPipeline(deps: PutDeps, by: PutBy, request: PutPipeline
   const before = await deps.find(tenantId, request.name)
   await requireVisible(deps, before, request.name, caller)
   const id = before?.id ?? newId('pip')
+  const replaced = before && (await findLastSet(deps, before))
   await checkRemovals(vault, { tenantId, id }, request)
   // 3. The secrets.
   await storeSecrets(vault, { tenantId, id }, request)
@@ -110,7 +114,7 @@ export async function putPipeline(deps: PutDeps, by: PutBy, request: PutPipeline
     await storeSecrets(vault, pipeline, request)
     await vault.removeScope(tenantId, `pipeline/${id}`)
   }
-  return { pipeline, created: before === undefined }
+  return { pipeline, created: before === undefined, replaced }
 }
 
 /** @returns the driver to use. @throws Fault `usage` for the first thing that is not valid */

@@ -152,6 +152,10 @@ async function setPipeline(options: SetPipelineOptions, deps: Deps): Promise<voi
   })
   const secrets = options.secrets.size === 0 ? '' : ` with ${[...options.secrets.keys()].join(', ')}`
   client.say(`Set pipeline ${pipeline.name}${secrets}. Run it with: fob pipeline run ${pipeline.name}`)
+  if (pipeline.replaced !== undefined) {
+    const { setBy, setAt } = pipeline.replaced
+    client.say(`It replaces what ${setBy ?? 'somebody'} set at ${setAt}`)
+  }
   if (pipeline.hiddenFromYou === true) {
     client.say(`warning: its rule hides ${pipeline.name} from you: you can no longer see, run or change it`)
     client.say(

@@ -75,6 +75,7 @@ async function setWebhook(options: SetWebhookOptions, deps: Deps): Promise<void>
     schema: webhookResponse,
   })
   client.say(`Webhooks (${webhook.provider}) start runs of ${name} now`)
+  if (provider === 'github') client.say('In the form of the sender, choose content type: application/json')
   printWebhook(webhook, client, deps)
 }
 

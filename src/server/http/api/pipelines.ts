@@ -1,6 +1,7 @@
 /** Pipelines in the API. */
 import * as v from 'valibot'
 import { type PipelineResponse, pipelineName, putPipelineBody } from '../../../contract/api/pipelines.ts'
+import { instant } from '../../../contract/instant-as-text.ts'
 import { runPipelineBody } from '../../../contract/api/runs.ts'
 import type { PipelineEntry } from '../../pipelines/pipelines.ts'
 import { startedBy } from '../../access-rules/run-starter.ts'
@@ -60,12 +61,14 @@ export const putPipeline: Handler = async (call, services) => {
   }
   const { principal: caller } = call
   const putBy = { caller, entry: by(call), signal: call.request.signal }
-  const { pipeline, created } = await services.pipelines.put(putBy, request)
+  const { pipeline, created, replaced } = await services.pipelines.put(putBy, request)
   const schedules = (await services.schedules.of(pipeline.id)).map(toScheduleResponse)
   const needs = await services.runs.needs(pipeline)
   const isHidden = (await services.pipelines.get(caller, name)) === undefined
   const hidden = isHidden ? { hiddenFromYou: true } : {}
-  return json({ ...toResponse(pipeline), schedules, needs, ...hidden }, { status: created ? 201 : 200 })
+  const before = replaced && { replaced: { setBy: replaced.by, setAt: instant(replaced.at) } }
+  const response = { ...toResponse(pipeline), schedules, needs, ...hidden, ...before }
+  return json(response, { status: created ? 201 : 200 })
 }
 
 /** `DELETE /api/pipelines/:name`: with its secrets; its runs stay on record. */

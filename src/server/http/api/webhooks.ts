@@ -10,6 +10,7 @@ import { readBody } from '../request/request-body.ts'
 import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { findPipeline } from './find-pipeline.ts'
+import { isForm } from '../request/form-body.ts'
 import { toWebhookResponse } from './webhook-response.ts'
 
 /** `PUT /api/pipelines/:name/webhook`: only this response has the secret, where the server created it. */
@@ -39,7 +40,10 @@ export const deleteWebhook: Handler = async (call, services) => {
 export const receiveWebhook: Handler = async (call, services) => {
   const { webhook } = call
   if (webhook === undefined) throw notFound('webhook')
-  const request = toRequest(call, webhook.body)
+  // GitHub asks whether somebody is there when the webhook is created: nothing has happened that a run could be about.
+  const isGithub = webhook.pipeline.webhook === 'github'
+  if (isGithub && call.headers.get('x-github-event') === 'ping') return json({ pong: true })
+  const request = toRequest(call, webhook.body, isGithub)
   const { runId, isAgain, answer } = await services.webhooks.deliver(webhook, request, call.request.signal)
   if (!isAgain) {
     const details = { pipeline: webhook.pipeline.name, trigger: 'webhook' }
@@ -54,15 +58,19 @@ export const receiveWebhook: Handler = async (call, services) => {
 /** Headers that a script does not get: credentials, for this server or for another. */
 const CREDENTIAL = /authorization|cookie|token|secret|signature|password|credential|api-?key|service-key/
 
-function toRequest({ request, url }: Call, body: Uint8Array): HttpRequest {
+function toRequest({ request, url }: Call, body: Uint8Array, isGithub: boolean): HttpRequest {
   const query = new URLSearchParams(url.search)
   query.delete('tenant')
+  const headers = Object.fromEntries([...request.headers].filter(([name]) => !CREDENTIAL.test(name)))
+  const text = new TextDecoder().decode(body)
+  const payload = isGithub && isForm(request.headers) ? new URLSearchParams(text).get('payload') : null
   return {
     method: request.method,
     path: url.pathname,
     query: Object.fromEntries(query),
-    headers: Object.fromEntries([...request.headers].filter(([name]) => !CREDENTIAL.test(name))),
-    body: new TextDecoder().decode(body),
+    // GitHub's other content type: the same JSON, in a field of a form.
+    headers: payload === null ? headers : { ...headers, 'content-type': 'application/json' },
+    body: payload ?? text,
   }
 }
 

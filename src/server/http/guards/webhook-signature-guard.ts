@@ -1,7 +1,9 @@
 /** The guard of webhooks: a signature with the webhook's secret. */
+import { present } from '../../../contract/omit-undefined.ts'
 import { machine } from '../../auth/create-principal.ts'
 import { HttpError, notFound } from '../response/http-error.ts'
 import type { Call, Handler } from '../request-context.ts'
+import { isForm } from '../request/form-body.ts'
 import type { Services } from '../handler-services.ts'
 
 /**
@@ -18,7 +20,12 @@ export async function bySignature(handler: Handler, call: Call, services: Servic
   )
   if (found === 'not_found') throw notFound('webhook')
   if (found === 'refused') {
-    services.log.warn('webhook refused', { requestId: call.requestId, address: call.address })
+    const reason = reasonOf(request.headers)
+    services.log.warn('webhook refused', {
+      requestId: call.requestId,
+      address: call.address,
+      ...present({ reason }),
+    })
     // RFC 9110 §11.6.1 wants a challenge with every 401.
     throw new HttpError(401, 'signature_invalid', 'this is not signed with the secret of the webhook', {
       headers: { 'www-authenticate': 'Webhook realm="fob"' },
@@ -34,4 +41,11 @@ export async function bySignature(handler: Handler, call: Call, services: Servic
     pipelines: new Set([pipeline.id]),
   })
   return handler(call.admit({ principal, webhook: { ...found, body } }), services)
+}
+
+/** What is wrong with a request that its sender believes to be signed, where that can be told. */
+function reasonOf(headers: Headers): string | undefined {
+  const isGitea = ['x-gitea-event', 'x-forgejo-event', 'x-gogs-event'].some((name) => headers.has(name))
+  if (!isGitea || !isForm(headers)) return undefined
+  return 'Gitea and Forgejo sign a form by other bytes than they send: choose the content type application/json there'
 }

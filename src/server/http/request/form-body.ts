@@ -16,11 +16,16 @@ export async function readForm<T>(
 
 /** A form as it was sent; undefined when it is larger than 16 KiB or of another type. */
 export async function readFormFields(source: BodySource): Promise<URLSearchParams | undefined> {
-  const type = source.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (type !== 'application/x-www-form-urlencoded') return undefined
+  if (!isForm(source.headers)) return undefined
   if (Number(source.headers.get('content-length') ?? 0) > MAX_FORM_BYTES) return undefined
   const body = await source.body()
   return body.length > MAX_FORM_BYTES ? undefined : new URLSearchParams(body.toString())
+}
+
+/** Whether a body is a form, by its content type. */
+export function isForm(headers: Headers): boolean {
+  const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  return type === 'application/x-www-form-urlencoded'
 }
 
 /**

@@ -397,6 +397,19 @@ describe('a token that may only start runs', () => {
   })
 })
 
+test('setting a pipeline says whose it replaces, and when that was set', async () => {
+  const put = (as: string) =>
+    send('PUT', '/api/pipelines/replaced', { as, body: { source: SOURCE, filename: 'p.ts' } })
+  const first = await put(ada)
+  expect([first.status, first.body.replaced]).toEqual([201, undefined])
+  const second = await put(ada)
+  expect([second.status, second.body.replaced]).toEqual([
+    200,
+    { setBy: ADA.email, setAt: first.body.updatedAt },
+  ])
+  await send('DELETE', '/api/pipelines/replaced', { as: ada })
+})
+
 describe('a token for some pipelines', () => {
   const SCOPES = [
     'pipelines:read',

@@ -89,6 +89,58 @@ describe('a webhook that answers', () => {
   })
 })
 
+describe('GitHub as it is', () => {
+  const FORM = 'application/x-www-form-urlencoded'
+  let secret: string
+  beforeAll(async () => {
+    secret = await put(
+      'form',
+      `export const pipeline = async () => {
+        const { body, headers } = http.request
+        console.log(JSON.stringify([http.request.json(), body, headers['content-type'], Object.keys(http.request)]))
+      }`,
+    )
+  })
+
+  test('a form is unwrapped: the script gets the payload in it', async () => {
+    const payload = '{"ref":"a+b & c","n":1}'
+    const body = new URLSearchParams({ payload }).toString()
+    const answer = await deliver('form', body, {
+      ...githubHeaders(body, secret, 'f-1'),
+      'content-type': FORM,
+    })
+    expect(answer.status).toBe(202)
+    await ended(answer.runId ?? '')
+    const log = JSON.parse(await logOf(answer.runId ?? '')) as unknown[]
+    expect(log).toEqual([
+      JSON.parse(payload),
+      payload,
+      'application/json',
+      ['method', 'path', 'query', 'headers', 'body'],
+    ])
+  })
+
+  test('a ping is answered with 200 and begins no run, if it is signed', async () => {
+    const before = (await runs('form')).length
+    const ping = { ...githubHeaders('{"zen":"x"}', secret, 'p-1'), 'x-github-event': 'ping' }
+    expect(await deliver('form', '{"zen":"x"}', ping)).toMatchObject({ status: 200, text: '{"pong":true}' })
+    const forged = { ...ping, 'x-hub-signature-256': 'sha256=00' }
+    expect((await deliver('form', '{"zen":"x"}', forged)).status).toBe(401)
+    expect(await runs('form')).toHaveLength(before)
+  })
+
+  test.each(['x-gitea-event', 'x-forgejo-event'])(
+    'a form of Gitea or Forgejo, signed by its payload, is named in the log (%s)',
+    async (name) => {
+      const payload = '{"ref":"main"}'
+      const body = new URLSearchParams({ payload }).toString()
+      const headers = { ...githubHeaders(payload, secret, 'g-1'), 'content-type': FORM, [name]: 'push' }
+      expect((await deliver('form', body, headers)).status).toBe(401)
+      expect(server.log()).toContain('choose the content type application/json there')
+    },
+  )
+})
+
 describe('what the script does not answer', () => {
   test('is answered with 202 and the run, at once', async () => {
     const secret = await put('silent', SILENT)

@@ -90,6 +90,10 @@
     }
   }
 
+  /** Not enumerable: the request still prints as what came. */
+  const withJson = (received) =>
+    Object.defineProperty(received, 'json', { value: () => JSON.parse(received.body) })
+
   const copy = (value) => JSON.parse(JSON.stringify(value))
 
   /** A `Response`, as far as it is useful for a body that has arrived as a whole. */
@@ -152,7 +156,10 @@
         await call('storage.set', { key, value })
       },
     },
-    http: { request, respond: async (response) => void (await call('http.respond', response ?? {})) },
+    http: {
+      request: request && withJson(request),
+      respond: async (response) => void (await call('http.respond', response ?? {})),
+    },
     fetch,
     setTimeout,
     clearTimeout: (id) => link.drop(id),
