@@ -120,7 +120,7 @@ describe('GitHub as it is', () => {
     ])
   })
 
-  test('a ping is answered with 200 and begins no run, if it is signed', async () => {
+  test('a ping is answered with 200 and starts no run, if it is signed', async () => {
     const before = (await runs('form')).length
     const ping = { ...githubHeaders('{"zen":"x"}', secret, 'p-1'), 'x-github-event': 'ping' }
     expect(await deliver('form', '{"zen":"x"}', ping)).toMatchObject({ status: 200, text: '{"pong":true}' })
