@@ -19,10 +19,17 @@ function onlyProgram(name: string, exitCode = 0) {
   return { folder, args: () => read('args'), env: () => read('env') }
 }
 
-/** A device login whose page the binary opens, and that ends when the server has been asked twice. */
-async function deviceLogin(env: Record<string, string>, prefix: string[] = []) {
+/** A device login whose page the binary opens, and that ends at a poll after `opened`. */
+async function deviceLogin(
+  env: Record<string, string>,
+  { prefix = [], opened = () => true }: { prefix?: string[]; opened?: () => boolean } = {},
+) {
   await using server = startOAuthServer()
   server.behaviour.device = { interval: 1 }
+  server.behaviour.polls = []
+  const approve = setInterval(() => {
+    if (opened()) server.behaviour.polls = ['ok']
+  }, 20)
   const child = Bun.spawn(
     [...prefix, FOB, 'auth', 'login', '-s', server.url, '--device', '--insecure-storage'],
     {
@@ -33,6 +40,7 @@ async function deviceLogin(env: Record<string, string>, prefix: string[] = []) {
     },
   )
   const err = await new Response(child.stderr).text()
+  clearInterval(approve)
   return { code: await child.exited, err, url: /http\S+/.exec(err.slice(err.indexOf(server.url)))?.[0] ?? '' }
 }
 
@@ -68,7 +76,10 @@ describe('the browser of the system', () => {
   test('an opener that fails gives way to the next one', async () => {
     const failing = onlyProgram('xdg-open', 3)
     const next = onlyProgram('x-www-browser')
-    const { url } = await deviceLogin({ PATH: `${failing.folder}:${next.folder}` })
+    const { url } = await deviceLogin(
+      { PATH: `${failing.folder}:${next.folder}` },
+      { opened: () => next.args() !== undefined },
+    )
     expect([failing.args(), next.args()]).toEqual([url, url])
   })
 
@@ -77,7 +88,7 @@ describe('the browser of the system', () => {
     const program = onlyProgram('xdg-open')
     const { code, url } = await deviceLogin(
       { PATH: `${program.folder}:/mnt/bin:/usr/bin:/bin:/usr/sbin` },
-      wsl.prefix,
+      { prefix: wsl.prefix },
     )
     expect({ code, script: wsl.script() }).toEqual({
       code: 0,
@@ -90,14 +101,20 @@ describe('the browser of the system', () => {
   testWith(missingWslPart(), 'in WSL without PowerShell, the programs of Linux are tried', async () => {
     const wsl = standInWsl(undefined)
     const program = onlyProgram('xdg-open')
-    const { code, url } = await deviceLogin({ PATH: `${program.folder}:/usr/bin:/bin:/usr/sbin` }, wsl.prefix)
+    const { code, url } = await deviceLogin(
+      { PATH: `${program.folder}:/usr/bin:/bin:/usr/sbin` },
+      { prefix: wsl.prefix, opened: () => program.args() !== undefined },
+    )
     expect({ code, args: program.args() }).toEqual({ code: 0, args: url })
   })
 
   testWith(missingWslPart(), 'in WSL, where PowerShell fails, too', async () => {
     const wsl = standInWsl(1)
     const program = onlyProgram('x-www-browser')
-    const { code, url } = await deviceLogin({ PATH: `${program.folder}:/usr/bin:/bin:/usr/sbin` }, wsl.prefix)
+    const { code, url } = await deviceLogin(
+      { PATH: `${program.folder}:/usr/bin:/bin:/usr/sbin` },
+      { prefix: wsl.prefix, opened: () => program.args() !== undefined },
+    )
     expect({ code, args: program.args() }).toEqual({ code: 0, args: url })
   })
 })

@@ -1,4 +1,6 @@
 /** A server whose disk is full: what it refuses, what still works, and what it says. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, afterAll, describe, expect, test } from 'bun:test'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'
@@ -9,6 +11,7 @@ import { testWith } from '../../support/real-parts/skip-without-part.ts'
 import { until } from '../../support/servers/json-client.ts'
 import { ADA } from '../../support/servers/server-with-accounts.ts'
 import { localAccounts, startServer, type TestServer } from '../../support/servers/test-server.ts'
+import { temporaryFolder } from '../../support/temporary.ts'
 
 let disk: SmallDisk
 let server: TestServer
@@ -41,9 +44,11 @@ async function writeUntilRefused(): Promise<Reply> {
   throw new Error('nothing was refused')
 }
 
+/** Prints more than the disk holds once the gate is there. */
+const GATE = join(temporaryFolder(), 'gate')
 const NOISE = `export const pipeline = async () => {
   await runtime.run({ name: 'noise', image: '', command: { path: 'sh',
-    args: ['-c', 'for i in 1 2 3 4 5 6 7 8; do head -c 1000000 /dev/zero | tr "\\\\0" x; done; sleep 60'] } })
+    args: ['-c', 'echo ready; until [ -e ${GATE} ]; do sleep 0.1; done; head -c 8000000 /dev/zero | tr "\\\\0" x; sleep 60'] } })
 }`
 
 beforeAll(async () => {
@@ -110,6 +115,11 @@ describe('on a full disk', () => {
   testWith(missingSmallDisk, 'a run ends with the reason, and who follows it is told at once', async () => {
     const { body } = await ask('POST', '/api/pipelines/noise/run', {})
     const id = String(body.run_id)
+    const logOf = async () => String((await ask('GET', `/api/runs/${id}/log`)).body.text)
+    await until(logOf, (text) => text.includes('ready'))
+    disk.fill()
+    await writeUntilRefused()
+    writeFileSync(GATE, '')
     // Ends when the server gives the run up.
     const log = String((await ask('GET', `/api/runs/${id}/events`)).body.text)
     const last = [...log.matchAll(/^id: (\d+)$/gm)].at(-1)?.[1] ?? '0'
