@@ -106,7 +106,7 @@ export async function openDomain(
 
 /** The authorization server, where people log in by OAuth. What happens in it goes to the audit log. */
 async function openServerIssuer(
-  { settings: { strategy }, clock, log, fetch = globalThis.fetch }: ServeDeps,
+  { settings: { strategy, rbac }, clock, log, fetch = globalThis.fetch }: ServeDeps,
   {
     storage: { db, accounts, defaultTenant },
     url,
@@ -126,6 +126,19 @@ async function openServerIssuer(
     identityProviders: strategy.identityProviders,
     lifetimes: strategy.lifetimes ?? {},
     fetch,
+    membershipMaxAgeMs: strategy.membershipMaxAgeMs,
+    serverRule: rbac,
+    onMembershipEvent: (event, within) =>
+      audit.record(
+        {
+          tenantId: event.user.tenant.id,
+          actor: 'identity-provider',
+          action: event.kind === 'changed' ? 'memberships.change' : 'memberships.lost',
+          target: accountIdOf(event.user),
+          ...(event.kind === 'changed' ? { details: event.details } : { outcome: 'refused' }),
+        },
+        within,
+      ),
     onEvent: ({ user, ...event }) =>
       audit.record({
         ...event,

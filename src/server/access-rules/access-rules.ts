@@ -3,7 +3,7 @@
  * Refuses: rules that cannot be evaluated (nobody passes them), and Basic callers at any rule, because it is not known
  * who they are. It stores nothing: `pipelines/` has the rules of pipelines, the settings have the server's.
  */
-import { type Attributes, attributesOf } from './caller-attributes.ts'
+import { asksForMemberships, type Attributes, attributesOf } from './caller-attributes.ts'
 import type { Rule } from './compile-rule.ts'
 import type { Principal } from './principal.ts'
 
@@ -16,6 +16,8 @@ export interface Rbac {
   judge(principal: Principal): (expression: string) => boolean
   /** Whether the caller passes the server's own rule; without one, yes. */
   admits(principal: Principal): boolean
+  /** Whether the server's own rule asks for organizations or groups. */
+  serverAsksForMemberships: boolean
 }
 
 /** How many compiled rules are cached, a few kilobytes each. */
@@ -68,5 +70,6 @@ export async function openRbac(serverRule?: string): Promise<Rbac> {
     // A runner is admitted by its token: it is not a person whom a rule could describe.
     admits: (principal) =>
       serverRule === undefined || principal.kind === 'runner' || allowed(principal, serverRule),
+    serverAsksForMemberships: serverRule !== undefined && asksForMemberships(serverRule),
   }
 }

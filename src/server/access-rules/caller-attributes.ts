@@ -17,11 +17,20 @@ export const ATTRIBUTES = {
 
 type Attribute = keyof typeof ATTRIBUTES
 export type Attributes = {
-  readonly [K in Attribute]: (typeof ATTRIBUTES)[K] extends 'string' ? string : readonly string[]
+  /** A list that is not known is undefined. */
+  readonly [K in Attribute]: (typeof ATTRIBUTES)[K] extends 'string' ? string : readonly string[] | undefined
+}
+
+const OF_MEMBERSHIPS = /\b(?:Organizations|Groups)\b/
+
+/** Whether a rule asks for organizations or groups. Yes also where the word only stands in a text of the rule. */
+export function asksForMemberships(rule: string): boolean {
+  return OF_MEMBERSHIPS.test(rule)
 }
 
 /** From the record of the user, so that browser, command line and MCP are treated alike. Unknown ones are empty. */
 export function attributesOf(principal: Principal): Attributes {
+  const known = principal.memberships.kind !== 'outdated'
   return {
     Email: principal.email ?? '',
     Name: principal.name ?? '',
@@ -30,8 +39,8 @@ export function attributesOf(principal: Principal): Attributes {
     Provider: principal.provider,
     // The `sub` alone, as in the token; `Provider` says whose it is.
     UserID: principal.id.slice(principal.id.indexOf(':') + 1),
-    Organizations: principal.organizations,
-    Groups: principal.groups,
+    Organizations: known ? principal.organizations : undefined,
+    Groups: known ? principal.groups : undefined,
     Scopes: [...principal.scopes],
     Tenant: principal.tenant.slug,
   }

@@ -117,7 +117,9 @@ function short(text: unknown): string {
   return text
 }
 
-function bounded(entries: string | readonly string[]): readonly string[] {
+/** Where a list is not known, neither is what follows from it: CEL's error, which only another side of `||` can outweigh. */
+function bounded(entries: string | readonly string[] | undefined): readonly string[] {
+  if (entries === undefined) throw new Error('the list is not known')
   if (typeof entries === 'string' || entries.length > MAX_LIST) throw new Error('the list is too long')
   return entries
 }

@@ -20,9 +20,10 @@ export interface Principal {
   nickName: string | null
   avatarUrl: string | null
   provider: string
-  /** As the identity provider said at the last login, from the record of the user. */
+  /** As the identity provider said when it was asked last, from the record of the user. */
   organizations: readonly string[]
   groups: readonly string[]
+  memberships: Memberships
   role: Role
   tenant: { id: string; slug: string }
   /** Whether the credential is for this tenant alone, whatever the memberships of its owner. */
@@ -38,6 +39,15 @@ export interface Principal {
   /** IDs of the only pipelines that the credential reaches; null: all that the caller may see. */
   pipelines: ReadonlySet<string> | null
 }
+
+/** What is known of the organizations and groups of a caller. */
+type Memberships =
+  /** There are none: the caller does not come from an identity provider. */
+  | { kind: 'none' }
+  /** @property at milliseconds since 1970 */
+  | { kind: 'read'; at: number }
+  /** They are too old to decide on: a rule that asks for them cannot be evaluated. */
+  | { kind: 'outdated' }
 
 type CredentialKind =
   | 'none'

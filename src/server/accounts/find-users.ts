@@ -17,6 +17,7 @@ const ofUser = {
   avatarUrl: users.avatarUrl,
   organizations: users.organizations,
   groups: users.groups,
+  membershipsReadAt: users.membershipsReadAt,
   createdAt: users.createdAt,
 }
 

@@ -4,7 +4,7 @@ import { Fault } from '../../contract/fault.ts'
 import { newId } from '../db/new-id.ts'
 import type { Db } from '../db/open-database.ts'
 import { memberships, users } from '../db/schema.ts'
-import type { Tenant, IdentityProviderProfile } from './user-types.ts'
+import type { IdentityProviderProfile, Tenant, User } from './user-types.ts'
 import { LOCAL } from './local-accounts.ts'
 
 /**
@@ -17,9 +17,9 @@ export function upsertIdentityProviderAccount(
   tenant: Tenant,
   profile: IdentityProviderProfile,
 ): string {
-  const { provider, subject, organizations, groups, ...rest } = profile
+  const { provider, subject } = profile
   if (provider === LOCAL) throw new Fault('failed', 'an identity provider cannot log in to a local account')
-  const known = { ...rest, organizations: [...organizations], groups: [...groups], updatedAt: now }
+  const known = columnsOf(profile, now)
   return db.transaction(
     (tx) => {
       const key = and(eq(users.provider, provider), eq(users.subject, subject))
@@ -36,5 +36,43 @@ export function upsertIdentityProviderAccount(
       return id
     },
     { behavior: 'immediate' },
+  )
+}
+
+function columnsOf(profile: IdentityProviderProfile, now: number) {
+  const { provider: _provider, subject: _subject, organizations, groups, ...rest } = profile
+  const lists = { organizations: [...organizations], groups: [...groups] }
+  return { ...rest, ...lists, membershipsReadAt: now, updatedAt: now }
+}
+
+/**
+ * Brings an account up to date with what its identity provider says now. It never creates one: the person may have been
+ * removed while the identity provider was asked.
+ */
+export function updateIdentityProviderAccount(
+  tx: Pick<Db, 'update'>,
+  now: number,
+  userId: string,
+  profile: IdentityProviderProfile,
+): void {
+  const same = and(
+    eq(users.id, userId),
+    eq(users.provider, profile.provider),
+    eq(users.subject, profile.subject),
+  )
+  tx.update(users).set(columnsOf(profile, now)).where(same).run()
+}
+
+/**
+ * From now on nobody knows the person's memberships, until they log in again.
+ * @returns false where they did so just now: what was found out is about an earlier login
+ */
+export function forgetMemberships(
+  tx: Pick<Db, 'update'>,
+  { id, membershipsReadAt }: Pick<User, 'id' | 'membershipsReadAt'>,
+): boolean {
+  const same = and(eq(users.id, id), eq(users.membershipsReadAt, membershipsReadAt ?? 0))
+  return (
+    tx.update(users).set({ membershipsReadAt: 0 }).where(same).returning({ id: users.id }).all().length > 0
   )
 }

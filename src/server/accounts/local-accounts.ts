@@ -29,6 +29,7 @@ export async function addLocal(db: Db, now: number, tenant: Tenant, account: New
     tenantId: tenant.id,
     organizations: [],
     groups: [],
+    membershipsReadAt: null,
     createdAt: now,
     updatedAt: now,
   }

@@ -18,9 +18,11 @@ export interface User {
   name: string | null
   nickName: string | null
   avatarUrl: string | null
-  /** What the provider said at the last login; rules on pipelines read them. */
+  /** What the provider said when it was asked last; rules on pipelines read them. */
   organizations: readonly string[]
   groups: readonly string[]
+  /** When that was, in milliseconds since 1970; 0: it no longer says; null: a local account, which has neither. */
+  membershipsReadAt: number | null
   /** The tenant that counts where a request names none, and the role there. `tenants-and-members.ts` knows the others. */
   tenant: Tenant
   role: AccountRole

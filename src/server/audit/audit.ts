@@ -50,6 +50,8 @@ type AuditAction =
   | 'tenant.rm'
   | 'member.set'
   | 'member.rm'
+  | 'memberships.change'
+  | 'memberships.lost'
   | 'settings'
 
 export interface NewEntry {
@@ -57,7 +59,7 @@ export interface NewEntry {
   tenantId: string
   /**
    * `Principal.id`; `anonymous` where nobody was believed; `console` for the command line on the server, `schedule`
-   * for what runs by itself.
+   * for what runs by itself, `identity-provider` for what it said of a person.
    */
   actor: string
   action: AuditAction

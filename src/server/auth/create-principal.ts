@@ -27,6 +27,8 @@ export function userPrincipal(
     provider: user.provider,
     organizations: user.organizations,
     groups: user.groups,
+    memberships:
+      user.membershipsReadAt === null ? { kind: 'none' } : { kind: 'read', at: user.membershipsReadAt },
     userId: user.id,
     credential: by.credential,
     pipelines: by.pipelines ?? null,
@@ -93,6 +95,7 @@ export function anonymous(tenant: Tenant): Principal {
     provider: 'anonymous',
     organizations: [],
     groups: [],
+    memberships: { kind: 'none' },
     userId: null,
     credential: { kind: 'none', id: null },
     pipelines: null,

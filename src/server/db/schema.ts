@@ -40,9 +40,20 @@ export const users = sqliteTable(
     passwordHash: text('password_hash'),
     createdAt: at('created_at').notNull(),
     updatedAt: at('updated_at').notNull(),
+    /** When organizations and groups were read last; 0: not known any more; null: a local account, which has none. */
+    membershipsReadAt: at('memberships_read_at'),
   },
   (t) => [uniqueIndex('users_by_subject').on(t.provider, t.subject), index('users_by_email').on(t.email)],
 )
+
+/** What an identity provider gave for reading a person's memberships again, sealed under the session secret. */
+export const identityProviderTokens = sqliteTable('identity_provider_tokens', {
+  userId: text('user_id')
+    .primaryKey()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  sealed: blob('sealed', { mode: 'buffer' }).notNull(),
+  updatedAt: at('updated_at').notNull(),
+})
 
 /** Who belongs to which tenant, and as what. Every user has at least one. */
 export const memberships = sqliteTable(

@@ -10,7 +10,7 @@ import type { Fetch } from '../../platform/fetch-type.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { User } from '../accounts/user-types.ts'
-import type { Db } from '../db/open-database.ts'
+import type { Db, Transaction } from '../db/open-database.ts'
 import type { Log } from '../log.ts'
 import { openBridge } from './protocol/node-http-bridge.ts'
 import { FOB_CLI, PAGES_CLIENT, type PublicClient } from './first-party-clients.ts'
@@ -43,6 +43,14 @@ import {
   type IdentityProviderLogins,
 } from './identity-providers/identity-provider-login.ts'
 import type { ConfiguredIdentityProviders } from './identity-providers/identity-provider-types.ts'
+import { openIdentityProviders } from './identity-providers/identity-providers.ts'
+import {
+  DEFAULT_MEMBERSHIP_MAX_AGE_MS,
+  type MembershipEvent,
+  type Memberships,
+  openMemberships,
+} from './identity-providers/read-memberships-again.ts'
+import { storedProviderTokens } from './identity-providers/stored-provider-tokens.ts'
 import type { ProtocolEvent } from './protocol/audit-oauth-requests.ts'
 
 export interface Issuer {
@@ -65,6 +73,8 @@ export interface Issuer {
   pages: PagesLogin
   /** The identity providers that people can log in with. */
   identityProviders: IdentityProviderLogins
+  /** What identity providers say of people who have logged in. */
+  memberships: Memberships
   /** Tokens of the JSON API. */
   api: ApiLogins
   /** Ends everything that was issued with this access token, itself included. @returns whether it was good */
@@ -94,6 +104,12 @@ export interface IssuerDeps {
   lifetimes?: Partial<Lifetimes>
   /** Told of what is worth a record and happens by the protocol alone. */
   onEvent?: (event: ProtocolEvent) => void
+  /** How old what is known of memberships may be; without it, a day. */
+  membershipMaxAgeMs?: number | undefined
+  /** The rule that every caller has to pass: whether it asks for memberships. */
+  serverRule?: string | undefined
+  /** Told of memberships that are other ones than before, in the transaction of the change. */
+  onMembershipEvent?: (event: MembershipEvent, within: Transaction) => void
   /** Who may ask for tokens; without it, our command line alone. */
   clients?: readonly PublicClient[]
 }
@@ -156,7 +172,22 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     internalClients,
   })
   const url = base.origin
-  const { onEvent = () => {} } = deps
+  const { onEvent = () => {}, onMembershipEvent = () => {} } = deps
+  const providerTokens = storedProviderTokens(db, openSeal(sessionSecret, 'identity provider tokens'))
+  const configured = openIdentityProviders(deps.identityProviders ?? {}, {
+    fetch: deps.fetch ?? globalThis.fetch,
+    clock,
+  })
+  const memberships = openMemberships({
+    db,
+    clock,
+    log,
+    configured,
+    tokens: providerTokens,
+    maxAgeMs: deps.membershipMaxAgeMs ?? DEFAULT_MEMBERSHIP_MAX_AGE_MS,
+    serverRule: deps.serverRule,
+    onEvent: onMembershipEvent,
+  })
   const handle = protocolHandler({
     db,
     provider,
@@ -166,6 +197,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     clock,
     url,
     onEvent,
+    onRefresh: (user) => memberships.refreshed(user),
     errorPage,
     isOurs: (clientId) => ours.has(clientId) || internalClients.has(clientId),
   })
@@ -184,9 +216,10 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     knownBrowsers: openKnownBrowsers(openSeal(sessionSecret, 'known browsers'), base.protocol === 'https:'),
     clientName: async (id) => (await client(id)).name,
     pages: openPagesLogin({ url, seal: openSeal(sessionSecret, 'page addresses') }),
+    memberships,
     identityProviders: openIdentityProviderLogins({
-      settings: deps.identityProviders ?? {},
-      fetch: deps.fetch ?? globalThis.fetch,
+      configured,
+      tokens: providerTokens,
       url,
       seal: cookieSeal,
       accounts,

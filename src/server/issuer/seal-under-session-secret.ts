@@ -3,7 +3,12 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import type { Secret } from '../../redact/secret.ts'
 
 /** What the session secret gives keys for. A new use is a new line here, never a shared key. */
-export type SealPurpose = 'cookies' | 'server keys' | 'page addresses' | 'known browsers'
+export type SealPurpose =
+  | 'cookies'
+  | 'server keys'
+  | 'page addresses'
+  | 'known browsers'
+  | 'identity provider tokens'
 /** Of keys that are no sealing keys. */
 export type KeyPurpose = SealPurpose | 'form values'
 

@@ -9,6 +9,7 @@ import {
 import { MIN_SESSION_SECRET_BYTES } from '../issuer/session-secret-minimum-length.ts'
 import { SETTING_NAMES, type SettingName } from './setting-table.ts'
 import type { SettingValues } from './setting-values.ts'
+import { parseAge } from './parse-ages-and-sizes.ts'
 import { readTokenLifetimes, type TokenLifetimes } from './token-lifetimes.ts'
 
 /** How callers prove who they are. One of the three, never two. */
@@ -24,6 +25,8 @@ export type Strategy =
       callbackUrl: string
       /** Absent: the issuer's own. */
       lifetimes?: TokenLifetimes
+      /** How old what identity providers said of memberships may be; absent: the issuer's own. */
+      membershipMaxAgeMs?: number | undefined
     }
 
 /** @throws Fault `config` naming both settings where two clash, or the one that is missing. */
@@ -121,6 +124,7 @@ function oauthStrategy(values: SettingValues, oauthBy: string): Strategy {
     sessionSecret: new Secret(sessionSecret),
     callbackUrl: baseUrl(callbackUrl),
     lifetimes: readTokenLifetimes(values),
+    membershipMaxAgeMs: readMembershipMaxAge(values['membership-max-age']),
   }
 }
 
@@ -140,6 +144,17 @@ function baseUrl(text: string): string {
     })
   }
   return url.origin
+}
+
+/** Identity providers limit how often they are asked; and a month is as good as never. */
+const MEMBERSHIP_AGES = { leastMs: 60_000, mostMs: 30 * 86_400_000 }
+
+/** @throws Fault `config` for a time that is not valid */
+function readMembershipMaxAge(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const ms = parseAge(text)
+  if (ms !== undefined && ms >= MEMBERSHIP_AGES.leastMs && ms <= MEMBERSHIP_AGES.mostMs) return ms
+  throw new Fault('config', `--membership-max-age takes a time from 1m to 30d, such as 12h, not ${text}`)
 }
 
 const IDENTITY_PROVIDER_URLS = {

@@ -72,6 +72,11 @@ const table = {
     value: 'URL',
     description: 'another cloud (default https://login.microsoftonline.com)',
   },
+  'membership-max-age': {
+    value: 'TIME',
+    description:
+      'how old the organizations and groups that rules ask for may be; then they are read again: 1h, 7d (default 24h)',
+  },
   rbac: {
     value: 'RULE',
     description: 'who may use this server at all, for example: Email endsWith "@company.com"',

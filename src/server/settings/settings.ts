@@ -74,6 +74,11 @@ export function readSettings(sources: SettingSources): ServerSettings {
     )
   }
   refuseRuleWithoutOauth(values.rbac, strategy)
+  if (values['membership-max-age'] !== undefined && strategy.kind !== 'oauth') {
+    throw new Fault('config', '--membership-max-age needs OAuth', {
+      hint: 'it is about logins with an identity provider: leave it out',
+    })
+  }
   return {
     listen,
     strategy,

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../support/temporary.ts'
 
 const ROWS = `
   INSERT INTO tenants VALUES ('ten', 'acme', 'Acme', 0), ('old', 'old', 'Old', 0);
-  INSERT INTO users VALUES ('ada', 'local', 's', 'ada@example.com', 'Ada', NULL, NULL, 'ten', '[]', '[]', NULL, 0, 0);
+  INSERT INTO users VALUES ('ada', 'local', 's', 'ada@example.com', 'Ada', NULL, NULL, 'ten', '[]', '[]', NULL, 0, 0, NULL);
   INSERT INTO memberships VALUES ('ada', 'ten', 'admin', 0);
   INSERT INTO cli_tokens VALUES ('tok', 'hash', 'ten', 'ada', 'T', '[]', NULL, 0, 0, NULL, NULL);
   INSERT INTO access_tokens VALUES ('jti', 'ada', 'fob-cli', 'grant', 99, NULL);

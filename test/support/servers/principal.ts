@@ -14,6 +14,7 @@ export function principal(given: Partial<Principal> = {}): Principal {
     provider: 'github',
     organizations: ['myorg', 'other'],
     groups: ['staff'],
+    memberships: { kind: 'read', at: 0 },
     userId: 'usr_1',
     credential: { kind: 'jwt', id: 'jti' },
     pipelines: null,

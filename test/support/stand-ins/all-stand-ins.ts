@@ -1,6 +1,8 @@
 /** The server in this process with the stand-in of one identity provider, and logins by way of it. */
 import { createHash, randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
+import { present } from '../../../src/contract/omit-undefined.ts'
+import type { Clock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import type { ConfiguredIdentityProviders } from '../../../src/server/issuer/identity-providers/identity-provider-types.ts'
 import { httpBrowser, type HttpBrowser, type Page } from '../servers/http-browser.ts'
@@ -21,6 +23,9 @@ export async function startWithIdentityProvider<V extends StandIn>(
     providerUrl?: string
     passwords?: boolean
     dataDir?: string
+    rbac?: string
+    clock?: Clock
+    membershipMaxAgeMs?: number
   } = {},
 ): Promise<{ server: TestServer; provider: V }> {
   const port = freePort()
@@ -41,12 +46,13 @@ export async function startWithIdentityProvider<V extends StandIn>(
       localAccounts: options.passwords === true,
       sessionSecret: new Secret('a-session-secret-of-32-bytes-or-more'),
       callbackUrl: url,
+      membershipMaxAgeMs: options.membershipMaxAgeMs,
       identityProviders:
         name === 'microsoft'
           ? { microsoft: { ...settings, tenant: options.tenant ?? 'common' } }
           : { [name]: settings },
     }),
-    ...(options.fetch === undefined ? {} : { fetch: options.fetch }),
+    ...present({ fetch: options.fetch, rbac: options.rbac, clock: options.clock }),
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
   })
   return {

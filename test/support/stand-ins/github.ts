@@ -1,6 +1,12 @@
 /** A stand-in for GitHub. */
 import { createHash, randomBytes } from 'node:crypto'
-import { newBehaviour, obstacle, type StandIn } from './stand-in-behaviour.ts'
+import {
+  newBehaviour,
+  obstacle,
+  type RotatingTokens,
+  rotatingTokens,
+  type StandIn,
+} from './stand-in-behaviour.ts'
 
 /**
  * GitHub Enterprise Server, as far as a login sees it: the shapes, status codes and errors of GitHub's
@@ -19,6 +25,10 @@ export interface Github extends StandIn {
   person: GithubPerson
   /** Organizations on one page: `per_page` above it is cut, as GitHub cuts at 100. */
   pageSize: number
+  /** Tokens that work. */
+  tokens: RotatingTokens
+  /** A GitHub App, or an app that opted in: tokens live for eight hours and come with a refresh token. */
+  expiring: boolean
   /** Where `next` points instead. */
   nextPage: string | undefined
 }
@@ -43,7 +53,6 @@ const tokenError = (error: string, description: string) =>
 /** @param callback the app's registered callback address: a request may name it or a path below it */
 export function startGithub(callback: string): Github {
   const codes = new Map<string, { challenge: string; redirectUri: string }>()
-  const tokens = new Set<string>()
   const state: Omit<Github, 'url' | 'stop'> = {
     clientId: 'Iv1.8a61f9b3a7aba766',
     clientSecret: `github-${randomBytes(16).toString('hex')}`,
@@ -52,6 +61,8 @@ export function startGithub(callback: string): Github {
     authorizations: [],
     person: structuredClone(OCTOCAT),
     pageSize: 100,
+    tokens: rotatingTokens(),
+    expiring: false,
     nextPage: undefined,
   }
 
@@ -90,6 +101,12 @@ export function startGithub(callback: string): Github {
         'The client_id and/or client_secret passed are incorrect.',
       )
     }
+    if (form.get('grant_type') === 'refresh_token') {
+      const rotated = state.tokens.rotate(form.get('refresh_token') ?? '', 'ghu_')
+      return rotated
+        ? tokenResponse(rotated, accept)
+        : tokenError('bad_refresh_token', 'The refresh token passed is incorrect or expired.')
+    }
     const found = codes.get(form.get('code') ?? '')
     codes.delete(form.get('code') ?? '')
     const challenge = createHash('sha256')
@@ -101,10 +118,24 @@ export function startGithub(callback: string): Github {
     if (form.get('redirect_uri') !== found.redirectUri) {
       return tokenError('redirect_uri_mismatch', 'The redirect_uri MUST match the registered callback URL.')
     }
-    const token = `gho_${randomBytes(18).toString('hex')}`
-    tokens.add(token)
-    const body = { access_token: token, scope: 'read:org,read:user,user:email', token_type: 'bearer' }
-    return accept.includes('json') ? Response.json(body) : new Response(new URLSearchParams(body).toString())
+    return tokenResponse(state.tokens.issue(state.expiring ? 'ghu_' : 'gho_'), accept)
+  }
+
+  const tokenResponse = (
+    { access, refresh }: { access: string; refresh: string },
+    accept: string,
+  ): Response => {
+    const body = {
+      access_token: access,
+      scope: 'read:org,read:user,user:email',
+      token_type: 'bearer',
+      ...(state.expiring
+        ? { expires_in: '28800', refresh_token: refresh, refresh_token_expires_in: '15897600' }
+        : {}),
+    }
+    return accept.includes('json')
+      ? Response.json({ ...body, ...(state.expiring ? { expires_in: 28_800 } : {}) })
+      : new Response(new URLSearchParams(body).toString())
   }
 
   const api = (request: Request, url: URL): Response => {
@@ -112,7 +143,7 @@ export function startGithub(callback: string): Github {
       return new Response('Request forbidden by administrative rules.', { status: 403 })
     }
     const token = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? ''
-    if (!tokens.has(token)) {
+    if (!state.tokens.access.has(token)) {
       return Response.json(
         { message: 'Bad credentials', documentation_url: 'x', status: '401' },
         { status: 401 },

@@ -1,7 +1,13 @@
 /** The parts that the stand-ins for OpenID Connect providers share. */
 import { createHash, randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { newBehaviour, obstacle, type StandIn } from './stand-in-behaviour.ts'
+import {
+  newBehaviour,
+  obstacle,
+  type RotatingTokens,
+  rotatingTokens,
+  type StandIn,
+} from './stand-in-behaviour.ts'
 
 /**
  * What the identity providers with OpenID Connect have in common: the code flow with PKCE, nonce and RS256 ID tokens.
@@ -11,8 +17,10 @@ export interface OpenidStandIn extends StandIn {
   forge: Record<string, unknown>
   /** Sign the next ID tokens with a key that is not published. */
   foreignKey: boolean
-  /** Access tokens that work. */
-  tokens: Set<string>
+  /** Tokens that work. */
+  tokens: RotatingTokens
+  /** Whether a refresh token comes with a login. */
+  refreshable: boolean
 }
 
 export interface OpenidShape {
@@ -43,7 +51,8 @@ export async function startOpenid(shape: OpenidShape, callback: string): Promise
     authorizations: [],
     forge: {},
     foreignKey: false,
-    tokens: new Set(),
+    tokens: rotatingTokens(),
+    refreshable: true,
   }
 
   const authorize = (query: URLSearchParams): Response => {
@@ -69,6 +78,12 @@ export async function startOpenid(shape: OpenidShape, callback: string): Promise
     if (form.get('client_id') !== state.clientId || form.get('client_secret') !== state.clientSecret) {
       return Response.json(shape.tokenError('invalid_client'), { status: 401 })
     }
+    if (form.get('grant_type') === 'refresh_token') {
+      const rotated = state.tokens.rotate(form.get('refresh_token') ?? '')
+      return rotated
+        ? tokenResponse(rotated)
+        : Response.json(shape.tokenError('invalid_grant'), { status: 400 })
+    }
     const found = codes.get(form.get('code') ?? '')
     codes.delete(form.get('code') ?? '')
     const challenge = createHash('sha256')
@@ -78,20 +93,25 @@ export async function startOpenid(shape: OpenidShape, callback: string): Promise
     if (!found || !fits || state.behaviour.codesExpired) {
       return Response.json(shape.tokenError('invalid_grant'), { status: 400 })
     }
+    return tokenResponse(state.tokens.issue(), found.nonce)
+  }
+
+  const tokenResponse = async (
+    { access, refresh }: { access: string; refresh: string },
+    nonce: string | null = null,
+  ): Promise<Response> => {
     const now = Math.floor(Date.now() / 1000)
     const claims = { ...shape.claims(base()), aud: state.clientId, iat: now, exp: now + 3600 }
-    const nonce = found.nonce === null ? {} : { nonce: found.nonce }
-    const idToken = await new SignJWT({ ...claims, ...nonce, ...state.forge })
+    const idToken = await new SignJWT({ ...claims, ...(nonce === null ? {} : { nonce }), ...state.forge })
       .setProtectedHeader({ alg: 'RS256', typ: 'JWT', kid: 'key-1' })
       .sign(state.foreignKey ? foreign.privateKey : published.privateKey)
-    const token = randomBytes(24).toString('hex')
-    state.tokens.add(token)
     return Response.json({
-      access_token: token,
+      access_token: access,
       token_type: 'Bearer',
       expires_in: 3600,
       scope: 'openid profile email',
       id_token: idToken,
+      ...(state.refreshable ? { refresh_token: refresh } : {}),
     })
   }
 
@@ -115,7 +135,7 @@ export async function startOpenid(shape: OpenidShape, callback: string): Promise
           return Response.json({ keys: [jwk] })
         default: {
           const token = request.headers.get('authorization')?.replace(/^Bearer /, '') ?? ''
-          return shape.api(request, url, state.tokens.has(token)) ?? new Response('', { status: 404 })
+          return shape.api(request, url, state.tokens.access.has(token)) ?? new Response('', { status: 404 })
         }
       }
     },

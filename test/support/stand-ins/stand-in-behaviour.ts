@@ -1,4 +1,6 @@
 /** The next behaviour of a stand-in, which a test can change at any time. */
+import { randomBytes } from 'node:crypto'
+
 export interface StandInBehaviour {
   /** What the person does on the identity provider's page. */
   consent: 'grant' | 'deny'
@@ -10,6 +12,51 @@ export interface StandInBehaviour {
   slow: Set<string>
   /** Codes are refused as too old. */
   codesExpired: boolean
+}
+
+/** Refresh tokens that are good once; a second use of one ends all that came of it, as GitLab does. */
+export interface RotatingTokens {
+  /** Access tokens that work. */
+  access: Set<string>
+  refresh: Set<string>
+  issue(prefix?: string): { access: string; refresh: string }
+  /** Undefined for a token that is not, or no longer, good. */
+  rotate(refresh: string, prefix?: string): { access: string; refresh: string } | undefined
+  /** Ends all of them. */
+  revoke(): void
+}
+
+export function rotatingTokens(): RotatingTokens {
+  const access = new Set<string>()
+  const refresh = new Set<string>()
+  const used = new Set<string>()
+  const issue = (prefix = '') => {
+    const pair = { access: prefix + random(), refresh: `refresh-${random()}` }
+    access.add(pair.access)
+    refresh.add(pair.refresh)
+    return pair
+  }
+  const revoke = () => {
+    access.clear()
+    refresh.clear()
+  }
+  return {
+    access,
+    refresh,
+    issue,
+    revoke,
+    rotate: (token, prefix) => {
+      if (used.has(token)) revoke()
+      if (!refresh.delete(token)) return undefined
+      used.add(token)
+      access.clear()
+      return issue(prefix)
+    },
+  }
+}
+
+function random(): string {
+  return randomBytes(18).toString('hex')
 }
 
 export function newBehaviour(): StandInBehaviour {

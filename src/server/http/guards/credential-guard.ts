@@ -5,7 +5,7 @@ import { type Eventually, whenThere } from '../../auth/value-or-promise.ts'
 import type { Principal } from '../../access-rules/principal.ts'
 import type { Call, Handler } from '../request-context.ts'
 import type { Services } from '../handler-services.ts'
-import { enterTenant } from './admit-to-tenant.ts'
+import { enterTenant, withMembershipHint } from './admit-to-tenant.ts'
 import { requireAdmitted, requireKey } from './require-authenticated-caller.ts'
 import { requireAdministrator, requirePerson, requireScope } from './require-permission.ts'
 
@@ -40,6 +40,9 @@ export function byCredential(
   return whenThere(admit(call, call.headers.get('x-tenant'), services), (principal) => {
     requireGuard(guard, principal)
     call.principal = principal
+    if (principal.memberships.kind === 'outdated') {
+      return withMembershipHint(principal, () => handler(call, services))
+    }
     return handler(call, services)
   })
 }

@@ -8,11 +8,13 @@ import {
   plainFetch,
   identityProviderFault,
 } from './code-flow-client.ts'
+import { hasExpired, readAgainFault, refreshTokens, tokensOf } from './refresh-provider-tokens.ts'
 import { openRestClient, type RestClient } from './rest-client.ts'
 import type {
   IdentityProvider,
   IdentityProviderDeps,
   IdentityProviderSettings,
+  ProviderTokens,
 } from './identity-provider-types.ts'
 
 const LABEL = 'GitHub'
@@ -31,7 +33,7 @@ const organizationsSchema = v.array(v.object({ login: v.string() }))
 /** GitHub's OAuth, which is not OpenID Connect: who it was is asked of the API. */
 export function githubProvider(
   settings: IdentityProviderSettings,
-  { fetch }: IdentityProviderDeps,
+  { fetch, clock }: IdentityProviderDeps,
 ): IdentityProvider {
   const { url } = settings
   // GitHub Enterprise Server has its API below /api/v3; GitHub's own has a host to itself.
@@ -50,6 +52,17 @@ export function githubProvider(
     return { client, config }
   }
 
+  const profileBy = ({ accessToken }: ProviderTokens) => {
+    const headers = {
+      accept: 'application/vnd.github+json',
+      'x-github-api-version': '2022-11-28',
+      // GitHub refuses requests without one.
+      'user-agent': 'fob',
+    }
+    const token = accessToken.reveal()
+    return profileOf(openRestClient({ fetch, label: LABEL, origin: api.origin, token, headers }), api)
+  }
+
   return {
     name: 'github',
     label: LABEL,
@@ -60,24 +73,21 @@ export function githubProvider(
     identify: async (response, checks) => {
       try {
         const { client, config } = await configure()
-        const tokens = await exchange(client, config, response, checks, false)
-        return await profileOf(
-          openRestClient({
-            fetch,
-            label: LABEL,
-            origin: api.origin,
-            token: tokens.access_token,
-            headers: {
-              accept: 'application/vnd.github+json',
-              'x-github-api-version': '2022-11-28',
-              // GitHub refuses requests without one.
-              'user-agent': 'fob',
-            },
-          }),
-          api,
-        )
+        const tokens = tokensOf(await exchange(client, config, response, checks, false), clock.now())
+        return { profile: await profileBy(tokens), tokens }
       } catch (error) {
         throw identityProviderFault(error, LABEL)
+      }
+    },
+    readAgain: async (asked) => {
+      try {
+        // A token of an OAuth app has no end; one of a GitHub App, or of an app that opted in, lives for eight hours.
+        const { tokens } = hasExpired(asked.tokens, asked.now)
+          ? await refreshTokens(await configure(), asked)
+          : asked
+        return await profileBy(tokens)
+      } catch (error) {
+        throw readAgainFault(error, identityProviderFault(error, LABEL))
       }
     },
   }

@@ -33,6 +33,7 @@ export function gitlabProvider(
       settings,
       server: new URL(settings.url),
       scope: 'openid profile email',
+      membershipsIn: 'api',
       profile: async ({ client, config, accessToken, claims }) => {
         const user = v.parse(userSchema, await client.fetchUserInfo(config, accessToken, claims.sub))
         return {

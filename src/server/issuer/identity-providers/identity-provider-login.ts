@@ -7,13 +7,9 @@ import type { Log } from '../../log.ts'
 import type { Seal } from '../seal-under-session-secret.ts'
 import { type Arrivals, openArrivals } from './returned-identity-cookie.ts'
 import { type PendingLogins, pendingLogins, type Purpose } from './pending-login-cookie.ts'
-import { openIdentityProviders, identityProviderPath } from './identity-providers.ts'
-import type {
-  ConfiguredIdentityProviders,
-  IdentityProvider,
-  IdentityProviderDeps,
-  IdentityProviderName,
-} from './identity-provider-types.ts'
+import { identityProviderPath } from './identity-providers.ts'
+import type { IdentityProvider, IdentityProviderName } from './identity-provider-types.ts'
+import type { StoredProviderTokens } from './stored-provider-tokens.ts'
 
 /** Why nobody was logged in. `expired`: not started in this browser, or too long ago. */
 export type IdentityProviderRefusal = 'expired' | 'denied' | 'unreachable' | 'refused'
@@ -42,8 +38,9 @@ export interface IdentityProviderLogins {
   arrivals: Arrivals
 }
 
-export interface IdentityProviderLoginDeps extends IdentityProviderDeps {
-  settings: ConfiguredIdentityProviders
+export interface IdentityProviderLoginDeps {
+  configured: ReadonlyMap<IdentityProviderName, IdentityProvider>
+  tokens: StoredProviderTokens
   /** Our public URL, without a trailing slash. */
   url: string
   seal: Seal
@@ -53,9 +50,8 @@ export interface IdentityProviderLoginDeps extends IdentityProviderDeps {
 }
 
 export function openIdentityProviderLogins(deps: IdentityProviderLoginDeps): IdentityProviderLogins {
-  const { url, seal, clock } = deps
+  const { url, seal, clock, configured: providers } = deps
   const secure = url.startsWith('https:')
-  const providers = openIdentityProviders(deps.settings, deps)
   const pending = pendingLogins(seal, secure, () => clock.now())
   return {
     providers: [...providers.values()].map(({ name, label }) => ({
@@ -92,7 +88,9 @@ async function complete(
   const { purpose, checks } = taken.pending
   const { setCookies } = taken
   try {
-    const user = await accounts.signInWithIdentityProvider(await provider.identify(response, checks))
+    const { profile, tokens } = await provider.identify(response, checks)
+    const user = await accounts.signInWithIdentityProvider(profile)
+    deps.tokens.store(user.id, tokens, deps.clock.now())
     return { kind: 'ok', user, purpose, setCookies }
   } catch (error) {
     if (!(error instanceof Fault)) throw error

@@ -1,5 +1,6 @@
 /** What an identity provider is: its settings, what one login with it needs, and who came back. */
 import type { Secret } from '../../../redact/secret.ts'
+import type { Clock } from '../../../platform/clock.ts'
 import type { Fetch } from '../../../platform/fetch-type.ts'
 import type { IdentityProviderProfile } from '../../accounts/user-types.ts'
 
@@ -31,6 +32,30 @@ export interface Checks {
   redirectUri: string
 }
 
+/** What an identity provider gave for asking it about a person: stored sealed, and sent to nobody but it. */
+export interface ProviderTokens {
+  accessToken: Secret
+  refreshToken: Secret | undefined
+  /** Milliseconds since 1970; undefined: the identity provider named no end. */
+  expiresAt: number | undefined
+}
+
+export interface Identified {
+  profile: IdentityProviderProfile
+  tokens: ProviderTokens
+}
+
+/** What reading a person's memberships again needs. */
+export interface ReadAgain {
+  /** The identity provider's own ID for the person. */
+  subject: string
+  tokens: ProviderTokens
+  /** Milliseconds since 1970. */
+  now: number
+  /** Called with new tokens before they are used: the old ones are good no longer. */
+  store(tokens: ProviderTokens): void
+}
+
 export interface IdentityProvider {
   name: IdentityProviderName
   /** What people call it. */
@@ -43,9 +68,16 @@ export interface IdentityProvider {
    * @throws Fault `login_denied` when the person or the identity provider said no, `login_timeout` for a code that is
    *   too old or used, `unreachable`, `config` when the identity provider does not know our client, else `failed`
    */
-  identify(response: URLSearchParams, checks: Checks): Promise<IdentityProviderProfile>
+  identify(response: URLSearchParams, checks: Checks): Promise<Identified>
+  /**
+   * Who a person is now, by the tokens of their last login.
+   * @throws Fault `unauthenticated` when the identity provider takes these tokens no longer, or says that they are
+   *   another person's; else as `identify`
+   */
+  readAgain(asked: ReadAgain): Promise<IdentityProviderProfile>
 }
 
 export interface IdentityProviderDeps {
   fetch: Fetch
+  clock: Pick<Clock, 'now'>
 }

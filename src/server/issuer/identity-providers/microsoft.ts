@@ -50,8 +50,9 @@ export function microsoftProvider(
       label: LABEL,
       settings,
       server,
-      // User.Read is what lets a person's own memberships be read.
-      scope: 'openid profile email User.Read',
+      // User.Read is what lets a person's own memberships be read, offline_access what lets them be read again.
+      scope: 'openid profile email User.Read offline_access',
+      membershipsIn: 'id token',
       profile: async ({ config, accessToken, claims: raw }) => {
         const claims = v.parse(claimsSchema, raw)
         const overage = claims._claim_names.groups !== undefined || isTrue(claims.hasgroups)

@@ -11,6 +11,7 @@ import {
   REQUEST_SECONDS,
   identityProviderFault,
 } from './code-flow-client.ts'
+import { hasExpired, readAgainFault, refreshTokens, tokensOf } from './refresh-provider-tokens.ts'
 import type {
   IdentityProvider,
   IdentityProviderDeps,
@@ -28,6 +29,8 @@ export interface OpenidConnectProvider {
   /** The issuer, or the address of its metadata where the two do not go together. */
   server: URL
   scope: string
+  /** Where memberships are: in ID tokens alone, which only a refresh brings anew, or in what the access token reads. */
+  membershipsIn: 'id token' | 'api'
   /** @param claims of the ID token, whose signature, issuer, audience, nonce and times were checked */
   profile(of: {
     client: OpenidClient
@@ -40,7 +43,7 @@ export interface OpenidConnectProvider {
 /** An identity provider that speaks OpenID Connect: discovery, then the code flow with PKCE, state and nonce. */
 export function openidConnectProvider(
   provider: OpenidConnectProvider,
-  { fetch }: IdentityProviderDeps,
+  { fetch, clock }: IdentityProviderDeps,
 ): IdentityProvider {
   const { label, settings } = provider
   let cached: { at: number; config: Promise<Configuration> } | undefined
@@ -88,9 +91,27 @@ export function openidConnectProvider(
         const tokens = await exchange(client, config, response, checks, true)
         const claims = tokens.claims()
         if (!claims) throw new Error('no ID token')
-        return await provider.profile({ client, config, accessToken: tokens.access_token, claims })
+        const accessToken = tokens.access_token
+        const profile = await provider.profile({ client, config, accessToken, claims })
+        return { profile, tokens: tokensOf(tokens, clock.now()) }
       } catch (error) {
         throw identityProviderFault(error, label)
+      }
+    },
+    readAgain: async (asked) => {
+      try {
+        const { client, config } = await configure()
+        const fresh = provider.membershipsIn === 'id token' || hasExpired(asked.tokens, asked.now)
+        const { tokens, response } = fresh
+          ? await refreshTokens({ client, config }, asked)
+          : { tokens: asked.tokens, response: undefined }
+        const claims = response?.claims() ?? { sub: asked.subject }
+        if (provider.membershipsIn === 'id token' && response?.claims() === undefined) {
+          throw new Error('no ID token')
+        }
+        return await provider.profile({ client, config, accessToken: tokens.accessToken.reveal(), claims })
+      } catch (error) {
+        throw readAgainFault(error, identityProviderFault(error, label))
       }
     },
   }

@@ -52,6 +52,7 @@ export function openRestClient({ fetch, label, origin, token, headers }: RestCli
       throw new Fault(
         down ? 'unreachable' : 'failed',
         `${label} answered ${response.status} to ${url.pathname}`,
+        { cause: response },
       )
     }
     const parsed = v.safeParse(schema, await readJson(response, label))

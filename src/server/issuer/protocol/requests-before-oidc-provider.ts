@@ -4,6 +4,7 @@ import type { Provider } from 'oidc-provider'
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Accounts } from '../../accounts/accounts.ts'
+import type { User } from '../../accounts/user-types.ts'
 import type { Db } from '../../db/open-database.ts'
 import { readBoundedBody } from './bounded-form-body.ts'
 import type { Bridge } from './node-http-bridge.ts'
@@ -53,6 +54,8 @@ export function protocolHandler(deps: {
   clock: Clock
   url: string
   onEvent: (event: ProtocolEvent) => void
+  /** Told of a refresh before it is carried out. */
+  onRefresh: (user: User) => Promise<void>
   errorPage: ErrorPage
   /** Whether the client is part of fob, and did not register itself. */
   isOurs: (clientId: string) => boolean
@@ -79,6 +82,13 @@ export function protocolHandler(deps: {
     }
     // RFC 7009 §2.2: the response is the same whether or not there was anything to revoke.
     return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })
+  }
+
+  const announceRefresh = async (refreshToken: string) => {
+    const { accountId = '' } = (await provider.RefreshToken.find(refreshToken)) ?? {}
+    const colon = accountId.indexOf(':')
+    const user = await deps.accounts.bySubject(accountId.slice(0, colon), accountId.slice(colon + 1))
+    if (user) await deps.onRefresh(user)
   }
 
   const register = async (request: Request, target: URL, body: Buffer, address: string) => {
@@ -109,6 +119,7 @@ export function protocolHandler(deps: {
     }
     if (form.get('grant_type') === DEVICE_GRANT) return paced(form.get('device_code') ?? '', forward)
     if (form.get('grant_type') !== 'refresh_token') return forward()
+    await announceRefresh(form.get('refresh_token') ?? '')
     const asked = readRefreshRequest(form, request.headers.get('authorization'))
     return asked === undefined ? forward() : replay(asked, forward)
   }
