@@ -40,7 +40,7 @@ export interface ProviderTokens {
   expiresAt: number | undefined
 }
 
-export interface Identified {
+interface Identified {
   profile: IdentityProviderProfile
   tokens: ProviderTokens
 }

@@ -29,7 +29,7 @@ const RETRY_MS = 60_000
 const RECENT_MS = 60_000
 
 /** What may be decided on. */
-export type CurrentMemberships =
+type CurrentMemberships =
   | { kind: 'read'; at: number; organizations: readonly string[]; groups: readonly string[] }
   | { kind: 'outdated' }
 

@@ -46,7 +46,7 @@ export async function refreshTokens(
 const NO_LONGER_GOOD = new Set(['invalid_grant', 'invalid_token', 'bad_refresh_token'])
 
 /** Whether an identity provider said that it takes a token no longer, wherever in the chain of causes it is. */
-export function refusesToken(error: unknown): boolean {
+function refusesToken(error: unknown): boolean {
   for (let at = error, depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
     if (at instanceof Response) return at.status === 401
     if (!(at instanceof Error)) return false
