@@ -184,16 +184,21 @@ describe('signing out', () => {
 
   test('a program is listed with its machine, its address and its last use', async () => {
     const first = await logIn(server.url, BOB)
-    const refreshed = await fetch(at('/oauth/token'), {
-      method: 'POST',
-      headers: { 'user-agent': 'fob/0.1.0 (laptop.example)' },
-      body: new URLSearchParams({
-        grant_type: 'refresh_token',
-        client_id: 'fob-cli',
-        refresh_token: first.refresh_token,
-      }),
-    })
-    const { access_token: token } = (await refreshed.json()) as { access_token: string }
+    const refresh = async (refreshToken: string, userAgent: string) => {
+      const refreshed = await fetch(at('/oauth/token'), {
+        method: 'POST',
+        headers: { 'user-agent': userAgent },
+        body: new URLSearchParams({
+          grant_type: 'refresh_token',
+          client_id: 'fob-cli',
+          refresh_token: refreshToken,
+        }),
+      })
+      return (await refreshed.json()) as { access_token: string; refresh_token: string }
+    }
+    const second = await refresh(first.refresh_token, 'fob/0.0.9 (laptop.example)')
+    // A refresh names no machine: it is still that of the login.
+    const { access_token: token } = await refresh(second.refresh_token, 'fob/0.1.0')
     const page = async () => (await bobs.open(at(SESSIONS))).html.replace(/\s+/g, ' ')
     expect(await page()).toMatch(/fob 0\.1\.0 on laptop\.example, from 127\.0\.0\.1, since .* last used /)
     const { db } = openDatabase(databasePath(server.dataDir))
