@@ -42,7 +42,8 @@ interface CheckOptions {
 
 interface Finding {
   id: string
-  ok: boolean
+  /** Null: there was nothing to check it with. */
+  ok: boolean | null
   detail: string
   problem: string | null
 }
@@ -64,10 +65,10 @@ async function checkPipeline({ file, secretFile, globals }: CheckOptions, deps: 
   ]
   printList(deps.io, chosenFormat(deps, globals), findings, [
     { title: 'check', cell: (row) => row.id },
-    { title: 'result', cell: (row) => (row.ok ? 'ok' : 'wrong') },
+    { title: 'result', cell: (row) => (row.ok === null ? 'skipped' : row.ok ? 'ok' : 'wrong') },
     { title: 'detail', cell: (row) => row.problem ?? row.detail },
   ])
-  const problem = findings.find((finding) => !finding.ok)?.problem
+  const problem = findings.find(({ ok }) => ok === false)?.problem
   if (typeof problem === 'string') throw new Fault('failed', problem.split('\n', 1).join())
 }
 
@@ -86,7 +87,7 @@ async function typesFinding(file: string, deps: Deps): Promise<Finding> {
   if (file.endsWith('.js')) return { id: 'types', ok: true, detail: 'JavaScript has none', problem: null }
   const checked = await checkTypes({ file, declarations: types }, deps)
   if (checked.kind === 'no compiler') {
-    return { id: 'types', ok: true, detail: 'not checked: there is no tsc here', problem: null }
+    return { id: 'types', ok: null, detail: 'there is no tsc here', problem: null }
   }
   const problem = checked.kind === 'ok' ? null : checked.lines.join('\n')
   return { id: 'types', ok: problem === null, detail: `checked by ${checked.compiler}`, problem }
