@@ -36,11 +36,11 @@ export function jwtExpiry(token: Secret): number | undefined {
   return at !== undefined && at > 0 && at < 8.64e15 ? at : undefined
 }
 
-/** Whether a token was issued for so short a time that a warning would come with every call. */
+/** Whether a token was issued for a day at most: such a one is always about to end, and a warning would come with every call. */
 export function isShortLived(token: Secret): boolean {
   const payload = payloadOf(token)
   const [from, to] = [instantOf(payload?.iat), instantOf(payload?.exp)]
-  return from !== undefined && to !== undefined && to - from <= ENDS_SOON_MS
+  return from !== undefined && to !== undefined && to - from <= DAY_MS
 }
 
 /** Whether a token has the form of a JWT. */

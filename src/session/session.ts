@@ -116,7 +116,7 @@ function endOf(presented: Presented, login: StoredLogin | undefined): number | u
   if (presented.kind === 'stored') return login?.kind === 'token' ? login.expiresAt : undefined
   if (presented.kind !== 'bearer') return undefined
   const { token, source } = presented
-  // A token of an hour in FOB_TOKEN is somebody's script that fetches a new one each time.
+  // A token of an hour in FOB_TOKEN comes from a script that fetches a new one each time.
   return source === 'FOB_TOKEN' && isShortLived(token) ? undefined : jwtExpiry(token)
 }
 

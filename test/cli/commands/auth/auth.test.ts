@@ -402,6 +402,8 @@ describe('after a login', () => {
     expect((await run(['auth', 'token'], { env: { FOB_JWT_TOKEN: token } })).err).toContain(
       'less than an hour',
     )
+    const ofThreeDays = jwt({ iat: Math.floor(Date.now() / 1000) - 60, exp: inDays(3) })
+    expect((await run(['auth', 'token'], { env: { FOB_TOKEN: ofThreeDays } })).err).toContain('ends in')
   })
 
   test.each([
