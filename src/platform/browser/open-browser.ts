@@ -16,7 +16,10 @@ const OTHER_FALLBACKS = [['sensible-browser'], ['x-www-browser']] as const
 interface OpenBrowserOptions {
   env: Env
   platform?: NodeJS.Platform
-  /** An opener that has not failed after this time, in milliseconds, counts as started. */
+  /**
+   * An opener that has not failed after this time, in milliseconds, counts as started. One that fails a little later
+   * (PowerShell alone takes seconds to start) is followed by the next one all the same.
+   */
   graceMs?: number
 }
 
@@ -46,15 +49,15 @@ export async function openBrowser(url: string, options: OpenBrowserOptions): Pro
   const { env, platform = process.platform, graceMs = 1000 } = options
   // Absolute, and in the URL's own characters: never an option, and nothing that a shell would read.
   const address = new URL(url).href
-  for (const command of browserVariable(env.BROWSER)) {
-    if (await runs(() => spawnBrowser(withUrl(command, address), env), graceMs)) return true
+  const openers: Opener[] = browserVariable(env.BROWSER).map(
+    (command) => () => spawnBrowser(withUrl(command, address), env),
+  )
+  if (hasDisplay(env, platform)) {
+    const fallbacks = FALLBACKS[platform] ?? OTHER_FALLBACKS
+    openers.push(() => openBySystem(address))
+    openers.push(...fallbacks.map((command) => () => spawnBrowser([...command, address], env)))
   }
-  if (!hasDisplay(env, platform)) return false
-  if (await runs(() => openBySystem(address), graceMs)) return true
-  for (const command of FALLBACKS[platform] ?? OTHER_FALLBACKS) {
-    if (await runs(() => spawnBrowser([...command, address], env), graceMs)) return true
-  }
-  return false
+  return await openByFirst(openers, graceMs)
 }
 
 /**
@@ -89,6 +92,7 @@ function withUrl(command: readonly string[], url: string): string[] {
 
 /** Resolves to the exit code of a program that was started. */
 type Exit = Promise<number | null>
+type Opener = () => { exited: Exit } | Promise<{ exited: Exit }>
 
 /**
  * macOS, WSL, Windows and desktops of Linux. The child is given `process.env`, from which `takeEnvironment` has
@@ -113,20 +117,39 @@ function spawnBrowser(cmd: string[], env: Env): { exited: Exit } {
   return child
 }
 
-/** Whether a program starts, and has not failed after `graceMs`. */
-async function runs(
-  start: () => { exited: Exit } | Promise<{ exited: Exit }>,
-  graceMs: number,
-): Promise<boolean> {
+/** A program that ends later than this was a browser that somebody closed. */
+const LATE_FAILURE_MS = 15_000
+
+/** @returns whether one of the programs starts and has not failed after `graceMs` */
+async function openByFirst(openers: readonly Opener[], graceMs: number): Promise<boolean> {
+  for (const [index, start] of openers.entries()) {
+    const since = performance.now()
+    const state = await stateAfter(start, graceMs)
+    if (state.kind === 'running') {
+      void state.exited.then((code) => {
+        const isFailure = code !== 0 && code !== null && performance.now() - since < LATE_FAILURE_MS
+        return isFailure && openByFirst(openers.slice(index + 1), graceMs)
+      })
+    }
+    if (state.kind !== 'failed') return true
+  }
+  return false
+}
+
+type State = { kind: 'done' } | { kind: 'failed' } | { kind: 'running'; exited: Exit }
+
+async function stateAfter(start: Opener, graceMs: number): Promise<State> {
   let timer: ReturnType<typeof setTimeout> | undefined
   try {
     const { exited } = await start()
-    const still = new Promise<number>((resolve) => {
-      timer = setTimeout(() => resolve(0), graceMs)
+    const still = new Promise<'running'>((resolve) => {
+      timer = setTimeout(() => resolve('running'), graceMs)
     })
-    return (await Promise.race([exited, still])) === 0
+    const code = await Promise.race([exited, still])
+    if (code === 'running') return { kind: 'running', exited }
+    return { kind: code === 0 ? 'done' : 'failed' }
   } catch {
-    return false
+    return { kind: 'failed' }
   } finally {
     clearTimeout(timer)
   }

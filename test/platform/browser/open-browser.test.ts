@@ -68,6 +68,18 @@ describe('isRemoteSession', () => {
 })
 
 describe('openBrowser', () => {
+  test('an opener that fails after it counted as started is followed by the next one', async () => {
+    const gate = join(temporaryFolder(), 'gate')
+    const slow = shellScript(`until [ -e '${gate}' ]; do sleep 0.02; done; exit 3`)
+    const next = recorder()
+    const env = { BROWSER: `${slow}:${next.command}` }
+    expect(await openBrowser(url, { env, platform: 'linux', graceMs: 20 })).toBe(true)
+    expect(next.args()).toEqual([])
+    writeFileSync(gate, '')
+    while (next.args().length < 2) await Bun.sleep(10)
+    expect(next.args()[0]).toBe(new URL(url).href)
+  })
+
   test('S215: $BROWSER comes first and gets the URL as one argument, without a shell', async () => {
     const { command, args } = recorder()
     expect(await openBrowser(url, { env: { BROWSER: command, PATH: '/usr/bin:/bin' } })).toBe(true)
