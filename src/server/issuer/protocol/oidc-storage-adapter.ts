@@ -1,11 +1,12 @@
 /** The storage of oidc-provider in our database. */
 import { createHash, randomBytes } from 'node:crypto'
-import { and, desc, eq, inArray, isNull, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNull } from 'drizzle-orm'
 import type { Adapter, AdapterPayload } from 'oidc-provider'
 import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
 import { accessTokens, oidcRecords } from '../../db/schema.ts'
+import { withMachineOfLogin } from '../sessions/program-logins.ts'
 import type { CarriedInteractions } from '../sessions/unanswered-interactions-in-cookies.ts'
 
 /** Kinds whose ID opens nothing by itself. The ID of any other is a bearer value and is stored hashed. */
@@ -64,25 +65,16 @@ function adapterOf(kind: string, deps: AdapterDeps, mark: string): Adapter {
   const { db, carried, clock, alreadyUsed, browser } = deps
   const by = marked(kind, mark)
   const place = (id: string) => and(eq(oidcRecords.kind, kind), eq(oidcRecords.id, by.id(id)))
-  /** fob names its machine at a login, and not at a refresh: then it is the machine of the login. */
-  const withMachine = (program: ReturnType<typeof browser>, grantId: string | undefined) => {
-    if (program === undefined || grantId === undefined || !/^fob\/[\w.+-]+$/.test(program.userAgent))
-      return program
-    const row = db
-      .select({ before: sql<string | null>`json_extract(${oidcRecords.payload}, '$.seen.userAgent')` })
-      .from(oidcRecords)
-      .where(and(eq(oidcRecords.kind, kind), eq(oidcRecords.grantId, grantId)))
-      .orderBy(desc(oidcRecords.expiresAt))
-      .limit(1)
-      .get()
-    const [machine = ''] = / \([\w.-]{1,64}\)$/.exec(row?.before ?? '') ?? []
-    return { ...program, userAgent: program.userAgent + machine }
+  const seenNow = (grantId: string | undefined) => {
+    const program = browser()
+    const isOfLogin = program !== undefined && grantId !== undefined
+    return { at: clock.now(), ...(isOfLogin ? withMachineOfLogin(db, grantId, program) : program) }
   }
   return {
     upsert: async (id, payload, expiresIn) => {
       const stored = JSON.stringify({
         ...by.store(withoutBearerValues(payload)),
-        ...(SEEN.has(kind) ? { seen: { at: clock.now(), ...withMachine(browser(), payload.grantId) } } : {}),
+        ...(SEEN.has(kind) ? { seen: seenNow(payload.grantId) } : {}),
       })
       if (kind === 'Interaction' && isUnanswered(payload) && carried.carry(id, stored)) return
       const row = {

@@ -1,15 +1,22 @@
 /** Sessions of browsers and logins of programs, as their owner sees and ends them. */
 import { createHmac } from 'node:crypto'
-import { and, desc, eq, gt, isNull, sql } from 'drizzle-orm'
+import { and, eq, gt, sql } from 'drizzle-orm'
 import * as v from 'valibot'
 import type { Clock } from '../../../platform/clock.ts'
 import { noteUnlessDiskFull } from '../../../platform/files/disk-full.ts'
-import { parseJson } from '../../../platform/parse-json.ts'
 import type { Accounts } from '../../accounts/accounts.ts'
 import { accountIdOf, type User } from '../../accounts/user-types.ts'
 import type { Db } from '../../db/open-database.ts'
 import { oidcRecords } from '../../db/schema.ts'
 import { storedId } from '../protocol/oidc-storage-adapter.ts'
+import {
+  NEVER_SEEN,
+  openProgramUse,
+  type ProgramEntry,
+  programsOf,
+  seenSchema,
+  TOUCH_MS,
+} from './program-logins.ts'
 import type { CookieJar } from './encrypted-oidc-provider-cookies.ts'
 import type { Lifetimes } from '../tokens/default-lifetimes.ts'
 import { endGrant, endSession } from '../tokens/end-sessions-grants-and-tokens.ts'
@@ -38,18 +45,6 @@ interface SessionEntry {
   address: string
 }
 
-/** A program that may act for a user until it is signed out. */
-interface ProgramEntry {
-  grantId: string
-  clientId: string
-  since: number
-  /** To the minute. */
-  lastUsedAt: number
-  /** As the program called itself when it got its latest token; empty for one that renews none. */
-  userAgent: string
-  address: string
-}
-
 export interface Sessions {
   /** Who is logged in in the browser that sent these cookies; using a session keeps it alive. */
   of(cookieHeader: string | null): Promise<BrowserSession | undefined>
@@ -68,11 +63,6 @@ export interface Sessions {
   logOut(cookieHeader: string | null): Promise<string[]>
 }
 
-/** How often using a session is written down. */
-const TOUCH_MS = 60_000
-
-const seenSchema = v.object({ at: v.number(), userAgent: v.string(), address: v.string() })
-const NEVER_SEEN = { at: 0, userAgent: '', address: '' }
 const payloadSchema = v.object({
   uid: v.string(),
   accountId: v.optional(v.string()),
@@ -83,7 +73,6 @@ const payloadSchema = v.object({
   seen: v.optional(seenSchema, NEVER_SEEN),
 })
 type Payload = v.InferOutput<typeof payloadSchema>
-const grantSchema = v.object({ clientId: v.string(), iat: v.number() })
 
 export function openSessions(deps: {
   db: Db
@@ -186,72 +175,6 @@ export function openSessions(deps: {
     },
   }
   return sessions
-}
-
-async function programsOf(
-  db: Db,
-  user: User,
-  now: number,
-  internal: ReadonlySet<string>,
-): Promise<ProgramEntry[]> {
-  const rows = await db
-    .select({
-      grantId: oidcRecords.id,
-      payload: oidcRecords.payload,
-      // Written out: of one table, drizzle selects columns by their names alone, which here would be those of `r`.
-      seen: sql<string | null>`(SELECT json_extract(r.payload, '$.seen') FROM oidc_records AS r
-        WHERE r.kind = 'RefreshToken' AND r.grant_id = oidc_records.id AND r.consumed_at IS NULL
-        ORDER BY r.expires_at DESC LIMIT 1)`,
-    })
-    .from(oidcRecords)
-    .where(
-      and(
-        eq(oidcRecords.kind, 'Grant'),
-        sql`json_extract(${oidcRecords.payload}, '$.accountId') = ${accountIdOf(user)}`,
-        gt(oidcRecords.expiresAt, now),
-        // A consent whose code nobody redeemed gave nothing to anybody.
-        sql`(EXISTS (SELECT 1 FROM oidc_records AS r WHERE r.kind = 'RefreshToken'
-            AND r.grant_id = ${oidcRecords.id} AND r.consumed_at IS NULL AND r.expires_at > ${now})
-          OR EXISTS (SELECT 1 FROM access_tokens AS t
-            WHERE t.grant_id = ${oidcRecords.id} AND t.revoked_at IS NULL AND t.expires_at > ${now}))`,
-      ),
-    )
-    .orderBy(desc(oidcRecords.expiresAt))
-  return rows
-    .map(({ grantId, payload, seen }) => {
-      const { clientId, iat } = v.parse(grantSchema, JSON.parse(payload))
-      const { at, userAgent, address } = v.parse(v.fallback(seenSchema, NEVER_SEEN), parseJson(seen ?? ''))
-      const since = iat * 1000
-      return { grantId, clientId, since, lastUsedAt: Math.max(at, since), userAgent, address }
-    })
-    .filter(({ clientId }) => !internal.has(clientId))
-}
-
-/** More access tokens than are used within a minute. */
-const MAX_REMEMBERED = 10_000
-
-/** Remembers which tokens were written down in the last minute, so that most requests cost no statement. */
-function openProgramUse(db: Db, clock: Clock): Sessions['programUsed'] {
-  const usedAt = new Map<string, number>()
-  const touch = db
-    .update(oidcRecords)
-    .set({ payload: sql`json_set(${oidcRecords.payload}, '$.seen.at', ${sql.placeholder('now')})` })
-    .where(
-      and(
-        eq(oidcRecords.kind, 'RefreshToken'),
-        sql`${oidcRecords.grantId} = (SELECT t.grant_id FROM access_tokens AS t
-          WHERE t.jti = ${sql.placeholder('jti')})`,
-        isNull(oidcRecords.consumedAt),
-      ),
-    )
-    .prepare()
-  return (jti) => {
-    const now = clock.now()
-    if (now - (usedAt.get(jti) ?? 0) < TOUCH_MS) return
-    if (usedAt.size >= MAX_REMEMBERED) usedAt.clear()
-    usedAt.set(jti, now)
-    noteUnlessDiskFull(() => touch.run({ now, jti }))
-  }
 }
 
 /** Idle and absolute expiry in one: when a session used `now` ends. All in seconds. */
