@@ -5,10 +5,11 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { Db } from '../../db/open-database.ts'
-import { DISK_FULL, type DiskSpace } from '../../disk-space.ts'
+import type { DiskSpace } from '../../disk-space.ts'
 import type { Log } from '../../log.ts'
 import type { Metrics } from '../../metrics.ts'
 import type { Vault } from '../../vault/vault-interface.ts'
+import { conclude } from './conclude-run.ts'
 import { type CallDispatcher, createDispatcher } from './host-call-dispatcher.ts'
 import { type Console, createConsole } from '../log/script-console.ts'
 import type { Driver } from '../drivers/driver-interface.ts'
@@ -20,12 +21,11 @@ import type { RunEnd, RunJournal } from '../journal/run-journal-type.ts'
 import { createLimiter } from '../concurrency-limiter.ts'
 import { MAX_RESULT_BYTES } from '../log/redact-and-store-output.ts'
 import { readResponseText, readTail, type RunHistory } from '../journal/run-history.ts'
-import { faultText } from '../fault-as-text.ts'
 import { createResolver, type Resolver } from '../secrets/resolve-secrets.ts'
 import { leftOutWarning, redactOwnSecrets } from '../secrets/redact-own-secrets.ts'
 import { unsetSecretsWarning } from '../secrets/unset-secrets-warning.ts'
 import type { SandboxProcesses } from '../sandbox/prestarted-child-processes.ts'
-import { errorText, type PipelineContext, type SandboxLimits } from '../sandbox/child-protocol.ts'
+import type { PipelineContext, SandboxLimits } from '../sandbox/child-protocol.ts'
 import { type Outcome, runScript, type SandboxOptions, type ScriptHost } from '../sandbox/sandbox.ts'
 import type { TimeLimit } from './run-time-limit.ts'
 
@@ -145,7 +145,8 @@ export async function execute(
   await dispatcher.settled()
   await background.settled(END_WAIT_MS)
   await scriptConsole.end()
-  return conclude({ run, stop, failure, outcome: outcome ?? undefined, services })
+  const mostStarts = MAX_RESTARTS + 1
+  return conclude({ run, stop, failure, outcome: outcome ?? undefined, mostStarts, services })
 }
 
 /** Runs the script; from its start again, a few times, when its process is killed from outside. */
@@ -248,46 +249,4 @@ function createBackground(stop: AbortSignal) {
 async function whenFired(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-}
-
-interface Conclusion {
-  run: Execution
-  stop: AbortSignal
-  failure: unknown
-  outcome: Outcome | undefined
-  services: Pick<ExecutionServices, 'log' | 'disk'>
-}
-
-function conclude({ run, stop, failure, outcome, services }: Conclusion): RunEnd {
-  const { redactor, pipeline } = run
-  if (outcome?.kind === 'done' && failure === undefined) return { status: 'success', message: undefined }
-  if (stop.aborted) {
-    const reason: unknown = stop.reason
-    const message = reason instanceof Fault ? reason.message : 'stopped'
-    return { status: 'stopped', message: redactor.text(message) }
-  }
-  if (failure instanceof Fault) return { status: 'failed', message: redactor.text(faultText(failure)) }
-  if (failure === undefined && outcome?.kind === 'killed') {
-    return { status: 'failed', message: `the script's process was killed ${MAX_RESTARTS + 1} times` }
-  }
-  if (failure === undefined && outcome?.kind === 'overlooked') {
-    return { status: 'failed', message: redactor.text(outcome.message) }
-  }
-  if (failure === undefined && outcome?.kind === 'failed') {
-    return { status: 'failed', message: redactor.text(errorText(pipeline.filename, outcome.error)) }
-  }
-  return endOfDefect(run, failure, services)
-}
-
-/** The end of a run that the server could not continue: the log gets the error, the run what is known of the reason. */
-export function endOfDefect(
-  { context, redactor }: Pick<Execution, 'context' | 'redactor'>,
-  error: unknown,
-  { log, disk }: Pick<ExecutionServices, 'log' | 'disk'>,
-): RunEnd {
-  log.error('run broke', { run: context.runID, error: redactor.text(String(error)) })
-  const message = disk.note(error)
-    ? `${DISK_FULL}: what the run did could not be stored`
-    : 'the server could not continue this run'
-  return { status: 'failed', message }
 }
