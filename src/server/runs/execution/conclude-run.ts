@@ -6,7 +6,7 @@ import type { Log } from '../../log.ts'
 import { faultText } from '../fault-as-text.ts'
 import type { RunEnd } from '../journal/run-journal-type.ts'
 import { errorText } from '../sandbox/child-protocol.ts'
-import type { Outcome } from '../sandbox/sandbox.ts'
+import type { Outcome } from '../sandbox/script-host.ts'
 
 interface EndedRun {
   context: { runID: string }

@@ -26,7 +26,8 @@ import { leftOutWarning, redactOwnSecrets } from '../secrets/redact-own-secrets.
 import { unsetSecretsWarning } from '../secrets/unset-secrets-warning.ts'
 import type { SandboxProcesses } from '../sandbox/prestarted-child-processes.ts'
 import type { PipelineContext, SandboxLimits } from '../sandbox/child-protocol.ts'
-import { type Outcome, runScript, type SandboxOptions, type ScriptHost } from '../sandbox/sandbox.ts'
+import { runScript, type SandboxOptions } from '../sandbox/sandbox.ts'
+import type { Outcome, ScriptHost } from '../sandbox/script-host.ts'
 import type { TimeLimit } from './run-time-limit.ts'
 
 /** How many tasks of one run may run at once; the others wait their turn. */

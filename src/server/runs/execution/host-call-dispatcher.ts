@@ -5,7 +5,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
 import type { HostCalls } from '../host-call-type.ts'
 import type { NewResponse, RecordedResponse } from '../journal/run-journal-type.ts'
-import type { CallResponse, ScriptCall } from '../sandbox/sandbox.ts'
+import type { CallResponse, ScriptCall } from '../sandbox/script-host.ts'
 import { createReusablePool, isReusable } from './reusable-host-call-responses.ts'
 
 /** Each call is a row: a script in a loop must not fill the disk with them. */

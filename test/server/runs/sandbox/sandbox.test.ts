@@ -8,12 +8,8 @@ import {
   startProcess,
 } from '../../../../src/server/runs/sandbox/prestarted-child-processes.ts'
 import { createPositions } from '../../../../src/server/runs/sandbox/source/map-positions-to-source.ts'
-import {
-  type Outcome,
-  type CallResponse,
-  runScript,
-  type ScriptHost,
-} from '../../../../src/server/runs/sandbox/sandbox.ts'
+import { runScript } from '../../../../src/server/runs/sandbox/sandbox.ts'
+import type { CallResponse, Outcome, ScriptHost } from '../../../../src/server/runs/sandbox/script-host.ts'
 import { SANDBOX } from '../../../support/sandbox-command.ts'
 import { temporaryFolder } from '../../../support/temporary.ts'
 import { NEVER, pipeline } from '../run-harness.ts'
