@@ -1,35 +1,25 @@
 /** Starts a run of a pipeline and follows it: what `fob run` and `fob pipeline run` share, flags included. */
 import * as v from 'valibot'
-import { MAX_RUN_HOURS, runStarted } from '../../contract/api/runs.ts'
+import { runStarted } from '../../contract/api/runs.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Deps } from '../deps.ts'
-import { readTask } from '../input/read-task-text.ts'
+import { readScriptFlags, SCRIPT_FLAGS } from '../input/script-input-arguments.ts'
 import { failedHint, followRun } from '../output/follow-run.ts'
 import { printRecord } from '../output/print.ts'
 import type { Args, Values } from '../parsing/argument-definitions.ts'
-import { parseTimeout } from '../parsing/duration-flags.ts'
 import { parseKeyValues } from '../parsing/key-value-arguments.ts'
 import type { Client } from './command-context.ts'
 import { openWebPage } from './open-server-page-in-browser.ts'
 import { runPageUrl } from './run-api-path-and-page-url.ts'
 
 export const RUN_FLAGS = {
-  task: {
-    type: 'string',
-    valueHint: 'TEXT',
-    description: 'the script gets it as pipelineContext.task; "-" reads it from standard input',
-  },
+  ...SCRIPT_FLAGS,
   'global-secret': {
     type: 'string',
     repeatable: true,
     valueHint: 'KEY=VALUE',
     description:
       'first set a secret for all pipelines (better: fob secrets set KEY, which no process list shows)',
-  },
-  timeout: {
-    type: 'string',
-    valueHint: 'TIME',
-    description: 'stop the run when it takes longer than this from its start: 30s, 5m, 2h',
   },
   detach: {
     type: 'boolean',
@@ -61,10 +51,8 @@ export async function readRunFlags(
   deps: Deps,
 ): Promise<Omit<RunPipelineOptions, 'name' | 'args'>> {
   return {
-    task: await readTask(flags.task, deps),
+    ...(await readScriptFlags(flags, deps)),
     globalSecrets: parseKeyValues(flags['global-secret'], '--global-secret'),
-    timeoutMs:
-      flags.timeout === undefined ? undefined : parseTimeout(flags.timeout, '--timeout', MAX_RUN_HOURS),
     detach: flags.detach,
     web: flags.web,
   }

@@ -12,6 +12,7 @@ import {
 } from '../client/start-and-follow-run.ts'
 import { defineCommand } from '../command.ts'
 import type { Deps } from '../deps.ts'
+import { SCRIPT_ARGUMENTS } from '../input/script-input-arguments.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 
 export const command = defineCommand({
@@ -30,12 +31,7 @@ Exits 0 or 1 by the result of the run, 4 for the token, 7 for the network.`,
   args: {
     ...RUN_FLAGS,
     name: { type: 'positional', required: false, description: 'the pipeline', completes: 'pipeline' },
-    args: {
-      type: 'positional',
-      required: false,
-      rest: true,
-      description: 'the script gets them as pipelineContext.args',
-    },
+    ...SCRIPT_ARGUMENTS,
   },
   run: async ({ args, globals }, deps) => {
     const provided = givenToken({ ...globals, env: deps.env })

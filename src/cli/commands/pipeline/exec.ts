@@ -1,15 +1,13 @@
 /** `fob pipeline exec`: runs a pipeline on this machine, without a server. */
-import { MAX_RUN_HOURS } from '../../../contract/api/runs.ts'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import { readPipelineSource, readSecretFile } from '../../input/read-pipeline-source-and-secrets.ts'
-import { readTask } from '../../input/read-task-text.ts'
+import { readScriptFlags, SCRIPT_ARGUMENTS, SCRIPT_FLAGS } from '../../input/script-input-arguments.ts'
 import { type LocalRun, withLocalRuns } from '../../local-runs/with-local-runs.ts'
 import { chosenFormat } from '../../output/choose-output-format.ts'
 import { showRun } from '../../output/show-run-events.ts'
-import { parseTimeout } from '../../parsing/duration-flags.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 import { parseNames } from '../../parsing/pipeline-setting-flags.ts'
 
@@ -36,28 +34,14 @@ fails. Ctrl-C stops the run.`,
       valueHint: 'PATH',
       description: 'its secrets as KEY=VALUE lines (dotenv)',
     },
-    task: {
-      type: 'string',
-      valueHint: 'TEXT',
-      description: 'the script gets it as pipelineContext.task; "-" reads it from standard input',
-    },
-    timeout: {
-      type: 'string',
-      valueHint: 'TIME',
-      description: 'stop the run when it takes longer than this: 30s, 5m, 2h',
-    },
+    ...SCRIPT_FLAGS,
     'allow-network': {
       type: 'string',
       valueHint: 'PLACES',
       description: 'what the script may fetch beside the internet, such as 127.0.0.1,10.1.0.0/16',
     },
     file: { type: 'positional', description: 'a .ts or .js file', completes: 'file' },
-    args: {
-      type: 'positional',
-      required: false,
-      rest: true,
-      description: 'the script gets them as pipelineContext.args',
-    },
+    ...SCRIPT_ARGUMENTS,
   },
   run: async ({ args, globals }, deps) => {
     const secrets = await readSecretFile(args['secret-file'], deps)
@@ -66,9 +50,7 @@ fails. Ctrl-C stops the run.`,
       source: await readPipelineSource(args.file, deps),
       secrets: new Map(Array.from(secrets, ([key, value]) => [key, new Secret(value)])),
       args: args.args,
-      task: await readTask(args.task, deps),
-      timeoutMs:
-        args.timeout === undefined ? undefined : parseTimeout(args.timeout, '--timeout', MAX_RUN_HOURS),
+      ...(await readScriptFlags(args, deps)),
     }
     const allowed = (args['allow-network'] ?? '').split(/[\s,]+/).filter((entry) => entry !== '')
     await executeHere({ run, allowed, globals }, deps)

@@ -8,6 +8,7 @@ import {
 } from '../../client/start-and-follow-run.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
+import { SCRIPT_ARGUMENTS } from '../../input/script-input-arguments.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
 
 export const command = defineCommand({
@@ -23,12 +24,7 @@ export const command = defineCommand({
   args: {
     ...RUN_FLAGS,
     name: { type: 'positional', description: 'the pipeline', completes: 'pipeline' },
-    args: {
-      type: 'positional',
-      required: false,
-      rest: true,
-      description: 'the script gets them as pipelineContext.args',
-    },
+    ...SCRIPT_ARGUMENTS,
   },
   run: async ({ args, globals }, deps) => {
     const options = { ...(await readRunFlags(args, deps)), name: args.name, args: args.args }
