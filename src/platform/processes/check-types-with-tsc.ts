@@ -1,8 +1,7 @@
 /** Checks the types of a file with the TypeScript compiler of this machine, if there is one. */
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, delimiter, isAbsolute, join } from 'node:path'
 import { childEnv, type Env } from './own-and-child-environment.ts'
 
 export type TypeCheck =
@@ -20,7 +19,7 @@ export async function checkTypes(
   { file, declarations }: { file: string; declarations: string },
   { env, signal }: { env: Env; signal: AbortSignal },
 ): Promise<TypeCheck> {
-  const compiler = findCompiler(dirname(resolve(file)), env)
+  const compiler = findCompiler(env)
   if (compiler === undefined) return { kind: 'no compiler' }
   const folder = await mkdtemp(join(tmpdir(), 'fob-check-'))
   try {
@@ -45,12 +44,10 @@ export async function checkTypes(
   }
 }
 
-/** That of the project before that of the machine. */
-function findCompiler(from: string, env: Env): string | undefined {
-  const own = join(from, 'node_modules', '.bin', 'tsc')
-  if (existsSync(own)) return own
-  const up = dirname(from)
-  return up === from ? (Bun.which('tsc', { PATH: env.PATH ?? '' }) ?? undefined) : findCompiler(up, env)
+/** In PATH alone: one that stands beside the file came with it, and would be run by nothing but looking at the file. */
+function findCompiler({ PATH = '' }: Env): string | undefined {
+  const folders = PATH.split(delimiter).filter((folder) => isAbsolute(folder))
+  return Bun.which('tsc', { PATH: folders.join(delimiter) }) ?? undefined
 }
 
 /** `deploy.ts(3,14): error` → `deploy.ts:3:14: error`, as fob says places. */

@@ -1,6 +1,6 @@
 /** `fob pipeline exec` and `check`: pipelines on this machine, without a server. */
 import { expect, test } from 'bun:test'
-import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fob } from '../../support/client/compiled-binary.ts'
@@ -29,15 +29,16 @@ test('a pipeline runs here with secrets from a file, redacts them, and leaves no
   expect(left()).toEqual(before)
 })
 
-test('a check lists the secrets, compares them with a file, and takes the types of the project', async () => {
+test('a check lists the secrets, compares them with a file, and checks types with the tsc in PATH', async () => {
   const folder = temporaryFolder()
   const file = join(folder, 'deploy.ts')
-  const check = (...args: string[]) => fob(['pipeline', 'check', file, '-o', 'json', ...args])
+  const compiler = resolve(EXAMPLES, '../node_modules/.bin')
+  const env = { PATH: `${compiler}:${process.env.PATH}` }
+  const check = (...args: string[]) => fob(['pipeline', 'check', file, '-o', 'json', ...args], { env })
   writeFileSync(
     file,
     `export const pipeline = () => runtime.run({ name: 1, image: 'x', command: { path: 'true' }, env: { A: 'secret:API_KEY' } })\n`,
   )
-  symlinkSync(resolve(EXAMPLES, '../node_modules'), join(folder, 'node_modules'))
   const wrong = await check()
   expect([wrong.code, JSON.parse(wrong.out)]).toMatchObject([
     1,
@@ -61,4 +62,17 @@ test('a check lists the secrets, compares them with a file, and takes the types 
     '',
     expect.stringContaining('deploy.ts:1:25: ') as string,
   ])
+})
+
+test('a check runs no program that came with the file', async () => {
+  const folder = temporaryFolder()
+  const bin = join(folder, 'node_modules/.bin')
+  mkdirSync(bin, { recursive: true })
+  const ran = join(folder, 'ran')
+  writeFileSync(join(bin, 'tsc'), `#!/bin/sh\ntouch '${ran}'\n`, { mode: 0o755 })
+  writeFileSync(join(folder, 'deploy.ts'), 'export const pipeline = () => {}\n')
+  const args = ['pipeline', 'check', join(folder, 'deploy.ts'), '-o', 'json']
+  const { code, out } = await fob(args, { cwd: folder, env: { PATH: 'node_modules/.bin::/nonexistent' } })
+  expect([code, JSON.parse(out)]).toMatchObject([0, [{}, {}, { id: 'types', ok: null }]])
+  expect(existsSync(ran)).toBe(false)
 })

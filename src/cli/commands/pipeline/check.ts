@@ -15,11 +15,12 @@ export const command = defineCommand({
   meta: {
     description: 'Check a pipeline on this machine, without a server',
     details: `The source is read as a server reads it; the secrets that it names are listed, and with --secret-file compared with
-those in the file; types are checked by the TypeScript of this machine (node_modules, then PATH), if there is one. Exits 2
+those in the file; types are checked by the tsc in PATH, if there is one: a tsc beside the file is not run. Exits 2
 where no server would take the source, and 1 where a type is wrong or a secret is missing from the file.`,
     examples: [
       'fob pipeline check deploy.ts',
       'fob pipeline check deploy.ts --secret-file deploy.env -o json',
+      'PATH="$PWD/node_modules/.bin:$PATH" fob pipeline check deploy.ts   # with the TypeScript of your project',
     ],
   },
   args: {
@@ -87,7 +88,7 @@ async function typesFinding(file: string, deps: Deps): Promise<Finding> {
   if (file.endsWith('.js')) return { id: 'types', ok: true, detail: 'JavaScript has none', problem: null }
   const checked = await checkTypes({ file, declarations: types }, deps)
   if (checked.kind === 'no compiler') {
-    return { id: 'types', ok: null, detail: 'there is no tsc here', problem: null }
+    return { id: 'types', ok: null, detail: 'there is no tsc in PATH', problem: null }
   }
   const problem = checked.kind === 'ok' ? null : checked.lines.join('\n')
   return { id: 'types', ok: problem === null, detail: `checked by ${checked.compiler}`, problem }
