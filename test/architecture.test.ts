@@ -109,6 +109,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'platform',
   ],
   'server/settings': [
+    'server/accounts',
     'server/auth',
     'server/issuer',
     'server/runs',

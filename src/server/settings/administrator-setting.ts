@@ -1,12 +1,8 @@
 /** The setting that names the first administrator. */
 import { Fault } from '../../contract/fault.ts'
+import type { NamedAdministrator } from '../accounts/named-administrator.ts'
 import { IDENTITY_PROVIDER_NAMES } from '../issuer/identity-providers/identity-provider-types.ts'
 import type { Strategy } from './choose-authentication-strategy.ts'
-
-/** A person, by their e-mail or by the ID that a provider knows them by. */
-export type NamedAdministrator =
-  | { kind: 'email'; email: string }
-  | { kind: 'account'; provider: string; subject: string }
 
 /** @throws Fault `config` for another form, and where nobody logs in */
 export function readAdministrator(
