@@ -7,6 +7,9 @@ import type { Markup, Page } from './page-layout.ts'
 import { appPage } from './pipeline-and-run-frame.ts'
 import { csrfField, timeElement } from './settings-page-layout.ts'
 
+/** Whatever they are, as many fit into a form. */
+const MAX_TYPED = 7000
+
 interface SecretsView extends FrameView, FormResult {
   /** What the list is narrowed to: a part of a key or of a pipeline's name; empty: nothing. */
   find: string
@@ -143,7 +146,7 @@ function setForm(view: SecretsView): Markup {
         id="value"
         name="value"
         rows="3"
-        maxlength="12000"
+        maxlength="${MAX_TYPED}"
         autocomplete="off"
         autocapitalize="none"
         spellcheck="false"
@@ -151,7 +154,7 @@ function setForm(view: SecretsView): Markup {
         aria-describedby="value-form"
       ></textarea>
       <p class="note after" id="value-form">
-        Exactly as it is typed, up to 12,000 characters. For files and larger values:
+        Exactly as it is typed, up to ${MAX_TYPED} characters. For files and larger values:
         <code>fob secrets set NAME --from-file FILE</code>
       </p>
       ${box('checkbox', 'short', 'yes', false, html`Accept fewer than 4 bytes`)}

@@ -5,7 +5,7 @@ import { userPrincipal } from '../../auth/create-principal.ts'
 import type { Principal } from '../../access-rules/principal.ts'
 import { renderMessage } from '../../web/login-consent-and-message-templates.ts'
 import type { Call, Handler } from '../request-context.ts'
-import { readFormFields } from '../request/form-body.ts'
+import { MAX_FORM_BYTES_INSIDE, readFormFields } from '../request/form-body.ts'
 import { HttpError } from '../response/http-error.ts'
 import { errorPage } from '../response/error-page.ts'
 import { pageResponse } from '../response/page-response.ts'
@@ -21,7 +21,7 @@ import { enterTenant } from './admit-to-tenant.ts'
 export async function inSession(handler: Handler, call: Call, services: Services): Promise<Response> {
   const session = await requireIssuer(services).sessionOf(call.request.headers.get('cookie'))
   if (!session) return call.isRead ? toLogin(call) : endedPage()
-  const form = call.isRead ? new URLSearchParams() : await readFormFields(call)
+  const form = call.isRead ? new URLSearchParams() : await readFormFields(call, MAX_FORM_BYTES_INSIDE)
   if (!form) return refusal(400, 'That form could not be read', 'Go back, reload the page and try again.')
   if (!call.isRead && !sameSecret(form.get('csrf') ?? '', session.csrf)) {
     services.log.warn('form without its session value', { requestId: call.requestId, address: call.address })

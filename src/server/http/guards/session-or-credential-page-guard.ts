@@ -1,7 +1,7 @@
 /** The guard of pages that every kind of server has, with and without logins. */
 import type { Scope } from '../../../contract/token-scopes.ts'
 import type { Call, Handler } from '../request-context.ts'
-import { readFormFields } from '../request/form-body.ts'
+import { MAX_FORM_BYTES_INSIDE, readFormFields } from '../request/form-body.ts'
 import { HttpError } from '../response/http-error.ts'
 import type { Services } from '../handler-services.ts'
 import { requireScope } from './require-permission.ts'
@@ -37,7 +37,7 @@ export async function onPage(
 async function ownForm(call: Call): Promise<URLSearchParams> {
   const { headers } = call
   const says = headers.has('origin') || headers.has('sec-fetch-site')
-  const form = says ? await readFormFields(call) : undefined
+  const form = says ? await readFormFields(call, MAX_FORM_BYTES_INSIDE) : undefined
   if (form) return form
   throw new HttpError(says ? 400 : 403, 'invalid_request', 'that form could not be read')
 }

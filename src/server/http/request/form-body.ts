@@ -4,6 +4,8 @@ import type { BodySource } from './request-body.ts'
 
 /** A login or a decision has a few hundred bytes. */
 const MAX_FORM_BYTES = 16 * 1024
+/** Of somebody who is let in: a secret, in which each character may take nine bytes. */
+export const MAX_FORM_BYTES_INSIDE = 64 * 1024
 
 /** A form, checked; undefined when it is too large, of another type, or not what the schema accepts. */
 export async function readForm<T>(
@@ -14,12 +16,15 @@ export async function readForm<T>(
   return form && parseForm(form, schema)
 }
 
-/** A form as it was sent; undefined when it is larger than 16 KiB or of another type. */
-export async function readFormFields(source: BodySource): Promise<URLSearchParams | undefined> {
+/** A form as it was sent; undefined when it is larger than `most` bytes or of another type. */
+export async function readFormFields(
+  source: BodySource,
+  most = MAX_FORM_BYTES,
+): Promise<URLSearchParams | undefined> {
   if (!isForm(source.headers)) return undefined
-  if (Number(source.headers.get('content-length') ?? 0) > MAX_FORM_BYTES) return undefined
+  if (Number(source.headers.get('content-length') ?? 0) > most) return undefined
   const body = await source.body()
-  return body.length > MAX_FORM_BYTES ? undefined : new URLSearchParams(body.toString())
+  return body.length > most ? undefined : new URLSearchParams(body.toString())
 }
 
 /** Whether a body is a form, by its content type. */

@@ -53,6 +53,16 @@ describe('Secrets page', () => {
     expect(await names()).toEqual(before)
   })
 
+  test('takes as many characters as its field says, whatever they are, and says so of more', async () => {
+    const { browser, page } = await company.browse('ada', '/secrets')
+    const most = Number(/maxlength="(\d{4,})"/.exec(page.html)?.[1])
+    const fields = { key: 'LONG', pipeline: '', value: '\u20ac'.repeat(most) }
+    expect((await browser.submit(page, fields, 'Set secret')).html).toContain('Set LONG of all pipelines.')
+    const more = await browser.submit(page, { ...fields, value: '\u20ac'.repeat(2 * most) }, 'Set secret')
+    expect(more.status).toBeGreaterThanOrEqual(400)
+    expect(more.html).not.toContain('Set LONG')
+  })
+
   test('a short value is taken when that is ticked', async () => {
     const { browser, page } = await company.browse('ada', '/secrets')
     const done = await browser.submit(
