@@ -45,34 +45,34 @@ function columnsOf(profile: IdentityProviderProfile, now: number) {
   return { ...rest, ...lists, membershipsReadAt: now, updatedAt: now }
 }
 
+/** An account as it was when its identity provider was asked: a login meanwhile knows better. */
+type Asked = Pick<User, 'id' | 'membershipsReadAt'>
+
+function unchanged({ id, membershipsReadAt }: Asked) {
+  return and(eq(users.id, id), eq(users.membershipsReadAt, membershipsReadAt ?? 0))
+}
+
 /**
  * Brings an account up to date with what its identity provider says now. It never creates one: the person may have been
  * removed while the identity provider was asked.
+ * @returns false where that was so, or the person has logged in meanwhile
  */
 export function updateIdentityProviderAccount(
   tx: Pick<Db, 'update'>,
   now: number,
-  userId: string,
+  asked: Asked,
   profile: IdentityProviderProfile,
-): void {
-  const same = and(
-    eq(users.id, userId),
-    eq(users.provider, profile.provider),
-    eq(users.subject, profile.subject),
-  )
-  tx.update(users).set(columnsOf(profile, now)).where(same).run()
+): boolean {
+  const same = and(unchanged(asked), eq(users.provider, profile.provider), eq(users.subject, profile.subject))
+  const set = tx.update(users).set(columnsOf(profile, now)).where(same)
+  return set.returning({ id: users.id }).all().length > 0
 }
 
 /**
  * From now on nobody knows the person's memberships, until they log in again.
  * @returns false where they did so just now: what was found out is about an earlier login
  */
-export function forgetMemberships(
-  tx: Pick<Db, 'update'>,
-  { id, membershipsReadAt }: Pick<User, 'id' | 'membershipsReadAt'>,
-): boolean {
-  const same = and(eq(users.id, id), eq(users.membershipsReadAt, membershipsReadAt ?? 0))
-  return (
-    tx.update(users).set({ membershipsReadAt: 0 }).where(same).returning({ id: users.id }).all().length > 0
-  )
+export function forgetMemberships(tx: Pick<Db, 'update'>, asked: Asked): boolean {
+  const set = tx.update(users).set({ membershipsReadAt: 0 }).where(unchanged(asked))
+  return set.returning({ id: users.id }).all().length > 0
 }

@@ -16,7 +16,7 @@ import { remember } from '../../db/cache-until-change.ts'
 import type { Db, Transaction } from '../../db/open-database.ts'
 import { pipelineRules } from '../../db/schema.ts'
 import type { Log } from '../../log.ts'
-import type { IdentityProvider, IdentityProviderName } from './identity-provider-types.ts'
+import type { IdentityProvider, IdentityProviderName, ProviderTokens } from './identity-provider-types.ts'
 import type { StoredProviderTokens } from './stored-provider-tokens.ts'
 
 export const DEFAULT_MEMBERSHIP_MAX_AGE_MS = 24 * 60 * 60_000
@@ -154,7 +154,10 @@ async function readOnce(deps: Deps, user: User, provider: IdentityProvider): Pro
       subject: user.subject,
       tokens: stored,
       now: clock.now(),
-      store: (renewed) => tokens.store(user.id, renewed, clock.now()),
+      store: (renewed) => {
+        // Those of a login meanwhile are another chain, and the newer one.
+        if (isSame(tokens.of(user.id), stored)) tokens.store(user.id, renewed, clock.now())
+      },
     })
     if (profile.subject !== user.subject) {
       throw new Fault('unauthenticated', 'the tokens are those of another person')
@@ -166,12 +169,16 @@ async function readOnce(deps: Deps, user: User, provider: IdentityProvider): Pro
   }
   db.transaction(
     (tx) => {
-      updateIdentityProviderAccount(tx, clock.now(), user.id, profile)
+      if (!updateIdentityProviderAccount(tx, clock.now(), user, profile)) return
       const details = differences(user, profile)
       if (details !== undefined) deps.onEvent({ kind: 'changed', user, details }, tx)
     },
     { behavior: 'immediate' },
   )
+}
+
+function isSame(tokens: ProviderTokens | undefined, others: ProviderTokens): boolean {
+  return tokens?.accessToken.reveal() === others.accessToken.reveal()
 }
 
 /** The identity provider takes the tokens no longer: only a new login can say who the person is. */

@@ -2,6 +2,18 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Secret } from '../../../../src/redact/secret.ts'
+import { openAccounts } from '../../../../src/server/accounts/accounts.ts'
+import { openDatabase } from '../../../../src/server/db/open-database.ts'
+import type {
+  IdentityProvider,
+  ProviderTokens,
+  ReadAgain,
+} from '../../../../src/server/issuer/identity-providers/identity-provider-types.ts'
+import { openMemberships } from '../../../../src/server/issuer/identity-providers/read-memberships-again.ts'
+import { temporaryFolder } from '../../../support/temporary.ts'
+import { systemClock } from '../../../../src/platform/clock.ts'
 import { databasePath } from '../../../../src/server/db/database-files.ts'
 import type { TestServer } from '../../../support/servers/test-server.ts'
 import { logInWith, startWithIdentityProvider } from '../../../support/stand-ins/all-stand-ins.ts'
@@ -18,7 +30,7 @@ let ahead = 0
 /** The clock of this machine, and what a test has let pass. */
 const clock = {
   now: () => Date.now() + ahead,
-  sleep: (ms: number) => Bun.sleep(ms),
+  sleep: systemClock.sleep,
 }
 
 afterEach(async () => {
@@ -298,6 +310,57 @@ describe('an outage of the identity provider', () => {
     const again = performance.now()
     expect((await call(server, token)).status).toBe(200)
     expect(performance.now() - again).toBeLessThan(1000)
+  })
+})
+
+const tokensOf = (text: string): ProviderTokens => ({
+  accessToken: new Secret(text),
+  refreshToken: undefined,
+  expiresAt: undefined,
+})
+
+describe('a login while the identity provider is asked', () => {
+  test('counts, with its tokens: what comes of the older question is dropped', async () => {
+    const database = openDatabase(join(temporaryFolder(), 'fob.db'))
+    const { db } = database
+    const accounts = await openAccounts({ db, clock, onCredentialsChanged: async () => {} })
+    const profile = {
+      provider: 'github',
+      subject: '1',
+      email: null,
+      name: 'Ada',
+      nickName: null,
+      avatarUrl: null,
+    }
+    const logIn = (organizations: string[]) =>
+      accounts.signInWithIdentityProvider({ ...profile, organizations, groups: [] })
+    const { id } = await logIn(['old'])
+    let stored = tokensOf('of the first login')
+    const provider = {
+      name: 'github',
+      readAgain: async ({ store }: ReadAgain) => {
+        ahead += 1000
+        await logIn(['of the second login'])
+        stored = tokensOf('of the second login')
+        store(tokensOf('refreshed from the first'))
+        return { ...profile, organizations: ['old'], groups: [] }
+      },
+    } as unknown as IdentityProvider
+    const events: string[] = []
+    const memberships = openMemberships({
+      db,
+      clock,
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      configured: new Map([['github', provider]]),
+      tokens: { of: () => stored, store: (_, tokens) => void (stored = tokens), remove: () => {} },
+      maxAgeMs: 0,
+      serverRule: MYORG,
+      onEvent: ({ kind }) => events.push(kind),
+    })
+    await memberships.readAgain(id)
+    expect((await accounts.byId(id))?.organizations).toEqual(['of the second login'])
+    expect([stored.accessToken.reveal(), events]).toEqual(['of the second login', []])
+    database.close()
   })
 })
 
