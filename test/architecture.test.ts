@@ -48,6 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'redact',
     'platform',
   ],
+  'server/trusted-issuers': ['server', 'server/db', 'server/access-rules', 'contract', 'redact', 'platform'],
   'server/pipelines': [
     'server/audit',
     'server/db',
@@ -80,7 +81,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'contract',
     'platform',
   ],
-  'server/auth': ['server/issuer', 'server/accounts', 'server/access-rules', 'contract', 'redact'],
+  'server/auth': [
+    'server/issuer',
+    'server/accounts',
+    'server/access-rules',
+    'server/trusted-issuers',
+    'contract',
+    'redact',
+  ],
   'server/mcp': [
     'server/audit',
     'server/pipelines',
@@ -109,10 +117,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'platform',
   ],
   'server/settings': [
+    'server/access-rules',
     'server/accounts',
     'server/auth',
     'server/issuer',
     'server/runs',
+    'server/trusted-issuers',
     'server/vault',
     'contract',
     'redact',

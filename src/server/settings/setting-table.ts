@@ -81,6 +81,48 @@ const table = {
     value: 'RULE',
     description: 'who may use this server at all, for example: Email endsWith "@company.com"',
   },
+  'trusted-issuer': {
+    value: 'ISSUER',
+    description:
+      'whose JWTs are accepted as bearer tokens: github or gitlab (for CI jobs), or the URL of an issuer; several: [[trusted_issuers]] in the settings file',
+  },
+  'trusted-issuer-url': {
+    value: 'URL',
+    description: 'with github or gitlab: an instance of your own',
+  },
+  'trusted-issuer-keys-url': {
+    value: 'URL',
+    description: 'where its keys are (jwks_uri), for an issuer that publishes no metadata',
+  },
+  'trusted-issuer-audience': {
+    value: 'AUDIENCE',
+    description: 'what aud of these tokens has to be (default: the URL of this server)',
+  },
+  'trusted-issuer-repositories': {
+    value: 'NAMES',
+    description: 'with github or gitlab: whose jobs are let in, such as my-org/app,my-org/infra-*',
+  },
+  'trusted-issuer-rule': {
+    value: 'RULE',
+    description: 'which tokens are let in, for example: claims.ref == "refs/heads/main"',
+  },
+  'trusted-issuer-tenant': { value: 'SLUG', description: 'the tenant that they belong to (default default)' },
+  'trusted-issuer-role': {
+    value: 'ROLE',
+    description: 'what they may do: viewer, member or admin; without it, --trusted-issuer-scopes',
+  },
+  'trusted-issuer-scopes': {
+    value: 'SCOPES',
+    description: 'what they may do (default runs:trigger: start runs, and follow those)',
+  },
+  'trusted-issuer-pipelines': {
+    value: 'NAMES',
+    description: 'the only pipelines that they reach, such as deploy,check-* (default all)',
+  },
+  'trusted-issuer-max-lifetime': {
+    value: 'TIME',
+    description: 'how long such a token may live at most: 15m, 12h, 30d (default 24h)',
+  },
   admin: {
     value: 'PERSON',
     description:

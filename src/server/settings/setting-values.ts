@@ -106,6 +106,7 @@ function mustHaveValue(name: SettingName): boolean {
     isSwitch(name) ||
     name === 'rbac' ||
     name.startsWith('basic-auth-') ||
+    name.startsWith('trusted-issuer') ||
     name.startsWith('oauth-')
   )
 }
@@ -141,12 +142,23 @@ export function readSecretFile(name: string, path: string): string {
   return text
 }
 
+/** The one setting that is a list of tables. Only a file can have it, and `trusted-issuer-settings.ts` reads it. */
+const TRUSTED_ISSUERS = 'trusted-issuers'
+
+/** The entries of `[[trusted_issuers]]` of the settings file, as they are. */
+export function trustedIssuerTables({ file }: Pick<SettingSources, 'file'>): readonly unknown[] {
+  if (typeof file !== 'object' || file === null) return []
+  const found = Object.entries(file).find(([key]) => key.replaceAll('_', '-') === TRUSTED_ISSUERS)?.[1]
+  return Array.isArray(found) ? (found as unknown[]) : []
+}
+
 /** `[oauth] session_secret = "x"` → `oauth-session-secret` → "x". */
 function flatten(file: unknown, filePath: string | undefined): Map<string, string> {
   const out = new Map<string, string>()
   const walk = (table: object, prefix: string) => {
     for (const [key, value] of Object.entries(table) as [string, unknown][]) {
       const name = `${prefix}${key.replaceAll('_', '-')}`
+      if (name === TRUSTED_ISSUERS && Array.isArray(value)) continue
       if (typeof value === 'object' && value !== null) walk(value, `${name}-`)
       else out.set(name, String(value))
     }

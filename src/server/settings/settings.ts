@@ -18,6 +18,8 @@ import { readRunSettings, type RunSettings } from './run-settings.ts'
 import { devKey } from './dev-key-file.ts'
 import { chooseVault, type VaultSettings } from './vault-settings.ts'
 import { chooseStrategy, type Strategy } from './choose-authentication-strategy.ts'
+import type { TrustedIssuer } from '../trusted-issuers/trusted-issuer-type.ts'
+import { readTrustedIssuers } from './trusted-issuer-settings.ts'
 
 export { publicIdentityProviders } from './choose-authentication-strategy.ts'
 export { readKeyFile } from './read-vault-key-file.ts'
@@ -42,6 +44,8 @@ export interface ServerSettings {
   secrets: ReadonlyMap<string, Secret>
   /** The rule that every caller has to pass; undefined: none. */
   rbac: string | undefined
+  /** The identity providers whose JWTs are accepted; absent: none. */
+  trustedIssuers?: readonly TrustedIssuer[]
   /** The person who becomes administrator at a login, while there is none. */
   administrator?: NamedAdministrator | undefined
   /** Whether anybody may read `/metrics`. */
@@ -92,6 +96,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     tasks: driverSettings(values, sources.env),
     secrets: readServerSecrets(values, sources.secrets),
     rbac: values.rbac,
+    trustedIssuers: readTrustedIssuers(sources, values, strategy),
     metricsOpen: values['metrics-open'] === 'true',
     administrator: readAdministrator(values.admin, strategy),
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),

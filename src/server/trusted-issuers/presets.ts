@@ -1,0 +1,53 @@
+/** The identity providers of CI jobs that fob knows by name. */
+
+export interface Preset {
+  /** What people call it. */
+  label: string
+  /** Its issuer, unless the settings name an instance of one's own. */
+  url: string
+  /** Which claim says whose job it is: `OWNER/REPOSITORY`, or the path of a project. */
+  repositoryClaim: string
+  /** Claims that tell one owner from the rest of the world. A rule that asks for none of them lets everybody in. */
+  ownerClaims: readonly string[]
+}
+
+export const PRESETS = {
+  github: {
+    label: 'GitHub Actions',
+    url: 'https://token.actions.githubusercontent.com',
+    repositoryClaim: 'repository',
+    ownerClaims: [
+      'repository',
+      'repository_id',
+      'repository_owner',
+      'repository_owner_id',
+      'sub',
+      'job_workflow_ref',
+      'workflow_ref',
+      'enterprise',
+      'enterprise_id',
+    ],
+  },
+  gitlab: {
+    label: 'GitLab CI',
+    url: 'https://gitlab.com',
+    repositoryClaim: 'project_path',
+    ownerClaims: [
+      'project_path',
+      'project_id',
+      'namespace_path',
+      'namespace_id',
+      'sub',
+      'ci_config_ref_uri',
+      'user_id',
+      'user_login',
+      'user_email',
+    ],
+  },
+} as const satisfies Record<string, Preset>
+
+export type PresetName = keyof typeof PRESETS
+
+export function isPresetName(text: string): text is PresetName {
+  return Object.hasOwn(PRESETS, text)
+}
