@@ -58,9 +58,20 @@ async function runInCi(options: RunInCiOptions, deps: Deps): Promise<void> {
   const session = await context.session()
   const client = await clientOf(deps, globals, context, session)
   await runPipeline({ ...options, ...work }, client, deps).catch((error: unknown) => {
-    const missing = session.presented.kind === 'none' && error instanceof Fault
-    throw missing && error.code === 'unauthenticated' ? noToken(client.server) : error
+    if (!(error instanceof Fault)) throw error
+    const hasNoToken = error.code === 'unauthenticated' && session.presented.kind === 'none'
+    throw hasNoToken ? noToken(client.server) : withRunsHint(error, work.name)
   })
+}
+
+/** The words of `fob runs`, which `fob run` takes for the names of pipelines. */
+export const RUNS_WORDS: readonly string[] = ['list', 'show', 'logs', 'resume', 'stop']
+
+/** Where no pipeline has the name of such a word, `fob runs` was meant. */
+function withRunsHint(fault: Fault, name: string): Fault {
+  const { code, message, cause } = fault
+  if (code !== 'not_found' || !RUNS_WORDS.includes(name)) return fault
+  return new Fault(code, message, { hint: `did you mean "fob runs ${name}"?`, cause })
 }
 
 /**

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { chooseWork } from '../../../src/cli/commands/run.ts'
+import { chooseWork, RUNS_WORDS } from '../../../src/cli/commands/run.ts'
 import { machine } from '../../support/client/client-machine.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
@@ -134,6 +134,18 @@ describe('a machine with nothing configured', () => {
     const ended = await machine().run(['run', 'p', '--jwt-token', GOOD, '-s', url, '-q'])
     expect(ended.code).toBe(code)
     expect(ended.err).not.toContain('canary')
+  })
+
+  test.each(RUNS_WORDS)('"fob run %s" without a pipeline of that name names "fob runs"', async (word) => {
+    const { url } = serve({ status: 404 })
+    const { code, err } = await machine().run(['run', word, 'x', '--jwt-token', GOOD, '-s', url])
+    expect([code, err]).toEqual([6, expect.stringContaining(`hint: did you mean "fob runs ${word}"?`)])
+  })
+
+  test('"fob run" knows every word of "fob runs"', async () => {
+    const { out } = await machine().run(['runs', '--help'])
+    const words = [...out.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, word]) => word)
+    expect(words.toSorted()).toEqual([...RUNS_WORDS].toSorted())
   })
 
   test('a server that is not there: exit 7', async () => {
