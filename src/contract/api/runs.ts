@@ -49,6 +49,8 @@ export const runResponse = v.looseObject({
   tasks: v.optional(v.array(taskResponse)),
   /** How far it is: the number of its last event. */
   lastEventId: v.optional(v.number()),
+  /** The name of the token or service key that it was started with; null where there was none. */
+  tokenName: v.optional(v.nullable(v.string())),
   /** When its log was removed. */
   logRemovedAt: v.optional(v.nullable(v.string())),
   /** Known when the run has ended. */

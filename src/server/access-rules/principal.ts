@@ -35,7 +35,12 @@ export interface Principal {
   /** The ID of the person in `users`; null where there is none (open, Basic, service, runner). */
   userId: string | null
   /** The credential, as the audit log names it. Its ID where it has one (`tok_…`, a `jti`), never its value. */
-  credential: { kind: CredentialKind; id: string | null }
+  credential: {
+    kind: CredentialKind
+    id: string | null
+    /** What its owner calls it, of tokens and service keys. */
+    name?: string
+  }
   /** IDs of the only pipelines that the credential reaches; null: all that the caller may see. */
   pipelines: ReadonlySet<string> | null
 }

@@ -9,8 +9,18 @@ interface Starter {
 }
 
 /** What the record of a run that this caller starts has of them. */
-export function startedBy(principal: Principal): { triggeredBy: string; starter: Starter } {
-  return { triggeredBy: principal.email ?? principal.id, starter: starterOf(principal) }
+export function startedBy(principal: Principal): {
+  triggeredBy: string
+  starter: Starter
+  tokenName: string | undefined
+} {
+  const { credential } = principal
+  return { triggeredBy: callerName(principal), starter: starterOf(principal), tokenName: credential.name }
+}
+
+/** A caller as records of runs show them. */
+export function callerName({ email, id }: Principal): string {
+  return email ?? id
 }
 
 /**

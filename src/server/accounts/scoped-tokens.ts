@@ -43,7 +43,7 @@ interface NewCliToken {
 
 /** A token that was presented and is good. `user` is its owner as they are in the token's tenant. */
 export interface VerifiedCliToken {
-  token: Pick<CliToken, 'id' | 'scopes' | 'pipelines' | 'signatureRequired'>
+  token: Pick<CliToken, 'id' | 'name' | 'scopes' | 'pipelines' | 'signatureRequired'>
   user: User
 }
 
@@ -84,6 +84,7 @@ export function openCliTokens({ db, clock }: { db: Db; clock: Clock }): CliToken
       id: cliTokens.id,
       userId: cliTokens.userId,
       tenantId: cliTokens.tenantId,
+      name: cliTokens.name,
       scopes: cliTokens.scopes,
       pipelines: cliTokens.pipelines,
       signatureRequired: cliTokens.signatureRequired,
@@ -99,8 +100,8 @@ export function openCliTokens({ db, clock }: { db: Db; clock: Clock }): CliToken
     const row = hash === undefined ? undefined : find.get({ hash })
     const user = row && findUser(row.userId, row.tenantId)
     if (row === undefined || user === undefined) return undefined
-    const { id, scopes, pipelines, signatureRequired, expiresAt, lastUsedAt } = row
-    const token = { id, scopes: scopes.filter(isScope), pipelines, signatureRequired }
+    const { id, name, scopes, pipelines, signatureRequired, expiresAt, lastUsedAt } = row
+    const token = { id, name, scopes: scopes.filter(isScope), pipelines, signatureRequired }
     return { token, user, expiresAt, lastUsedAt }
   }
   const knownToken = remember(db, lookUp)

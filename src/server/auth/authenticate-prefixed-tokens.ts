@@ -77,7 +77,7 @@ function admittedCli({ token, user }: VerifiedCliToken): Admitted {
   const principal = userPrincipal(user, {
     kind: 'token',
     scopes: token.scopes,
-    credential: { kind: 'token', id: token.id },
+    credential: { kind: 'token', id: token.id, name: token.name },
     pipelines: token.pipelines === null ? null : new Set(token.pipelines),
     tenantBound: true,
   })
@@ -91,7 +91,7 @@ function servicePrincipal(text: string, serviceKeys: ServiceKeys): Principal | u
     id: `service:${key.id}`,
     name: key.name,
     tenant: key.tenant,
-    credential: { kind: 'service-token', id: key.id },
+    credential: { kind: 'service-token', id: key.id, name: key.name },
     scopes: key.scopes,
     pipelines: key.pipelines === null ? null : new Set(key.pipelines),
   })

@@ -3,6 +3,13 @@ import first from './migrations/0001-first.sql' with { type: 'text' }
 import timeLimits from './migrations/0002-time-limits.sql' with { type: 'text' }
 import runStarters from './migrations/0003-run-starters.sql' with { type: 'text' }
 import identityProviderTokens from './migrations/0004-identity-provider-tokens.sql' with { type: 'text' }
+import runOrigins from './migrations/0005-run-origins.sql' with { type: 'text' }
 
 /** In order, never edited once somebody may have a database of it: format N is the first N of these. */
-export const MIGRATIONS: readonly string[] = [first, timeLimits, runStarters, identityProviderTokens]
+export const MIGRATIONS: readonly string[] = [
+  first,
+  timeLimits,
+  runStarters,
+  identityProviderTokens,
+  runOrigins,
+]

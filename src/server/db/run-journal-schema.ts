@@ -52,3 +52,23 @@ export const runAnswers = sqliteTable(
   },
   (t) => [primaryKey({ columns: [t.runId, t.attempt, t.seq] })],
 )
+
+/** The attempts of a run that ended before it was resumed; the latest attempt is the run itself. */
+export const runAttempts = sqliteTable(
+  'run_attempts',
+  {
+    runId: text('run_id')
+      .notNull()
+      .references(() => runs.id, { onDelete: 'cascade' }),
+    attempt: integer('attempt').notNull(),
+    status: text('status', { enum: ['failed', 'stopped'] }).notNull(),
+    message: text('message'),
+    /** Null where it was stopped before its turn came. */
+    startedAt: integer('started_at'),
+    endedAt: integer('ended_at'),
+    /** When the next attempt was queued, and by whom, as in `runs.triggered_by`. */
+    resumedAt: integer('resumed_at').notNull(),
+    resumedBy: text('resumed_by').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.runId, t.attempt] })],
+)

@@ -1,5 +1,6 @@
 /** The tables of the server. */
 import { WEBHOOK_PROVIDERS } from '../../contract/api/webhooks.ts'
+import type { RunOrigin } from '../../contract/run-origin.ts'
 import { sql } from 'drizzle-orm'
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
 import { storedConcurrency } from './concurrency-column.ts'
@@ -344,11 +345,26 @@ export const runs = sqliteTable(
     timeoutMs: integer('timeout_ms'),
     /** Who started it, and may follow it; null where no caller did, and in records that are older than this column. */
     starter: text('starter', { mode: 'json' }).$type<RunStarter>(),
+    /** Of the token or service key that it was started with; stays when that is deleted. */
+    tokenName: text('token_name'),
+    /** Null in records that are older than this column. */
+    origin: text('origin', { mode: 'json' }).$type<RunOrigin>(),
+    /** The ID of the run whose input it was started with again. */
+    repeats: text('repeats'),
+    /** Of the source that it was started with; null in records that are older than this column. */
+    sourceSha256: text('source_sha256'),
+    /** Whether `args` or `task` had a secret in it; null in records that are older than this column. */
+    inputRedacted: integer('input_redacted', { mode: 'boolean' }),
   },
   (t) => [
     index('runs_by_tenant').on(t.tenantId, t.id),
     index('runs_by_pipeline').on(t.tenantId, t.pipelineName, t.pipelineId, t.id),
     index('runs_by_status').on(t.status),
+    index('runs_by_tenant_and_status').on(t.tenantId, t.status, t.id),
+    index('runs_by_trigger').on(t.tenantId, t.triggeredBy, t.id),
+    index('runs_by_token')
+      .on(t.tenantId, t.tokenName, t.id)
+      .where(sql`token_name IS NOT NULL`),
     index('runs_with_log')
       .on(t.endedAt, t.id)
       .where(sql`log_bytes IS NOT NULL`),

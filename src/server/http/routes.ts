@@ -15,7 +15,7 @@ import { startIdentityProviderLogin, finishIdentityProviderLogin } from './login
 import { metricsText } from './api/metrics-endpoint.ts'
 import { mcp } from './api/mcp-endpoint.ts'
 import { oauth } from './login/forward-oauth-to-issuer.ts'
-import { pipelinePage, pipelinesPage, pipelineSubmit, runsPage } from './pages/pipeline-pages-and-run-list.ts'
+import { pipelinePage, pipelinesPage, pipelineSubmit } from './pages/pipeline-pages.ts'
 import {
   deletePipeline,
   getPipeline,
@@ -35,6 +35,7 @@ import {
   renameRunner,
   runnerInstallScript,
 } from './api/runners.ts'
+import { runsPage } from './pages/run-list-page.ts'
 import { runPage, runSubmit } from './pages/single-run-page.ts'
 import { getRun, listRuns, runEvents, runLog, resumeRun, stopRun } from './api/runs.ts'
 import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './api/secrets.ts'

@@ -116,6 +116,7 @@ const runPipeline = defineTool({
       args,
       task,
       ...startedBy(principal),
+      origin: { kind: 'mcp' },
     })
     parts.audit.record({ ...by, action: 'run.start', target: runId, details: { pipeline: pipeline.name } })
     if (waitSeconds > 0) await untilEnd(runId, waitSeconds, call)

@@ -4,6 +4,7 @@ import { pipelineName } from '../../contract/api/pipelines.ts'
 import { isFinal, runStatus, taskStatus } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import { instant } from '../../contract/instant-as-text.ts'
+import { parseTimeOrAge, TIME_FORMS } from '../../contract/parse-time-or-age.ts'
 import type { RunEntry, RunRecord } from '../runs/journal/read-run-records.ts'
 import type { LogText } from '../runs/log/read-log-as-text.ts'
 import { clip, defineTool, PAGE, pageOf, READS, type Tool, type ToolCall } from './define-tool.ts'
@@ -36,20 +37,42 @@ export const runOutput = v.object({
 const listRuns = defineTool({
   name: 'list_runs',
   title: 'List runs',
-  description: 'Lists runs, the newest first, a page at a time; of one pipeline if it is named.',
+  description:
+    'Lists runs, the newest first, a page at a time; of one pipeline, one status, one starter or one time if that is named.',
   scope: 'runs:read',
   annotations: READS,
   input: v.strictObject({
     pipeline: v.optional(v.pipe(pipelineName, v.description('only the runs of this pipeline'))),
+    status: v.optional(runStatus),
+    by: v.optional(
+      v.pipe(
+        v.string(),
+        v.minLength(1),
+        v.maxLength(320),
+        v.description('part of the e-mail of a person or the name of a token; schedule; webhook'),
+      ),
+    ),
+    since: v.optional(v.pipe(v.string(), v.description(`created since then: ${TIME_FORMS}`))),
+    until: v.optional(v.pipe(v.string(), v.description('created until then'))),
     ...PAGE,
   }),
   output: v.object({ runs: v.array(runOutput), next: v.nullable(v.string()) }),
-  async run({ pipeline, ...page }, { principal, parts }) {
-    const query = { ...pageOf(page), pipelineName: pipeline }
+  async run({ pipeline, status, by, since, until, ...page }, { principal, parts }) {
+    const now = parts.clock.now()
+    const times = { since: parseTime('since', since, now), until: parseTime('until', until, now) }
+    const query = { ...pageOf(page), pipelineName: pipeline, status, by, ...times }
     const { items, next } = await parts.pipelines.runsOf(principal, query)
     return { runs: items.map(toRunOutput), next }
   },
 })
+
+/** @throws Fault `usage` */
+function parseTime(name: 'since' | 'until', text: string | undefined, now: number): number | undefined {
+  if (text === undefined) return undefined
+  const ms = parseTimeOrAge(text, now, name === 'since' ? 'start' : 'end')
+  if (ms !== undefined) return ms
+  throw new Fault('usage', `${name} takes ${TIME_FORMS}`)
+}
 
 const getRun = defineTool({
   name: 'get_run',

@@ -69,7 +69,7 @@ export interface Pipelines {
   /** The runs of the pipelines that the caller sees, newest first. `cursor` is the `next` of the page before. */
   runsOf(
     caller: Principal,
-    query: Pick<RunQuery, 'pipelineName' | 'status' | 'limit' | 'cursor'>,
+    query: Omit<RunQuery, 'only' | 'except'>,
   ): Promise<{ items: RunEntry[]; next: string | null }>
 }
 

@@ -182,7 +182,10 @@ async function start(
   const { db, runs, audit, log } = options
   const { tenantId } = pipeline
   try {
-    await runs.start({ runId, tenantId, pipeline, args: [], task: undefined, triggeredBy: 'schedule' })
+    const { cron, timeZone } = schedule
+    const origin = { kind: 'schedule', cron, timeZone } as const
+    const input = { args: [], task: undefined }
+    await runs.start({ runId, tenantId, pipeline, ...input, triggeredBy: 'schedule', origin })
   } catch (error) {
     if (!(error instanceof Fault)) log.error('a scheduled run broke', { pipeline: pipeline.name })
     const because = error instanceof Fault ? error.message : 'the server could not start it'

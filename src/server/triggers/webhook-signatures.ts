@@ -21,6 +21,8 @@ export interface WebhookCall {
 /** What makes a delivery the same one when it comes again. */
 export interface DeliveryId {
   id: string
+  /** What the sender calls it, where it does. */
+  name?: string
   /** Milliseconds since 1970: until when it has to be remembered. */
   until: number
 }
@@ -49,7 +51,7 @@ export async function checkDelivery(
 function github({ headers, body }: WebhookCall, secret: Secret, now: number): DeliveryId | undefined {
   const expected = createHmac('sha256', secret.bytes()).update(body).digest('hex')
   if (!sameSecret(headers.get('x-hub-signature-256') ?? '', `sha256=${expected}`)) return undefined
-  return remembered(headers.get('x-github-delivery') ?? `body ${digestOf(body)}`, now)
+  return remembered(headers.get('x-github-delivery'), `body ${digestOf(body)}`, now)
 }
 
 /**
@@ -60,7 +62,7 @@ function gitlab({ headers, body }: WebhookCall, secret: Secret, now: number): De
   if (!sameSecret(headers.get('x-gitlab-token') ?? '', secret.reveal())) return undefined
   // X-Gitlab-Event-UUID alone is not unique: hooks that trigger each other share it.
   const event = headers.get('x-gitlab-event-uuid') ?? ''
-  return remembered(headers.get('idempotency-key') ?? `body ${event} ${digestOf(body)}`, now)
+  return remembered(headers.get('idempotency-key'), `body ${event} ${digestOf(body)}`, now)
 }
 
 /** The prefix of GitLab's signing tokens; a key in base64 follows. */
@@ -95,7 +97,7 @@ function standard({ headers, body }: WebhookCall, secret: Secret, now: number): 
   const isSigned = sent.filter((one) => sameSecret(one, `v1,${mac}`)).length > 0
   if (!isSigned || id === '' || !/^\d{1,12}$/.test(timestamp)) return undefined
   if (Math.abs(now - Number(timestamp) * 1000) > SIGNATURE_WINDOW_MS) return undefined
-  return remembered(id, now)
+  return remembered(id, id, now)
 }
 
 /** Several stand there while a key is being changed. */
@@ -116,11 +118,14 @@ async function generic(
   })
   if (refusal !== undefined) return undefined
   const until = Number(call.headers.get(TIMESTAMP_HEADER)) + SIGNATURE_WINDOW_MS
-  return { id: call.headers.get(NONCE_HEADER) ?? '', until }
+  const nonce = call.headers.get(NONCE_HEADER) ?? ''
+  return { id: nonce, name: nonce, until }
 }
 
-function remembered(id: string, now: number): DeliveryId {
-  return { id, until: now + REMEMBERED_MS }
+/** @param otherwise what makes it the same one where the sender does not name it */
+function remembered(name: string | null, otherwise: string, now: number): DeliveryId {
+  const until = now + REMEMBERED_MS
+  return name === null ? { id: otherwise, until } : { id: name, name, until }
 }
 
 function digestOf(body: Uint8Array): string {

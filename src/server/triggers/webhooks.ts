@@ -67,6 +67,8 @@ export interface WebhooksOptions {
 
 /** In the pipeline's own scope, so that it goes with it; no run is ever given a key with this prefix. */
 const SECRET_KEY = 'FOB_WEBHOOK_SECRET'
+/** Of what a sender calls a delivery, so much is recorded with the run. */
+const MAX_DELIVERY_NAME = 200
 /** GitHub and GitLab give up after 10 s, and then deliver again. */
 const ANSWER_WITHIN_MS = 8000
 
@@ -107,6 +109,11 @@ export function openWebhooks({ db, clock, vault, runs, defaultTenant }: Webhooks
         args: [],
         task: undefined,
         triggeredBy: 'webhook',
+        origin: {
+          kind: 'webhook',
+          provider: pipeline.webhook ?? 'generic',
+          delivery: delivery.name?.slice(0, MAX_DELIVERY_NAME) ?? null,
+        },
         request,
         exchange: { respond: answered.resolve, ended: () => answered.resolve(undefined) },
       })

@@ -26,8 +26,15 @@ const AREAS = [
 ] as const
 export type Area = (typeof AREAS)[number]['path']
 
-/** @param listPath the page that a switch to another tenant leads to: nothing of this tenant is in its address */
-export function mainMenu(view: FrameView, current: Area, listPath: string): Markup {
+/** Where a switch to another tenant leads to. */
+interface SwitchTarget {
+  /** A page that has nothing of this tenant in its address. */
+  path: string
+  /** What of the query stays, such as filters. */
+  kept?: Readonly<Record<string, string>> | undefined
+}
+
+export function mainMenu(view: FrameView, current: Area, target: SwitchTarget): Markup {
   const shown = AREAS.filter(
     ({ path }) =>
       (path !== '/settings' || view.account !== undefined) && (path !== '/secrets' || view.mayListSecrets),
@@ -36,7 +43,7 @@ export function mainMenu(view: FrameView, current: Area, listPath: string): Mark
     <ul>
       ${shown.map(({ path, text }) => menuItem(path + view.query, text, path === current))}
     </ul>
-    ${tenantSwitch(view, listPath)}
+    ${tenantSwitch(view, target)}
     ${view.account === undefined ? '' : html`<span class="who">${view.account}</span>`}
   </nav>`
 }
@@ -48,9 +55,10 @@ export function menuItem(href: string, text: string, isCurrent: boolean): Markup
 }
 
 /** A form, so that it works without scripts; nothing where there is no choice. */
-function tenantSwitch({ tenant, tenants }: FrameView, listPath: string): Markup | '' {
+function tenantSwitch({ tenant, tenants }: FrameView, { path, kept = {} }: SwitchTarget): Markup | '' {
   if (tenants.length < 2) return ''
-  return html`<form method="get" action="${listPath}" class="plain" role="group" aria-label="Tenant">
+  return html`<form method="get" action="${path}" class="plain" role="group" aria-label="Tenant">
+    ${hiddenFields(kept)}
     <label class="unseen" for="tenant">Tenant</label>
     <select id="tenant" name="tenant">
       ${tenants.map(
@@ -62,4 +70,11 @@ function tenantSwitch({ tenant, tenants }: FrameView, listPath: string): Markup 
     </select>
     <button type="submit">Switch</button>
   </form>`
+}
+
+/** Parameters that a form with the method GET leads on to. */
+export function hiddenFields(values: Readonly<Record<string, string>>): Markup[] {
+  return Object.entries(values).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`,
+  )
 }

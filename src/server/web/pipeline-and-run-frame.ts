@@ -10,16 +10,21 @@ interface FrameParts {
   main: Markup
   wide?: 'full'
   script?: string
+  /** What of the query stays when the tenant is switched. */
+  kept?: Readonly<Record<string, string>>
 }
 
 /** The frame of these pages: the menu, and what is the page's own. */
-export function appPage(view: FrameView, { title, current, main, wide, script }: FrameParts): Promise<Page> {
+export function appPage(
+  view: FrameView,
+  { title, current, main, wide, script, kept }: FrameParts,
+): Promise<Page> {
   return page({
     title,
     host: view.host,
     wide: wide ?? true,
     ...(script === undefined ? {} : { script }),
-    main: html`${mainMenu(view, current, current)} ${main}`,
+    main: html`${mainMenu(view, current, { path: current, kept })} ${main}`,
   })
 }
 
@@ -62,4 +67,9 @@ export function duration(ms: number): string {
   const minutes = Math.floor(ms / 60_000)
   if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** What the badges say, by status. */
+export function statusWord(status: ShownStatus): string {
+  return WORDS[status]
 }

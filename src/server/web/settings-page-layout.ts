@@ -28,7 +28,7 @@ export function settingsPage(view: SettingsView, main: Markup): Promise<Page> {
     title: view.title,
     host: view.host,
     wide: true,
-    main: html`${mainMenu(view, '/settings', view.current)}
+    main: html`${mainMenu(view, '/settings', { path: view.current })}
       <nav class="menu" aria-label="Settings">
         <ul>
           ${shown.map(({ path, text }) => menuItem(path + view.query, text, path === view.current))}

@@ -53,6 +53,8 @@ describe('the database', () => {
     [1, '0c2d613a9dfe36b2126d4a1113729c9d875a704ed126b249a7111f6d08cd6792'],
     [2, '69a0ea7eec3fef349385f2fd44b353f31907b9886042e4213e799d069b21322a'],
     [3, 'a0f5579219df6318055ac31d895d60c6a45e19d076d96c68be88700569f545f8'],
+    [4, 'd7f53446687664f1f42b669bce6bf695123b2f1a328aacf78887e8182a544288'],
+    [5, 'd6e742ae3ce8700bb32787ef6656cdd6e76679d90617eb4fa8eb11f13f8c0fdd'],
   ])('format %d stays what it was: its migration is never edited', (format, sha256) => {
     expect(Bun.SHA256.hash(MIGRATIONS[format - 1] ?? '', 'hex')).toBe(sha256)
   })

@@ -125,6 +125,13 @@ describe('S49: /mcp, Streamable HTTP', () => {
     expect(runs.data).toMatchObject({ runs: [{ id: run }], next: run })
     const older = await host.call('list_runs', { pipeline: 'deploy', limit: 1, cursor: run })
     expect((older.data.runs as { id: string }[])[0]?.id).not.toBe(run)
+    const found = async (filter: object) =>
+      (await host.call('list_runs', { pipeline: 'deploy', ...filter })).data.runs as { id: string }[]
+    const last = { status: 'success', by: 'OPEN', since: '1h', limit: 1 }
+    expect(await found(last)).toMatchObject([{ id: run, triggeredBy: 'open' }])
+    for (const none of [{ by: 'schedule' }, { until: '1h' }, { status: 'failed' }]) {
+      expect(await found({ ...last, ...none })).toEqual([])
+    }
   })
 
   test('a run is stopped once, and both are on record', async () => {
@@ -175,6 +182,7 @@ describe('an impossible request is an error of the tool', () => {
     ['a missing argument', 'run_pipeline', {}, 'name'],
     ['no ID of a run', 'get_run', { run: '../runs' }, 'not the ID of a run'],
     ['a page that is too large', 'list_runs', { limit: 101 }, 'limit'],
+    ['a time that nobody can read', 'list_runs', { since: 'soon' }, 'since takes an age such as 24h'],
     ['a part of a page', 'list_runs', { limit: 1.5 }, 'limit'],
     [
       'a log page that is too large',

@@ -47,7 +47,7 @@ test("GitHub's own example is accepted", async () => {
     body: 'Hello, World!',
     secret: "It's a Secret to Everybody",
   } as const
-  expect(await check(sent)).toEqual({ id: 'guid', until: NOW + 7 * DAY })
+  expect(await check(sent)).toEqual({ id: 'guid', name: 'guid', until: NOW + 7 * DAY })
 })
 
 describe('is accepted', () => {

@@ -10,6 +10,7 @@ import { HttpError } from '../response/http-error.ts'
 import { json, noContent } from '../response/json-response.ts'
 import { readBody } from '../request/request-body.ts'
 import { by } from '../audit-entry-from-request.ts'
+import { originOf } from '../origin-of-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { eventStream } from '../response/event-stream-response.ts'
 import { readPage } from '../request/read-page-parameters.ts'
@@ -105,6 +106,7 @@ export const triggerPipeline: Handler = async (call, services) => {
     task: body.task,
     timeoutMs: body.timeoutMs,
     ...startedBy(call.principal),
+    origin: originOf(call),
   })
   const details = { pipeline: pipeline.name }
   services.audit.record({ ...by(call), action: 'run.start', target: runId, details })

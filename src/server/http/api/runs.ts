@@ -1,8 +1,7 @@
 /** Runs in the API: lists, records, events, logs, stopping and resuming. */
-import * as v from 'valibot'
 import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
 import { instant } from '../../../contract/instant-as-text.ts'
-import { isFinal, runStatus, type RunStatus } from '../../../contract/run-events.ts'
+import { isFinal } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts'
 import type { RunEnd } from '../../runs/journal/run-journal-type.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-and-resume-refusals.ts'
@@ -14,23 +13,17 @@ import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { eventStream } from '../response/event-stream-response.ts'
 import { readPage } from '../request/read-page-parameters.ts'
+import { readRunFilter } from '../request/read-run-filter.ts'
 import type { Services } from '../handler-services.ts'
 
-/** `GET /api/runs[?pipeline=][&status=]`: newest first. With a status, a page can have few runs and not be the last. */
-export const listRuns: Handler = async ({ principal, url }, { pipelines }) => {
-  const pipelineName = url.searchParams.get('pipeline') ?? undefined
-  const query = { ...readPage(url), pipelineName, status: readStatus(url) }
+/**
+ * `GET /api/runs[?pipeline=][&status=][&by=][&since=][&until=]`: newest first. With several of them, a page can have few
+ * runs and not be the last.
+ */
+export const listRuns: Handler = async ({ principal, url }, { pipelines, clock }) => {
+  const query = { ...readPage(url), ...readRunFilter(url.searchParams, clock.now()) }
   const { items, next } = await pipelines.runsOf(principal, query)
   return json({ items: items.map(toResponse), next })
-}
-
-/** `?status=`. @throws HttpError 400 for one that no run has */
-function readStatus(url: URL): RunStatus | undefined {
-  const text = url.searchParams.get('status')
-  if (text === null) return undefined
-  const status = v.safeParse(runStatus, text)
-  if (status.success) return status.output
-  throw new HttpError(400, 'invalid_request', `status takes one of ${runStatus.options.join(', ')}`)
 }
 
 /** `GET /api/runs/:id`: with its tasks. */
@@ -182,6 +175,7 @@ function toResponse(run: RunEntry): RunResponse {
     pipeline: run.pipelineName,
     status: run.status,
     triggeredBy: run.triggeredBy,
+    tokenName: run.tokenName,
     createdAt: instant(run.createdAt),
     startedAt: instant(run.startedAt),
     endedAt: instant(run.endedAt),

@@ -1,6 +1,7 @@
 /** Prepares runs for their execution: new ones, interrupted ones, and ended ones that are resumed. */
 import { eq } from 'drizzle-orm'
 import type { Concurrency } from '../../../contract/api/pipelines.ts'
+import type { RunOrigin } from '../../../contract/run-origin.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { createRedactor } from '../../../redact/redactor.ts'
@@ -34,6 +35,12 @@ export interface RunRequest extends RunInput {
   triggeredBy: string
   /** That caller; none for a webhook or a schedule. */
   starter?: RunStarter
+  /** The name of the token or service key that they presented, where it has one. */
+  tokenName?: string | undefined
+  /** From where it was started. */
+  origin?: RunOrigin
+  /** The run whose input is used again. */
+  repeats?: string
   /** Created by `newId`; without it, one is created. */
   runId?: string
   /** Where the webhook that starts the run waits for its response. */
@@ -91,7 +98,7 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
   async function create(request: RunRequest): Promise<Execution> {
     requireShort(request)
     const runId = request.runId ?? newId('run')
-    const { tenantId, pipeline, triggeredBy, starter, args, task, request: webhook, timeoutMs } = request
+    const { tenantId, pipeline, starter, args, task, request: webhook, timeoutMs } = request
     const { shown, execution } = await describe(runId, request)
     const history = newHistory(clock)
     const owner = { vault, tenantId, runId }
@@ -101,10 +108,15 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
       tenantId,
       pipelineId: pipeline.id,
       pipelineName: pipeline.name,
-      triggeredBy,
+      triggeredBy: request.triggeredBy,
       starter: starter ?? null,
+      tokenName: request.tokenName ?? null,
+      origin: request.origin ?? null,
+      repeats: request.repeats ?? null,
+      sourceSha256: sourceDigest(pipeline.source),
       args: shown.args,
       task: shown.task,
+      inputRedacted: shown.args.some((arg, i) => arg !== args[i]) || shown.task !== (task ?? null),
       timeoutMs: timeoutMs ?? null,
     }
     const { seed, clock: start } = history
@@ -179,6 +191,11 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
   }
 
   return { create, reopen, resume }
+}
+
+/** By which the source of a run is compared with that of its pipeline. */
+export function sourceDigest(source: string): string {
+  return new Bun.CryptoHasher('sha256').update(source).digest('hex')
 }
 
 /** @throws Fault `usage` for a driver that this server does not have */

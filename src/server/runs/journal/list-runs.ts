@@ -1,16 +1,28 @@
 /** Pages of runs, newest first, of the pipelines that the caller may see. */
-import { and, desc, eq, getTableColumns, inArray, lt } from 'drizzle-orm'
+import { desc, getTableColumns, inArray } from 'drizzle-orm'
 import type { RunStatus } from '../../../contract/run-events.ts'
 import type { Db } from '../../db/open-database.ts'
 import { runs } from '../../db/schema.ts'
 import type { RunEntry } from './read-run-records.ts'
+import { AFTER_ALL, allOf, anyOf, firstIdAt, from, indexed, type RunIdSource } from './run-id-source.ts'
 
 const { args: _args, task: _task, redactions: _redactions, ...ENTRY_COLUMNS } = getTableColumns(runs)
 
-export interface RunQuery {
+/** Which runs a caller asks for. */
+export interface RunFilter {
   pipelineName?: string | undefined
-  /** Only runs of this status; then a page can have fewer runs than `limit` and not be the last. */
   status?: RunStatus | undefined
+  /**
+   * Part of what started it, in any case: a person's e-mail or ID, the name of a token or service key, `schedule`,
+   * `webhook`.
+   */
+  by?: string | undefined
+  /** Milliseconds since 1970, both included. */
+  since?: number | undefined
+  until?: number | undefined
+}
+
+export interface RunQuery extends RunFilter {
   limit: number
   /** The `next` of the previous page. */
   cursor?: string | undefined
@@ -20,98 +32,64 @@ export interface RunQuery {
   except?: ReadonlySet<string> | undefined
 }
 
-/** Newest first: IDs of runs sort by the time of their creation. Costs the same however many runs there are. */
+/**
+ * Newest first: IDs of runs sort by the time of their creation. Costs the same however many runs there are; where few
+ * runs are in the sets of several filters, the search is given up for this page, which then has fewer than `limit` and
+ * is not the last.
+ */
 export async function listRuns(
   db: Db,
   tenantId: string,
   query: RunQuery,
 ): Promise<{ items: RunEntry[]; next: string | null }> {
-  return query.status === undefined
-    ? listOfAnyStatus(db, tenantId, query)
-    : listOfStatus(db, tenantId, { ...query, status: query.status })
+  const { ids, next } = newestIds(filtered(db, tenantId, query), query)
+  const items = await db.select(ENTRY_COLUMNS).from(runs).where(inArray(runs.id, ids)).orderBy(desc(runs.id))
+  return { items, next }
 }
 
-/** No index has the status, which changes: so many runs are searched for one page, and no more. */
-const MAX_SEARCHED = 2000
-const SEARCHED_AT_ONCE = 500
-
-async function listOfStatus(
-  db: Db,
-  tenantId: string,
-  { status, limit, ...query }: RunQuery & { status: RunStatus },
-): Promise<{ items: RunEntry[]; next: string | null }> {
-  const items: RunEntry[] = []
-  let { cursor } = query
-  for (let searched = 0; searched < MAX_SEARCHED; searched += SEARCHED_AT_ONCE) {
-    const page = await listOfAnyStatus(db, tenantId, { ...query, cursor, limit: SEARCHED_AT_ONCE })
-    const found = page.items.filter((run) => run.status === status)
-    const left = limit - items.length
-    items.push(...found.slice(0, left))
-    if (found.length > left) return { items, next: items.at(-1)?.id ?? null }
-    if (page.next === null) return { items, next: null }
-    cursor = page.next
+function newestIds(
+  source: RunIdSource,
+  { limit, cursor = AFTER_ALL, until }: RunQuery,
+): { ids: string[]; next: string | null } {
+  const end = until === undefined ? AFTER_ALL : firstIdAt(until + 1)
+  const ids: string[] = []
+  for (let bound = cursor < end ? cursor : end; ;) {
+    const found = source.newest(bound)
+    if (found.kind === 'given up') return { ids, next: found.at }
+    if (found.kind === 'none') return { ids, next: null }
+    if (ids.length === limit) return { ids, next: bound }
+    ids.push(found.id)
+    bound = found.id
   }
-  return { items, next: cursor ?? null }
 }
 
-async function listOfAnyStatus(
-  db: Db,
-  tenantId: string,
-  query: RunQuery,
-): Promise<{ items: RunEntry[]; next: string | null }> {
-  const { pipelineName, limit, cursor, only, except } = query
-  const isFiltered = pipelineName !== undefined || only !== undefined || (except?.size ?? 0) > 0
-  const wanted = isFiltered
-    ? inArray(runs.id, newestOfSome(db, tenantId, query))
-    : and(eq(runs.tenantId, tenantId), cursor === undefined ? undefined : lt(runs.id, cursor))
-  const rows = await db
-    .select(ENTRY_COLUMNS)
-    .from(runs)
-    .where(wanted)
-    .orderBy(desc(runs.id))
-    .limit(limit + 1)
-  const items = rows.slice(0, limit)
-  return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
+/** No run is read that the caller may not see, nor one that the filter leaves out. */
+function filtered(db: Db, tenantId: string, query: RunQuery): RunIdSource {
+  const { pipelineName, status, by, since, only, except } = query
+  const sources: RunIdSource[] = []
+  if (pipelineName !== undefined || only !== undefined || (except?.size ?? 0) > 0) {
+    const pipelines = pipelinesOf(db, tenantId, query)
+    sources.push(anyOf(pipelines.map(({ name, id }) => indexed(db, tenantId, 'pipeline', [name, id]))))
+  }
+  if (status !== undefined) sources.push(indexed(db, tenantId, 'status', [status]))
+  if (by !== undefined) {
+    const triggers = valuesWith(db, tenantId, 'triggered_by', by)
+    const tokens = valuesWith(db, tenantId, 'token_name', by)
+    sources.push(
+      anyOf([
+        ...triggers.map((value) => indexed(db, tenantId, 'trigger', [value])),
+        ...tokens.map((value) => indexed(db, tenantId, 'token', [value])),
+      ]),
+    )
+  }
+  const all = allOf(sources.length === 0 ? [indexed(db, tenantId, 'tenant')] : sources)
+  return since === undefined ? all : from(all, firstIdAt(since))
 }
 
 /** A pipeline that has runs. Several pipelines can have had the same name, one after the other. */
 interface Pipeline {
   name: string
   id: string
-}
-
-/**
- * The IDs of one more run than fit on the page, of some pipelines. The index has the runs of each pipeline in
- * order, so these lists are merged, and no run is read that the caller may not see.
- */
-function newestOfSome(db: Db, tenantId: string, { limit, cursor = AFTER_ALL, ...which }: RunQuery): string[] {
-  const before = db.$client.query<{ id: string }, [string, string, string, string]>(
-    `SELECT id FROM runs WHERE tenant_id = ? AND pipeline_name = ? AND pipeline_id = ? AND id < ?
-      ORDER BY id DESC LIMIT 1`,
-  )
-  const newest = ({ name, id }: Pipeline, than: string) => before.get(tenantId, name, id, than)?.id
-  const heads = pipelinesOf(db, tenantId, which).flatMap((pipeline) => {
-    const run = newest(pipeline, cursor)
-    return run === undefined ? [] : [{ pipeline, run }]
-  })
-  const found: string[] = []
-  while (found.length <= limit) {
-    const [first] = heads.splice(newestAt(heads), 1)
-    if (!first) break
-    found.push(first.run)
-    const run = newest(first.pipeline, first.run)
-    if (run !== undefined) heads.push({ pipeline: first.pipeline, run })
-  }
-  return found
-}
-
-/** Sorts after the ID of any run. */
-const AFTER_ALL = '~'
-
-function newestAt(heads: readonly { run: string }[]): number {
-  let at = 0
-  for (const [index, { run }] of heads.entries()) if (run > (heads[at]?.run ?? '')) at = index
-  return at
 }
 
 /** The pipelines that have runs, removed ones too: found by stepping through the index. */
@@ -134,6 +112,22 @@ function pipelinesOf(
   const found: Pipeline[] = []
   for (let next = after({ name: pipelineName ?? '', id: '' }); next; next = after(next)) {
     if (only?.has(next.id) !== false && except?.has(next.id) !== true) found.push(next)
+  }
+  return found
+}
+
+/** The query that steps from one value of a column to the next, of which there are few. */
+export function nextValueQuery(column: 'triggered_by' | 'token_name'): string {
+  return `SELECT ${column} AS value FROM runs WHERE tenant_id = ? AND ${column} > ? ORDER BY ${column} LIMIT 1`
+}
+
+/** The values of a column that have `part` in them. */
+function valuesWith(db: Db, tenantId: string, column: 'triggered_by' | 'token_name', part: string): string[] {
+  const query = db.$client.query<{ value: string }, [string, string]>(nextValueQuery(column))
+  const sought = part.toLowerCase()
+  const found: string[] = []
+  for (let row = query.get(tenantId, ''); row; row = query.get(tenantId, row.value)) {
+    if (row.value.toLowerCase().includes(sought)) found.push(row.value)
   }
   return found
 }

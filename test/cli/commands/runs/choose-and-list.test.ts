@@ -20,7 +20,8 @@ const RUNS = [
   { id: idOf('run', '019a1'), pipeline: 'deploy', status: 'success', createdAt: at(-90 * 24 * 60 * MINUTE) },
 ].map((run) =>
   Object.assign(run, {
-    triggeredBy: 'ada@example.com',
+    triggeredBy: run.pipeline === 'test' ? 'schedule' : 'ada@example.com',
+    tokenName: run.status === 'running' ? 'Nightly' : null,
     startedAt: run.createdAt,
     endedAt: run.status === 'running' ? null : run.createdAt,
     message: null,
@@ -182,6 +183,12 @@ describe('filters of lists, at a server that has none of them', () => {
     ['runs list --status failed', ['019b0', '019a2']],
     ['runs list --status failed -p deploy', ['019a2']],
     ['runs list --status failed --limit 1', ['019b0']],
+    ['runs list --by ADA', ['019c0', '019a2', '019a1']],
+    ['runs list --by schedule', ['019b0']],
+    ['runs list --by nightly --status running', ['019c0']],
+    ['runs list --since 4h', ['019c0', '019b0']],
+    ['runs list --since 2026-11-25 --until 2026-11-25', ['019a2']],
+    [`runs list --until ${at(-4 * 60 * MINUTE)} -p deploy -n 1`, ['019a2']],
     ['runs list -n 3', ['019c0', '019b0', '019a2']],
     ['runners list --status offline', ['02000', '12000']],
     ['runners list --status offline --limit 1', ['02000']],
@@ -203,6 +210,12 @@ describe('filters of lists, at a server that has none of them', () => {
       '--status takes queued, running, success, failed or stopped',
       'did you mean failed?',
     ],
+    [
+      'runs list --since soon',
+      '--since takes an age such as 24h or 7d, a day such as 2026-01-31, or an instant in RFC 3339',
+      undefined,
+    ],
+    ['runs list --by=', '--by is empty', undefined],
     ['runs list --limit 0', '--limit takes a number from 1', undefined],
     ['tokens list --limit x', '--limit takes a number from 1', undefined],
   ])('fob %s is refused', async (words, message, hint) => {
@@ -213,6 +226,9 @@ describe('filters of lists, at a server that has none of them', () => {
   test('an empty list says of what', async () => {
     expect((await fob('runs list --status stopped -p deploy', { terminal: true })).err).toBe(
       'no stopped runs of deploy yet\n',
+    )
+    expect((await fob('runs list --by carol --since 2026-11-30', { terminal: true })).err).toBe(
+      'no runs by carol since 2026-11-30T00:00:00.000Z yet\n',
     )
   })
 })

@@ -2,7 +2,14 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { openDatabase } from '../../../../src/server/db/open-database.ts'
 import { runs, tenants } from '../../../../src/server/db/schema.ts'
-import { listRuns, type RunQuery } from '../../../../src/server/runs/journal/list-runs.ts'
+import { listRuns, nextValueQuery, type RunQuery } from '../../../../src/server/runs/journal/list-runs.ts'
+import {
+  AFTER_ALL,
+  allOf,
+  firstIdAt,
+  type RunIdSource,
+  seekQuery,
+} from '../../../../src/server/runs/journal/run-id-source.ts'
 
 const { db } = openDatabase(':memory:')
 const ROUNDS = 30
@@ -89,29 +96,111 @@ describe('a list of runs', () => {
   })
 })
 
-test('a list of a rare status searches so many runs for one page, and says where to continue', async () => {
+describe('what started a run, and when', () => {
   const many = openDatabase(':memory:').db
-  await many.insert(tenants).values({ id: 'one', slug: 'one', name: 'one', createdAt: 0 })
-  const row = {
-    tenantId: 'one',
-    pipelineName: 'a',
-    pipelineId: 'p',
-    triggeredBy: 't',
-    args: [],
-    createdAt: 0,
-  }
-  const ofNumber = (i: number) => ({
-    ...row,
-    id: `run_${String(i).padStart(8, '0')}`,
-    status: i === 0 ? ('failed' as const) : ('success' as const),
+  const at = (minute: number) => Date.UTC(2026, 0, 1, 0, minute)
+  const idAt = (minute: number) => firstIdAt(at(minute)) + 'f'.repeat(20)
+  const BY = [
+    { triggeredBy: 'Ada@Corp.example' },
+    { triggeredBy: 'ada@corp.example', tokenName: 'Nightly builds' },
+    { triggeredBy: 'schedule' },
+    { triggeredBy: 'webhook' },
+    { triggeredBy: 'bob@corp.example' },
+  ]
+  const row = { pipelineName: 'a', pipelineId: 'p', args: [], status: 'success' as const }
+
+  beforeAll(async () => {
+    for (const id of ['one', 'two']) {
+      await many.insert(tenants).values({ id, slug: id, name: id, createdAt: 0 })
+    }
+    const values = BY.map((by, minute) => ({
+      ...row,
+      ...by,
+      id: idAt(minute),
+      tenantId: 'one',
+      createdAt: at(minute),
+    }))
+    const foreign = { ...row, id: idAt(99), tenantId: 'two', triggeredBy: 'ada@corp.example', createdAt: 0 }
+    await many.insert(runs).values([...values, foreign])
   })
-  const newest = 2100
-  for (let from = 0; from <= newest; from += 100) {
-    const rows = Array.from({ length: 100 }, (_, i) => ofNumber(from + i))
-    await many.insert(runs).values(rows)
-  }
-  const first = await listRuns(many, 'one', { status: 'failed', limit: 10 })
-  expect(first.items).toEqual([])
-  const second = await listRuns(many, 'one', { status: 'failed', limit: 10, cursor: first.next ?? '' })
-  expect([second.items.map((run) => run.id), second.next]).toEqual([['run_00000000'], null])
+
+  test.each<[string, Omit<RunQuery, 'limit'>, number[]]>([
+    ['a person, also by a token, in any case', { by: 'ADA@' }, [1, 0]],
+    ['a token', { by: 'nightly' }, [1]],
+    ['a schedule', { by: 'schedule' }, [2]],
+    ['a webhook', { by: 'webhook' }, [3]],
+    ['what is in several names', { by: 'CORP' }, [4, 1, 0]],
+    ['nobody', { by: 'carol' }, []],
+    ['the time since, itself included', { since: at(3) }, [4, 3]],
+    ['the time until, itself included', { until: at(1) }, [1, 0]],
+    ['one minute', { since: at(2), until: at(2) }, [2]],
+    ['a time before all', { until: at(-1) }, []],
+    ['a time and a person', { since: at(1), by: 'corp' }, [4, 1]],
+    ['a person and a pipeline', { by: 'corp', pipelineName: 'a', status: 'success' }, [4, 1, 0]],
+    ['a person and no pipeline', { by: 'corp', only: new Set() }, []],
+  ])('%s', async (_, query, minutes) => {
+    for (const limit of [1, 50]) {
+      const found: string[] = []
+      for (let cursor: string | null | undefined; cursor !== null;) {
+        const page = await listRuns(many, 'one', { ...query, limit, cursor: cursor ?? undefined })
+        found.push(...page.items.map(({ id }) => id))
+        cursor = page.next
+      }
+      expect(found).toEqual(minutes.map(idAt))
+    }
+  })
+
+  test.each<[string, string[], string]>([
+    [seekQuery('tenant'), ['t', 'x'], 'runs_by_tenant (tenant_id=? AND id<?)'],
+    [seekQuery('status'), ['t', 's', 'x'], 'runs_by_tenant_and_status (tenant_id=? AND status=? AND id<?)'],
+    [seekQuery('trigger'), ['t', 'b', 'x'], 'runs_by_trigger (tenant_id=? AND triggered_by=? AND id<?)'],
+    [seekQuery('token'), ['t', 'n', 'x'], 'runs_by_token (tenant_id=? AND token_name=? AND id<?)'],
+    [
+      seekQuery('pipeline'),
+      ['t', 'n', 'p', 'x'],
+      'runs_by_pipeline (tenant_id=? AND pipeline_name=? AND pipeline_id=? AND id<?)',
+    ],
+    [nextValueQuery('triggered_by'), ['t', 'x'], 'runs_by_trigger (tenant_id=? AND triggered_by>?)'],
+    [nextValueQuery('token_name'), ['t', 'x'], 'runs_by_token (tenant_id=? AND token_name>?)'],
+  ])('%s asks an index alone, and sorts nothing', (query, values, index) => {
+    const plan = many.$client
+      .query<{ detail: string }, string[]>(`EXPLAIN QUERY PLAN ${query}`)
+      .all(...values)
+      .map(({ detail }) => detail)
+    expect(plan).toEqual([`SEARCH runs USING COVERING INDEX ${index}`])
+  })
+})
+
+describe('the runs that are in several sets', () => {
+  const setOf = (ids: readonly string[]): RunIdSource => ({
+    newest(bound) {
+      const id = ids.findLast((one) => one < bound)
+      return id === undefined ? { kind: 'none' } : { kind: 'found', id }
+    },
+  })
+  const name = (i: number) => `run_${String(i).padStart(6, '0')}`
+  const even = Array.from({ length: 500 }, (_, i) => name(2 * i))
+  const odd = Array.from({ length: 500 }, (_, i) => name(2 * i + 1))
+
+  test('few of many are found by steps that skip the others', () => {
+    const rare = [name(2), name(600)]
+    const both = allOf([setOf(even), setOf(rare)], 12)
+    expect(both.newest(AFTER_ALL)).toEqual({ kind: 'found', id: name(600) })
+    expect(both.newest(name(600))).toEqual({ kind: 'found', id: name(2) })
+    expect(both.newest(name(2))).toEqual({ kind: 'none' })
+  })
+
+  test('sets that have nothing in common are searched so long, and then from there on', () => {
+    const page = (bound: string) => allOf([setOf(even), setOf(odd)], 100).newest(bound)
+    let pages = 0
+    let bound = AFTER_ALL
+    for (let found = page(bound); found.kind !== 'none'; found = page(bound)) {
+      if (found.kind !== 'given up') throw new Error('there is nothing to be found')
+      expect(found.at < bound).toBe(true)
+      bound = found.at
+      pages += 1
+    }
+    expect(pages).toBeGreaterThan(5)
+    expect(pages).toBeLessThan(15)
+  })
 })

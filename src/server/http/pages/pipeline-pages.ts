@@ -1,13 +1,12 @@
-/** Pipelines as pages, the list of runs, and the buttons of a pipeline. */
+/** Pipelines as pages, and the buttons of a pipeline. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { startedBy } from '../../access-rules/run-starter.ts'
 import { secretNamesOf } from '../../pipelines/visible-secret-names.ts'
-import type { RunEntry } from '../../runs/journal/read-run-records.ts'
-import { renderPipeline, renderPipelines, renderRuns } from '../../web/pipeline-and-run-list-templates.ts'
+import { renderPipeline, renderPipelines } from '../../web/pipeline-templates.ts'
 import { notFound } from '../response/http-error.ts'
 import { frameView, hrefInTenant } from './page-frame-view.ts'
-import { nextHref, toLine } from './run-list-view.ts'
+import { nextHref, runsOf, toLine } from './run-list-view.ts'
 import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { formOf } from '../guards/session-or-credential-page-guard.ts'
@@ -73,6 +72,7 @@ async function start(
       args: asked.args.split(/\r?\n/).filter((line) => line !== ''),
       task: asked.task === '' ? undefined : asked.task,
       ...startedBy(call.principal),
+      origin: { kind: 'page' },
     })
     const details = { pipeline: pipeline.name }
     services.audit.record({ ...by(call), action: 'run.start', target: runId, details })
@@ -95,18 +95,6 @@ async function setPaused(call: Call, services: Services, asked: 'pause' | 'unpau
   services.audit.record({ ...by(call), action: `pipeline.${asked}`, target: pipeline.name })
   const notice = pipeline.paused ? 'Paused: no run starts until it is unpaused.' : 'Unpaused.'
   return await show(call, services, { notice })
-}
-
-/** `GET /runs[?cursor=]` */
-export const runsPage: Handler = async (call, services) => {
-  const cursor = call.url.searchParams.get('cursor') ?? undefined
-  const { items, next } = await runsOf(call, services, { cursor, limit: PAGE })
-  const page = await renderRuns({
-    ...(await frameView(call, services)),
-    runs: items.map(toLine),
-    nextHref: nextHref(call, 'cursor', next),
-  })
-  return pageResponse(page)
 }
 
 async function show(
@@ -147,14 +135,4 @@ async function show(
     mayChange: principal.scopes.has('pipelines:write'),
   })
   return pageResponse(page, status)
-}
-
-/** The runs that the caller may see: none without the scope for it. */
-async function runsOf(
-  { principal }: Call,
-  { pipelines }: Pick<Services, 'pipelines'>,
-  query: Parameters<Services['pipelines']['runsOf']>[1],
-): Promise<{ items: RunEntry[]; next: string | null }> {
-  if (!principal.scopes.has('runs:read')) return { items: [], next: null }
-  return pipelines.runsOf(principal, query)
 }
