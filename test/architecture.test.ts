@@ -300,6 +300,7 @@ describe('the import table', () => {
       citty: 'cli/command.ts',
       'smol-toml': 'platform/files/toml.ts',
       '@clack/prompts': 'platform/terminal/prompts.ts',
+      diff: 'platform/line-difference.ts',
       uqr: 'platform/terminal/qr-code.ts',
       open: 'platform/browser/open-browser.ts',
       'tar-stream': 'platform/archives/pack-tar.ts',

@@ -29,7 +29,7 @@ export interface Command {
   subCommands?: SubCommands
   /** The sub-command that runs when no word follows: `fob server`. */
   default?: string
-  run?(context: CittyContext): Promise<void>
+  run?(context: CittyContext): Promise<number | void>
 }
 export type SubCommands = Readonly<Record<string, Command | LazyCommand>>
 /** Loads the file of a command. */
@@ -48,7 +48,8 @@ interface CommandSpec<A extends Args> {
   meta: Meta
   /** Arguments in the order in which they stand. */
   args: A
-  run(invocation: Invocation<A>, deps: Deps): Promise<void>
+  /** @returns the exit status, where it is not 0 and nothing failed */
+  run(invocation: Invocation<A>, deps: Deps): Promise<number | void>
 }
 
 /** What the parser hands to citty for a command. */
@@ -73,7 +74,7 @@ export function defineCommand<const A extends Args>({ meta, args, run }: Command
     args,
     async run({ args: parsed, data }) {
       if (data === undefined) throw new Error('a command is run by runCommand')
-      await run(
+      return run(
         {
           args: valuesOf(args, parsed, data.repeated),
           globals: globalsOf(readGlobals(parsed)),
@@ -91,14 +92,15 @@ export function defineGroup(group: { meta: Meta; subCommands: SubCommands; defau
   return asCommand(defineCittyCommand(asCitty({ ...group, args: {} })))
 }
 
-/** Runs one command, not a group. @throws whatever it throws */
+/** Runs one command, not a group. @returns its exit status. @throws whatever it throws */
 export async function runCommand(
   command: Command,
   { rawArgs, repeated }: CheckedArguments,
   { deps, root }: { deps: Deps; root: Command },
-): Promise<void> {
+): Promise<number> {
   const withGlobals = { ...command, args: { ...GLOBAL_FLAGS, ...command.args } }
-  await runCittyCommand(asCitty(withGlobals), { rawArgs, data: { deps, root, repeated } })
+  const { result } = await runCittyCommand(asCitty(withGlobals), { rawArgs, data: { deps, root, repeated } })
+  return typeof result === 'number' ? result : 0
 }
 
 // citty's types want arrays that can be changed, and know nothing of `completes`, `repeatable`, `rest` and `examples`.

@@ -67,6 +67,7 @@ const pipeline = defineGroup({
   subCommands: {
     set: file(() => import('./commands/pipeline/set.ts')),
     check: file(() => import('./commands/pipeline/check.ts')),
+    diff: file(() => import('./commands/pipeline/diff.ts')),
     list: file(() => import('./commands/pipeline/list.ts')),
     show: file(() => import('./commands/pipeline/show.ts')),
     run: file(() => import('./commands/pipeline/run.ts')),

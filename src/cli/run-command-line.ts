@@ -30,8 +30,7 @@ export async function runCommandLine(
     const checked = checkArguments(command, found.rest, wordsOf(found))
     if (checked.asksForHelp) return await showHelp(found, deps, true)
     warnOfUncheckedCertificates(deps)
-    await runCommand(command, checked, { deps, root })
-    return 0
+    return await runCommand(command, checked, { deps, root })
   } catch (error) {
     return report(error, argv, deps)
   }

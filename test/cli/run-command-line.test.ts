@@ -214,7 +214,7 @@ describe('finding the command', () => {
     [
       'a word that reads',
       ['pipeline', 'get'],
-      'did you mean "fob pipeline check", "fob pipeline list", "fob pipeline show" or "fob pipeline types"?',
+      'did you mean "fob pipeline check", "fob pipeline diff", "fob pipeline list" or "fob pipeline show"?',
     ],
     [
       'a word that reads',

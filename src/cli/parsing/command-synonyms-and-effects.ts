@@ -22,7 +22,19 @@ type Effect =
 
 /** The words of all commands by their effect; those of groups are left out. */
 const COMMANDS: Readonly<Record<Exclude<Effect, 'group'>, readonly string[]>> = {
-  read: ['list', 'show', 'logs', 'status', 'token', 'whoami', 'check', 'types', 'version', 'completion'],
+  read: [
+    'list',
+    'show',
+    'logs',
+    'status',
+    'token',
+    'whoami',
+    'check',
+    'diff',
+    'types',
+    'version',
+    'completion',
+  ],
   write: ['set', 'create', 'add', 'use', 'switch', 'trust', 'webhook', 'backup', 'init'],
   remove: ['rm', 'revoke'],
   start: ['run', 'start', 'resume'],
@@ -37,7 +49,7 @@ const COMMANDS: Readonly<Record<Exclude<Effect, 'group'>, readonly string[]>> = 
 
 /** Words of other programs that fob does not have, by what they do there. */
 const FOREIGN: Readonly<Partial<Record<Effect, readonly string[]>>> = {
-  read: 'cat describe dump find get info inspect log ls open print read search tail top view watch'.split(
+  read: 'cat compare describe dump find get info inspect log ls open print read search tail top view watch'.split(
     ' ',
   ),
   write: 'configure edit import make new push put rename save update upload write'.split(' '),

@@ -8,6 +8,16 @@ export function printable(text: string): string {
   return text.replace(/[\r\n\t]/g, ' ').replace(UNSAFE, '\ufffd')
 }
 
+/** One line in which control characters but tabs are their pictures (`␛`, `␍`) and direction marks `<U+202E>`. */
+export function withVisibleControls(line: string): string {
+  return line.replace(UNSAFE, (char) => {
+    const code = char.charCodeAt(0)
+    if (char === '\t') return char
+    if (code < 0x20) return String.fromCharCode(0x2400 + code)
+    return code === 0x7f ? '\u2421' : `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`
+  })
+}
+
 /** `printable`, with blanks collapsed and cut to `limit` characters: for texts of unknown length. */
 export function safeLine(text: string, limit = 300): string {
   const line = printable(text.slice(0, limit * 4))

@@ -36,6 +36,7 @@ const LINES: [string, string[]][] = [
   ['fob pipe', ['fob', 'pipeline']],
   ['fob pipeline run dep', ['fob', 'pipeline', 'run', 'deploy-it']],
   ['fob pipeline set --driver=n', ['fob', 'pipeline', 'set', '--driver=native']],
+  ['fob pipeline diff x.ts dep', ['fob', 'pipeline', 'diff', 'x.ts', 'deploy-it']],
   ['fob pipeline set scr', ['fob', 'pipeline', 'set', 'script one.ts']],
   ['fob pipeline set --secret-file=scr', ['fob', 'pipeline', 'set', '--secret-file=script one.ts']],
   ['fob server check --data so', ['fob', 'server', 'check', '--data', 'some folder']],

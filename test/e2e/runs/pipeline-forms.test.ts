@@ -94,6 +94,18 @@ describe('the form of a pipeline', () => {
   })
 })
 
+test('fob pipeline diff exits 0 for a file that is as it was set, and 1 for another, with the difference', async () => {
+  const before = body('console.log("one");')
+  expect(await run('compared', before)).toMatchObject({ code: 0 })
+  const diff = () => fob(['pipeline', 'diff', 'compared.ts', '-s', url], { cwd: folder })
+  expect(await diff()).toMatchObject({ code: 0, out: '' })
+  writeFileSync(join(folder, 'compared.ts'), before.replace('one', 'two'))
+  expect(await diff()).toMatchObject({
+    code: 1,
+    out: expect.stringContaining('\n-console.log("one");\n+console.log("two");\n') as string,
+  })
+})
+
 describe('secrets of a task', () => {
   test('S57, S58, S59: what begins with secret: is resolved, all else is passed as it is', async () => {
     const ended = await run(

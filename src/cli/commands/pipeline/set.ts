@@ -1,13 +1,5 @@
 /** `fob pipeline set`: uploads a pipeline with its secrets, rule, concurrency and schedules. */
-import {
-  type Concurrency,
-  CONCURRENCY_MODES,
-  type DriverName,
-  DRIVERS,
-  pipelineResponse,
-  type PipelineResponse,
-  type Schedule,
-} from '../../../contract/api/pipelines.ts'
+import { type Concurrency, pipelineResponse, type PipelineResponse } from '../../../contract/api/pipelines.ts'
 import { Secret } from '../../../redact/secret.ts'
 import { openClient } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
@@ -16,8 +8,12 @@ import { readPipelineSource, readSecretFile } from '../../input/read-pipeline-so
 import { describeNeeds } from '../../output/describe-needed-secrets.ts'
 import { printJson } from '../../output/print.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { parseKeyValues } from '../../parsing/key-value-arguments.ts'
-import { parseConcurrency, parseNames, parseSchedules } from '../../parsing/pipeline-setting-flags.ts'
+import {
+  parsePipelineSettings,
+  PIPELINE_SET_FLAGS,
+  type PipelineSettings,
+} from '../../parsing/pipeline-set-arguments.ts'
+import { parseNames } from '../../parsing/pipeline-setting-flags.ts'
 
 export const command = defineCommand({
   meta: {
@@ -32,74 +28,7 @@ are for this pipeline only.`,
     ],
   },
   args: {
-    name: {
-      type: 'string',
-      alias: 'n',
-      valueHint: 'NAME',
-      description: 'its name (default: that of the file)',
-      completes: 'pipeline',
-    },
-    secret: {
-      type: 'string',
-      repeatable: true,
-      alias: 'e',
-      valueHint: 'KEY=VALUE',
-      description:
-        'a secret for this pipeline (better: fob secrets set KEY -p NAME, which no shell history keeps)',
-    },
-    'secret-file': {
-      type: 'string',
-      valueHint: 'PATH',
-      description: 'secrets for this pipeline as KEY=VALUE lines (dotenv); quoted values may have many lines',
-    },
-    'unset-secret': {
-      type: 'string',
-      repeatable: true,
-      valueHint: 'KEY',
-      description: 'remove a secret of this pipeline',
-      completes: 'secret',
-    },
-    driver: {
-      type: 'enum',
-      options: DRIVERS,
-      valueHint: 'DRIVER',
-      description: 'what tasks run on: native or docker (default: unchanged; at first, what the server says)',
-    },
-    rbac: {
-      type: 'string',
-      valueHint: 'RULE',
-      description: 'who may see and run it (needs a server with OAuth)',
-    },
-    concurrency: {
-      type: 'string',
-      valueHint: 'MODE',
-      completes: CONCURRENCY_MODES,
-      description:
-        'what happens when a run starts while another runs: parallel (both run), serial (one after the other), cancel-previous',
-    },
-    'max-runs': {
-      type: 'string',
-      valueHint: 'N',
-      description: 'with parallel: how many run at once; the others wait',
-    },
-    schedule: {
-      type: 'string',
-      repeatable: true,
-      valueHint: 'CRON',
-      description: 'run it on a schedule: minute, hour, day, month, day of the week',
-      negativeDescription: 'remove its schedules',
-    },
-    'time-zone': {
-      type: 'string',
-      valueHint: 'ZONE',
-      description: 'the time zone of the schedules (default UTC)',
-    },
-    'catch-up': {
-      type: 'boolean',
-      default: false,
-      description: 'run once for all scheduled times that were missed while the server was down',
-    },
-    'allow-short': { type: 'boolean', default: false, description: 'accept secrets of fewer than 4 bytes' },
+    ...PIPELINE_SET_FLAGS,
     file: { type: 'positional', description: 'a .ts or .js file', completes: 'file' },
   },
   run: async ({ args, globals }, deps) => {
@@ -108,16 +37,7 @@ are for this pipeline only.`,
     const options = {
       globals,
       ...names,
-      secrets: new Map([...secretFile, ...parseKeyValues(args.secret, '--secret')]),
-      unsetSecrets: args['unset-secret'],
-      driver: args.driver,
-      rbac: args.rbac,
-      concurrency: parseConcurrency(args.concurrency, args['max-runs']),
-      schedules: parseSchedules({
-        crons: args.schedule,
-        timeZone: args['time-zone'],
-        catchUp: args['catch-up'],
-      }),
+      ...parsePipelineSettings(args, secretFile),
       allowShort: args['allow-short'],
       source: await readPipelineSource(args.file, deps),
     }
@@ -125,19 +45,12 @@ are for this pipeline only.`,
   },
 })
 
-interface SetPipelineOptions {
+interface SetPipelineOptions extends PipelineSettings {
   globals: Globals
   name: string
   /** What the source is called where it is shown. */
   filename: string
   source: string
-  secrets: ReadonlyMap<string, string>
-  unsetSecrets: readonly string[]
-  driver: DriverName | undefined
-  rbac: string | undefined
-  concurrency: Concurrency | undefined
-  /** Undefined: unchanged. */
-  schedules: Schedule[] | undefined
   allowShort: boolean
 }
 
