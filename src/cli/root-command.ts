@@ -33,14 +33,27 @@ const auth = defineGroup({
   },
 })
 
+const tenantMembers = defineGroup({
+  meta: {
+    description: 'Manage the members of a tenant',
+    examples: ['fob tenants members list', 'fob tenants members add github:octocat --role viewer'],
+  },
+  subCommands: {
+    list: file(() => import('./commands/tenants/members/list.ts')),
+    add: file(() => import('./commands/tenants/members/add.ts')),
+    rm: file(() => import('./commands/tenants/members/rm.ts')),
+  },
+})
+
 const tenants = defineGroup({
   meta: {
-    description: 'List your tenants, and choose the one that commands work in',
-    examples: ['fob tenants list', 'fob tenants use acme'],
+    description: 'List your tenants, choose the one that commands work in, and manage its members',
+    examples: ['fob tenants list', 'fob tenants use acme', 'fob tenants members list'],
   },
   subCommands: {
     list: file(() => import('./commands/tenants/list.ts')),
     use: file(() => import('./commands/tenants/use.ts')),
+    members: tenantMembers,
   },
 })
 

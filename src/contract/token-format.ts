@@ -7,8 +7,11 @@
  * everything before it, prefix included, as a number in base 62 with its most significant digit first.
  */
 
-/** `ci`: a person's scoped token. `rn`: a runner. `sk`: a service key, `st`: what it buys. `dl`: one download. */
-export type TokenPrefix = 'ci' | 'rn' | 'sk' | 'st' | 'dl'
+/**
+ * `ci`: a person's scoped token. `rn`: a runner. `sk`: a service key, `st`: what it buys. `dl`: one download.
+ * `iv`: an invitation.
+ */
+export type TokenPrefix = 'ci' | 'rn' | 'sk' | 'st' | 'dl' | 'iv'
 
 export const RANDOM_CHARACTERS = 30
 const CHECKSUM_CHARACTERS = 6
@@ -16,7 +19,7 @@ const CHECKSUM_CHARACTERS = 6
 export const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 /** Finds every candidate in a text; `isTokenText` then tells the real ones from the rest. */
-export const TOKEN_PATTERN = /\b(?:ci|rn|sk|st|dl)_[0-9A-Za-z]{36}\b/g
+export const TOKEN_PATTERN = /\b(?:ci|rn|sk|st|dl|iv)_[0-9A-Za-z]{36}\b/g
 
 /** @param random 30 characters of `BASE62`. */
 export function tokenText(prefix: TokenPrefix, random: string): string {

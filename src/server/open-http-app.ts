@@ -36,6 +36,7 @@ function servicesOf({ settings, clock, log, version }: ServeDeps, domain: Domain
       strategy: strategy.kind,
       version,
       passwords: strategy.kind === 'oauth' && strategy.localAccounts,
+      defaultRole: settings.defaultRole ?? 'member',
       driver: tasks.drivers[0],
       metricsOpen: settings.metricsOpen ?? false,
       hosts: strategy.kind === 'open' ? openHosts(settings) : undefined,
@@ -45,6 +46,8 @@ function servicesOf({ settings, clock, log, version }: ServeDeps, domain: Domain
     issuer,
     accounts: domain.accounts,
     tenants: domain.tenants,
+    members: domain.members,
+    invitations: domain.invitations,
     rbac: domain.rbac,
     limits: openLimits(clock),
     forwarded: openForwarded(trustedProxies),
@@ -80,13 +83,18 @@ function recordSettings({ audit, defaultTenant }: Services, settings: ServerSett
  * Warns of a server without authentication, and of one without a rule that anybody with an account at a public
  * identity provider can log in to: the operator should know.
  */
-function warnOfStrangers({ strategy, rbac }: ServerSettings, url: string, log: Log): void {
+function warnOfStrangers(
+  { strategy, rbac, defaultRole = 'member' }: ServerSettings,
+  url: string,
+  log: Log,
+): void {
   if (strategy.kind === 'open') log.warn('anyone who reaches this port is an administrator', { url })
-  if (strategy.kind !== 'oauth' || rbac !== undefined) return
+  if (strategy.kind !== 'oauth' || rbac !== undefined || defaultRole === 'none') return
   const open = publicIdentityProviders(strategy.identityProviders)
   if (open.length === 0) return
-  log.warn('anybody with an account there may log in and becomes a member: set --rbac', {
+  log.warn(`anybody with an account there may log in and becomes a ${defaultRole}: set --rbac`, {
     vendors: open.join(', '),
+    hint: 'or --default-role none: then only people whom an administrator has added or invited are let in',
   })
 }
 

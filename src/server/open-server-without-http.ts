@@ -1,9 +1,12 @@
 /** The server without HTTP: its storage, and the parts that work on it. */
 import { Fault } from '../contract/fault.ts'
-import { openAccounts } from './accounts/accounts.ts'
+import { ALL_SCOPES } from '../contract/token-scopes.ts'
+import { type AccountsDeps, openAccounts } from './accounts/accounts.ts'
 import { openMetrics } from './metrics.ts'
 import { timedVault, timeTransactions } from './time-vault-and-database.ts'
 import { openIssued } from './accounts/issued-credential-stores.ts'
+import { openInvitations } from './accounts/membership/invitations.ts'
+import { openMembers } from './accounts/membership/members.ts'
 import { openTenants } from './accounts/tenants-and-members.ts'
 import { accountIdOf, type User } from './accounts/user-types.ts'
 import { revokeEverything } from './administration/revoke-user-access.ts'
@@ -13,6 +16,7 @@ import { databasePath } from './db/database-files.ts'
 import { type Db, openDatabase } from './db/open-database.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
 import { openMcp } from './mcp/mcp.ts'
+import { userPrincipal } from './auth/create-principal.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
 import { openRbac, type Rbac } from './access-rules/access-rules.ts'
 import { createDockerDriver } from './runs/drivers/docker/docker-driver.ts'
@@ -51,6 +55,7 @@ export async function openStorage(
     clock,
     onCredentialsChanged: (user) => revokeEverything(db, user),
     administrator: namedAdministrator(settings, db, { clock, log }),
+    ...newcomers(settings, { db, clock, rbac }),
   })
   await warnOfMissingPeople(settings, { accounts, rbac, log })
   const defaultTenant = accounts.defaultTenant()
@@ -73,7 +78,7 @@ export async function openDomain(
   { storage, url, onClose }: { storage: Storage; url: string; onClose: OnClose },
 ) {
   const { settings, clock, log } = deps
-  const { db, vault, rbac, defaultTenant } = storage
+  const { db, vault, rbac, accounts, defaultTenant } = storage
   const audit = openAudit({ db, clock })
   const issuer = await openServerIssuer(deps, { storage, url, audit })
   const runs = await openServerRuns(deps, storage)
@@ -87,6 +92,9 @@ export async function openDomain(
   onClose(() => triggers.close())
   const { schedules, webhooks } = triggers
   const issued = openIssued({ db, clock })
+  const tenants = openTenants({ db, clock })
+  const members = openMembers({ db, clock, accounts, tenants })
+  const invitations = openInvitations({ db, clock })
   const [defaultDriver] = settings.tasks.drivers
   return {
     ...storage,
@@ -97,10 +105,12 @@ export async function openDomain(
     schedules,
     webhooks,
     issued,
-    tenants: openTenants({ db, clock }),
+    tenants,
+    members,
+    invitations,
     pipelines: openPipelines({ db, clock, vault, rbac, audit, runs, schedules, defaultDriver }),
     /** The parts whose records expire. */
-    expiring: [issued, triggers, retention, ...(issuer === undefined ? [] : [issuer])],
+    expiring: [issued, members, invitations, triggers, retention, ...(issuer === undefined ? [] : [issuer])],
   }
 }
 
@@ -172,6 +182,24 @@ function namedAdministrator(
     log.info('somebody has become administrator, as --admin says', { account: target })
   }
   return { named: administrator, onMade }
+}
+
+/** Who is let in for the first time, and as what; the audit log tells of each. */
+function newcomers(
+  { defaultRole = 'member' }: ServerSettings,
+  { db, clock, rbac }: { db: Db; clock: ServeDeps['clock']; rbac: Rbac },
+): Pick<AccountsDeps, 'defaultRole' | 'admits' | 'onMember'> {
+  const audit = openAudit({ db, clock })
+  const credential = { kind: 'none', id: null } as const
+  return {
+    defaultRole,
+    admits: (user) => rbac.admits(userPrincipal(user, { scopes: ALL_SCOPES, credential })),
+    onMember: ({ tenantId, role, user, by }, within) => {
+      const account = accountIdOf(user)
+      const details = { role, by }
+      audit.record({ tenantId, actor: account, action: 'member.set', target: account, details }, within)
+    },
+  }
 }
 
 /** @throws Fault `config` naming the setting when the server's rule is not valid */

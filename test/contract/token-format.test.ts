@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 import { isTokenText, TOKEN_PATTERN, type TokenPrefix, tokenText } from '../../src/contract/token-format.ts'
 import { hashOf, mintToken } from '../../src/server/accounts/create-and-hash-token.ts'
 
-const PREFIXES: TokenPrefix[] = ['ci', 'rn', 'sk', 'st', 'dl']
+const PREFIXES: TokenPrefix[] = ['ci', 'rn', 'sk', 'st', 'dl', 'iv']
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 /** The checksum as docs/tokens.md has it, written a second time and with another CRC-32. */

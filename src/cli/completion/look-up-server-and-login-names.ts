@@ -3,6 +3,7 @@
  * Refuses: to present anything but a stored login, to prompt, to wait long, to complain, and to offer a name that
  * a shell could read as anything but one word.
  */
+import { memberResponse } from '../../contract/api/members.ts'
 import { pipelineResponse } from '../../contract/api/pipelines.ts'
 import { runResponse } from '../../contract/api/runs.ts'
 import { secretResponse } from '../../contract/api/secrets.ts'
@@ -97,6 +98,13 @@ const LISTS: Readonly<
   async token({ api }) {
     const found = await fetchAll(api, '/api/auth/cli-tokens', tokenResponse, { limit: MAX_NAMES })
     return found.map(({ id, name }) => ({ value: id, description: name ?? '' }))
+  },
+  async member({ api }) {
+    const found = await fetchAll(api, '/api/members', memberResponse, { limit: MAX_NAMES })
+    return found.map(({ person, role, pending }) => ({
+      value: person,
+      description: pending ? `${role}, pending` : role,
+    }))
   },
   async runner({ api }) {
     const found = await fetchAll(api, '/api/runners', runnerResponse, { limit: MAX_NAMES })

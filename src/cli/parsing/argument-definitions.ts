@@ -3,7 +3,16 @@
 /** What the shell offers in a place: paths, names of things that exist, or these words. */
 export type Completes = 'file' | 'folder' | Listed | readonly string[]
 /** What a user's logins and their server have lists of. */
-export type Listed = 'login' | 'server' | 'tenant' | 'pipeline' | 'run' | 'secret' | 'token' | 'runner'
+export type Listed =
+  | 'login'
+  | 'server'
+  | 'tenant'
+  | 'pipeline'
+  | 'run'
+  | 'secret'
+  | 'token'
+  | 'runner'
+  | 'member'
 
 interface FlagBase {
   description: string

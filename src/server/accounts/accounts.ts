@@ -10,14 +10,14 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Secret } from '../../redact/secret.ts'
 import type { Db } from '../db/open-database.ts'
 import { tenants, users } from '../db/schema.ts'
-import { becomeFirstAdministrator, type NamedAdministrator } from './named-administrator.ts'
+import { becomeFirstAdministrator, isAwaited, type NamedAdministrator } from './named-administrator.ts'
 import { keepAdministrators } from './keep-an-administrator.ts'
 import { openAttempts } from './login-attempt-limits.ts'
 import { checkPassword, normaliseEmail } from './email-and-password-rules.ts'
 import { addLocal, LOCAL, passwordHash } from './local-accounts.ts'
 import { hashPassword, openVerifier } from './password-hash.ts'
-import { upsertIdentityProviderAccount } from './identity-provider-accounts.ts'
-import type { IdentityProviderProfile, NewLocalAccount, Tenant, User } from './user-types.ts'
+import { admitPerson, type AdmissionRules, applyPending } from './membership/admit-person.ts'
+import type { DefaultRole, IdentityProviderProfile, NewLocalAccount, Tenant, User } from './user-types.ts'
 import { selectUsers, toUser, userFinder } from './find-users.ts'
 
 interface PasswordAttempt {
@@ -36,6 +36,13 @@ type PasswordCheck =
   /** Not looked at: too many attempts. Try again in `seconds`. */
   | { kind: 'wait'; seconds: number }
 
+export type IdentityProviderSignIn =
+  | { kind: 'ok'; user: User }
+  /** The server's rule keeps a person out who is not known yet: nothing was stored. */
+  | { kind: 'not_admitted' }
+  /** Nobody has made the person a member of a tenant, and nobody becomes one by logging in: nothing was stored. */
+  | { kind: 'not_a_member' }
+
 export interface Accounts {
   defaultTenant(): Tenant
   /** @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail. */
@@ -48,9 +55,14 @@ export interface Accounts {
   bySubject(provider: string, subject: string): Promise<User | undefined>
   /**
    * The account of a person whom an identity provider vouches for, created at the first login and brought up to date at
-   * each one. A person from an identity provider starts as a `member`, unless the settings name them as administrator.
+   * each one. Somebody who is not known yet gets what is written down for them (`membership/`), and the settings'
+   * default role in the default tenant.
+   * @param invitationId the invitation that the person is accepting by this login
    */
-  signInWithIdentityProvider(profile: IdentityProviderProfile): Promise<User>
+  signInWithIdentityProvider(
+    profile: IdentityProviderProfile,
+    invitationId?: string,
+  ): Promise<IdentityProviderSignIn>
   verifyPassword(attempt: PasswordAttempt): Promise<PasswordCheck>
   /** Also ends the user's sessions and tokens. @throws Fault `not_found`, `usage`. */
   setPassword(email: string, password: Secret): Promise<void>
@@ -69,6 +81,12 @@ export interface AccountsDeps {
   onCredentialsChanged: (user: User) => Promise<void>
   /** The person whom the settings name, and what to do when that person has become an administrator. */
   administrator?: { named: NamedAdministrator; onMade: (user: User) => void } | undefined
+  /** What somebody becomes in the default tenant who logs in for the first time; without it, `member`. */
+  defaultRole?: DefaultRole
+  /** Whether the server's rule lets a person in; without it, everybody. */
+  admits?: (user: User) => boolean
+  /** Told of everybody who becomes a member by logging in, in the transaction of the change. */
+  onMember?: AdmissionRules['onMember']
 }
 
 /** Opens the accounts of the database; the tenant `default` is created when it is not there yet. */
@@ -102,6 +120,24 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     return made
   }
 
+  const named = deps.administrator?.named
+  const { defaultRole = 'member', admits = () => true, onMember = () => {} } = deps
+  const rules: AdmissionRules = {
+    defaultTenant: tenant,
+    defaultRole,
+    admits,
+    isAwaited: (tx, profile) => named !== undefined && isAwaited(tx, profile, tenant, named),
+    onMember,
+  }
+
+  /** The same person, as a member of what was written down for them before. */
+  const withPending = (user: User): User => {
+    const added = db.transaction((tx) => applyPending(tx, clock.now(), user, onMember), {
+      behavior: 'immediate',
+    })
+    return added ? (findById(user.id) ?? user) : user
+  }
+
   return {
     defaultTenant: () => tenant,
     addLocal: (account) => addLocal(db, clock.now(), account.tenant ?? tenant, account),
@@ -110,11 +146,12 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     byEmail,
     bySubject: (provider, subject) => findOne(and(eq(users.provider, provider), eq(users.subject, subject))),
 
-    signInWithIdentityProvider: async (profile) => {
-      const id = upsertIdentityProviderAccount(db, clock.now(), tenant, profile)
-      const user = findById(id)
+    signInWithIdentityProvider: async (profile, invitationId) => {
+      const admission = admitPerson(db, clock.now(), { profile, invitationId, rules })
+      if (admission.kind !== 'ok') return admission
+      const user = findById(admission.userId)
       if (!user) throw new Fault('not_found', 'the account was removed while it logged in')
-      return asNamed(user)
+      return { kind: 'ok', user: asNamed(user) }
     },
 
     verifyPassword: async ({ email, password, address, browser }) => {
@@ -127,7 +164,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       if (verdict === 'busy') return { kind: 'wait', seconds: 5 }
       if (verdict === 'wrong' || !user) return { kind: 'refused', account: user }
       attempts.succeeded(account, address, browser)
-      return { kind: 'ok', user: asNamed(user) }
+      return { kind: 'ok', user: asNamed(withPending(user)) }
     },
 
     setPassword: async (email, password) => {

@@ -7,7 +7,9 @@ import type { Db } from '../db/open-database.ts'
 import {
   cliTokens,
   downloadTokens,
+  invitations,
   memberships,
+  pendingMembers,
   pipelineRules,
   pipelines,
   runners,
@@ -18,7 +20,7 @@ import {
   tenants as table,
   users,
 } from '../db/schema.ts'
-import type { AccountRole, Tenant } from './user-types.ts'
+import type { AccountRole, Tenant, User } from './user-types.ts'
 import { keepAnAdministrator } from './keep-an-administrator.ts'
 
 /** A tenant with what people call it. */
@@ -34,11 +36,19 @@ interface Membership {
 }
 
 /** A user as a member of one tenant. */
-export interface Member {
+export interface Member extends Pick<
+  User,
+  | 'provider'
+  | 'subject'
+  | 'email'
+  | 'name'
+  | 'nickName'
+  | 'avatarUrl'
+  | 'organizations'
+  | 'groups'
+  | 'membershipsReadAt'
+> {
   userId: string
-  provider: string
-  email: string | null
-  name: string | null
   role: AccountRole
   /** Since when, in milliseconds since 1970. */
   since: number
@@ -137,7 +147,7 @@ const MUST_GO = [
 ] as const
 
 /** What is deleted with it: its members' credentials, and records about what was deleted before. */
-const GOES_TOO = [cliTokens, downloadTokens, pipelineRules, secretUses]
+const GOES_TOO = [cliTokens, downloadTokens, pipelineRules, secretUses, pendingMembers, invitations]
 
 function remove(db: Db, { id, slug }: NamedTenant): void {
   if (slug === 'default') throw new Fault('conflict', 'the tenant default is the server’s own and stays')
@@ -171,8 +181,14 @@ async function members(
     .select({
       userId: users.id,
       provider: users.provider,
+      subject: users.subject,
       email: users.email,
       name: users.name,
+      nickName: users.nickName,
+      avatarUrl: users.avatarUrl,
+      organizations: users.organizations,
+      groups: users.groups,
+      membershipsReadAt: users.membershipsReadAt,
       role: memberships.role,
       since: memberships.createdAt,
     })

@@ -1,12 +1,19 @@
 /** Who a user is: the person, the tenant they are seen in and the role there; and what makes a new account. */
 import type { Secret } from '../../redact/secret.ts'
 
+/** As rules, tokens and the names of people spell them. `local` is none: it stands for the server's own accounts. */
+export const IDENTITY_PROVIDER_NAMES = ['github', 'gitlab', 'microsoft'] as const
+export type IdentityProviderName = (typeof IDENTITY_PROVIDER_NAMES)[number]
+
 export interface Tenant {
   id: string
   slug: string
 }
 
 export type AccountRole = 'admin' | 'member' | 'viewer'
+
+/** What somebody becomes in the default tenant who logs in for the first time and passes the server's rule. */
+export type DefaultRole = 'none' | 'viewer' | 'member'
 
 export interface User {
   id: string

@@ -7,7 +7,9 @@ import { Fault } from '../../contract/fault.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { type Accounts, openAccounts } from '../accounts/accounts.ts'
 import { openServiceKeys, type ServiceKeys } from '../accounts/service-keys.ts'
+import { type Members, openMembers } from '../accounts/membership/members.ts'
 import { openTenants, type Tenants } from '../accounts/tenants-and-members.ts'
+import type { User } from '../accounts/user-types.ts'
 import { type Audit, openAudit } from '../audit/audit.ts'
 import { verifyChain } from '../audit/hash-chain.ts'
 import { checkFile, type Finding } from '../db/check-database.ts'
@@ -28,6 +30,7 @@ export interface DataFolder {
 export interface Administration {
   accounts: Accounts
   tenants: Tenants
+  members: Members
   serviceKeys: ServiceKeys
   audit: Audit
 }
@@ -42,13 +45,13 @@ export async function administer<T>(
   const { db, close } = openDatabase(path)
   if (isNew) onCreated?.()
   try {
+    const onCredentialsChanged = (user: User) => revokeEverything(db, user)
+    const accounts = await openAccounts({ db, clock, onCredentialsChanged })
+    const tenants = openTenants({ db, clock })
     return await work({
-      accounts: await openAccounts({
-        db,
-        clock,
-        onCredentialsChanged: (user) => revokeEverything(db, user),
-      }),
-      tenants: openTenants({ db, clock }),
+      accounts,
+      tenants,
+      members: openMembers({ db, clock, accounts, tenants }),
       serviceKeys: openServiceKeys({ db, clock }),
       audit: openAudit({ db, clock }),
     })

@@ -4,6 +4,7 @@ import timeLimits from './migrations/0002-time-limits.sql' with { type: 'text' }
 import runStarters from './migrations/0003-run-starters.sql' with { type: 'text' }
 import identityProviderTokens from './migrations/0004-identity-provider-tokens.sql' with { type: 'text' }
 import runOrigins from './migrations/0005-run-origins.sql' with { type: 'text' }
+import people from './migrations/0006-people.sql' with { type: 'text' }
 
 /** In order, never edited once somebody may have a database of it: format N is the first N of these. */
 export const MIGRATIONS: readonly string[] = [
@@ -12,4 +13,5 @@ export const MIGRATIONS: readonly string[] = [
   runStarters,
   identityProviderTokens,
   runOrigins,
+  people,
 ]

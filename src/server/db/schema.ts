@@ -72,6 +72,50 @@ export const memberships = sqliteTable(
   (t) => [primaryKey({ columns: [t.userId, t.tenantId] }), index('memberships_by_tenant').on(t.tenantId)],
 )
 
+/** People who are to be members of a tenant, and have not logged in yet; see `accounts/membership/`. */
+export const pendingMembers = sqliteTable(
+  'pending_members',
+  {
+    id: text('id').primaryKey(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id, { onDelete: 'cascade' }),
+    /** What `name` is: an e-mail, a login at the provider, or the provider's own ID of the person. */
+    kind: text('kind', { enum: ['email', 'login', 'account'] }).notNull(),
+    /** Null: an e-mail that any provider may vouch for. */
+    provider: text('provider'),
+    name: text('name').notNull(),
+    role: text('role', { enum: ['admin', 'member', 'viewer'] }).notNull(),
+    createdAt: at('created_at').notNull(),
+    /** Null: an ID, which nobody else can get. */
+    expiresAt: at('expires_at'),
+  },
+  (t) => [
+    uniqueIndex('pending_members_by_name').on(t.tenantId, t.kind, t.name, sql`coalesce(provider, '')`),
+    index('pending_members_by_person').on(t.name),
+  ],
+)
+
+/** Links that make whoever has one a member, once: stored as a SHA-256, and deleted when they are used. */
+export const invitations = sqliteTable(
+  'invitations',
+  {
+    id: text('id').primaryKey(),
+    hash: text('hash').notNull().unique(),
+    tenantId: text('tenant_id')
+      .notNull()
+      .references(() => tenants.id, { onDelete: 'cascade' }),
+    role: text('role', { enum: ['admin', 'member', 'viewer'] }).notNull(),
+    /** The only person who may accept it; null: anybody with the link. */
+    email: text('email'),
+    /** `Principal.id` of who created it. */
+    createdBy: text('created_by').notNull(),
+    createdAt: at('created_at').notNull(),
+    expiresAt: at('expires_at').notNull(),
+  },
+  (t) => [index('invitations_by_tenant').on(t.tenantId, t.id)],
+)
+
 /**
  * What oidc-provider asks its adapter to keep: sessions, grants, codes, refresh tokens, interactions; and, sealed, the
  * answers to the latest refreshes.

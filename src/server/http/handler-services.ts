@@ -1,7 +1,10 @@
 /** The parts of the server that handlers and guards use. */
 import type { Clock } from '../../platform/clock.ts'
 import type { Accounts } from '../accounts/accounts.ts'
+import type { Invitations } from '../accounts/membership/invitations.ts'
+import type { Members } from '../accounts/membership/members.ts'
 import type { Tenants } from '../accounts/tenants-and-members.ts'
+import type { DefaultRole } from '../accounts/user-types.ts'
 import type { DownloadTokens } from '../accounts/download-tokens.ts'
 import type { Runners } from '../accounts/runners.ts'
 import type { ServiceKeys } from '../accounts/service-keys.ts'
@@ -32,6 +35,8 @@ export interface Services {
     version: string
     /** Whether people can log in with an e-mail and a password (`--local-accounts`). */
     passwords: boolean
+    /** What somebody from a provider becomes in the default tenant at the first login. */
+    defaultRole: DefaultRole
     /** The driver of a pipeline that names none. */
     driver: string
     /** Whether anybody may read `/metrics`. */
@@ -46,6 +51,8 @@ export interface Services {
   issuer: Issuer | undefined
   accounts: Accounts
   tenants: Tenants
+  members: Members
+  invitations: Invitations
   /** Whether a caller passes a rule; the rules of pipelines are applied in `pipelines/`. */
   rbac: Rbac
   limits: Limits

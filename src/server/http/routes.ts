@@ -62,6 +62,7 @@ import {
 import { auditPage } from './pages/audit-page.ts'
 import { addTenantSubmit, memberSubmit, membersPage, tenantsPage } from './pages/member-and-tenant-pages.ts'
 import { listTenants } from './api/list-own-tenants.ts'
+import { deleteMember, listMembers, putMember } from './api/people/members.ts'
 import { deleteWebhook, putWebhook, receiveWebhook } from './api/webhooks.ts'
 
 /**
@@ -184,6 +185,10 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/api/v1/profile', 'any', profile),
   route('GET', '/api/v1/tenants', 'any', listTenants),
   route('GET', '/api/audit', 'administrator', listAudit),
+
+  route('GET', '/api/members', 'administrator', listMembers),
+  route('PUT', '/api/members/:who', 'administrator', putMember),
+  route('DELETE', '/api/members/:who', 'administrator', deleteMember),
 
   route('GET', '/settings/tenants', 'session', tenantsPage),
   route('POST', '/settings/tenants', 'session', addTenantSubmit),

@@ -2,10 +2,8 @@
 import { Fault } from '../../contract/fault.ts'
 import { isLoopbackHost } from '../../platform/network/is-loopback-host.ts'
 import { Secret } from '../../redact/secret.ts'
-import {
-  IDENTITY_PROVIDER_NAMES,
-  type ConfiguredIdentityProviders,
-} from '../issuer/identity-providers/identity-provider-types.ts'
+import type { ConfiguredIdentityProviders } from '../issuer/identity-providers/identity-provider-types.ts'
+import { IDENTITY_PROVIDER_NAMES } from '../accounts/user-types.ts'
 import { MIN_SESSION_SECRET_BYTES } from '../issuer/session-secret-minimum-length.ts'
 import { SETTING_NAMES, type SettingName } from './setting-table.ts'
 import type { SettingValues } from './setting-values.ts'

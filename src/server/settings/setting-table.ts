@@ -128,6 +128,11 @@ const table = {
     description:
       'who becomes administrator at a login while there is none: an e-mail, or github:ID, gitlab:ID, microsoft:ID',
   },
+  'default-role': {
+    value: 'ROLE',
+    description:
+      'what somebody from a provider becomes in the default tenant at their first login, once the rule lets them in: none, viewer or member (default member)',
+  },
   'metrics-open': { description: 'GET /metrics for anybody; without it, for administrators of the server' },
   'trusted-proxy': {
     value: 'ADDRESSES',

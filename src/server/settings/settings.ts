@@ -13,7 +13,8 @@ import { readServerSecrets } from './read-server-wide-secrets.ts'
 import { gatherSettings, type SettingSources, type SettingValues } from './setting-values.ts'
 import { type KeepSettings, readKeepSettings } from './retention-settings.ts'
 import type { NamedAdministrator } from '../accounts/named-administrator.ts'
-import { readAdministrator } from './administrator-setting.ts'
+import type { DefaultRole } from '../accounts/user-types.ts'
+import { readAdministrator, readDefaultRole } from './people-settings.ts'
 import { readRunSettings, type RunSettings } from './run-settings.ts'
 import { devKey } from './dev-key-file.ts'
 import { chooseVault, type VaultSettings } from './vault-settings.ts'
@@ -48,6 +49,8 @@ export interface ServerSettings {
   trustedIssuers?: readonly TrustedIssuer[]
   /** The person who becomes administrator at a login, while there is none. */
   administrator?: NamedAdministrator | undefined
+  /** What somebody from a provider becomes in the default tenant at the first login; absent: a member. */
+  defaultRole?: DefaultRole | undefined
   /** Whether anybody may read `/metrics`. */
   metricsOpen?: boolean
   /** Addresses and networks whose `X-Forwarded-For` is believed; none by default. */
@@ -99,6 +102,7 @@ export function readSettings(sources: SettingSources): ServerSettings {
     trustedIssuers: readTrustedIssuers(sources, values, strategy),
     metricsOpen: values['metrics-open'] === 'true',
     administrator: readAdministrator(values.admin, strategy),
+    defaultRole: readDefaultRole(values['default-role'], strategy),
     trustedProxies: (values['trusted-proxy'] ?? '').split(/[\s,]+/).filter((entry) => entry !== ''),
     runs: readRunSettings(values),
     tasksWaitMs: readTasksWait(values['tasks-wait']),

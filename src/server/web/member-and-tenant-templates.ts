@@ -86,7 +86,11 @@ interface MembersView extends Frame {
     role: Role
     since: number
     self: boolean
+    /** Whether the server's rule lets them in. */
+    admitted: boolean
   }[]
+  /** Who becomes a member at their first login. Instants are milliseconds since 1970. */
+  pending: readonly { id: string; name: string; role: Role; createdAt: number; expiresAt: number | null }[]
   /** The address of the next page of the list. */
   nextHref: string | undefined
 }
@@ -100,6 +104,7 @@ export function renderMembers(view: MembersView): Promise<Page> {
       <ul class="rows" aria-label="Members">
         ${view.members.map((member) => memberRow(member, action, view.csrf))}
       </ul>
+      ${view.pending.length === 0 ? '' : pendingList(view, action)}
       ${view.nextHref === undefined ? '' : html`<p class="next"><a href="${view.nextHref}">More</a></p>`}
       <h2>Add a member</h2>
       <form method="post" action="${action}" class="fields">
@@ -108,7 +113,7 @@ export function renderMembers(view: MembersView): Promise<Page> {
         <input
           id="user"
           name="user"
-          maxlength="254"
+          maxlength="320"
           autocomplete="off"
           autocapitalize="none"
           spellcheck="false"
@@ -116,8 +121,8 @@ export function renderMembers(view: MembersView): Promise<Page> {
           aria-describedby="user-form"
         />
         <p class="note after" id="user-form">
-          An e-mail of an account of this server, or PROVIDER:SUBJECT such as github:583231. They must have
-          logged in once.
+          An e-mail, or a login or ID at a provider such as github:octocat or github:583231. Somebody who has
+          not logged in yet becomes a member at their first login.
         </p>
         <label for="new-role">Role</label>
         ${roleSelect('new-role', 'member')}
@@ -130,7 +135,10 @@ function memberRow(member: MembersView['members'][number], action: string, csrf:
   const { userId, label } = member
   return html`<li>
     <div>
-      <p>${label} ${member.self ? html`<span class="badge">you</span>` : ''}</p>
+      <p>
+        ${label} ${member.self ? html`<span class="badge">you</span>` : ''}
+        ${member.admitted ? '' : html`<span class="badge">the rule keeps them out</span>`}
+      </p>
       <p class="small">${member.provider}, since ${timeElement(member.since)}</p>
     </div>
     <form method="post" action="${action}" class="plain">
@@ -144,6 +152,31 @@ function memberRow(member: MembersView['members'][number], action: string, csrf:
       <button type="submit" name="do" value="remove">Remove<span class="unseen"> ${label}</span></button>
     </form>
   </li>`
+}
+
+function pendingList(view: MembersView, action: string): Markup {
+  return html`<h2 id="pending">Members from their first login on</h2>
+    <ul class="rows" aria-labelledby="pending">
+      ${view.pending.map(
+        ({ id, name, role, createdAt, expiresAt }) =>
+          html`<li>
+            <div>
+              <p>${name} <span class="badge">pending</span></p>
+              <p class="small">
+                ${ROLES[role]}, added
+                ${timeElement(createdAt)}${expiresAt === null ? '' : html`, counts until ${timeElement(expiresAt)}`}
+              </p>
+            </div>
+            <form method="post" action="${action}" class="plain">
+              ${csrfField(view.csrf)}
+              <input type="hidden" name="user" value="${id}" />
+              <button type="submit" name="do" value="remove">
+                Remove<span class="unseen"> ${name}</span>
+              </button>
+            </form>
+          </li>`,
+      )}
+    </ul>`
 }
 
 function roleSelect(id: string, chosen: Role): Markup {

@@ -22,19 +22,19 @@ async function accountsWith(named: NamedAdministrator) {
     onCredentialsChanged: async () => {},
     administrator: { named, onMade: ({ subject }) => void made.push(subject) },
   })
-  const login = async (subject: string, email: string | null = null) =>
-    (
-      await accounts.signInWithIdentityProvider({
-        provider: 'github',
-        subject,
-        email,
-        name: null,
-        nickName: null,
-        avatarUrl: null,
-        organizations: [],
-        groups: [],
-      })
-    ).role
+  const login = async (subject: string, email: string | null = null) => {
+    const signedIn = await accounts.signInWithIdentityProvider({
+      provider: 'github',
+      subject,
+      email,
+      name: null,
+      nickName: null,
+      avatarUrl: null,
+      organizations: [],
+      groups: [],
+    })
+    return signedIn.kind === 'ok' ? signedIn.user.role : signedIn.kind
+  }
   return { accounts, login, made }
 }
 

@@ -145,6 +145,12 @@ const TENANTS_ROWS: Readonly<Record<string, { columns: Record<string, unknown>; 
     columns: { scope: 'global', key: 'K', ciphertext: new Uint8Array(1), created_at: 0, updated_at: 0 },
     keeps: '1 secrets',
   },
+  pending_members: {
+    columns: { id: 'pen', kind: 'email', name: 'a@b.example', role: 'member', created_at: 0 },
+  },
+  invitations: {
+    columns: { id: 'inv', hash: 'h', role: 'member', created_by: 'local:1', created_at: 0, expires_at: 0 },
+  },
   secret_uses: { columns: { scope: 'global', key: 'K', run_id: 'run', used_at: 0 } },
 }
 

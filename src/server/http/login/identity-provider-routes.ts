@@ -1,4 +1,5 @@
 /** The way to an identity provider and back. It shows a page only when something went wrong. */
+import type { IdentityProviderName } from '../../accounts/user-types.ts'
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { Issuer } from '../../issuer/issuer.ts'
@@ -7,7 +8,9 @@ import type {
   IdentityProviderRefusal,
 } from '../../issuer/identity-providers/identity-provider-login.ts'
 import type { Purpose } from '../../issuer/identity-providers/pending-login-cookie.ts'
-import type { IdentityProviderName } from '../../issuer/identity-providers/identity-provider-types.ts'
+import { by } from '../audit-entry-from-request.ts'
+import { INVITATION_PAGE } from '../pages/invitation-page-paths.ts'
+import { STRANGER_TEXTS } from './stranger-texts.ts'
 import { renderMessage } from '../../web/login-consent-and-message-templates.ts'
 import { HttpError } from '../response/http-error.ts'
 import type { Call, Handler } from '../request-context.ts'
@@ -62,10 +65,24 @@ export function finishIdentityProviderLogin(provider: IdentityProviderName): Han
     const cookies = call.request.headers.get('cookie')
     const outcome = await issuer.identityProviders.complete(provider, call.url.searchParams, cookies)
     if (outcome.kind === 'failed') {
+      if (outcome.account !== undefined) recordStranger(outcome.account, outcome.why, call, services)
       return failed(outcome.purpose, outcome.why, outcome.setCookies)
     }
     return continueLogin(outcome, call, services, issuer)
   }
+}
+
+/** So that an administrator finds whom to add, or that somebody tries. */
+function recordStranger(
+  account: string,
+  reason: IdentityProviderRefusal,
+  call: Call,
+  { log, audit }: Services,
+): void {
+  const { requestId, address } = call
+  log.warn('login refused', { requestId, address, account, reason })
+  const details = { provider: account.slice(0, account.indexOf(':')), reason }
+  audit.record({ ...by(call), action: 'login', target: account, outcome: 'refused', details })
 }
 
 /** Continues where the login was started: in a program, on the login page, or on our own pages. */
@@ -82,8 +99,13 @@ async function continueLogin(
   const next =
     purpose.kind === 'interaction'
       ? `/auth/login/${purpose.uid}`
-      : issuer.pages.authorizeUrl(purpose.next, true)
+      : issuer.pages.authorizeUrl(nextOf(purpose), true)
   return redirect(next, [...setCookies, arrivals.leave(user.id, uid)])
+}
+
+/** Where a browser goes that has logged in to our own pages. */
+function nextOf(purpose: Extract<Purpose, { kind: 'page' | 'invitation' }>): string {
+  return purpose.kind === 'page' ? purpose.next : INVITATION_PAGE
 }
 
 const TEXTS: Readonly<Record<IdentityProviderRefusal, { status: number; title: string; text: string }>> = {
@@ -103,7 +125,12 @@ const TEXTS: Readonly<Record<IdentityProviderRefusal, { status: number; title: s
     title: 'This login was not accepted',
     text: 'The response of the identity provider is not one that this server can trust. Its log says more.',
   },
+  not_admitted: { status: 403, title: 'You are not let in', text: STRANGER_TEXTS.not_admitted },
+  not_a_member: { status: 403, title: 'You are not a member yet', text: STRANGER_TEXTS.not_a_member },
 }
+
+/** Of these the program is told that the person, or this server, said no. */
+const DENIALS: ReadonlySet<IdentityProviderRefusal> = new Set(['denied', 'not_admitted', 'not_a_member'])
 
 /** The login page with the reason where there is one, the redirect of a program, or else a page of its own. */
 async function failed(
@@ -116,12 +143,12 @@ async function failed(
   }
   if (purpose?.kind === 'cli') {
     const back = new URL(purpose.redirectUri)
-    back.searchParams.set('error', why === 'denied' ? 'access_denied' : 'server_error')
+    back.searchParams.set('error', DENIALS.has(why) ? 'access_denied' : 'server_error')
     if (purpose.state !== null) back.searchParams.set('state', purpose.state)
     return redirect(back.href, setCookies)
   }
   const { status, title, text } = TEXTS[why]
-  const next = purpose === undefined ? '' : `?next=${encodeURIComponent(purpose.next)}`
+  const next = purpose === undefined ? '' : `?next=${encodeURIComponent(nextOf(purpose))}`
   const page = await renderMessage({ title, text, link: { text: 'Try again', href: `/auth/login${next}` } })
   const response = pageResponse(page, status)
   for (const cookie of setCookies) response.headers.append('set-cookie', cookie)

@@ -16,6 +16,7 @@ import type { Call, Handler } from '../request-context.ts'
 import { readForm } from '../request/form-body.ts'
 import { attemptHeaders } from '../guards/rate-limits.ts'
 import { pageResponse } from '../response/page-response.ts'
+import { STRANGER_TEXTS } from './stranger-texts.ts'
 import { redirect } from '../response/see-other-redirect.ts'
 import { hostOf, type Services } from '../handler-services.ts'
 
@@ -29,7 +30,7 @@ const consentForm = v.object({ decision: v.picklist(['authorize', 'deny', 'other
 export const loginPage: Handler = async (call, services) => {
   const found = await find('login', call, services)
   if (!found) return expired(services)
-  const back = await arrived(found, call, services)
+  const back = (await arrived(found, call, services)) ?? (await stranger(found, call, services))
   if (back) return back
   const error = PROBLEMS[call.url.searchParams.get('problem') ?? '']
   return pageResponse(await renderLogin({ ...loginView(found, call, services), error }))
@@ -40,9 +41,26 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   denied: 'That login was cancelled. Nothing was authorized.',
   expired: 'That login took too long. Try again.',
   unreachable: 'The identity provider could not be reached. Try again in a moment.',
+  ...STRANGER_TEXTS,
   refused:
     'The response of the identity provider was not accepted. Try again, or ask the administrator of this server.',
 }
+
+/**
+ * A program is told at once that the account is not let in, so that nobody waits at a terminal for a login that cannot
+ * be finished. On our own pages, the person can choose another account.
+ */
+async function stranger(
+  { view, issuer }: { view: InteractionView; issuer: Issuer },
+  call: Call,
+  services: Services,
+): Promise<Response | undefined> {
+  const why = v.safeParse(strangers, call.url.searchParams.get('problem'))
+  if (!why.success || view.clientId === PAGES_CLIENT) return undefined
+  return conclude(call, services, issuer, { kind: 'deny', because: STRANGER_TEXTS[why.output] })
+}
+
+const strangers = v.picklist(['not_admitted', 'not_a_member'])
 
 /** The end of the login, for a browser that has just come back from an identity provider. */
 async function arrived(

@@ -1,10 +1,10 @@
 /** The pages of tenants and their members. The session guard has chosen the tenant that `?tenant=` names. */
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
-import type { User } from '../../accounts/user-types.ts'
 import type { Member } from '../../accounts/tenants-and-members.ts'
 import { renderMembers, renderTenants } from '../../web/member-and-tenant-templates.ts'
 import { by } from '../audit-entry-from-request.ts'
+import { isAdmitted, labelOf, removeMember, setMember } from '../list-set-remove-members.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { parseForm } from '../request/form-body.ts'
 import {
@@ -45,8 +45,8 @@ export const addTenantSubmit: Handler = async (call, services) => {
 export const membersPage: Handler = (call, services) => showMembers(call, services)
 
 const memberForm = v.object({
-  user: v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(254)),
-  role: v.picklist(['admin', 'member', 'viewer']),
+  user: v.pipe(v.string(), v.trim(), v.nonEmpty(), v.maxLength(320)),
+  role: v.optional(v.picklist(['admin', 'member', 'viewer']), 'member'),
   do: v.picklist(['add', 'change', 'remove']),
 })
 
@@ -55,22 +55,39 @@ export const memberSubmit: Handler = async (call, services) => {
   requireAdministrator(call.principal)
   const asked = parseForm(sessionOf(call).form, memberForm)
   if (!asked) return showMembers(call, services, { problem: 'That form could not be read.' })
-  const { tenants, audit } = services
-  const tenantId = call.principal.tenant.id
   const result = await attempt(async () => {
-    const user = await findUser(asked.user, call, services)
-    const member = { userId: user.id, tenantId }
-    const target = `${user.provider}:${user.subject}`
-    if (asked.do === 'remove') {
-      await tenants.removeMember(member)
-      audit.record({ ...by(call), action: 'member.rm', target })
-      return `${labelOf(user)} is no longer a member.`
-    }
-    await tenants.setMember({ ...member, role: asked.role })
-    audit.record({ ...by(call), action: 'member.set', target, details: { role: asked.role } })
-    return `${labelOf(user)} is ${asked.role} now.`
+    if (asked.do === 'remove') return removed(asked.user, call, services)
+    // The rows of the page name members by ID; another user's ID is nothing that anybody has.
+    if (asked.user.startsWith('usr_')) await requireMember(asked.user, call, services)
+    return added({ who: asked.user, role: asked.role }, call, services)
   })
   return showMembers(call, services, result)
+}
+
+async function added(
+  member: Parameters<typeof setMember>[0],
+  call: Call,
+  services: Services,
+): Promise<string> {
+  const { response, label } = await setMember(member, call, services)
+  if (!response.pending) return `${label} is ${response.role} now.`
+  const until = response.expiresAt === null ? '' : ` This counts until ${response.expiresAt.slice(0, 10)}.`
+  return `${label} becomes ${response.role} at the first login.${until}`
+}
+
+async function removed(who: string, call: Call, services: Services): Promise<string> {
+  if (who.startsWith('usr_')) await requireMember(who, call, services)
+  const { response, label } = await removeMember(who, call, services)
+  if (response.pending) return `${label} will not become a member.`
+  return response.account
+    ? `${label} is no longer a member. The account belonged to no other tenant, and is gone with its sessions and tokens.`
+    : `${label} is no longer a member.`
+}
+
+/** @throws Fault `not_found` for anybody who is not a member of this tenant */
+async function requireMember(userId: string, call: Call, { tenants }: Services): Promise<void> {
+  if (await tenants.membership(userId, call.principal.tenant.slug)) return
+  throw new Fault('not_found', 'there is no such member')
 }
 
 async function showTenants(call: Call, services: Services, result: FormResult = {}): Promise<Response> {
@@ -98,31 +115,14 @@ async function showMembers(call: Call, services: Services, result: FormResult = 
     ...(await settingsView(call, services)),
     ...result,
     tenantName: tenant.name,
-    members: items.map((member) => toRow(member, user.id)),
+    pending: cursor === null ? services.members.pending(tenant.id) : [],
+    members: items.map((member) => toRow(member, user.id, isAdmitted(member, tenant, services))),
     nextHref: next === null ? undefined : hrefInTenant(call, '/settings/members', { cursor: next }),
   })
   return pageResponse(page, result.problem === undefined ? 200 : 400)
 }
 
-function toRow(member: Member, self: string) {
+function toRow(member: Member, self: string, admitted: boolean) {
   const { userId, provider, role, since } = member
-  return { userId, provider, role, since, label: labelOf(member), self: userId === self }
-}
-
-/** The user of a row by ID, if they are a member; any other user by an e-mail or `PROVIDER:SUBJECT`. */
-async function findUser(who: string, call: Call, { accounts, tenants }: Services): Promise<User> {
-  const colon = who.indexOf(':')
-  const user = who.startsWith('usr_')
-    ? await accounts.byId(who)
-    : colon > 0
-      ? await accounts.bySubject(who.slice(0, colon), who.slice(colon + 1))
-      : await accounts.byEmail(who)
-  const known =
-    user && (!who.startsWith('usr_') || (await tenants.membership(user.id, call.principal.tenant.slug)))
-  if (user && known) return user
-  throw new Fault('not_found', 'there is no such user')
-}
-
-function labelOf(user: { email: string | null; name: string | null }): string {
-  return user.email ?? user.name ?? 'a user without a name'
+  return { userId, provider, role, since, label: labelOf(member), self: userId === self, admitted }
 }

@@ -2,21 +2,37 @@
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Accounts } from '../../accounts/accounts.ts'
-import type { User } from '../../accounts/user-types.ts'
+import { accountIdOf, type IdentityProviderName, type User } from '../../accounts/user-types.ts'
 import type { Log } from '../../log.ts'
 import type { Seal } from '../seal-under-session-secret.ts'
 import { type Arrivals, openArrivals } from './returned-identity-cookie.ts'
 import { type PendingLogins, pendingLogins, type Purpose } from './pending-login-cookie.ts'
 import { identityProviderPath } from './identity-providers.ts'
-import type { IdentityProvider, IdentityProviderName } from './identity-provider-types.ts'
+import type { IdentityProvider } from './identity-provider-types.ts'
 import type { StoredProviderTokens } from './stored-provider-tokens.ts'
 
-/** Why nobody was logged in. `expired`: not started in this browser, or too long ago. */
-export type IdentityProviderRefusal = 'expired' | 'denied' | 'unreachable' | 'refused'
+/**
+ * Why nobody was logged in. `expired`: not started in this browser, or too long ago. `not_admitted`: by the server's
+ * rule. `not_a_member`: nobody has made the person one.
+ */
+export type IdentityProviderRefusal =
+  | 'expired'
+  | 'denied'
+  | 'unreachable'
+  | 'refused'
+  | 'not_admitted'
+  | 'not_a_member'
 
 export type IdentityProviderOutcome =
   | { kind: 'ok'; user: User; purpose: Purpose; setCookies: string[] }
-  | { kind: 'failed'; why: IdentityProviderRefusal; purpose: Purpose | undefined; setCookies: string[] }
+  | {
+      kind: 'failed'
+      why: IdentityProviderRefusal
+      purpose: Purpose | undefined
+      setCookies: string[]
+      /** `<provider>:<subject>` of somebody who has logged in there, and is not let in here. */
+      account?: string
+    }
 
 export interface IdentityProviderLogins {
   /** What the login page offers. */
@@ -89,9 +105,13 @@ async function complete(
   const { setCookies } = taken
   try {
     const { profile, tokens } = await provider.identify(response, checks)
-    const user = await accounts.signInWithIdentityProvider(profile)
-    deps.tokens.store(user.id, tokens, deps.clock.now())
-    return { kind: 'ok', user, purpose, setCookies }
+    const invitation = purpose.kind === 'invitation' ? purpose.id : undefined
+    const signedIn = await accounts.signInWithIdentityProvider(profile, invitation)
+    if (signedIn.kind !== 'ok') {
+      return { kind: 'failed', why: signedIn.kind, purpose, setCookies, account: accountIdOf(profile) }
+    }
+    deps.tokens.store(signedIn.user.id, tokens, deps.clock.now())
+    return { kind: 'ok', user: signedIn.user, purpose, setCookies }
   } catch (error) {
     if (!(error instanceof Fault)) throw error
     const cause = error.cause instanceof Error ? error.cause : undefined

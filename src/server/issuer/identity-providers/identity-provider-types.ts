@@ -2,11 +2,7 @@
 import type { Secret } from '../../../redact/secret.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Fetch } from '../../../platform/fetch-type.ts'
-import type { IdentityProviderProfile } from '../../accounts/user-types.ts'
-
-export const IDENTITY_PROVIDER_NAMES = ['github', 'gitlab', 'microsoft'] as const
-/** As rules and tokens spell it. */
-export type IdentityProviderName = (typeof IDENTITY_PROVIDER_NAMES)[number]
+import type { IdentityProviderName, IdentityProviderProfile } from '../../accounts/user-types.ts'
 
 export interface IdentityProviderSettings {
   clientId: string

@@ -9,8 +9,8 @@ import type {
   ConfiguredIdentityProviders,
   IdentityProvider,
   IdentityProviderDeps,
-  IdentityProviderName,
 } from './identity-provider-types.ts'
+import type { IdentityProviderName } from '../../accounts/user-types.ts'
 import { microsoftProvider } from './microsoft.ts'
 
 /** The last segments of the callback addresses. They are registered with the identity providers, so they never change. */

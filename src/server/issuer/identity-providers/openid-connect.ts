@@ -1,6 +1,6 @@
 /** An identity provider that speaks OpenID Connect. */
 import type { Configuration } from 'openid-client'
-import type { IdentityProviderProfile } from '../../accounts/user-types.ts'
+import type { IdentityProviderName, IdentityProviderProfile } from '../../accounts/user-types.ts'
 import {
   authorizeUrl,
   customise,
@@ -15,7 +15,6 @@ import { hasExpired, readAgainFault, refreshTokens, tokensOf } from './refresh-p
 import type {
   IdentityProvider,
   IdentityProviderDeps,
-  IdentityProviderName,
   IdentityProviderSettings,
 } from './identity-provider-types.ts'
 

@@ -2,7 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import type { Seal } from '../seal-under-session-secret.ts'
-import { type Checks, IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from './identity-provider-types.ts'
+import type { Checks } from './identity-provider-types.ts'
+import { IDENTITY_PROVIDER_NAMES, type IdentityProviderName } from '../../accounts/user-types.ts'
 
 /** What a login with an identity provider is for; where it continues afterwards. */
 export type Purpose =
@@ -10,6 +11,8 @@ export type Purpose =
   | { kind: 'interaction'; uid: string }
   /** Our own pages. `next` is a path of ours. */
   | { kind: 'page'; next: string }
+  /** Accepting an invitation; continues on its page. */
+  | { kind: 'invitation'; id: string }
   /** A program on the same machine. `redirectUri` is on loopback. */
   | { kind: 'cli'; redirectUri: string; state: string | null; codeChallenge: string | null }
 
@@ -38,6 +41,7 @@ const schema = v.object({
   purpose: v.variant('kind', [
     v.object({ kind: v.literal('interaction'), uid: v.string() }),
     v.object({ kind: v.literal('page'), next: v.string() }),
+    v.object({ kind: v.literal('invitation'), id: v.string() }),
     v.object({
       kind: v.literal('cli'),
       redirectUri: v.string(),

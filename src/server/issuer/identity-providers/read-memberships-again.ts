@@ -11,12 +11,12 @@ import {
   updateIdentityProviderAccount,
 } from '../../accounts/identity-provider-accounts.ts'
 import { userFinder } from '../../accounts/find-users.ts'
-import type { IdentityProviderProfile, User } from '../../accounts/user-types.ts'
+import type { IdentityProviderName, IdentityProviderProfile, User } from '../../accounts/user-types.ts'
 import { remember } from '../../db/cache-until-change.ts'
 import type { Db, Transaction } from '../../db/open-database.ts'
 import { pipelineRules } from '../../db/schema.ts'
 import type { Log } from '../../log.ts'
-import type { IdentityProvider, IdentityProviderName, ProviderTokens } from './identity-provider-types.ts'
+import type { IdentityProvider, ProviderTokens } from './identity-provider-types.ts'
 import type { StoredProviderTokens } from './stored-provider-tokens.ts'
 
 export const DEFAULT_MEMBERSHIP_MAX_AGE_MS = 24 * 60 * 60_000

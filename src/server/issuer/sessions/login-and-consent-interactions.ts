@@ -28,8 +28,8 @@ export interface InteractionView {
 type InteractionOutcome =
   | { kind: 'login'; user: User }
   | { kind: 'consent' }
-  /** The person said no: the client hears `access_denied`. */
-  | { kind: 'deny' }
+  /** The person said no, or this server did: the client hears `access_denied`, and why. */
+  | { kind: 'deny'; because?: string }
   /** Somebody else is logged in in this browser: it is signed out, and the login starts again. */
   | { kind: 'other_account' }
 
@@ -136,7 +136,8 @@ async function resultOf(
   if (outcome.kind === 'login') return { login: { accountId: accountIdOf(outcome.user) } }
   if (outcome.kind === 'consent') return { consent: { grantId: await storeGrant(provider, interaction) } }
   if (outcome.kind === 'other_account') return {}
-  return { error: 'access_denied', error_description: 'the request was denied' }
+  const { because = 'the request was denied' } = outcome
+  return { error: 'access_denied', error_description: because }
 }
 
 /** A grant of its own for every consent, with what was asked for and is known. */

@@ -161,6 +161,17 @@ const RECORDED: Record<string, [action: string, act: () => Promise<unknown>]> = 
     'member.set',
     () => submit('/settings/members', 'Add member', { user: 'eve@company.com', role: 'viewer' }),
   ],
+  'PUT /api/members/:who': [
+    'member.set',
+    () => ask('PUT', '/api/members/someone%40example.com', { role: 'viewer' }),
+  ],
+  'DELETE /api/members/:who': [
+    'member.rm',
+    async () => {
+      await ask('PUT', '/api/members/github%3Aoctocat', {})
+      await ask('DELETE', '/api/members/github%3Aoctocat')
+    },
+  ],
   'POST /settings/tokens/new': [
     'token.create',
     () =>

@@ -332,8 +332,11 @@ describe('a login while the identity provider is asked', () => {
       nickName: null,
       avatarUrl: null,
     }
-    const logIn = (organizations: string[]) =>
-      accounts.signInWithIdentityProvider({ ...profile, organizations, groups: [] })
+    const logIn = async (organizations: string[]) => {
+      const signedIn = await accounts.signInWithIdentityProvider({ ...profile, organizations, groups: [] })
+      if (signedIn.kind !== 'ok') throw new Error(signedIn.kind)
+      return signedIn.user
+    }
     const { id } = await logIn(['old'])
     let stored = tokensOf('of the first login')
     const provider = {

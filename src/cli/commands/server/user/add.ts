@@ -6,7 +6,7 @@ import {
   did,
   onDataOrNew,
 } from '../../../administration/data-folder-flags-and-access.ts'
-import { type Role, ROLES } from '../../../administration/find-user-named-by-argument.ts'
+import { type MemberRole, ROLES } from '../../../../contract/api/members.ts'
 import { readNewPassword } from '../../../administration/read-new-password.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
@@ -45,7 +45,7 @@ export const command = defineCommand({
 })
 
 interface AddUserOptions extends DataOptions {
-  account: { email: string; password: Secret; role: Role | undefined; name: string | undefined }
+  account: { email: string; password: Secret; role: MemberRole | undefined; name: string | undefined }
 }
 
 async function addUser(options: AddUserOptions, deps: Deps): Promise<void> {

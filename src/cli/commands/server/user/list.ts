@@ -16,13 +16,14 @@ export const command = defineCommand({
 
 async function listUsers(options: DataOptions, deps: Deps): Promise<void> {
   const users = await onData(options, deps, ({ accounts }) => accounts.list())
-  const rows = users.map(({ id, email, name, role, provider, subject, tenant, createdAt }) => ({
+  const rows = users.map(({ id, email, name, nickName, role, provider, subject, tenant, createdAt }) => ({
     id,
     email,
     name,
     role,
     provider,
     subject,
+    login: provider === 'local' ? null : nickName,
     tenant: tenant.slug,
     createdAt: new Date(createdAt).toISOString(),
   }))
@@ -32,6 +33,7 @@ async function listUsers(options: DataOptions, deps: Deps): Promise<void> {
     { title: 'role', cell: (user) => user.role },
     { title: 'tenant', cell: (user) => user.tenant },
     { title: 'provider', cell: (user) => user.provider },
+    { title: 'login', cell: (user) => user.login ?? '' },
     { title: 'id', cell: (user) => user.id },
     { title: 'created', cell: (user) => user.createdAt },
   ])

@@ -5,7 +5,7 @@ import {
   did,
   onData,
 } from '../../../administration/data-folder-flags-and-access.ts'
-import { findUser, userArgument } from '../../../administration/find-user-named-by-argument.ts'
+import { userArgument } from '../../../administration/person-and-role-arguments.ts'
 import { defineCommand } from '../../../command.ts'
 import type { Deps } from '../../../deps.ts'
 
@@ -15,7 +15,7 @@ export const command = defineCommand({
     details: `Refused for the only administrator of a tenant that has other members.
 A user of an identity provider who may still log in here comes back as a new user: keep them out with the server's
 rule (--rbac).`,
-    examples: ['fob server user rm ada@example.com', 'fob server user rm github:583231'],
+    examples: ['fob server user rm ada@example.com', 'fob server user rm github:octocat'],
   },
   args: { ...dataFlags, user: userArgument },
   run: ({ args, globals }, deps) => removeUser({ globals, at: args, who: args.user }, deps),
@@ -28,7 +28,7 @@ interface RemoveUserOptions extends DataOptions {
 async function removeUser(options: RemoveUserOptions, deps: Deps): Promise<void> {
   const { globals, who } = options
   const { id, provider, subject, email } = await onData(options, deps, async (data) => {
-    const user = await findUser(data, who)
+    const user = data.members.find(who)
     await data.accounts.remove(user.id)
     const target = `${user.provider}:${user.subject}`
     data.audit.record({ tenantId: user.tenant.id, actor: 'console', action: 'user.rm', target })

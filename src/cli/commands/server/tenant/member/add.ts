@@ -5,21 +5,20 @@ import {
   did,
   onData,
 } from '../../../../administration/data-folder-flags-and-access.ts'
-import {
-  findUser,
-  type Role,
-  ROLES,
-  userArgument,
-} from '../../../../administration/find-user-named-by-argument.ts'
+import { userArgument } from '../../../../administration/person-and-role-arguments.ts'
+import { type MemberRole, ROLES } from '../../../../../contract/api/members.ts'
+import { instant } from '../../../../../contract/instant-as-text.ts'
 import { defineCommand } from '../../../../command.ts'
 import type { Deps } from '../../../../deps.ts'
 
 export const command = defineCommand({
   meta: {
     description: 'Add a member to a tenant, or change their role',
+    details: `Somebody who has not logged in yet becomes a member at their first login: by an e-mail that their provider has
+verified (for 90 days), by a login (14 days: it could be somebody else's later), or by the provider's ID of them.`,
     examples: [
       'fob server tenant member add acme ada@example.com',
-      'fob server tenant member add acme github:583231 --role admin',
+      'fob server tenant member add acme github:octocat --role admin',
     ],
   },
   args: {
@@ -42,20 +41,32 @@ export const command = defineCommand({
 interface AddMemberOptions extends DataOptions {
   slug: string
   who: string
-  role: Role
+  role: MemberRole
 }
 
 async function addMember(options: AddMemberOptions, deps: Deps): Promise<void> {
   const { globals, slug, who, role } = options
-  const { id, provider, subject } = await onData(options, deps, async (data) => {
-    const user = await findUser(data, who)
-    const tenant = await data.tenants.get(slug)
-    await data.tenants.setMember({ userId: user.id, tenantId: tenant.id, role })
-    const target = `${user.provider}:${user.subject}`
-    const entry = { tenantId: tenant.id, actor: 'console', target, details: { role } }
-    data.audit.record({ ...entry, action: 'member.set' })
-    return user
+  const set = await onData(options, deps, async ({ tenants, members, audit }) => {
+    const tenant = await tenants.get(slug)
+    const done = await members.set({ who, tenantId: tenant.id, role })
+    const entry = { tenantId: tenant.id, actor: 'console', action: 'member.set' } as const
+    if (done.kind === 'pending') {
+      const { id, name } = done.pending
+      audit.record({ ...entry, target: name, details: { role, pending: id } })
+    } else {
+      audit.record({ ...entry, target: `${done.user.provider}:${done.user.subject}`, details: { role } })
+    }
+    return done
   })
-  const what = { tenant: slug, user: id, provider, subject, role, set: true }
+  if (set.kind === 'pending') {
+    const { id, name, expiresAt } = set.pending
+    const until = instant(expiresAt)
+    const what = { tenant: slug, id, person: name, role, pending: true, expiresAt: until, set: true }
+    const end = until === null ? '' : `, until ${until}`
+    did(globals, deps, { what, words: `${name} becomes ${role} of ${slug} at the first login${end}` })
+    return
+  }
+  const { id, provider, subject } = set.user
+  const what = { tenant: slug, user: id, provider, subject, role, pending: false, set: true }
   did(globals, deps, { what, words: `${who} is ${role} of ${slug}` })
 }

@@ -5,7 +5,7 @@ import {
   did,
   onData,
 } from '../../../../administration/data-folder-flags-and-access.ts'
-import { findUser, userArgument } from '../../../../administration/find-user-named-by-argument.ts'
+import { userArgument } from '../../../../administration/person-and-role-arguments.ts'
 import { defineCommand } from '../../../../command.ts'
 import type { Deps } from '../../../../deps.ts'
 
@@ -30,14 +30,24 @@ interface RemoveMemberOptions extends DataOptions {
 
 async function removeMember(options: RemoveMemberOptions, deps: Deps): Promise<void> {
   const { globals, slug, who } = options
-  const { id, provider, subject } = await onData(options, deps, async (data) => {
-    const user = await findUser(data, who)
-    const tenant = await data.tenants.get(slug)
-    await data.tenants.removeMember({ userId: user.id, tenantId: tenant.id })
-    const target = `${user.provider}:${user.subject}`
-    data.audit.record({ tenantId: tenant.id, actor: 'console', action: 'member.rm', target })
-    return user
+  const removed = await onData(options, deps, async ({ tenants, members, audit }) => {
+    const tenant = await tenants.get(slug)
+    const done = await members.remove({ who, tenantId: tenant.id })
+    const entry = { tenantId: tenant.id, actor: 'console' }
+    const target = done.kind === 'pending' ? done.pending.name : `${done.user.provider}:${done.user.subject}`
+    audit.record({ ...entry, action: 'member.rm', target })
+    if (done.kind === 'account') audit.record({ ...entry, action: 'user.rm', target })
+    return done
   })
-  const what = { tenant: slug, user: id, provider, subject, deleted: true }
-  did(globals, deps, { what, words: `${who} is no longer a member of ${slug}` })
+  if (removed.kind === 'pending') {
+    const { id, name } = removed.pending
+    const what = { tenant: slug, id, person: name, pending: true, deleted: true }
+    did(globals, deps, { what, words: `${name} will not become a member of ${slug}` })
+    return
+  }
+  const { id, provider, subject } = removed.user
+  const account = removed.kind === 'account'
+  const what = { tenant: slug, user: id, provider, subject, pending: false, account, deleted: true }
+  const more = account ? '; it was their only tenant, so the account is gone too' : ''
+  did(globals, deps, { what, words: `${who} is no longer a member of ${slug}${more}` })
 }

@@ -1,0 +1,111 @@
+/**
+ * Owns: the members of a tenant as people name them, those included who have not logged in yet.
+ * Refuses: to guess between people whom a name fits, and to leave a tenant without an administrator.
+ */
+import { and, eq } from 'drizzle-orm'
+import { Fault } from '../../../contract/fault.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Db } from '../../db/open-database.ts'
+import { memberships } from '../../db/schema.ts'
+import type { Accounts } from '../accounts.ts'
+import { keepAnAdministrator } from '../keep-an-administrator.ts'
+import { LOCAL } from '../local-accounts.ts'
+import type { Tenants } from '../tenants-and-members.ts'
+import type { AccountRole, User } from '../user-types.ts'
+import { findPerson } from './find-person.ts'
+import {
+  addPending,
+  listPending,
+  type PendingMember,
+  purgePending,
+  removePending,
+} from './pending-members.ts'
+import { parsePersonName } from './person-names.ts'
+
+export type SetMember =
+  /** @property since when they are a member, in milliseconds since 1970 */
+  { kind: 'member'; user: User; since: number } | { kind: 'pending'; pending: PendingMember }
+
+export type RemovedMember =
+  | { kind: 'member'; user: User }
+  /** It was their only tenant, and the account went with it: they come from a provider, which keeps it. */
+  | { kind: 'account'; user: User }
+  | { kind: 'pending'; pending: PendingMember }
+
+export interface Members {
+  /**
+   * The user of that name: an e-mail, a login at a provider, `PROVIDER:ID`, or an ID.
+   * @throws Fault `not_found`, `usage` for a name that fits several, or none of these forms
+   */
+  find(who: string): User
+  /**
+   * Makes somebody a member, or changes their role; at once where they are known, else at their first login.
+   * @throws Fault as `find`, `conflict` for the last administrator's
+   */
+  set(member: { who: string; tenantId: string; role: AccountRole }): Promise<SetMember>
+  /** @param member.who as above, or the ID of a pending membership. @throws Fault as `set`, `not_found` */
+  remove(member: { who: string; tenantId: string }): Promise<RemovedMember>
+  /** Who becomes a member of the tenant at their first login. */
+  pending(tenantId: string): PendingMember[]
+  /** Forgets what counts no longer. */
+  purgeExpired(): Promise<void>
+}
+
+export function openMembers({
+  db,
+  clock,
+  accounts,
+  tenants,
+}: {
+  db: Db
+  clock: Clock
+  accounts: Pick<Accounts, 'remove'>
+  tenants: Pick<Tenants, 'setMember' | 'removeMember' | 'membershipsOf'>
+}): Members {
+  const removeUser = async (user: User, tenantId: string): Promise<RemovedMember> => {
+    const member = { userId: user.id, tenantId }
+    const theirs = await tenants.membershipsOf(user.id)
+    const isOnly = theirs.length === 1 && theirs[0]?.tenant.id === tenantId
+    if (!isOnly || user.provider === LOCAL) {
+      await tenants.removeMember(member)
+      return { kind: 'member', user }
+    }
+    keepAnAdministrator(db, member)
+    await accounts.remove(user.id)
+    return { kind: 'account', user }
+  }
+
+  return {
+    find: (who) => {
+      const user = findPerson(db, parsePersonName(who))
+      if (user) return user
+      throw new Fault('not_found', `there is no user ${who}`, { hint: 'fob server user list shows them' })
+    },
+    set: async ({ who, tenantId, role }) => {
+      const name = parsePersonName(who)
+      const user = findPerson(db, name)
+      if (user === undefined) {
+        return { kind: 'pending', pending: addPending(db, clock.now(), { name, tenantId, role }) }
+      }
+      await tenants.setMember({ userId: user.id, tenantId, role })
+      return { kind: 'member', user, since: sinceWhen(db, user.id, tenantId) ?? clock.now() }
+    },
+    remove: async ({ who, tenantId }) => {
+      const name = who.startsWith('pen_') ? who : parsePersonName(who)
+      const pending = removePending(db, tenantId, name)
+      if (pending !== undefined) return { kind: 'pending', pending }
+      const user = typeof name === 'string' ? undefined : findPerson(db, name)
+      if (user !== undefined) return removeUser(user, tenantId)
+      throw new Fault('not_found', `there is no member ${who}`, {
+        hint: 'fob tenants members list shows them',
+      })
+    },
+    pending: (tenantId) => listPending(db, clock.now(), tenantId),
+    purgeExpired: async () => purgePending(db, clock.now()),
+  }
+}
+
+function sinceWhen(db: Db, userId: string, tenantId: string): number | undefined {
+  const mine = and(eq(memberships.userId, userId), eq(memberships.tenantId, tenantId))
+  return db.select({ at: memberships.createdAt }).from(memberships).where(mine).get()?.at
+}
