@@ -63,6 +63,8 @@ function settingsText({ dataDir, url, listen }: InitialSettings, folder: string)
 listen = ${JSON.stringify(listen)}
 data = ${JSON.stringify(relative(folder, resolve(dataDir)) || '.')}
 local_accounts = true
+# Of people from a provider, only those get in whom an administrator has added or invited; or viewer, or member.
+default_role = "none"
 
 [oauth]
 callback_url = ${JSON.stringify(url)}

@@ -240,7 +240,7 @@ describe('server user rm', () => {
     )
   })
 
-  test.each(['3@example.com', 'gitlab:3', 'usr_nobody', 'usr_@example.com'])(
+  test.each(['4@example.com', 'gitlab:3@example.com', 'gitlab:3', 'usr_nobody', 'usr_@example.com'])(
     'does not take %s for somebody',
     async (who) => {
       using world = await withPeople(['3'])
