@@ -53,13 +53,23 @@ export const runResponse = v.looseObject({
   tokenName: v.optional(v.nullable(v.string())),
   /** When its log was removed. */
   logRemovedAt: v.optional(v.nullable(v.string())),
+  /** Only in the response for one run: whether its pipeline has another source by now; null where that is not known. */
+  sourceChanged: v.optional(v.nullable(v.boolean())),
   /** Known when the run has ended. */
   redactions: v.optional(v.array(redactionResponse)),
 })
 export type RunResponse = v.InferOutput<typeof runResponse>
 
-/** The response to `POST /api/runs/:id/resume`: what comes of it has event numbers over `lastEventId`. */
-export const runResumed = v.looseObject({ run_id: v.string(), attempt: v.number(), lastEventId: v.number() })
+/**
+ * The response to `POST /api/runs/:id/resume`: what comes of it has event numbers over `lastEventId`. `sourceChanged`: the
+ * pipeline has another source by now, and the attempt runs that of the first.
+ */
+export const runResumed = v.looseObject({
+  run_id: v.string(),
+  attempt: v.number(),
+  lastEventId: v.number(),
+  sourceChanged: v.optional(v.boolean()),
+})
 export type RunResumed = v.InferOutput<typeof runResumed>
 
 export const runStarted = v.looseObject({ run_id: v.string() })

@@ -4,6 +4,7 @@ import type { NumberedEvent } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Db } from '../db/open-database.ts'
 import type { Vault } from '../vault/vault-interface.ts'
+import { sourceChanged } from './execution/source-since-start.ts'
 import type { Journal } from './journal/journal.ts'
 import { listRuns, type RunQuery } from './journal/list-runs.ts'
 import {
@@ -21,6 +22,8 @@ import { neededSecrets } from './secrets/check-needed-secrets.ts'
 
 export interface RunQueries {
   get(tenantId: string, id: string): Promise<RunRecord | undefined>
+  /** Whether its pipeline has another source by now; undefined where there is nothing to compare. */
+  sourceChanged(run: Parameters<typeof sourceChanged>[1]): Promise<boolean | undefined>
   /** Newest first. */
   list(tenantId: string, query: RunQuery): Promise<{ items: RunEntry[]; next: string | null }>
   /**
@@ -58,6 +61,7 @@ export function createRunQueries({
 
   return {
     get: (tenantId, id) => findRecord(db, tenantId, id),
+    sourceChanged: (run) => sourceChanged(db, run),
     list: (tenantId, query) => listRuns(db, tenantId, query),
     events,
     lastEvent: (id) => lastEvent(db, id),

@@ -28,7 +28,7 @@ import type { RunEnd } from './journal/run-journal-type.ts'
 import { findRun, pausedPipelines } from './journal/read-run-records.ts'
 import { continueInterruptedRuns } from './queue/resume-after-restart.ts'
 import { createRunQueue } from './queue/run-queue.ts'
-import { createRunStarter, type StartRun } from './queue/start-and-resume-runs.ts'
+import { createRunStarter, type Resumed, type StartRun } from './queue/start-and-resume-runs.ts'
 import { createPlaces } from './queue/limit-waiting-runs.ts'
 import { createRunQueries, type RunQueries } from './read-runs-and-logs.ts'
 import { createProcesses } from './sandbox/prestarted-child-processes.ts'
@@ -37,7 +37,7 @@ import { createCheckedScripts } from './sandbox/checked-scripts.ts'
 import { checkScript } from './sandbox/sandbox.ts'
 import { refuseEmptyReferences, refuseReservedSecrets } from './secrets/check-needed-secrets.ts'
 
-export type { StartRun } from './queue/start-and-resume-runs.ts'
+export type { Resumed, StartRun } from './queue/start-and-resume-runs.ts'
 
 export interface Runs extends RunQueries {
   /**
@@ -58,7 +58,7 @@ export interface Runs extends RunQueries {
    * @throws Fault `not_found`, `conflict` when it is in progress, has succeeded or its log was removed, and as
    * `start` does
    */
-  resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
+  resume(tenantId: string, id: string): Promise<Resumed>
   /**
    * @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret; and for a secret that
    * no run is given

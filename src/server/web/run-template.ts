@@ -59,6 +59,8 @@ interface RunView extends FrameView {
   logRemovedAt: number | null
   /** Which button the caller gets. */
   action: 'stop' | 'resume' | undefined
+  /** Whether the pipeline has another source by now. */
+  sourceChanged: boolean
   problem?: string | undefined
 }
 
@@ -92,6 +94,14 @@ function actionForm(view: RunView): Markup {
   if (view.action === undefined) return html`<div id="run-action" hidden></div>`
   const text = view.action === 'stop' ? 'Stop' : 'Resume: run again what failed'
   return html`<div class="after" id="run-action">
+    ${
+      view.action === 'resume' && view.sourceChanged
+        ? html`<p id="source-changed">
+            The source of ${view.pipeline} has changed since this run was started. Resume runs it as it was
+            then; a new run has it as it is now.
+          </p>`
+        : ''
+    }
     ${buttonForm(view, { action: `/runs/${view.id}`, name: 'do', value: view.action, text })}
   </div>`
 }

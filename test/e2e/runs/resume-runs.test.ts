@@ -65,6 +65,20 @@ describe('runs of the compiled binary', () => {
     expect((await run('runs', 'resume', 'run_none')).code).not.toBe(0)
   })
 
+  test('resume says that the source has changed since, and runs it as it was', async () => {
+    await set('changed', `console.log('as it was'); throw new Error('no')`)
+    const failed = await run('pipeline', 'run', 'changed')
+    const id = /Run (run_\w+)/.exec(failed.err)?.[1] ?? ''
+    await set('changed', `console.log('mended')`)
+    const again = await run('runs', 'resume', id)
+    expect([again.code, again.out]).toEqual([1, 'as it was\n'])
+    expect(again.err).toStartWith(
+      `warning: the source of changed has changed since ${id} was started: attempt 2 runs it as it was then\nhint: run it as it is now with: fob pipeline run changed\nRun `,
+    )
+    expect((await run('runs', 'logs', id)).err).toContain('attempt 2 runs the source as it was then\n')
+    expect((await run('runs', 'show', id, '-o', 'json')).out).toContain('"sourceChanged":true')
+  })
+
   test('resume runs nothing of a pipeline that is paused or gone', async () => {
     await set('gone', `throw new Error('no')`)
     const failed = await run('pipeline', 'run', 'gone')

@@ -41,12 +41,12 @@ interface Ended {
 }
 
 /** A run is of a pipeline that is there. */
-export async function addPipeline(db: Db, id: string): Promise<void> {
-  const row = { id, tenantId: TENANT, name: id, filename: 'deploy.ts', source: '', driver: 'native' }
+export async function addPipeline(db: Db, id: string, source = ''): Promise<void> {
+  const row = { id, tenantId: TENANT, name: id, filename: 'deploy.ts', source, driver: 'native' }
   await db
     .insert(pipelines)
     .values({ ...row, paused: false, createdAt: 0, updatedAt: 0 })
-    .onConflictDoNothing()
+    .onConflictDoUpdate({ target: pipelines.id, set: { source } })
 }
 
 /** The run engine with a real database, real sandbox children and real processes, in a temporary folder. */
@@ -80,7 +80,7 @@ export async function openHarness(options: Partial<RunsOptions> = {}): Promise<H
     const { pipelineId = 'pip_1', ...rest } = more
     const pipeline = { id: pipelineId, name: 'deploy', filename: 'deploy.ts', source, driver: 'native' }
     const request = { tenantId: TENANT, pipeline, args: [], task: undefined, triggeredBy: 'test', ...rest }
-    await addPipeline(db, request.pipeline.id)
+    await addPipeline(db, request.pipeline.id, request.pipeline.source)
     return (await engine.start(request)).runId
   }
 

@@ -55,6 +55,7 @@ function printRun(run: RunResponse & { url: string }, client: Client, deps: Deps
     ['created', long(run.createdAt)],
     ['started', run.startedAt === null ? '' : long(run.startedAt)],
     ['ended', run.endedAt === null ? '' : long(run.endedAt)],
+    ...(run.sourceChanged === true ? [['source', 'of the pipeline: changed since then'] as const] : []),
     ...(typeof run.logRemovedAt === 'string' ? [['log', `removed ${long(run.logRemovedAt)}`] as const] : []),
     ...(run.tasks ?? []).map((task) => [`task ${task.name}`, taskText(task)] as const),
     ['web', run.url],

@@ -4,6 +4,7 @@ import { instant } from '../../../contract/instant-as-text.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts'
 import type { RunEnd } from '../../runs/journal/run-journal-type.ts'
+import type { Resumed } from '../../runs/runs.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-and-resume-refusals.ts'
 import { hasStarted } from '../../access-rules/run-starter.ts'
 import { missingScope } from '../guards/require-permission.ts'
@@ -34,6 +35,7 @@ export const getRun: Handler = async (call, services) => {
     ...toResponse(run),
     ...(end === undefined ? {} : { message: notRecorded(end, services).message }),
     args: run.args,
+    sourceChanged: (await services.runs.sourceChanged(run)) ?? null,
     lastEventId: await services.runs.lastEvent(run.id),
     ...(run.redactions === null ? {} : { redactions: run.redactions }),
     tasks: run.tasks.map((task) => ({
@@ -125,10 +127,10 @@ export const stopRun: Handler = async (call, services) => {
 /** `POST /api/runs/:id/resume` */
 export const resumeRun: Handler = async (call, services) => {
   const run = await findRun(call, services)
-  const { attempt, lastEventId } = await resume(run, call, services)
-  const details = { pipeline: run.pipelineName, attempt }
+  const resumed = await resume(run, call, services)
+  const details = { pipeline: run.pipelineName, attempt: resumed.attempt }
   services.audit.record({ ...by(call), action: 'run.resume', target: run.id, details })
-  return json({ run_id: run.id, attempt, lastEventId } satisfies RunResumed, { status: 202 })
+  return json({ run_id: run.id, ...resumed } satisfies RunResumed, { status: 202 })
 }
 
 /**
@@ -139,7 +141,7 @@ export async function resume(
   run: RunEntry,
   { principal }: Call,
   { runs, pipelines }: Services,
-): Promise<{ attempt: number; lastEventId: number }> {
+): Promise<Resumed> {
   const pipeline = await pipelines.get(principal, run.pipelineName)
   if (pipeline?.id !== run.pipelineId) throw pipelineGone(run)
   if (pipeline.paused) throw paused(pipeline.name)

@@ -80,6 +80,7 @@ async function show(call: Call, services: Services, problem?: string, status = 2
     earlierHref: nextHref(call, 'before', earlier),
     logRemovedAt: run.logRemovedAt,
     action: actionFor(run, call),
+    sourceChanged: (await services.runs.sourceChanged(run)) === true,
     problem,
   })
   return pageResponse(page, status)

@@ -16,14 +16,14 @@ import type { Driver } from '../drivers/driver-interface.ts'
 import type { GuardedFetch } from '../script-fetch/request-checked-address.ts'
 import type { Network } from '../script-fetch/allowed-networks.ts'
 import { createHostCalls } from './host-call-table.ts'
+import { headOfLog } from './log-head.ts'
 import type { HttpExchange } from './webhook-exchange-calls.ts'
 import type { RunEnd, RunJournal } from '../journal/run-journal-type.ts'
 import { createLimiter } from '../concurrency-limiter.ts'
 import { MAX_RESULT_BYTES } from '../log/redact-and-store-output.ts'
 import { readResponseText, readTail, type RunHistory } from '../journal/run-history.ts'
 import { createResolver, type Resolver } from '../secrets/resolve-secrets.ts'
-import { leftOutWarning, redactOwnSecrets } from '../secrets/redact-own-secrets.ts'
-import { unsetSecretsWarning } from '../secrets/unset-secrets-warning.ts'
+import { redactOwnSecrets } from '../secrets/redact-own-secrets.ts'
 import type { SandboxProcesses } from '../sandbox/prestarted-child-processes.ts'
 import type { PipelineContext, SandboxLimits } from '../sandbox/child-protocol.ts'
 import { runScript, type SandboxOptions } from '../sandbox/sandbox.ts'
@@ -55,6 +55,8 @@ export interface Execution {
   concurrency: Concurrency
   /** Whether an earlier server had started this attempt. */
   wasStarted: boolean
+  /** Whether this is a later attempt, and the pipeline has another source by now. */
+  sourceChanged: boolean
   timeLimit?: TimeLimit | undefined
 }
 
@@ -129,11 +131,11 @@ export async function execute(
   const runToEnd = async () => {
     await journal.started()
     const unset = await resolver.prepare(pipeline.source)
-    // Where an earlier server had started the run, the log has it already.
-    if (unset.length > 0 && !run.wasStarted) await journal.log([unsetSecretsWarning(unset)])
     // After what the source names, which has to fit.
     const leftOut = await redactOwnSecrets({ vault: services.vault, ...run })
-    if (leftOut.length > 0 && !run.wasStarted) await journal.log([leftOutWarning(leftOut)])
+    const head = headOfLog({ ...run, attempt: journal.attempt, unset, leftOut })
+    // Where an earlier server had started the run, the log has it already.
+    if (head.length > 0 && !run.wasStarted) await journal.log(head)
     return await runWithRestarts(run, options, dispatcher, scriptConsole)
   }
   const outcome = await Promise.race([runToEnd().catch(fail), whenFired(detach)])

@@ -21,6 +21,7 @@ import {
   type RunInput,
   storeRunInput,
 } from './redact-and-store-run-input.ts'
+import { sourceChanged, sourceDigest } from './source-since-start.ts'
 import type { HttpExchange } from './webhook-exchange-calls.ts'
 import type { Journal } from '../journal/journal.ts'
 import { capLog } from '../log/log-size-limit.ts'
@@ -92,7 +93,8 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
     const { request: webhook, exchange } = request
     const concurrency = await concurrencyOf(pipeline.id)
     const asked = { tenantId, pipeline, concurrency, request: webhook, exchange }
-    return { shown, execution: { ...asked, context, redactor, driver, wasStarted: false } }
+    const execution = { ...asked, context, redactor, driver, wasStarted: false, sourceChanged: false }
+    return { shown, execution }
   }
 
   async function create(request: RunRequest): Promise<Execution> {
@@ -157,7 +159,9 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
     const execution = await recall(row, script)
     const history = readHistory(db, row.id, row.attempt, script)
     const wasStarted = row.status === 'running'
-    return { ...execution, history, wasStarted, journal: cap(journal.reopen(row.id), history) }
+    const changed = row.attempt > 1 && (await sourceChanged(db, row)) === true
+    const record = cap(journal.reopen(row.id), history)
+    return { ...execution, history, wasStarted, sourceChanged: changed, journal: record }
   }
 
   async function resume(row: RunRow): Promise<Execution> {
@@ -166,10 +170,11 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
     if (!script) throw new Fault('conflict', 'the run cannot be resumed: its script is not stored any more')
     // Its time limit starts anew.
     const execution = await recall({ ...row, startedAt: null }, script)
+    const changed = (await sourceChanged(db, row)) === true
     const record = await journal.resume(runId)
     // Resuming has changed the row of the script.
     const history = readHistory(db, runId, record.attempt, (await scriptOf(runId)) ?? script)
-    return { ...execution, history, journal: cap(record, history) }
+    return { ...execution, history, sourceChanged: changed, journal: cap(record, history) }
   }
 
   function cap(record: Execution['journal'], { logBytes }: RunHistory): Execution['journal'] {
@@ -191,11 +196,6 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
   }
 
   return { create, reopen, resume }
-}
-
-/** By which the source of a run is compared with that of its pipeline. */
-export function sourceDigest(source: string): string {
-  return new Bun.CryptoHasher('sha256').update(source).digest('hex')
 }
 
 /** @throws Fault `usage` for a driver that this server does not have */

@@ -20,6 +20,15 @@ export interface StartRun extends RunRequest {
   }
 }
 
+/** The attempt that a run was resumed with. */
+export interface Resumed {
+  attempt: number
+  /** Its events have numbers over this one. */
+  lastEventId: number
+  /** Whether the pipeline has another source by now; the attempt runs that of the first. */
+  sourceChanged: boolean
+}
+
 interface RunStarterOptions {
   db: Db
   preparation: RunPreparation
@@ -32,7 +41,7 @@ interface RunStarterOptions {
 
 interface RunStarter {
   start(request: StartRun): Promise<{ runId: string }>
-  resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }>
+  resume(tenantId: string, id: string): Promise<Resumed>
   /** Launches a run that an earlier server has admitted, however many wait. */
   continueInterrupted(run: Execution): void
   /** Resolves when nothing is being admitted. */
@@ -49,7 +58,7 @@ export function createRunStarter({ db, preparation, live, waiting, closing }: Ru
     return { runId: run.context.runID }
   }
 
-  async function resume(tenantId: string, id: string): Promise<{ attempt: number; lastEventId: number }> {
+  async function resume(tenantId: string, id: string): Promise<Resumed> {
     const row = await findRun(db, tenantId, id)
     if (!row) throw new Fault('not_found', `there is no run ${id}`)
     if (row.status === 'success') throw hasSucceeded(row)
@@ -60,7 +69,7 @@ export function createRunStarter({ db, preparation, live, waiting, closing }: Ru
     try {
       const lastEventId = await lastEvent(db, id)
       const run = await admit(tenantId, () => preparation.resume(row))
-      return { attempt: run.journal.attempt, lastEventId }
+      return { attempt: run.journal.attempt, lastEventId, sourceChanged: run.sourceChanged }
     } finally {
       resuming.delete(id)
     }

@@ -319,7 +319,7 @@ describe('resume', () => {
       .set({ source: Bun.zstdCompressSync(flaky('0')) })
       .where(eq(runScripts.runId, id))
     const last = failed.events.at(-1)?.id ?? 0
-    expect(await own.runs.resume(TENANT, id)).toEqual({ attempt: 2, lastEventId: last })
+    expect(await own.runs.resume(TENANT, id)).toEqual({ attempt: 2, lastEventId: last, sourceChanged: false })
     const { record, events, text } = await own.ended(id)
     expect(record).toMatchObject({ status: 'success', attempt: 2, message: null })
     expect(driver.begun).toEqual(['a', 'b', 'b', 'c'])
