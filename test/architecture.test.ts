@@ -48,7 +48,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'redact',
     'platform',
   ],
-  'server/trusted-issuers': ['server', 'server/db', 'server/access-rules', 'contract', 'redact', 'platform'],
+  'server/trusted-issuers': [
+    'server',
+    'server/access-rules',
+    'server/db',
+    'server/issuer',
+    'contract',
+    'platform',
+  ],
   'server/pipelines': [
     'server/audit',
     'server/db',
@@ -145,6 +152,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: [
     'server/administration',
     'server/settings',
+    'server/trusted-issuers',
     'server/db',
     'server/http',
     'server/access-rules',

@@ -12,6 +12,7 @@ import type { Issuer } from './issuer/issuer.ts'
 import type { Listener } from './listen-before-app.ts'
 import type { Log } from './log.ts'
 import type { ServeDeps } from './serve-deps.ts'
+import type { TrustedIssuers } from './trusted-issuers/trusted-issuers.ts'
 import { publicIdentityProviders, type ServerSettings } from './settings/settings.ts'
 
 /** Records the settings in the audit log, warns of an open server, and builds the app. */
@@ -29,7 +30,8 @@ export function openHttpApp(
 function servicesOf({ settings, clock, log, version }: ServeDeps, domain: Domain, url: string): Services {
   const { strategy, tasks, trustedProxies } = settings
   const { issued, issuer, defaultTenant } = domain
-  const bearers = tokenBearers({ ...issued, now: () => clock.now() })
+  const trusted = domain.trustedIssuers
+  const bearers = tokenBearers({ ...issued, trusted, now: () => clock.now() })
   return {
     settings: {
       url,
@@ -42,7 +44,7 @@ function servicesOf({ settings, clock, log, version }: ServeDeps, domain: Domain
       hosts: strategy.kind === 'open' ? openHosts(settings) : undefined,
     },
     defaultTenant,
-    authenticator: authenticator(settings, defaultTenant, issuer, bearers, clock),
+    authenticator: authenticator(settings, defaultTenant, { issuer, bearers, trusted }, clock),
     issuer,
     accounts: domain.accounts,
     tenants: domain.tenants,
@@ -71,10 +73,14 @@ function servicesOf({ settings, clock, log, version }: ServeDeps, domain: Domain
 
 /** Under which settings the entries that follow were made; never one that carries a secret. */
 function recordSettings({ audit, defaultTenant }: Services, settings: ServerSettings): void {
+  const { trustedIssuers = [] } = settings
   const details = {
     strategy: settings.strategy.kind,
     rule: settings.rbac ?? null,
     trustedProxies: settings.trustedProxies.join(' '),
+    ...(trustedIssuers.length === 0
+      ? {}
+      : { trustedIssuers: trustedIssuers.map(({ issuer }) => issuer).join(' ') }),
   }
   audit.record({ tenantId: defaultTenant.id, actor: 'console', action: 'settings', details })
 }
@@ -108,8 +114,10 @@ function openHosts({ listen }: ServerSettings): ReadonlySet<string> | undefined 
 function authenticator(
   { strategy }: ServerSettings,
   tenant: { id: string; slug: string },
-  issuer: Issuer | undefined,
-  bearers: TokenBearers,
+  {
+    issuer,
+    ...verifiers
+  }: { issuer: Issuer | undefined; bearers: TokenBearers; trusted: TrustedIssuers | undefined },
   clock: Clock,
 ): Authenticator {
   if (strategy.kind === 'open') return openAuthenticator(tenant)
@@ -117,6 +125,6 @@ function authenticator(
   return oauthAuthenticator({
     url: strategy.callbackUrl,
     verify: (token) => issuer?.verifyAccessToken(token),
-    bearers,
+    ...verifiers,
   })
 }

@@ -15,6 +15,7 @@ import { openAudit } from './audit/audit.ts'
 import { databasePath } from './db/database-files.ts'
 import { type Db, openDatabase } from './db/open-database.ts'
 import { type Issuer, openIssuer } from './issuer/issuer.ts'
+import type { ExchangeToken } from './issuer/protocol/token-exchange-grant.ts'
 import { openMcp } from './mcp/mcp.ts'
 import { userPrincipal } from './auth/create-principal.ts'
 import { openPipelines } from './pipelines/pipelines.ts'
@@ -26,6 +27,7 @@ import { openDiskSpace } from './disk-space.ts'
 import type { OnClose, ServeDeps } from './serve-deps.ts'
 import type { ServerSettings } from './settings/settings.ts'
 import { openTriggers } from './triggers/triggers.ts'
+import { openServerTrust } from './open-trusted-issuers.ts'
 import { warnOfMissingPeople } from './warn-of-missing-people.ts'
 import { devicePages } from './web/device-login-template.ts'
 import { renderProtocolError } from './web/login-consent-and-message-templates.ts'
@@ -80,7 +82,8 @@ export async function openDomain(
   const { settings, clock, log } = deps
   const { db, vault, rbac, accounts, defaultTenant } = storage
   const audit = openAudit({ db, clock })
-  const issuer = await openServerIssuer(deps, { storage, url, audit })
+  const trust = openServerTrust(deps, { db, audit })
+  const issuer = await openServerIssuer(deps, { storage, url, audit, exchange: trust?.exchange })
   const runs = await openServerRuns(deps, storage)
   onClose(() => runs.close())
   const { maxLogBytes: _, ...keep } = settings.keep
@@ -100,6 +103,7 @@ export async function openDomain(
     ...storage,
     audit,
     issuer,
+    trustedIssuers: trust?.issuers,
     runs,
     mcp,
     schedules,
@@ -121,7 +125,13 @@ async function openServerIssuer(
     storage: { db, accounts, defaultTenant },
     url,
     audit,
-  }: { storage: Storage; url: string; audit: ReturnType<typeof openAudit> },
+    exchange,
+  }: {
+    storage: Storage
+    url: string
+    audit: ReturnType<typeof openAudit>
+    exchange: ExchangeToken | undefined
+  },
 ): Promise<Issuer | undefined> {
   if (strategy.kind !== 'oauth') return undefined
   return openIssuer({
@@ -138,6 +148,7 @@ async function openServerIssuer(
     fetch,
     membershipMaxAgeMs: strategy.membershipMaxAgeMs,
     serverRule: rbac,
+    exchange,
     onMembershipEvent: (event, within) =>
       audit.record(
         {

@@ -67,9 +67,13 @@ export async function openRbac(serverRule?: string): Promise<Rbac> {
     check: (expression) => void ruleOf(expression),
     allowed,
     judge,
-    // A runner is admitted by its token: it is not a person whom a rule could describe.
+    // A runner is admitted by its token, a workload by the rule of its issuer: they are not people whom a rule of the
+    // server could describe.
     admits: (principal) =>
-      serverRule === undefined || principal.kind === 'runner' || allowed(principal, serverRule),
+      serverRule === undefined ||
+      principal.kind === 'runner' ||
+      principal.kind === 'workload' ||
+      allowed(principal, serverRule),
     serverAsksForMemberships: serverRule !== undefined && asksForMemberships(serverRule),
   }
 }

@@ -28,6 +28,10 @@ export function asksForMemberships(rule: string): boolean {
   return OF_MEMBERSHIPS.test(rule)
 }
 
+function userIdOf({ kind, id, provider }: Principal): string {
+  return id.slice(kind === 'workload' ? `workload:${provider}:`.length : id.indexOf(':') + 1)
+}
+
 /** From the record of the user, so that browser, command line and MCP are treated alike. Unknown ones are empty. */
 export function attributesOf(principal: Principal): Attributes {
   const known = principal.memberships.kind !== 'outdated'
@@ -38,7 +42,7 @@ export function attributesOf(principal: Principal): Attributes {
     AvatarURL: principal.avatarUrl ?? '',
     Provider: principal.provider,
     // The `sub` alone, as in the token; `Provider` says whose it is.
-    UserID: principal.id.slice(principal.id.indexOf(':') + 1),
+    UserID: userIdOf(principal),
     Organizations: known ? principal.organizations : undefined,
     Groups: known ? principal.groups : undefined,
     Scopes: [...principal.scopes],

@@ -13,7 +13,13 @@ export type Rule = (attributes: Attributes) => boolean
  * Bounds on what is parsed. A rule has no loops, and each of its steps has a bound of its own (`evaluate-rule.ts`), so
  * the longest rule takes a few milliseconds for any caller.
  */
-const LIMITS = { maxAstNodes: 512, maxDepth: 48, maxListElements: 128, maxMapEntries: 0, maxCallArguments: 2 }
+export const LIMITS = {
+  maxAstNodes: 512,
+  maxDepth: 48,
+  maxListElements: 128,
+  maxMapEntries: 0,
+  maxCallArguments: 2,
+}
 
 /** @returns a function that compiles the text of a rule, or throws Fault `usage` with the place of the error */
 export function openCompiler(): (rule: string) => Rule {
@@ -50,7 +56,7 @@ function compile(environment: Environment, text: string): Rule {
 }
 
 /** The errors of the library, and ours, have a short text and a place in the CEL. */
-function asFault(error: unknown, sourceOffset: (offset: number) => number): Fault {
+export function asFault(error: unknown, sourceOffset: (offset: number) => number): Fault {
   const { summary, range } = error as { summary?: unknown; range?: { start?: unknown } }
   const start = typeof range?.start === 'number' ? range.start : 0
   const text = typeof summary === 'string' ? summary : 'this cannot be understood'

@@ -7,12 +7,24 @@ type Role = 'admin' | 'member' | 'viewer'
 export interface Principal {
   /**
    * `user`: a person, by a session of our pages or a login of fob's own programs. `program`: a login of another
-   * program, which may do what was consented to, and is neither the person nor an administrator.
+   * program, which may do what was consented to, and is neither the person nor an administrator. `workload`: a
+   * program that a trusted issuer vouches for, such as a job of a CI.
    */
-  kind: 'anonymous' | 'open' | 'basic' | 'user' | 'program' | 'token' | 'service' | 'runner' | 'webhook'
+  kind:
+    | 'anonymous'
+    | 'open'
+    | 'basic'
+    | 'user'
+    | 'program'
+    | 'token'
+    | 'service'
+    | 'runner'
+    | 'webhook'
+    | 'workload'
   /**
    * Stable and unique: `open`, `basic:<user>`, `<provider>:<subject>` (of a token, its owner's),
-   * `service:<key's ID>`, `runner:<ID>`, `webhook:<pipeline's ID>`. The audit log shows it.
+   * `service:<key's ID>`, `runner:<ID>`, `webhook:<pipeline's ID>`,
+   * `workload:<issuer's name>:<sub>`. The audit log shows it.
    */
   id: string
   email: string | null
@@ -65,6 +77,8 @@ type CredentialKind =
   | 'runner'
   | 'download'
   | 'webhook'
+  | 'workload'
+  | 'workload-token'
 
 /** The scopes that a role leaves of those that were granted: a viewer only reads. */
 export function narrowed(granted: Iterable<Scope>, role: Role): ReadonlySet<Scope> {

@@ -13,9 +13,22 @@ interface Translation {
 const WORD_OPERATORS: ReadonlySet<string> = new Set(['contains', 'startsWith', 'endsWith'])
 const LOGIC: Readonly<Record<string, string>> = { and: '&&', or: '||', not: '!' }
 const METHODS: ReadonlySet<string> = new Set([...WORD_OPERATORS, 'size', 'lowerAscii', 'upperAscii'])
-const WORDS: ReadonlySet<string> = new Set([...Object.keys(ATTRIBUTES), 'true', 'false', 'in', 'size'])
-const KNOWN = [...WORDS, ...WORD_OPERATORS, ...Object.keys(LOGIC)]
 const CLOSER: Readonly<Record<string, string>> = { '(': ')', '[': ']' }
+
+/** What a rule can be about. */
+export interface Vocabulary {
+  variables: readonly string[]
+  /** Words that are neither variables nor operators. */
+  words: readonly string[]
+  /** Whether any name can follow a dot: what a claim is called is up to its issuer. */
+  hasFields: boolean
+}
+
+const CALLER: Vocabulary = {
+  variables: Object.keys(ATTRIBUTES),
+  words: ['true', 'false', 'in', 'size'],
+  hasFields: false,
+}
 
 /** Of brackets; deeper than people write. */
 const MAX_DEPTH = 24
@@ -24,7 +37,7 @@ const MAX_DEPTH = 24
  * Translates token by token; string literals are copied unchanged. Names are checked here, everything else by CEL.
  * @throws Fault `usage` with the column, and the nearest name for an unknown one
  */
-export function translate(rule: string): Translation {
+export function translate(rule: string, vocabulary = CALLER): Translation {
   const tokens = tokenize(rule)
   const pieces: { text: string; at: number }[] = []
   let next = 0
@@ -47,7 +60,7 @@ export function translate(rule: string): Translation {
   /** One token, or a whole group in brackets. */
   const element = (token: Token, before: Token | undefined): void => {
     next += 1
-    emit(celOf(token, before, peek()), token.at)
+    emit(celOf(vocabulary, token, before, peek()), token.at)
     const closer = token.kind === 'symbol' ? CLOSER[token.text] : undefined
     if (closer === undefined) return
     depth += 1
@@ -86,24 +99,29 @@ function endsOperand(token: Token | undefined): boolean {
   return token.kind !== 'name' || !['in', 'and', 'or', 'not'].includes(token.text)
 }
 
-function celOf(token: Token, before: Token | undefined, after: Token): string {
+function celOf(vocabulary: Vocabulary, token: Token, before: Token | undefined, after: Token): string {
   const { kind, text, at } = token
   if (kind !== 'name') return text
   if (before?.kind === 'symbol' && before.text === '.') {
-    if (METHODS.has(text)) return text
-    throw unknownName(at, text, METHODS)
+    if (METHODS.has(text) || (vocabulary.hasFields && after.text !== '(')) return text
+    throw unknownName(vocabulary, { at, name: text, known: METHODS })
   }
   if (text === 'not' && after.text === 'in') {
     throw ruleFault(at, '"not in" is not known', 'write !("x" in Groups)')
   }
   const logic = LOGIC[text]
   if (logic !== undefined) return logic
-  if (WORDS.has(text)) return text
+  const words = [...vocabulary.variables, ...vocabulary.words]
+  if (words.includes(text)) return text
   if (WORD_OPERATORS.has(text)) throw ruleFault(at, `${text} needs a value before it`)
-  throw unknownName(at, text, KNOWN)
+  const known = [...words, ...WORD_OPERATORS, ...Object.keys(LOGIC)]
+  throw unknownName(vocabulary, { at, name: text, known })
 }
 
-function unknownName(at: number, name: string, known: Iterable<string>) {
+function unknownName(
+  { variables }: Vocabulary,
+  { at, name, known }: { at: number; name: string; known: Iterable<string> },
+) {
   if (name === 'matches') {
     return ruleFault(at, 'matches is not supported', 'use startsWith, endsWith or contains')
   }
@@ -112,8 +130,12 @@ function unknownName(at: number, name: string, known: Iterable<string>) {
   const same = candidates.find((candidate) => candidate.toLowerCase() === shown.toLowerCase())
   const near = same ?? nearest(shown, candidates)
   const hint =
-    near === undefined ? `there are ${Object.keys(ATTRIBUTES).join(', ')}` : `did you mean ${near}?`
+    near === undefined ? `there ${isOrAre(variables)} ${variables.join(', ')}` : `did you mean ${near}?`
   return ruleFault(at, `"${shown}" is not known`, hint)
+}
+
+function isOrAre({ length }: readonly string[]): string {
+  return length === 1 ? 'is' : 'are'
 }
 
 function join(pieces: readonly { text: string; at: number }[]): Translation {

@@ -23,6 +23,7 @@ type AuditAction =
   | 'token.create'
   | 'token.revoke'
   | 'service-token.create'
+  | 'workload-token.create'
   | 'download-token.create'
   | 'service-key.create'
   | 'service-key.rm'

@@ -8,11 +8,12 @@ import type { Scope } from '../../contract/token-scopes.ts'
 import type { Principal } from '../access-rules/principal.ts'
 import { type AuthenticationOutcome, NOT_AUTHENTICATED } from './authentication-outcome-type.ts'
 import { derived } from './compute-once-per-object.ts'
-import type { Eventually } from './value-or-promise.ts'
-import { administrator, userPrincipal } from './create-principal.ts'
+import { type Eventually, whenThere } from './value-or-promise.ts'
+import { administrator, userPrincipal, workloadPrincipal } from './create-principal.ts'
 import { sameSecret } from './constant-time-compare.ts'
 import type { SignedRequest } from './check-request-signature.ts'
 import type { TokenBearers } from './authenticate-prefixed-tokens.ts'
+import type { TrustedIssuers, Workload } from '../trusted-issuers/trusted-issuers.ts'
 
 /** What a request presents in its `Authorization` header. */
 export type Presented =
@@ -114,14 +115,20 @@ export function resourceMetadataUrl(url: string, path: string): string {
   return `${url}/.well-known/oauth-protected-resource${path === '/mcp' ? path : ''}`
 }
 
-/** Access tokens of the issuer, and tokens with a prefix. */
+/** How every access token of ours starts: `{"alg":"HS256"`. No token of another issuer that is accepted does. */
+const OWN_START = 'eyJhbGciOiJIUzI1NiI'
+
+/** Access tokens of the issuer, tokens with a prefix, and JWTs of trusted issuers. */
 export function oauthAuthenticator(deps: {
   /** The server's public URL, for the challenge (RFC 9728 §5.1). */
   url: string
   verify(token: string): VerifiedBearer | undefined
   /** For tokens with a prefix, which are not JWTs. */
   bearers: TokenBearers
+  /** Undefined: no other issuer is trusted. */
+  trusted?: Pick<TrustedIssuers, 'known' | 'verify'> | undefined
 }): Authenticator {
+  const { trusted } = deps
   const outcomeOf = derived(({ user, scopes, jti, own }: VerifiedBearer): AuthenticationOutcome => ({
     kind: 'admitted',
     principal: userPrincipal(user, {
@@ -130,12 +137,25 @@ export function oauthAuthenticator(deps: {
       credential: { kind: 'jwt', id: jti },
     }),
   }))
+  const workloadOutcome = derived((workload: Workload): AuthenticationOutcome => ({
+    kind: 'admitted',
+    principal: workloadPrincipal(workload),
+  }))
+  const outcomeOfJwt = (token: string): Eventually<AuthenticationOutcome> => {
+    const known = trusted === undefined || token.startsWith(OWN_START) ? undefined : trusted.known(token)
+    if (known !== undefined) return workloadOutcome(known)
+    const own = deps.verify(token)
+    if (own !== undefined) return outcomeOf(own)
+    if (trusted === undefined) return NOT_AUTHENTICATED
+    return whenThere(trusted.verify(token), (workload) =>
+      workload === undefined ? NOT_AUTHENTICATED : workloadOutcome(workload),
+    )
+  }
   return {
     authenticate(presented, request) {
       if (presented.kind !== 'bearer') return NOT_AUTHENTICATED
-      if (deps.bearers.knows(presented.token)) return deps.bearers.authenticate(presented.token, request)
-      const verified = deps.verify(presented.token)
-      return verified === undefined ? NOT_AUTHENTICATED : outcomeOf(verified)
+      const { token } = presented
+      return deps.bearers.knows(token) ? deps.bearers.authenticate(token, request) : outcomeOfJwt(token)
     },
     challenge(presented, path) {
       const metadata = `resource_metadata="${resourceMetadataUrl(deps.url, path)}"`

@@ -1,4 +1,7 @@
-/** Tokens with a prefix as credentials: scoped tokens (`ci_`), service tokens (`st_`), download tokens (`dl_`). */
+/**
+ * Tokens with a prefix as credentials: scoped tokens (`ci_`), service tokens (`st_`), download tokens (`dl_`), and those
+ * that JWTs of trusted issuers were exchanged for (`wl_`).
+ */
 import type { DownloadTokens } from '../accounts/download-tokens.ts'
 import type { Nonces } from '../accounts/used-signature-nonces.ts'
 import type { ServiceKeys } from '../accounts/service-keys.ts'
@@ -11,7 +14,9 @@ import {
 } from './authentication-outcome-type.ts'
 import { derived } from './compute-once-per-object.ts'
 import { type Eventually, whenThere } from './value-or-promise.ts'
-import { machine, userPrincipal } from './create-principal.ts'
+import { machine, userPrincipal, workloadPrincipal } from './create-principal.ts'
+import { EXCHANGED_PREFIX } from '../trusted-issuers/exchanged-tokens.ts'
+import type { TrustedIssuers } from '../trusted-issuers/trusted-issuers.ts'
 import { checkSignature, type SignedRequest } from './check-request-signature.ts'
 
 /** Runner tokens and service keys are not bearer tokens: they have headers of their own. */
@@ -21,17 +26,20 @@ export interface TokenBearers {
   authenticate(token: string, request: SignedRequest): Eventually<AuthenticationOutcome>
 }
 
-const PREFIXES: ReadonlySet<string> = new Set(['ci_', 'rn_', 'sk_', 'st_', 'dl_'])
+const PREFIXES: ReadonlySet<string> = new Set(['ci_', 'rn_', 'sk_', 'st_', 'dl_', EXCHANGED_PREFIX])
 
 export function tokenBearers(deps: {
   cliTokens: CliTokens
   serviceKeys: ServiceKeys
   downloads: DownloadTokens
   nonces: Nonces
+  /** Undefined: no other issuer is trusted. */
+  trusted?: Pick<TrustedIssuers, 'verifyExchanged'> | undefined
   /** Milliseconds since 1970. */
   now(): number
 }): TokenBearers {
   const admitted = derived(admittedCli)
+  const workload = derived(workloadPrincipal)
   const parts = { ...deps, admitted }
   return {
     knows: (token) => PREFIXES.has(token.slice(0, 3)),
@@ -43,6 +51,10 @@ export function tokenBearers(deps: {
           return outcomeOf(servicePrincipal(token, deps.serviceKeys))
         case 'dl_':
           return outcomeOf(downloadPrincipal(token, request, deps.downloads))
+        case EXCHANGED_PREFIX: {
+          const found = deps.trusted?.verifyExchanged(token)
+          return outcomeOf(found && workload(found))
+        }
         default:
           return NOT_AUTHENTICATED
       }

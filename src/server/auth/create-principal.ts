@@ -2,6 +2,7 @@
 import type { User } from '../accounts/user-types.ts'
 import { ALL_SCOPES, type Scope } from '../../contract/token-scopes.ts'
 import { narrowed, type Principal } from '../access-rules/principal.ts'
+import type { Workload } from '../trusted-issuers/trusted-issuers.ts'
 
 type Tenant = Principal['tenant']
 
@@ -64,6 +65,30 @@ export function machine(
     role: kind === 'service' ? 'member' : 'viewer',
     granted: scopes,
     scopes,
+  }
+}
+
+/** A program that a trusted issuer vouches for. It has no e-mail, owns nothing, and is in its issuer's tenant alone. */
+export function workloadPrincipal({
+  issuer,
+  subject,
+  token,
+  tenant,
+  scopes,
+  pipelines,
+}: Workload): Principal {
+  const { name, role } = issuer
+  return {
+    ...anonymous(tenant),
+    kind: 'workload',
+    id: `workload:${name}:${subject}`,
+    name: subject,
+    provider: name,
+    credential: { kind: token.kind === 'jwt' ? 'workload' : 'workload-token', id: token.id },
+    pipelines,
+    role,
+    granted: new Set(scopes),
+    scopes: narrowed(scopes, role),
   }
 }
 

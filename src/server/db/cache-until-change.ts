@@ -29,6 +29,25 @@ export function remember<T extends object>(
   maxEntries = MAX_ENTRIES,
   soon: (run: () => void) => unknown = afterSecond,
 ): (key: string) => T | undefined {
+  const remembered = openRemembered<T>(db, maxEntries, soon)
+  return (key) => remembered.find(key) ?? remembered.put(key, () => look(key))
+}
+
+interface RememberedByKey<T> {
+  find(key: string): T | undefined
+  /**
+   * Remembers what `look` finds, instead of what was known of the key before.
+   * @param look without waiting: what takes longer is found out first
+   */
+  put(key: string, look: () => T | undefined): T | undefined
+}
+
+/** The same in two steps, for what cannot be looked up at once. */
+export function openRemembered<T extends object>(
+  db: Db,
+  maxEntries = MAX_ENTRIES,
+  soon: (run: () => void) => unknown = afterSecond,
+): RememberedByKey<T> {
   const currentEpoch = openEpoch(db)
   /** By SHA-256: keys are credentials, and memory need not hold what could be presented. */
   const known = new Map<string, T>()
@@ -36,32 +55,38 @@ export function remember<T extends object>(
   const recent = new Map<string, T>()
   let epoch = Number.NaN
 
-  function find(key: string): T | undefined {
-    const hash = Bun.SHA256.hash(key, 'base64')
-    const before = known.get(hash)
-    if (before !== undefined) return before
-    const found = look(key)
-    if (found === undefined) return undefined
-    const [oldest] = known.keys()
-    if (known.size >= maxEntries && oldest !== undefined) known.delete(oldest)
-    known.set(hash, found)
+  /** To be called first: a change that comes after it makes the next request look again. */
+  function forgetAfterChange(): void {
+    const now = currentEpoch()
+    if (now === epoch) return
+    known.clear()
+    recent.clear()
+    epoch = now
+  }
+
+  function noteRecent(key: string, found: T): T {
+    if (recent.size === 0) soon(() => recent.clear())
+    if (recent.size < maxEntries || recent.has(key)) recent.set(key, found)
     return found
   }
 
-  return (key) => {
-    // Read first: a change that comes between this and the look makes the next request look again.
-    const now = currentEpoch()
-    if (now !== epoch) {
-      known.clear()
-      recent.clear()
-      epoch = now
-    }
-    const before = recent.get(key)
-    if (before !== undefined) return before
-    const found = find(key)
-    if (found === undefined) return undefined
-    if (recent.size === 0) soon(() => recent.clear())
-    if (recent.size < maxEntries) recent.set(key, found)
-    return found
+  return {
+    find(key) {
+      forgetAfterChange()
+      const before = recent.get(key)
+      if (before !== undefined) return before
+      const found = known.get(Bun.SHA256.hash(key, 'base64'))
+      return found === undefined ? undefined : noteRecent(key, found)
+    },
+    put(key, look) {
+      forgetAfterChange()
+      const found = look()
+      if (found === undefined) return undefined
+      const hash = Bun.SHA256.hash(key, 'base64')
+      const [oldest] = known.keys()
+      if (known.size >= maxEntries && oldest !== undefined && !known.has(hash)) known.delete(oldest)
+      known.set(hash, found)
+      return noteRecent(key, found)
+    },
   }
 }

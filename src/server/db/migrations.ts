@@ -5,6 +5,7 @@ import runStarters from './migrations/0003-run-starters.sql' with { type: 'text'
 import identityProviderTokens from './migrations/0004-identity-provider-tokens.sql' with { type: 'text' }
 import runOrigins from './migrations/0005-run-origins.sql' with { type: 'text' }
 import people from './migrations/0006-people.sql' with { type: 'text' }
+import pipelineNames from './migrations/0007-pipeline-names.sql' with { type: 'text' }
 
 /** In order, never edited once somebody may have a database of it: format N is the first N of these. */
 export const MIGRATIONS: readonly string[] = [
@@ -14,4 +15,5 @@ export const MIGRATIONS: readonly string[] = [
   identityProviderTokens,
   runOrigins,
   people,
+  pipelineNames,
 ]

@@ -22,6 +22,7 @@ import { type ApiLogins, openApiLogins } from './tokens/tokens-for-json-logins.t
 import { type KnownBrowsers, openKnownBrowsers } from './sessions/known-browser-cookie.ts'
 import { openPagesLogin, type PagesLogin } from './sessions/own-pages-login-redirects.ts'
 import { protocolHandler } from './protocol/requests-before-oidc-provider.ts'
+import type { ExchangeToken } from './protocol/token-exchange-grant.ts'
 import { DEFAULT_LIFETIMES, type Lifetimes } from './tokens/default-lifetimes.ts'
 import { createProvider } from './protocol/oidc-provider.ts'
 import type { ErrorPage } from './protocol/protocol-page-types.ts'
@@ -110,6 +111,8 @@ export interface IssuerDeps {
   serverRule?: string | undefined
   /** Told of memberships that are other ones than before, in the transaction of the change. */
   onMembershipEvent?: (event: MembershipEvent, within: Transaction) => void
+  /** Exchanges JWTs of other issuers; without it, that is not offered. */
+  exchange?: ExchangeToken | undefined
   /** Who may ask for tokens; without it, our command line alone. */
   clients?: readonly PublicClient[]
 }
@@ -196,6 +199,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     accounts,
     clock,
     url,
+    exchange: deps.exchange,
     onEvent,
     onRefresh: (user) => memberships.refreshed(user),
     errorPage,

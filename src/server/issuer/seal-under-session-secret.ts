@@ -9,6 +9,7 @@ export type SealPurpose =
   | 'page addresses'
   | 'known browsers'
   | 'identity provider tokens'
+  | 'workload tokens'
 /** Of keys that are no sealing keys. */
 export type KeyPurpose = SealPurpose | 'form values'
 

@@ -46,7 +46,7 @@ const ROLES = ['viewer', 'member', 'admin'] as const
  *   can get without a condition that tells them apart, and for a server without OAuth
  */
 export function readTrustedIssuers(
-  sources: SettingSources,
+  sources: Pick<SettingSources, 'file'>,
   values: SettingValues,
   strategy: Strategy,
 ): TrustedIssuer[] {

@@ -7,6 +7,7 @@ import { type RunningServer, serve } from '../../../src/server/serve.ts'
 import type { RunSettings } from '../../../src/server/settings/run-settings.ts'
 import { openNetwork } from '../../../src/server/runs/script-fetch/allowed-networks.ts'
 import { driverSettings } from '../../../src/server/settings/driver-settings.ts'
+import { readTrustedIssuers } from '../../../src/server/settings/trusted-issuer-settings.ts'
 import { readVaultSettings } from '../../../src/server/settings/settings.ts'
 import type { Strategy } from '../../../src/server/settings/choose-authentication-strategy.ts'
 import { freePort } from '../free-port.ts'
@@ -36,6 +37,8 @@ export async function startServer(
     dataDir?: string
     port?: number
     rbac?: string
+    /** Entries as the settings file has them. */
+    trustedIssuers?: readonly Record<string, unknown>[]
     /** For the identity providers that people log in with. */
     fetch?: Fetch
     trustedProxies?: readonly string[]
@@ -51,13 +54,19 @@ export async function startServer(
   const url = `http://127.0.0.1:${port}`
   const dataDir = options.dataDir ?? temporaryFolder()
   const { strategy = { kind: 'open' }, vaultKey = 'file', secrets } = options
+  const chosen = typeof strategy === 'function' ? strategy(url) : strategy
   let log = ''
   const running = await serve({
     settings: {
       listen: { hostname: '127.0.0.1', port },
       dataDir,
       keep: {},
-      strategy: typeof strategy === 'function' ? strategy(url) : strategy,
+      strategy: chosen,
+      trustedIssuers: readTrustedIssuers(
+        { file: { trusted_issuers: options.trustedIssuers ?? [] } },
+        {},
+        chosen,
+      ),
       rbac: options.rbac,
       trustedProxies: options.trustedProxies ?? [],
       runs: { ...NO_BOUNDS, ...options.runs },

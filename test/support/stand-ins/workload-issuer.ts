@@ -8,12 +8,12 @@ import {
   type SignKeyObjectInput,
 } from 'node:crypto'
 
-export type SigningAlgorithm = 'RS256' | 'RS512' | 'PS256' | 'ES256' | 'ES384' | 'EdDSA'
+type SigningAlgorithm = 'RS256' | 'RS512' | 'PS256' | 'ES256' | 'ES384' | 'EdDSA'
 
 type Claims = Readonly<Record<string, unknown>>
 
 /** What requests for the metadata or the keys meet. */
-export type IssuerFault =
+type IssuerFault =
   | { kind: 'none' }
   /** 503. */
   | { kind: 'down' }
@@ -50,6 +50,8 @@ export interface WorkloadIssuer extends AsyncDisposable {
   mintHs256WithPublicKey(claims?: Claims): string
   /** New keys with new IDs. @param keep whether the old ones stay published, as in a real rotation */
   rotateKeys(keep?: boolean): void
+  /** Resolves when a `slow` fault holds a response back. */
+  holding(): Promise<void>
   /** Responses that a `slow` fault holds back are sent. */
   release(): void
   /** The variables that GitHub Actions gives a job with `permissions: id-token: write`; see `requestToken`. */
@@ -59,7 +61,7 @@ export interface WorkloadIssuer extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-export interface MintOptions {
+interface MintOptions {
   alg?: SigningAlgorithm
   header?: Claims
   /** Signs with this key, under the ID of the issuer's own. */
@@ -74,7 +76,7 @@ interface SigningKey {
 }
 
 /** The claims of a GitHub Actions job, as GitHub documents them. */
-export const GITHUB_CLAIMS = {
+const GITHUB_CLAIMS = {
   sub: 'repo:octo-org/octo-repo:ref:refs/heads/main',
   repository: 'octo-org/octo-repo',
   repository_owner: 'octo-org',
@@ -115,6 +117,7 @@ export function startWorkloadIssuer({ port = 0 }: { port?: number } = {}): Workl
   const behaviour: WorkloadIssuer['behaviour'] = { metadata: { kind: 'none' }, keys: { kind: 'none' } }
   const requests: string[] = []
   const held = new Set<() => void>()
+  let whenHeld = Promise.withResolvers<void>()
 
   const keyOf = (alg: SigningAlgorithm): SigningKey => {
     const known = current.get(alg)
@@ -142,6 +145,7 @@ export function startWorkloadIssuer({ port = 0 }: { port?: number } = {}): Workl
       case 'slow':
         await new Promise<void>((resolve) => {
           held.add(resolve)
+          whenHeld.resolve()
           setTimeout(resolve, fault.ms).unref()
         })
         return Response.json(body())
@@ -150,6 +154,7 @@ export function startWorkloadIssuer({ port = 0 }: { port?: number } = {}): Workl
       case 'redirect':
         return Response.redirect(`${fault.origin}${pathname}`, 302)
       case 'not json':
+      default:
         return new Response('<p>hello</p>')
     }
   }
@@ -195,6 +200,7 @@ export function startWorkloadIssuer({ port = 0 }: { port?: number } = {}): Workl
   const release = () => {
     for (const resolve of held) resolve()
     held.clear()
+    whenHeld = Promise.withResolvers<void>()
   }
   const stop = async () => {
     release()
@@ -217,6 +223,7 @@ export function startWorkloadIssuer({ port = 0 }: { port?: number } = {}): Workl
       if (!keep) published = []
       for (const alg of algorithms) keyOf(alg)
     },
+    holding: () => whenHeld.promise,
     release,
     githubEnvironment: () => ({
       ACTIONS_ID_TOKEN_REQUEST_URL: `${url}/actions/token?api-version=2.0`,
@@ -248,6 +255,7 @@ function keyPair(alg: SigningAlgorithm): { privateKey: KeyObject; publicKey: Key
     case 'ES384':
       return generateKeyPairSync('ec', { namedCurve: 'P-384' })
     case 'EdDSA':
+    default:
       return generateKeyPairSync('ed25519')
   }
 }

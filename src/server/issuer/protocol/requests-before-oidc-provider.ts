@@ -9,11 +9,13 @@ import type { Db } from '../../db/open-database.ts'
 import { readBoundedBody } from './bounded-form-body.ts'
 import type { Bridge } from './node-http-bridge.ts'
 import { DEVICE_GRANT } from '../../../contract/cli-oauth-client.ts'
+import { TOKEN_EXCHANGE_GRANT } from '../../../contract/token-exchange.ts'
 import { DEVICE_PATH } from '../protocol-page-paths.ts'
 import { TICKET_GRANT } from '../ticket-grant-type.ts'
 import { USER_CODE_HEADER } from './device-flow-configuration.ts'
 import { openPollPace } from './device-poll-pace.ts'
 import { openIntrospection } from './token-introspection.ts'
+import { type ExchangeToken, respondToExchange } from './token-exchange-grant.ts'
 import { oauthError } from './oauth-error-response.ts'
 import { checkRegistration } from './check-client-registration.ts'
 import { readRefreshRequest, refreshReplay } from '../tokens/repeat-refresh-response.ts'
@@ -57,6 +59,8 @@ export function protocolHandler(deps: {
   /** Told of a refresh before it is carried out. */
   onRefresh: (user: User) => Promise<void>
   errorPage: ErrorPage
+  /** Undefined: no other issuer is trusted, and the grant does not exist. */
+  exchange: ExchangeToken | undefined
   /** Whether the client is part of fob, and did not register itself. */
   isOurs: (clientId: string) => boolean
 }): (request: Request, address: string) => Promise<Response> {
@@ -114,6 +118,12 @@ export function protocolHandler(deps: {
     }
     if (pathname !== '/oauth/token') return forward()
     if (form.get('grant_type') === TICKET_GRANT) return oauthError(400, 'unsupported_grant_type')
+    if (form.get('grant_type') === TOKEN_EXCHANGE_GRANT) {
+      const { exchange, url } = deps
+      if (exchange === undefined) return oauthError(400, 'unsupported_grant_type')
+      const isClient = async (id: string) => (await provider.Client.find(id)) !== undefined
+      return respondToExchange(form, { exchange, url, isClient }, address)
+    }
     if (await asksBeyondGrant(provider, form)) {
       return oauthError(400, 'invalid_target', {}, 'the grant is not for that resource')
     }
@@ -141,7 +151,8 @@ export function protocolHandler(deps: {
     const asked = target.pathname === '/oauth/authorize' ? asUnderstood(target) : target
     const response = await bridge.respond(request, asked, body, { address })
     if (target.pathname === '/oauth/authorize') return withoutOpenRedirect(deps, target, response)
-    return target.pathname.startsWith('/.well-known/') && response.ok ? asPublished(response) : response
+    const isMetadata = target.pathname.startsWith('/.well-known/') && response.ok
+    return isMetadata ? asPublished(response, deps.exchange !== undefined) : response
   }
 }
 
@@ -167,14 +178,19 @@ async function withoutOpenRedirect(
 }
 
 /** What only our own parts may ask for is not named in the metadata, nor what needs a page with a script. */
-async function asPublished(response: Response): Promise<Response> {
+async function asPublished(response: Response, exchanges: boolean): Promise<Response> {
   const metadata = v.parse(json, await response.json())
   return Response.json(
     {
       ...metadata,
       response_types_supported: ['code'],
       response_modes_supported: ['query'],
-      grant_types_supported: ['authorization_code', 'refresh_token', DEVICE_GRANT],
+      grant_types_supported: [
+        'authorization_code',
+        'refresh_token',
+        DEVICE_GRANT,
+        ...(exchanges ? [TOKEN_EXCHANGE_GRANT] : []),
+      ],
     },
     { headers: response.headers },
   )
