@@ -29,6 +29,7 @@ const auth = defineGroup({
     refresh,
     switch: file(() => import('./commands/auth/switch.ts')),
     trust: file(() => import('./commands/auth/trust.ts')),
+    passwd: file(() => import('./commands/auth/passwd.ts')),
     logout,
   },
 })

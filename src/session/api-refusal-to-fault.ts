@@ -57,6 +57,9 @@ function meaningOf({ server, credential, status, body, redact }: Refusal): Fault
       },
     )
   }
+  if (status === 403 && said?.error === 'wrong_password') {
+    return new Fault('unauthenticated', words ?? 'that password is not right', { hint })
+  }
   if (status === 403) {
     const scopes = said?.requiredScopes?.map((s) => safeLine(s, 60)).join(' ')
     return new Fault('forbidden', words ?? `${server} does not allow this`, {

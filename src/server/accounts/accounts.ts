@@ -36,6 +36,14 @@ type PasswordCheck =
   /** Not looked at: too many attempts. Try again in `seconds`. */
   | { kind: 'wait'; seconds: number }
 
+type PasswordChange =
+  | { kind: 'changed' }
+  /** The old password was wrong. */
+  | { kind: 'refused' }
+  | { kind: 'wait'; seconds: number }
+  /** The account has no password here: its provider has it. */
+  | { kind: 'elsewhere'; provider: string }
+
 export type IdentityProviderSignIn =
   | { kind: 'ok'; user: User }
   /** The server's rule keeps a person out who is not known yet: nothing was stored. */
@@ -64,6 +72,18 @@ export interface Accounts {
     invitationId?: string,
   ): Promise<IdentityProviderSignIn>
   verifyPassword(attempt: PasswordAttempt): Promise<PasswordCheck>
+  /**
+   * By the person, who knows the old one. Attempts are counted with those at logins. What the caller ends of the
+   * person's logins is up to the caller.
+   * @throws Fault `usage` for a new password that is too short, too long or the old one
+   */
+  changeOwnPassword(change: {
+    user: User
+    current: Secret
+    password: Secret
+    address: string
+    browser?: string | undefined
+  }): Promise<PasswordChange>
   /** Also ends the user's sessions and tokens. @throws Fault `not_found`, `usage`. */
   setPassword(email: string, password: Secret): Promise<void>
   /**
@@ -120,6 +140,28 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     return made
   }
 
+  const verifyPassword = async ({
+    email,
+    password,
+    address,
+    browser,
+  }: PasswordAttempt): Promise<PasswordCheck> => {
+    const account = normaliseEmail(email)
+    // Counted before the hash is computed, so that parallel guesses cannot slip past the limit.
+    const seconds = attempts.start(account, address, browser)
+    if (seconds > 0) return { kind: 'wait', seconds }
+    const user = await byEmail(account)
+    const verdict = await verifier.verify(password, user && (await passwordHash(db, user.id)))
+    if (verdict === 'busy') return { kind: 'wait', seconds: 5 }
+    if (verdict === 'wrong' || !user) return { kind: 'refused', account: user }
+    attempts.succeeded(account, address, browser)
+    return { kind: 'ok', user }
+  }
+  const storePassword = async (user: User, password: Secret): Promise<void> => {
+    const hash = await hashPassword(password)
+    await db.update(users).set({ passwordHash: hash, updatedAt: clock.now() }).where(eq(users.id, user.id))
+  }
+
   const named = deps.administrator?.named
   const { defaultRole = 'member', admits = () => true, onMember = () => {} } = deps
   const rules: AdmissionRules = {
@@ -154,24 +196,28 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       return { kind: 'ok', user: asNamed(user) }
     },
 
-    verifyPassword: async ({ email, password, address, browser }) => {
-      const account = normaliseEmail(email)
-      // Counted before the hash is computed, so that parallel guesses cannot slip past the limit.
-      const seconds = attempts.start(account, address, browser)
-      if (seconds > 0) return { kind: 'wait', seconds }
-      const user = await byEmail(account)
-      const verdict = await verifier.verify(password, user && (await passwordHash(db, user.id)))
-      if (verdict === 'busy') return { kind: 'wait', seconds: 5 }
-      if (verdict === 'wrong' || !user) return { kind: 'refused', account: user }
-      attempts.succeeded(account, address, browser)
-      return { kind: 'ok', user: asNamed(withPending(user)) }
+    verifyPassword: async (attempt) => {
+      const check = await verifyPassword(attempt)
+      return check.kind === 'ok' ? { kind: 'ok', user: asNamed(withPending(check.user)) } : check
+    },
+
+    changeOwnPassword: async ({ user, current, password, address, browser }) => {
+      const { provider, email } = user
+      if (provider !== LOCAL || email === null) return { kind: 'elsewhere', provider }
+      checkPassword(password)
+      const check = await verifyPassword({ email, password: current, address, browser })
+      if (check.kind !== 'ok') return check.kind === 'wait' ? check : { kind: 'refused' }
+      if (current.bytes().equals(password.bytes())) {
+        throw new Fault('usage', 'the new password is the old one')
+      }
+      await storePassword(user, password)
+      return { kind: 'changed' }
     },
 
     setPassword: async (email, password) => {
       const user = await mustFind(email)
       checkPassword(password)
-      const hash = await hashPassword(password)
-      await db.update(users).set({ passwordHash: hash, updatedAt: clock.now() }).where(eq(users.id, user.id))
+      await storePassword(user, password)
       await deps.onCredentialsChanged(user)
     },
 

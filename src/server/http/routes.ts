@@ -48,6 +48,8 @@ import {
   signOut,
   signOutPage,
 } from './pages/login-logout-session-pages.ts'
+import { passwordPage, passwordSubmit } from './pages/password-page.ts'
+import { putOwnPassword } from './api/people/own-password.ts'
 import { secretsPage, secretSubmit } from './pages/secrets-page.ts'
 import { createServiceToken } from './api/issue-service-token.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/personal-token-pages.ts'
@@ -156,6 +158,8 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/settings/', 'none', settingsStart),
   route('GET', '/settings/sessions', 'session', sessionsPage),
   route('POST', '/settings/sessions', 'session', endSessions),
+  route('GET', '/settings/password', 'session', passwordPage),
+  route('POST', '/settings/password', 'session', passwordSubmit, { limit: 'login' }),
 
   // The second segments are fixed: they are registered with the identity providers as callbacks.
   route('GET', '/auth/github', 'none', startIdentityProviderLogin('github'), { limit: 'login' }),
@@ -177,6 +181,7 @@ export const ROUTES: readonly Route[] = [
   route('POST', '/api/auth/token', 'none', apiExchange, { limit: 'token' }),
   route('POST', '/api/auth/logout', 'none', apiLogout, { limit: 'token' }),
   route('GET', '/api/auth/me', 'any', apiMe),
+  route('PUT', '/api/auth/password', 'person', putOwnPassword, { limit: 'login' }),
   route('GET', '/api/auth/github', 'none', githubLogin, { limit: 'login' }),
   route('GET', '/api/auth/github/callback', 'none', finishIdentityProviderLogin('github'), {
     limit: 'login',

@@ -29,7 +29,9 @@ import type { ErrorPage } from './protocol/protocol-page-types.ts'
 import {
   endGrant,
   endLoginOf,
+  endOtherLogins,
   endSession,
+  type KeptLogin,
   purgeExpiredRecords,
   revokeUserRecords,
 } from './tokens/end-sessions-grants-and-tokens.ts'
@@ -80,6 +82,8 @@ export interface Issuer {
   api: ApiLogins
   /** Ends everything that was issued with this access token, itself included. @returns whether it was good */
   endTokenOf(accessToken: string): Promise<boolean>
+  /** Ends all logins of the user but one: `kept` is the one that a changed password leaves. */
+  endOtherLogins(user: User, kept: KeptLogin): void
   /** Ends all sessions, grants and tokens of the user. */
   revokeUser(user: User): Promise<void>
   /** Deletes what has expired; to be called now and then. */
@@ -245,6 +249,7 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
       if (verified) await endLoginOf(db, verified.jti, clock.now())
       return verified !== undefined
     },
+    endOtherLogins: (user, kept) => endOtherLogins(db, user, kept),
     revokeUser: (user) => revokeUserRecords(db, user),
     purgeExpired: () => purgeExpiredRecords(db, clock.now()),
   }

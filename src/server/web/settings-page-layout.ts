@@ -6,6 +6,7 @@ import { type Markup, type Page, page } from './page-layout.ts'
 /** The settings pages. Those marked `admin` are shown to administrators alone. */
 const PAGES = [
   { path: '/settings/sessions', text: 'Sessions', area: 'Security' },
+  { path: '/settings/password', text: 'Password', area: 'Security' },
   { path: '/settings/tokens', text: 'Personal access tokens', area: 'Security' },
   { path: '/settings/tenants', text: 'Tenants', area: 'Organization' },
   { path: '/settings/members', text: 'Members', area: 'Organization', admin: true },

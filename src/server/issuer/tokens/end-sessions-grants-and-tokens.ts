@@ -1,5 +1,5 @@
 /** Ending what was issued: sessions, grants and tokens. */
-import { and, eq, isNull, lt, sql } from 'drizzle-orm'
+import { and, eq, isNull, lt, ne, not, or, sql } from 'drizzle-orm'
 import { accountIdOf, type User } from '../../accounts/user-types.ts'
 import type { Db } from '../../db/open-database.ts'
 import { accessTokens, oidcRecords } from '../../db/schema.ts'
@@ -17,6 +17,46 @@ export async function revokeUserRecords(db: Db, user: User): Promise<void> {
     .where(
       sql`${account} IN (${at('$.accountId')}, ${at('$.session.accountId')}, ${at('$.result.login.accountId')})`,
     )
+}
+
+/** One login of a user: the session of a browser, or the access token of a program with all that was issued with it. */
+export type KeptLogin = { kind: 'browser'; uid: string } | { kind: 'program'; jti: string }
+
+/** Ends everything that was issued to a user by logging in, but for one login. Scoped tokens are not logins. */
+export function endOtherLogins(db: Db, user: User, keep: KeptLogin): void {
+  const account = accountIdOf(user)
+  db.transaction(
+    (tx) => {
+      const jti = keep.kind === 'program' ? keep.jti : ''
+      const kept = tx
+        .select({ grantId: accessTokens.grantId })
+        .from(accessTokens)
+        .where(eq(accessTokens.jti, jti))
+        .get()
+      const grantId = kept?.grantId ?? ''
+      const uid = keep.kind === 'browser' ? keep.uid : ''
+      tx.delete(accessTokens)
+        .where(
+          and(
+            eq(accessTokens.userId, user.id),
+            ne(accessTokens.jti, jti),
+            or(isNull(accessTokens.grantId), ne(accessTokens.grantId, grantId)),
+          ),
+        )
+        .run()
+      tx.delete(oidcRecords)
+        .where(
+          and(
+            sql`${account} IN (${at('$.accountId')}, ${at('$.session.accountId')}, ${at('$.result.login.accountId')})`,
+            or(isNull(oidcRecords.grantId), ne(oidcRecords.grantId, grantId)),
+            not(and(eq(oidcRecords.kind, 'Grant'), eq(oidcRecords.id, grantId)) ?? sql`false`),
+            not(and(eq(oidcRecords.kind, 'Session'), eq(oidcRecords.uid, uid)) ?? sql`false`),
+          ),
+        )
+        .run()
+    },
+    { behavior: 'immediate' },
+  )
 }
 
 function at(path: string) {

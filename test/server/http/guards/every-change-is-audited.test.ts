@@ -132,6 +132,22 @@ const RECORDED: Record<string, [action: string, act: () => Promise<unknown>]> = 
       await submit('/settings/sessions', 'Sign out all other browsers')
     },
   ],
+  'POST /settings/password': [
+    'user.passwd',
+    async () => {
+      const { browser, page } = await company.browse('bob', '/settings/password')
+      const words = { current: ADA.password, password: 'another password', again: 'another password' }
+      await browser.submit(page, words, 'Change password')
+    },
+  ],
+  'PUT /api/auth/password': [
+    'user.passwd',
+    async () => {
+      const [current, password] = [ADA.password, 'another password']
+      await ask('PUT', '/api/auth/password', { current, password })
+      await ask('PUT', '/api/auth/password', { current: password, password: current })
+    },
+  ],
   'POST /auth/login/:uid': [
     'login',
     async () =>
