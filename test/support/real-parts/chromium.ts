@@ -19,6 +19,7 @@ const ARGS = [
   // Each process and thread more costs as much processor time as a page.
   '--num-raster-threads=1',
   '--process-per-site',
+  '--in-process-gpu',
 ]
 
 const chromiumPath = () => PROGRAMS.map((name) => Bun.which(name)).find((path) => path !== null)
