@@ -6,6 +6,7 @@ import identityProviderTokens from './migrations/0004-identity-provider-tokens.s
 import runOrigins from './migrations/0005-run-origins.sql' with { type: 'text' }
 import people from './migrations/0006-people.sql' with { type: 'text' }
 import pipelineNames from './migrations/0007-pipeline-names.sql' with { type: 'text' }
+import pipelineSetters from './migrations/0008-pipeline-setters.sql' with { type: 'text' }
 
 /** In order, never edited once somebody may have a database of it: format N is the first N of these. */
 export const MIGRATIONS: readonly string[] = [
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly string[] = [
   runOrigins,
   people,
   pipelineNames,
+  pipelineSetters,
 ]

@@ -332,6 +332,8 @@ export const pipelines = sqliteTable(
     webhook: text('webhook', { enum: WEBHOOK_PROVIDERS }),
     createdAt: at('created_at').notNull(),
     updatedAt: at('updated_at').notNull(),
+    /** Who has set it as it stands, as the audit log names actors; null: not on record. */
+    setBy: text('set_by'),
   },
   (t) => [uniqueIndex('pipelines_by_name').on(t.tenantId, t.name)],
 )

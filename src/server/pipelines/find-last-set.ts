@@ -1,8 +1,7 @@
 /** Who has set a pipeline as it stands, and when. */
 import { and, eq } from 'drizzle-orm'
-import type { Audit } from '../audit/audit.ts'
 import type { Db } from '../db/open-database.ts'
-import { users } from '../db/schema.ts'
+import { type pipelines, users } from '../db/schema.ts'
 
 export interface LastSet {
   /** An e-mail address where a person is known, otherwise an ID as the audit log has it; null: not on record. */
@@ -11,14 +10,11 @@ export interface LastSet {
   at: number
 }
 
-/** By the audit log, in which each change of a source is an entry. */
 export async function findLastSet(
-  { db, audit }: { db: Db; audit: Audit },
-  { tenantId, name, updatedAt }: { tenantId: string; name: string; updatedAt: number },
+  db: Db,
+  { setBy, updatedAt }: Pick<typeof pipelines.$inferSelect, 'setBy' | 'updatedAt'>,
 ): Promise<LastSet> {
-  const query = { action: 'pipeline.set', target: name, outcome: 'ok', since: updatedAt, limit: 1 } as const
-  const actor = (await audit.list(tenantId, query)).items[0]?.actor
-  return { by: actor === undefined ? null : await addressOf(db, actor), at: updatedAt }
+  return { by: setBy === null ? null : await addressOf(db, setBy), at: updatedAt }
 }
 
 /** An actor is `<provider>:<subject>` where it is a person. */

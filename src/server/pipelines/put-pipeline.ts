@@ -96,7 +96,7 @@ export async function putPipeline(deps: PutDeps, by: PutBy, request: PutPipeline
   const before = await deps.find(tenantId, request.name)
   await requireVisible(deps, before, request.name, caller)
   const id = before?.id ?? newId('pip')
-  const replaced = before && (await findLastSet(deps, before))
+  const replaced = before && (await findLastSet(deps.db, before))
   await checkRemovals(vault, { tenantId, id }, request)
   // 3. The secrets.
   await storeSecrets(vault, { tenantId, id }, request)
@@ -155,7 +155,7 @@ function write({ db, clock, audit, schedules }: PutDeps, row: Row, entry: PutBy[
   const { tenantId, id, name, filename, source, driver, concurrency, rbac } = row
   const now = clock.now()
   // Drizzle leaves a column that is undefined as it is.
-  const set = { filename, source, driver, concurrency, updatedAt: now }
+  const set = { filename, source, driver, concurrency, setBy: entry.actor, updatedAt: now }
   return db.transaction(
     (tx) => {
       const isIt = and(eq(table.tenantId, tenantId), eq(table.id, id))

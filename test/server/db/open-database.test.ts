@@ -99,6 +99,46 @@ describe('the database', () => {
     sqlite.close()
   })
 
+  test('of an older format is told by its audit log who has set each pipeline as it stands', () => {
+    const path = freshPath()
+    mkdirSync(join(path, '..'))
+    const old = new Database(path, { create: true })
+    const before = MIGRATIONS.findIndex((sql) => sql.includes('set_by'))
+    for (const sql of MIGRATIONS.slice(0, before)) old.run(sql)
+    old.run(`PRAGMA application_id = ${APPLICATION_ID}`)
+    old.run(`PRAGMA user_version = ${before}`)
+    old.run("INSERT INTO tenants (id, slug, name, created_at) VALUES ('t', 'default', 'Default', 0)")
+    const add = (name: string, updatedAt: number) =>
+      old.run(
+        `INSERT INTO pipelines (id, tenant_id, name, filename, source, driver, paused, created_at, updated_at)
+         VALUES (?1, 't', ?1, 'p.ts', '', 'native', 0, 0, ?2)`,
+        [name, updatedAt],
+      )
+    let seq = 0
+    const record = (at: number, actor: string, action: string, target: string, outcome = 'ok') =>
+      old.run(
+        `INSERT INTO audit_entries (seq, at, tenant_id, actor, action, target, outcome, details, previous, hash)
+         VALUES (?, ?, 't', ?, ?, ?, ?, '{}', '', ?)`,
+        [++seq, at, actor, action, target, outcome, String(seq)],
+      )
+    add('deploy', 20)
+    record(10, 'local:ada', 'pipeline.set', 'deploy')
+    record(20, 'local:bob', 'pipeline.set', 'deploy')
+    record(30, 'local:eve', 'pipeline.set', 'deploy', 'refused')
+    record(30, 'local:eve', 'pipeline.pause', 'deploy')
+    // Set while it was not recorded: nobody knows.
+    add('older', 25)
+    record(5, 'local:ada', 'pipeline.set', 'older')
+    old.close()
+    const { db, close } = openDatabase(path)
+    const { name, setBy } = schema.pipelines
+    expect(db.select({ name, setBy }).from(schema.pipelines).orderBy(name).all()).toEqual([
+      { name: 'deploy', setBy: 'local:bob' },
+      { name: 'older', setBy: null },
+    ])
+    close()
+  })
+
   test('written by a newer fob is refused and left as it was', () => {
     const path = freshPath()
     openDatabase(path).close()
