@@ -1,7 +1,7 @@
 /**
  * How many `GET /api/v1/profile` a second fob answers, against a bare `Bun.serve` that answers the same requests
  * with the same JSON, in one run, at 64 connections; and a server that has a million tokens of each kind against
- * one that has few. Two that are compared take turns, half a second each, so that what the machine does beside
+ * one that has few; and a JWT of a trusted issuer against one of our own. Two that are compared take turns, half a second each, so that what the machine does beside
  * meets both alike; what counts is the median of the ratios of such pairs. `--beside PATH` measures another binary
  * against the same bare server too.
  */
@@ -9,9 +9,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import * as v from 'valibot'
+import { startWorkloadIssuer } from '../../test/support/stand-ins/workload-issuer.ts'
 import { fill } from './api/fill.ts'
+import { sendEach } from './api/different-jwts.ts'
 import { load } from './api/load.ts'
-import { binaryBeside, type Server, startBare, startFob } from './api/servers.ts'
+import { binaryBeside, type FobServer, type Server, startBare, startFob } from './api/servers.ts'
 
 const ROUNDS = 15
 const SECONDS = 0.5
@@ -19,6 +21,9 @@ const TOKENS = 1_000_000
 /** What is sent in turn where one token after the other is measured: as many as an account may make at once. */
 const DIFFERENT = 60
 const PROFILE = '/api/v1/profile'
+/** Different JWTs of a trusted issuer that a server has to take in a minute; the rounds show whether memory grows. */
+const A_MINUTE = 10_000
+const DIFFERENT_ROUNDS = 3
 
 interface Subject {
   server: Server
@@ -32,16 +37,20 @@ let busiest = 0
 
 const folder = mkdtempSync(join(tmpdir(), 'fob-bench-'))
 const servers: Server[] = []
+const issuer = startWorkloadIssuer()
 try {
-  const [small, large] = [await startFob(join(folder, 'small')), await startFob(join(folder, 'large'))]
+  const small = await startFob(join(folder, 'small'), { trustedIssuer: issuer.url })
+  const large = await startFob(join(folder, 'large'))
   servers.push(small, large)
+  // First, as long as the keys of the issuer are fresh: a benchmark has no time to respond to whoever asks for them.
+  await measureTrusted(small)
   const profile = await fetch(`http://127.0.0.1:${small.port}${PROFILE}`, {
     headers: { authorization: `Bearer ${small.jwt}` },
   })
   const bare = await startBare(folder, await profile.text())
   servers.push(bare)
   const path = binaryBeside()
-  const other = path === undefined ? undefined : await startFob(join(folder, 'beside'), path)
+  const other = path === undefined ? undefined : await startFob(join(folder, 'beside'), { binary: path })
   if (other) servers.push(other)
   const tokens = { small: await small.makeTokens(DIFFERENT), large: await large.makeTokens(DIFFERENT) }
   console.log(`filling a database with ${TOKENS.toLocaleString('en')} tokens of each kind …`)
@@ -68,6 +77,27 @@ try {
   for (const server of servers) server.process.kill()
   await Promise.all(servers.map((server) => server.process.exited))
   rmSync(folder, { recursive: true, force: true })
+  await issuer.stop()
+}
+
+/** A JWT of a trusted issuer that is remembered, then thousands of different ones. */
+async function measureTrusted(server: FobServer): Promise<void> {
+  const exp = Math.floor(Date.now() / 1000) + 3600
+  const mint = () => issuer.mintToken({ aud: `http://127.0.0.1:${server.port}`, exp })
+  const token = mint()
+  await sendEach(server, PROFILE, [token])
+  const ofIssuer = { server, path: PROFILE, sent: [token] }
+  const ofOurs = { server, path: PROFILE, sent: [server.jwt] }
+  report([measure('profile by JWT, trusted issuer / ours', [ofIssuer, ofOurs], 0.9)])
+  for (let round = 0; round < DIFFERENT_ROUNDS; round++) {
+    const { perMinute, residentMib } = await sendEach(server, PROFILE, Array.from({ length: A_MINUTE }, mint))
+    const speed = Math.round(perMinute).toLocaleString('en')
+    const held = perMinute >= A_MINUTE
+    console.log(
+      `${held ? '✓' : '✗'} ${A_MINUTE.toLocaleString('en')} different JWTs: ${speed} a minute, then ${Math.round(residentMib)} MiB resident`,
+    )
+    if (!held) process.exitCode = 1
+  }
 }
 
 interface Comparison {

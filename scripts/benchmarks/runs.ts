@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'fob-bench-'))
 const servers: FobServer[] = []
 try {
   const start = async (name: string, binary?: string) => {
-    const server = await startFob(join(folder, name), binary)
+    const server = await startFob(join(folder, name), { binary })
     servers.push(server)
     return server
   }

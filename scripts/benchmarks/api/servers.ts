@@ -55,7 +55,10 @@ export async function startBare(folder: string, body: string): Promise<Server> {
 }
 
 /** The compiled fob with local accounts, one of them, who has logged in. */
-export async function startFob(folder: string, binary = FOB): Promise<FobServer> {
+export async function startFob(
+  folder: string,
+  { binary = FOB, trustedIssuer }: { binary?: string | undefined; trustedIssuer?: string } = {},
+): Promise<FobServer> {
   mkdirSync(folder)
   const port = freePort()
   const url = `http://127.0.0.1:${port}`
@@ -71,6 +74,7 @@ export async function startFob(folder: string, binary = FOB): Promise<FobServer>
     'oauth-callback-url': url,
     'oauth-session-secret-file': file('session-secret', randomBytes(32).toString('hex')),
     'secrets-sqlite-passphrase-file': file('passphrase', 'correct horse'),
+    ...(trustedIssuer === undefined ? {} : { 'trusted-issuer': trustedIssuer }),
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
   const server = await ready({ port, process: spawn([binary, 'server', '--local-accounts', ...flags]) })
