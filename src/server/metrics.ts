@@ -19,6 +19,8 @@ export interface Metrics {
   request(method: string, status: number, seconds: number): void
   /** A request that was refused because there were too many. @param limit the name of the limit */
   refused(limit: string): void
+  /** A JWT of another issuer, at its first use. */
+  jwt(outcome: 'accepted' | 'refused'): void
   runStarted(): void
   runEnded(status: string, redactions: number): void
   /** How long a part of the server took for one operation. */
@@ -41,6 +43,7 @@ export function openMetrics(): Metrics {
   const requests = createCounts()
   const requestTimes = newTimes()
   const refusals = createCounts()
+  const jwts = createCounts()
   const runsEnded = createCounts()
   const parts = { vault: new Map<string, Times>(), database: new Map<string, Times>() }
   let runsStarted = 0
@@ -52,6 +55,7 @@ export function openMetrics(): Metrics {
       observe(requestTimes, seconds)
     },
     refused: (limit) => refusals.add(limit),
+    jwt: (outcome) => jwts.add(outcome),
     runStarted: () => {
       runsStarted += 1
     },
@@ -82,6 +86,12 @@ export function openMetrics(): Metrics {
           timeLines(requestTimes),
         ),
         family('fob_refusals', 'counter', 'Requests refused with 429.', refusals.lines(['limit'])),
+        family(
+          'fob_issuer_jwts',
+          'counter',
+          'JWTs of other issuers that were accepted or refused; one that is remembered is not counted again.',
+          jwts.lines(['outcome']),
+        ),
         family('fob_runs_started', 'counter', 'Runs that were started or resumed.', [
           `_total ${runsStarted}`,
         ]),

@@ -82,7 +82,7 @@ export async function openDomain(
   const { settings, clock, log } = deps
   const { db, vault, rbac, accounts, defaultTenant } = storage
   const audit = openAudit({ db, clock })
-  const trust = openServerTrust(deps, { db, audit })
+  const trust = openServerTrust(deps, { db, audit, metrics: storage.metrics })
   const issuer = await openServerIssuer(deps, { storage, url, audit, exchange: trust?.exchange })
   const runs = await openServerRuns(deps, storage)
   onClose(() => runs.close())

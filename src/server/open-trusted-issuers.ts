@@ -5,6 +5,7 @@ import type { Db } from './db/open-database.ts'
 import type { ExchangeToken } from './issuer/protocol/token-exchange-grant.ts'
 import { openSeal } from './issuer/seal-under-session-secret.ts'
 import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
 import type { ServeDeps } from './serve-deps.ts'
 import type { TrustedIssuer } from './trusted-issuers/trusted-issuer-type.ts'
 import { openTrustedIssuers, type TrustedIssuers } from './trusted-issuers/trusted-issuers.ts'
@@ -12,18 +13,25 @@ import { openTrustedIssuers, type TrustedIssuers } from './trusted-issuers/trust
 /** @returns undefined where no issuer is trusted. @throws Fault `config` for a rule that is not valid */
 export function openServerTrust(
   { settings: { strategy, trustedIssuers = [] }, clock, log, fetch = globalThis.fetch }: ServeDeps,
-  { db, audit }: { db: Db; audit: Audit },
+  { db, audit, metrics }: { db: Db; audit: Audit; metrics: Metrics },
 ): { issuers: TrustedIssuers; exchange: ExchangeToken } | undefined {
   if (strategy.kind !== 'oauth' || trustedIssuers.length === 0) return undefined
   const seal = openSeal(strategy.sessionSecret, 'workload tokens')
-  const issuers = openTrustedIssuers(trustedIssuers, { db, clock, log, fetch, seal })
+  const issuers = openTrustedIssuers(trustedIssuers, {
+    db,
+    clock,
+    log,
+    fetch,
+    seal,
+    onVerified: (outcome) => metrics.jwt(outcome),
+  })
   for (const issuer of trustedIssuers) sayWhoComesIn(issuer, log)
   // Not waited for: a server starts whoever else is down.
   void issuers.fetchKeys()
   return {
     issuers,
     exchange: async (token, scopes, address) => {
-      const found = await issuers.exchange(token, scopes)
+      const found = await issuers.exchange(token, scopes, { address })
       if (found.kind === 'issued') {
         const { id: actor, tenant, credential } = workloadPrincipal(found.of)
         const entry = { tenantId: tenant.id, actor, target: found.id, address, credential }

@@ -47,6 +47,8 @@ function readBasic(value: string): Presented {
 /** Where a request comes from. */
 interface From {
   readonly address: string
+  /** In the log lines of the same request. */
+  readonly requestId?: string
 }
 
 export interface Authenticator {
@@ -141,13 +143,13 @@ export function oauthAuthenticator(deps: {
     kind: 'admitted',
     principal: workloadPrincipal(workload),
   }))
-  const outcomeOfJwt = (token: string): Eventually<AuthenticationOutcome> => {
+  const outcomeOfJwt = (token: string, request: From): Eventually<AuthenticationOutcome> => {
     const known = trusted === undefined || token.startsWith(OWN_START) ? undefined : trusted.known(token)
     if (known !== undefined) return workloadOutcome(known)
     const own = deps.verify(token)
     if (own !== undefined) return outcomeOf(own)
     if (trusted === undefined) return NOT_AUTHENTICATED
-    return whenThere(trusted.verify(token), (workload) =>
+    return whenThere(trusted.verify(token, request), (workload) =>
       workload === undefined ? NOT_AUTHENTICATED : workloadOutcome(workload),
     )
   }
@@ -155,7 +157,9 @@ export function oauthAuthenticator(deps: {
     authenticate(presented, request) {
       if (presented.kind !== 'bearer') return NOT_AUTHENTICATED
       const { token } = presented
-      return deps.bearers.knows(token) ? deps.bearers.authenticate(token, request) : outcomeOfJwt(token)
+      return deps.bearers.knows(token)
+        ? deps.bearers.authenticate(token, request)
+        : outcomeOfJwt(token, request)
     },
     challenge(presented, path) {
       const metadata = `resource_metadata="${resourceMetadataUrl(deps.url, path)}"`

@@ -41,14 +41,20 @@ export interface TrustedIssuers {
   /** What is remembered of a JWT. At once; undefined: ask `verify`. */
   known(token: string): Workload | undefined
   /** Verifies a JWT. Never throws. @returns undefined for one that is refused; the log says why */
-  verify(token: string): Promise<Workload | undefined>
+  verify(token: string, by: Sender): Promise<Workload | undefined>
   /** Verifies a token that `exchange` has issued. */
   verifyExchanged(token: string): Workload | undefined
   /**
    * A token of ours for a JWT.
    * @param scopes those that are asked for; undefined: all that the workload has
    */
-  exchange(token: string, scopes: readonly Scope[] | undefined): Promise<Exchange>
+  exchange(token: string, scopes: readonly Scope[] | undefined, by: Sender): Promise<Exchange>
+}
+
+/** Who presents a token, as the log names them. */
+interface Sender {
+  address: string
+  requestId?: string | undefined
 }
 
 type Exchange =
@@ -65,6 +71,8 @@ export interface TrustedIssuersDeps {
   fetch: Fetch
   /** For exchanged tokens. */
   seal: Seal
+  /** Told of every JWT that was verified or refused; one that is remembered is not verified again. */
+  onVerified?: (outcome: 'accepted' | 'refused') => void
   /** For one fetch of keys, in milliseconds. */
   timeoutMs?: number
 }
@@ -92,7 +100,7 @@ export function openTrustedIssuers(
   issuers: readonly TrustedIssuer[],
   deps: TrustedIssuersDeps,
 ): TrustedIssuers {
-  const { db, clock, log } = deps
+  const { db, clock, log, onVerified = () => {} } = deps
   const entries = issuers.map((issuer): Entry => ({ issuer, check: checkOf(issuer) }))
   const keys = keysByIssuer(issuers, deps)
   const remembered = openRemembered<Remembered>(db)
@@ -105,8 +113,16 @@ export function openTrustedIssuers(
     return found.by === undefined || found.by.keys.isCurrent(found.by.set) ? found.workload : undefined
   }
 
-  const refuse = (token: string, why: string): undefined => {
-    log.warn('a JWT was refused', { issuer: (issuerOf(token) ?? '').slice(0, MAX_SHOWN), why })
+  /** @param subject of a token whose signature is good: what anybody can write does not go into the log */
+  const refuse = (
+    token: string,
+    why: string,
+    { address, requestId }: Sender,
+    subject?: string,
+  ): undefined => {
+    onVerified('refused')
+    const issuer = (issuerOf(token) ?? '').slice(0, MAX_SHOWN)
+    log.warn('a JWT was refused', { issuer, subject, why, address, requestId })
   }
 
   /** What the first entry gives that lets these claims in; a text says why none does. */
@@ -123,12 +139,14 @@ export function openTrustedIssuers(
     return [...whys].join('; ')
   }
 
-  const verify: TrustedIssuers['verify'] = async (token) => {
+  const verify: TrustedIssuers['verify'] = async (token, by) => {
     const iss = issuerOf(token)
     const its = keys.get(iss ?? '')
-    if (iss === undefined || its === undefined) return refuse(token, 'its issuer is not a trusted one')
+    if (iss === undefined || its === undefined) {
+      return refuse(token, 'its issuer is not a trusted one', by)
+    }
     const verified = await verifyJwt(token, { issuer: iss, keys: its, now: () => clock.now() })
-    if (verified.kind === 'refused') return refuse(token, verified.why)
+    if (verified.kind === 'refused') return refuse(token, verified.why, by)
     const { claims, keys: set } = verified
     let why = ''
     const found = remembered.put(token, () => {
@@ -139,7 +157,9 @@ export function openTrustedIssuers(
       why = workload
       return undefined
     })
-    return found === undefined ? refuse(token, why) : found.workload
+    if (found === undefined) return refuse(token, why, by, claims.sub)
+    onVerified('accepted')
+    return found.workload
   }
 
   const verifyExchanged: TrustedIssuers['verifyExchanged'] = (token) => {
@@ -157,8 +177,8 @@ export function openTrustedIssuers(
     return found?.workload
   }
 
-  const exchange: TrustedIssuers['exchange'] = async (token, asked) => {
-    const of = known(token) ?? (await verify(token))
+  const exchange: TrustedIssuers['exchange'] = async (token, asked, by) => {
+    const of = known(token) ?? (await verify(token, by))
     if (of === undefined) return { kind: 'refused' }
     const scopes = asked ?? of.scopes
     if (!scopes.every((scope) => of.scopes.includes(scope))) return { kind: 'scopes refused' }

@@ -44,6 +44,7 @@ const entry = (more: Partial<TrustedIssuer> = {}): TrustedIssuer => ({
   ...more,
 })
 
+const BY = { address: '192.0.2.1' }
 const seal = sealUnder(randomBytes(32))
 
 const open = (entries: readonly TrustedIssuer[] = [entry()], timeoutMs?: number) =>
@@ -68,35 +69,35 @@ describe('keys', () => {
   test('are found by discovery and fetched once for many tokens, however many come at once', async () => {
     const trusted = open()
     issuer.behaviour.keys = { kind: 'slow', ms: 50 }
-    const found = await Promise.all(Array.from({ length: 100 }, () => trusted.verify(mint())))
+    const found = await Promise.all(Array.from({ length: 100 }, () => trusted.verify(mint(), BY)))
     expect(found.every((workload) => workload !== undefined)).toBe(true)
     expect(issuer.requests).toEqual(['GET /.well-known/openid-configuration', 'GET /keys'])
   })
 
   test('are at the address of the setting, where the issuer has no metadata', async () => {
     issuer.behaviour.noMetadata = true
-    expect(await open().verify(mint())).toBeUndefined()
-    expect(await open([entry({ keysUrl: `${issuer.url}/keys` })]).verify(mint())).toBeDefined()
+    expect(await open().verify(mint(), BY)).toBeUndefined()
+    expect(await open([entry({ keysUrl: `${issuer.url}/keys` })]).verify(mint(), BY)).toBeDefined()
   })
 
   test('that are new are fetched when a token names one', async () => {
     const trusted = open()
     const before = mint()
-    await trusted.verify(before)
+    await trusted.verify(before, BY)
     await clock.advance(MINUTE)
     issuer.rotateKeys()
-    expect(await trusted.verify(mint())).toBeDefined()
-    expect(await trusted.verify(before)).toBeDefined()
+    expect(await trusted.verify(mint(), BY)).toBeDefined()
+    expect(await trusted.verify(before, BY)).toBeDefined()
     expect(keyRequests()).toBe(2)
   })
 
   test('that do not exist are asked for once in ten seconds, whoever names them', async () => {
     const trusted = open()
-    await trusted.verify(mint())
+    await trusted.verify(mint(), BY)
     await clock.advance(MINUTE)
     const strange = () => mint({}, { header: { kid: crypto.randomUUID() } })
-    const all = await Promise.all(Array.from({ length: 50 }, () => trusted.verify(strange())))
-    for (let i = 0; i < 20; i++) await trusted.verify(strange())
+    const all = await Promise.all(Array.from({ length: 50 }, () => trusted.verify(strange(), BY)))
+    for (let i = 0; i < 20; i++) await trusted.verify(strange(), BY)
     expect(all.every((workload) => workload === undefined)).toBe(true)
     expect(keyRequests()).toBe(2)
   })
@@ -104,28 +105,28 @@ describe('keys', () => {
   test('that are gone let nobody in ten minutes later, not even who was in before', async () => {
     const trusted = open()
     const token = mint()
-    await trusted.verify(token)
+    await trusted.verify(token, BY)
     issuer.rotateKeys(false)
     expect(trusted.known(token)).toBeDefined()
     await clock.advance(10 * MINUTE)
     expect(trusted.known(token)).toBeUndefined()
-    expect(await trusted.verify(token)).toBeUndefined()
+    expect(await trusted.verify(token, BY)).toBeUndefined()
     expect(log).toContain('its issuer has no such key')
   })
 
   test('are used for an hour while the issuer is down, and no longer', async () => {
     const trusted = open()
     const token = mint()
-    await trusted.verify(token)
+    await trusted.verify(token, BY)
     issuer.behaviour.keys = { kind: 'down' }
     await clock.advance(59 * MINUTE)
-    expect(await trusted.verify(token)).toBeDefined()
+    expect(await trusted.verify(token, BY)).toBeDefined()
     await clock.advance(2 * MINUTE)
-    expect(await trusted.verify(token)).toBeUndefined()
+    expect(await trusted.verify(token, BY)).toBeUndefined()
     expect(log).toContain('responded 503')
     issuer.behaviour.keys = { kind: 'none' }
     await clock.advance(MINUTE)
-    expect(await trusted.verify(token)).toBeDefined()
+    expect(await trusted.verify(token, BY)).toBeDefined()
   })
 })
 
@@ -159,7 +160,7 @@ describe('an issuer that does something wrong lets nobody in', () => {
   test.each(wrongs)('%s', async (_, wrong, why) => {
     wrong(issuer)
     const trusted = open([entry()], 300)
-    expect(await trusted.verify(mint())).toBeUndefined()
+    expect(await trusted.verify(mint(), BY)).toBeUndefined()
     expect(log).toContain("its issuer's keys are not known")
     expect(log).toContain(why)
   })
@@ -169,7 +170,7 @@ describe('an issuer that does something wrong lets nobody in', () => {
     async (what) => {
       await using elsewhere = startWorkloadIssuer()
       issuer.behaviour[what] = { kind: 'redirect', origin: elsewhere.url }
-      expect(await open().verify(mint())).toBeUndefined()
+      expect(await open().verify(mint(), BY)).toBeUndefined()
       expect(log).toContain('redirects, which is not followed')
       expect(elsewhere.requests).toEqual([])
     },
@@ -179,7 +180,7 @@ describe('an issuer that does something wrong lets nobody in', () => {
     issuer.behaviour.keys = { kind: 'slow', ms: 60_000 }
     const trusted = open()
     const token = mint()
-    const all = Array.from({ length: 1100 }, () => trusted.verify(token))
+    const all = Array.from({ length: 1100 }, () => trusted.verify(token, BY))
     const refused = await Promise.all(all.slice(1000))
     expect(refused.every((workload) => workload === undefined)).toBe(true)
     await issuer.holding()
@@ -191,7 +192,7 @@ describe('an issuer that does something wrong lets nobody in', () => {
 
 describe('exchanged tokens', () => {
   test('end with the setting that let them in, also where it only says something else', async () => {
-    const issued = await open().exchange(mint(), undefined)
+    const issued = await open().exchange(mint(), undefined, BY)
     const token = issued.kind === 'issued' ? issued.token : ''
     expect(open().verifyExchanged(token)).toMatchObject({ subject: expect.any(String) as string })
     expect(open([entry({ issuer: 'https://elsewhere.example' })]).verifyExchanged(token)).toBeUndefined()
@@ -201,7 +202,7 @@ describe('exchanged tokens', () => {
 
   test('are good while the issuer is down', async () => {
     const trusted = open()
-    const issued = await trusted.exchange(mint(), undefined)
+    const issued = await trusted.exchange(mint(), undefined, BY)
     issuer.behaviour.metadata = { kind: 'down' }
     await clock.advance(30 * MINUTE)
     expect(trusted.verifyExchanged(issued.kind === 'issued' ? issued.token : '')).toBeDefined()
@@ -218,7 +219,7 @@ test('a rule that is not valid is refused at the start, with its place', () => {
 test('a thousand different tokens are remembered, and each is verified once', async () => {
   const trusted = open()
   const tokens = Array.from({ length: 1000 }, () => mint({}, { alg: 'ES256' }))
-  await Promise.all(tokens.map((token) => trusted.verify(token)))
+  await Promise.all(tokens.map((token) => trusted.verify(token, BY)))
   expect(tokens.every((token) => trusted.known(token) !== undefined)).toBe(true)
   expect(keyRequests()).toBe(1)
 })

@@ -257,6 +257,19 @@ describe('what is refused', () => {
     expect(String(lastWhy())).toContain(why)
   })
 
+  test('the log names the request, and the subject of a token that its issuer has signed', async () => {
+    const response = await get(mint({ ref: 'refs/heads/evil' }))
+    expect(logged().findLast(({ message }) => message === 'a JWT was refused')).toMatchObject({
+      issuer: issuer.url,
+      subject: 'repo:octo-org/octo-repo:ref:refs/heads/main',
+      address: '127.0.0.1',
+      requestId: response.headers.get('x-request-id'),
+    })
+    const metrics = await (await get(mint({ repository: 'admins/infra' }), '/metrics')).text()
+    expect(metrics).toMatch(/fob_issuer_jwts_total\{outcome="refused"\} \d/)
+    expect(metrics).toMatch(/fob_issuer_jwts_total\{outcome="accepted"\} \d/)
+  })
+
   test('a token that was accepted is refused when its time is over', async () => {
     const token = mint({ exp: seconds() + 120 })
     expect((await get(token)).status).toBe(200)
