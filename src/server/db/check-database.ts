@@ -3,7 +3,6 @@ import { Database } from 'bun:sqlite'
 import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { APPLICATION_ID, type Db } from './open-database.ts'
 import { MIGRATIONS } from './migrations.ts'
-import * as schema from './schema.ts'
 
 /** One thing that was looked at. `problem` is undefined where all is well. */
 export interface Finding {
@@ -30,7 +29,7 @@ export async function checkFile(path: string, more: (db: Db) => Promise<Finding>
     sqlite.run('PRAGMA busy_timeout = 5000')
     const format = formatOf(sqlite)
     if (format.problem !== undefined) return [format]
-    const log = await more(drizzle(sqlite, { schema }))
+    const log = await more(drizzle(sqlite))
     return [format, integrity(sqlite), references(sqlite), log, triggers(sqlite)]
   } catch {
     return [{ check: 'database', detail: path, problem: `${path} cannot be read: it is damaged` }]

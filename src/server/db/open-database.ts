@@ -8,10 +8,9 @@ import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { Fault } from '../../contract/fault.ts'
 import { codeOf, prepareFile, unusable } from './database-files.ts'
 import { MIGRATIONS } from './migrations.ts'
-import * as schema from './schema.ts'
 
 /** `$client` is for what is asked so often that drizzle's part of it would count. */
-export type Db = BunSQLiteDatabase<typeof schema> & { $client: Database }
+export type Db = BunSQLiteDatabase & { $client: Database }
 
 /** What runs in `db.transaction`. */
 export type Transaction = Parameters<Parameters<Db['transaction']>[0]>[0]
@@ -56,7 +55,18 @@ export function openDatabase(path: string, hint = 'give another folder with --da
     if (code !== '' && !DAMAGED.has(code)) throw unusable(path, error)
     throw new Fault('config', `${path} is not a fob database`, { hint, cause: error })
   }
-  return { db: drizzle(sqlite, { schema }), isNew, close: () => sqlite.close() }
+  compileOnce(sqlite)
+  // Without the schema: with it, every transaction would create a query builder for each table.
+  return { db: drizzle(sqlite), isNew, close: () => sqlite.close() }
+}
+
+/** More statements than a server has that are not written by a caller's filters. */
+const CACHED_STATEMENTS = 400
+
+/** drizzle compiles a statement each time that it runs one; the cache of the connection has it compiled already. */
+function compileOnce(sqlite: Database): void {
+  Database.MAX_QUERY_CACHE_SIZE = CACHED_STATEMENTS
+  sqlite.prepare = (sql) => sqlite.query(sql)
 }
 
 function openFile(path: string): Database {

@@ -89,7 +89,7 @@ describe('a session of a browser', () => {
     const cookie = browser.cookies(new URL(at(SESSIONS)))
     expect(cookie).toStartWith('fob_session=')
     const { db, close } = openDatabase(databasePath(server.dataDir))
-    const rows = await db.query.oidcRecords.findMany()
+    const rows = await db.select().from(oidcRecords)
     close()
     for (const { id, payload } of rows) {
       expect(cookie).not.toContain(id)
