@@ -1,5 +1,5 @@
 /** Reading the record of runs: one run, its tasks, and its events. */
-import { and, asc, eq, gt, max } from 'drizzle-orm'
+import { and, asc, eq, max } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../../contract/run-events.ts'
 import type { Db } from '../../db/open-database.ts'
@@ -56,15 +56,17 @@ export async function readEvents(
   after: number,
   limit: number,
 ): Promise<NumberedEvent[]> {
-  const rows = await db
-    .select()
-    .from(runEvents)
-    .where(and(eq(runEvents.runId, runId), gt(runEvents.id, after)))
-    .orderBy(asc(runEvents.id))
-    .limit(limit)
-  return rows.map(toEvent)
+  // Asked by every follower at every event.
+  return db.$client
+    .query<EventRow, [string, number, number]>(
+      'SELECT id, type, data FROM run_events WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?',
+    )
+    .all(runId, after, limit)
+    .map(toEvent)
 }
 
-function toEvent({ id, type, data }: typeof runEvents.$inferSelect): NumberedEvent {
+type EventRow = Pick<typeof runEvents.$inferSelect, 'id' | 'type' | 'data'>
+
+function toEvent({ id, type, data }: EventRow): NumberedEvent {
   return { ...v.parse(runEventSchema, { type, data: JSON.parse(data) as unknown }), id }
 }

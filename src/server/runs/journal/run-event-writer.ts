@@ -6,6 +6,7 @@ import type { Offsets } from '../drivers/driver-interface.ts'
 import * as log from './write-event-and-output-rows.ts'
 import type { LogEntry, OutputMark } from './run-journal-type.ts'
 import type { Write } from './write-run-rows.ts'
+import * as output from './write-task-and-output-rows.ts'
 
 /** Rows that change in the transaction of an event. `at`: its instant. `stored`: what the run takes with it. */
 export type Change = (tx: Write, at: number, stored: log.StoredBytes) => void
@@ -38,6 +39,14 @@ export interface RunWriter {
    * @throws Error of the database; and when the writer is closed
    */
   write(events: readonly RunEvent[], change?: Change): number
+  /**
+   * The same with the next write, or when this turn of the event loop ends: for what is followed at once by another
+   * write. Output that is buffered meanwhile is stored before it. Where it cannot be stored it is written with the next
+   * write, whose caller gets the error.
+   */
+  writeSoon(events: readonly RunEvent[], change: Change): number
+  /** Writes what waits. @throws Error as `write` does */
+  flush(): void
   /** Buffers output, which is stored in a moment, or with whatever is written before that. */
   log(entries: readonly LogEntry[], mark?: OutputMark): void
   stored(number: number): Offsets
@@ -47,11 +56,18 @@ export interface RunWriter {
   addResponseBytes(bytes: number): void
   /** Counts again what the run takes. */
   recount(): void
-  /** Gives up the buffered output. */
+  /** Gives up what waits. */
   dropBuffered(): void
   /** Resolves at the next event, and when the writer is closed. */
   changed(): Promise<void>
   close(): void
+}
+
+/** What is stored together: events, their instant, and the rows that change with them. */
+interface Batch {
+  events: readonly RunEvent[]
+  change: Change | undefined
+  at: number
 }
 
 export function createRunWriter({ db, clock, runId, onClosed, ...from }: RunWriterOptions): RunWriter {
@@ -65,6 +81,9 @@ export function createRunWriter({ db, clock, runId, onClosed, ...from }: RunWrit
   let timer: ReturnType<typeof setTimeout> | undefined
   /** Whether output waits because it could not be stored. */
   let isStuck = false
+  /** What is written with the next write, after the buffered output. */
+  let soon: Batch[] = []
+  let immediate: ReturnType<typeof setImmediate> | undefined
   let isClosed = false
   let changed = Promise.withResolvers<void>()
 
@@ -75,16 +94,22 @@ export function createRunWriter({ db, clock, runId, onClosed, ...from }: RunWrit
   function write(events: readonly RunEvent[], change?: Change): number {
     requireOpen()
     const at = clock.now()
-    const firstId = lastEventId + 1 + buffered.length
-    const numbered = events.map((event, index) => ({ ...event, id: firstId + index }))
-    const eventRows = log.toEventRows(runId, numbered, at)
+    const batches = [...soon, { events, change, at }]
+    let id = lastEventId + buffered.length
+    const eventRows = batches.flatMap((batch) =>
+      log.toEventRows(
+        runId,
+        batch.events.map((event) => ({ ...event, id: ++id })),
+        batch.at,
+      ),
+    )
     const stored = { ...bytes, events: bytes.events + log.eventBytes(eventRows) }
     db.transaction(
       (tx) => {
-        for (const mark of marks.values()) log.storeMark(db.$client, runId, mark)
-        stored.events += log.insertLog(db.$client, runId, buffered, { id: lastEventId + 1, at })
-        change?.(tx, at, stored)
-        log.insertEvents(tx, eventRows)
+        for (const mark of marks.values()) output.storeMark(db.$client, runId, mark)
+        stored.events += output.insertLog(db.$client, runId, buffered, { id: lastEventId + 1, at })
+        for (const batch of batches) batch.change?.(tx, batch.at, stored)
+        output.insertEvents(db.$client, eventRows)
       },
       { behavior: 'immediate' },
     )
@@ -93,29 +118,50 @@ export function createRunWriter({ db, clock, runId, onClosed, ...from }: RunWrit
       offsets.set(number, { ...storedOf(number), [stream]: bytes })
     }
     dropBuffered()
-    lastEventId = firstId + events.length - 1
+    lastEventId = id
     changed.resolve()
     changed = Promise.withResolvers()
     return at
   }
 
+  function writeSoon(events: readonly RunEvent[], change: Change): number {
+    requireOpen()
+    const at = clock.now()
+    soon.push({ events, change, at })
+    immediate ??= setImmediate(tryToFlush)
+    return at
+  }
+
+  function flush(): void {
+    if (soon.length > 0 || buffered.length > 0 || marks.size > 0) write([])
+  }
+
+  function tryToFlush(): void {
+    immediate = undefined
+    try {
+      flush()
+    } catch {
+      isStuck = true
+    }
+  }
+
   function append(entries: readonly LogEntry[], mark?: OutputMark): void {
     requireOpen()
+    // A stream that printed nothing.
+    if (mark && entries.length === 0 && isStored(mark)) return
     buffered.push(...entries)
     for (const entry of entries) bufferedLength += entry.data.length
-    if (mark) marks.set(`${mark.number} ${mark.stream}`, mark)
+    if (mark) marks.set(keyOf(mark), mark)
     if (isStuck || bufferedLength >= BATCH_LENGTH) {
       write([])
       return
     }
     // The timer of the system and not the injected clock: this is about the disk, and no instant that anyone sees.
-    timer ??= setTimeout(() => {
-      try {
-        write([])
-      } catch {
-        isStuck = true
-      }
-    }, BATCH_MS)
+    timer ??= setTimeout(tryToFlush, BATCH_MS)
+  }
+
+  function isStored(mark: OutputMark): boolean {
+    return !marks.has(keyOf(mark)) && storedOf(mark.number)[mark.stream] === mark.bytes
   }
 
   function storedOf(number: number): Offsets {
@@ -124,7 +170,9 @@ export function createRunWriter({ db, clock, runId, onClosed, ...from }: RunWrit
 
   function dropBuffered(): void {
     clearTimeout(timer)
-    timer = undefined
+    clearImmediate(immediate)
+    timer = immediate = undefined
+    soon = []
     isStuck = false
     buffered = []
     bufferedLength = 0
@@ -133,10 +181,12 @@ export function createRunWriter({ db, clock, runId, onClosed, ...from }: RunWrit
 
   return {
     write,
+    writeSoon,
+    flush,
     log: append,
     stored: storedOf,
     resetOffsets: (number) => {
-      for (const stream of ['stdout', 'stderr']) marks.delete(`${number} ${stream}`)
+      for (const stream of ['stdout', 'stderr'] as const) marks.delete(keyOf({ number, stream }))
       offsets.delete(number)
     },
     addResponseBytes: (more) => {
@@ -149,9 +199,14 @@ export function createRunWriter({ db, clock, runId, onClosed, ...from }: RunWrit
     changed: () => changed.promise,
     close: () => {
       clearTimeout(timer)
+      clearImmediate(immediate)
       isClosed = true
       onClosed()
       changed.resolve()
     },
   }
+}
+
+function keyOf({ number, stream }: Pick<OutputMark, 'number' | 'stream'>): string {
+  return `${number} ${stream}`
 }

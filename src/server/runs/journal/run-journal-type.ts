@@ -43,7 +43,8 @@ export class RunDetached extends Error {
 }
 
 /**
- * Writes of one run are stored in the order of the calls. Every text has been through the run's redactor.
+ * Writes of one run are stored in the order of the calls; only the end of a task is stored a moment later, with the
+ * response to its call or at the end of this turn of the event loop. Every text has been through the run's redactor.
  * After `detach` every method that returns a promise rejects with `RunDetached`.
  */
 export interface RunJournal {

@@ -1,4 +1,4 @@
-/** The rows of events and output that a run's journal writes. */
+/** The events of a run: their rows, how much of its output is stored, and what both take in the database. */
 import { and, eq, max, sql } from 'drizzle-orm'
 import type { NumberedEvent, RunEvent, RunStatus, TaskStatus } from '../../../contract/run-events.ts'
 import type { Db } from '../../db/open-database.ts'
@@ -6,29 +6,14 @@ import { runEvents, runTasks } from '../../db/schema.ts'
 import { runAnswers, runScripts } from '../../db/run-journal-schema.ts'
 import type { Offsets } from '../drivers/driver-interface.ts'
 import { entryBytes } from '../log/log-size-limit.ts'
-import type { LogEntry, OutputMark, RunEnd } from './run-journal-type.ts'
-import type { Write } from './write-run-rows.ts'
+import type { RunEnd } from './run-journal-type.ts'
 
-/** The connection itself, for rows that are written so often that drizzle's own time would matter. */
-type Client = Db['$client']
-
-type EventRow = typeof runEvents.$inferInsert
+export type EventRow = typeof runEvents.$inferInsert
 
 /** What a run takes in the database, in bytes, with a fixed cost for each row. */
 export interface StoredBytes {
   events: number
   responses: number
-}
-
-export function storeMark(client: Client, runId: string, { number, stream, bytes }: OutputMark): void {
-  const column = stream === 'stdout' ? 'stdout_bytes' : 'stderr_bytes'
-  if (number === 0) {
-    client.query(`UPDATE run_scripts SET ${column} = ? WHERE run_id = ?`).run(bytes, runId)
-  } else {
-    client
-      .query(`UPDATE run_tasks SET ${column} = ? WHERE run_id = ? AND number = ?`)
-      .run(bytes, runId, number)
-  }
 }
 
 /** How much of each stream is in the log, by the number of the task; 0 is the script. */
@@ -50,45 +35,6 @@ export function readOffsets(db: Pick<Db, 'select'>, runId: string): Map<number, 
 
 export function toEventRows(runId: string, events: NumberedEvent[], at: number): EventRow[] {
   return events.map(({ id, type, data }) => ({ runId, id, type, data: JSON.stringify(data), at }))
-}
-
-export function insertEvents(tx: Write, events: EventRow[]): void {
-  if (events.length > 0) tx.insert(runEvents).values(events).run()
-}
-
-/**
- * @param client the connection of the caller's transaction: all output passes here
- * @param from `id` of the first entry and the instant of all
- * @returns the bytes that the entries take
- */
-export function insertLog(
-  client: Client,
-  runId: string,
-  entries: readonly LogEntry[],
-  { id: first, at }: { id: number; at: number },
-): number {
-  if (entries.length === 0) return 0
-  // SQLite escapes the text as UTF-8, so output becomes no string here; it takes half the time of JSON.stringify.
-  const insertOfTask = client.query<never, (string | number | Uint8Array)[]>(
-    `INSERT INTO run_events (run_id, id, at, type, data)
-      VALUES (?, ?, ?, 'log', json_object('task', ?, 'number', ?, 'stream', ?, 'data', CAST(? AS TEXT)))`,
-  )
-  const insertOfScript = client.query<never, (string | number | Uint8Array)[]>(
-    `INSERT INTO run_events (run_id, id, at, type, data)
-      VALUES (?, ?, ?, 'log', json_object('stream', ?, 'data', CAST(? AS TEXT)))`,
-  )
-  for (const [index, { task, number, stream, data }] of entries.entries()) {
-    const id = first + index
-    if (task === undefined || number === undefined) insertOfScript.run(runId, id, at, stream, data)
-    else insertOfTask.run(runId, id, at, task, number, stream, data)
-  }
-  // Asked once for all: RETURNING would copy every text. SQLite knows the length of a text without reading it.
-  const written = client
-    .query<{ bytes: number }, [string, number, number]>(
-      'SELECT sum(octet_length(data)) AS bytes FROM run_events WHERE run_id = ? AND id BETWEEN ? AND ?',
-    )
-    .get(runId, first, first + entries.length - 1)
-  return (written?.bytes ?? 0) + entries.length * entryBytes('')
 }
 
 export function eventBytes(events: readonly EventRow[]): number {

@@ -8,6 +8,7 @@ import { exitEvent, runStatusEvent, taskEvent } from './write-event-and-output-r
 import { type RunEnd, type RunJournal, RunDetached } from './run-journal-type.ts'
 import * as rows from './write-run-rows.ts'
 import type { RunWriter } from './run-event-writer.ts'
+import * as tasks from './write-task-and-output-rows.ts'
 
 /** The waits before the end of a run is tried to be recorded again. */
 const END_RETRIES_MS = [100, 500, 2000]
@@ -33,7 +34,7 @@ export function createRunJournal(options: RunJournalOptions): RunJournal {
 
   function responded(response: Parameters<RunJournal['responded']>[0]) {
     const seq = lastResponse + 1
-    writer.write([], (tx) => rows.insertResponse(tx, { ...response, runId, attempt, seq }))
+    writer.write([], () => tasks.insertResponse(db.$client, { ...response, runId, attempt, seq }))
     lastResponse = seq
     writer.addResponseBytes(entryBytes(response.json))
     const { json: _, ...recorded } = response
@@ -59,6 +60,7 @@ export function createRunJournal(options: RunJournalOptions): RunJournal {
   }
 
   function recordEnd(end: RunEnd): void {
+    writer.flush()
     const aborted = rows.openTasks(db, runId).map((task) => taskEvent(task, 'abort'))
     const last = [runStatusEvent(end.status, attempt), exitEvent(runId, end)]
     writer.write([...aborted, ...last], (tx, endedAt, stored) =>
@@ -85,14 +87,15 @@ export function createRunJournal(options: RunJournalOptions): RunJournal {
     taskStarted: async (task) => {
       requireAttached()
       writer.resetOffsets(task.number)
-      return writer.write([taskEvent(task, 'running')], (tx, startedAt) =>
-        rows.startTask(tx, { ...task, runId, attempt, startedAt }),
+      return writer.write([taskEvent(task, 'running')], (_, startedAt) =>
+        tasks.startTask(db.$client, { ...task, runId, attempt, startedAt }),
       )
     },
     taskEnded: async ({ status, code, ...task }) => {
       requireAttached()
-      return writer.write([taskEvent(task, status, code)], (tx, endedAt) =>
-        rows.endTask(tx, { runId, number: task.number }, { status, code: code ?? null, endedAt }),
+      // The response to the script's call follows at once.
+      return writer.writeSoon([taskEvent(task, status, code)], (_, endedAt) =>
+        tasks.endTask(db.$client, { runId, number: task.number, status, code: code ?? null, endedAt }),
       )
     },
     log: async (entries, mark) => {

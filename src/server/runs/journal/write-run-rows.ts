@@ -1,11 +1,10 @@
-/** The rows of runs, scripts and tasks that a run's journal writes, each within a transaction of the caller. */
+/** The rows of runs and scripts that a run's journal writes, each within a transaction of the caller. */
 import { and, asc, count, eq, isNotNull, isNull, max, sql } from 'drizzle-orm'
-import type { TaskStatus } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { Db } from '../../db/open-database.ts'
 import { pipelines, runEvents, runs, runTasks } from '../../db/schema.ts'
 import { runAnswers, runScripts } from '../../db/run-journal-schema.ts'
-import type { NewResponse, RecordedResponse, RunEnd } from './run-journal-type.ts'
+import type { RunEnd } from './run-journal-type.ts'
 
 export type Write = Parameters<Parameters<Db['transaction']>[0]>[0]
 
@@ -111,36 +110,6 @@ export function logRemoved(): Fault {
       hint: 'start a new run of the pipeline; how long logs are stored is a setting of the server (--keep-logs)',
     },
   )
-}
-
-/** A task that is run again after its server was killed starts anew: none of its output counts as logged. */
-export function startTask(
-  tx: Write,
-  task: { runId: string; number: number; name: string; attempt: number; startedAt: number },
-): void {
-  const set = { status: 'running' as const, startedAt: task.startedAt, stdoutBytes: 0, stderrBytes: 0 }
-  tx.insert(runTasks)
-    .values({ ...task, status: 'running' })
-    .onConflictDoUpdate({ target: [runTasks.runId, runTasks.number], set })
-    .run()
-}
-
-export function endTask(
-  tx: Write,
-  { runId, number }: { runId: string; number: number },
-  set: { status: TaskStatus; code: number | null; endedAt: number },
-): void {
-  tx.update(runTasks)
-    .set(set)
-    .where(and(eq(runTasks.runId, runId), eq(runTasks.number, number)))
-    .run()
-}
-
-export function insertResponse(
-  tx: Write,
-  response: NewResponse & Pick<RecordedResponse, 'attempt' | 'seq'> & { runId: string },
-): void {
-  tx.insert(runAnswers).values(response).run()
 }
 
 /** @param stored bytes of the run's events, the last ones too, and of its responses */

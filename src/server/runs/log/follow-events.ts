@@ -38,8 +38,9 @@ export async function* followEvents(
         yield event
         if (event.type === 'exit') return
       }
-      if (page.length === 0) {
-        if (!next) return
+      if (page.length === 0 && !next) return
+      // Fewer than were asked for are all that there are: any later one resolves `next`.
+      if (page.length < PAGE && next) {
         await new Promise<void>((resolve) => {
           wake = resolve
           void next.then(resolve)

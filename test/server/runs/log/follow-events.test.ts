@@ -63,7 +63,7 @@ describe('following a run', () => {
         const page = stored.filter(({ id }) => id > after)
         reads += 1
         // Just after the page was read, and before the reader waits.
-        if (reads === 2) store({ id: 2, type: 'exit', data: { code: 0, run_id: 'r' } })
+        if (reads === 1) store({ id: 2, type: 'exit', data: { code: 0, run_id: 'r' } })
         return page
       },
       next: () => wake.promise,
