@@ -80,7 +80,7 @@ export function createNativeDriver(options: NativeDriverOptions): Driver {
       return { status: 'error', code: 126 }
     }
     if (!sandbox) await furnish(home, spec)
-    await makeFolder(cwd)
+    if (sandbox || cwd !== home) await makeFolder(cwd)
     const { path, args } = spec.command
     const supervised = {
       task: keyOf(spec),

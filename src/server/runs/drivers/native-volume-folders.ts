@@ -1,6 +1,6 @@
 /** The folders of native tasks: paths kept inside a folder, volumes linked into it, no link followed. */
-import type { Stats } from 'node:fs'
-import { lstat, mkdir, readdir, symlink } from 'node:fs/promises'
+import { mkdirSync, type Stats } from 'node:fs'
+import { lstat, readdir, symlink } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { Fault } from '../../../contract/fault.ts'
 
@@ -12,9 +12,9 @@ export function innerPath(folder: string, path: string): string | undefined {
   return leaves ? undefined : whole
 }
 
-/** Creates a folder and its parents, closed to other users. */
+/** Creates a folder and its parents, closed to other users. At once: handing it to a thread takes longer. */
 export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 })
+  mkdirSync(path, { recursive: true, mode: 0o700 })
 }
 
 export async function hasFolder(path: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 /** One task as a process of the supervisor: its output in a replay buffer, its time limit, its stop and its end. */
 import { constants } from 'node:os'
 import { resolve } from 'node:path'
-import { rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Offsets, TaskEnd } from '../drivers/driver-interface.ts'
 import { StartFailure } from '../drivers/task-start-failure.ts'
@@ -79,7 +79,7 @@ export function startTask(spec: SupervisedSpec, { clock, strays, sandbox }: Task
     if (!sandbox || !strays.isAble || ending.signal.aborted) killGroup(pid, 'SIGKILL')
     if (!sandbox) await strays.end(owner)
     await Promise.all([...pumps, ends])
-    await rm(pidFile, { force: true })
+    rmSync(pidFile, { force: true })
     const code = exitCode(child)
     if (ending.signal.aborted) return { status: 'abort', code }
     return { status: code === 0 ? 'success' : 'failure', code }

@@ -44,13 +44,12 @@ function write(message: ChildMessage): void {
 
 /** On some systems the pipes of a child do not block. */
 function retry(attempt: () => number): number {
-  const pause = new Int32Array(new SharedArrayBuffer(4))
   for (;;) {
     try {
       return attempt()
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
-      Atomics.wait(pause, 0, 0, 2)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
     }
   }
 }
