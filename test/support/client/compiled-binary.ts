@@ -33,10 +33,6 @@ export interface Options {
 /** A test has a deadline of its own, which says more about what is slow. */
 const WAIT_MS = 60_000
 
-/** How the allocator of the whole suite takes memory (`scripts/test` says why); no setting of fob. */
-const { MIMALLOC_ALLOW_THP } = process.env
-const ALLOCATOR = MIMALLOC_ALLOW_THP === undefined ? {} : { MIMALLOC_ALLOW_THP }
-
 /** An environment that holds nothing of this machine but PATH, and the folder to start in. */
 export function environment(options: Options): { cwd: string; env: Record<string, string> } {
   if (!existsSync(FOB)) throw new Error('dist/fob is not built: run scripts/build')
@@ -44,7 +40,6 @@ export function environment(options: Options): { cwd: string; env: Record<string
   return {
     cwd: options.cwd ?? home,
     env: {
-      ...ALLOCATOR,
       PATH: process.env.PATH ?? '',
       HOME: home,
       FOB_HOME: join(home, '.fob'),
