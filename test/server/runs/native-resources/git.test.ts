@@ -503,8 +503,11 @@ describe('servers as they are', () => {
     expect(posts).toBe(1)
   })
 
-  test('the processes of one call are bounded', async () => {
-    const cmd = ['sh', '-c', 'for i in $(seq 100); do sleep 60 & done; wait']
+  test.each([
+    ['that the command waits for', 'for i in $(seq 100); do sleep 60 & done; wait'],
+    ['whose parents have ended', 'for i in $(seq 100); do (sleep 60 &) ; done; sleep 60'],
+  ])('the processes of one call are bounded, those %s', async (_, script) => {
+    const cmd = ['sh', '-c', script]
     const env = { PATH: process.env.PATH ?? '' }
     const running = runInGroup({ cmd, cwd: '/', env, signal: new AbortController().signal })
     expect(await failure(running)).toMatchObject({
