@@ -116,7 +116,7 @@ async function unverifiedRefusal({ listener, request, context }: Wait, signal: A
       error: searchParams.get('error') ?? '',
       error_description: searchParams.get('error_description') ?? undefined,
     },
-    { server: request.provider.issuer, redact: (text) => text },
+    { server: request.provider.issuer, asked: 'login', redact: (text) => text },
   )
   throw new Fault(code, `${message} (unverified: the response has no state)`, { hint })
 }

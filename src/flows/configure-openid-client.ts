@@ -73,6 +73,8 @@ type ArrivedTokens = Pick<TokenSet, 'accessToken' | 'refreshToken'>
 export interface ConfigureContext {
   fetch: Fetch
   signal: AbortSignal
+  /** What a refusal refuses; a login where it is not said. */
+  asked?: Exchange['asked']
   /** Of a login whose tokens may be bound to a key; its requests are sent by this. */
   binding?: Binding
   /** What was sent as `nonce`. */
@@ -87,7 +89,7 @@ export interface ConfigureContext {
 export async function configure(
   endpoints: Endpoints,
   clientId: string,
-  { fetch, signal, machine, binding, nonce, onIdToken }: ConfigureContext,
+  { fetch, signal, asked = 'login', machine, binding, nonce, onIdToken }: ConfigureContext,
 ): Promise<Configured> {
   const client = await import('openid-client')
   const { issuer } = endpoints
@@ -98,6 +100,7 @@ export async function configure(
   const exchange = (): Exchange => ({
     client,
     server: issuer,
+    asked,
     redact: textRedactor(seen.sent),
     serverAheadMs: seen.serverAheadMs,
   })

@@ -12,6 +12,8 @@ type OpenidClient = typeof openidClient
 export interface Exchange {
   client: OpenidClient
   server: string
+  /** What the server was asked for, and may refuse. */
+  asked: 'login' | 'revocation'
   /** Takes out of a text what was sent and must not be shown. */
   redact: (text: string) => string
   /** Milliseconds that the server's clock is ahead of ours by its last `Date`; negative where ours is ahead. */
@@ -81,11 +83,11 @@ export function withStep(fault: Fault, step: string): Fault {
 /** A refusal in the server's own words (RFC 6749 §4.1.2.1, §5.2; RFC 8628 §3.5), made safe. */
 export function refusalFault(
   { error: code, error_description: description }: { error: string; error_description?: unknown },
-  { server, redact }: Pick<Exchange, 'server' | 'redact'>,
+  { server, asked, redact }: Pick<Exchange, 'server' | 'asked' | 'redact'>,
 ): Fault {
   const words = typeof description === 'string' ? `: ${safeLine(redact(description))}` : ''
-  if (code === 'access_denied') return new Fault('login_denied', `the login was denied${words}`)
-  const fact = `${server} refused the login with ${safeLine(redact(code), 60)}${words}`
+  if (code === 'access_denied') return new Fault('login_denied', `the ${asked} was denied${words}`)
+  const fact = `${server} refused the ${asked} with ${safeLine(redact(code), 60)}${words}`
   if (code === 'invalid_client' || code === 'unauthorized_client') {
     return new Fault('login_denied', fact, {
       hint: 'name the client ID that the server knows with --client-id',
@@ -110,7 +112,7 @@ function notNow({ status, description, retryAfter }: Refusal, { server, redact }
 }
 
 /** A refusal without the `error` of OAuth: its status says what it is. */
-function bareFault({ refusal, url }: BareRefusal, { server, redact }: Exchange): Fault {
+function bareFault({ refusal, url }: BareRefusal, { server, asked, redact }: Exchange): Fault {
   const { status, description, isPage } = refusal
   const words = description === undefined ? '' : `: ${safeLine(redact(description))}`
   const { origin, pathname } = new URL(url)
@@ -126,7 +128,7 @@ function bareFault({ refusal, url }: BareRefusal, { server, redact }: Exchange):
     })
   }
   if (isJudgement(refusal)) {
-    return new Fault('login_denied', `${server} refused the login with status ${status}${words}`)
+    return new Fault('login_denied', `${server} refused the ${asked} with status ${status}${words}`)
   }
   return new Fault('server_error', `${server} responded with ${status}${words}`)
 }

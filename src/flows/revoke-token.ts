@@ -34,7 +34,8 @@ const NO_ENDPOINT: ReadonlySet<number> = new Set([404, 405, 501])
  * @throws Fault `unreachable`, `server_error`, `login_denied`.
  */
 export async function revokeToken(request: RevokeRequest, context: RevokeContext): Promise<Revocation> {
-  const { client, config, refusalOf, toFault } = await configure(request, request.clientId, context)
+  const asked = { ...context, asked: 'revocation' } as const
+  const { client, config, refusalOf, toFault } = await configure(request, request.clientId, asked)
   try {
     await client.tokenRevocation(config, request.token.reveal(), { token_type_hint: request.kind })
     return { kind: 'revoked' }

@@ -6,7 +6,7 @@ import { browserFlow } from '../../src/flows/browser-login.ts'
 import type { FlowContext, Obtained } from '../../src/flows/flow-types.ts'
 import { discoverProvider, scopesToAsk } from '../../src/flows/server-discovery.ts'
 import { refreshTokens } from '../../src/flows/refresh-grant.ts'
-import { revokeToken } from '../../src/flows/revoke-token.ts'
+import { revokeToken, revokeTokens } from '../../src/flows/revoke-token.ts'
 import { readUserinfo } from '../../src/flows/read-userinfo.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { Secret } from '../../src/redact/secret.ts'
@@ -360,5 +360,21 @@ describe('refresh and revoke', () => {
       context,
     )
     expect((await faultOf(again)).code).toBe('server_error')
+  })
+
+  test.each<[string, () => Response, string]>([
+    ['without a reason', () => new Response('', { status: 401 }), 'refused the revocation with status 401'],
+    [
+      'with one',
+      () => Response.json({ error: 'invalid_client' }, { status: 401 }),
+      'refused the revocation with invalid_client',
+    ],
+  ])('a revocation that is refused %s is not called a login', async (_name, refuse, words) => {
+    await using world = await loggedIn()
+    const { server, client, accessToken } = world
+    server.behaviour.instead = ({ path }) => (path === '/oauth/revoke' ? refuse() : undefined)
+    const revocationEndpoint = `${server.url}/oauth/revoke`
+    const problem = await revokeTokens({ ...client, revocationEndpoint }, { accessToken }, context)
+    expect(problem).toEqual({ kind: 'failed', reason: `${server.url} ${words}` })
   })
 })
