@@ -14,6 +14,20 @@ export type KeychainReason =
   | 'damaged'
   | 'failed'
 
+/** Other programs that do with the keychain of a system what fob does, and show its error in full. */
+const COMPARABLE: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+  linux: 'secret-tool store --label=test test fob',
+  darwin: 'security add-generic-password -a test -s fob -w test',
+  win32: 'cmdkey /generic:fob /user:test /pass:test',
+}
+
+/** @param platform of `process.platform` */
+export function unknownFailure(platform: NodeJS.Platform): string {
+  const program = COMPARABLE[platform]
+  const how = program === undefined ? '' : ` ("${program}" shows whether others can)`
+  return `writing, reading or deleting an entry of it failed for a reason that fob does not know${how}`
+}
+
 /** Each reason as the end of "the keychain cannot be used: …". */
 export const KEYCHAIN_REASONS: Readonly<Record<KeychainReason, string>> = {
   no_library: 'its library is not installed (libsecret on Linux)',
@@ -23,7 +37,7 @@ export const KEYCHAIN_REASONS: Readonly<Record<KeychainReason, string>> = {
   denied: 'it refused',
   timeout: 'it did not answer in time',
   damaged: 'what it holds is incomplete',
-  failed: 'it failed',
+  failed: unknownFailure(process.platform),
 }
 
 /** The state of a keychain, in the words of `auth status`. */

@@ -1,7 +1,12 @@
 /** The system keychain: lazy loading, and the meaning of its error messages. */
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
-import { type KeychainReason, openKeychain, reasonOf } from '../../../src/platform/keychain/keychain.ts'
+import {
+  type KeychainReason,
+  openKeychain,
+  reasonOf,
+  unknownFailure,
+} from '../../../src/platform/keychain/keychain.ts'
 import { childEnv } from '../../../src/platform/processes/own-and-child-environment.ts'
 import { missingKeyringPart, runWithKeyring } from '../../support/real-parts/keyring.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
@@ -82,3 +87,16 @@ process.exit(0)`
     expect(reasonOf(new Error(message))).toBe(reason)
   })
 })
+
+test.each<[NodeJS.Platform, string]>([
+  ['linux', '"secret-tool store '],
+  ['darwin', '"security add-generic-password '],
+  ['win32', '"cmdkey '],
+])(
+  'an unknown failure of a keychain on %s says what was tried, and what to compare it with',
+  (platform, command) => {
+    expect(unknownFailure(platform)).toStartWith('writing, reading or deleting an entry of it failed')
+    expect(unknownFailure(platform)).toContain(command)
+    expect(unknownFailure('aix')).toEndWith('fob does not know')
+  },
+)
