@@ -1,4 +1,4 @@
-/** Finds how a server wants to be logged in to, before a login. */
+/** Finds how a server wants to be logged in to, before a login, and whether it wants one at all. */
 import * as v from 'valibot'
 import { healthResponse } from '../contract/api/health.ts'
 import { Fault } from '../contract/fault.ts'
@@ -27,4 +27,23 @@ export async function strategyOf(context: ServerContext): Promise<Strategy | und
     if (down) throw error
     return undefined
   }
+}
+
+/** How long a server may take to say whether it is open. */
+const ASK_MS = 3000
+
+/**
+ * Whether a server lets everybody in, so that nobody needs a login; false also where it does not say so in time.
+ * @throws the signal's reason
+ */
+export async function isOpenToEveryone(context: ServerContext): Promise<boolean> {
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(ASK_MS)])
+  const strategy = await strategyOf({ ...context, signal }).catch(() => undefined)
+  context.signal.throwIfAborted()
+  return strategy === 'open'
+}
+
+/** What a command says where nobody needs a login. */
+export function openToEveryone(server: string): string {
+  return `${server} is open to everyone: no login is needed`
 }

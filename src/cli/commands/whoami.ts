@@ -44,19 +44,13 @@ async function whoami({ globals }: WhoamiOptions, deps: Deps): Promise<void> {
   warnOfExpiry(login, context, deps.clock.now())
 }
 
-/** How long a server may take to say whether it is open. */
-const ASK_MS = 3000
-
 /** An open server knows no users: without a login, that is the answer. */
 async function showNobody({ server, tenant }: Session, context: Context, deps: Deps): Promise<void> {
-  const { strategyOf } = await import('../../session/find-login-strategy.ts')
-  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(ASK_MS)])
-  const there = { ...serverContext(deps, context, server.url), signal }
-  const strategy = await strategyOf(there).catch(() => undefined)
-  deps.signal.throwIfAborted()
-  if (strategy !== 'open') throw nobodyHere(server, await context.store.list())
+  const { isOpenToEveryone, openToEveryone } = await import('../../session/find-login-strategy.ts')
+  const isOpen = await isOpenToEveryone(serverContext(deps, context, server.url))
+  if (!isOpen) throw nobodyHere(server, await context.store.list())
   print(deps, context, { server: server.url, tenant })
-  context.say(`${server.url} is open to everyone: no login is needed`)
+  context.say(openToEveryone(server.url))
 }
 
 async function showOwnerOfToken(session: Session, context: Context, deps: Deps): Promise<void> {

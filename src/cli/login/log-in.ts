@@ -3,7 +3,7 @@ import { Fault } from '../../contract/fault.ts'
 import { userLine } from '../../session/account-display-names.ts'
 import type { ServerContext } from '../../session/api-client.ts'
 import { completeLogin } from '../../session/complete-login.ts'
-import { strategyOf } from '../../session/find-login-strategy.ts'
+import { openToEveryone, strategyOf } from '../../session/find-login-strategy.ts'
 import { resolveTenant } from '../../session/resolve-server-and-credential.ts'
 import { type Context, openContext, serverContext } from '../client/command-context.ts'
 import type { Deps } from '../deps.ts'
@@ -36,7 +36,7 @@ export async function logIn(options: LoginOptions, deps: Deps): Promise<void> {
   const obtain = await prepare({ ...options, method, server: server.url }, context, deps)
   const there = serverContext(deps, context, server.url)
   const strategy = await strategyOf(there)
-  if (strategy === 'open') return context.say(`${server.url} is open to everyone: no login is needed`)
+  if (strategy === 'open') return context.say(openToEveryone(server.url))
   if (strategy === 'basic' && method.kind !== 'basic') throw basicServer(server.url)
   const before = await usedBefore(context)
   const fob = strategy !== undefined

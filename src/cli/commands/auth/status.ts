@@ -9,7 +9,7 @@ import { givenExpired, isJwt, jwtExpiry } from '../../../session/check-jwt-form-
 import { projectFor, resolveTenant } from '../../../session/resolve-server-and-credential.ts'
 import { nobodyHere, type Session } from '../../../session/session.ts'
 import type { Store, StoredLogin } from '../../../store/store-interface.ts'
-import { type Context, openContext } from '../../client/command-context.ts'
+import { type Context, openContext, serverContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
@@ -22,7 +22,8 @@ export const command = defineCommand({
     description: 'Show every stored login',
     details: `Shows what this call would use first, also where that is a token of a variable or a flag; where each credential is
 stored and why, what chose the current one, and the state of the keychain. With --check, the servers say what each may do.
-Exits 4 when the current one is missing, has expired or is refused, or the keychain does not return its secret.`,
+Exits 4 when the current one is missing, has expired or is refused, or the keychain does not return its secret; a server
+that is open to everyone needs none.`,
     examples: ['fob auth status', 'fob auth status --check -o json'],
   },
   args: { check: { type: 'boolean', default: false, description: 'ask the servers as well' } },
@@ -110,7 +111,7 @@ async function status({ globals, check }: StatusOptions, deps: Deps): Promise<vo
     )
   }
   const row = rows.find((r) => r.current)
-  if (row === undefined) throw nobodyHere(session.server, logins)
+  if (row === undefined) return sayNobody(session, context, deps)
   if (row.state === 'expired') throw given === undefined ? credentialsExpired() : givenExpired(given.account)
   const [, why] = [...unreadable].find(([login]) => isCurrent(login, session)) ?? []
   if (why !== undefined) throw why
@@ -124,6 +125,14 @@ async function status({ globals, check }: StatusOptions, deps: Deps): Promise<vo
       },
     )
   }
+}
+
+/** An open server needs no login, and there is none. @throws Fault `unauthenticated` at any other server */
+async function sayNobody({ server }: Session, context: Context, deps: Deps): Promise<void> {
+  const { isOpenToEveryone, openToEveryone } = await import('../../../session/find-login-strategy.ts')
+  const isOpen = await isOpenToEveryone(serverContext(deps, context, server.url))
+  if (!isOpen) throw nobodyHere(server, await context.store.list())
+  context.say(openToEveryone(server.url))
 }
 
 /** The logins that are valid by the index and whose secret the keychain does not return, each with its error. */

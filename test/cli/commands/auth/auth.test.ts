@@ -314,9 +314,11 @@ describe('after a login', () => {
     ['oauth', 4, 'run fob auth login'],
     ['unknown', 4, 'run fob auth login'],
   ] as const)(
-    'without a login at a server that is %s, whoami exits %d',
+    'without a login at a server that is %s, whoami and auth status exit %d',
     async (strategy, expected, words) => {
       await using server = startOAuthServer({ strategy })
+      const status = await machine().run(['auth', 'status', '-s', server.url, '-o', 'json'])
+      expect([status.code, JSON.parse(status.out), status.err.includes(words)]).toEqual([expected, [], true])
       const { code, out, err } = await machine().run(['whoami', '-s', server.url, '-o', 'json'])
       expect([code, err.includes(words)]).toEqual([expected, true])
       if (expected === 0) expect(JSON.parse(out)).toMatchObject({ id: null, name: null, server: server.url })
