@@ -39,7 +39,7 @@ export interface Endpoints {
 
 const REQUEST_SECONDS = 30
 /** Parameters whose values must not be shown, should the server's words repeat them. */
-const SECRET_PARAMETERS = ['code', 'code_verifier', 'device_code', 'refresh_token', 'token']
+const SECRET_PARAMETERS = ['code', 'code_verifier', 'device_code', 'refresh_token', 'subject_token', 'token']
 /** A lifetime beyond this is a mistake, and dates end somewhere. */
 const MAX_LIFETIME_SECONDS = 20 * 365 * 24 * 3600
 

@@ -27,7 +27,7 @@ export interface Authorization {
 
 /** Nothing of it sends anything before it is asked for. */
 export function presentedAuthorization(
-  presented: Presented,
+  presented: Exclude<Presented, { kind: 'workload' }>,
   login: StoredLogin | undefined,
   context: RefreshContext | undefined,
 ): Authorization {
@@ -116,7 +116,7 @@ function noToken(): Fault {
 }
 
 /** One call of `work` at a time: callers meanwhile get its result. */
-function shared<T>(work: () => Promise<T>): () => Promise<T> {
+export function shared<T>(work: () => Promise<T>): () => Promise<T> {
   let pending: Promise<T> | undefined
   return () => {
     pending ??= work().finally(() => (pending = undefined))

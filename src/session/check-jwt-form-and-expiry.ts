@@ -5,7 +5,11 @@ import { instant } from '../contract/instant-as-text.ts'
 import { parseJson } from '../platform/parse-json.ts'
 import type { Secret } from '../redact/secret.ts'
 
-const claims = v.looseObject({ exp: v.optional(v.unknown()), iat: v.optional(v.unknown()) })
+const claims = v.looseObject({
+  exp: v.optional(v.unknown()),
+  iat: v.optional(v.unknown()),
+  aud: v.optional(v.unknown()),
+})
 
 /**
  * Requires a JWT (`header.payload.signature`) that has not expired.
@@ -46,6 +50,14 @@ export function isShortLived(token: Secret): boolean {
 /** Whether a token has the form of a JWT. */
 export function isJwt(token: Secret): boolean {
   return payloadOf(token) !== undefined
+}
+
+/** Whom a JWT is for, and until when; undefined for a token of another form. */
+export function jwtClaims(token: Secret): { audiences: string[]; expiresAt: number | undefined } | undefined {
+  const payload = payloadOf(token)
+  if (payload === undefined) return undefined
+  const audiences = [payload.aud].flat().filter((one) => typeof one === 'string')
+  return { audiences, expiresAt: instantOf(payload.exp) }
 }
 
 function payloadOf(token: Secret): v.InferOutput<typeof claims> | undefined {

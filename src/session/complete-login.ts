@@ -4,7 +4,7 @@ import { present } from '../contract/omit-undefined.ts'
 import type { Identity, TokenSet } from '../flows/flow-types.ts'
 import type { UserinfoServer } from '../flows/read-userinfo.ts'
 import { safeLine } from '../platform/terminal/make-text-printable.ts'
-import type { Login, OAuthClient, SavedLogin, Store } from '../store/store-interface.ts'
+import type { Login, LoginWorkload, OAuthClient, SavedLogin, Store } from '../store/store-interface.ts'
 import type { ServerContext } from './api-client.ts'
 import { type Profile, profileOf } from './fetch-profile.ts'
 import { isTenantSlug } from './resolve-server-and-credential.ts'
@@ -17,6 +17,7 @@ export interface LoginInput {
   /** Of `basic` alone: the name that goes with the password, which stands where others have their token. */
   username?: string
   oauth?: OAuthClient
+  workload?: LoginWorkload
   /** Of the ID token, and where to ask for more: what names the user where there is no profile call. */
   identity?: Identity
   userinfo?: UserinfoServer
@@ -57,7 +58,10 @@ function tenantOf({ tenant }: Profile, server: string): string | undefined {
 }
 
 /** Everything but the secrets. What the server says is made safe to print. */
-function loginOf({ context, kind, username, tokens, oauth, ...input }: LoginInput, profile: Profile): Login {
+function loginOf(
+  { context, kind, username, tokens, oauth, workload, ...input }: LoginInput,
+  profile: Profile,
+): Login {
   const tenant = input.tenant ?? profile.tenant ?? undefined
   return present({
     server: context.server,
@@ -72,5 +76,6 @@ function loginOf({ context, kind, username, tokens, oauth, ...input }: LoginInpu
     expiresAt: tokens.expiresAt,
     tenant,
     oauth,
+    workload,
   })
 }

@@ -1,17 +1,12 @@
 /** Renewal of a stored login: one refresh for all processes, and the credential in time. */
-import { Fault } from '../contract/fault.ts'
+import { Fault, type FaultCode } from '../contract/fault.ts'
 import { present } from '../contract/omit-undefined.ts'
 import type { TokenSet } from '../flows/flow-types.ts'
 import type { Refresh } from '../flows/refresh-grant.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
-import type {
-  Credential,
-  OAuthClient,
-  Store,
-  StoredCredential,
-  StoredLogin,
-} from '../store/store-interface.ts'
+import type { Env } from '../platform/processes/own-and-child-environment.ts'
+import type { Credential, Store, StoredCredential, StoredLogin } from '../store/store-interface.ts'
 
 /** Within this time of its end a token counts as expired: it could end on the way. */
 const EXPIRY_WINDOW_MS = 30_000
@@ -20,6 +15,8 @@ const GRACE_AFTER_INTERRUPT_MS = 3_000
 
 export interface RefreshContext {
   store: Store
+  /** Where the next ID token of a job is found. */
+  env: Env
   clock: Clock
   fetch: Fetch
   signal: AbortSignal
@@ -118,7 +115,7 @@ async function renewOnce(
 ): Promise<StoredCredential> {
   const { store } = context
   const { server, account } = used
-  if (used.oauth === undefined || used.refreshToken === undefined) throw credentialsExpired()
+  if (!isRenewable(used)) throw credentialsExpired()
   const lock = await store.lockRenewal(server, account, unneeded)
   try {
     const stored = await store.read(server, account)
@@ -132,22 +129,22 @@ async function renewOnce(
   }
 }
 
+/** Whether there is something to renew a login with: its refresh token, or the next ID token of its job. */
+export function isRenewable({ oauth, refreshToken, workload }: Credential): boolean {
+  return oauth !== undefined && (refreshToken !== undefined || workload !== undefined)
+}
+
 async function refreshAndSave(stored: StoredCredential, context: RefreshContext): Promise<StoredCredential> {
   const { store, signal } = context
-  const { oauth, refreshToken } = stored
-  if (oauth === undefined || refreshToken === undefined) throw credentialsExpired()
-  const { refreshTokens } = await import('../flows/refresh-grant.ts')
   signal.throwIfAborted()
   // A disk without room for the new token must not cost the old one.
   const room = store.reserve(stored.server, stored.account)
   // From here on the server may have rotated the token: leaving before the new one is saved could lose it.
   const grace = delayed(signal)
   try {
-    const { scopes, dpopKey } = stored
-    const request = present({ ...oauth, refreshToken, scopes, dpopKey })
-    const refresh = await refreshTokens(request, { ...context, signal: grace.signal })
+    const refresh = await nextTokens(stored, { ...context, signal: grace.signal })
     if (refresh.kind !== 'renewed') return await endLogin(stored, refresh, store)
-    const renewed = renewedBy(stored, refresh.tokens, oauth)
+    const renewed = renewedBy(stored, refresh.tokens)
     const renewal = await store.renew(stored, renewed, room)
     signal.throwIfAborted()
     if (renewal.kind === 'gone') throw credentialsExpired()
@@ -162,17 +159,35 @@ async function refreshAndSave(stored: StoredCredential, context: RefreshContext)
   }
 }
 
-function renewedBy(
-  { refused: _refused, ...stored }: StoredCredential,
-  tokens: TokenSet,
-  oauth: OAuthClient,
-): StoredCredential {
+async function nextTokens(stored: StoredCredential, context: RefreshContext): Promise<Refresh> {
+  const { oauth, refreshToken, scopes, dpopKey, workload } = stored
+  if (workload !== undefined) {
+    const { renewByIdToken } = await import('./workload/workload-tokens.ts')
+    const tokens = await renewByIdToken({ ...stored, workload }, context).catch(asExpired)
+    return { kind: 'renewed', tokens }
+  }
+  if (oauth === undefined || refreshToken === undefined) throw credentialsExpired()
+  const { refreshTokens } = await import('../flows/refresh-grant.ts')
+  return refreshTokens(present({ ...oauth, refreshToken, scopes, dpopKey }), context)
+}
+
+/** @throws what it was, or for an ID token that is missing or refused, that the login is over, and why */
+function asExpired(error: unknown): never {
+  if (!(error instanceof Fault) || !NO_ID_TOKEN.has(error.code)) throw error
+  throw credentialsExpired([error.message, error.hint].filter((text) => text !== undefined).join('; '))
+}
+const NO_ID_TOKEN: ReadonlySet<FaultCode> = new Set([
+  'unauthenticated',
+  'credentials_expired',
+  'login_denied',
+])
+
+function renewedBy({ refused: _refused, ...stored }: StoredCredential, tokens: TokenSet): StoredCredential {
   return present({
     ...stored,
     token: tokens.accessToken,
     refreshToken: tokens.refreshToken ?? stored.refreshToken,
     scopes: tokens.scopes,
-    oauth,
     expiresAt: tokens.expiresAt,
   })
 }
@@ -223,7 +238,8 @@ function delayed(signal: AbortSignal): { signal: AbortSignal; end: () => void } 
   return { signal: late.signal, end }
 }
 
-function isFresh({ expiresAt = Infinity }: Pick<Credential, 'expiresAt'>, now: number): boolean {
+/** Whether a token will not end on the way of what it is sent with now. */
+export function isFresh({ expiresAt = Infinity }: { expiresAt?: number }, now: number): boolean {
   return expiresAt - now > EXPIRY_WINDOW_MS
 }
 

@@ -1,5 +1,6 @@
 /** Which server, which credential, which tenant: the orders of precedence, each in one function. */
 import { Fault } from '../contract/fault.ts'
+import type { IdTokenSource } from '../flows/workload/find-id-token.ts'
 import type { Env } from '../platform/processes/own-and-child-environment.ts'
 import { isLoopbackHost } from '../platform/network/is-loopback-host.ts'
 import { safeLine } from '../platform/terminal/make-text-printable.ts'
@@ -23,6 +24,8 @@ export interface ServerChoice {
   source: string
   /** False for the default, which nothing and nobody named. */
   chosen: boolean
+  /** Named by the user: for this call, or in their own settings; not by a folder or by a login. */
+  isUsersChoice: boolean
   /** Taken out of the URL, so that it is never printed with it. */
   basic?: BasicCredentials
 }
@@ -49,22 +52,24 @@ export async function resolveServer(input: {
   stored: () => Promise<readonly Pick<StoredLogin, 'server' | 'atCurrentServer'>[]>
 }): Promise<ServerChoice> {
   const { flag, env, project, settings } = input
-  const chosen = true
-  if (flag !== undefined) return { ...normalizeServer(flag, '--server'), source: '--server', chosen }
+  const byUser = { chosen: true, isUsersChoice: true }
+  const otherwise = { chosen: true, isUsersChoice: false }
+  if (flag !== undefined) return { ...normalizeServer(flag, '--server'), source: '--server', ...byUser }
   if (env.FOB_SERVER)
-    return { ...normalizeServer(env.FOB_SERVER, 'FOB_SERVER'), source: 'FOB_SERVER', chosen }
+    return { ...normalizeServer(env.FOB_SERVER, 'FOB_SERVER'), source: 'FOB_SERVER', ...byUser }
   const ofProject = project === undefined ? undefined : projectServer(project)
   if (project !== undefined && ofProject !== undefined)
-    return { url: ofProject, source: project.path, chosen }
+    return { url: ofProject, source: project.path, ...otherwise }
   if (settings.server) {
-    return { ...normalizeServer(settings.server, 'server in config.toml'), source: 'config.toml', chosen }
+    return { ...normalizeServer(settings.server, 'server in config.toml'), source: 'config.toml', ...byUser }
   }
   const logins = await input.stored()
   const [only, ...more] = new Set(logins.map((login) => login.server))
-  if (only !== undefined && more.length === 0) return { url: only, source: 'the only stored login', chosen }
+  if (only !== undefined && more.length === 0)
+    return { url: only, source: 'the only stored login', ...otherwise }
   const current = logins.find((login) => login.atCurrentServer === true)?.server
-  if (current !== undefined) return { url: current, source: 'the last login or switch', chosen }
-  return { url: DEFAULT_SERVER, source: 'the default', chosen: false }
+  if (current !== undefined) return { url: current, source: 'the last login or switch', ...otherwise }
+  return { url: DEFAULT_SERVER, source: 'the default', chosen: false, isUsersChoice: false }
 }
 
 /**
@@ -95,6 +100,8 @@ export type Presented =
   | { kind: 'bearer'; token: Secret; source: string }
   | { kind: 'stored' }
   | { kind: 'basic'; credentials: BasicCredentials }
+  /** What the server gives for the ID token of a job. */
+  | { kind: 'workload'; source: IdTokenSource }
   | { kind: 'none' }
 
 /** A token that was given for this call, as it is: its shape is not checked yet. */
@@ -136,7 +143,8 @@ export function usableToken({ value, source, jwt }: GivenToken, now: number): Se
 }
 
 /**
- * The one order of all commands: the given token, the stored credential, Basic credentials in the URL.
+ * The one order of all commands: the given token, the stored credential, Basic credentials in the URL, and the ID token
+ * of the job.
  * @throws Fault `usage` when both flags are given or a token has the wrong shape; `credentials_expired` for a JWT
  * that has expired.
  */
@@ -146,6 +154,7 @@ export function resolvePresented(input: {
   env: Env
   hasStored: boolean
   basic: BasicCredentials | undefined
+  idToken?: IdTokenSource | undefined
   now: number
 }): Presented {
   const given = givenToken(input)
@@ -153,7 +162,9 @@ export function resolvePresented(input: {
     return { kind: 'bearer', token: usableToken(given, input.now), source: given.source }
   }
   if (input.hasStored) return { kind: 'stored' }
-  return input.basic === undefined ? { kind: 'none' } : { kind: 'basic', credentials: input.basic }
+  const { basic, idToken: source } = input
+  if (basic !== undefined) return { kind: 'basic', credentials: basic }
+  return source === undefined ? { kind: 'none' } : { kind: 'workload', source }
 }
 
 /**

@@ -4,6 +4,7 @@
  * Refuses: to print, to prompt, and to obtain tokens itself, which is what the flows are for.
  */
 import { Fault } from '../contract/fault.ts'
+import { idTokenName, offeredIdToken } from '../flows/workload/find-id-token.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import type { Env } from '../platform/processes/own-and-child-environment.ts'
@@ -25,6 +26,7 @@ import {
   resolveTenant,
   type ServerChoice,
 } from './resolve-server-and-credential.ts'
+import { workloadAuthorization } from './workload/workload-authorization.ts'
 
 export interface SessionOptions {
   flags: {
@@ -88,6 +90,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     env,
     hasStored: logins.some((login) => login.server === server.url),
     basic: server.basic,
+    // Whoever writes a folder's file must not get it.
+    idToken: server.isUsersChoice ? offeredIdToken(env) : undefined,
     now: options.expired === true ? -Infinity : clock.now(),
   })
   // A name that fits no account is an error only where a stored login would be used.
@@ -100,15 +104,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const ending = endOf(presented, login)
   const warning = endsSoon(ending, clock.now(), credential)
   if (warning !== undefined) options.warn(warning)
-  return {
-    server,
-    tenant,
-    presented,
-    login,
-    accountSource,
-    credential,
-    ...presentedAuthorization(presented, login, store && { ...options, store }),
-  }
+  const authorization =
+    presented.kind === 'workload'
+      ? workloadAuthorization(presented.source, server.url, options)
+      : presentedAuthorization(presented, login, store && { ...options, store })
+  return { server, tenant, presented, login, accountSource, credential, ...authorization }
 }
 
 /** When a stored token ends that came without a way to renew it. */
@@ -125,6 +125,7 @@ function nameOf(presented: Presented, login: StoredLogin | undefined): string | 
   if (presented.kind === 'basic') {
     return `the password of ${safeLine(presented.credentials.username, 100)} in the server's address`
   }
+  if (presented.kind === 'workload') return `the token for ${idTokenName(presented.source)}`
   if (presented.kind === 'none' || login === undefined) return undefined
   if (login.kind === 'basic') return `the stored password of ${accountName(login)}`
   return login.kind === 'token'

@@ -57,7 +57,7 @@ export function credentialStore(options: CredentialStoreOptions): Store {
           const isGone = found === undefined || found.entry.ended === true || found.entry.loggedOut === true
           if (isGone) return { kind: 'gone' }
           const stored = await findSecretsQuietly(found, keychain)
-          if (stored !== undefined && !sameRefreshToken(stored, used)) return { kind: 'replaced' }
+          if (stored !== undefined && !sameRenewal(stored, used)) return { kind: 'replaced' }
           const unchanged = stored !== undefined && sameSecrets(stored, renewed)
           const saved = await storeCredential(document, found.at, renewed, {
             keychain,
@@ -75,7 +75,7 @@ export function credentialStore(options: CredentialStoreOptions): Store {
         const found = findLogin(document, used.server, used.account)
         if (found === undefined) return true
         const stored = await findSecretsQuietly(found, keychain)
-        if (stored !== undefined && !sameRefreshToken(stored, used)) return false
+        if (stored !== undefined && !sameRenewal(stored, used)) return false
         if (secrets === 'keep') {
           found.accounts.entries.set(found.at.account, refusedEntry(found.entry))
           return true
@@ -115,9 +115,12 @@ function listed({ current }: Document, login: StoredLogin): StoredLogin {
   return login.server === current ? { ...login, atCurrentServer: true } : login
 }
 
-function sameRefreshToken(a: Pick<Credential, 'refreshToken'>, b: Pick<Credential, 'refreshToken'>): boolean {
-  return a.refreshToken?.reveal() === b.refreshToken?.reveal()
+/** Whether both are the same login before its renewal: by the refresh token, which a renewal uses up, where it has one. */
+function sameRenewal(a: Renewing, b: Renewing): boolean {
+  const [one, other] = [a.refreshToken ?? a.token, b.refreshToken ?? b.token]
+  return one.reveal() === other.reveal()
 }
+type Renewing = Pick<Credential, 'token' | 'refreshToken'>
 
 /** One lock file per login. A hash, since the name of an account may hold what a path must not. */
 function lockName(server: string, account: string): string {

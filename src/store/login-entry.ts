@@ -3,7 +3,14 @@ import * as v from 'valibot'
 import { instant } from '../contract/instant-as-text.ts'
 import { present } from '../contract/omit-undefined.ts'
 import { Secret } from '../redact/secret.ts'
-import type { Credential, Login, StorageKind, StoredCredential, StoredLogin } from './store-interface.ts'
+import type {
+  Credential,
+  Login,
+  LoginWorkload,
+  StorageKind,
+  StoredCredential,
+  StoredLogin,
+} from './store-interface.ts'
 
 /**
  * An entry with nothing but a token, as a person writes it by hand, is a valid one; fields that we do not know survive
@@ -36,6 +43,13 @@ export const entrySchema = v.looseObject({
       dpop: v.optional(v.boolean()),
     }),
   ),
+  workload: v.optional(
+    v.variant('kind', [
+      v.looseObject({ kind: v.literal('github') }),
+      v.looseObject({ kind: v.literal('gitlab') }),
+      v.looseObject({ kind: v.literal('file'), path: v.string() }),
+    ]),
+  ),
   /** Absent in a file made by hand: then the keychain is asked before the file's own token. */
   storage: v.optional(v.picklist(['keychain', 'file'])),
   storageReason: v.optional(v.string()),
@@ -65,11 +79,20 @@ export function toStoredLogin({ server, account, current }: Position, entry: Ent
     current,
     storage: entry.storage ?? 'file',
     storageReason: entry.storageReason,
-    renewable: entry.oauth !== undefined && (entry.refreshToken !== undefined || entry.renewable === true),
+    renewable: isRenewable(entry),
     ended: entry.ended === true ? (true as const) : undefined,
     refused: entry.refused === true ? (true as const) : undefined,
     loggedOut: entry.loggedOut === true ? (true as const) : undefined,
   })
+}
+
+/** Without the fields that we do not know. */
+function workloadOf(workload: LoginWorkload): LoginWorkload {
+  return workload.kind === 'file' ? { kind: 'file', path: workload.path } : { kind: workload.kind }
+}
+
+function isRenewable({ oauth, workload, refreshToken, renewable }: Entry): boolean {
+  return oauth !== undefined && (workload !== undefined || refreshToken !== undefined || renewable === true)
 }
 
 export interface Secrets {
@@ -134,7 +157,7 @@ export function toEntry(
   before: Entry | undefined,
 ): Entry {
   const foreign = Object.entries(before ?? {}).filter(([name]) => !Object.hasOwn(entrySchema.entries, name))
-  const { kind, username, refreshToken, expiresAt, scopes, tenant, user, oauth } = credential
+  const { kind, username, refreshToken, expiresAt, scopes, tenant, user, oauth, workload } = credential
   const inFile = storage === 'file'
   return {
     ...Object.fromEntries(foreign),
@@ -147,6 +170,7 @@ export function toEntry(
       tenant,
       user: user && { ...user },
       oauth: oauth && { ...oauth },
+      workload: workload && { ...workload },
       storage,
       storageReason,
       renewable: !inFile && refreshToken !== undefined ? true : undefined,
@@ -177,7 +201,7 @@ export function endedEntry(entry: Entry): Entry {
 }
 
 function toLogin(server: string, entry: Entry): Login {
-  const { kind = 'token', username, expiresAt, scopes = [], tenant, user, oauth } = entry
+  const { kind = 'token', username, expiresAt, scopes = [], tenant, user, oauth, workload } = entry
   return present({
     server,
     kind,
@@ -196,5 +220,6 @@ function toLogin(server: string, entry: Entry): Login {
         revocationEndpoint: oauth.revocationEndpoint,
         dpop: oauth.dpop === true ? (true as const) : undefined,
       }),
+    workload: workload && workloadOf(workload),
   })
 }

@@ -26,6 +26,9 @@ export interface OAuthClient {
   dpop?: true
 }
 
+/** The job whose ID token a login came from, and from whose next one it is renewed. */
+export type LoginWorkload = { kind: 'github' } | { kind: 'gitlab' } | { kind: 'file'; path: string }
+
 /** A login without its secrets: what can be shown. */
 export interface Login {
   /** Normalised, as `session/resolve-server-and-credential.ts` makes it: the key of everything. */
@@ -44,6 +47,8 @@ export interface Login {
   tenant?: string
   user?: { id?: string; name?: string; email?: string }
   oauth?: OAuthClient
+  /** Of `oauth` alone: there is no refresh token then. */
+  workload?: LoginWorkload
 }
 
 /** A login as the index holds it. */
@@ -59,7 +64,7 @@ export interface StoredLogin extends Login {
   storageReason?: string
   /** Logged out, while the keychain that holds its secret could not be reached: no command uses it. */
   loggedOut?: true
-  /** True when there is a refresh token, wherever it is stored. */
+  /** True when there is a refresh token, wherever it is stored, or the ID token of a job takes its place. */
   renewable: boolean
   /** The server refused to renew it and its secrets are deleted: only a new login helps. */
   ended?: true
@@ -146,7 +151,7 @@ export interface Store {
   save(credential: Credential, options?: { preferFile?: boolean }): Promise<SavedLogin>
   /**
    * New secrets for the login that `used` was read from: saved where the old ones are stored, and only if its refresh
-   * token is still the stored one. Secrets that have not changed are not written again.
+   * token, or without one its token, is still the stored one. Secrets that have not changed are not written again.
    */
   renew(used: StoredCredential, renewed: Credential, room?: Room): Promise<Renewal>
   /**

@@ -42,6 +42,7 @@ async function loggedIn(lastsMs: number, preferFile = false) {
   const signal = new AbortController().signal
   const context = {
     store,
+    env: {},
     clock: systemClock,
     fetch,
     signal,

@@ -97,14 +97,10 @@ export async function openContext(
     session: async ({ expired = false } = {}) => {
       const world = { env, store: stored ? store : undefined, clock, signal, warn: say }
       const renewals = { fetch: traced(fetch, debug) }
-      return openSession({
-        flags: globals,
-        settings,
-        project: await project(),
-        expired,
-        ...world,
-        ...renewals,
-      })
+      const named = { flags: globals, settings, project: await project(), expired }
+      const session = await openSession({ ...named, ...world, ...renewals })
+      debug(`credential for ${session.server.url}: ${session.credential ?? 'none'}`)
+      return session
     },
   }
 }

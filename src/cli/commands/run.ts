@@ -2,6 +2,8 @@
 import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
+import { audienceFor, howToGetOne } from '../../flows/workload/find-id-token.ts'
+import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import { type GivenToken, givenToken, usableToken } from '../../session/resolve-server-and-credential.ts'
 import { clientOf, openContext } from '../client/command-context.ts'
 import {
@@ -18,8 +20,9 @@ import type { Globals } from '../parsing/global-flags.ts'
 export const command = defineCommand({
   meta: {
     description: 'Run a pipeline without a login or a prompt',
-    details: `For CI. With a token in --jwt-token, --auth-token or a variable, nothing is written on this machine, and only
-config.toml is read. NAME can be left out where config.toml has it (pipeline under [run]); a first argument that is
+    details: `For CI. In a job of GitHub Actions or GitLab that has an ID token, FOB_SERVER or --server is all it needs: the server
+has to trust the issuer. Otherwise it takes a token in --jwt-token, --auth-token or a variable. Nothing is written on this
+machine, and with a token only config.toml is read. NAME can be left out where config.toml has it (pipeline under [run]); a first argument that is
 not a valid name is then the task. A single ARG is the task as well, where --task is not given.
 Exits 0 or 1 by the result of the run, 4 for the token, 7 for the network.`,
     examples: [
@@ -60,7 +63,7 @@ async function runInCi(options: RunInCiOptions, deps: Deps): Promise<void> {
   await runPipeline({ ...options, ...work }, client, deps).catch((error: unknown) => {
     if (!(error instanceof Fault)) throw error
     const hasNoToken = error.code === 'unauthenticated' && session.presented.kind === 'none'
-    throw hasNoToken ? noToken(client.server) : withRunsHint(error, work.name)
+    throw hasNoToken ? noToken(client.server, deps.env) : withRunsHint(error, work.name)
   })
 }
 
@@ -121,10 +124,16 @@ export function chooseWork(
   return { name: configured, args, task: task ?? name }
 }
 
-function noToken(server: string): Fault {
+function noToken(server: string, env: Env): Fault {
   const places =
-    '--auth-token, --jwt-token, FOB_TOKEN, FOB_JWT_TOKEN, CI_AUTH_TOKEN, the stored logins and the address'
+    '--auth-token, --jwt-token, FOB_TOKEN, FOB_JWT_TOKEN, CI_AUTH_TOKEN, the stored logins, the address and the ID token of the job'
   return new Fault('unauthenticated', `${server} needs a token, and there is none in ${places}`, {
-    hint: 'provide one for this call: FOB_JWT_TOKEN=… fob run …',
+    hint: `${ofThisJob(server, env)}provide one for this call: FOB_JWT_TOKEN=… fob run …`,
   })
+}
+
+/** How this job can do without a token that is stored somewhere, where it is one of a CI system that we know. */
+function ofThisJob(server: string, env: Env): string {
+  const kind = env.GITHUB_ACTIONS ? 'github' : env.GITLAB_CI ? 'gitlab' : undefined
+  return kind === undefined ? '' : `${howToGetOne(kind, audienceFor(server, env))}; or `
 }

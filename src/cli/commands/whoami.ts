@@ -1,7 +1,7 @@
 /** `fob whoami`: says who is logged in, from what was stored at login where that is enough. */
 import type { Secret } from '../../redact/secret.ts'
 import { stateOf } from '../../session/refresh-login.ts'
-import { nobodyHere, notLoggedIn, type Session } from '../../session/session.ts'
+import { nobodyHere, type Session } from '../../session/session.ts'
 import type { StoredLogin } from '../../store/store-interface.ts'
 import { type Context, openContext, serverContext } from '../client/command-context.ts'
 import { defineCommand } from '../command.ts'
@@ -29,7 +29,9 @@ async function whoami({ globals }: WhoamiOptions, deps: Deps): Promise<void> {
   const context = await openContext(deps, globals)
   const session = await context.session()
   const { presented, login } = session
-  if (presented.kind === 'bearer') return showOwnerOfToken(session, context, deps)
+  if (presented.kind === 'bearer' || presented.kind === 'workload') {
+    return showOwnerOfToken(session, context, deps)
+  }
   if (presented.kind === 'basic') {
     const { password, username } = presented.credentials
     return showOwner({ token: password, username }, session, context, deps)
@@ -55,7 +57,7 @@ async function showNobody({ server, tenant }: Session, context: Context, deps: D
 
 async function showOwnerOfToken(session: Session, context: Context, deps: Deps): Promise<void> {
   const token = await session.bearer()
-  if (token === undefined) throw notLoggedIn(session.server.url)
+  if (token === undefined) return showNobody(session, context, deps)
   return showOwner({ token }, session, context, deps)
 }
 

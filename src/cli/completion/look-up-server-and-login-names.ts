@@ -58,7 +58,7 @@ async function list(what: Listed, deps: Deps, globals: Globals): Promise<Candida
   if (what === 'server' || what === 'login') return logins(context, what)
   const session = await context.session()
   // A key that was pressed to see what there is must not carry what was meant for a command.
-  if (session.presented.kind === 'bearer' || session.presented.kind === 'basic') return []
+  if (session.presented.kind !== 'stored' && session.presented.kind !== 'none') return []
   if (what === 'tenant') {
     const { tenants } = await memberships(deps, { ...globals, tenant: undefined })
     return tenants.map(({ slug, name }) => ({ value: slug, description: name ?? '' }))

@@ -38,15 +38,19 @@ export async function checkLogin(login: StoredLogin, context: Context, deps: Dep
   })
 }
 
-/** Presents what was given for this call. */
+/** Presents what was given for this call, or what the server gives for the ID token of this job. */
 export async function checkGiven(
-  { presented, server, tenant }: Session,
+  { presented, bearer, server, tenant }: Session,
   context: Context,
   deps: Deps,
 ): Promise<Checked> {
   const there = serverContext(deps, context, server.url)
   return outcome(async () => {
     if (presented.kind === 'bearer') return profileOf(there, presented.token, tenant)
+    if (presented.kind === 'workload') {
+      const token = await bearer()
+      return token && profileOf(there, token, tenant)
+    }
     if (presented.kind !== 'basic') return undefined
     const { username, password } = presented.credentials
     return profileOf(there, password, tenant, { username })

@@ -1,10 +1,14 @@
 /** How a login obtains its credential: which method the flags and the server's address ask for. */
 import { Fault } from '../../contract/fault.ts'
+import type { Workload } from '../../flows/workload/find-id-token.ts'
 import type { ServerChoice } from '../../session/resolve-server-and-credential.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 
 /** How a credential is obtained: exactly one of these. */
-export type LoginMethod = FlowMethod | ProvidedMethod
+export type LoginMethod = FlowMethod | ProvidedMethod | WorkloadMethod
+
+/** The server issues it for the ID token of the job; without `workload`, the one that is there. */
+export type WorkloadMethod = { kind: 'workload'; workload: Workload | undefined }
 
 /** The server issues it, and a person approves. */
 export type FlowMethod = { kind: 'browser' } | { kind: 'paste'; outOfBand: boolean } | { kind: 'device' }
@@ -21,12 +25,17 @@ export function isFlowMethod(method: LoginMethod): method is FlowMethod {
   return method.kind === 'browser' || method.kind === 'paste' || method.kind === 'device'
 }
 
+/** What `--workload` takes. */
+export const WORKLOADS = ['github', 'gitlab', 'auto'] as const
+
 interface MethodFlags {
   browser: boolean
   oob: boolean
   device: boolean
   'with-token': string | undefined
   'token-stdin': boolean
+  workload: (typeof WORKLOADS)[number] | undefined
+  'workload-token-file': string | undefined
   'client-id': string | undefined
   scope: readonly string[]
   par: boolean
@@ -58,17 +67,37 @@ export function chooseMethod(
   ] as const) {
     if (value !== undefined) asked.push({ flag, method: { kind: 'token', flag, value } })
   }
+  asked.push(...askedWorkloads(flags))
   const [first, second] = asked
   if (first !== undefined && second !== undefined) throw exclusive(first.flag, second.flag)
   if (first === undefined) return { kind: 'browser' }
   if (!isFlowMethod(first.method)) {
     if (flags['client-id'] !== undefined) throw exclusive(first.flag, '--client-id')
-    if (flags.scope.length > 0) throw exclusive(first.flag, '--scope')
+    // A job can ask for less than it may.
+    const isIssued = first.method.kind === 'workload'
+    if (flags.scope.length > 0 && !isIssued) throw exclusive(first.flag, '--scope')
     if (flags.dpop) throw exclusive(first.flag, '--dpop')
   }
   // A device asks for no authorization in a browser's address.
   if (flags.par && first.method.kind !== 'paste') throw exclusive(first.flag, '--par')
   return first.method
+}
+
+function askedWorkloads(flags: MethodFlags): { flag: string; method: LoginMethod }[] {
+  const asked: { flag: string; method: LoginMethod }[] = []
+  const { workload: kind, 'workload-token-file': path } = flags
+  if (kind !== undefined) {
+    const workload = kind === 'auto' ? undefined : { kind }
+    asked.push({ flag: '--workload', method: { kind: 'workload', workload } })
+  }
+  if (path === '') throw new Fault('usage', '--workload-token-file is empty')
+  if (path !== undefined) {
+    asked.push({
+      flag: '--workload-token-file',
+      method: { kind: 'workload', workload: { kind: 'file', path } },
+    })
+  }
+  return asked
 }
 
 /**

@@ -98,6 +98,10 @@ async function prepare(
     const { runLoginFlow } = await import('./run-login-flow.ts')
     return ({ isFob }) => runLoginFlow({ ...options, method, debug: context.debug, isFob }, deps)
   }
+  if (method.kind === 'workload') {
+    const { obtainByIdToken } = await import('./obtain-by-id-token.ts')
+    return ({ isFob }) => obtainByIdToken({ ...options, ...method, debug: context.debug, isFob }, deps)
+  }
   const { readProvidedCredential } = await import('./read-provided-credential.ts')
   const provided = await readProvidedCredential({ method, globals: options.globals, say: context.say }, deps)
   return async () => provided

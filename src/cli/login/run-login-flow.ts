@@ -7,7 +7,7 @@ import { isRemoteSession } from '../../platform/browser/open-browser.ts'
 import { FOB_CLI_ID } from '../../contract/cli-oauth-client.ts'
 import { DEFAULT_CLIENT_ID } from '../../platform/build-constants.ts'
 import { traced } from '../../session/trace-requests-for-debug.ts'
-import type { OAuthClient } from '../../store/store-interface.ts'
+import type { LoginWorkload, OAuthClient } from '../../store/store-interface.ts'
 import type { Deps } from '../deps.ts'
 import type { Globals } from '../parsing/global-flags.ts'
 import { isCi, isInteractive } from '../input/read-secret.ts'
@@ -31,6 +31,8 @@ export interface FlowResult extends Obtained {
   kind: 'oauth'
   oauth: OAuthClient
   userinfo?: UserinfoServer
+  /** The job whose next ID token renews it. */
+  workload?: LoginWorkload
 }
 
 /** @throws Fault what discovery or the flow throws */

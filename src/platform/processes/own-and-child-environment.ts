@@ -6,9 +6,10 @@ export type Env = Readonly<Record<string, string | undefined>>
 /**
  * Variables that no other program may see. `FOB_` and `CI_`, the older program's prefix, name tokens, passphrases and
  * settings. `BUN_` names switches that act on any Bun program: `BUN_OPTIONS` makes one run other code,
- * `BUN_CONFIG_VERBOSE_FETCH` makes it print the headers of its requests, tokens included.
+ * `BUN_CONFIG_VERBOSE_FETCH` makes it print the headers of its requests, tokens included. With GitHub's two a program
+ * can get ID tokens of the job for any audience; other steps of the job have their own copy, and miss nothing.
  */
-const PRIVATE = /^(?:FOB|CI|BUN)_/
+const PRIVATE = /^(?:FOB|CI|BUN)_|^ACTIONS_ID_TOKEN_REQUEST_/
 
 const VERBOSE_FETCH = 'BUN_CONFIG_VERBOSE_FETCH'
 

@@ -1,7 +1,7 @@
 /** `fob auth login`: obtains a credential, checks it at the server and stores it. */
 import { ALL_SCOPES } from '../../../contract/token-scopes.ts'
 import { defineCommand } from '../../command.ts'
-import { chooseMethod } from '../../login/choose-login-method.ts'
+import { chooseMethod, WORKLOADS } from '../../login/choose-login-method.ts'
 import { logIn } from '../../login/log-in.ts'
 import { parseTimeout } from '../../parsing/duration-flags.ts'
 
@@ -14,7 +14,8 @@ export const command = defineCommand({
     description: 'Log in to a server',
     details: `Opens the browser, where you approve the request. Without a browser on this machine, use --no-browser and paste a
 code, or --device and type one. To store a token that you already have, use --token-stdin; with --jwt-token, the form
-and the expiry of the token are checked first. Every credential is tried at the server before it is stored; one that
+and the expiry of the token are checked first. A CI job needs no token: --workload exchanges the job's own identity, and
+commands do the same without a login where FOB_SERVER or --server names the server. Every credential is tried at the server before it is stored; one that
 the server refuses changes nothing. It is stored in the keychain, or in a file that only you can read. Works with any
 OAuth server; at a fob server, the login that it replaces is revoked. Commands use the server of the last login, unless
 config.toml, a project's .fob.toml or FOB_SERVER names another.`,
@@ -25,6 +26,7 @@ config.toml, a project's .fob.toml or FOB_SERVER names another.`,
       'fob auth login --device                             # approve on a phone; needs no terminal here',
       'printenv TOKEN | fob auth login --token-stdin -s https://ci.example.com',
       'fob auth login --jwt-token eyJ…                     # stored, not just used for one call',
+      'fob auth login --workload github                    # in a job with "permissions: id-token: write"',
       'fob auth login -s https://ada@ci.example.com        # Basic authentication; asks for the password',
       'fob auth login -s https://id.example.com --client-id my-client --scope openid --scope email',
     ],
@@ -55,6 +57,19 @@ config.toml, a project's .fob.toml or FOB_SERVER names another.`,
       type: 'string',
       valueHint: 'TOKEN',
       description: 'store this token (it stays in the shell history: better --token-stdin)',
+    },
+    workload: {
+      type: 'enum',
+      options: WORKLOADS,
+      valueHint: 'SYSTEM',
+      description:
+        "exchange the ID token of this CI job: github's, gitlab's in FOB_ID_TOKEN, or auto for the one there is",
+    },
+    'workload-token-file': {
+      type: 'string',
+      valueHint: 'PATH',
+      description:
+        'exchange the ID token in this file, such as a projected token in Kubernetes (FOB_ID_TOKEN_FILE)',
     },
     'client-id': {
       type: 'string',

@@ -1,6 +1,6 @@
 /** `fob auth refresh`: renews the stored login before that is due. */
 import { Fault } from '../../../contract/fault.ts'
-import { credentialsExpired, renewCredential } from '../../../session/refresh-login.ts'
+import { credentialsExpired, isRenewable, renewCredential } from '../../../session/refresh-login.ts'
 import { traced } from '../../../session/trace-requests-for-debug.ts'
 import { nobodyHere, notLoggedIn } from '../../../session/session.ts'
 import { openContext } from '../../client/command-context.ts'
@@ -32,7 +32,7 @@ async function refresh({ globals }: RefreshOptions, deps: Deps): Promise<void> {
   if (login.ended === true) throw credentialsExpired()
   const credential = await context.store.read(url, login.account)
   if (credential === undefined) throw notLoggedIn(url)
-  if (credential.refreshToken === undefined || credential.oauth === undefined) {
+  if (!isRenewable(credential)) {
     throw new Fault('failed', `the login to ${url} cannot be renewed: it came without a refresh token`, {
       hint: `run fob auth login -s ${url}`,
     })

@@ -1,11 +1,10 @@
 /** `fob auth status`: lists the stored logins, and says which one commands use and why. */
 import { Fault } from '../../../contract/fault.ts'
+import { idTokenName } from '../../../flows/workload/find-id-token.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain/keychain.ts'
 import { printable } from '../../../platform/terminal/make-text-printable.ts'
-import { userLine } from '../../../session/account-display-names.ts'
-import { storageReasonText } from '../../../session/keychain-fallback-warning.ts'
-import { credentialsExpired, type LoginState, stateOf } from '../../../session/refresh-login.ts'
-import { givenExpired, isJwt, jwtExpiry } from '../../../session/check-jwt-form-and-expiry.ts'
+import { credentialsExpired, stateOf } from '../../../session/refresh-login.ts'
+import { givenExpired } from '../../../session/check-jwt-form-and-expiry.ts'
 import { projectFor, resolveTenant } from '../../../session/resolve-server-and-credential.ts'
 import { nobodyHere, type Session } from '../../../session/session.ts'
 import type { Store, StoredLogin } from '../../../store/store-interface.ts'
@@ -13,9 +12,10 @@ import { type Context, openContext, serverContext } from '../../client/command-c
 import { defineCommand } from '../../command.ts'
 import type { Deps } from '../../deps.ts'
 import type { Globals } from '../../parsing/global-flags.ts'
-import { type Column, printList } from '../../output/print.ts'
-import { checkGiven, checkLogin, type Checked } from '../../login/check-stored-login.ts'
+import { printList } from '../../output/print.ts'
+import { checkGiven, checkLogin } from '../../login/check-stored-login.ts'
 import { finishLogouts, nameOfLogin } from '../../login/log-out-stored-logins.ts'
+import { CHECK_COLUMN, COLUMNS, givenRow, isCurrent, type Row, toRow } from '../../login/status-rows.ts'
 
 export const command = defineCommand({
   meta: {
@@ -34,49 +34,6 @@ interface StatusOptions {
   globals: Globals
   check: boolean
 }
-
-/** `unreadable`: valid by the index, but the keychain does not return its secret. */
-type RowState = LoginState | 'unreadable'
-
-interface Row {
-  /** `<server>#<account>`. */
-  id: string
-  server: string
-  account: string
-  current: boolean
-  /** Of the server's accounts, the one that is used where none is named. */
-  selected: boolean
-  user: { id?: string; name?: string; email?: string }
-  /** The one that commands would use. */
-  tenant: string | null
-  /** `jwt` of a token that was given for this call. */
-  kind: StoredLogin['kind'] | 'jwt'
-  /** What the server says that this may do at most; null where it was not asked. */
-  role: string | null
-  scopes: readonly string[]
-  /** RFC 3339 in UTC. */
-  expiresAt: string | null
-  state: RowState
-  renewable: boolean
-  /** `call`: it came with this call. */
-  storage: 'keychain' | 'file' | 'call'
-  /** Why it is not in the keychain; of one that came with this call, the flag, variable or address. */
-  storageReason: string | null
-  check?: Checked['check']
-}
-
-const COLUMNS: readonly Column<Row>[] = [
-  { title: '', cell: (row) => (row.current ? '*' : '') },
-  { title: 'server', cell: (row) => row.server },
-  { title: 'user', cell: nameOf },
-  { title: 'tenant', cell: (row) => row.tenant ?? '-' },
-  { title: 'kind', cell: (row) => row.kind },
-  { title: 'may', cell: mayText },
-  { title: 'state', cell: (row) => row.state },
-  { title: 'expires', cell: expiryText },
-  { title: 'stored in', cell: storageText },
-]
-const CHECK_COLUMN: Column<Row> = { title: 'server says', cell: (row) => row.check ?? '-' }
 
 /** @throws Fault `unauthenticated` or `credentials_expired`, after the list, when the current login cannot be used. */
 async function status({ globals, check }: StatusOptions, deps: Deps): Promise<void> {
@@ -116,6 +73,8 @@ async function status({ globals, check }: StatusOptions, deps: Deps): Promise<vo
   const [, why] = [...unreadable].find(([login]) => isCurrent(login, session)) ?? []
   if (why !== undefined) throw why
   if (row.check === 'rejected') {
+    // Its error says what the operator has to set.
+    if (session.presented.kind === 'workload') await session.bearer()
     const { credential = 'the stored login' } = session
     throw new Fault(
       'unauthenticated',
@@ -155,33 +114,6 @@ async function findUnreadable(
   return found
 }
 
-/** What is used before any stored login: a token of a variable or a flag, or the user of the address. */
-function givenRow(session: Session, now: number): Row | undefined {
-  const { presented, server, tenant } = session
-  if (presented.kind !== 'bearer' && presented.kind !== 'basic') return undefined
-  const isBearer = presented.kind === 'bearer'
-  const expiresAt = isBearer ? jwtExpiry(presented.token) : undefined
-  const source = isBearer ? presented.source : "the server's address"
-  const expired = expiresAt !== undefined && expiresAt <= now
-  return {
-    id: `${server.url}#${source}`,
-    server: server.url,
-    account: isBearer ? source : presented.credentials.username,
-    current: true,
-    selected: false,
-    user: {},
-    tenant: tenant ?? null,
-    kind: !isBearer ? 'basic' : isJwt(presented.token) ? 'jwt' : 'token',
-    role: null,
-    scopes: [],
-    expiresAt: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
-    state: expired ? 'expired' : 'valid',
-    renewable: false,
-    storage: 'call',
-    storageReason: source,
-  }
-}
-
 /** The tenant of calls with this login: a flag, a variable or a setting counts before the one of the login. */
 async function tenantOf(
   login: StoredLogin,
@@ -195,53 +127,6 @@ async function tenantOf(
   return resolveTenant({ flag: globals.tenant, env, project: ofProject, settings, server, captured })
 }
 
-function toRow(login: StoredLogin, session: Session, tenant: string | undefined, state: RowState): Row {
-  const { account, server } = login
-  return {
-    id: `${server}#${account}`,
-    server,
-    account,
-    current: isCurrent(login, session),
-    selected: login.current,
-    user: login.user ?? {},
-    tenant: tenant ?? null,
-    kind: login.kind,
-    role: null,
-    scopes: login.scopes,
-    expiresAt: login.expiresAt === undefined ? null : new Date(login.expiresAt).toISOString(),
-    state,
-    renewable: login.renewable,
-    storage: login.storage,
-    storageReason: storageReasonText(login.storageReason) ?? null,
-  }
-}
-
-/** Commands use it, here and now. */
-function isCurrent({ server, account }: StoredLogin, { login, presented }: Session): boolean {
-  return presented.kind === 'stored' && login?.server === server && login.account === account
-}
-
-function nameOf({ account, user }: Row): string {
-  return user.name === undefined && user.email === undefined ? account : userLine(user)
-}
-
-/** The role and the scopes, as far as they are known. */
-function mayText({ role, scopes }: Row): string {
-  const words = [role, scopes.length === 0 ? null : scopes.join(' ')].filter((word) => word !== null)
-  return words.length === 0 ? '-' : printable(words.join(': '))
-}
-
-/** The end of a token that is renewed in time is no end of the login. */
-function expiryText({ renewable, state, expiresAt }: Row): string {
-  if (renewable && state !== 'expired' && expiresAt !== null) return 'renews itself'
-  return expiresAt ?? '-'
-}
-
-function storageText(row: Row): string {
-  if (row.storage === 'call') return `not stored (${row.storageReason ?? ''})`
-  return row.storageReason === null ? row.storage : `${row.storage} (${row.storageReason})`
-}
-
 /** Which login commands in this folder use, and what says so. */
 function sayWhatChose({ server, accountSource, presented }: Session, { say }: Context): void {
   say(`server: ${server.url} (${printable(server.source)})`)
@@ -250,6 +135,11 @@ function sayWhatChose({ server, accountSource, presented }: Session, { say }: Co
     say(`note: ${presented.source} is set, and commands use it instead of a stored login`)
   }
   if (presented.kind === 'basic') say(`note: commands use the Basic credentials in the address`)
+  if (presented.kind === 'workload') {
+    say(
+      `note: commands exchange ${idTokenName(presented.source)} for a token when they need one; nothing is stored`,
+    )
+  }
 }
 
 async function sayKeychain({ store, say }: { store: Store; say: Context['say'] }): Promise<void> {

@@ -446,7 +446,15 @@ describe('ways that exclude each other', () => {
   test('--oob with --no-browser is one method, not two', () => {
     const flags = { browser: false, oob: true, device: false, 'token-stdin': false, scope: [] }
     const method = chooseMethod(
-      { ...flags, 'with-token': undefined, 'client-id': undefined, par: false, dpop: false },
+      {
+        ...flags,
+        'with-token': undefined,
+        workload: undefined,
+        'workload-token-file': undefined,
+        'client-id': undefined,
+        par: false,
+        dpop: false,
+      },
       { authToken: undefined, jwtToken: undefined },
     )
     expect(method).toEqual({ kind: 'paste', outOfBand: true })
