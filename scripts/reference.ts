@@ -25,6 +25,11 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   FOB_TOKEN: 'a credential that counts before stored logins, as `--auth-token`',
   FOB_JWT_TOKEN: 'the same for a JWT, checked before it is sent, as `--jwt-token`',
   CI_AUTH_TOKEN: 'the same, after both',
+  FOB_ID_TOKEN:
+    'the ID token of this CI job, which is exchanged for a token where there is no other credential ([ci.md](ci.md))',
+  FOB_ID_TOKEN_FILE:
+    'the same in a file, such as a projected token in Kubernetes, as `--workload-token-file`',
+  FOB_ID_TOKEN_AUDIENCE: 'whom the ID token has to be for, where that is not the address of the server',
   FOB_HOME:
     'the folder of `config.toml`, logins and trusted projects instead of `~/.fob`; it has keychain entries of its own',
   FOB_AUTH_CONFIG: 'another credentials file, and no keychain, as `--auth-config`',

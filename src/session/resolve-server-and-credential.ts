@@ -100,8 +100,8 @@ export type Presented =
   | { kind: 'bearer'; token: Secret; source: string }
   | { kind: 'stored' }
   | { kind: 'basic'; credentials: BasicCredentials }
-  /** What the server gives for the ID token of a job. */
-  | { kind: 'workload'; source: IdTokenSource }
+  /** What the server gives for the ID token of a job, which messages call by its name. */
+  | { kind: 'workload'; source: IdTokenSource; name: string }
   | { kind: 'none' }
 
 /** A token that was given for this call, as it is: its shape is not checked yet. */
@@ -143,8 +143,8 @@ export function usableToken({ value, source, jwt }: GivenToken, now: number): Se
 }
 
 /**
- * The one order of all commands: the given token, the stored credential, Basic credentials in the URL, and the ID token
- * of the job.
+ * The one order of all commands: the given token, the stored credential, Basic credentials in the URL. The ID token of a
+ * job comes after them (`session.ts`).
  * @throws Fault `usage` when both flags are given or a token has the wrong shape; `credentials_expired` for a JWT
  * that has expired.
  */
@@ -154,17 +154,14 @@ export function resolvePresented(input: {
   env: Env
   hasStored: boolean
   basic: BasicCredentials | undefined
-  idToken?: IdTokenSource | undefined
   now: number
-}): Presented {
+}): Exclude<Presented, { kind: 'workload' }> {
   const given = givenToken(input)
   if (given !== undefined) {
     return { kind: 'bearer', token: usableToken(given, input.now), source: given.source }
   }
   if (input.hasStored) return { kind: 'stored' }
-  const { basic, idToken: source } = input
-  if (basic !== undefined) return { kind: 'basic', credentials: basic }
-  return source === undefined ? { kind: 'none' } : { kind: 'workload', source }
+  return input.basic === undefined ? { kind: 'none' } : { kind: 'basic', credentials: input.basic }
 }
 
 /**

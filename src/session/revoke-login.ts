@@ -76,7 +76,9 @@ export async function revokeReplaced(
     return notRevokedWarning({ kind: 'failed', reason: replaced.reason }, before)
   }
   const { credential } = replaced
-  if (credential.oauth === undefined || !fob || shareToken(credential, by)) return undefined
+  // The token of a job ends by itself within the hour, and only then.
+  const isJob = credential.workload !== undefined
+  if (credential.oauth === undefined || !fob || isJob || shareToken(credential, by)) return undefined
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(REVOKE_REPLACED_MS)])
   const problem = await revokeCredential(credential, { ...context, signal })
   return problem === undefined ? 'The login before it is revoked' : notRevokedWarning(problem, before)

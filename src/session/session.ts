@@ -4,7 +4,6 @@
  * Refuses: to print, to prompt, and to obtain tokens itself, which is what the flows are for.
  */
 import { Fault } from '../contract/fault.ts'
-import { idTokenName, offeredIdToken } from '../flows/workload/find-id-token.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import type { Env } from '../platform/processes/own-and-child-environment.ts'
@@ -26,7 +25,6 @@ import {
   resolveTenant,
   type ServerChoice,
 } from './resolve-server-and-credential.ts'
-import { workloadAuthorization } from './workload/workload-authorization.ts'
 
 export interface SessionOptions {
   flags: {
@@ -84,16 +82,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const given = givenToken({ authToken, jwtToken, env })
   const logins = await (given === undefined ? stored() : stored().catch(noneFor))
   const project = projectFor(options.project, server)
-  const presented = resolvePresented({
+  const resolved = resolvePresented({
     authToken,
     jwtToken,
     env,
     hasStored: logins.some((login) => login.server === server.url),
     basic: server.basic,
-    // Whoever writes a folder's file must not get it.
-    idToken: server.isUsersChoice ? offeredIdToken(env) : undefined,
     now: options.expired === true ? -Infinity : clock.now(),
   })
+  const presented = resolved.kind === 'none' ? await offered(server, env) : resolved
   // A name that fits no account is an error only where a stored login would be used.
   const wanted = presented.kind === 'bearer' ? undefined : resolveAccount({ env, project })
   const { login, source: accountSource } = chooseAccount(logins, server.url, wanted)
@@ -104,11 +101,30 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const ending = endOf(presented, login)
   const warning = endsSoon(ending, clock.now(), credential)
   if (warning !== undefined) options.warn(warning)
-  const authorization =
-    presented.kind === 'workload'
-      ? workloadAuthorization(presented.source, server.url, options)
-      : presentedAuthorization(presented, login, store && { ...options, store })
+  const authorization = await authorizationBy(presented, login, server, options)
   return { server, tenant, presented, login, accountSource, credential, ...authorization }
+}
+
+/** The ID token of the job, for a server that the user has named: whoever writes a folder's file must not get it. */
+async function offered(server: ServerChoice, env: Env): Promise<Presented> {
+  if (!server.isUsersChoice) return { kind: 'none' }
+  const { idTokenName, offeredIdToken } = await import('../flows/workload/find-id-token.ts')
+  const source = offeredIdToken(env)
+  return source === undefined ? { kind: 'none' } : { kind: 'workload', source, name: idTokenName(source) }
+}
+
+async function authorizationBy(
+  presented: Presented,
+  login: StoredLogin | undefined,
+  { url }: ServerChoice,
+  options: SessionOptions,
+): Promise<Authorization> {
+  const { store } = options
+  if (presented.kind !== 'workload') {
+    return presentedAuthorization(presented, login, store && { ...options, store })
+  }
+  const { workloadAuthorization } = await import('./workload/workload-authorization.ts')
+  return workloadAuthorization(presented.source, url, options)
 }
 
 /** When a stored token ends that came without a way to renew it. */
@@ -125,7 +141,7 @@ function nameOf(presented: Presented, login: StoredLogin | undefined): string | 
   if (presented.kind === 'basic') {
     return `the password of ${safeLine(presented.credentials.username, 100)} in the server's address`
   }
-  if (presented.kind === 'workload') return `the token for ${idTokenName(presented.source)}`
+  if (presented.kind === 'workload') return `the token for ${presented.name}`
   if (presented.kind === 'none' || login === undefined) return undefined
   if (login.kind === 'basic') return `the stored password of ${accountName(login)}`
   return login.kind === 'token'

@@ -2,7 +2,6 @@
 import * as v from 'valibot'
 import { pipelineName } from '../../contract/api/pipelines.ts'
 import { Fault } from '../../contract/fault.ts'
-import { audienceFor, howToGetOne } from '../../flows/workload/find-id-token.ts'
 import type { Env } from '../../platform/processes/own-and-child-environment.ts'
 import { type GivenToken, givenToken, usableToken } from '../../session/resolve-server-and-credential.ts'
 import { clientOf, openContext } from '../client/command-context.ts'
@@ -60,10 +59,10 @@ async function runInCi(options: RunInCiOptions, deps: Deps): Promise<void> {
   const work = chooseWork(options, context.settings.run?.pipeline)
   const session = await context.session()
   const client = await clientOf(deps, globals, context, session)
-  await runPipeline({ ...options, ...work }, client, deps).catch((error: unknown) => {
+  await runPipeline({ ...options, ...work }, client, deps).catch(async (error: unknown) => {
     if (!(error instanceof Fault)) throw error
     const hasNoToken = error.code === 'unauthenticated' && session.presented.kind === 'none'
-    throw hasNoToken ? noToken(client.server, deps.env) : withRunsHint(error, work.name)
+    throw hasNoToken ? await noToken(client.server, deps.env) : withRunsHint(error, work.name)
   })
 }
 
@@ -124,16 +123,18 @@ export function chooseWork(
   return { name: configured, args, task: task ?? name }
 }
 
-function noToken(server: string, env: Env): Fault {
+async function noToken(server: string, env: Env): Promise<Fault> {
   const places =
     '--auth-token, --jwt-token, FOB_TOKEN, FOB_JWT_TOKEN, CI_AUTH_TOKEN, the stored logins, the address and the ID token of the job'
   return new Fault('unauthenticated', `${server} needs a token, and there is none in ${places}`, {
-    hint: `${ofThisJob(server, env)}provide one for this call: FOB_JWT_TOKEN=… fob run …`,
+    hint: `${await ofThisJob(server, env)}provide one for this call: FOB_JWT_TOKEN=… fob run …`,
   })
 }
 
 /** How this job can do without a token that is stored somewhere, where it is one of a CI system that we know. */
-function ofThisJob(server: string, env: Env): string {
+async function ofThisJob(server: string, env: Env): Promise<string> {
   const kind = env.GITHUB_ACTIONS ? 'github' : env.GITLAB_CI ? 'gitlab' : undefined
-  return kind === undefined ? '' : `${howToGetOne(kind, audienceFor(server, env))}; or `
+  if (kind === undefined) return ''
+  const { audienceFor, howToGetOne } = await import('../../flows/workload/find-id-token.ts')
+  return `${howToGetOne(kind, audienceFor(server, env))}; or `
 }

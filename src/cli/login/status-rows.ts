@@ -1,6 +1,5 @@
 /** The rows of `fob auth status`: every stored login, and what this call would use instead. */
 import { printable } from '../../platform/terminal/make-text-printable.ts'
-import { idTokenName } from '../../flows/workload/find-id-token.ts'
 import { userLine } from '../../session/account-display-names.ts'
 import { isJwt, jwtExpiry } from '../../session/check-jwt-form-and-expiry.ts'
 import { storageReasonText } from '../../session/keychain-fallback-warning.ts'
@@ -57,7 +56,7 @@ export const CHECK_COLUMN: Column<Row> = { title: 'server says', cell: (row) => 
 export function givenRow(session: Session, now: number): Row | undefined {
   const { presented } = session
   if (presented.kind === 'workload') {
-    const name = idTokenName(presented.source)
+    const { name } = presented
     return ofCall(session, { account: name, kind: 'jwt', renewable: true, storageReason: name })
   }
   if (presented.kind !== 'bearer' && presented.kind !== 'basic') return undefined

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { runCommandLine } from '../../../src/cli/run-command-line.ts'
 import { type Clock, systemClock } from '../../../src/platform/clock.ts'
+import type { Fetch } from '../../../src/platform/fetch-type.ts'
 import { scriptedBrowser } from './approving-browser.ts'
 import { fakeDeps } from './fake-deps.ts'
 import { temporaryFolder } from '../temporary.ts'
@@ -24,6 +25,7 @@ export function machine(env: Record<string, string> = {}) {
       stdin?: string | Uint8Array
       env?: Record<string, string>
       sleep?: Clock['sleep']
+      fetch?: Fetch
       cwd?: string
     } = {},
   ) => {
@@ -32,6 +34,7 @@ export function machine(env: Record<string, string> = {}) {
       sleep: options.sleep ?? ((ms, signal) => systemClock.sleep(ms, signal)),
       now: () => Date.now() + ahead,
     }
+    if (options.fetch !== undefined) deps.fetch = options.fetch
     const code = await runCommandLine(argv, deps)
     return { code, out: deps.io.out(), err: deps.io.err() }
   }

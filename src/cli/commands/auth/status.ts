@@ -1,6 +1,5 @@
 /** `fob auth status`: lists the stored logins, and says which one commands use and why. */
 import { Fault } from '../../../contract/fault.ts'
-import { idTokenName } from '../../../flows/workload/find-id-token.ts'
 import { KEYCHAIN_REASONS } from '../../../platform/keychain/keychain.ts'
 import { printable } from '../../../platform/terminal/make-text-printable.ts'
 import { credentialsExpired, stateOf } from '../../../session/refresh-login.ts'
@@ -136,9 +135,7 @@ function sayWhatChose({ server, accountSource, presented }: Session, { say }: Co
   }
   if (presented.kind === 'basic') say(`note: commands use the Basic credentials in the address`)
   if (presented.kind === 'workload') {
-    say(
-      `note: commands exchange ${idTokenName(presented.source)} for a token when they need one; nothing is stored`,
-    )
+    say(`note: commands exchange ${presented.name} for a token when they need one; nothing is stored`)
   }
 }
 
