@@ -2,6 +2,7 @@
 import type { TokenSet } from '../../flows/flow-types.ts'
 import type { IdTokenSource } from '../../flows/workload/find-id-token.ts'
 import { VERSION } from '../../platform/build-constants.ts'
+import type { Secret } from '../../redact/secret.ts'
 import { type Authorization, shared } from '../authorization-of-session.ts'
 import { authorizationOf } from '../build-authorization-header.ts'
 import { isFresh } from '../refresh-login.ts'
@@ -36,7 +37,6 @@ export function workloadAuthorization(
       return current
     }
   }
-  const headerOf = (tokens: TokenSet | undefined) => tokens && authorizationOf({ token: tokens.accessToken })
   return {
     bearer: async () => (await fresh())?.accessToken,
     authorization: async () => headerOf(await fresh()),
@@ -47,6 +47,10 @@ export function workloadAuthorization(
     },
     proving: async () => undefined,
   }
+}
+
+function headerOf(tokens: TokenSet | undefined): Secret | undefined {
+  return tokens && authorizationOf({ token: tokens.accessToken })
 }
 
 async function takesTokens(server: string, context: WorkloadContext): Promise<boolean> {

@@ -36,6 +36,31 @@ const subjectTokens = () => server.exchanged.map((form) => form.get('subject_tok
 const claimsOf = (jwt = '') =>
   JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 
+/** A command in a job whose endpoint responds so, one each; the last one again and again. */
+async function against(...responses: Response[]) {
+  const asked: string[] = []
+  const endpoint = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    fetch: (request): globalThis.Response => {
+      asked.push(request.headers.get('authorization') ?? '')
+      const [first = new Response('')] = responses
+      return responses.length > 1 ? (responses.shift() ?? first) : (first.clone() as globalThis.Response)
+    },
+  })
+  const waits: number[] = []
+  const sleep = async (ms: number) => void waits.push(ms)
+  const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${endpoint.url.href}x?a=b` }
+  const ended = await gitHubJob(env).run(['whoami'], { sleep })
+  await endpoint.stop(true)
+  return { ...ended, asked, waits }
+}
+const issued = () => Response.json({ value: issuer.mintToken({ aud: server.url }) })
+
+const entryIn = (file: string) => JSON.parse(readFileSync(file, 'utf8')).servers[server.url]
+
+const refused = (error: string) => Response.json({ error }, { status: 400 })
+
 describe('a command in a job with an ID token, and no login', () => {
   test('S100, S134: GitHub: the token for this server is exchanged, used, and stored nowhere', async () => {
     const { run, home } = gitHubJob()
@@ -148,8 +173,6 @@ describe('a command in a job with an ID token, and no login', () => {
 })
 
 describe('an ID token that gets nobody in', () => {
-  const refused = (error: string) => Response.json({ error }, { status: 400 })
-
   test.each(['invalid_request', 'unsupported_grant_type', 'invalid_grant'])(
     'a server that says %s: exit 4, with what its operator has to set',
     async (error) => {
@@ -214,27 +237,6 @@ describe('an ID token that gets nobody in', () => {
 })
 
 describe("GitHub's endpoint for ID tokens", () => {
-  /** What it responds with, one each; the last one again and again. */
-  async function against(...responses: Response[]) {
-    const asked: string[] = []
-    const endpoint = Bun.serve({
-      hostname: '127.0.0.1',
-      port: 0,
-      fetch: (request): globalThis.Response => {
-        asked.push(request.headers.get('authorization') ?? '')
-        const [first = new Response('')] = responses
-        return responses.length > 1 ? (responses.shift() ?? first) : (first.clone() as globalThis.Response)
-      },
-    })
-    const waits: number[] = []
-    const sleep = async (ms: number) => void waits.push(ms)
-    const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${endpoint.url}x?a=b` }
-    const ended = await gitHubJob(env).run(['whoami'], { sleep })
-    await endpoint.stop(true)
-    return { ...ended, asked, waits }
-  }
-  const issued = () => Response.json({ value: issuer.mintToken({ aud: server.url }) })
-
   test('a failure is met with one more request after a second', async () => {
     const { code, asked, waits } = await against(new Response('', { status: 503 }), issued())
     expect([code, asked, waits]).toEqual([0, Array(2).fill('Bearer the-token-of-the-job'), [1000]])
@@ -281,8 +283,6 @@ describe("GitHub's endpoint for ID tokens", () => {
 })
 
 describe('fob auth login --workload', () => {
-  const entryIn = (file: string) => JSON.parse(readFileSync(file, 'utf8')).servers[server.url]
-
   test('S100, S113: github: a login as any other, that ends with the hour and renews itself by the next ID token', async () => {
     const { run, file, advance } = gitHubJob()
     const login = await run(['auth', 'login', '--workload', 'github', '--scope', 'runs:read,runs:trigger'])
