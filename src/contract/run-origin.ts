@@ -1,10 +1,14 @@
-/** From where a run was started. */
-export type RunOrigin =
+/** From where a run was started, as its record says it. */
+import * as v from 'valibot'
+
+export const runOrigin = v.variant('kind', [
   /** A page of the server, a command of fob, a tool of `/mcp`, any other client of the API. */
-  | { kind: 'page' | 'cli' | 'mcp' | 'api' }
-  | { kind: 'schedule'; cron: string; timeZone: string }
+  v.object({ kind: v.picklist(['page', 'cli', 'mcp', 'api']) }),
+  v.object({ kind: v.literal('schedule'), cron: v.string(), timeZone: v.string() }),
   /** `delivery`: what the sender calls it, where it says that. */
-  | { kind: 'webhook'; provider: string; delivery: string | null }
+  v.object({ kind: v.literal('webhook'), provider: v.string(), delivery: v.nullable(v.string()) }),
+])
+export type RunOrigin = v.InferOutput<typeof runOrigin>
 
 const WORDS = {
   page: 'a page of the server',

@@ -76,7 +76,12 @@ export function presenter(view: View, { io }: Deps, progress: Progress): Present
     lines.breakLine()
     progress.around(`${line}\n`, (text) => io.stderr.write(text))
   }
-  function event({ type, data }: RunEvent, final?: FinalStatus): void {
+  let isFirst = true
+  function event(next: RunEvent, final?: FinalStatus): void {
+    show(next, final)
+    isFirst = false
+  }
+  function show({ type, data }: RunEvent, final?: FinalStatus): void {
     switch (type) {
       case 'log': {
         const { task: name, number, stream, data: text } = data
@@ -90,8 +95,12 @@ export function presenter(view: View, { io }: Deps, progress: Progress): Present
         progress.task(status)
         return say(`${TASK_SIGN[status]} ${printable(name)}${detail}`)
       }
-      case 'run':
-        return progress.run(data.status)
+      case 'run': {
+        const { status, attempt } = data
+        // A log that starts with an attempt needs no word between it and the one before.
+        if (status === 'queued' && attempt !== undefined && !isFirst) say(`↻ attempt ${attempt}`)
+        return progress.run(status)
+      }
       case 'exit': {
         const { message } = data
         lines.end()

@@ -34,6 +34,18 @@ const taskResponse = v.looseObject({
 /** How often a secret was redacted in the output of a task or, under the pipeline's name, in anything else. */
 const redactionResponse = v.looseObject({ secret: v.string(), in: v.string(), hits: v.number() })
 
+/** The latest is the last. */
+const attemptResponse = v.looseObject({
+  attempt: v.number(),
+  status: runStatus,
+  message: v.nullable(v.string()),
+  /** When it was queued, and by whom; null where that is not on record. */
+  queuedAt: v.nullable(v.string()),
+  by: v.nullable(v.string()),
+  startedAt: v.nullable(v.string()),
+  endedAt: v.nullable(v.string()),
+})
+
 export const runResponse = v.looseObject({
   id: v.string(),
   pipeline: v.string(),
@@ -49,6 +61,18 @@ export const runResponse = v.looseObject({
   tasks: v.optional(v.array(taskResponse)),
   /** How far it is: the number of its last event. */
   lastEventId: v.optional(v.number()),
+  /** The task, redacted like the arguments. */
+  task: v.optional(v.nullable(v.string())),
+  /** The time limit, in milliseconds from its start. */
+  timeoutMs: v.optional(v.nullable(v.number())),
+  /** From where it was started; null for a run of before. */
+  origin: v.optional(v.nullable(v.looseObject({ kind: v.string() }))),
+  /** The run whose arguments and task it was started with again. */
+  repeats: v.optional(v.nullable(v.string())),
+  /** How long the latest attempt waited for its turn, and how long it took; null where that is not over. */
+  queuedMs: v.optional(v.nullable(v.number())),
+  durationMs: v.optional(v.nullable(v.number())),
+  attempts: v.optional(v.array(attemptResponse)),
   /** The name of the token or service key that it was started with; null where there was none. */
   tokenName: v.optional(v.nullable(v.string())),
   /** When its log was removed. */

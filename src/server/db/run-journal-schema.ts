@@ -66,6 +66,8 @@ export const runAttempts = sqliteTable(
     /** Null where it was stopped before its turn came. */
     startedAt: integer('started_at'),
     endedAt: integer('ended_at'),
+    /** The number of its last event: those of the next attempt come after it. */
+    lastEvent: integer('last_event').notNull(),
     /** When the next attempt was queued, and by whom, as in `runs.triggered_by`. */
     resumedAt: integer('resumed_at').notNull(),
     resumedBy: text('resumed_by').notNull(),

@@ -57,8 +57,9 @@ export interface Runs extends RunQueries {
    * the reusable responses again, all else is done anew, and its events continue. Returns once the run is queued.
    * @throws Fault `not_found`, `conflict` when it is in progress, has succeeded or its log was removed, and as
    * `start` does
+   * @param by the caller, as records show them
    */
-  resume(tenantId: string, id: string): Promise<Resumed>
+  resume(tenantId: string, id: string, by: string): Promise<Resumed>
   /**
    * @throws Fault `usage`: `deploy.ts:3:14: unexpected ;`, its hint the line with a caret; and for a secret that
    * no run is given

@@ -1,5 +1,7 @@
 /** `fob runs show`: shows one run and its tasks. */
+import * as v from 'valibot'
 import { type RunResponse, runResponse } from '../../../contract/api/runs.ts'
+import { describeOrigin, runOrigin } from '../../../contract/run-origin.ts'
 import { type Client, openClient } from '../../client/command-context.ts'
 import { findRunId, newestRun } from '../../client/find-by-id-prefix.ts'
 import { openWebPage } from '../../client/open-server-page-in-browser.ts'
@@ -52,15 +54,43 @@ function printRun(run: RunResponse & { url: string }, client: Client, deps: Deps
     ...(run.message === null ? [] : [['message', run.message] as const]),
     ...(run.attempt === undefined || run.attempt === 1 ? [] : [['attempt', String(run.attempt)] as const]),
     ['by', run.triggeredBy],
+    ...known('token', run.tokenName),
+    ...known('from', originText(run.origin)),
+    ...known('again', run.repeats),
+    ...known('task', run.task),
+    ...(run.args ?? []).map((arg) => ['argument', arg] as const),
     ['created', long(run.createdAt)],
     ['started', run.startedAt === null ? '' : long(run.startedAt)],
     ['ended', run.endedAt === null ? '' : long(run.endedAt)],
+    ...known('waited', timeText(run.queuedMs)),
+    ...known('took', timeText(run.durationMs)),
+    ...known('time limit', timeText(run.timeoutMs)),
     ...(run.sourceChanged === true ? [['source', 'of the pipeline: changed since then'] as const] : []),
+    ...(run.attempts ?? []).slice(0, -1).map((one) => [`attempt ${one.attempt}`, attemptText(one)] as const),
     ...(typeof run.logRemovedAt === 'string' ? [['log', `removed ${long(run.logRemovedAt)}`] as const] : []),
     ...(run.tasks ?? []).map((task) => [`task ${task.name}`, taskText(task)] as const),
     ['web', run.url],
     ...(run.redactions ?? []).map((redaction) => ['redacted', redactionText(redaction)] as const),
   ])
+}
+
+/** A line that is left out where there is nothing to say. */
+function known(name: string, value: string | null | undefined): (readonly [name: string, value: string])[] {
+  return value === null || value === undefined ? [] : [[name, value]]
+}
+
+/** Undefined for what this version does not know. */
+function originText(origin: RunResponse['origin']): string | undefined {
+  const parsed = v.safeParse(runOrigin, origin)
+  return parsed.success ? describeOrigin(parsed.output) : undefined
+}
+
+function timeText(ms: number | null | undefined): string | undefined {
+  return typeof ms === 'number' ? `${(ms / 1000).toFixed(1)} s` : undefined
+}
+
+function attemptText({ status, message }: NonNullable<RunResponse['attempts']>[number]): string {
+  return message === null ? status : `${status}: ${message}`
 }
 
 function redactionText({ secret, hits, in: place }: NonNullable<RunResponse['redactions']>[number]): string {

@@ -26,6 +26,7 @@ CREATE TABLE run_attempts (
   message text,
   started_at integer,
   ended_at integer,
+  last_event integer NOT NULL,
   resumed_at integer NOT NULL,
   resumed_by text NOT NULL,
   PRIMARY KEY (run_id, attempt)

@@ -6,13 +6,14 @@ import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts
 import type { RunEnd } from '../../runs/journal/run-journal-type.ts'
 import type { Resumed } from '../../runs/runs.ts'
 import { paused, pipelineGone } from '../../runs/queue/start-and-resume-refusals.ts'
-import { hasStarted } from '../../access-rules/run-starter.ts'
+import { callerName, hasStarted } from '../../access-rules/run-starter.ts'
 import { missingScope } from '../guards/require-permission.ts'
 import { HttpError, noRoom, notFound } from '../response/http-error.ts'
 import { json } from '../response/json-response.ts'
 import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
 import { eventStream } from '../response/event-stream-response.ts'
+import { runDetails } from './run-details.ts'
 import { readPage } from '../request/read-page-parameters.ts'
 import { readRunFilter } from '../request/read-run-filter.ts'
 import type { Services } from '../handler-services.ts'
@@ -35,7 +36,7 @@ export const getRun: Handler = async (call, services) => {
     ...toResponse(run),
     ...(end === undefined ? {} : { message: notRecorded(end, services).message }),
     args: run.args,
-    sourceChanged: (await services.runs.sourceChanged(run)) ?? null,
+    ...runDetails(run, (await services.runs.sourceChanged(run)) ?? null),
     lastEventId: await services.runs.lastEvent(run.id),
     ...(run.redactions === null ? {} : { redactions: run.redactions }),
     tasks: run.tasks.map((task) => ({
@@ -145,7 +146,7 @@ export async function resume(
   const pipeline = await pipelines.get(principal, run.pipelineName)
   if (pipeline?.id !== run.pipelineId) throw pipelineGone(run)
   if (pipeline.paused) throw paused(pipeline.name)
-  return await runs.resume(run.tenantId, run.id)
+  return await runs.resume(run.tenantId, run.id, callerName(principal))
 }
 
 /** The run that the path names. @throws HttpError 404 for one that the caller does not see */

@@ -1,5 +1,5 @@
 /** The front page, and the style sheet and scripts that pages load. */
-import { LOG_TEXT_SCRIPT, RUN_SCRIPT, RUN_TASKS_SCRIPT } from '../../web/run-template.ts'
+import { LOG_TEXT_SCRIPT, RUN_SCRIPT, RUN_TASKS_SCRIPT } from '../../web/run-page/run-template.ts'
 import { renderMessage, STYLE_SHEET } from '../../web/login-consent-and-message-templates.ts'
 import type { Handler } from '../request-context.ts'
 import { hostOf } from '../handler-services.ts'

@@ -7,6 +7,8 @@ interface LogLine {
   number: number | undefined
   task: string | undefined
   stream: 'stdout' | 'stderr'
+  /** The attempt whose first line it is, of every attempt but the first. */
+  startsAttempt: number | undefined
   parts: readonly Stretch[]
 }
 
@@ -22,6 +24,8 @@ export function toLines(pieces: readonly LogPiece[], before: EarlierLines | unde
   const cut = new Set(before?.open)
   let last = before?.count
   for (const piece of pieces) {
+    // What an earlier attempt left without an end stays so.
+    if (piece.startsAttempt !== undefined) open.clear()
     const key = streamKey(piece)
     for (const part of piece.data.split(/(?<=\n)/)) {
       let line = open.get(key)
@@ -36,7 +40,11 @@ export function toLines(pieces: readonly LogPiece[], before: EarlierLines | unde
       else open.set(key, line)
     }
   }
-  return lines.map(({ number, piece: { task, stream }, text }) => {
-    return { number, task, stream, parts: stretches(text.replace(/\r?\n$/, '')) }
+  const isFirstOf = new Set<LogPiece>()
+  return lines.map(({ number, piece, text }) => {
+    const { task, stream } = piece
+    const startsAttempt = isFirstOf.has(piece) ? undefined : piece.startsAttempt
+    isFirstOf.add(piece)
+    return { number, task, stream, startsAttempt, parts: stretches(text.replace(/\r?\n$/, '')) }
   })
 }

@@ -3,7 +3,10 @@ import * as v from 'valibot'
 import { isFinal } from '../../../contract/run-events.ts'
 import { Fault } from '../../../contract/fault.ts'
 import type { RunRecord } from '../../runs/journal/read-run-records.ts'
-import { renderRun } from '../../web/run-template.ts'
+import { describeOrigin } from '../../../contract/run-origin.ts'
+import { attemptsOf, timesOf } from '../../runs/journal/run-attempts.ts'
+import type { RunFacts } from '../../web/run-page/run-facts-template.ts'
+import { renderRun } from '../../web/run-page/run-template.ts'
 import { HttpError } from '../response/http-error.ts'
 import { frameView, hrefInTenant } from './page-frame-view.ts'
 import { nextHref } from './run-list-view.ts'
@@ -58,7 +61,7 @@ async function show(call: Call, services: Services, problem?: string, status = 2
   const pipeline = await services.pipelines.get(call.principal, run.pipelineName)
   const { pieces, earlier, before: earlierLines } = await services.runs.logPage(run.id, before)
   const view = await frameView(call, services)
-  const { id, pipelineName, triggeredBy, args, task, message, createdAt, startedAt, endedAt } = run
+  const { id, pipelineName, message } = run
   const page = await renderRun({
     ...view,
     id,
@@ -68,13 +71,8 @@ async function show(call: Call, services: Services, problem?: string, status = 2
         ? `/pipelines/${encodeURIComponent(pipelineName)}${view.query}`
         : undefined,
     status: run.status,
-    triggeredBy,
-    args,
-    task,
     message,
-    createdAt,
-    startedAt,
-    endedAt,
+    facts: await factsOf(run, call, services),
     tasks: run.tasks,
     lines: toLines(pieces, earlierLines),
     earlierHref: nextHref(call, 'before', earlier),
@@ -84,6 +82,21 @@ async function show(call: Call, services: Services, problem?: string, status = 2
     problem,
   })
   return pageResponse(page, status)
+}
+
+async function factsOf(run: RunRecord, call: Call, { pipelines }: Services): Promise<RunFacts> {
+  const { triggeredBy, tokenName, origin, task, args, timeoutMs, createdAt } = run
+  const attempts = attemptsOf(run).map((attempt) => ({ ...attempt, ...timesOf(attempt) }))
+  const from = origin === null ? undefined : describeOrigin(origin)
+  const repeated = run.repeats === null ? undefined : await pipelines.runOf(call.principal, run.repeats)
+  return {
+    ...{ triggeredBy, tokenName, from, task, args, timeoutMs, createdAt, attempts },
+    repeats: repeated && {
+      id: repeated.id,
+      href: hrefInTenant(call, `/runs/${repeated.id}`),
+      sourceChanged: repeated.sourceSha256 !== null && repeated.sourceSha256 !== run.sourceSha256,
+    },
+  }
 }
 
 function readBefore({ url }: Call): number | undefined {

@@ -67,7 +67,7 @@ export interface RunPreparation {
   /** Continues an interrupted run. @throws Fault `failed` for a run that cannot be continued */
   reopen(row: RunRow): Promise<Execution>
   /** Queues a run that has ended for its next attempt. @throws Fault `conflict` for a run that cannot be resumed */
-  resume(row: RunRow): Promise<Execution>
+  resume(row: RunRow, by: string): Promise<Execution>
 }
 
 export function createRunPreparation(options: PrepareOptions): RunPreparation {
@@ -164,14 +164,14 @@ export function createRunPreparation(options: PrepareOptions): RunPreparation {
     return { ...execution, history, wasStarted, sourceChanged: changed, journal: record }
   }
 
-  async function resume(row: RunRow): Promise<Execution> {
+  async function resume(row: RunRow, by: string): Promise<Execution> {
     const { id: runId } = row
     const script = await scriptOf(runId)
     if (!script) throw new Fault('conflict', 'the run cannot be resumed: its script is not stored any more')
     // Its time limit starts anew.
     const execution = await recall({ ...row, startedAt: null }, script)
     const changed = (await sourceChanged(db, row)) === true
-    const record = await journal.resume(runId)
+    const record = await journal.resume(runId, by)
     // Resuming has changed the row of the script.
     const history = readHistory(db, runId, record.attempt, (await scriptOf(runId)) ?? script)
     return { ...execution, history, sourceChanged: changed, journal: cap(record, history) }

@@ -25,8 +25,8 @@ export interface Journal {
   create(run: rows.NewRun, script: rows.NewScript): Promise<RunJournal>
   /** Opens the journal of an interrupted run: recorded as queued or running, with no server that runs it. */
   reopen(runId: string): RunJournal
-  /** Queues a run that has ended, for its next attempt. @throws Fault `conflict` when its log was removed */
-  resume(runId: string): Promise<RunJournal>
+  /** Queues a run that has ended, for its next attempt, which `by` has asked for. @throws Fault `conflict` when its log was removed */
+  resume(runId: string, by: string): Promise<RunJournal>
   /** Resolves at the run's next event; undefined when no further event can come. */
   next(runId: string): Promise<void> | undefined
   /** The IDs of interrupted runs; those that were running come first. */
@@ -100,12 +100,12 @@ export function createJournal({ db, clock }: { db: Db; clock: Clock }): Journal 
     return createRunJournal({ db, clock, runId, attempt, lastResponse, writer })
   }
 
-  async function resume(runId: string): Promise<RunJournal> {
+  async function resume(runId: string, by: string): Promise<RunJournal> {
     const attempt = attemptOf(runId) + 1
     const writer = openWriter(runId, positionOf(runId))
     // The script starts anew, and so does its output.
     writer.resetOffsets(0)
-    const journal = queue(writer, runId, attempt, (tx) => rows.resumeRun(tx, runId))
+    const journal = queue(writer, runId, attempt, (tx, at) => rows.resumeRun(tx, runId, { at, by }))
     // The exit of the attempt before was removed.
     writer.recount()
     return journal

@@ -3,6 +3,7 @@ import { and, asc, eq, max } from 'drizzle-orm'
 import * as v from 'valibot'
 import { type NumberedEvent, runEventSchema } from '../../../contract/run-events.ts'
 import type { Db } from '../../db/open-database.ts'
+import { runAttempts } from '../../db/run-journal-schema.ts'
 import { pipelines, runEvents, runs, runTasks } from '../../db/schema.ts'
 
 /** Instants are milliseconds since 1970. `args`, `task` and `message` have been through the redactor. */
@@ -10,8 +11,9 @@ export type RunRow = typeof runs.$inferSelect
 /** A run as lists show it: without its input, which can be long. */
 export type RunEntry = Omit<RunRow, 'args' | 'task' | 'redactions'>
 export type TaskRow = typeof runTasks.$inferSelect
-/** A run with its tasks, in the order in which the script asked for them. */
-export type RunRecord = RunRow & { tasks: TaskRow[] }
+export type AttemptRow = typeof runAttempts.$inferSelect
+/** A run with its tasks, in the order in which the script asked for them, and its attempts before the latest. */
+export type RunRecord = RunRow & { tasks: TaskRow[]; earlierAttempts: AttemptRow[] }
 
 export async function findRun(db: Db, tenantId: string, id: string): Promise<RunRow | undefined> {
   const [row] = await db
@@ -46,7 +48,17 @@ export async function findRecord(db: Db, tenantId: string, id: string): Promise<
   const row = await findRun(db, tenantId, id)
   if (!row) return undefined
   const tasks = await db.select().from(runTasks).where(eq(runTasks.runId, id)).orderBy(asc(runTasks.number))
-  return { ...row, tasks }
+  return { ...row, tasks, earlierAttempts: row.attempt === 1 ? [] : readEarlierAttempts(db, id) }
+}
+
+/** The attempts that ended before the run was resumed, in order. */
+export function readEarlierAttempts(db: Db, runId: string): AttemptRow[] {
+  return db
+    .select()
+    .from(runAttempts)
+    .where(eq(runAttempts.runId, runId))
+    .orderBy(asc(runAttempts.attempt))
+    .all()
 }
 
 /** Events numbered over `after`, in order. @throws ValiError for an event that this version does not know */

@@ -3,7 +3,7 @@ import { and, asc, count, eq, isNotNull, isNull, max, sql } from 'drizzle-orm'
 import { Fault } from '../../../contract/fault.ts'
 import type { Db } from '../../db/open-database.ts'
 import { pipelines, runEvents, runs, runTasks } from '../../db/schema.ts'
-import { runAnswers, runScripts } from '../../db/run-journal-schema.ts'
+import { runAnswers, runAttempts, runScripts } from '../../db/run-journal-schema.ts'
 import type { RunEnd } from './run-journal-type.ts'
 
 export type Write = Parameters<Parameters<Db['transaction']>[0]>[0]
@@ -47,11 +47,28 @@ export function startRun(tx: Write, runId: string, startedAt: number): void {
   tx.update(runs).set(set).where(eq(runs.id, runId)).run()
 }
 
+/** Keeps what the run says of the attempt that has ended: the next one replaces it. */
+function insertEndedAttempt(tx: Write, runId: string, resumed: { at: number; by: string }): void {
+  const run = tx.select().from(runs).where(eq(runs.id, runId)).get()
+  if (run?.status !== 'failed' && run?.status !== 'stopped') return
+  const last = tx
+    .select({ id: max(runEvents.id) })
+    .from(runEvents)
+    .where(eq(runEvents.runId, runId))
+    .get()
+  const { attempt, status, message, startedAt, endedAt } = run
+  const ended = { attempt, status, message, startedAt, endedAt, lastEvent: last?.id ?? 0 }
+  tx.insert(runAttempts)
+    .values({ ...ended, runId, resumedAt: resumed.at, resumedBy: resumed.by })
+    .run()
+}
+
 /**
  * Queues a run that has ended for its next attempt. Its log and its recorded responses stay.
  * @throws Fault `conflict` when those are not stored any more
  */
-export function resumeRun(tx: Write, runId: string): void {
+export function resumeRun(tx: Write, runId: string, by: { at: number; by: string }): void {
+  insertEndedAttempt(tx, runId, by)
   const open = { status: 'queued' as const, message: null, endedAt: null, startedAt: null, stopReason: null }
   const resumed = tx
     .update(runs)

@@ -41,7 +41,7 @@ interface RunStarterOptions {
 
 interface RunStarter {
   start(request: StartRun): Promise<{ runId: string }>
-  resume(tenantId: string, id: string): Promise<Resumed>
+  resume(tenantId: string, id: string, by: string): Promise<Resumed>
   /** Launches a run that an earlier server has admitted, however many wait. */
   continueInterrupted(run: Execution): void
   /** Resolves when nothing is being admitted. */
@@ -58,7 +58,7 @@ export function createRunStarter({ db, preparation, live, waiting, closing }: Ru
     return { runId: run.context.runID }
   }
 
-  async function resume(tenantId: string, id: string): Promise<Resumed> {
+  async function resume(tenantId: string, id: string, by: string): Promise<Resumed> {
     const row = await findRun(db, tenantId, id)
     if (!row) throw new Fault('not_found', `there is no run ${id}`)
     if (row.status === 'success') throw hasSucceeded(row)
@@ -68,7 +68,7 @@ export function createRunStarter({ db, preparation, live, waiting, closing }: Ru
     resuming.add(id)
     try {
       const lastEventId = await lastEvent(db, id)
-      const run = await admit(tenantId, () => preparation.resume(row))
+      const run = await admit(tenantId, () => preparation.resume(row, by))
       return { attempt: run.journal.attempt, lastEventId, sourceChanged: run.sourceChanged }
     } finally {
       resuming.delete(id)

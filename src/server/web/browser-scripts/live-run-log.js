@@ -19,12 +19,21 @@ const box = element('log')
 
 /* -------------------------------------------------------------------------------------------- all lines */
 
-/** `{number, task, of, stream, raw}`, `of` being the task's number, in the order in which they began. */
+/** `{number, task, of, stream, startsAttempt, raw}`, `of` being the task's number, in the order in which they began. */
 const lines = []
 /** What was taken off the front: a line's place is its number less this. */
 let dropped = 0
 /** By task and stream, the line that has no end yet. */
 const open = new Map()
+
+/** The attempt whose first line comes next, of every attempt but the first. */
+let startsAttempt
+
+/** What an earlier attempt left without an end stays so. */
+function takeAttempt(attempt) {
+  open.clear()
+  startsAttempt = attempt
+}
 
 function takeLog({ task = '', number, stream, data }) {
   const key = `${stream} ${number} ${task}`
@@ -32,7 +41,8 @@ function takeLog({ task = '', number, stream, data }) {
   for (const part of data.split(/(?<=\n)/)) {
     let line = open.get(key)
     if (!line) {
-      line = { number: dropped + lines.length + 1, task, of, stream, raw: '' }
+      line = { number: dropped + lines.length + 1, task, of, stream, startsAttempt, raw: '' }
+      startsAttempt = undefined
       lines.push(line)
       if (matches(line)) shown.push(line)
     }
@@ -160,8 +170,17 @@ function render(line) {
     span.textContent = part
     text.append(classes.length === 0 ? part : span)
   }
-  row.append(link, of, text)
+  row.append(link, of, ...attemptOf(line), text)
   return row
+}
+
+/** As the server puts it before the first line of an attempt. */
+function attemptOf({ startsAttempt: attempt }) {
+  if (attempt === undefined) return []
+  const start = document.createElement('b')
+  start.className = 'attempt'
+  start.textContent = `attempt ${attempt}`
+  return [start]
 }
 
 /** Where a line stands among those shown: they are in order of their numbers. */
@@ -256,7 +275,10 @@ function start() {
   const on = (type, take) => events.addEventListener(type, ({ data }) => take(JSON.parse(data)))
   on('log', takeLog)
   on('task', takeTask)
-  on('run', ({ status }) => element('run-status').replaceChildren(badge(status)))
+  on('run', ({ status, attempt }) => {
+    element('run-status').replaceChildren(badge(status))
+    if (status === 'queued' && attempt !== undefined) takeAttempt(attempt)
+  })
   on('exit', ({ message }) => {
     events.close()
     if (message) {

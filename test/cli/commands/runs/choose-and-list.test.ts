@@ -233,6 +233,54 @@ describe('filters of lists, at a server that has none of them', () => {
   })
 })
 
+describe('what fob runs show says of a run', () => {
+  const facts = {
+    ...RUNS[2],
+    id: idOf('run', '0199'),
+    tokenName: 'Nightly',
+    origin: { kind: 'webhook', provider: 'github', delivery: '72d3162e' },
+    task: 'roll back now',
+    args: ['a b', 'c'],
+    timeoutMs: 60_000,
+    queuedMs: 1234,
+    durationMs: 5000,
+    sourceChanged: true,
+    attempt: 2,
+    attempts: [
+      { attempt: 1, status: 'failed', message: 'the tests do not pass', by: 'ada@example.com' },
+      { attempt: 2, status: 'failed', message: null, by: 'bob@example.com' },
+    ].map((one) => ({ ...one, queuedAt: null, startedAt: null, endedAt: null })),
+  }
+  beforeAll(() => void RUNS.push(facts as never))
+  afterAll(() => void RUNS.pop())
+
+  test('names who started it, from where, with what, and why earlier attempts ended', async () => {
+    const { out } = await fob('runs show run_0199')
+    for (const line of [
+      'by\tada@example.com',
+      'token\tNightly',
+      'from\ta webhook (github), delivery 72d3162e',
+      'task\troll back now',
+      'argument\ta b',
+      'argument\tc',
+      'waited\t1.2 s',
+      'took\t5.0 s',
+      'time limit\t60.0 s',
+      'source\thas changed since',
+      'attempt 1\tfailed: the tests do not pass',
+    ]) {
+      expect(out).toContain(`${line}\n`)
+    }
+    expect(out).not.toContain('attempt 2\t')
+  })
+
+  test('is the same in JSON, and an origin that this version does not know is left out of a table', async () => {
+    expect(JSON.parse((await fob('runs show run_0199 -o json')).out)).toMatchObject(facts)
+    facts.origin = { kind: 'pigeon', provider: '', delivery: '' }
+    expect((await fob('runs show run_0199')).out).not.toContain('from\t')
+  })
+})
+
 describe('times', () => {
   test('are told by their distance in a table on a terminal', async () => {
     const { out } = await fob('runs list', { terminal: true })

@@ -53,6 +53,16 @@ describe('pieces of output as lines', () => {
     expect(numbers(pieces, undefined)).toEqual([undefined, undefined, undefined, undefined])
   })
 
+  test('of an attempt do not go on with a line that the attempt before left without an end', () => {
+    const pieces = [piece('a'), { ...piece('b\nc\n'), startsAttempt: 2 }]
+    expect(said(pieces)).toEqual([' a', ' b', ' c'])
+    expect(toLines(pieces, START).map(({ number, startsAttempt }) => [number, startsAttempt])).toEqual([
+      [1, undefined],
+      [2, 2],
+      [3, undefined],
+    ])
+  })
+
   test('keep their colours', () => {
     const [line] = toLines([piece('a \u001b[31mred\u001b[0m\n')], START)
     expect(line?.parts).toEqual([

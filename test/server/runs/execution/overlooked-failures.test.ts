@@ -168,7 +168,7 @@ describe('the judgement is the same', () => {
   test('in the next attempt, where the failed task runs again', async () => {
     const { own, id, driver, ended } = await interrupted([], (fake) => fake.end('c'))
     expect(ended.record.status).toBe('failed')
-    await own.runs.resume(TENANT, id)
+    await own.runs.resume(TENANT, id, 'ada')
     const running = (name: string, times: number) => async () => {
       await seen(own, id, () => driver.begun.filter((n) => n === name).length === times)
       driver.end(name, name === 'b' ? 2 : 0)

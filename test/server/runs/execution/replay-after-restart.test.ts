@@ -4,6 +4,7 @@ import { eq } from 'drizzle-orm'
 import type { RunEvent } from '../../../../src/contract/run-events.ts'
 import { runs } from '../../../../src/server/db/schema.ts'
 import { runAnswers, runScripts } from '../../../../src/server/db/run-journal-schema.ts'
+import { attemptsOf } from '../../../../src/server/runs/journal/run-attempts.ts'
 import { SANDBOX } from '../../../support/sandbox-command.ts'
 import { memoryVault } from '../../../support/servers/memory-vault.ts'
 import { type FakeDriver, fakeDriver } from '../fake-driver.ts'
@@ -319,7 +320,11 @@ describe('resume', () => {
       .set({ source: Bun.zstdCompressSync(flaky('0')) })
       .where(eq(runScripts.runId, id))
     const last = failed.events.at(-1)?.id ?? 0
-    expect(await own.runs.resume(TENANT, id)).toEqual({ attempt: 2, lastEventId: last, sourceChanged: false })
+    expect(await own.runs.resume(TENANT, id, 'ada')).toEqual({
+      attempt: 2,
+      lastEventId: last,
+      sourceChanged: false,
+    })
     const { record, events, text } = await own.ended(id)
     expect(record).toMatchObject({ status: 'success', attempt: 2, message: null })
     expect(driver.begun).toEqual(['a', 'b', 'b', 'c'])
@@ -330,6 +335,17 @@ describe('resume', () => {
       [5, 'c', 'success', 2],
     ])
     expect(text('stdout')).toBe('try\ntry\nall passed true\n')
+    const [first, second] = attemptsOf(record)
+    expect(first).toMatchObject({ attempt: 1, status: 'failed', message: failed.record.message })
+    expect(first).toMatchObject({ startedAt: failed.record.startedAt, endedAt: failed.record.endedAt })
+    expect(second).toMatchObject({ attempt: 2, status: 'success', by: 'ada', message: null })
+    const { pieces } = await own.runs.logPage(id, undefined)
+    const ofScript = pieces.filter(({ task: of }) => of === undefined)
+    expect(ofScript.map(({ data, startsAttempt }) => [data, startsAttempt])).toEqual([
+      ['try\n', undefined],
+      ['try\n', 2],
+      ['all passed true\n', undefined],
+    ])
     const ids = events.map((event) => event.id)
     expect(ids).toEqual(ids.toSorted((a, b) => a - b))
     expect(events.filter(({ type }) => type === 'exit').length).toBe(1)
@@ -353,7 +369,7 @@ describe('resume', () => {
     await seen(first, id, hasBegun('b'))
     driver.end('b', 1)
     await first.ended(id)
-    await first.runs.resume(TENANT, id)
+    await first.runs.resume(TENANT, id, 'ada')
     await seen(first, id, () => driver.begun.length === 3)
     driver.end('b')
     await seen(first, id, hasBegun('c'))
@@ -368,18 +384,18 @@ describe('resume', () => {
     await using own = await openHarness({ drivers: [driver] })
     const id = await begin(own, pipeline(`await ${task('a')}`))
     await seen(own, id, hasBegun('a'))
-    expect(await failure(own.runs.resume(TENANT, id))).toMatchObject({
+    expect(await failure(own.runs.resume(TENANT, id, 'ada'))).toMatchObject({
       code: 'conflict',
       message: 'the run is in progress (running)',
     })
     driver.end('a')
     await own.ended(id)
-    expect(await failure(own.runs.resume(TENANT, id))).toMatchObject({
+    expect(await failure(own.runs.resume(TENANT, id, 'ada'))).toMatchObject({
       code: 'conflict',
       message: 'the run has succeeded: nothing of it is left to run',
     })
-    expect(await failure(own.runs.resume(TENANT, 'run_x'))).toMatchObject({ code: 'not_found' })
-    expect(await failure(own.runs.resume('ten_other', id))).toMatchObject({ code: 'not_found' })
+    expect(await failure(own.runs.resume(TENANT, 'run_x', 'ada'))).toMatchObject({ code: 'not_found' })
+    expect(await failure(own.runs.resume('ten_other', id, 'ada'))).toMatchObject({ code: 'not_found' })
   })
 
   test('twice at once resumes once', async () => {
@@ -387,7 +403,10 @@ describe('resume', () => {
     await using own = await openHarness({ drivers: [driver] })
     const id = await begin(own, pipeline(`throw new Error('no')`))
     await own.ended(id)
-    const both = await Promise.allSettled([own.runs.resume(TENANT, id), own.runs.resume(TENANT, id)])
+    const both = await Promise.allSettled([
+      own.runs.resume(TENANT, id, 'ada'),
+      own.runs.resume(TENANT, id, 'ada'),
+    ])
     expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
     expect((await own.ended(id)).record.attempt).toBe(2)
   })

@@ -92,7 +92,7 @@ describe('the log of a run that has ended', () => {
     expect(fob.rows(runId)).toEqual([1, 0, 0])
     expect(await fob.vault.get(place)).toBeUndefined()
     expect(fob.total()).toBe(0)
-    expect(await failure(fob.runs.resume(TENANT, runId))).toMatchObject({
+    expect(await failure(fob.runs.resume(TENANT, runId, 'ada'))).toMatchObject({
       code: 'conflict',
       message: expect.stringContaining('its log was removed'),
     })
@@ -148,7 +148,7 @@ describe('the log of a run that has ended', () => {
     await using fob = await openWorld()
     const { runId } = await fob.run(FAILS)
     expect(fob.total()).toBe(storedOf(fob, runId))
-    await fob.runs.resume(TENANT, runId)
+    await fob.runs.resume(TENANT, runId, 'ada')
     // While it goes on, it is nobody's to remove.
     expect(fob.total()).toBe(0)
     await fob.ended(runId)

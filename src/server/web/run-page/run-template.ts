@@ -1,6 +1,6 @@
 /** The page of one run, and the scripts that it loads. */
 import { html } from 'hono/html'
-import { isFinal, type RunStatus } from '../../contract/run-events.ts'
+import { isFinal, type RunStatus } from '../../../contract/run-events.ts'
 import {
   appPage,
   badgeTemplate,
@@ -8,16 +8,17 @@ import {
   duration,
   type ShownStatus,
   statusBadge,
-} from './pipeline-and-run-frame.ts'
-import type { FrameView } from './main-menu.ts'
-import type { Markup, Page } from './page-layout.ts'
-import type { Stretch } from './log-line-colours-and-errors.ts'
+} from '../pipeline-and-run-frame.ts'
+import type { FrameView } from '../main-menu.ts'
+import type { Markup, Page } from '../page-layout.ts'
+import type { Stretch } from '../log-line-colours-and-errors.ts'
 // oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
-import RUN_SCRIPT from './browser-scripts/live-run-log.js' with { type: 'text' }
+import RUN_SCRIPT from '../browser-scripts/live-run-log.js' with { type: 'text' }
 // oxlint-disable-next-line import/default -- the same
-import RUN_TASKS_SCRIPT from './browser-scripts/run-tasks.js' with { type: 'text' }
-import { scriptText } from './browser-script-from-typescript.ts' with { type: 'macro' }
-import { timeElement } from './settings-page-layout.ts'
+import RUN_TASKS_SCRIPT from '../browser-scripts/run-tasks.js' with { type: 'text' }
+import { scriptText } from '../browser-script-from-typescript.ts' with { type: 'macro' }
+import { timeElement } from '../settings-page-layout.ts'
+import { type RunFacts, runFacts } from './run-facts-template.ts'
 
 export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
 /** Imported by `RUN_SCRIPT`, too. */
@@ -30,13 +31,8 @@ interface RunView extends FrameView {
   /** Whether the pipeline is still there. */
   pipelineHref: string | undefined
   status: RunStatus
-  triggeredBy: string
-  args: readonly string[]
-  task: string | null
   message: string | null
-  createdAt: number
-  startedAt: number | null
-  endedAt: number | null
+  facts: RunFacts
   tasks: readonly {
     number: number
     name: string
@@ -51,6 +47,8 @@ interface RunView extends FrameView {
     number: number | undefined
     task: string | undefined
     stream: 'stdout' | 'stderr'
+    /** The attempt whose first line it is, of every attempt but the first. */
+    startsAttempt: number | undefined
     parts: readonly Stretch[]
   }[]
   /** The address of the lines before those. */
@@ -75,7 +73,7 @@ export function renderRun(view: RunView): Promise<Page> {
       <p class="lead"><code>${view.id}</code></p>
       ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
       <p class="alert" id="run-message" ${view.message === null ? 'hidden' : ''}>${view.message ?? ''}</p>
-      ${facts(view)} ${actionForm(view)} ${badgeTemplate()}
+      ${runFacts(view.facts)} ${actionForm(view)} ${badgeTemplate()}
       <h2 id="tasks-title">Tasks</h2>
       <ol class="tasks" id="tasks" aria-labelledby="tasks-title">
         ${view.tasks.map(taskRow)}
@@ -106,32 +104,6 @@ function actionForm(view: RunView): Markup {
   </div>`
 }
 
-function facts(view: RunView): Markup {
-  const { startedAt, endedAt } = view
-  return html`<dl class="details" id="run-facts">
-    <dt>Started</dt>
-    <dd>${timeElement(startedAt ?? view.createdAt)} by ${view.triggeredBy}</dd>
-    ${
-      startedAt === null || endedAt === null
-        ? ''
-        : html`<dt>Took</dt>
-            <dd>${duration(endedAt - startedAt)}</dd>`
-    }
-    ${
-      view.args.length === 0
-        ? ''
-        : html`<dt>Arguments</dt>
-            <dd>${view.args.map((arg) => html`<code>${arg}</code> `)}</dd>`
-    }
-    ${
-      view.task === null
-        ? ''
-        : html`<dt>Task</dt>
-            <dd>${view.task}</dd>`
-    }
-  </dl>`
-}
-
 function taskRow(task: RunView['tasks'][number]): Markup {
   const took = task.endedAt === null ? '' : duration(task.endedAt - task.startedAt)
   return html`<li data-number="${task.number}" data-status="${task.status}">
@@ -149,7 +121,7 @@ function removedLog(at: number): Markup {
   </p>`
 }
 
-function staticLine({ number, task, stream, parts }: RunView['lines'][number]): Markup {
+function staticLine({ number, task, stream, startsAttempt, parts }: RunView['lines'][number]): Markup {
   const id = number === undefined ? '' : html`id="L${number}"`
   const link = number === undefined ? html`<a></a>` : html`<a href="#L${number}" tabindex="-1">${number}</a>`
   const text = parts.map(({ text: part, classes }) =>
@@ -157,7 +129,8 @@ function staticLine({ number, task, stream, parts }: RunView['lines'][number]): 
   )
   const of = html`<span class="of">${task ?? ''}</span>`
   // Without any other space: white space of a line is shown.
-  return html`<li class="${stream}" ${id}>${link}${of}<span>${text}</span></li>`
+  const start = startsAttempt === undefined ? '' : html`<b class="attempt">attempt ${startsAttempt}</b>`
+  return html`<li class="${stream}" ${id}>${link}${of}${start}<span>${text}</span></li>`
 }
 
 /** The script replaces the content of `#log` by the lines of the event stream. */
