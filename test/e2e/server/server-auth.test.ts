@@ -17,6 +17,7 @@ import {
   type ServerWithIdentityProviders,
 } from '../../support/servers/server-with-identity-providers.ts'
 import { DIRECTORY } from '../../support/stand-ins/microsoft.ts'
+import { startWorkloadIssuer, type WorkloadIssuer } from '../../support/stand-ins/workload-issuer.ts'
 import { logInWith } from '../../support/stand-ins/all-stand-ins.ts'
 
 /** "Server authentication" of the documents, S1 to S48, and the JSON API, S161 to S167, on the binary. */
@@ -60,14 +61,26 @@ function pipelineFile(): string {
 
 let local: BinaryServer
 let providers: ServerWithIdentityProviders
+let ci: WorkloadIssuer
 beforeAll(async () => {
-  ;[local, providers] = await Promise.all([startBinaryServer(), startServerWithIdentityProviders()])
+  ci = startWorkloadIssuer()
+  const trust = [
+    '[[trusted_issuers]]',
+    'preset = "github"',
+    `url = "${ci.url}"`,
+    'repositories = "octo-org/*"',
+  ]
+  ;[local, providers] = await Promise.all([
+    startBinaryServer({ tables: [...trust, `rule = 'claims.ref == "refs/heads/main"'`] }),
+    startServerWithIdentityProviders(),
+  ])
 }, 60_000)
 afterAll(async () => {
   for (const { child } of running) child.kill('SIGINT')
   await Promise.all(running.map(({ ended }) => ended))
   await local.stop()
   await providers.stop()
+  await ci.stop()
 })
 
 describe('strategies', () => {
@@ -386,6 +399,72 @@ describe('S28: JSON Web Tokens', () => {
       expect([path, await status({})]).toEqual([path, 401])
       expect([path, await status({ authorization: `Bearer ${token}` })]).toEqual([path, 200])
     }
+  })
+})
+
+describe('R20: JWTs of an issuer that the settings trust', () => {
+  const mint = (claims: Record<string, unknown> = {}) => ci.mintToken({ aud: local.url, ...claims })
+  const profileBy = async (token: string) =>
+    (await get(`${local.url}/api/v1/profile`, { authorization: `Bearer ${token}` })).status
+
+  test('S100 S113 S134: a job runs a pipeline with the token that its CI gave it, and with nothing else', async () => {
+    const { access_token: ada } = await logIn(local.url, ADA, ALL_SCOPES.join(' '))
+    const set = await fob(['pipeline', 'set', pipelineFile(), '-s', local.url], { env: { FOB_TOKEN: ada } })
+    expect(set).toMatchObject({ code: 0 })
+    const home = temporaryFolder()
+    const run = ['run', 'f', '--task', 'go', '-s', local.url, '--jwt-token']
+    expect(await fob([...run, mint()], { home })).toMatchObject({ code: 0, out: 'ran\n' })
+    expect(existsSync(join(home, '.fob'))).toBe(false)
+    const { items } = (await (
+      await get(`${local.url}/api/runs`, { authorization: `Bearer ${ada}` })
+    ).json()) as { items: { triggeredBy: string }[] }
+    expect(items[0]?.triggeredBy).toBe(
+      `workload:${ci.url.slice(7)}:repo:octo-org/octo-repo:ref:refs/heads/main`,
+    )
+    expect(await fob([...run, mint({ ref: 'refs/heads/evil' })], { home })).toMatchObject({ code: 4 })
+    expect(local.running.err()).toContain('"why":"the rule does not let it in"')
+  })
+
+  test('it is exchanged for a token of an hour, by any program that speaks RFC 8693', async () => {
+    const response = await fetch(`${local.url}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token: mint(),
+        subject_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+      }),
+    })
+    const { access_token: token, expires_in: seconds } = (await response.json()) as {
+      access_token: string
+      expires_in: number
+    }
+    expect(seconds).toBe(3600)
+    const whoami = await fob(['whoami', '-s', local.url, '-o', 'json'], { env: { FOB_TOKEN: token } })
+    expect(JSON.parse(whoami.out)).toMatchObject({ name: 'repo:octo-org/octo-repo:ref:refs/heads/main' })
+  })
+
+  test('keys may rotate; HS256 and none are never accepted', async () => {
+    ci.rotateKeys()
+    expect(await profileBy(mint())).toBe(200)
+    const [, claims] = mint().split('.')
+    const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.`
+    expect(await profileBy(ci.mintHs256WithPublicKey({ aud: local.url }))).toBe(401)
+    expect(await profileBy(none)).toBe(401)
+  })
+
+  test('a preset that would let every repository in does not start', async () => {
+    const rule = ['--trusted-issuer', 'github', '--trusted-issuer-rule', 'claims.ref == "refs/heads/main"']
+    const flags = [
+      '--data',
+      join(temporaryFolder(), 'data'),
+      '--local-accounts',
+      '--oauth-session-secret',
+      SECRET,
+    ]
+    const open = await fob(['server', ...flags, '--oauth-callback-url', 'http://127.0.0.1:1', ...rule])
+    expect(open.code).toBe(2)
+    expect(open.err).toContain('any repository in the world can get a token of GitHub Actions')
+    expect(open.err).toContain('hint: set --trusted-issuer-repositories to my-org/*')
   })
 })
 

@@ -25,12 +25,15 @@ export interface BinaryServer extends AsyncDisposable {
  * Starts one with one user on a free port. The user is added here rather than by `fob server user add`, with a
  * password hash that is quick to check.
  * @param passphrase opens the vault, in place of a key file. @param setUp adds more to the empty server
+ * @param tables more of the settings file, at its end
  */
 export async function startBinaryServer({
   passphrase,
   setUp,
+  tables = [],
 }: {
   passphrase?: string
+  tables?: readonly string[]
   setUp?: (administration: Administration) => Promise<unknown>
 } = {}): Promise<BinaryServer> {
   const folder = temporaryFolder()
@@ -54,6 +57,7 @@ export async function startBinaryServer({
       ...(passphrase === undefined
         ? ['[secrets]', `key_file = "${vaultKeyFile(folder)}"`]
         : ['[secrets.sqlite]', `passphrase_file = "${secret('passphrase', passphrase)}"`]),
+      ...tables,
     ].join('\n'),
   )
   await administer({ dataDir, clock: systemClock, create: true }, async (administration) => {
