@@ -8,7 +8,7 @@ import type { Globals } from '../parsing/global-flags.ts'
 export type LoginMethod = FlowMethod | ProvidedMethod | WorkloadMethod
 
 /** The server issues it for the ID token of the job; without `workload`, the one that is there. */
-export type WorkloadMethod = { kind: 'workload'; workload: Workload | undefined }
+type WorkloadMethod = { kind: 'workload'; workload: Workload | undefined }
 
 /** The server issues it, and a person approves. */
 export type FlowMethod = { kind: 'browser' } | { kind: 'paste'; outOfBand: boolean } | { kind: 'device' }

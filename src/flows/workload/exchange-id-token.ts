@@ -1,6 +1,7 @@
 /** The token exchange grant (RFC 8693): the ID token of a job for a short-lived token of a fob server. */
 import { FOB_CLI_ID } from '../../contract/cli-oauth-client.ts'
 import { Fault } from '../../contract/fault.ts'
+import { TOKEN_EXCHANGE_GRANT } from '../../contract/token-exchange.ts'
 import { isLoopbackHost } from '../../platform/network/is-loopback-host.ts'
 import type { Secret } from '../../redact/secret.ts'
 import { configure } from '../configure-openid-client.ts'
@@ -9,7 +10,6 @@ import { isJudgement } from '../oauth-errors-to-faults.ts'
 import { idTokenName, type IdTokenSource } from './find-id-token.ts'
 import type { IdTokenContext } from './read-id-token.ts'
 
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token'
 
 export interface Exchange {
@@ -37,7 +37,7 @@ export async function exchangeIdToken(exchange: Exchange, context: IdTokenContex
   const endpoints = { issuer: server, tokenEndpoint: tokenEndpointOf(server) }
   const { client, config, redeemed, refusalOf, toFault } = await configure(endpoints, FOB_CLI_ID, context)
   try {
-    const response = await client.genericGrantRequest(config, TOKEN_EXCHANGE, {
+    const response = await client.genericGrantRequest(config, TOKEN_EXCHANGE_GRANT, {
       subject_token: idToken.reveal(),
       subject_token_type: ID_TOKEN,
       ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
@@ -66,8 +66,8 @@ function notAccepted({ server, source, scopes }: Exchange, error: string | undef
       hint: 'leave --scope out for all that it grants',
     })
   }
-  const issuer = source.kind === 'file' ? 'URL' : source.kind
+  const flags = source.kind === 'file' ? 'URL' : `${source.kind} --trusted-issuer-repositories OWNER/NAME`
   return new Fault('unauthenticated', `${server} does not accept ${idTokenName(source)}`, {
-    hint: `the server's log says why; its operator sets whose jobs it takes: fob server --trusted-issuer ${issuer}`,
+    hint: `the server's log says why; its operator sets whose jobs it takes: fob server --trusted-issuer ${flags}`,
   })
 }

@@ -8,6 +8,11 @@ import { type Ended, environment, FOB, fob, start } from '../../support/client/c
 import { ADA, type BinaryServer, startBinaryServer } from '../../support/servers/binary-server.ts'
 import { logIn } from '../../support/servers/oauth-login.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
+import {
+  GITLAB_CLAIMS,
+  startWorkloadIssuer,
+  type WorkloadIssuer,
+} from '../../support/stand-ins/workload-issuer.ts'
 import { inTerminal, missingTerminalPart } from '../../support/real-parts/terminal.ts'
 
 const ROOT = resolve(import.meta.dir, '../../..')
@@ -38,6 +43,9 @@ const WAIT = `export const pipeline = async () => {
 
 let server: BinaryServer
 let token: string
+/** Of GitHub Actions, and of GitLab CI. */
+let issuer: WorkloadIssuer
+let gitlab: WorkloadIssuer
 const bin = temporaryFolder()
 
 /** A machine with nothing on it but the binary. */
@@ -60,7 +68,13 @@ beforeAll(async () => {
     '#!/bin/sh\necho "opencode $1: $2, key of ${#MODEL_API_KEY} letters"\n',
   )
   chmodSync(join(bin, 'opencode'), 0o755)
-  server = await startBinaryServer()
+  issuer = startWorkloadIssuer()
+  gitlab = startWorkloadIssuer()
+  const trusted = (heading: string, { url }: WorkloadIssuer) =>
+    `${snippets(heading)[0] ?? ''}url = "${url}"\n`
+  server = await startBinaryServer({
+    tables: [trusted('GitHub Actions', issuer), trusted('GitLab', gitlab)],
+  })
   token = (await logIn(server.url, ADA)).access_token
   for (const [name, source] of Object.entries({
     echo: ECHO,
@@ -77,7 +91,11 @@ beforeAll(async () => {
     await bare(['secrets', 'set', key, '-s', server.url, '--auth-token', token], { stdin: CANARY })
   }
 })
-afterAll(() => server.stop())
+afterAll(async () => {
+  await server.stop()
+  await issuer.stop()
+  await gitlab.stop()
+})
 
 const given = () => ['--jwt-token', token, '-s', server.url, '--silent']
 
@@ -338,20 +356,125 @@ async function shell(script: string, env: Record<string, string>): Promise<Ended
   return { out, err, code }
 }
 
-describe('S134: the snippets of docs/ci.md', () => {
-  const page = readFileSync(join(ROOT, 'docs/ci.md'), 'utf8')
-  /** The code under a heading. */
-  const snippet = (heading: string): string => {
-    const part = page.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? ''
-    const code = /```\w+\n([\s\S]*?)```/.exec(part)?.[1]
-    if (code === undefined) throw new Error(`no code under ${heading}`)
-    return code
-  }
+const page = readFileSync(join(ROOT, 'docs/ci.md'), 'utf8')
+/** The code under a heading, block by block. */
+function snippets(heading: string): string[] {
+  const part = page.split(/^###? /m).find((text) => text.startsWith(`${heading}\n`)) ?? ''
+  return [...part.matchAll(/```\w+\n([\s\S]*?)```/g)].map(([, code = '']) => code)
+}
+/** The last of it, which is what a job has; what a server has comes first. */
+function snippet(heading: string): string {
+  const code = snippets(heading).at(-1)
+  if (code === undefined) throw new Error(`no code under ${heading}`)
+  return code
+}
 
-  test('GitLab', async () => {
+const YAML_JOB = v.looseObject({
+  env: v.optional(v.record(v.string(), v.string()), {}),
+  steps: v.array(v.looseObject({ env: v.optional(v.record(v.string(), v.string()), {}), run: v.string() })),
+})
+
+/** Runs the first step of a GitHub workflow with the variables that it names, and those of `given`. */
+function gitHubStep(yaml: string, values: Record<string, string>, given: Record<string, string>) {
+  const { deploy } = v.parse(v.object({ jobs: v.object({ deploy: YAML_JOB }) }), Bun.YAML.parse(yaml)).jobs
+  const [step] = deploy.steps
+  const named = Object.entries({ ...deploy.env, ...step?.env }).map(([name, text]) => [
+    name,
+    text.replace(/\$\{\{ ([\w.]+) \}\}/g, (_all, of: string) => values[of] ?? ''),
+  ])
+  const env = { ...given, ...(Object.fromEntries(named) as Record<string, string>) }
+  return shell(step?.run ?? '', { GITHUB_ACTIONS: 'true', GITHUB_SHA: 'abc1234', ...env })
+}
+
+describe('S100, S113, S134: the snippets of docs/ci.md that need no stored secret', () => {
+  const gitLabJob = () => {
+    const of = v.looseObject({
+      id_tokens: v.object({ FOB_ID_TOKEN: v.object({ aud: v.string() }) }),
+      script: v.array(v.string()),
+    })
+    return v.parse(v.object({ review: of }), Bun.YAML.parse(snippet('GitLab'))).review
+  }
+  const deployed = { code: 0, out: 'task: Deploy abc1234 key: ***REDACTED***\n', err: '' }
+  const reviewed = { code: 0, out: 'task: Review abc1234 key: ***REDACTED***\n', err: '' }
+  const values = () => ({ 'vars.FOB_SERVER': server.url })
+  const idToken = (aud = server.url) =>
+    gitlab.mintToken({ ...GITLAB_CLAIMS, aud, project_path: 'my-group/app' })
+
+  test('GitHub Actions: the job exchanges its ID token, and leaves nothing behind', async () => {
+    issuer.jobClaims = { repository: 'my-org/app' }
+    expect(await gitHubStep(snippet('GitHub Actions'), values(), issuer.githubEnvironment())).toEqual(
+      deployed,
+    )
+  })
+
+  test('GitHub Actions: without the permission, exit 4 with the line that is missing', async () => {
+    const { code, err } = await gitHubStep(snippet('GitHub Actions'), values(), {})
+    expect([code, err]).toEqual([4, expect.stringContaining('permissions: id-token: write')])
+  })
+
+  test('GitHub Actions: another repository is refused: exit 4, what the operator sets, and why in the log', async () => {
+    issuer.jobClaims = { repository: 'stranger/app' }
+    const { code, err } = await gitHubStep(snippet('GitHub Actions'), values(), issuer.githubEnvironment())
+    expect([code, err]).toEqual([4, expect.stringContaining('--trusted-issuer github')])
+    expect(err).not.toContain('eyJ')
+    await server.running.saw('a JWT was refused')
+  })
+
+  test('GitLab: the job exchanges FOB_ID_TOKEN', async () => {
+    const { script, id_tokens: tokens } = gitLabJob()
+    const aud = tokens.FOB_ID_TOKEN.aud.replace('$FOB_SERVER', server.url)
+    const env = {
+      GITLAB_CI: 'true',
+      FOB_SERVER: server.url,
+      FOB_ID_TOKEN: idToken(aud),
+      CI_COMMIT_SHORT_SHA: 'abc1234',
+      CI_SERVER_URL: 'https://gitlab.example',
+    }
+    expect(await shell(script.join('\n'), env)).toEqual(reviewed)
+  })
+
+  test('Kubernetes: the file with the token', async () => {
+    const file = join(temporaryFolder(), 'token')
+    writeFileSync(file, idToken())
+    const script = snippet('Kubernetes, and other CI systems').replace('/var/run/secrets/fob/token', file)
+    const ended = await shell(script, { FOB_SERVER: server.url })
+    expect(ended).toEqual({ code: 0, out: 'task: Nightly key: ***REDACTED***\n', err: '' })
+  })
+
+  test('a login for the whole job', async () => {
+    const env = { FOB_SERVER: server.url, FOB_ID_TOKEN: idToken() }
+    const { code, out, err } = await shell(snippet('A login for the whole job'), env)
+    expect([code, out]).toEqual([0, 'task: Deploy 1.2.3 key: ***REDACTED***\n'])
+    expect(err).toContain(`Logged in to ${server.url} as `)
+    expect(err).toContain(`Logged out of ${server.url}`)
+  })
+
+  test('no program that fob starts sees the variables of the ID token', async () => {
+    const browser = join(temporaryFolder(), 'browser')
+    const seen = `${browser}.env`
+    writeFileSync(browser, `#!/bin/sh\nenv >${seen}.part\nmv ${seen}.part ${seen}\n`)
+    chmodSync(browser, 0o755)
+    const env = {
+      ...issuer.githubEnvironment(),
+      FOB_ID_TOKEN: 'canary-id-token',
+      BROWSER: browser,
+      KEEP: 'kept',
+    }
+    const running = start(['auth', 'login', '-s', server.url], { env })
+    await running.saw('/oauth/authorize?')
+    while (!existsSync(seen)) await Bun.sleep(10)
+    running.child.kill('SIGINT')
+    await running.ended
+    const text = readFileSync(seen, 'utf8')
+    expect([text.includes('KEEP=kept'), /ACTIONS_ID_TOKEN|FOB_/.test(text)]).toEqual([true, false])
+  })
+})
+
+describe('S134: the snippets of docs/ci.md with a token', () => {
+  test('GitLab, with a token', async () => {
     const job = v.parse(
       v.object({ review: v.object({ script: v.array(v.string()) }) }),
-      Bun.YAML.parse(snippet('GitLab')),
+      Bun.YAML.parse(snippet('GitLab, with a token')),
     )
     const env = {
       FOB_SERVER: server.url,
@@ -363,18 +486,9 @@ describe('S134: the snippets of docs/ci.md', () => {
     expect(ended).toEqual({ code: 0, out: 'task: Review abc1234 key: ***REDACTED***\n', err: '' })
   })
 
-  test('GitHub Actions', async () => {
-    const step = v.object({ run: v.string(), env: v.record(v.string(), v.string()) })
-    const workflow = v.object({ jobs: v.object({ deploy: v.object({ steps: v.array(step) }) }) })
-    const [first] = v.parse(workflow, Bun.YAML.parse(snippet('GitHub Actions'))).jobs.deploy.steps
-    const values: Record<string, string> = { 'vars.FOB_SERVER': server.url, 'secrets.FOB_JWT_TOKEN': token }
-    const env = Object.fromEntries(
-      Object.entries(first?.env ?? {}).map(([name, text]) => [
-        name,
-        text.replace(/\$\{\{ ([\w.]+) \}\}/g, (_all, of: string) => values[of] ?? ''),
-      ]),
-    )
-    const ended = await shell(first?.run ?? '', { ...env, GITHUB_SHA: 'abc1234' })
+  test('GitHub Actions, with a token', async () => {
+    const values = { 'vars.FOB_SERVER': server.url, 'secrets.FOB_JWT_TOKEN': token }
+    const ended = await gitHubStep(snippet('GitHub Actions, with a token'), values, {})
     expect(ended).toEqual({ code: 0, out: 'task: Deploy abc1234 key: ***REDACTED***\n', err: '' })
   })
 
