@@ -17,7 +17,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['contract', 'platform', 'redact'],
   settings: ['contract', 'platform'],
   session: ['contract', 'flows', 'store', 'settings', 'platform', 'redact'],
-  cli: ['cli/local-runs', 'contract', 'flows', 'store', 'settings', 'session', 'platform', 'redact'],
+  // Hosts of the Model Context Protocol on standard input, and remote servers behind it.
+  mcp: ['contract', 'flows', 'store', 'session', 'platform', 'redact'],
+  cli: ['cli/local-runs', 'contract', 'flows', 'mcp', 'store', 'settings', 'session', 'platform', 'redact'],
   // Runs without a server: what `fob pipeline exec` and `check` share.
   'cli/local-runs': ['cli', 'platform', 'server/local-runs'],
   // What the commands of `fob server` share: a server's settings as flags, and its folder of data.

@@ -231,6 +231,7 @@ export const ROOT = defineGroup({
     runners,
     runs,
     server,
+    'mcp-proxy': file(() => import('./commands/mcp-proxy.ts')),
     api: file(() => import('./commands/api.ts')),
     completion: file(() => import('./commands/completion.ts')),
     version: file(() => import('./commands/version.ts')),

@@ -1,5 +1,5 @@
 /** The standard streams of the process, as an object that tests replace. */
-import { writeSync } from 'node:fs'
+import { write as writeAsync, writeSync } from 'node:fs'
 import type * as Tty from 'node:tty'
 import { type Lines, readLines } from './read-lines.ts'
 
@@ -14,17 +14,28 @@ export interface Output {
   write(text: string): void
 }
 
+/** Standard output, also for a program that reads it slowly. */
+export interface DataOutput extends Output {
+  /**
+   * Resolves when the reader has taken the text, and holds nothing up meanwhile. One call at a time.
+   * @throws OutputError where it cannot be written to, or nobody reads it any more
+   */
+  send(text: string): Promise<void>
+}
+
 interface Input {
   isTerminal: boolean
   /** Everything until the end; null where there is more than `limitBytes`. */
   readAll(limitBytes: number): Promise<Uint8Array | null>
   /** Line by line; at a terminal, what is pasted at once is one. Nothing is read before the first line is asked for. */
   lines(): Lines
+  /** The bytes as they come; the next ones are read when these are taken. */
+  chunks(): AsyncIterable<Uint8Array>
 }
 
 export interface Io {
   stdin: Input
-  stdout: Output
+  stdout: DataOutput
   stderr: Output
 }
 
@@ -41,8 +52,9 @@ export function processIo(): Io {
       },
       readAll,
       lines: () => (isTerminal(0) ? terminalLines() : readLines(() => Bun.stdin.stream())),
+      chunks: () => Bun.stdin.stream(),
     },
-    stdout: output(1),
+    stdout: Object.assign(output(1), { send: (text: string) => sendAll(1, Buffer.from(text)) }),
     stderr: output(2),
   }
 }
@@ -116,6 +128,28 @@ function writeAll(fd: 1 | 2, bytes: Buffer): void {
       else throw new OutputError(systemReason(error), { cause: error })
     }
   }
+}
+
+/** A pipe that is full is waited for without blocking the process: its reader may want to be read from first. */
+async function sendAll(fd: number, bytes: Buffer): Promise<void> {
+  let written = 0
+  while (written < bytes.length) {
+    try {
+      written += await writeSome(fd, bytes, written)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') await Bun.sleep(1)
+      else throw new OutputError(systemReason(error), { cause: error })
+    }
+  }
+}
+
+function writeSome(fd: number, bytes: Buffer, from: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writeAsync(fd, bytes, from, bytes.length - from, null, (error, count) => {
+      if (error === null) resolve(count)
+      else reject(error)
+    })
+  })
 }
 
 /** `no space left on device`, of `ENOSPC: no space left on device, write`. */

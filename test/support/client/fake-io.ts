@@ -11,6 +11,7 @@ export interface FakeIo extends Io {
 /** Streams in memory. `stdin` is what a pipe would bring. */
 export function fakeIo(options: { stdin?: string | Uint8Array; terminal?: boolean } = {}): FakeIo {
   const terminal = options.terminal === true
+  const bytes = () => new Uint8Array(Buffer.from(options.stdin ?? ''))
   let out = ''
   let err = ''
   return {
@@ -21,9 +22,15 @@ export function fakeIo(options: { stdin?: string | Uint8Array; terminal?: boolea
         const bytes = typeof stdin === 'string' ? new TextEncoder().encode(stdin) : stdin
         return bytes.length > limit ? null : bytes
       },
-      lines: () => readLines(() => new Blob([new Uint8Array(Buffer.from(options.stdin ?? ''))]).stream()),
+      lines: () => readLines(() => new Blob([bytes()]).stream()),
+      chunks: () => new Blob([bytes()]).stream(),
     },
-    stdout: { isTerminal: terminal, columns: 80, write: (text) => void (out += text) },
+    stdout: {
+      isTerminal: terminal,
+      columns: 80,
+      write: (text) => void (out += text),
+      send: async (text) => void (out += text),
+    },
     stderr: { isTerminal: terminal, columns: 80, write: (text) => void (err += text) },
     out: () => out,
     err: () => err,
