@@ -83,7 +83,10 @@ export async function runProxy(options: ProxyOptions): Promise<void> {
     pending.add(message.ids)
     const done = work(AbortSignal.any([life, stop.signal]))
       .catch(async (error: unknown) => {
-        if (stop.signal.aborted || life.aborted) return void pending.settle(message.ids)
+        if (stop.signal.aborted || life.aborted) {
+          pending.settle(message.ids)
+          return
+        }
         log(`${message.method ?? message.kind}: ${wordsOfFailure(error, url)}`)
         await fail(message.ids, (id) => errorLineFor(message, error, id, url))
       })

@@ -268,17 +268,17 @@ describe('what goes wrong', () => {
   })
 
   test('a request that the host cancels is left, and the server is told', async () => {
-    let closed = false
+    const closed = Promise.withResolvers<void>()
     const { host, server } = connect(({ body }) => {
       if (body.method !== 'tools/call') return undefined
-      const stream = new ReadableStream({ start: () => {}, cancel: () => void (closed = true) })
+      const stream = new ReadableStream({ start: () => {}, cancel: () => closed.resolve() })
       return new Response(stream, { headers: { 'content-type': 'text/event-stream' } })
     })
     await host.initialize()
     host.say({ id: 40, method: 'tools/call', params: { name: 'slow' } })
     while (!server.methods().includes('tools/call')) await Bun.sleep(1)
     host.say({ method: 'notifications/cancelled', params: { requestId: 40 } })
-    while (!closed) await Bun.sleep(1)
+    await closed.promise
     expect(server.methods()).toContain('notifications/cancelled')
     expect(host.lines.filter((line) => line.includes('"id":40'))).toEqual([])
   })
