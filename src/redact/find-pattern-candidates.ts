@@ -14,7 +14,7 @@ export interface Filter {
 
 const FIVE = 5
 const QUAD = 4
-const MAX_STRIDE = 4
+const MAX_STRIDE = 5
 /** 2^17 words, half a MiB: room for some 100,000 patterns, and still within the second-level cache. */
 const FIVES_SHIFT = 15
 const STARTS_SHIFT = 18
