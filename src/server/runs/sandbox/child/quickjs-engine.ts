@@ -1,16 +1,9 @@
 /** The QuickJS engine of a child, prepared as far as it can be before the script is known. */
 import { type JSValueHandle, QuickJS } from 'quickjs-wasi'
 import wasmPath from 'quickjs-wasi/quickjs.wasm' with { type: 'file' }
-import assertSource from '../script-globals/assert.js' with { type: 'text' }
-import consoleSource from '../script-globals/console.js' with { type: 'text' }
-import inspectSource from '../script-globals/inspect.js' with { type: 'text' }
-import overlookedResultsSource from '../script-globals/overlooked-results.js' with { type: 'text' }
-import requireJsonSource from '../script-globals/refuse-non-json-values.js' with { type: 'text' }
-import preludeSource from '../script-globals/prelude.js' with { type: 'text' }
-import deepEqualSource from '../script-globals/deep-equal.js' with { type: 'text' }
-import errorStacksSource from '../script-globals/error-stacks.js' with { type: 'text' }
 import { wasiOf } from './deterministic-wasi.ts'
-import hostApiSource from '../script-globals/host-api.js' with { type: 'text' }
+import type { PreparedVm } from './prepared-vm.ts'
+import { prepareVm } from './prepared-vm.ts' with { type: 'macro' }
 
 interface VmLimits {
   memoryBytes: number
@@ -49,21 +42,12 @@ const NO_OWNER: EngineOwner = {
   onUnhandledRejection: () => {},
 }
 
-const MAKERS = {
-  assert: assertSource,
-  console: consoleSource,
-  inspect: inspectSource,
-  overlookedResults: overlookedResultsSource,
-  requireJson: requireJsonSource,
-  deepEqual: deepEqualSource,
-  errorStacks: errorStacksSource,
-  hostApi: hostApiSource,
-}
-
+/** Continues with the VM that was prepared when this was built. */
 export async function prepareEngine(limits: VmLimits): Promise<Engine> {
   let owner = NO_OWNER
   let memory: WebAssembly.Memory | undefined
-  const vm = await QuickJS.create({
+  const { prelude, makers, ...snapshot } = snapshotOf(await prepareVm())
+  const vm = await QuickJS.restore(snapshot, {
     wasm: await Bun.file(wasmPath).bytes(),
     wasi: (itsMemory: WebAssembly.Memory) => {
       memory = itsMemory
@@ -85,16 +69,22 @@ export async function prepareEngine(limits: VmLimits): Promise<Engine> {
     vm,
     limits,
     memoryBytes: () => memory?.buffer.byteLength ?? 0,
-    prelude: vm.evalCode(preludeSource, 'fob'),
-    makers: makersIn(vm),
+    prelude: vm.importHandle(prelude),
+    makers: vm.importHandle(makers),
     own: (next) => (owner = next),
   }
 }
 
-function makersIn(vm: QuickJS): JSValueHandle {
-  const makers = vm.newObject()
-  for (const [name, source] of Object.entries(MAKERS)) makers.setProp(name, vm.evalCode(source, 'fob'))
-  return makers
+/** Everything between the ranges is zero, and no page of it is touched before it is copied. */
+function snapshotOf({ bytes, ranges, memoryLength, ...rest }: PreparedVm) {
+  const memory = new Uint8Array(memoryLength)
+  const packed = Bun.zstdDecompressSync(Buffer.from(bytes, 'base64'))
+  let from = 0
+  for (const [at, length] of ranges) {
+    memory.set(packed.subarray(from, from + length), at)
+    from += length
+  }
+  return { ...rest, memory, extensions: [] }
 }
 
 function refuseImport(name: string): never {
