@@ -70,8 +70,6 @@ beforeAll(async () => {
   chmodSync(join(bin, 'opencode'), 0o755)
   issuer = startWorkloadIssuer()
   gitlab = startWorkloadIssuer()
-  const trusted = (heading: string, { url }: WorkloadIssuer) =>
-    `${snippets(heading)[0] ?? ''}url = "${url}"\n`
   server = await startBinaryServer({
     tables: [trusted('GitHub Actions', issuer), trusted('GitLab', gitlab)],
   })
@@ -386,20 +384,24 @@ function gitHubStep(yaml: string, values: Record<string, string>, given: Record<
   return shell(step?.run ?? '', { GITHUB_ACTIONS: 'true', GITHUB_SHA: 'abc1234', ...env })
 }
 
+/** What the page sets on a server, for the stand-in. */
+const trusted = (heading: string, { url }: WorkloadIssuer) => `${snippets(heading)[0] ?? ''}url = "${url}"\n`
+
+const gitLabJob = () => {
+  const of = v.looseObject({
+    id_tokens: v.object({ FOB_ID_TOKEN: v.object({ aud: v.string() }) }),
+    script: v.array(v.string()),
+  })
+  return v.parse(v.object({ review: of }), Bun.YAML.parse(snippet('GitLab'))).review
+}
+
+const values = () => ({ 'vars.FOB_SERVER': server.url })
+const idToken = (aud = server.url) =>
+  gitlab.mintToken({ ...GITLAB_CLAIMS, aud, project_path: 'my-group/app' })
+
 describe('S100, S113, S134: the snippets of docs/ci.md that need no stored secret', () => {
-  const gitLabJob = () => {
-    const of = v.looseObject({
-      id_tokens: v.object({ FOB_ID_TOKEN: v.object({ aud: v.string() }) }),
-      script: v.array(v.string()),
-    })
-    return v.parse(v.object({ review: of }), Bun.YAML.parse(snippet('GitLab'))).review
-  }
   const deployed = { code: 0, out: 'task: Deploy abc1234 key: ***REDACTED***\n', err: '' }
   const reviewed = { code: 0, out: 'task: Review abc1234 key: ***REDACTED***\n', err: '' }
-  const values = () => ({ 'vars.FOB_SERVER': server.url })
-  const idToken = (aud = server.url) =>
-    gitlab.mintToken({ ...GITLAB_CLAIMS, aud, project_path: 'my-group/app' })
-
   test('GitHub Actions: the job exchanges its ID token, and leaves nothing behind', async () => {
     issuer.jobClaims = { repository: 'my-org/app' }
     expect(await gitHubStep(snippet('GitHub Actions'), values(), issuer.githubEnvironment())).toEqual(
