@@ -121,13 +121,14 @@ const runners = defineGroup({
 
 const runs = defineGroup({
   meta: {
-    description: 'List runs, read their logs, and stop or resume them',
+    description: 'List runs, read their logs, and stop, resume or repeat them',
     examples: ['fob runs list', 'fob runs logs run_019a… -f'],
   },
   subCommands: {
     list: file(() => import('./commands/runs/list.ts')),
     show: file(() => import('./commands/runs/show.ts')),
     logs: file(() => import('./commands/runs/logs.ts')),
+    again: file(() => import('./commands/runs/again.ts')),
     resume: file(() => import('./commands/runs/resume.ts')),
     stop: file(() => import('./commands/runs/stop.ts')),
   },

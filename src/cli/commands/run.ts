@@ -67,7 +67,7 @@ async function runInCi(options: RunInCiOptions, deps: Deps): Promise<void> {
 }
 
 /** The words of `fob runs`, which `fob run` takes for the names of pipelines. */
-export const RUNS_WORDS: readonly string[] = ['list', 'show', 'logs', 'resume', 'stop']
+export const RUNS_WORDS: readonly string[] = ['list', 'show', 'logs', 'again', 'resume', 'stop']
 
 /** Where no pipeline has the name of such a word, `fob runs` was meant. */
 function withRunsHint(fault: Fault, name: string): Fault {

@@ -37,7 +37,7 @@ const COMMANDS: Readonly<Record<Exclude<Effect, 'group'>, readonly string[]>> = 
   ],
   write: ['set', 'create', 'add', 'use', 'switch', 'trust', 'webhook', 'backup', 'init'],
   remove: ['rm', 'revoke'],
-  start: ['run', 'start', 'resume'],
+  start: ['run', 'start', 'resume', 'again'],
   stop: ['stop'],
   pause: ['pause'],
   unpause: ['unpause'],

@@ -96,4 +96,12 @@ export const runResumed = v.looseObject({
 })
 export type RunResumed = v.InferOutput<typeof runResumed>
 
+/** The response to `POST /api/runs/:id/again`. `sourceChanged`: the new run has another source than the one it repeats. */
+export const runStartedAgain = v.looseObject({
+  run_id: v.string(),
+  repeats: v.string(),
+  sourceChanged: v.nullable(v.boolean()),
+})
+export type RunStartedAgain = v.InferOutput<typeof runStartedAgain>
+
 export const runStarted = v.looseObject({ run_id: v.string() })

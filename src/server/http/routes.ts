@@ -37,7 +37,7 @@ import {
 } from './api/runners.ts'
 import { runsPage } from './pages/run-list-page.ts'
 import { runPage, runSubmit } from './pages/single-run-page.ts'
-import { getRun, listRuns, runEvents, runLog, resumeRun, stopRun } from './api/runs.ts'
+import { getRun, listRuns, runEvents, runLog, resumeRun, startRunAgain, stopRun } from './api/runs.ts'
 import { deleteSecret, listSecrets, putSecret, rewrapSecrets } from './api/secrets.ts'
 import {
   endSessions,
@@ -243,6 +243,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/api/runs/:id/log', 'run-follower', runLog),
   route('POST', '/api/runs/:id/stop', 'runs:trigger', stopRun),
   route('POST', '/api/runs/:id/resume', 'runs:trigger', resumeRun),
+  route('POST', '/api/runs/:id/again', 'runs:trigger', startRunAgain),
 
   route('GET', '/pipelines', 'page:pipelines:read', pipelinesPage),
   route('GET', '/pipelines/:name', 'page:pipelines:read', pipelinePage),

@@ -4,6 +4,8 @@ import type { NumberedEvent } from '../../contract/run-events.ts'
 import { Fault } from '../../contract/fault.ts'
 import type { Db } from '../db/open-database.ts'
 import type { Vault } from '../vault/vault-interface.ts'
+import type { RunInput } from './execution/redact-and-store-run-input.ts'
+import { inputToRepeat } from './execution/repeat-run-input.ts'
 import { sourceChanged } from './execution/source-since-start.ts'
 import type { Journal } from './journal/journal.ts'
 import { listRuns, type RunQuery } from './journal/list-runs.ts'
@@ -13,6 +15,7 @@ import {
   lastEvent,
   readEvents,
   type RunEntry,
+  type RunRow,
   type RunRecord,
 } from './journal/read-run-records.ts'
 import { followEvents } from './log/follow-events.ts'
@@ -23,6 +26,8 @@ import { neededSecrets } from './secrets/check-needed-secrets.ts'
 export interface RunQueries {
   get(tenantId: string, id: string): Promise<RunRecord | undefined>
   /** Whether its pipeline has another source by now; undefined where there is nothing to compare. */
+  /** What another run of the same is given. @throws Fault `conflict`, as `inputToRepeat` */
+  inputOf(run: RunRow): Promise<RunInput>
   sourceChanged(run: Parameters<typeof sourceChanged>[1]): Promise<boolean | undefined>
   /** Newest first. */
   list(tenantId: string, query: RunQuery): Promise<{ items: RunEntry[]; next: string | null }>
@@ -61,6 +66,7 @@ export function createRunQueries({
 
   return {
     get: (tenantId, id) => findRecord(db, tenantId, id),
+    inputOf: (run) => inputToRepeat(db, run),
     sourceChanged: (run) => sourceChanged(db, run),
     list: (tenantId, query) => listRuns(db, tenantId, query),
     events,

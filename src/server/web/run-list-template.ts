@@ -3,7 +3,14 @@ import { html } from 'hono/html'
 import { runStatus } from '../../contract/run-events.ts'
 import { type FrameView, hiddenFields } from './main-menu.ts'
 import type { Markup, Page } from './page-layout.ts'
-import { appPage, duration, type ShownStatus, statusBadge, statusWord } from './pipeline-and-run-frame.ts'
+import {
+  appPage,
+  buttonForm,
+  duration,
+  type ShownStatus,
+  statusBadge,
+  statusWord,
+} from './pipeline-and-run-frame.ts'
 import { timeElement } from './settings-page-layout.ts'
 
 /** A run in a list. Instants are milliseconds since 1970. */
@@ -17,6 +24,8 @@ export interface RunLine {
   createdAt: number
   startedAt: number | null
   endedAt: number | null
+  /** Whether there is a button that starts it again. */
+  again: boolean
 }
 
 /** The filters as they stand in the address, by parameter. */
@@ -133,6 +142,7 @@ export function runList(runs: readonly RunLine[], view: FrameView, none: string,
 function runRow(run: RunLine, view: FrameView, named: boolean): Markup {
   const took =
     run.startedAt === null || run.endedAt === null ? '' : html`, ${duration(run.endedAt - run.startedAt)}`
+  const again = html`Run again<span class="unseen"> ${run.pipeline}, ${run.id}</span>`
   return html`<li>
     <p>
       ${statusBadge(run.status)} ${named ? html`<strong>${run.pipeline}</strong>` : ''}
@@ -142,6 +152,7 @@ function runRow(run: RunLine, view: FrameView, named: boolean): Markup {
       ${timeElement(run.createdAt)} by
       ${run.triggeredBy}${run.tokenName === null ? '' : html` (token ${run.tokenName})`}${took}
     </p>
+    ${run.again ? buttonForm(view, { action: `/runs/${run.id}`, name: 'do', value: 'again', text: again }) : ''}
   </li>`
 }
 

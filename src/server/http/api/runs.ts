@@ -1,5 +1,5 @@
 /** Runs in the API: lists, records, events, logs, stopping and resuming. */
-import type { RunResponse, RunResumed } from '../../../contract/api/runs.ts'
+import type { RunResponse, RunResumed, RunStartedAgain } from '../../../contract/api/runs.ts'
 import { instant } from '../../../contract/instant-as-text.ts'
 import { isFinal } from '../../../contract/run-events.ts'
 import type { RunEntry, RunRecord } from '../../runs/journal/read-run-records.ts'
@@ -12,6 +12,7 @@ import { HttpError, noRoom, notFound } from '../response/http-error.ts'
 import { json } from '../response/json-response.ts'
 import { by } from '../audit-entry-from-request.ts'
 import type { Call, Handler } from '../request-context.ts'
+import { startAgain } from '../start-run-again.ts'
 import { eventStream } from '../response/event-stream-response.ts'
 import { runDetails } from './run-details.ts'
 import { readPage } from '../request/read-page-parameters.ts'
@@ -134,6 +135,14 @@ export const resumeRun: Handler = async (call, services) => {
   return json({ run_id: run.id, ...resumed } satisfies RunResumed, { status: 202 })
 }
 
+/** `POST /api/runs/:id/again`: a new run of the same pipeline, as it is now, with the same input. */
+export const startRunAgain: Handler = async (call, services) => {
+  const run = await findRunToFollow(call, services)
+  const { runId, sourceChanged } = await startAgain(run, call, services)
+  const response = { run_id: runId, repeats: run.id, sourceChanged } satisfies RunStartedAgain
+  return json(response, { status: 202, headers: { location: `/api/runs/${runId}` } })
+}
+
 /**
  * Resumes a run, unless its pipeline was removed or is paused.
  * @throws Fault `conflict`, and as `Runs.resume`
@@ -163,7 +172,7 @@ export async function findRun(
  * The run that the path names, for a caller who may read runs, or has started this one and may start runs.
  * @throws HttpError 404 as `findRun`; 403 for any other run, also one that does not exist
  */
-async function findRunToFollow(call: Call, services: Services): Promise<RunRecord> {
+export async function findRunToFollow(call: Call, services: Services): Promise<RunRecord> {
   const { principal, params } = call
   if (principal.scopes.has('runs:read')) return await findRun(call, services)
   const run = await services.pipelines.runOf(principal, params.id ?? '')

@@ -30,7 +30,7 @@ export const pipelinesPage: Handler = async (call, services) => {
   const pipelines = await Promise.all(
     items.map(async ({ name, driver, paused }) => {
       const { items: runs } = await runsOf(call, services, { pipelineName: name, limit: 1 })
-      return { name, driver, paused, last: runs[0] && toLine(runs[0]) }
+      return { name, driver, paused, last: runs[0] && toLine(call, runs[0]) }
     }),
   )
   const page = await renderPipelines({
@@ -129,7 +129,7 @@ async function show(
     missing: needs.filter(({ scope }) => scope === null).map(({ key }) => key),
     webhook: toWebhookResponse(pipeline, principal.tenant, services)?.provider,
     schedules,
-    runs: items.map(toLine),
+    runs: items.map((run) => toLine(call, run)),
     olderHref: nextHref(call, 'before', next),
     mayRun: principal.scopes.has('runs:trigger'),
     mayChange: principal.scopes.has('pipelines:write'),

@@ -47,7 +47,7 @@ async function find(call: Call, services: Services, given: Partial<RunFilterText
   try {
     const filter = readRunFilter(new URLSearchParams(given), services.clock.now())
     const { items, next } = await runsOf(call, services, { ...filter, cursor, limit: PAGE })
-    return { runs: items.map(toLine), next, problem: undefined }
+    return { runs: items.map((run) => toLine(call, run)), next, problem: undefined }
   } catch (error) {
     if (!(error instanceof HttpError) || error.status !== 400) throw error
     return { runs: [], next: null, problem: sentence(error.message) }

@@ -1,4 +1,5 @@
 /** Runs as lines of a list, and the address of the next page of a list. */
+import { isFinal } from '../../../contract/run-events.ts'
 import type { RunQuery } from '../../runs/journal/list-runs.ts'
 import type { RunEntry } from '../../runs/journal/read-run-records.ts'
 import type { RunLine } from '../../web/run-list-template.ts'
@@ -30,8 +31,9 @@ export function nextHref(
   return hrefInTenant(call, call.url.pathname, { ...kept, [name]: String(cursor) })
 }
 
-/** A run as a line of a list. */
-export function toLine(run: RunEntry): RunLine {
+/** A run as a line of a list, for this caller. */
+export function toLine({ principal }: Call, run: RunEntry): RunLine {
+  const again = isFinal(run.status) && principal.scopes.has('runs:trigger')
   const { id, pipelineName: pipeline, status, triggeredBy, tokenName, createdAt, startedAt, endedAt } = run
-  return { id, pipeline, status, triggeredBy, tokenName, createdAt, startedAt, endedAt }
+  return { id, pipeline, status, triggeredBy, tokenName, createdAt, startedAt, endedAt, again }
 }

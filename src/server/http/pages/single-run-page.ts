@@ -6,7 +6,7 @@ import type { RunRecord } from '../../runs/journal/read-run-records.ts'
 import { describeOrigin } from '../../../contract/run-origin.ts'
 import { attemptsOf, timesOf } from '../../runs/journal/run-attempts.ts'
 import type { RunFacts } from '../../web/run-page/run-facts-template.ts'
-import { renderRun } from '../../web/run-page/run-template.ts'
+import { type RunAgain, renderRun } from '../../web/run-page/run-template.ts'
 import { HttpError } from '../response/http-error.ts'
 import { frameView, hrefInTenant } from './page-frame-view.ts'
 import { nextHref } from './run-list-view.ts'
@@ -17,29 +17,37 @@ import { formOf } from '../guards/session-or-credential-page-guard.ts'
 import { redirect } from '../response/see-other-redirect.ts'
 import { parseForm } from '../request/form-body.ts'
 import type { Services } from '../handler-services.ts'
-import { findRun, resume } from '../api/runs.ts'
-import { pageResponse } from '../response/page-response.ts'
+import { findRun, findRunToFollow, resume } from '../api/runs.ts'
+import { startAgain } from '../start-run-again.ts'
+import { pageResponse, sentence } from '../response/page-response.ts'
 
 /** `GET /runs/:id[?before=EVENT]` */
 export const runPage: Handler = (call, services) => show(call, services)
 
-const forms = v.object({ csrf: v.string(), do: v.picklist(['stop', 'resume']) })
+const forms = v.object({ csrf: v.string(), do: v.picklist(['stop', 'resume', 'again']) })
 
-/** `POST /runs/:id`: stops it, or resumes it. */
+/** `POST /runs/:id`: stops it, resumes it, or starts another run with the same input. */
 export const runSubmit: Handler = async (call, services) => {
   const run = await findRun(call, services)
   const asked = parseForm(formOf(call), forms)
   if (!asked) return await show(call, services, 'That form could not be read. Nothing was changed.', 400)
   try {
+    if (asked.do === 'again') return await again(call, services)
     if (asked.do === 'stop') await stop(run, call, services)
     else await resume(run, call, services)
   } catch (error) {
     if (!(error instanceof Fault)) throw error
-    return await show(call, services, `That was not done: ${error.message}.`, 409)
+    const hint = error.hint === undefined ? '' : ` ${sentence(error.hint)}`
+    return await show(call, services, `That was not done: ${error.message}.${hint}`, 409)
   }
   const details = { pipeline: run.pipelineName }
   services.audit.record({ ...by(call), action: `run.${asked.do}`, target: run.id, details })
   return redirect(hrefInTenant(call, `/runs/${run.id}`))
+}
+
+async function again(call: Call, services: Services): Promise<Response> {
+  const { runId } = await startAgain(await findRunToFollow(call, services), call, services)
+  return redirect(hrefInTenant(call, `/runs/${runId}`))
 }
 
 async function stop(run: RunRecord, { principal }: Call, { runs }: Services): Promise<void> {
@@ -78,10 +86,29 @@ async function show(call: Call, services: Services, problem?: string, status = 2
     earlierHref: nextHref(call, 'before', earlier),
     logRemovedAt: run.logRemovedAt,
     action: actionFor(run, call),
+    again: await againFor(run, pipeline, call, services),
     sourceChanged: (await services.runs.sourceChanged(run)) === true,
     problem,
   })
   return pageResponse(page, status)
+}
+
+/** Whether the caller gets the button that starts the run again; else why not, where that is to be said. */
+async function againFor(
+  run: RunRecord,
+  pipeline: { id: string; paused: boolean } | undefined,
+  { principal }: Call,
+  { runs }: Services,
+): Promise<RunAgain> {
+  const isThere = pipeline?.id === run.pipelineId && !pipeline.paused
+  if (!isThere || !isFinal(run.status) || !principal.scopes.has('runs:trigger')) return { kind: 'no' }
+  try {
+    await runs.inputOf(run)
+    return { kind: 'yes' }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    return { kind: 'because', why: sentence(error.message) }
+  }
 }
 
 async function factsOf(run: RunRecord, call: Call, { pipelines }: Services): Promise<RunFacts> {

@@ -9,7 +9,7 @@ import type { Log } from '../../log.ts'
 import type { SecretPlace, Vault } from '../../vault/vault-interface.ts'
 import { scopesOf } from '../secrets/resolve-secrets.ts'
 
-const runInput = v.object({
+export const runInput = v.object({
   args: v.array(v.string()),
   task: v.optional(v.string()),
   /** The request that a webhook received. */

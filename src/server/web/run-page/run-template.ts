@@ -24,6 +24,9 @@ export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
 /** Imported by `RUN_SCRIPT`, too. */
 export const LOG_TEXT_SCRIPT = scriptText('log-line-colours-and-errors.ts')
 
+/** Whether the caller can start the run again, and why not where that is to be said. */
+export type RunAgain = { kind: 'yes' } | { kind: 'no' } | { kind: 'because'; why: string }
+
 /** Instants are milliseconds since 1970. Every text has been through the run's redactor. */
 interface RunView extends FrameView {
   id: string
@@ -57,6 +60,7 @@ interface RunView extends FrameView {
   logRemovedAt: number | null
   /** Which button the caller gets. */
   action: 'stop' | 'resume' | undefined
+  again: RunAgain
   /** Whether the pipeline has another source by now. */
   sourceChanged: boolean
   problem?: string | undefined
@@ -89,19 +93,29 @@ function pipelineName({ pipeline, pipelineHref }: RunView): Markup {
 
 /** The script replaces it once the run has ended. */
 function actionForm(view: RunView): Markup {
-  if (view.action === undefined) return html`<div id="run-action" hidden></div>`
-  const text = view.action === 'stop' ? 'Stop' : 'Resume: run again what failed'
+  const { action, again } = view
+  if (action === undefined && again.kind === 'no') return html`<div id="run-action" hidden></div>`
+  const button = (value: string, text: string) =>
+    buttonForm(view, { action: `/runs/${view.id}`, name: 'do', value, text })
   return html`<div class="after" id="run-action">
-    ${
-      view.action === 'resume' && view.sourceChanged
-        ? html`<p id="source-changed">
-            The source of ${view.pipeline} has changed since this run was started. Resume runs it as it was
-            then; a new run has it as it is now.
-          </p>`
-        : ''
-    }
-    ${buttonForm(view, { action: `/runs/${view.id}`, name: 'do', value: view.action, text })}
+    ${view.sourceChanged ? changedSource(view) : ''}
+    <div class="buttons">
+      ${action === 'stop' ? button('stop', 'Stop') : ''}
+      ${action === 'resume' ? button('resume', 'Resume: run again what failed') : ''}
+      ${again.kind === 'yes' ? button('again', 'Run again') : ''}
+    </div>
+    ${again.kind === 'because' ? html`<p class="small" id="not-again">${again.why}</p>` : ''}
   </div>`
+}
+
+/** Which of the buttons runs which source. */
+function changedSource({ pipeline, action, again }: RunView): Markup | '' {
+  if (action !== 'resume' && again.kind !== 'yes') return ''
+  const resumes = action === 'resume' ? ' Resume runs it as it was then; a new run has it as it is now.' : ''
+  const repeats = action === 'resume' ? '' : ' Run again runs it as it is now.'
+  return html`<p id="source-changed">
+    The source of ${pipeline} has changed since this run was started.${resumes}${repeats}
+  </p>`
 }
 
 function taskRow(task: RunView['tasks'][number]): Markup {

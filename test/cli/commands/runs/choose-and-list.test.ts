@@ -266,7 +266,7 @@ describe('what fob runs show says of a run', () => {
       'waited\t1.2 s',
       'took\t5.0 s',
       'time limit\t60.0 s',
-      'source\thas changed since',
+      'source\tof the pipeline: changed since then',
       'attempt 1\tfailed: the tests do not pass',
     ]) {
       expect(out).toContain(`${line}\n`)

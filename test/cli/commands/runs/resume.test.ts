@@ -1,4 +1,4 @@
-/** `fob runs resume` of a run whose pipeline was set again since: what is said, where, and which source runs. */
+/** `fob runs resume` and `fob runs again` of a run whose pipeline was set again since: what is said, and which source runs. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -72,5 +72,43 @@ warning: the source of deploy has changed since this run was started; attempt 2 
     expect((await fob('pipeline', 'rm', 'deploy', '--yes')).code).toBe(0)
     expect(await record(id)).toMatchObject({ sourceChanged: null })
     expect((await fob('runs', 'resume', id)).err).toContain('the pipeline of this run, deploy, was removed')
+  })
+})
+
+describe('again', () => {
+  test('starts a new run with the same input and the source of now, and says that this has changed', async () => {
+    await set('one')
+    const { err: first } = await fob(
+      'pipeline',
+      'run',
+      'deploy',
+      'a',
+      'b c',
+      '--task',
+      'go',
+      '--timeout',
+      '5m',
+    )
+    const id = /Run (run_\w+)/.exec(first)?.[1] ?? ''
+    const same = await fob('runs', 'again', id)
+    expect([same.code, same.out]).toEqual([1, 'one\n'])
+    expect(same.err).not.toContain('has changed')
+    await set('two')
+    const changed = await fob('runs', 'again', id.slice(0, 20))
+    expect(changed.out).toBe('two\n')
+    expect(changed.err).toStartWith(
+      `the source has changed since ${id} was started: this run has it as it is now\nRun run_`,
+    )
+    const { out } = await fob('runs', 'again', id, '--detach', '-o', 'json')
+    const started = JSON.parse(out) as { id: string; repeats: string; sourceChanged: boolean }
+    expect(started).toMatchObject({ repeats: id, sourceChanged: true })
+    const input = { args: ['a', 'b c'], task: 'go', timeoutMs: 300_000, repeats: id }
+    expect(await record(started.id)).toMatchObject({ ...input, origin: { kind: 'cli' } })
+    await fob('runs', 'logs', started.id, '-f')
+  })
+
+  test('of a run that is not there is refused', async () => {
+    const { code, err } = await fob('runs', 'again', `run_${'0'.repeat(32)}`)
+    expect([code, err]).toEqual([6, expect.stringContaining('run not found')])
   })
 })

@@ -298,6 +298,15 @@ const RECORDED: Record<string, [action: string, act: () => Promise<unknown>]> = 
       await ask('POST', `/api/runs/${id}/stop`, {})
     },
   ],
+  'POST /api/runs/:id/again': [
+    'run.start',
+    async () => {
+      const { run_id: id } = await startSlowRun()
+      const again = await ask('POST', `/api/runs/${id}/again`, {})
+      await ask('POST', `/api/runs/${id}/stop`, {})
+      await ask('POST', `/api/runs/${again.run_id}/stop`, {})
+    },
+  ],
   'POST /runs/:id': ['run.stop', async () => submit(`/runs/${(await startSlowRun()).run_id}`, 'Stop')],
   'PUT /api/secrets/:key': ['secret.set', () => ask('PUT', '/api/secrets/KEY', { value: 'a long value' })],
   'DELETE /api/secrets/:key': [

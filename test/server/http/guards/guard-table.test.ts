@@ -119,6 +119,7 @@ const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/runs/:id/events', 'page:runs:read'],
   ['GET', '/runs/:id/log', 'page:runs:read'],
   ['POST', '/api/runs/:id/resume', 'runs:trigger'],
+  ['POST', '/api/runs/:id/again', 'runs:trigger'],
   ['GET', '/api/secrets', 'secrets:read'],
   ['PUT', '/api/secrets/:key', 'secrets:write'],
   ['DELETE', '/api/secrets/:key', 'secrets:write'],

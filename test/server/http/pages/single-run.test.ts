@@ -136,3 +136,121 @@ describe('the page of a run', () => {
     expect((await record(id)).sourceChanged).toBe(true)
   })
 })
+
+describe('Run again', () => {
+  const runOf = (url: string) => /run_[0-9a-f]{32}/.exec(url)?.[0] ?? ''
+
+  test('on the page starts another with the same input, by who asks, and is audited', async () => {
+    await put('first')
+    const body = { task: 'roll back', args: ['one', 'two'], timeoutMs: 60_000 }
+    const id = await start(body, 'bob')
+    const before = await page(id)
+    expect(before.html).not.toContain('has changed since')
+    await put('second')
+    expect((await page(id)).html).toContain('Run again runs it as it is now.')
+    const after = await browser.submit(before, {}, 'Run again')
+    const again = runOf(after.url.href)
+    expect(again).not.toBe(id)
+    await ended(again)
+    expect(await record(again)).toMatchObject({
+      ...body,
+      repeats: id,
+      triggeredBy: 'ada@company.com',
+      origin: { kind: 'page' },
+    })
+    const { html } = await page(again)
+    expect(html).toContain(`<a href="/runs/${id}"><code>${id}</code></a>`)
+    expect(html).toContain('the source has changed since')
+    const { text } = await company.ask('ada', 'GET', `/api/audit?target=${again}`)
+    expect(JSON.parse(text)).toMatchObject({ items: [{ action: 'run.start', details: { again: id } }] })
+  })
+
+  test('in the list has a button for each run that has ended', async () => {
+    const id = await start({ args: ['from the list'] }, 'ada')
+    const list = await browser.open(`${company.server.url}/runs`)
+    const after = await browser.submit(list, {}, `deploy, ${id}`)
+    const again = runOf(after.url.href)
+    await ended(again)
+    expect(await record(again)).toMatchObject({ repeats: id, args: ['from the list'] })
+  })
+
+  test('is refused where the input held a secret: what cannot be repeated is said, and nothing starts', async () => {
+    const id = await start({ args: ['a', 'hunter2-hunter2'], task: 'use hunter2-hunter2' }, 'ada')
+    const why =
+      'the run cannot be started again as it was: argument 2 and the task held a secret, which is not stored'
+    const refused = await company.ask('ada', 'POST', `/api/runs/${id}/again`, { body: {} })
+    expect([refused.status, JSON.parse(refused.text)]).toEqual([
+      409,
+      { error: 'conflict', message: why, hint: expect.stringContaining('fob pipeline run deploy') },
+    ])
+    const shown = await page(id)
+    expect(shown.html).toContain(`T${why.slice(1)}.`)
+    expect(shown.html).not.toContain('value="again"')
+    const list = await browser.open(`${company.server.url}/runs`)
+    const after = await browser.submit(list, {}, `deploy, ${id}`)
+    expect([after.status, after.html]).toEqual([409, expect.stringContaining(why)])
+    const failed = await start({ args: ['fail', 'hunter2-hunter2'] }, 'ada')
+    expect((await company.ask('ada', 'POST', `/api/runs/${failed}/again`)).status).toBe(409)
+  })
+
+  test('of a webhook is refused once its request is not stored any more, and gives it again until then', async () => {
+    const deliver = async (ref: string) => {
+      const body = JSON.stringify({ ref })
+      const signature = createHmac('sha256', WEBHOOK_SECRET).update(body).digest('hex')
+      const response = await fetch(`${company.server.url}/api/webhooks/hook`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-hub-signature-256': `sha256=${signature}` },
+        body,
+      })
+      const { run_id: id } = (await response.json()) as { run_id: string }
+      await ended(id)
+      return id
+    }
+    const source = `export const pipeline = async () => {
+      const { ref } = JSON.parse(http.request.body)
+      console.log('got', ref)
+      http.respond({ status: 200, body: JSON.stringify({ run_id: pipelineContext.runID }) })
+      if (ref === 'fail') throw new Error('told to fail')
+    }`
+    await company.ask('ada', 'PUT', '/api/pipelines/hook', { body: { source, filename: 'p.ts' } })
+    const webhook = { provider: 'github', secret: WEBHOOK_SECRET }
+    await company.ask('ada', 'PUT', '/api/pipelines/hook/webhook', { body: webhook })
+    const good = await company.ask('ada', 'POST', `/api/runs/${await deliver('main')}/again`)
+    expect([good.status, good.text]).toEqual([409, expect.stringContaining('request of the webhook')])
+    const again = await company.ask('ada', 'POST', `/api/runs/${await deliver('fail')}/again`)
+    const { run_id: id } = JSON.parse(again.text) as { run_id: string }
+    await ended(id)
+    expect(await record(id)).toMatchObject({ status: 'failed', origin: { kind: 'api', request: true } })
+    expect((await page(id)).html).toContain('got fail')
+  })
+
+  test('needs the right to start runs, and to read the one that is repeated', async () => {
+    const id = await start({ args: ['private'] }, 'ada')
+    const tokenWith = async (scopes: string[]) => {
+      const body = { name: scopes.join(), scopes, allPipelines: true }
+      const { text } = await company.ask('ada', 'POST', '/api/auth/cli-tokens', { body })
+      const { token } = JSON.parse(text) as { token: string }
+      return { authorization: `Bearer ${token}` }
+    }
+    for (const scopes of [['runs:read'], ['runs:trigger']]) {
+      const headers = await tokenWith(scopes)
+      const { status } = await company.ask(undefined, 'POST', `/api/runs/${id}/again`, { headers })
+      expect(status).toBe(403)
+    }
+    const { browser: eve, page: foreign } = await company.browse('eve', `/runs?tenant=acme`)
+    expect(foreign.status).toBe(200)
+    const csrf = /name="csrf" value="([^"]+)"/.exec(foreign.html)?.[1] ?? ''
+    expect((await eve.open(`${company.server.url}/runs/${id}?tenant=acme`)).status).toBe(404)
+    expect(csrf).toBe('')
+  })
+
+  test('without the value of the session starts nothing', async () => {
+    const id = await start({}, 'ada')
+    const shown = await page(id)
+    const forged = {
+      ...shown,
+      html: shown.html.replaceAll(/name="csrf" value="[^"]+"/g, 'name="csrf" value="x"'),
+    }
+    expect((await browser.submit(forged, {}, 'Run again')).status).toBe(403)
+  })
+})
