@@ -50,16 +50,17 @@ export function createOutput(
   tail.add(new TextEncoder().encode(before.tail))
   let taken = before.bytes
   /** The first bytes of a character whose other bytes have not come yet. */
-  let half: Uint8Array = new Uint8Array(0)
+  let half: Uint8Array = NOTHING
 
   async function emit(redacted: readonly Uint8Array[], last: boolean): Promise<void> {
-    for (const bytes of redacted) tail.add(bytes)
     // The only copy on the way: what the redactor returns may share memory with a chunk that is used again.
     const all = Buffer.concat([half, ...redacted])
     const end = last ? all.length : wholeCharacters(all)
-    half = Uint8Array.from(all.subarray(end))
+    half = end < all.length ? Uint8Array.from(all.subarray(end)) : NOTHING
+    const text = toUtf8(all.subarray(0, end))
+    tail.add(text)
     // Half a character is not redacted, so it has as many bytes as it had before.
-    await store(pieces(toUtf8(all.subarray(0, end))), taken - (last ? 0 : redacting.held() + half.length))
+    await store(pieces(text), taken - (last ? 0 : redacting.held() + half.length))
   }
 
   return {
@@ -102,10 +103,12 @@ function pieces(text: Uint8Array): Uint8Array[] {
   return found
 }
 
+const NOTHING = new Uint8Array(0)
+
 /** More chunks than this are joined: a million small ones must not cost a million objects. */
 const MAX_CHUNKS = 4096
 
-/** Holds the last `most` bytes of what is added. */
+/** Holds the last `most` bytes of what is added. It shares memory with what is added. */
 function createTail(most: number) {
   let chunks: Uint8Array[] = []
   let length = 0
@@ -113,8 +116,7 @@ function createTail(most: number) {
 
   function add(bytes: Uint8Array): void {
     if (bytes.length === 0) return
-    // A copy: what the redactor returns may share memory with a chunk that is used again.
-    chunks.push(bytes.slice())
+    chunks.push(bytes)
     length += bytes.length
     // Only whole chunks are dropped: the rest is cut off when it is read.
     for (let first = chunks[0]; first && length - first.length >= most; first = chunks[0]) {

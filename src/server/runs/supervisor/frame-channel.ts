@@ -4,7 +4,8 @@ import { createFrames, type Frame } from './frame-encoding.ts'
 
 /** A socket that carries whole frames. Bytes that are not a frame, or a frame that `take` refuses, close it. */
 export interface Channel {
-  send(frame: Uint8Array): void
+  /** @param parts of a frame, one after the other */
+  send(...parts: Uint8Array[]): void
   /** Closes after everything has been sent. */
   close(): void
   /** Closes at once. */
@@ -31,7 +32,9 @@ export function openChannel(socket: Socket, { take, closed }: ChannelEvents): Ch
   socket.on('error', () => {})
   socket.on('close', closed)
   return {
-    send: (frame) => void socket.write(frame),
+    send: (...parts) => {
+      for (const part of parts) socket.write(part)
+    },
     close: () => void socket.end(),
     drop: () => void socket.destroy(),
   }

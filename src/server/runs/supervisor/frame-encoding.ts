@@ -8,6 +8,10 @@ import type { OutputMessage } from './supervisor-protocol.ts'
  */
 const KIND = { json: 0, output: 1 }
 const HEAD_BYTES = 5
+/** The same of output: before the key of the task. */
+const OUTPUT_HEAD_BYTES = HEAD_BYTES + 2
+/** With less output than this, one call of the system costs more than a copy. */
+const JOINED_BYTES = 8 * 1024
 
 /** More than the largest environment and input of a task. */
 const MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -18,14 +22,17 @@ export function encodeJson(value: unknown): Uint8Array {
   return frame(KIND.json, [Buffer.from(JSON.stringify(value))])
 }
 
-export function encodeOutput({ task, stream, bytes }: OutputMessage): Uint8Array {
+/** @returns parts to be sent one after the other: many bytes are not copied to stand behind their head */
+export function encodeOutput({ task, stream, bytes }: OutputMessage): Uint8Array[] {
   const key = Buffer.from(task)
-  return frame(KIND.output, [Uint8Array.of(stream === 'stdout' ? 0 : 1, key.length), key, bytes])
+  const head = [Uint8Array.of(stream === 'stdout' ? 0 : 1, key.length), key]
+  if (bytes.length < JOINED_BYTES) return [frame(KIND.output, [...head, bytes])]
+  return [frame(KIND.output, head, bytes.length), bytes]
 }
 
 /** @throws Error for a frame that the other end would refuse. */
-function frame(kind: number, parts: readonly Uint8Array[]): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + part.length, 1)
+function frame(kind: number, parts: readonly Uint8Array[], following = 0): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 1 + following)
   if (length > MAX_FRAME_BYTES) throw new Error('the message is too large for a frame')
   const head = Buffer.alloc(HEAD_BYTES)
   head.writeUInt32BE(length)
@@ -33,70 +40,90 @@ function frame(kind: number, parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat([head, ...parts])
 }
 
+/** A frame of output whose bytes have not all come yet. */
+type Opened = Pick<OutputMessage, 'task' | 'stream'> & { left: number }
+
 /**
- * Cuts bytes that arrive in pieces into frames.
+ * Cuts bytes that arrive in pieces into frames. Output is passed on as it comes, so one frame of it may become several,
+ * which share memory with the pieces.
  * @throws Error for bytes that are not a frame.
  */
 export function createFrames(maxBytes = MAX_FRAME_BYTES): (chunk: Uint8Array) => Frame[] {
-  /** The beginning of a frame whose rest has not come yet. */
+  /** The start of a frame, as far as it has come and is not output itself. */
   let pieces: Uint8Array[] = []
   let held = 0
   /** The number of bytes that `held` has to reach before more can be said. */
   let needed = HEAD_BYTES
+  let opened: Opened | undefined
 
-  /** Reads whole frames that stand in one chunk, without a copy. @returns what is left of it */
-  function cutWhole(chunk: Buffer, frames: Frame[]): Buffer {
-    let rest = chunk
-    while (rest.length >= HEAD_BYTES) {
-      const end = endOf(rest, maxBytes)
-      if (rest.length < end) break
-      frames.push(decode(rest.subarray(4, end)))
-      rest = rest.subarray(end)
+  function takeOutput(bytes: Buffer, frames: Frame[]): Buffer {
+    if (!opened) return bytes
+    const { task, stream, left } = opened
+    const taken = bytes.subarray(0, left)
+    frames.push({ kind: 'output', message: { type: 'output', task, stream, bytes: taken } })
+    opened = left > taken.length ? { task, stream, left: left - taken.length } : undefined
+    return bytes.subarray(taken.length)
+  }
+
+  /** @param start exactly as many bytes as were needed */
+  function take(start: Buffer, frames: Frame[]): void {
+    const more = bytesNeeded(start, maxBytes)
+    const isWhole = more === start.length
+    pieces = isWhole ? [] : [start]
+    held = isWhole ? 0 : start.length
+    needed = isWhole ? HEAD_BYTES : more
+    if (!isWhole) return
+    if (start[HEAD_BYTES - 1] === KIND.json) {
+      frames.push({ kind: 'json', value: JSON.parse(start.toString('utf8', HEAD_BYTES)) })
+      return
     }
-    return rest
+    opened = openOutput(start)
+    if (opened.left === 0) takeOutput(start.subarray(start.length), frames)
   }
 
   return (chunk) => {
     const frames: Frame[] = []
     let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
-    // Only the frame that stands in several chunks is copied.
-    while (held > 0 && held + rest.length >= needed) {
-      const all = Buffer.concat([...pieces, rest.subarray(0, needed - held)])
-      rest = rest.subarray(needed - held)
-      needed = endOf(all, maxBytes)
-      const isWhole = all.length === needed
-      if (isWhole) frames.push(decode(all.subarray(4)))
-      pieces = isWhole ? [] : [all]
-      held = isWhole ? 0 : all.length
+    while (rest.length > 0) {
+      if (opened) {
+        rest = takeOutput(rest, frames)
+        continue
+      }
+      const missing = needed - held
+      if (rest.length < missing) {
+        pieces.push(rest)
+        held += rest.length
+        break
+      }
+      const next = rest.subarray(0, missing)
+      rest = rest.subarray(missing)
+      take(held === 0 ? next : Buffer.concat([...pieces, next]), frames)
     }
-    if (held === 0) {
-      rest = cutWhole(rest, frames)
-      needed = rest.length < HEAD_BYTES ? HEAD_BYTES : endOf(rest, maxBytes)
-    }
-    if (rest.length > 0) pieces.push(rest)
-    held += rest.length
     return frames
   }
 }
 
-/** Where the frame ends that begins with these bytes. @throws Error for a length that no frame has */
-function endOf(bytes: Buffer, maxBytes: number): number {
-  const length = bytes.readUInt32BE()
+/**
+ * How many bytes a frame that starts with these takes: to its end, for output to the end of the key.
+ * @throws Error for what no frame starts with
+ */
+function bytesNeeded(start: Buffer, maxBytes: number): number {
+  const length = start.readUInt32BE()
+  const kind = start[HEAD_BYTES - 1]
   if (length < 1 || length > maxBytes) throw new Error('not a frame')
-  return 4 + length
+  if (kind === KIND.json) return 4 + length
+  if (kind !== KIND.output || 4 + length < OUTPUT_HEAD_BYTES) throw new Error('not a frame')
+  if (start.length < OUTPUT_HEAD_BYTES) return OUTPUT_HEAD_BYTES
+  const keyEnd = OUTPUT_HEAD_BYTES + (start[OUTPUT_HEAD_BYTES - 1] ?? 0)
+  if (keyEnd > 4 + length) throw new Error('not a frame')
+  return keyEnd
 }
 
-function decode(body: Buffer): Frame {
-  const kind = body[0]
-  if (kind === KIND.json) return { kind: 'json', value: JSON.parse(body.toString('utf8', 1)) }
-  const [stream, keyLength] = [body[1], body[2]]
-  const at = 3 + (keyLength ?? 0)
-  if (kind !== KIND.output || keyLength === undefined || at > body.length) throw new Error('not a frame')
-  const message: OutputMessage = {
-    type: 'output',
-    stream: stream === 0 ? 'stdout' : 'stderr',
-    task: body.toString('utf8', 3, at),
-    bytes: body.subarray(at),
+/** @param start of a frame of output, to the end of the key */
+function openOutput(start: Buffer): Opened {
+  return {
+    stream: start[HEAD_BYTES] === 0 ? 'stdout' : 'stderr',
+    task: start.toString('utf8', OUTPUT_HEAD_BYTES),
+    left: 4 + start.readUInt32BE() - start.length,
   }
-  return { kind: 'output', message }
 }

@@ -22,11 +22,17 @@ export interface FollowerOptions {
   tell(message: FromServer): void
 }
 
+/** Much less than a supervisor buffers before a task has to wait. */
+const REPORT_BYTES = 256 * 1024
+
 export function createFollower({ task, from, sinks, tell }: FollowerOptions): Follower {
   const taken = { ...from }
   let said: Offsets = { ...from }
   let failed: { error: unknown } | undefined
   let isOver = false
+  /** Pieces that wait for a sink, and how many bytes were taken when that was last reported. */
+  let waiting = 0
+  let reported = 0
   const queues = { stdout: Promise.resolve(), stderr: Promise.resolve() }
   const { promise: result, resolve, reject } = Promise.withResolvers<TaskEnd>()
 
@@ -39,11 +45,13 @@ export function createFollower({ task, from, sinks, tell }: FollowerOptions): Fo
       tell({ type: 'end', task })
     }
     taken[stream] += bytes.length
-    say()
+    waiting -= 1
+    if (waiting === 0 || taken.stdout + taken.stderr - reported >= REPORT_BYTES) say()
   }
 
   function say(): void {
     const stored = failed ? taken : sinks.stored()
+    reported = taken.stdout + taken.stderr
     said = { stdout: Math.min(stored.stdout, taken.stdout), stderr: Math.min(stored.stderr, taken.stderr) }
     tell({ type: 'taken', task, taken: { ...taken }, stored: said })
   }
@@ -58,6 +66,7 @@ export function createFollower({ task, from, sinks, tell }: FollowerOptions): Fo
 
   return {
     output: (stream, bytes) => {
+      waiting += 1
       queues[stream] = queues[stream].then(() => deliver(stream, bytes))
     },
     ended: (how) => void settle(() => resolve(how)),

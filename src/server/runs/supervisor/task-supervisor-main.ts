@@ -58,7 +58,7 @@ function serve(socket: Socket, supervisor: Supervisor): void {
     closed: () => connection.closed(),
   })
   const connection = supervisor.connect({
-    send: (message) => channel.send(encode(message)),
+    send: (message) => channel.send(...encode(message)),
     close: channel.close,
   })
 }
@@ -69,8 +69,8 @@ function parseFrame(frame: Frame): FromServer {
   return v.parse(fromServer, frame.value)
 }
 
-function encode(message: FromSupervisor): Uint8Array {
-  return message.type === 'output' ? encodeOutput(message) : encodeJson(message)
+function encode(message: FromSupervisor): Uint8Array[] {
+  return message.type === 'output' ? encodeOutput(message) : [encodeJson(message)]
 }
 
 /** The socket is closed to other users, as its folder is. */

@@ -8,12 +8,30 @@ import {
 } from '../../../../src/server/runs/supervisor/frame-encoding.ts'
 
 const output = (text: string) =>
-  encodeOutput({ type: 'output', task: 'run_ü/12', stream: 'stderr', bytes: Buffer.from(text, 'latin1') })
+  Buffer.concat(
+    encodeOutput({ type: 'output', task: 'run_ü/12', stream: 'stderr', bytes: Buffer.from(text, 'latin1') }),
+  )
 
 function show(frame: Frame): unknown {
   if (frame.kind === 'json') return frame.value
   const { task, stream, bytes } = frame.message
   return [task, stream, Buffer.from(bytes).toString('latin1')]
+}
+
+/** Output as one again that was passed on in parts: here no two frames of output follow each other. */
+function join(shown: unknown[]): unknown[] {
+  const joined: unknown[] = []
+  for (const frame of shown) {
+    const last = joined.at(-1)
+    if (isOutput(frame) && isOutput(last))
+      joined[joined.length - 1] = [frame[0], frame[1], last[2] + frame[2]]
+    else joined.push(frame)
+  }
+  return joined
+}
+
+function isOutput(frame: unknown): frame is [string, string, string] {
+  return Array.isArray(frame) && frame.length === 3
 }
 
 describe('frames between a server and its supervisor', () => {
@@ -22,6 +40,7 @@ describe('frames between a server and its supervisor', () => {
     output('\0\xff\n'),
     encodeJson([]),
     output(''),
+    encodeJson({}),
     output('x'.repeat(100_000)),
     encodeJson(null),
   ])
@@ -30,6 +49,7 @@ describe('frames between a server and its supervisor', () => {
     ['run_ü/12', 'stderr', '\0\xff\n'],
     [],
     ['run_ü/12', 'stderr', ''],
+    {},
     ['run_ü/12', 'stderr', 'x'.repeat(100_000)],
     null,
   ]
@@ -41,7 +61,18 @@ describe('frames between a server and its supervisor', () => {
       // Read at once: what follows may overwrite the piece.
       frames.push(...cut(Buffer.from(stream.subarray(at, at + size))).map(show))
     }
-    expect(frames).toEqual(whole)
+    expect(join(frames)).toEqual(whole)
+  })
+
+  test('output is passed on before its frame is whole, and not copied', () => {
+    const cut = createFrames()
+    const sent = output('x'.repeat(100_000))
+    const start = Buffer.from(sent.subarray(0, 50_000))
+    const [first] = cut(start)
+    expect(first?.kind === 'output' && first.message.bytes.buffer === start.buffer).toBe(true)
+    expect(
+      cut(sent.subarray(50_000)).map((frame) => frame.kind === 'output' && frame.message.bytes.length),
+    ).toEqual([sent.length - 50_000])
   })
 
   test.each<[string, number[]]>([
