@@ -145,6 +145,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/db',
     'server/issuer',
     'server/settings',
+    'server/trusted-issuers',
     'server/vault',
     'contract',
     'redact',

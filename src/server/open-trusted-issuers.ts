@@ -7,6 +7,7 @@ import { openSeal } from './issuer/seal-under-session-secret.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { ServeDeps } from './serve-deps.ts'
+import { openReach } from './trusted-issuers/tenant-and-pipelines.ts'
 import type { TrustedIssuer } from './trusted-issuers/trusted-issuer-type.ts'
 import { openTrustedIssuers, type TrustedIssuers } from './trusted-issuers/trusted-issuers.ts'
 
@@ -25,7 +26,16 @@ export function openServerTrust(
     seal,
     onVerified: (outcome) => metrics.jwt(outcome),
   })
-  for (const issuer of trustedIssuers) sayWhoComesIn(issuer, log)
+  const reachOf = openReach(db)
+  for (const issuer of trustedIssuers) {
+    sayWhoComesIn(issuer, log)
+    if (reachOf(issuer) !== undefined) continue
+    log.warn('the tenant of a trusted issuer does not exist: nobody comes in by it', {
+      issuer: issuer.issuer,
+      tenant: issuer.tenant,
+      hint: `create it with: fob server tenant add ${issuer.tenant}`,
+    })
+  }
   // Not waited for: a server starts whoever else is down.
   void issuers.fetchKeys()
   return {

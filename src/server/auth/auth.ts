@@ -13,7 +13,8 @@ import { administrator, userPrincipal, workloadPrincipal } from './create-princi
 import { sameSecret } from './constant-time-compare.ts'
 import type { SignedRequest } from './check-request-signature.ts'
 import type { TokenBearers } from './authenticate-prefixed-tokens.ts'
-import type { TrustedIssuers, Workload } from '../trusted-issuers/trusted-issuers.ts'
+import type { Workload } from '../trusted-issuers/admit-workload.ts'
+import type { TrustedIssuers } from '../trusted-issuers/trusted-issuers.ts'
 
 /** What a request presents in its `Authorization` header. */
 export type Presented =

@@ -2,7 +2,7 @@
 import type { User } from '../accounts/user-types.ts'
 import { ALL_SCOPES, type Scope } from '../../contract/token-scopes.ts'
 import { narrowed, type Principal } from '../access-rules/principal.ts'
-import type { Workload } from '../trusted-issuers/trusted-issuers.ts'
+import type { Workload } from '../trusted-issuers/admit-workload.ts'
 
 type Tenant = Principal['tenant']
 

@@ -25,6 +25,7 @@ import { readTrustedIssuers } from './trusted-issuer-settings.ts'
 export { publicIdentityProviders } from './choose-authentication-strategy.ts'
 export { readKeyFile } from './read-vault-key-file.ts'
 export { SETTINGS, type SettingName } from './setting-table.ts'
+export { readTrustedIssuersAlone } from './trusted-issuer-settings.ts'
 export {
   changedSettings,
   gatherSettings,

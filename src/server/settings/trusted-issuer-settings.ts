@@ -9,7 +9,13 @@ import { isPresetName, PRESETS, type PresetName } from '../trusted-issuers/prese
 import type { Condition, TrustedIssuer } from '../trusted-issuers/trusted-issuer-type.ts'
 import type { Strategy } from './choose-authentication-strategy.ts'
 import { parseAge } from './parse-ages-and-sizes.ts'
-import { type SettingSources, type SettingValues, trustedIssuerTables } from './setting-values.ts'
+import { SETTING_NAMES } from './setting-table.ts'
+import {
+  gatherSettings,
+  type SettingSources,
+  type SettingValues,
+  trustedIssuerTables,
+} from './setting-values.ts'
 
 /** The keys of an entry. The flag of each is `--trusted-issuer-KEY`; that of `issuer` and `preset`, `--trusted-issuer`. */
 const KEYS = [
@@ -50,7 +56,7 @@ export function readTrustedIssuers(
   values: SettingValues,
   strategy: Strategy,
 ): TrustedIssuer[] {
-  const entries = [...entryOfFlags(values), ...trustedIssuerTables(sources).map(entryOfTable)]
+  const entries = entriesOf(sources, values)
   const [first] = entries
   if (first === undefined) return []
   if (strategy.kind !== 'oauth') {
@@ -60,7 +66,31 @@ export function readTrustedIssuers(
   }
   if (entries.length > MAX_ISSUERS)
     throw new Fault('config', `there are at most ${MAX_ISSUERS} trusted issuers`)
-  return entries.map((entry) => readEntry(entry, strategy.callbackUrl))
+  const issuers = entries.map((entry) => readEntry(entry, strategy.callbackUrl))
+  for (const { issuer, keysUrl } of issuers) {
+    if (issuers.every((other) => other.issuer !== issuer || other.keysUrl === keysUrl)) continue
+    throw new Fault('config', `the entries of the trusted issuer ${issuer} name different keys_url`, {
+      hint: 'an issuer has its keys in one place: name it in each of its entries, or in none',
+    })
+  }
+  return issuers
+}
+
+/**
+ * The part that is about trusted issuers alone, whatever else the settings say: what `fob server check` needs.
+ * @throws Fault `config` as above
+ */
+export function readTrustedIssuersAlone(sources: SettingSources): TrustedIssuer[] {
+  const names = SETTING_NAMES.filter(
+    (name) => name.startsWith('trusted-issuer') || name === 'oauth-callback-url',
+  )
+  const values = gatherSettings(sources, names)
+  const serverUrl = values['oauth-callback-url'] ?? ''
+  return entriesOf(sources, values).map((entry) => readEntry(entry, serverUrl))
+}
+
+function entriesOf(sources: Pick<SettingSources, 'file'>, values: SettingValues): Entry[] {
+  return [...entryOfFlags(values), ...trustedIssuerTables(sources).map(entryOfTable)]
 }
 
 function entryOfFlags(values: SettingValues): Entry[] {

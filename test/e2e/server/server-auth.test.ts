@@ -452,6 +452,18 @@ describe('R20: JWTs of an issuer that the settings trust', () => {
     expect(await profileBy(none)).toBe(401)
   })
 
+  test('server check asks the issuer for its keys, and says what is wrong with it', async () => {
+    const check = ['server', 'check', '--config', local.settingsFile]
+    const well = await fob(check)
+    expect(well).toMatchObject({ code: 0, err: '' })
+    expect(well.out).toMatch(new RegExp(`^trusted issuer ${ci.url.slice(7)}\tok\t${ci.url}, \\d keys?$`, 'm'))
+    ci.behaviour.metadataIssuer = 'https://login.example'
+    const wrong = await fob(check)
+    ci.behaviour.metadataIssuer = ci.url
+    expect(wrong.code).toBe(1)
+    expect(wrong.err).toContain('/.well-known/openid-configuration is about another issuer')
+  })
+
   test('a preset that would let every repository in does not start', async () => {
     const rule = ['--trusted-issuer', 'github', '--trusted-issuer-rule', 'claims.ref == "refs/heads/main"']
     const flags = [

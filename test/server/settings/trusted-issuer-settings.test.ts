@@ -172,3 +172,10 @@ describe('a list of them in the settings file', () => {
     })
   })
 })
+
+test('entries of one issuer name its keys in one place', () => {
+  const entries = '[[trusted_issuers]]\nissuer = "https://a.example"\n'
+  expect(faultOf(() => byFile(`${entries}${entries}keys_url = "https://a.example/keys"`)).message).toBe(
+    'the entries of the trusted issuer https://a.example name different keys_url',
+  )
+})
