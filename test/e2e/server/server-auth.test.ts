@@ -402,11 +402,11 @@ describe('S28: JSON Web Tokens', () => {
   })
 })
 
-describe('R20: JWTs of an issuer that the settings trust', () => {
-  const mint = (claims: Record<string, unknown> = {}) => ci.mintToken({ aud: local.url, ...claims })
-  const profileBy = async (token: string) =>
-    (await get(`${local.url}/api/v1/profile`, { authorization: `Bearer ${token}` })).status
+const mint = (claims: Record<string, unknown> = {}) => ci.mintToken({ aud: local.url, ...claims })
+const profileBy = async (token: string) =>
+  (await get(`${local.url}/api/v1/profile`, { authorization: `Bearer ${token}` })).status
 
+describe('R20: JWTs of an issuer that the settings trust', () => {
   test('S100 S113 S134: a job runs a pipeline with the token that its CI gave it, and with nothing else', async () => {
     const { access_token: ada } = await logIn(local.url, ADA, ALL_SCOPES.join(' '))
     const set = await fob(['pipeline', 'set', pipelineFile(), '-s', local.url], { env: { FOB_TOKEN: ada } })
