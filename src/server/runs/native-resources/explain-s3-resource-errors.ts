@@ -20,8 +20,12 @@ export function explain(error: unknown, source: S3Source, attempt: Attempt): Fau
   const known = explanations(source, attempt)
   const status = statusOf(error)
   const code = codeOf(error)
-  // A response to HEAD has no body with a code.
-  const byStatus: Readonly<Record<number, string>> = { 403: 'AccessDenied', 404: 'NoSuchKey' }
+  // A response to HEAD has no body with a code, and that of a proxy none of S3's.
+  const byStatus: Readonly<Record<number, string>> = {
+    403: 'AccessDenied',
+    404: 'NoSuchKey',
+    413: 'EntityTooLarge',
+  }
   const [fact, hint] = known[code] ?? known[byStatus[status ?? 0] ?? ''] ?? []
   if (fact !== undefined) return new Fault('failed', fact, { hint, cause: error })
   if (status === undefined)
@@ -56,6 +60,10 @@ function explanations(
     ],
     PermanentRedirect: [`the bucket ${bucket} is not in ${region}`, 'set source.region'],
     AuthorizationHeaderMalformed: [`the bucket ${bucket} is not in ${region}`, 'set source.region'],
+    EntityTooLarge: [
+      `${at} takes no request of this size`,
+      'the server, or a proxy in front of it, has a limit: raise that (nginx: client_max_body_size)',
+    ],
     PreconditionFailed: ['the object has changed since', 'check for its newest version again'],
   }
 }

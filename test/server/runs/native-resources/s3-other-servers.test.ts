@@ -241,6 +241,13 @@ describe('a push', () => {
     expect(seen).toHaveLength(4)
   })
 
+  test('that is too large for the server, or a proxy, says that there is a limit', async () => {
+    const { desk } = await openWithFile(9 * 1024 * 1024)
+    respond = () => new Response('<html>413</html>', { status: 413 })
+    const refused = await failure(desk.push({ type: 's3', source, params: { file: 'file' }, srcDir: 'w' }))
+    expect(String(refused)).toMatch(/takes no request of this size.*client_max_body_size/s)
+  })
+
   test('that is refused is not repeated', async () => {
     const { desk } = await openWithFile(9 * 1024 * 1024)
     respond = () => refuse(403, 'AccessDenied')
