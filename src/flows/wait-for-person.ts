@@ -37,7 +37,7 @@ export function nobodyToPaste(): Fault {
 /** Nobody can approve: there is no browser here, and no person who could open the address elsewhere. */
 export function nobodyToApprove(): Fault {
   return new Fault('prompt_needed', 'no browser can be opened here, and nobody can be asked to open one', {
-    hint: 'use --device and approve on another machine, or pipe a token into --token-stdin',
+    hint: 'use --device and approve on another machine, or pipe a token into --token-stdin; a CI job with an ID token can use --workload auto',
   })
 }
 

@@ -20,8 +20,7 @@ export type IdTokenSource =
 
 /** What a job has to have, for the hint of an error. @param audience what its ID token has to be for */
 export function howToGetOne(kind: WorkloadKind, audience: string): string {
-  if (kind === 'github')
-    return 'give the job "permissions: id-token: write", and name its server in FOB_SERVER'
+  if (kind === 'github') return 'give the job "permissions: id-token: write"'
   if (kind === 'gitlab') return `give the job "id_tokens: FOB_ID_TOKEN: aud: ${audience}"`
   return `mount a service account token with the audience ${audience}, and name it in FOB_ID_TOKEN_FILE`
 }
