@@ -19,7 +19,7 @@ const STEADY = `(() => {
     .replace(/\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d UTC/g, '2026-01-31 17:05 UTC')
     .replace(/127\\.0\\.0\\.1:\\d{4,5}(?!\\/callback)/g, '127.0.0.1:8080')
     .replace(/\\b[B-DF-HJ-NP-TV-XZ]{4}-[B-DF-HJ-NP-TV-XZ]{4}\\b/g, 'WDJB-MJHT')
-    .replace(/\\bci_[0-9A-Za-z]{36}/g, 'ci_' + 'x'.repeat(36))
+    .replace(/\\b(ci|iv)_[0-9A-Za-z]{36}/g, (_, kind) => kind + '_' + 'x'.repeat(36))
     .replace(/[0-9a-f]{32}(?![0-9a-f])/g, '0'.repeat(32))
     .replace(/\\b[\\w-]{43}(?![\\w-])/g, 'x'.repeat(43))
     .replace(/\\b(jwt|session) [\\w-]{16,}/g, (_, kind) => kind + ' ' + 'x'.repeat(21))

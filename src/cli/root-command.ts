@@ -46,6 +46,18 @@ const tenantMembers = defineGroup({
   },
 })
 
+const tenantInvitations = defineGroup({
+  meta: {
+    description: 'Manage links that make somebody a member of a tenant',
+    examples: ['fob tenants invitations create --email alice@corp.example', 'fob tenants invitations list'],
+  },
+  subCommands: {
+    create: file(() => import('./commands/tenants/invitations/create.ts')),
+    list: file(() => import('./commands/tenants/invitations/list.ts')),
+    revoke: file(() => import('./commands/tenants/invitations/revoke.ts')),
+  },
+})
+
 const tenants = defineGroup({
   meta: {
     description: 'List your tenants, choose the one that commands work in, and manage its members',
@@ -55,6 +67,7 @@ const tenants = defineGroup({
     list: file(() => import('./commands/tenants/list.ts')),
     use: file(() => import('./commands/tenants/use.ts')),
     members: tenantMembers,
+    invitations: tenantInvitations,
   },
 })
 

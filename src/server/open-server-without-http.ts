@@ -205,10 +205,13 @@ function newcomers(
   return {
     defaultRole,
     admits: (user) => rbac.admits(userPrincipal(user, { scopes: ALL_SCOPES, credential })),
-    onMember: ({ tenantId, role, user, by }, within) => {
+    onMember: ({ tenantId, role, user, by, invitation }, within) => {
       const account = accountIdOf(user)
-      const details = { role, by }
-      audit.record({ tenantId, actor: account, action: 'member.set', target: account, details }, within)
+      const entry = { tenantId, actor: account, details: { role, by } }
+      if (invitation !== undefined) {
+        audit.record({ ...entry, action: 'invitation.accept', target: invitation }, within)
+      }
+      audit.record({ ...entry, action: 'member.set', target: account }, within)
     },
   }
 }

@@ -1,5 +1,6 @@
 /** Finds the ID that is meant by the first characters of one. */
 import type * as v from 'valibot'
+import { invitationResponse } from '../../contract/api/members.ts'
 import { type RunResponse, runResponse } from '../../contract/api/runs.ts'
 import { runnerResponse } from '../../contract/api/runners.ts'
 import { tokenResponse } from '../../contract/api/tokens.ts'
@@ -57,6 +58,15 @@ export function findRunnerId(client: ApiClient, typed: string): Promise<string> 
   return findListedId(
     client,
     { type: 'rnr', what: 'runner', path: '/api/runners', item: runnerResponse },
+    typed,
+  )
+}
+
+/** The ID of the invitation whose ID begins like this, as `findRunId`. */
+export function findInvitationId(client: ApiClient, typed: string): Promise<string> {
+  return findListedId(
+    client,
+    { type: 'inv', what: 'invitation', path: '/api/invitations', item: invitationResponse },
     typed,
   )
 }

@@ -3,7 +3,7 @@
  * Refuses: to present anything but a stored login, to prompt, to wait long, to complain, and to offer a name that
  * a shell could read as anything but one word.
  */
-import { memberResponse } from '../../contract/api/members.ts'
+import { invitationResponse, memberResponse } from '../../contract/api/members.ts'
 import { pipelineResponse } from '../../contract/api/pipelines.ts'
 import { runResponse } from '../../contract/api/runs.ts'
 import { secretResponse } from '../../contract/api/secrets.ts'
@@ -105,6 +105,10 @@ const LISTS: Readonly<
       value: person,
       description: pending ? `${role}, pending` : role,
     }))
+  },
+  async invitation({ api }) {
+    const found = await fetchAll(api, '/api/invitations', invitationResponse, { limit: MAX_NAMES })
+    return found.map(({ id, email, role }) => ({ value: id, description: `${role} ${email ?? ''}` }))
   },
   async runner({ api }) {
     const found = await fetchAll(api, '/api/runners', runnerResponse, { limit: MAX_NAMES })

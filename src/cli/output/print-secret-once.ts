@@ -15,14 +15,15 @@ import { printJson } from './print.ts'
 export function printSecretOnce(
   { io }: Deps,
   { format, say }: Pick<Client, 'format' | 'say'>,
-  created: { token: string },
+  created: { token: string } | { url: string },
   words: { about: string; unseen: string },
 ): void {
   say(words.about)
-  say('The value is shown now and never again')
-  const value = new Secret(created.token)
+  const isLink = 'url' in created
+  say(`The ${isLink ? 'link' : 'value'} is shown now and never again`)
+  const value = new Secret(isLink ? created.url : created.token)
   try {
-    if (format === 'json') printJson(io, { ...created, token: value.reveal() })
+    if (format === 'json') printJson(io, created)
     else io.stdout.write(`${value.reveal()}\n`)
   } catch (error) {
     if (error instanceof OutputError)

@@ -13,6 +13,7 @@ export type Listed =
   | 'token'
   | 'runner'
   | 'member'
+  | 'invitation'
 
 interface FlagBase {
   description: string

@@ -41,7 +41,7 @@ export const removedMember = v.looseObject({
 const MIN_LIFE_SECONDS = 60
 const MAX_LIFE_SECONDS = 90 * 86_400
 /** A week. */
-export const INVITATION_SECONDS = 7 * 86_400
+const INVITATION_SECONDS = 7 * 86_400
 
 /** `POST /api/invitations` */
 export const createInvitationBody = v.strictObject({

@@ -16,6 +16,8 @@ import { openAttempts } from './login-attempt-limits.ts'
 import { checkPassword, normaliseEmail } from './email-and-password-rules.ts'
 import { addLocal, LOCAL, passwordHash } from './local-accounts.ts'
 import { hashPassword, openVerifier } from './password-hash.ts'
+import { addInvited } from './membership/add-invited-account.ts'
+import type { Invitation } from './membership/invitations.ts'
 import { admitPerson, type AdmissionRules, applyPending } from './membership/admit-person.ts'
 import type { DefaultRole, IdentityProviderProfile, NewLocalAccount, Tenant, User } from './user-types.ts'
 import { selectUsers, toUser, userFinder } from './find-users.ts'
@@ -44,7 +46,7 @@ type PasswordChange =
   /** The account has no password here: its provider has it. */
   | { kind: 'elsewhere'; provider: string }
 
-export type IdentityProviderSignIn =
+type IdentityProviderSignIn =
   | { kind: 'ok'; user: User }
   /** The server's rule keeps a person out who is not known yet: nothing was stored. */
   | { kind: 'not_admitted' }
@@ -55,6 +57,12 @@ export interface Accounts {
   defaultTenant(): Tenant
   /** @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail. */
   addLocal(account: NewLocalAccount): Promise<User>
+  /**
+   * Creates the account of somebody who accepts an invitation, which is used up: with the e-mail that it names, which
+   * the administrator vouches for as with `addLocal`.
+   * @throws Fault `not_found` when it was used or revoked meanwhile, `forbidden` by the server's rule, else as `addLocal`
+   */
+  addInvited(invitation: Invitation, password: Secret): Promise<User>
   /** Everyone, oldest first. */
   list(): Promise<User[]>
   byId(id: string): Promise<User | undefined>
@@ -183,6 +191,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   return {
     defaultTenant: () => tenant,
     addLocal: (account) => addLocal(db, clock.now(), account.tenant ?? tenant, account),
+    addInvited: (invitation, password) => addInvited(db, clock.now(), { invitation, password, rules }),
     list: async () => (await selectUsers(db).orderBy(asc(users.createdAt), asc(users.id))).map(toUser),
     byId: async (id) => findById(id),
     byEmail,

@@ -3,17 +3,25 @@ import { randomBytes } from 'node:crypto'
 import { and, count, eq } from 'drizzle-orm'
 import { Fault } from '../../contract/fault.ts'
 import { newId } from '../db/new-id.ts'
-import type { Db } from '../db/open-database.ts'
+import type { Db, Transaction } from '../db/open-database.ts'
 import { memberships, users } from '../db/schema.ts'
-import type { NewLocalAccount, Tenant, User } from './user-types.ts'
+import type { AccountRole, NewLocalAccount, Tenant, User } from './user-types.ts'
 import { checkEmail, checkPassword } from './email-and-password-rules.ts'
 import { hashPassword } from './password-hash.ts'
 
 /** The provider's name for the server's own accounts. */
 export const LOCAL = 'local'
 
-/** @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail */
-export async function addLocal(db: Db, now: number, tenant: Tenant, account: NewLocalAccount): Promise<User> {
+/**
+ * @param account.onAdd called in the transaction that adds it; what it throws undoes it
+ * @throws Fault `usage` for an implausible e-mail or a short password, `conflict` for a taken e-mail
+ */
+export async function addLocal(
+  db: Db,
+  now: number,
+  tenant: Tenant,
+  account: NewLocalAccount & { onAdd?: (user: User, tx: Transaction) => void },
+): Promise<User> {
   const email = checkEmail(account.email)
   checkPassword(account.password)
   const passwordHash = await hashPassword(account.password)
@@ -34,7 +42,7 @@ export async function addLocal(db: Db, now: number, tenant: Tenant, account: New
     updatedAt: now,
   }
   // Looked up and inserted in one transaction: `server user add` may run while the server runs.
-  const role = db.transaction(
+  return db.transaction(
     (tx) => {
       const mine = and(eq(users.provider, LOCAL), eq(users.email, email))
       if (tx.select({ id: users.id }).from(users).where(mine).get()) {
@@ -50,10 +58,19 @@ export async function addLocal(db: Db, now: number, tenant: Tenant, account: New
       tx.insert(memberships)
         .values({ userId: row.id, tenantId: tenant.id, role: chosen, createdAt: now })
         .run()
-      return chosen
+      const added = asUser(row, tenant, chosen)
+      account.onAdd?.(added, tx)
+      return added
     },
     { behavior: 'immediate' },
   )
+}
+
+function asUser(
+  row: Omit<User, 'tenant' | 'role'> & { updatedAt: number; tenantId: string },
+  tenant: Tenant,
+  role: AccountRole,
+): User {
   const { updatedAt: _, tenantId: __, ...user } = row
   return { ...user, tenant, role }
 }

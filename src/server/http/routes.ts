@@ -48,12 +48,28 @@ import {
   signOut,
   signOutPage,
 } from './pages/login-logout-session-pages.ts'
+import { deleteInvitation, listInvitations, postInvitation } from './api/people/invitations.ts'
+import {
+  acceptInvitation,
+  createInvitedAccount,
+  invitationLogin,
+  invitationPage,
+  openInvitationSubmit,
+} from './pages/invitation-pages.ts'
+import { invitationsSubmit } from './pages/create-and-revoke-invitations.ts'
 import { passwordPage, passwordSubmit } from './pages/password-page.ts'
 import { putOwnPassword } from './api/people/own-password.ts'
 import { secretsPage, secretSubmit } from './pages/secrets-page.ts'
 import { createServiceToken } from './api/issue-service-token.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/personal-token-pages.ts'
-import { front, logTextScript, runScript, runTasksScript, styleSheet } from './pages/front-page-and-assets.ts'
+import {
+  front,
+  logTextScript,
+  openInvitationScript,
+  runScript,
+  runTasksScript,
+  styleSheet,
+} from './pages/front-page-and-assets.ts'
 import {
   createDownloadToken,
   createToken,
@@ -71,7 +87,7 @@ import { deleteWebhook, putWebhook, receiveWebhook } from './api/webhooks.ts'
  * Who may call a route.
  * - `none`: anyone.
  * - `protocol`: anyone; the OAuth protocol authenticates by itself.
- * - `interaction`: a page of a login in progress, bound to its cookie.
+ * - `interaction`: a page of a login or an invitation in progress, bound to its cookie or to the secret that was sent.
  * - `session`: a page of a person who is logged in in this browser. Its forms carry the session's `csrf` value, which
  *   the guard checks.
  * - `page:` and a scope: a page for callers with that scope, by their session or, where nobody logs in, as the API.
@@ -126,6 +142,7 @@ export const ROUTES: readonly Route[] = [
   route('GET', '/assets/run.js', 'none', runScript),
   route('GET', '/assets/run-tasks.js', 'none', runTasksScript),
   route('GET', '/assets/log-text.js', 'none', logTextScript),
+  route('GET', '/assets/open-invitation.js', 'none', openInvitationScript),
   route('GET', '/health', 'none', health),
   route('GET', '/health/live', 'none', alive),
   route('GET', '/metrics', 'metrics', metricsText),
@@ -195,10 +212,20 @@ export const ROUTES: readonly Route[] = [
   route('PUT', '/api/members/:who', 'administrator', putMember),
   route('DELETE', '/api/members/:who', 'administrator', deleteMember),
 
+  route('GET', '/api/invitations', 'administrator', listInvitations),
+  route('POST', '/api/invitations', 'administrator', postInvitation, { limit: 'token-creation' }),
+  route('DELETE', '/api/invitations/:id', 'administrator', deleteInvitation),
+  route('GET', '/invitation', 'none', invitationPage),
+  route('POST', '/invitation', 'interaction', openInvitationSubmit, { limit: 'login' }),
+  route('GET', '/invitation/login', 'none', invitationLogin, { limit: 'login' }),
+  route('POST', '/invitation/accept', 'session', acceptInvitation, { limit: 'login' }),
+  route('POST', '/invitation/account', 'interaction', createInvitedAccount, { limit: 'login' }),
+
   route('GET', '/settings/tenants', 'session', tenantsPage),
   route('POST', '/settings/tenants', 'session', addTenantSubmit),
   route('GET', '/settings/members', 'session', membersPage),
   route('POST', '/settings/members', 'session', memberSubmit),
+  route('POST', '/settings/invitations', 'session', invitationsSubmit, { limit: 'token-creation' }),
   route('GET', '/settings/audit', 'session', auditPage),
 
   route('GET', '/settings/tokens', 'session', tokensPage),

@@ -20,6 +20,7 @@ import type { DevicePages } from './protocol/protocol-page-types.ts'
 import { type Interactions, openInteractions } from './sessions/login-and-consent-interactions.ts'
 import { type ApiLogins, openApiLogins } from './tokens/tokens-for-json-logins.ts'
 import { type KnownBrowsers, openKnownBrowsers } from './sessions/known-browser-cookie.ts'
+import { type OpenedInvitations, openOpenedInvitations } from './sessions/opened-invitation-cookie.ts'
 import { openPagesLogin, type PagesLogin } from './sessions/own-pages-login-redirects.ts'
 import { protocolHandler } from './protocol/requests-before-oidc-provider.ts'
 import type { ExchangeToken } from './protocol/token-exchange-grant.ts'
@@ -70,6 +71,8 @@ export interface Issuer {
   sessions: Sessions
   /** Browsers that were let in with a password before. */
   knownBrowsers: KnownBrowsers
+  /** Invitations that a browser has opened. */
+  openedInvitations: OpenedInvitations
   /** A registered program's name. */
   clientName(clientId: string): Promise<string>
   /** Logging in to our own pages. */
@@ -222,6 +225,11 @@ export async function openIssuer(deps: IssuerDeps): Promise<Issuer> {
     sessionOf: (cookies) => sessions.of(cookies),
     sessions,
     knownBrowsers: openKnownBrowsers(openSeal(sessionSecret, 'known browsers'), base.protocol === 'https:'),
+    openedInvitations: openOpenedInvitations(
+      openSeal(sessionSecret, 'opened invitations'),
+      base.protocol === 'https:',
+      () => clock.now(),
+    ),
     clientName: async (id) => (await client(id)).name,
     pages: openPagesLogin({ url, seal: openSeal(sessionSecret, 'page addresses') }),
     memberships,

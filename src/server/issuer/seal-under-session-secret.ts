@@ -8,6 +8,7 @@ export type SealPurpose =
   | 'server keys'
   | 'page addresses'
   | 'known browsers'
+  | 'opened invitations'
   | 'identity provider tokens'
   | 'workload tokens'
 /** Of keys that are no sealing keys. */

@@ -9,7 +9,7 @@ type Frame = Omit<SettingsView, 'title' | 'current'> & FormResult
 type Role = 'admin' | 'member' | 'viewer'
 
 /** The roles as the page names them. */
-const ROLES: Readonly<Record<Role, string>> = {
+export const ROLE_NAMES: Readonly<Record<Role, string>> = {
   admin: 'Administrator',
   member: 'Member',
   viewer: 'Viewer, only reads',
@@ -41,7 +41,7 @@ function tenantRow({ slug, name, role }: TenantsView['tenants'][number]): Markup
   return html`<li>
     <div>
       <p><a href="/pipelines?tenant=${slug}">${name}</a> <code>${slug}</code></p>
-      <p class="small">${ROLES[role]}</p>
+      <p class="small">${ROLE_NAMES[role]}</p>
     </div>
     ${
       role === 'admin'
@@ -91,6 +91,13 @@ interface MembersView extends Frame {
   }[]
   /** Who becomes a member at their first login. Instants are milliseconds since 1970. */
   pending: readonly { id: string; name: string; role: Role; createdAt: number; expiresAt: number | null }[]
+  invitations: readonly {
+    id: string
+    role: Role
+    email: string | null
+    createdAt: number
+    expiresAt: number
+  }[]
   /** The address of the next page of the list. */
   nextHref: string | undefined
 }
@@ -127,7 +134,89 @@ export function renderMembers(view: MembersView): Promise<Page> {
         <label for="new-role">Role</label>
         ${roleSelect('new-role', 'member')}
         <button type="submit" name="do" value="add">Add member</button>
-      </form>`,
+      </form>
+      ${invitationsPart(view)}`,
+  )
+}
+
+const LIFETIMES = { '1': 'for a day', '7': 'for a week', '30': 'for 30 days' }
+
+function invitationsPart(view: MembersView): Markup {
+  const action = `/settings/invitations${view.query}`
+  return html`<h2 id="invitations">Invitations</h2>
+    ${
+      view.invitations.length === 0
+        ? html`<p class="lead">None can be accepted at the moment.</p>`
+        : html`<ul class="rows" aria-labelledby="invitations">
+            ${view.invitations.map((invitation) => invitationRow(invitation, action, view.csrf))}
+          </ul>`
+    }
+    <h2>Invite somebody</h2>
+    <form method="post" action="${action}" class="fields">
+      ${csrfField(view.csrf)}
+      <label for="invited">E-mail</label>
+      <input
+        id="invited"
+        name="email"
+        type="email"
+        maxlength="254"
+        autocomplete="off"
+        aria-describedby="invited-form"
+      />
+      <p class="note after" id="invited-form">
+        The only one who may accept; nothing is sent. Without it, anybody with the link who has an account, or
+        gets one from a provider.
+      </p>
+      <label for="invited-role">Role</label>
+      ${roleSelect('invited-role', 'member')}
+      <label for="days">Valid</label>
+      <select id="days" name="days">
+        ${Object.entries(LIFETIMES).map(
+          ([days, text]) => html`<option value="${days}" ${days === '7' ? 'selected' : ''}>${text}</option>`,
+        )}
+      </select>
+      <button type="submit" name="do" value="create">Create invitation</button>
+    </form>`
+}
+
+function invitationRow(
+  { id, role, email, createdAt, expiresAt }: MembersView['invitations'][number],
+  action: string,
+  csrf: string,
+): Markup {
+  const label = email ?? 'anybody with the link'
+  return html`<li>
+    <div>
+      <p>${label}</p>
+      <p class="small">
+        ${ROLE_NAMES[role]}, created ${timeElement(createdAt)}, until ${timeElement(expiresAt)}
+      </p>
+    </div>
+    <form method="post" action="${action}" class="plain">
+      ${csrfField(csrf)}
+      <input type="hidden" name="id" value="${id}" />
+      <button type="submit" name="do" value="revoke">
+        Revoke<span class="unseen"> the one for ${label}</span>
+      </button>
+    </form>
+  </li>`
+}
+
+/** The only page that shows the link of an invitation. */
+export function renderCreatedInvitation(
+  view: Frame & { url: string; email: string | null; expiresAt: number },
+): Promise<Page> {
+  return settingsPage(
+    { ...view, title: 'Your invitation', current: '/settings/members' },
+    html`<p class="notice" role="status">
+        Copy the link now: it is not stored, and this page is the only one that shows it.
+      </p>
+      <div class="fields">
+        <label for="value">Link for ${view.email ?? 'whom you give it to'}</label>
+        <input id="value" class="value" readonly spellcheck="false" autocomplete="off" value="${view.url}" />
+      </div>
+      <p class="lead">It makes one person a member, until ${timeElement(view.expiresAt)}. No mail is sent.</p>
+      <p class="next"><a class="button" href="/settings/members${view.query}">Back to the members</a></p>`,
   )
 }
 
@@ -163,7 +252,7 @@ function pendingList(view: MembersView, action: string): Markup {
             <div>
               <p>${name} <span class="badge">pending</span></p>
               <p class="small">
-                ${ROLES[role]}, added
+                ${ROLE_NAMES[role]}, added
                 ${timeElement(createdAt)}${expiresAt === null ? '' : html`, counts until ${timeElement(expiresAt)}`}
               </p>
             </div>
@@ -181,7 +270,7 @@ function pendingList(view: MembersView, action: string): Markup {
 
 function roleSelect(id: string, chosen: Role): Markup {
   return html`<select id="${id}" name="role">
-    ${Object.entries(ROLES).map(
+    ${Object.entries(ROLE_NAMES).map(
       ([role, text]) => html`<option value="${role}" ${role === chosen ? 'selected' : ''}>${text}</option>`,
     )}
   </select>`

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Page } from 'playwright-core'
 import { PICTURE_LIST, renderPictureList } from '../../../scripts/picture-list.ts'
 import { ROUTES } from '../../../src/server/http/routes.ts'
-import { NARROW, type PageWorld, startPageWorld } from '../../support/servers/pages-in-chromium.ts'
+import { ADA } from '../../support/servers/binary-server.ts'
+import { NARROW, type PageWorld, signIn, startPageWorld } from '../../support/servers/pages-in-chromium.ts'
 import { PAGES, type PageVisit } from '../../support/servers/page-list.ts'
 import { type AxeJudge, openAxeJudge, seriousFindings } from '../../support/real-parts/axe.ts'
 import { missingChromium } from '../../support/real-parts/chromium.ts'
@@ -40,6 +41,36 @@ describe('without scripts, by keyboard, at 360 px, in light and dark', () => {
     expect(routes.length).toBeGreaterThan(10)
     expect(routes.filter((route) => !visited.has(route))).toEqual([])
   })
+})
+
+describe('with scripts', () => {
+  testWith(
+    missing,
+    'the link of an invitation opens by itself, and its secret is in no request, in no address bar and no history',
+    async () => {
+      const page = await world.browser.newPage({ viewport: NARROW })
+      const asked: string[] = []
+      page.on('request', (request) => asked.push(`${request.url()} ${request.headers()['referer'] ?? ''}`))
+      await page.goto(`${world.local.url}/settings/members`)
+      await signIn(page, ADA)
+      await page.getByLabel('E-mail').fill('dora@example.com')
+      await page.getByRole('button', { name: 'Create invitation' }).click()
+      const link = await page.getByLabel('Link for').inputValue()
+      await page.context().clearCookies()
+      await page.goto(`${world.local.url}/`)
+      await page.goto(link)
+      await page.getByRole('heading', { name: 'You are invited' }).waitFor()
+      const secret = link.split('#')[1] ?? ''
+      expect(secret).toStartWith('iv_')
+      expect(page.url()).toBe(`${world.local.url}/invitation`)
+      await page.goBack()
+      expect(page.url()).toBe(`${world.local.url}/`)
+      // A browser keeps the fragment of what it was told to open to itself.
+      expect(asked.filter((text) => text.replace(link, '').includes(secret))).toEqual([])
+      await page.close()
+    },
+    60_000,
+  )
 })
 
 test('the list of pages names each picture once', () => {

@@ -214,6 +214,98 @@ const DEVICE: PageVisit[] = [
   },
 ]
 
+const CAROL = { email: 'carol@example.com', password: 'carols own password' }
+
+/** The links that Ada has created, by the slug of the tenant. */
+const links = new Map<string, string>()
+
+async function createInvitation(page: Page, { local }: PageWorld, tenant: string, email = ''): Promise<void> {
+  await page.goto(`${local.url}/settings/members?tenant=${tenant}`)
+  await page.getByLabel('E-mail').fill(email)
+  await button(page, 'Create invitation')
+  links.set(tenant, await page.getByLabel('Link for').inputValue())
+}
+
+async function openInvitation(page: Page, { local }: PageWorld, link: string): Promise<void> {
+  await page.goto(`${local.url}/invitation?other=yes`)
+  await page.getByLabel('Link or code').fill(link)
+  await button(page, 'Open')
+}
+
+async function openAsCarol(page: Page, world: PageWorld): Promise<void> {
+  await openInvitation(page, world, links.get('acme-labs') ?? '')
+  await link(page, 'Log in with a password')
+  await signIn(page, CAROL)
+  await page.getByRole('button', { name: 'Accept as' }).waitFor()
+}
+
+const INVITATIONS: PageVisit[] = [
+  {
+    name: 'invitation-created',
+    about: 'The link of an invitation, shown once',
+    who: 'ada',
+    heading: 'Your invitation',
+    async show(page, world) {
+      await createInvitation(page, world, 'acme-labs')
+      await createInvitation(page, world, 'default', CAROL.email)
+    },
+  },
+  {
+    name: 'invitations',
+    about: 'Invitations that can be accepted',
+    who: 'ada',
+    heading: 'Members of',
+    show: at('/settings/members'),
+  },
+  {
+    name: 'invitation-open',
+    about: 'Where the link of an invitation leads without scripts',
+    heading: 'Open an invitation',
+    show: at('/invitation'),
+  },
+  {
+    name: 'invitation-refused',
+    about: 'An invitation that there is not',
+    heading: 'Open an invitation',
+    async show(page, world) {
+      await openInvitation(page, world, 'iv_of_another_server')
+      await page.getByRole('alert').waitFor()
+    },
+  },
+  {
+    name: 'invitation',
+    about: 'An invitation for an e-mail that has no account yet',
+    heading: 'You are invited',
+    show: (page, world) => openInvitation(page, world, links.get('default') ?? ''),
+  },
+  {
+    name: 'invitation-joined',
+    about: 'An invitation accepted by choosing a password',
+    heading: 'You are a member',
+    async show(page, world) {
+      await openInvitation(page, world, links.get('default') ?? '')
+      await page.getByLabel('Password', { exact: true }).fill(CAROL.password)
+      await page.getByLabel('Password again').fill(CAROL.password)
+      await button(page, 'Accept and create the account')
+    },
+  },
+  {
+    name: 'invitation-accept',
+    about: 'An invitation in the browser of somebody who is logged in',
+    heading: 'You are invited',
+    show: openAsCarol,
+  },
+  {
+    name: 'invitation-accepted',
+    about: 'An invitation accepted by somebody who was logged in',
+    heading: 'You are a member',
+    async show(page, world) {
+      await openAsCarol(page, world)
+      await page.getByRole('button', { name: 'Accept as' }).click()
+    },
+  },
+]
+
 const SETTINGS: PageVisit[] = [
   {
     name: 'sessions',
@@ -288,6 +380,36 @@ const SETTINGS: PageVisit[] = [
     },
   },
   {
+    name: 'password',
+    about: 'Changing one’s own password',
+    who: 'ada',
+    heading: 'Password',
+    show: at('/settings/password'),
+  },
+  {
+    name: 'password-refused',
+    about: 'A current password that is not right',
+    who: 'ada',
+    heading: 'Password',
+    async show(page, { local }) {
+      await page.goto(`${local.url}/settings/password`)
+      await page.getByLabel('Current password').fill('not the password')
+      await page.getByLabel('New password', { exact: true }).fill('a new password')
+      await page.getByLabel('New password again').fill('a new password')
+      await button(page, 'Change password')
+      await page.getByRole('alert').waitFor()
+    },
+  },
+  {
+    name: 'password-elsewhere',
+    about: 'The password of somebody from a provider',
+    heading: 'Password',
+    async show(page, { providers }) {
+      await page.goto(`${providers.url}/settings/password`)
+      await link(page, 'Continue with GitHub')
+    },
+  },
+  {
     name: 'tenants',
     about: 'Memberships',
     who: 'ada',
@@ -321,11 +443,24 @@ const SETTINGS: PageVisit[] = [
     heading: 'Members of',
     async show(page, { local }) {
       await page.goto(`${local.url}/settings/members?tenant=acme-labs`)
-      await page.getByLabel('User').fill('nobody@example.com')
+      await page.getByLabel('User').fill('nobody')
       await button(page, 'Add member')
       await page.getByRole('alert').waitFor()
     },
   },
+  {
+    name: 'members-pending',
+    about: 'Somebody who becomes a member at the first login',
+    who: 'ada',
+    heading: 'Members of',
+    async show(page, { local }) {
+      await page.goto(`${local.url}/settings/members?tenant=acme-labs`)
+      await page.getByLabel('User').fill('github:octocat')
+      await button(page, 'Add member')
+      await page.getByRole('status').waitFor()
+    },
+  },
+  ...INVITATIONS,
   { name: 'audit', about: 'The audit log', who: 'ada', heading: 'Audit log', show: at('/settings/audit') },
   {
     name: 'audit-none',

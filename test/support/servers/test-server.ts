@@ -2,6 +2,7 @@
 import { type Clock, systemClock } from '../../../src/platform/clock.ts'
 import type { Fetch } from '../../../src/platform/fetch-type.ts'
 import { Secret } from '../../../src/redact/secret.ts'
+import type { DefaultRole } from '../../../src/server/accounts/user-types.ts'
 import { jsonLog } from '../../../src/server/log.ts'
 import { type RunningServer, serve } from '../../../src/server/serve.ts'
 import type { RunSettings } from '../../../src/server/settings/run-settings.ts'
@@ -37,6 +38,7 @@ export async function startServer(
     dataDir?: string
     port?: number
     rbac?: string
+    defaultRole?: DefaultRole
     /** Entries as the settings file has them. */
     trustedIssuers?: readonly Record<string, unknown>[]
     /** For the identity providers that people log in with. */
@@ -68,6 +70,7 @@ export async function startServer(
         chosen,
       ),
       rbac: options.rbac,
+      defaultRole: options.defaultRole,
       trustedProxies: options.trustedProxies ?? [],
       runs: { ...NO_BOUNDS, ...options.runs },
       vault: readVaultSettings({

@@ -5,6 +5,7 @@ import { present } from '../../../src/contract/omit-undefined.ts'
 import type { Clock } from '../../../src/platform/clock.ts'
 import { Secret } from '../../../src/redact/secret.ts'
 import type { ConfiguredIdentityProviders } from '../../../src/server/issuer/identity-providers/identity-provider-types.ts'
+import type { DefaultRole } from '../../../src/server/accounts/user-types.ts'
 import { httpBrowser, type HttpBrowser, type Page } from '../servers/http-browser.ts'
 import { freePort } from '../free-port.ts'
 import { localAccounts, startServer, type TestServer } from '../servers/test-server.ts'
@@ -24,6 +25,7 @@ export async function startWithIdentityProvider<V extends StandIn>(
     passwords?: boolean
     dataDir?: string
     rbac?: string
+    defaultRole?: DefaultRole
     clock?: Clock
     membershipMaxAgeMs?: number
   } = {},
@@ -52,7 +54,12 @@ export async function startWithIdentityProvider<V extends StandIn>(
           ? { microsoft: { ...settings, tenant: options.tenant ?? 'common' } }
           : { [name]: settings },
     }),
-    ...present({ fetch: options.fetch, rbac: options.rbac, clock: options.clock }),
+    ...present({
+      fetch: options.fetch,
+      rbac: options.rbac,
+      defaultRole: options.defaultRole,
+      clock: options.clock,
+    }),
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
   })
   return {

@@ -11,9 +11,11 @@ import { type InvitedPerson, takeInvitation } from './invitations.ts'
 import { type Arriving, type Grant, takePending } from './pending-members.ts'
 
 /** Why somebody is a member of a tenant from now on. */
-export interface NewMembership extends Grant {
+interface NewMembership extends Grant {
   user: Pick<User, 'provider' | 'subject'>
   by: 'pending' | 'invitation' | 'default-role'
+  /** The ID of the invitation, where it was one. */
+  invitation?: string
 }
 
 export interface AdmissionRules {
@@ -103,9 +105,10 @@ function admitNew(
     tx.insert(users)
       .values({ id, provider, subject, tenantId: home.tenantId, createdAt: now, ...known })
       .run()
-    for (const { tenantId, role, by } of granted) {
+    for (const grant of granted) {
+      const { tenantId, role } = grant
       tx.insert(memberships).values({ userId: id, tenantId, role, createdAt: now }).run()
-      rules.onMember({ tenantId, role, user: profile, by }, tx)
+      rules.onMember({ ...grant, user: profile }, tx)
     }
     return { kind: 'ok', userId: id }
   })
@@ -126,7 +129,9 @@ function grantsOf(
     invitationId === undefined ? undefined : takeInvitation(tx, now, { id: invitationId, person })
   const everybody = defaultRole === 'none' ? (isAwaited(tx, profile) ? 'member' : undefined) : defaultRole
   const all: Omit<NewMembership, 'user'>[] = [
-    ...(invited === undefined ? [] : [{ ...invited, by: 'invitation' as const }]),
+    ...(invited === undefined || invitationId === undefined
+      ? []
+      : [{ ...invited, by: 'invitation' as const, invitation: invitationId }]),
     ...takePending(tx, now, profile).map((grant) => Object.assign(grant, { by: 'pending' as const })),
     ...(everybody === undefined
       ? []

@@ -32,7 +32,7 @@ export interface InvitedPerson {
   email: string | null
 }
 
-export type Acceptance =
+type Acceptance =
   | { kind: 'accepted'; tenant: Tenant; role: AccountRole }
   /** A member of that tenant already; the invitation is not used up. */
   | { kind: 'member'; tenant: Tenant }

@@ -22,11 +22,11 @@ import {
 } from './pending-members.ts'
 import { parsePersonName } from './person-names.ts'
 
-export type SetMember =
+type SetMember =
   /** @property since when they are a member, in milliseconds since 1970 */
   { kind: 'member'; user: User; since: number } | { kind: 'pending'; pending: PendingMember }
 
-export type RemovedMember =
+type RemovedMember =
   | { kind: 'member'; user: User }
   /** It was their only tenant, and the account went with it: they come from a provider, which keeps it. */
   | { kind: 'account'; user: User }

@@ -141,6 +141,7 @@ async function failed(
   if (purpose?.kind === 'interaction') {
     return redirect(`/auth/login/${purpose.uid}?problem=${why}`, setCookies)
   }
+  if (purpose?.kind === 'invitation') return redirect(`${INVITATION_PAGE}?problem=${why}`, setCookies)
   if (purpose?.kind === 'cli') {
     const back = new URL(purpose.redirectUri)
     back.searchParams.set('error', DENIALS.has(why) ? 'access_denied' : 'server_error')
@@ -148,7 +149,7 @@ async function failed(
     return redirect(back.href, setCookies)
   }
   const { status, title, text } = TEXTS[why]
-  const next = purpose === undefined ? '' : `?next=${encodeURIComponent(nextOf(purpose))}`
+  const next = purpose === undefined ? '' : `?next=${encodeURIComponent(purpose.next)}`
   const page = await renderMessage({ title, text, link: { text: 'Try again', href: `/auth/login${next}` } })
   const response = pageResponse(page, status)
   for (const cookie of setCookies) response.headers.append('set-cookie', cookie)

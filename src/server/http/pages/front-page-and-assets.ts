@@ -1,4 +1,5 @@
 /** The front page, and the style sheet and scripts that pages load. */
+import { OPEN_SCRIPT } from '../../web/people/invitation-templates.ts'
 import { LOG_TEXT_SCRIPT, RUN_SCRIPT, RUN_TASKS_SCRIPT } from '../../web/run-page/run-template.ts'
 import { renderMessage, STYLE_SHEET } from '../../web/login-consent-and-message-templates.ts'
 import type { Handler } from '../request-context.ts'
@@ -41,6 +42,9 @@ export const runScript: Handler = () => script(RUN_SCRIPT)
 
 /** `GET /assets/run-tasks.js` */
 export const runTasksScript: Handler = () => script(RUN_TASKS_SCRIPT)
+
+/** `GET /assets/open-invitation.js` */
+export const openInvitationScript: Handler = () => script(OPEN_SCRIPT)
 
 /** `GET /assets/log-text.js` */
 export const logTextScript: Handler = () => script(LOG_TEXT_SCRIPT)

@@ -101,7 +101,11 @@ async function showTenants(call: Call, services: Services, result: FormResult = 
   return pageResponse(page, result.problem === undefined ? 200 : 400)
 }
 
-async function showMembers(call: Call, services: Services, result: FormResult = {}): Promise<Response> {
+export async function showMembers(
+  call: Call,
+  services: Services,
+  result: FormResult = {},
+): Promise<Response> {
   requireAdministrator(call.principal)
   const { tenants } = services
   const { user } = sessionOf(call)
@@ -115,6 +119,7 @@ async function showMembers(call: Call, services: Services, result: FormResult = 
     ...(await settingsView(call, services)),
     ...result,
     tenantName: tenant.name,
+    invitations: services.invitations.list(tenant.id),
     pending: cursor === null ? services.members.pending(tenant.id) : [],
     members: items.map((member) => toRow(member, user.id, isAdmitted(member, tenant, services))),
     nextHref: next === null ? undefined : hrefInTenant(call, '/settings/members', { cursor: next }),

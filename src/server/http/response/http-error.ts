@@ -69,6 +69,7 @@ const LISTED_BY = {
   secret: 'fob secrets list',
   runner: 'fob runners list',
   token: 'fob tokens list',
+  invitation: 'fob tenants invitations list',
   webhook: undefined,
 } as const satisfies Record<string, string | undefined>
 

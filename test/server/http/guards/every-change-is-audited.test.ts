@@ -135,7 +135,7 @@ const RECORDED: Record<string, [action: string, act: () => Promise<unknown>]> = 
   'POST /settings/password': [
     'user.passwd',
     async () => {
-      const { browser, page } = await company.browse('bob', '/settings/password')
+      const { browser, page } = await company.browse('mia', '/settings/password')
       const words = { current: ADA.password, password: 'another password', again: 'another password' }
       await browser.submit(page, words, 'Change password')
     },
@@ -176,6 +176,35 @@ const RECORDED: Record<string, [action: string, act: () => Promise<unknown>]> = 
   'POST /settings/members': [
     'member.set',
     () => submit('/settings/members', 'Add member', { user: 'eve@company.com', role: 'viewer' }),
+  ],
+  'POST /api/invitations': ['invitation.create', () => ask('POST', '/api/invitations', {})],
+  'DELETE /api/invitations/:id': [
+    'invitation.revoke',
+    async () => ask('DELETE', `/api/invitations/${(await ask('POST', '/api/invitations', {})).id}`),
+  ],
+  'POST /settings/invitations': [
+    'invitation.create',
+    () => submit('/settings/members', 'Create invitation', { email: '', role: 'viewer', days: '1' }),
+  ],
+  'POST /invitation/accept': [
+    'invitation.accept',
+    async () => {
+      const made = await company.ask('eve', 'POST', '/api/invitations', { body: {} })
+      const { url = '' } = JSON.parse(made.text) as Json
+      const { browser } = await company.browse('bob', '/settings/tenants')
+      const open = await browser.open(url)
+      await browser.submit(await browser.submit(open, { secret: url }, 'Open'), {}, 'Accept as')
+    },
+  ],
+  'POST /invitation/account': [
+    'invitation.accept',
+    async () => {
+      const { url = '' } = await ask('POST', '/api/invitations', { email: 'new@company.com' })
+      const browser = httpBrowser()
+      const invitation = await browser.submit(await browser.open(url), { secret: url }, 'Open')
+      const words = { password: 'a password of mine', again: 'a password of mine' }
+      await browser.submit(invitation, words, 'Accept and create')
+    },
   ],
   'PUT /api/members/:who': [
     'member.set',
@@ -326,6 +355,7 @@ const NOT_RECORDED: Readonly<Record<string, string>> = {
   'POST /oauth/token':
     'hands out what a recorded consent allowed; a reuse that ends a login is recorded (below)',
   'POST /oauth/introspect': 'only reads',
+  'POST /invitation': 'opens one; accepting it is recorded',
   'POST /oauth/userinfo': 'only reads',
   'POST /oauth/device_authorization': 'asks; whoever answers is recorded',
   'POST /api/auth/refresh': 'goes on with a recorded login',

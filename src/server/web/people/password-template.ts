@@ -1,8 +1,8 @@
 /** The page on which people change their own password. */
 import { html } from 'hono/html'
-import { type FormResult, formResult } from './form-result.ts'
-import type { Markup, Page } from './page-layout.ts'
-import { csrfField, settingsPage, type SettingsView } from './settings-page-layout.ts'
+import { type FormResult, formResult } from '../form-result.ts'
+import type { Markup, Page } from '../page-layout.ts'
+import { csrfField, settingsPage, type SettingsView } from '../settings-page-layout.ts'
 
 interface PasswordView extends Omit<SettingsView, 'title' | 'current'>, FormResult {
   /** Of the account; for password managers. */
