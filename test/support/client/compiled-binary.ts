@@ -23,7 +23,7 @@ export interface Running {
 }
 
 export interface Options {
-  env?: Record<string, string>
+  env?: Record<string, string> | undefined
   stdin?: string
   cwd?: string
   /** `$FOB_HOME`; a fresh one without it. */
@@ -48,10 +48,14 @@ export function environment(options: Options): { cwd: string; env: Record<string
   }
 }
 
+/** A command ends before compiled code pays: without it, it takes a quarter less processor time. fob never reads this. */
+const INTERPRETED = { BUN_JSC_useJIT: '0' }
+
 /** Starts the binary. */
 export function start(args: readonly string[], options: Options = {}): Running {
+  const env = args[0] === 'server' ? options.env : { ...INTERPRETED, ...options.env }
   const child = Bun.spawn([FOB, ...args], {
-    ...environment(options),
+    ...environment({ ...options, env }),
     stdin: options.stdin === undefined ? 'ignore' : new TextEncoder().encode(options.stdin),
     stdout: 'pipe',
     stderr: 'pipe',
