@@ -362,6 +362,22 @@ describe('a JWT that is exchanged (RFC 8693)', () => {
   })
 })
 
+test('an issuer that hangs holds up its own tokens alone', async () => {
+  const ours = String((await exchange({})).body.access_token)
+  await clock.advance(11 * MINUTE)
+  issuer.behaviour.keys = { kind: 'slow', ms: 60_000 }
+  let isWaiting = true
+  const its = get(mint()).finally(() => (isWaiting = false))
+  await issuer.holding()
+  expect((await get(ours)).status).toBe(200)
+  expect((await get('ci_unknown')).status).toBe(401)
+  expect((await fetch(`${server.url}/health`)).status).toBe(200)
+  expect(isWaiting).toBe(true)
+  issuer.behaviour.keys = { kind: 'none' }
+  issuer.release()
+  expect((await its).status).toBe(200)
+})
+
 function encoded(part: Record<string, unknown>): string {
   return Buffer.from(JSON.stringify(part)).toString('base64url')
 }

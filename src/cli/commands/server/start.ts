@@ -112,16 +112,20 @@ async function serveUntilStopped(options: RunServerOptions, log: ServerLog, deps
 
 /** Secrets that were mounted are exchanged under a running server. What cannot be read changes nothing. */
 async function readSecretsAgain(
-  { values, read }: RunServerOptions,
+  { settings, values, read }: RunServerOptions,
   running: RunningServer,
   log: ServerLog,
 ): Promise<void> {
   try {
     const now = await read()
-    const { secrets } = readSettings(now)
+    const { secrets, trustedIssuers } = readSettings(now)
     await running.setSecrets(secrets)
     log.info('read the secret files again', { secrets: secrets.size })
-    const changed = changedSettings(values, gatherSettings(now))
+    const sameIssuers = JSON.stringify(trustedIssuers) === JSON.stringify(settings.trustedIssuers)
+    const changed = [
+      ...changedSettings(values, gatherSettings(now)),
+      ...(sameIssuers ? [] : ['trusted-issuers']),
+    ]
     if (changed.length > 0) {
       log.warn('settings have changed that take effect at the next start', { settings: changed.join(' ') })
     }
