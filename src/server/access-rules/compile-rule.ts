@@ -2,7 +2,8 @@
 import { Environment } from '@marcbachmann/cel-js'
 import { Fault } from '../../contract/fault.ts'
 import { ATTRIBUTES, type Attributes } from './caller-attributes.ts'
-import { NotInRules, type Part, partOf } from './evaluate-rule.ts'
+import { partOf } from './evaluate-rule.ts'
+import { NotInRules, type Part } from './rule-part.ts'
 import { ruleFault } from './rule-tokenizer.ts'
 import { translate } from './translate-rule-to-cel.ts'
 

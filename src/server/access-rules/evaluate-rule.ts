@@ -1,6 +1,8 @@
 /** Evaluates a parsed rule. */
 import type { ASTNode } from '@marcbachmann/cel-js'
-import { ATTRIBUTES, type Attributes } from './caller-attributes.ts'
+import { ATTRIBUTES } from './caller-attributes.ts'
+import { either, equality, membership, not, order, sum } from './rule-operators.ts'
+import { MAX_INT, NotInRules, type Of, type Part, short, unknown } from './rule-part.ts'
 
 /**
  * This is the whole language: anything that is not here is not a rule. The library parses and checks types, but does
@@ -8,40 +10,8 @@ import { ATTRIBUTES, type Attributes } from './caller-attributes.ts'
  * no longer for a caller in thousands of groups than for a caller in one.
  */
 
-type Scalar = boolean | bigint | string
-type List = readonly Scalar[]
-
-/** A part of a rule with its type, and how its value is found; `of` throws where there is no value. */
-export type Part =
-  | { type: 'bool'; of: (attributes: Attributes) => boolean }
-  | { type: 'int'; of: (attributes: Attributes) => bigint }
-  | { type: 'string'; of: (attributes: Attributes) => string }
-  | { type: 'list'; of: (attributes: Attributes) => List }
-
-type Of<T extends Part['type']> = Extract<Part, { type: T }>['of']
-
-/** As long as a rule, so that no text in a rule is too long. */
-const MAX_TEXT = 2048
 /** Ten times as many groups as directories allow a user to be in. */
 const MAX_LIST = 20_000
-/** Lists up to this length are searched entry by entry, which is as fast as a set. */
-const SHORT_LIST = 32
-const MAX_INT = 2n ** 63n - 1n
-
-/** A construct that a rule cannot contain, with what `compile-rule.ts` needs to show the place. */
-export class NotInRules extends Error {
-  readonly summary: string
-  readonly range: { start: number }
-  readonly hint: string | undefined
-
-  constructor(node: ASTNode, summary: string, hint?: string) {
-    super(summary)
-    this.summary = summary
-    this.range = { start: node.start }
-    this.hint = hint
-  }
-}
-
 /** @throws NotInRules for a construct that is not supported, although its types fit */
 export function partOf(node: ASTNode): Part {
   switch (node.op) {
@@ -89,10 +59,6 @@ export function partOf(node: ASTNode): Part {
   }
 }
 
-function unknown(node: ASTNode): NotInRules {
-  return new NotInRules(node, 'this is not supported')
-}
-
 function literal(node: ASTNode, value: unknown): Part {
   if (typeof value === 'string') return { type: 'string', of: () => value }
   if (typeof value === 'boolean') return { type: 'bool', of: () => value }
@@ -110,11 +76,6 @@ function attribute(node: ASTNode, name: string): Part {
 
 function isAttribute(name: string): name is keyof typeof ATTRIBUTES {
   return Object.hasOwn(ATTRIBUTES, name)
-}
-
-function short(text: unknown): string {
-  if (typeof text !== 'string' || text.length > MAX_TEXT) throw new Error('the text is too long')
-  return text
 }
 
 /** Where a list is not known, neither is what follows from it: CEL's error, which only another side of `||` can outweigh. */
@@ -189,93 +150,4 @@ function comparison(node: ASTNode, name: string, text: Of<'string'>, other: Of<'
     default:
       throw unknown(node)
   }
-}
-
-function not(node: ASTNode, part: Part): Part {
-  if (part.type !== 'bool') throw unknown(node)
-  return { type: 'bool', of: (attributes) => !part.of(attributes) }
-}
-
-/**
- * CEL: where one side decides, it does not matter that the other cannot be evaluated.
- * @param decisive true for `||`, false for `&&`
- */
-function either(node: ASTNode, decisive: boolean, left: Part, right: Part): Part {
-  if (left.type !== 'bool' || right.type !== 'bool') throw unknown(node)
-  return {
-    type: 'bool',
-    of: (attributes) => {
-      let first: boolean
-      try {
-        first = left.of(attributes)
-      } catch (error) {
-        if (right.of(attributes) === decisive) return decisive
-        throw error
-      }
-      return first === decisive ? decisive : right.of(attributes)
-    },
-  }
-}
-
-function membership(node: ASTNode, wanted: Part, from: Part): Part {
-  if (wanted.type === 'list' || from.type !== 'list') throw unknown(node)
-  return { type: 'bool', of: (attributes) => includes(from.of(attributes), wanted.of(attributes)) }
-}
-
-/** The sets of lists that are searched more than once: those of a caller, as long as they are referenced. */
-const known = new WeakMap<List, ReadonlySet<Scalar>>()
-
-function includes(entries: List, wanted: Scalar): boolean {
-  if (entries.length <= SHORT_LIST) return entries.includes(wanted)
-  let set = known.get(entries)
-  if (!set) {
-    set = new Set(entries)
-    known.set(entries, set)
-  }
-  return set.has(wanted)
-}
-
-function equality(node: ASTNode, left: Part, right: Part): Part {
-  if (left.type === 'list' || right.type === 'list') {
-    const hint = 'ask for "x" in Groups, or for size(Groups) == 0'
-    throw new NotInRules(node, 'lists cannot be compared', hint)
-  }
-  const wanted = node.op === '=='
-  return { type: 'bool', of: (attributes) => (left.of(attributes) === right.of(attributes)) === wanted }
-}
-
-type Order = '<' | '<=' | '>' | '>='
-
-const HOLDS: Readonly<Record<Order, (a: Scalar, b: Scalar) => boolean>> = {
-  '<': (a, b) => a < b,
-  '<=': (a, b) => a <= b,
-  '>': (a, b) => a > b,
-  '>=': (a, b) => a >= b,
-}
-
-function order(node: ASTNode, op: Order, left: Part, right: Part): Part {
-  if (left.type === 'list' || right.type === 'list' || left.type !== right.type) throw unknown(node)
-  const holds = HOLDS[op]
-  return { type: 'bool', of: (attributes) => holds(left.of(attributes), right.of(attributes)) }
-}
-
-function sum(node: ASTNode, left: Part, right: Part): Part {
-  if (left.type === 'string' && right.type === 'string') {
-    return { type: 'string', of: (attributes) => short(left.of(attributes) + right.of(attributes)) }
-  }
-  if (left.type === 'int' && right.type === 'int') {
-    return {
-      type: 'int',
-      of: (attributes) => {
-        const total = left.of(attributes) + right.of(attributes)
-        if (total > MAX_INT) throw new Error('the number is too large')
-        return total
-      },
-    }
-  }
-  if (left.type === 'list' || right.type === 'list') {
-    const hint = 'write "x" in Groups || "x" in Organizations'
-    throw new NotInRules(node, '+ joins text, not lists', hint)
-  }
-  throw unknown(node)
 }
