@@ -1,6 +1,5 @@
 /** Executes one run: its script in the sandbox, the script's host calls and tasks, and how all of it ends. */
 import type { Concurrency } from '../../../contract/api/pipelines.ts'
-import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
 import type { Redactor } from '../../../redact/redactor.ts'
@@ -9,6 +8,7 @@ import type { DiskSpace } from '../../disk-space.ts'
 import type { Log } from '../../log.ts'
 import type { Metrics } from '../../metrics.ts'
 import type { Vault } from '../../vault/vault-interface.ts'
+import { createBackground, whenFired } from './background-work.ts'
 import { conclude } from './conclude-run.ts'
 import { type CallDispatcher, createDispatcher } from './host-call-dispatcher.ts'
 import { type Console, createConsole } from '../log/script-console.ts'
@@ -226,30 +226,4 @@ function connect(run: Execution, services: ExecutionServices, connection: Connec
     stop,
     fail,
   })
-}
-
-/** Work that calls have left running, such as a message on its way. It continues also where the script has failed. */
-function createBackground(stop: AbortSignal) {
-  const over = new AbortController()
-  const running = new Set<Promise<void>>()
-  return {
-    add: (work: (signal: AbortSignal) => Promise<void>) => {
-      const done = work(AbortSignal.any([stop, over.signal]))
-      running.add(done)
-      void done.finally(() => running.delete(done))
-    },
-    /** Resolves when no work is left; what takes longer is stopped. */
-    settled: async (ms: number) => {
-      if (running.size === 0) return
-      const all = Promise.all(running)
-      await Promise.race([all, whenFired(AbortSignal.timeout(ms))])
-      over.abort(new Fault('interrupted', 'the run has ended'))
-      await all
-    },
-  }
-}
-
-async function whenFired(signal: AbortSignal): Promise<undefined> {
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
