@@ -49,7 +49,9 @@ export async function checkGiven(
     if (presented.kind === 'bearer') return profileOf(there, presented.token, tenant)
     if (presented.kind === 'workload') {
       const token = await bearer()
-      return token && profileOf(there, token, tenant)
+      if (token !== undefined) return profileOf(there, token, tenant)
+      const { isOpenToEveryone } = await import('../../session/find-login-strategy.ts')
+      return (await isOpenToEveryone(there)) ? {} : undefined
     }
     if (presented.kind !== 'basic') return undefined
     const { username, password } = presented.credentials

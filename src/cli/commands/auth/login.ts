@@ -14,11 +14,11 @@ export const command = defineCommand({
     description: 'Log in to a server',
     details: `Opens the browser, where you approve the request. Without a browser on this machine, use --no-browser and paste a
 code, or --device and type one. To store a token that you already have, use --token-stdin; with --jwt-token, the form
-and the expiry of the token are checked first. A CI job needs no token: --workload exchanges the job's own identity, and
-commands do the same without a login where FOB_SERVER or --server names the server. Every credential is tried at the server before it is stored; one that
-the server refuses changes nothing. It is stored in the keychain, or in a file that only you can read. Works with any
-OAuth server; at a fob server, the login that it replaces is revoked. Commands use the server of the last login, unless
-config.toml, a project's .fob.toml or FOB_SERVER names another.`,
+and the expiry of the token are checked first. A CI job needs no token: --workload exchanges the job's own identity,
+and commands do the same without a login where FOB_SERVER or --server names the server. Every credential is tried at
+the server before it is stored; one that the server refuses changes nothing. It is stored in the keychain, or in a
+file that only you can read. Works with any OAuth server; at a fob server, the login that it replaces is revoked.
+Commands use the server of the last login, unless config.toml, a project's .fob.toml or FOB_SERVER names another.`,
     examples: [
       'fob auth login -s https://ci.example.com',
       'fob auth login --tenant acme --timeout 10m',

@@ -5,7 +5,7 @@ import { printable } from '../../../platform/terminal/make-text-printable.ts'
 import { credentialsExpired, stateOf } from '../../../session/refresh-login.ts'
 import { givenExpired } from '../../../session/check-jwt-form-and-expiry.ts'
 import { projectFor, resolveTenant } from '../../../session/resolve-server-and-credential.ts'
-import { nobodyHere, type Session } from '../../../session/session.ts'
+import { nobodyHere, notLoggedIn, type Session } from '../../../session/session.ts'
 import type { Store, StoredLogin } from '../../../store/store-interface.ts'
 import { type Context, openContext, serverContext } from '../../client/command-context.ts'
 import { defineCommand } from '../../command.ts'
@@ -72,8 +72,11 @@ async function status({ globals, check }: StatusOptions, deps: Deps): Promise<vo
   const [, why] = [...unreadable].find(([login]) => isCurrent(login, session)) ?? []
   if (why !== undefined) throw why
   if (row.check === 'rejected') {
-    // Its error says what the operator has to set.
-    if (session.presented.kind === 'workload') await session.bearer()
+    if (session.presented.kind === 'workload') {
+      // Its error says what the operator has to set.
+      await session.bearer()
+      throw notLoggedIn(row.server)
+    }
     const { credential = 'the stored login' } = session
     throw new Fault(
       'unauthenticated',

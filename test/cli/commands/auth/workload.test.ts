@@ -141,6 +141,7 @@ describe('a command in a job with an ID token, and no login', () => {
       expect([other.exchanged, issuer.requests]).toEqual([[], []])
       expect(other.headers.at(-1)?.has('authorization')).toBe(false)
       if (strategy === 'open') expect((await run(['whoami'])).code).toBe(0)
+      expect((await run(['auth', 'status', '--check'])).code).toBe(strategy === 'open' ? 0 : 4)
     },
   )
 
