@@ -62,14 +62,7 @@ import { putOwnPassword } from './api/people/own-password.ts'
 import { secretsPage, secretSubmit } from './pages/secrets-page.ts'
 import { createServiceToken } from './api/issue-service-token.ts'
 import { newTokenPage, newTokenSubmit, revokeTokenSubmit, tokensPage } from './pages/personal-token-pages.ts'
-import {
-  front,
-  logTextScript,
-  openInvitationScript,
-  runScript,
-  runTasksScript,
-  styleSheet,
-} from './pages/front-page-and-assets.ts'
+import { front, script, styleSheet } from './pages/front-page-and-assets.ts'
 import {
   createDownloadToken,
   createToken,
@@ -139,10 +132,12 @@ const WEBHOOK = { limit: 'webhook', maxBody: MIB } as const
 export const ROUTES: readonly Route[] = [
   route('GET', '/', 'none', front),
   route('GET', '/assets/fob.css', 'none', styleSheet),
-  route('GET', '/assets/run.js', 'none', runScript),
-  route('GET', '/assets/run-tasks.js', 'none', runTasksScript),
-  route('GET', '/assets/log-text.js', 'none', logTextScript),
-  route('GET', '/assets/open-invitation.js', 'none', openInvitationScript),
+  route('GET', '/assets/local-times.js', 'none', script('/assets/local-times.js')),
+  route('GET', '/assets/copy-buttons.js', 'none', script('/assets/copy-buttons.js')),
+  route('GET', '/assets/run.js', 'none', script('/assets/run.js')),
+  route('GET', '/assets/run-tasks.js', 'none', script('/assets/run-tasks.js')),
+  route('GET', '/assets/log-text.js', 'none', script('/assets/log-text.js')),
+  route('GET', '/assets/open-invitation.js', 'none', script('/assets/open-invitation.js')),
   route('GET', '/health', 'none', health),
   route('GET', '/health/live', 'none', alive),
   route('GET', '/metrics', 'metrics', metricsText),

@@ -25,13 +25,13 @@ interface PageParts {
   formAction?: readonly string[]
   /** For tables and lists; `full`: the whole width of the window, for logs. */
   wide?: boolean | 'full'
-  /** The path of the script of the page, on this server. The page has to work without it. */
-  script?: string
+  /** The paths of the scripts of the page, on this server. The page has to work without them. */
+  scripts?: readonly string[]
 }
 
 /** A document with everything around `main`, and the headers that go with it. */
 export async function page(parts: PageParts): Promise<Page> {
-  const { title, main, host, formAction = [], wide = false, script } = parts
+  const { title, main, host, formAction = [], wide = false, scripts = [] } = parts
   const document = await html`<!doctype html>
     <html lang="en">
       <head>
@@ -42,7 +42,7 @@ export async function page(parts: PageParts): Promise<Page> {
         <title>${title} · fob</title>
         <link rel="icon" href="${ICON}" />
         <link rel="stylesheet" href="/assets/fob.css" />
-        ${script === undefined ? '' : html`<script type="module" src="${script}"></script>`}
+        ${scripts.map((path) => html`<script type="module" src="${path}"></script>`)}
       </head>
       <body ${wide === false ? '' : html`class="${wide === 'full' ? 'wide full' : 'wide'}"`}>
         <header class="brand">${MARK}<span>fob</span></header>
@@ -50,7 +50,7 @@ export async function page(parts: PageParts): Promise<Page> {
         <footer>${host === undefined ? '' : html`<span class="host">${host}</span>`}</footer>
       </body>
     </html>`
-  return { html: document.toString(), headers: pageHeaders(formAction, script !== undefined) }
+  return { html: document.toString(), headers: pageHeaders(formAction, scripts.length > 0) }
 }
 
 /**
@@ -77,6 +77,14 @@ function pageHeaders(formAction: readonly string[], scripted: boolean): Record<s
     'referrer-policy': 'same-origin',
     'cache-control': 'no-store',
   }
+}
+
+/**
+ * Room for a button that copies the text of the element with this ID. The script puts it there, so that nothing moves
+ * and no button is dead.
+ */
+export function copyPlace(id: string, what: string): Markup {
+  return html`<span class="copy" data-copy="${id}" data-what="${what}"></span>`
 }
 
 /** A key fob, hanging askew: a ring through the eye of a tag that has a keyhole on it. */

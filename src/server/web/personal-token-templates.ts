@@ -2,7 +2,7 @@
 import { html } from 'hono/html'
 import { type Scope, SCOPES } from '../../contract/token-scopes.ts'
 import { box } from './labelled-box.ts'
-import type { Markup, Page } from './page-layout.ts'
+import { copyPlace, type Markup, type Page } from './page-layout.ts'
 import { csrfField, timeElement, settingsPage, type SettingsView } from './settings-page-layout.ts'
 
 const CURRENT = '/settings/tokens'
@@ -186,9 +186,13 @@ export function renderCreatedToken(view: CreatedTokenView): Promise<Page> {
           autocomplete="off"
           value="${view.value}"
         />
+        ${copyPlace('value', 'Copy the token')}
       </div>
       <p class="lead">Give it to a program as <code>FOB_TOKEN</code>, or store it in the keychain:</p>
-      <pre class="command"><code>printenv FOB_TOKEN | fob auth login --token-stdin -s ${view.url}</code></pre>
+      <pre
+        class="command"
+      ><code id="login-command">printenv FOB_TOKEN | fob auth login --token-stdin -s ${view.url}</code></pre>
+      ${copyPlace('login-command', 'Copy the command')}
       ${
         view.requireSignature
           ? html`<p class="note">It is for signed requests only: set <code>FOB_SIGN=1</code> as well.</p>`

@@ -1,6 +1,7 @@
 /** The frame of the pages about pipelines, runs and secrets: menu, buttons, badges, durations. */
 import { html } from 'hono/html'
 import { type FrameView, mainMenu } from './main-menu.ts'
+import { MENU_SCRIPTS, type ScriptPath } from './browser-scripts/script-texts.ts'
 import { type Markup, type Page, page } from './page-layout.ts'
 import { csrfField } from './settings-page-layout.ts'
 
@@ -9,7 +10,7 @@ interface FrameParts {
   current: '/pipelines' | '/runs' | '/secrets'
   main: Markup
   wide?: 'full'
-  script?: string
+  script?: ScriptPath
   /** What of the query stays when the tenant is switched. */
   kept?: Readonly<Record<string, string>>
 }
@@ -23,7 +24,7 @@ export function appPage(
     title,
     host: view.host,
     wide: wide ?? true,
-    ...(script === undefined ? {} : { script }),
+    scripts: script === undefined ? MENU_SCRIPTS : [...MENU_SCRIPTS, script],
     main: html`${mainMenu(view, current, { path: current, kept })} ${main}`,
   })
 }

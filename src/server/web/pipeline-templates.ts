@@ -2,7 +2,7 @@
 import { html } from 'hono/html'
 import { appPage, buttonForm, statusBadge } from './pipeline-and-run-frame.ts'
 import type { FrameView } from './main-menu.ts'
-import type { Markup, Page } from './page-layout.ts'
+import { copyPlace, type Markup, type Page } from './page-layout.ts'
 import { older, type RunLine, runList } from './run-list-template.ts'
 import { csrfField, timeElement } from './settings-page-layout.ts'
 
@@ -20,7 +20,8 @@ export function renderPipelines(view: PipelinesView): Promise<Page> {
       ${
         view.pipelines.length === 0
           ? html`<p class="lead">There are none yet. Add one with:</p>
-              <pre class="command"><code>fob pipeline set deploy.ts</code></pre>`
+              <pre class="command"><code id="set-command">fob pipeline set deploy.ts</code></pre>
+              ${copyPlace('set-command', 'Copy the command')}`
           : html`<ul class="rows" aria-label="Pipelines">
               ${view.pipelines.map((pipeline) => pipelineRow(pipeline, view))}
             </ul>`
@@ -46,7 +47,7 @@ function pipelineRow(
         ? html`<p class="small">never ran</p>`
         : html`<p class="small">
             ${statusBadge(last.status)}
-            <a href="/runs/${last.id}${view.query}">${timeElement(last.createdAt)}</a>
+            <a href="/runs/${last.id}${view.query}">${timeElement(last.createdAt, 'relative')}</a>
           </p>`
     }
   </li>`
@@ -113,7 +114,8 @@ export function renderPipeline(view: PipelineView): Promise<Page> {
         (key) =>
           html`<p class="alert">
             It needs <code>${key}</code>, which is not set:
-            <code>fob secrets set ${key} --pipeline ${view.name}</code>
+            <code id="set-${key}">fob secrets set ${key} --pipeline ${view.name}</code>
+            ${copyPlace(`set-${key}`, 'Copy the command')}
           </p>`,
       )}
       <h2 id="source">Source</h2>
@@ -127,12 +129,10 @@ function triggers({ webhook, schedules }: PipelineView): Markup | '' {
   return html`<h2>Starts automatically</h2>
     <ul class="names">
       ${webhook === undefined ? '' : html`<li>by a webhook (${webhook})</li>`}
-      ${schedules.map(
-        ({ cron, timeZone, nextAt }) =>
-          html`<li>
-            at <code>${cron}</code> (${timeZone})${nextAt === null ? '' : html`, next ${timeElement(nextAt)}`}
-          </li>`,
-      )}
+      ${schedules.map(({ cron, timeZone, nextAt }) => {
+        const next = nextAt === null ? '' : html`, next ${timeElement(nextAt, 'relative')}`
+        return html`<li>at <code>${cron}</code> (${timeZone})${next}</li>`
+      })}
     </ul>`
 }
 

@@ -149,7 +149,7 @@ function runRow(run: RunLine, view: FrameView, named: boolean): Markup {
       <a href="/runs/${run.id}${view.query}"><code>${run.id}</code></a>
     </p>
     <p class="small">
-      ${timeElement(run.createdAt)} by
+      ${timeElement(run.createdAt, 'relative')} by
       ${run.triggeredBy}${run.tokenName === null ? '' : html` (token ${run.tokenName})`}${took}
     </p>
     ${run.again ? buttonForm(view, { action: `/runs/${run.id}`, name: 'do', value: 'again', text: again }) : ''}

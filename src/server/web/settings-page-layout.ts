@@ -1,6 +1,7 @@
 /** The frame of the settings pages, and the parts that other pages share with them. */
 import { html } from 'hono/html'
 import { type FrameView, mainMenu, menuItem } from './main-menu.ts'
+import { MENU_SCRIPTS } from './browser-scripts/script-texts.ts'
 import { type Markup, type Page, page } from './page-layout.ts'
 
 /** The settings pages. Those marked `admin` are shown to administrators alone. */
@@ -29,6 +30,7 @@ export function settingsPage(view: SettingsView, main: Markup): Promise<Page> {
     title: view.title,
     host: view.host,
     wide: true,
+    scripts: MENU_SCRIPTS,
     main: html`${mainMenu(view, '/settings', { path: view.current })}
       <nav class="menu" aria-label="Settings">
         <ul>
@@ -50,8 +52,12 @@ export function csrfField(csrf: string): Markup {
   return html`<input type="hidden" name="csrf" value="${csrf}" />`
 }
 
-/** `2026-01-31 17:05 UTC`, in a `time` element. */
-export function timeElement(ms: number): Markup {
+/**
+ * `2026-01-31 17:05 UTC`, in a `time` element, which the script of the page shows in the reader's zone.
+ * @param form `relative`: within a day, the script shows how long ago that is
+ */
+export function timeElement(ms: number, form: 'absolute' | 'relative' = 'absolute'): Markup {
   const iso = new Date(ms).toISOString()
-  return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC</time>`
+  const near = form === 'relative' ? html`data-relative` : ''
+  return html`<time datetime="${iso}" ${near}>${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC</time>`
 }

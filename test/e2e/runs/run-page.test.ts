@@ -362,6 +362,92 @@ describe('the pages of pipelines and runs in Chromium', () => {
     60_000,
   )
 
+  testWith(
+    missing,
+    'times are in the zone of the reader, and what is worth copying has a button that works by keyboard and moves nothing',
+    async () => {
+      // Under the pages' own policy, unlike the other tests here.
+      const context = await browser.newContext({ timezoneId: 'America/New_York', viewport: VIEWPORT })
+      await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.url })
+      const page = await context.newPage()
+      const complaints: string[] = []
+      page.on('console', (message) => complaints.push(message.text()))
+      await page.goto(runUrl)
+      const time = page.locator('#run-facts time').first()
+      expect(await time.textContent()).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d E[SD]T$/)
+      expect(await time.getAttribute('title')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d UTC$/)
+      const clipboard = () => page.evaluate<string>('navigator.clipboard.readText()')
+      const places = () =>
+        page.evaluate<string>(
+          'JSON.stringify([...document.querySelectorAll("main *:not(#log *)")].map((e) => e.getBoundingClientRect()))',
+        )
+      const copy = page.getByRole('button', { name: 'Copy', exact: true }).first()
+      const before = await places()
+      await copy.focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('button', { name: 'Copied' }).waitFor()
+      expect(await places()).toBe(before)
+      expect(await clipboard()).toBe(new URL(runUrl).pathname.slice('/runs/'.length))
+      await page.getByRole('button', { name: 'Copy', exact: true }).last().click()
+      expect(await clipboard()).toMatch(/^fob runs logs run_\w+ -f$/)
+      await page.getByLabel('Task', { exact: true }).selectOption('gate')
+      await page.locator('.line').nth(1).waitFor()
+      await page.getByRole('button', { name: 'Copy the log' }).click()
+      await page.getByRole('button', { name: 'Copied' }).last().waitFor()
+      expect(await clipboard()).toBe('waiting\nerror: it broke\n')
+
+      await page.goto(`${server.url}/runs`)
+      const listed = page.locator('.rows time').first()
+      expect(await listed.textContent()).toMatch(/^(?:just now|\d+ min\. ago)$/)
+      expect(await listed.getAttribute('title')).toMatch(/ E[SD]T, .* UTC$/)
+      expect(complaints).toEqual([])
+      await context.close()
+    },
+    60_000,
+  )
+
+  testWith(missing, 'without scripts times are in UTC, and there is no button that copies', () =>
+    withPage(
+      async (page) => {
+        await page.goto(runUrl)
+        expect(await page.locator('#run-facts time').first().textContent()).toEndWith(' UTC')
+        expect(await page.getByRole('button', { name: 'Copy' }).count()).toBe(0)
+        expect(await page.locator('.copy').first().isVisible()).toBe(false)
+      },
+      { javaScriptEnabled: false },
+    ),
+  )
+
+  testWith(missing, 'runs are filtered, and run again from the list, with axe satisfied in both widths', () =>
+    withPage(async (page) => {
+      await page.goto(`${server.url}/runs`)
+      await page.getByLabel('Pipeline').fill('live')
+      await page.getByLabel('Started by').fill('open')
+      await page.getByRole('button', { name: 'Show' }).click()
+      await page.waitForURL(/pipeline=live.*by=open/)
+      for (const width of [360, 1280]) {
+        await page.setViewportSize({ width, height: 800 })
+        expect(await liveFindings(page)).toEqual([])
+        expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+      }
+      await page
+        .getByRole('button', { name: /^Run again live, run_/ })
+        .first()
+        .click()
+      await page.waitForURL((url) => url.pathname.startsWith('/runs/run_') && url.href !== runUrl)
+      await page.getByText('Again', { exact: true }).waitFor()
+      await badge(page, 'passed')
+      for (const width of [360, 1280]) {
+        await page.setViewportSize({ width, height: 800 })
+        expect(await liveFindings(page)).toEqual([])
+        expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
+      }
+      await page.goto(`${server.url}/runs?by=nobody`)
+      await page.getByRole('link', { name: 'Clear the filters' }).click()
+      await page.getByRole('link', { name: 'run_' }).first().waitFor()
+    }),
+  )
+
   testWith(missing, 'a pipeline is paused on its page, and unpaused', () =>
     withPage(
       async (page) => {

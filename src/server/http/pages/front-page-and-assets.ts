@@ -1,6 +1,5 @@
 /** The front page, and the style sheet and scripts that pages load. */
-import { OPEN_SCRIPT } from '../../web/people/invitation-templates.ts'
-import { LOG_TEXT_SCRIPT, RUN_SCRIPT, RUN_TASKS_SCRIPT } from '../../web/run-page/run-template.ts'
+import { type ScriptPath, SCRIPTS } from '../../web/browser-scripts/script-texts.ts'
 import { renderMessage, STYLE_SHEET } from '../../web/login-consent-and-message-templates.ts'
 import type { Handler } from '../request-context.ts'
 import { hostOf } from '../handler-services.ts'
@@ -37,20 +36,10 @@ export function styleSheetResponse(): Response {
 /** `GET /assets/fob.css` */
 export const styleSheet: Handler = () => styleSheetResponse()
 
-/** `GET /assets/run.js` */
-export const runScript: Handler = () => script(RUN_SCRIPT)
-
-/** `GET /assets/run-tasks.js` */
-export const runTasksScript: Handler = () => script(RUN_TASKS_SCRIPT)
-
-/** `GET /assets/open-invitation.js` */
-export const openInvitationScript: Handler = () => script(OPEN_SCRIPT)
-
-/** `GET /assets/log-text.js` */
-export const logTextScript: Handler = () => script(LOG_TEXT_SCRIPT)
-
-function script(text: string): Response {
-  return new Response(text, {
-    headers: { 'content-type': 'text/javascript; charset=utf-8', 'cache-control': 'public, max-age=3600' },
-  })
+/** `GET /assets/….js` */
+export function script(path: ScriptPath): Handler {
+  return () =>
+    new Response(SCRIPTS[path], {
+      headers: { 'content-type': 'text/javascript; charset=utf-8', 'cache-control': 'public, max-age=3600' },
+    })
 }

@@ -6,6 +6,7 @@
  * Whatever a run prints is put on the page as text, never as markup.
  */
 
+import { canCopy, onCopy } from './copy-buttons.js'
 import { firstError, plain, stretches } from './log-text.js'
 import { adoptTasks, badge, hasEnded, takeTask, tasks } from './run-tasks.js'
 
@@ -302,6 +303,10 @@ element('log-search').addEventListener('keydown', (event) => {
 })
 element('log-next').addEventListener('click', () => step(1))
 element('log-previous').addEventListener('click', () => step(-1))
+if (canCopy) {
+  element('log-copy').hidden = false
+  onCopy(element('log-copy'), () => shown.map(({ raw }) => `${plain(raw)}\n`).join(''))
+}
 element('log-error').addEventListener('click', toFirstError)
 element('log-follow').addEventListener('click', () => setFollow(!follows))
 element('log-task').addEventListener('change', (event) => {

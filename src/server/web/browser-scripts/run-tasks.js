@@ -5,6 +5,8 @@
  * only the server knows: it is taken from the page, loaded again.
  */
 
+import { showLocalTimes } from './local-times.js'
+
 const element = (id) => document.getElementById(id)
 
 /** By number, as names may repeat: `{name, status, row, rendered}`, `rendered` being the row as the server last rendered it. */
@@ -99,6 +101,7 @@ async function refresh() {
   )
   if (turn !== refreshes) return
   const page = new DOMParser().parseFromString(text, 'text/html')
+  showLocalTimes(page)
   for (const id of ['run-facts', 'run-action']) {
     const now = page.getElementById(id)
     if (now && !now.isEqualNode(element(id))) element(id).replaceWith(now)

@@ -1,13 +1,10 @@
 /** The pages of somebody who has opened an invitation. */
 import { html } from 'hono/html'
-import OPEN_SCRIPT from '../browser-scripts/open-invitation.js' with { type: 'text' }
 import { ROLE_NAMES } from '../member-and-tenant-templates.ts'
 import { type Markup, type Page, page } from '../page-layout.ts'
 import { csrfField, timeElement } from '../settings-page-layout.ts'
 
-export { OPEN_SCRIPT }
-
-const SCRIPT = '/assets/open-invitation.js'
+const SCRIPTS = ['/assets/open-invitation.js'] as const
 
 interface OpenView {
   host: string
@@ -19,7 +16,7 @@ export function renderOpenInvitation({ host, problem }: OpenView): Promise<Page>
   return page({
     title: 'Open an invitation',
     host,
-    script: SCRIPT,
+    scripts: SCRIPTS,
     main: html`<h1>Open an invitation</h1>
       <p class="lead">Paste the whole link, or the code at its end.</p>
       ${problem === undefined ? '' : html`<p class="alert" role="alert" id="problem">${problem}</p>`}
@@ -64,7 +61,7 @@ export function renderInvitation(view: InvitationView): Promise<Page> {
   return page({
     title: `Invitation to ${tenantName}`,
     host: view.host,
-    script: SCRIPT,
+    scripts: SCRIPTS,
     main: html`<h1>You are invited</h1>
       <p class="lead">
         to <strong>${tenantName}</strong> as <strong>${ROLE_NAMES[role]}</strong>, until
@@ -141,7 +138,7 @@ export function renderJoined(view: {
   return page({
     title: `Welcome to ${name}`,
     host: view.host,
-    script: SCRIPT,
+    scripts: SCRIPTS,
     main: html`<h1>You are a member</h1>
       <p class="lead">of <strong>${name}</strong>. On the command line, log in with:</p>
       <pre class="command"><code>fob auth login -s ${view.url} -t ${slug}</code></pre>

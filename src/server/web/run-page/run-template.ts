@@ -10,19 +10,10 @@ import {
   statusBadge,
 } from '../pipeline-and-run-frame.ts'
 import type { FrameView } from '../main-menu.ts'
-import type { Markup, Page } from '../page-layout.ts'
+import { copyPlace, type Markup, type Page } from '../page-layout.ts'
 import type { Stretch } from '../log-line-colours-and-errors.ts'
-// oxlint-disable-next-line import/default -- it comes as text, and is a module in browsers alone
-import RUN_SCRIPT from '../browser-scripts/live-run-log.js' with { type: 'text' }
-// oxlint-disable-next-line import/default -- the same
-import RUN_TASKS_SCRIPT from '../browser-scripts/run-tasks.js' with { type: 'text' }
-import { scriptText } from '../browser-script-from-typescript.ts' with { type: 'macro' }
 import { timeElement } from '../settings-page-layout.ts'
 import { type RunFacts, runFacts } from './run-facts-template.ts'
-
-export { RUN_SCRIPT, RUN_TASKS_SCRIPT }
-/** Imported by `RUN_SCRIPT`, too. */
-export const LOG_TEXT_SCRIPT = scriptText('log-line-colours-and-errors.ts')
 
 /** Whether the caller can start the run again, and why not where that is to be said. */
 export type RunAgain = { kind: 'yes' } | { kind: 'no' } | { kind: 'because'; why: string }
@@ -74,7 +65,7 @@ export function renderRun(view: RunView): Promise<Page> {
     wide: 'full',
     ...(view.logRemovedAt === null ? { script: '/assets/run.js' } : {}),
     main: html`<h1>${pipelineName(view)} <span id="run-status">${statusBadge(view.status)}</span></h1>
-      <p class="lead"><code>${view.id}</code></p>
+      <p class="lead"><code id="run-id">${view.id}</code> ${copyPlace('run-id', 'Copy the ID of the run')}</p>
       ${view.problem === undefined ? '' : html`<p class="alert" role="alert">${view.problem}</p>`}
       <p class="alert" id="run-message" ${view.message === null ? 'hidden' : ''}>${view.message ?? ''}</p>
       ${runFacts(view.facts)} ${actionForm(view)} ${badgeTemplate()}
@@ -160,6 +151,7 @@ function log(view: RunView): Markup {
         <option value="">all tasks</option>
       </select>
       <button type="button" id="log-error">First error</button>
+      <button type="button" id="log-copy" hidden>Copy the log</button>
       <button type="button" id="log-follow" aria-pressed="false">Follow</button>
     </div>
     ${
@@ -186,6 +178,7 @@ function log(view: RunView): Markup {
     </div>
     <p class="small">
       <a href="/runs/${view.id}/log${view.query}">Download the log</a> ·
-      <code>fob runs logs ${view.id} -f</code>
+      <code id="logs-command">fob runs logs ${view.id} -f</code>
+      ${copyPlace('logs-command', 'Copy the command')}
     </p>`
 }

@@ -12,6 +12,8 @@ import { localAccounts, startServer, type TestServer } from '../../../support/se
 const TABLE: [method: string, path: string, guard: Guard, limit?: string][] = [
   ['GET', '/', 'none'],
   ['GET', '/assets/fob.css', 'none'],
+  ['GET', '/assets/local-times.js', 'none'],
+  ['GET', '/assets/copy-buttons.js', 'none'],
   ['GET', '/assets/run.js', 'none'],
   ['GET', '/assets/run-tasks.js', 'none'],
   ['GET', '/assets/log-text.js', 'none'],
