@@ -20,7 +20,7 @@ let log: string
 const clock = manualClock(Date.now())
 
 beforeEach(() => {
-  issuer = startWorkloadIssuer()
+  issuer = startWorkloadIssuer({ usual: 'ES256' })
   database = openDatabase(':memory:')
   database.db.insert(tenants).values({ id: 't', slug: 'default', name: 'Default', createdAt: 0 }).run()
   log = ''
@@ -159,7 +159,8 @@ describe('an issuer that does something wrong lets nobody in', () => {
 
   test.each(wrongs)('%s', async (_, wrong, why) => {
     wrong(issuer)
-    const trusted = open([entry()], 300)
+    // Only who waits for the deadline has a short one: a busy machine takes its time.
+    const trusted = open([entry()], issuer.behaviour.keys.kind === 'slow' ? 300 : undefined)
     expect(await trusted.verify(mint(), BY)).toBeUndefined()
     expect(log).toContain("its issuer's keys are not known")
     expect(log).toContain(why)
@@ -168,7 +169,7 @@ describe('an issuer that does something wrong lets nobody in', () => {
   test.each(['metadata', 'keys'] as const)(
     'its %s redirects to another host, which is not asked',
     async (what) => {
-      await using elsewhere = startWorkloadIssuer()
+      await using elsewhere = startWorkloadIssuer({ usual: 'ES256' })
       issuer.behaviour[what] = { kind: 'redirect', origin: elsewhere.url }
       expect(await open().verify(mint(), BY)).toBeUndefined()
       expect(log).toContain('redirects, which is not followed')
@@ -218,7 +219,7 @@ test('a rule that is not valid is refused at the start, with its place', () => {
 
 test('a thousand different tokens are remembered, and each is verified once', async () => {
   const trusted = open()
-  const tokens = Array.from({ length: 1000 }, () => mint({}, { alg: 'ES256' }))
+  const tokens = Array.from({ length: 1000 }, () => mint())
   await Promise.all(tokens.map((token) => trusted.verify(token, BY)))
   expect(tokens.every((token) => trusted.known(token) !== undefined)).toBe(true)
   expect(keyRequests()).toBe(1)

@@ -111,7 +111,11 @@ export const GITLAB_CLAIMS = {
 const LIFETIME_SECONDS = 300
 const REQUEST_TOKEN = 'the-token-of-the-job'
 
-export function startWorkloadIssuer({ port = 0 }: { port?: number } = {}): WorkloadIssuer {
+/** @param usual the algorithm of its tokens; a key of RSA takes a tenth of a second */
+export function startWorkloadIssuer({
+  port = 0,
+  usual = 'RS256',
+}: { port?: number; usual?: SigningAlgorithm } = {}): WorkloadIssuer {
   let current = new Map<SigningAlgorithm, SigningKey>()
   let published: SigningKey[] = []
   const behaviour: WorkloadIssuer['behaviour'] = { metadata: { kind: 'none' }, keys: { kind: 'none' } }
@@ -161,7 +165,7 @@ export function startWorkloadIssuer({ port = 0 }: { port?: number } = {}): Workl
 
   const issuer: Pick<WorkloadIssuer, 'jobClaims' | 'mintToken'> = {
     jobClaims: {},
-    mintToken: (claims = {}, { alg = 'RS256', header = {}, key: other } = {}) => {
+    mintToken: (claims = {}, { alg = usual, header = {}, key: other } = {}) => {
       const key = keyOf(alg)
       const text = signingInput({ alg, kid: key.kid, typ: 'JWT', ...header }, claimsOf(url, claims))
       return `${text}.${signed(alg, other ?? key.privateKey, text)}`
@@ -196,7 +200,7 @@ export function startWorkloadIssuer({ port = 0 }: { port?: number } = {}): Workl
     },
   })
   const url = `http://127.0.0.1:${server.port}`
-  keyOf('RS256')
+  keyOf(usual)
   const release = () => {
     for (const resolve of held) resolve()
     held.clear()
