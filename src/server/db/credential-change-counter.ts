@@ -7,16 +7,25 @@ import type { Db } from './open-database.ts'
  * and their credentials (`credential_epoch`).
  *
  * The row is read once in a turn of the event loop: what was sent after another process made a change arrives
- * in a later turn. What this process changes shows at once, whatever the turn.
- * @param whenTurnEnds runs something after the current turn
+ * in a later turn. What this process changes shows at once, whatever the turn. All caches of a connection share it.
  */
-export function openEpoch(db: Db, whenTurnEnds: (run: () => void) => unknown = setImmediate): () => number {
+export function openEpoch(db: Db): () => number {
+  const known = opened.get(db.$client)
+  if (known !== undefined) return known
+  const epoch = readEpochOncePerTurn(db)
+  opened.set(db.$client, epoch)
+  return epoch
+}
+
+const opened = new WeakMap<Database, () => number>()
+
+function readEpochOncePerTurn(db: Db): () => number {
   const row = db.$client.query<{ value: number }, []>('SELECT value FROM credential_epoch')
   const own = ownChanges(db.$client)
   let read: { value: number; own: number } | undefined
   return () => {
     if (read !== undefined && read.own === own.count) return read.value
-    if (read === undefined) whenTurnEnds(() => (read = undefined))
+    if (read === undefined) setImmediate(() => (read = undefined))
     // Without the row nothing holds: a number that is equal to none.
     read = { value: row.get()?.value ?? Number.NaN, own: own.count }
     return read.value

@@ -20,9 +20,21 @@ export function openRouter(routes: readonly Route[]): Router {
   for (const route of routes) router.add(route.method, route.path, route)
   const allMethods = [...new Set(routes.map(({ method }) => method))]
 
-  const find: Router['find'] = (method, pathname) => {
-    const [[first]] = router.match(method === 'HEAD' ? 'GET' : method, normalized(pathname))
+  const search: Router['find'] = (method, pathname) => {
+    const [[first]] = router.match(method, normalized(pathname))
     return first && { route: first[0], params: decoded(first[1]) }
+  }
+
+  /** By method, then by path: what the router finds for the paths without parameters. */
+  const known = new Map<string, Map<string, Found>>()
+  for (const { method, path } of routes) {
+    const found = path.includes(':') || path.includes('*') ? undefined : search(method, path)
+    if (found) known.getOrInsertComputed(method, () => new Map<string, Found>()).set(path, found)
+  }
+
+  const find: Router['find'] = (asked, pathname) => {
+    const method = asked === 'HEAD' ? 'GET' : asked
+    return known.get(method)?.get(pathname) ?? search(method, pathname)
   }
   return {
     find,
