@@ -7,6 +7,8 @@ import { type Ended, fob, start } from '../../support/client/compiled-binary.ts'
 import { freePort } from '../../support/free-port.ts'
 import { httpBrowser } from '../../support/servers/http-browser.ts'
 import { type Github, startGithub } from '../../support/stand-ins/github.ts'
+import { inTerminal, missingTerminalPart } from '../../support/real-parts/terminal.ts'
+import { testWith } from '../../support/real-parts/skip-without-part.ts'
 import { temporaryFolder } from '../../support/temporary.ts'
 
 const YOU = 'you@corp.example'
@@ -168,6 +170,24 @@ describe('fob auth passwd', () => {
     expect(await you('auth', 'status', '--check')).toMatchObject({ code: 0 })
     expect(await fob(['auth', 'passwd', '-s', url], { home })).toMatchObject({ code: 2 })
   })
+
+  testWith(
+    missingTerminalPart(),
+    'asks at a terminal: for the old one, and twice for the new one',
+    async () => {
+      const terminal = inTerminal(['auth', 'passwd', '-s', url], { home })
+      for (const [question, words] of [
+        ['old password', 'another password'],
+        ['new password', 'canary of a password'],
+        ['new password again', 'canary of a password'],
+      ] as const) {
+        await terminal.saw(question)
+        terminal.type(`${words}\r`)
+      }
+      const { code, sane, text } = await terminal.ended
+      expect([code, sane, text.includes('canary')]).toEqual([0, true, false])
+    },
+  )
 
   test('says where somebody from a provider changes it', async () => {
     await you('tenants', 'members', 'add', 'github:9')

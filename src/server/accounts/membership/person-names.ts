@@ -23,18 +23,18 @@ const FORMS = 'an e-mail, github:LOGIN, gitlab:LOGIN, PROVIDER:ID, or an ID (usr
 /** @throws Fault `usage` for what names nobody in any of these ways */
 export function parsePersonName(text: string): PersonName {
   const name = text.trim()
-  if (name === '' || name.length > MAX_CHARACTERS || /[\s\p{Cc}]/u.test(name)) throw noName()
+  if (name === '' || name.length > MAX_CHARACTERS || /[\s\p{Cc}]/u.test(name)) throw noName(text)
   if (/^usr_./.test(name) && !name.includes('@')) return { kind: 'id', id: name }
   const colon = name.indexOf(':')
   if (colon < 0) return atProvider(undefined, name)
   const provider = name.slice(0, colon).toLowerCase()
-  if (!PROVIDERS.has(provider)) throw noName()
+  if (!PROVIDERS.has(provider)) throw noName(text)
   return atProvider(provider, name.slice(colon + 1))
 }
 
 function atProvider(provider: string | undefined, rest: string): PersonName {
   const name = rest.replace(/^@/, '')
-  if (name === '') throw noName()
+  if (name === '') throw noName(rest)
   if (name.includes('@')) return { kind: 'email', email: checkEmail(name), provider }
   if (provider === undefined) return { kind: 'login', login: checkLogin(name), provider }
   // Logins of digits alone exist, but digits have always meant the ID here, which is the safer of the two.
@@ -45,11 +45,13 @@ function atProvider(provider: string | undefined, rest: string): PersonName {
 
 function checkLogin(login: string): string {
   if (/^[\w.-]{1,255}$/.test(login)) return login.toLowerCase()
-  throw noName()
+  throw noName(login)
 }
 
-function noName(): Fault {
-  return new Fault('usage', 'that names no person', { hint: `a person is named by ${FORMS}` })
+function noName(text: string): Fault {
+  return new Fault('usage', `${JSON.stringify(text.slice(0, 80))} does not name a person`, {
+    hint: `name one by ${FORMS}`,
+  })
 }
 
 /** A name as it can be typed again. */

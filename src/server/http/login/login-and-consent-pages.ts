@@ -16,7 +16,7 @@ import type { Call, Handler } from '../request-context.ts'
 import { readForm } from '../request/form-body.ts'
 import { attemptHeaders } from '../guards/rate-limits.ts'
 import { pageResponse } from '../response/page-response.ts'
-import { STRANGER_TEXTS } from './stranger-texts.ts'
+import { STRANGER_REASONS, STRANGER_TEXTS } from './stranger-texts.ts'
 import { redirect } from '../response/see-other-redirect.ts'
 import { hostOf, type Services } from '../handler-services.ts'
 
@@ -57,7 +57,7 @@ async function stranger(
 ): Promise<Response | undefined> {
   const why = v.safeParse(strangers, call.url.searchParams.get('problem'))
   if (!why.success || view.clientId === PAGES_CLIENT) return undefined
-  return conclude(call, services, issuer, { kind: 'deny', because: STRANGER_TEXTS[why.output] })
+  return conclude(call, services, issuer, { kind: 'deny', because: STRANGER_REASONS[why.output] })
 }
 
 const strangers = v.picklist(['not_admitted', 'not_a_member'])

@@ -232,6 +232,31 @@ describe('an invitation', () => {
   })
 })
 
+describe('a token of an administrator, whatever its scopes', () => {
+  test('lets nobody in: who was let in would stay when it is revoked', async () => {
+    const made = await ask('POST', '/api/auth/cli-tokens', {
+      name: 'ci',
+      scopes: ALL_SCOPES,
+      allPipelines: true,
+    })
+    const { token: leaked } = made.json ?? { token: '' }
+    for (const [method, path] of [
+      ['PUT', '/api/members/github%3Amallory'],
+      ['DELETE', '/api/members/bob%40corp.example'],
+      ['POST', '/api/invitations'],
+      ['DELETE', '/api/invitations/inv_1'],
+    ] as const) {
+      const headers = { authorization: `Bearer ${leaked}`, 'content-type': 'application/json' }
+      const response = await fetch(server.url + path, { method, headers, body: '{}' })
+      expect([path, response.status, await response.text()]).toEqual([
+        path,
+        403,
+        expect.stringContaining('login_required'),
+      ])
+    }
+  })
+})
+
 describe('somebody whom nobody has added', () => {
   test('is told so on the login page, and is no member afterwards', async () => {
     const { login } = newcomer()

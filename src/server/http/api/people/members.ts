@@ -1,4 +1,7 @@
-/** The members of a tenant in the API, those included who have not logged in yet. */
+/**
+ * The members of a tenant in the API, those included who have not logged in yet. What changes them is for people: a
+ * token that leaked must not let anybody in who stays when it is revoked.
+ */
 import { putMemberBody } from '../../../../contract/api/members.ts'
 import {
   removeMember,
@@ -6,6 +9,7 @@ import {
   toMemberResponse,
   toPendingResponse,
 } from '../../list-set-remove-members.ts'
+import { requirePerson } from '../../guards/require-permission.ts'
 import type { Handler } from '../../request-context.ts'
 import { readPage } from '../../request/read-page-parameters.ts'
 import { readBody } from '../../request/request-body.ts'
@@ -28,6 +32,7 @@ export const listMembers: Handler = async (call, services) => {
 
 /** `PUT /api/members/:who`: makes somebody a member, or changes their role. */
 export const putMember: Handler = async (call, services) => {
+  requirePerson(call.principal)
   const { role } = await readBody(call, putMemberBody)
   const { response } = await setMember({ who: call.params.who ?? '', role }, call, services)
   return json(response)
@@ -35,6 +40,7 @@ export const putMember: Handler = async (call, services) => {
 
 /** `DELETE /api/members/:who` */
 export const deleteMember: Handler = async (call, services) => {
+  requirePerson(call.principal)
   const removed = await removeMember(call.params.who ?? '', call, services)
   return json(removed.response)
 }
