@@ -1,16 +1,10 @@
 /** The server's client of the supervisor: finds or starts one, runs tasks in it and reattaches to them. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import type { Offsets, TaskEnd, TaskSinks } from '../drivers/driver-interface.ts'
-import type { ServerLink, Supervision } from './find-or-start-supervisor.ts'
-import { createFollower, type Follower } from './task-follower.ts'
-import {
-  type FromServer,
-  type FromSupervisor,
-  PROTOCOL,
-  type Question,
-  type SupervisedSpec,
-} from './supervisor-protocol.ts'
+import type { TaskEnd, TaskSinks } from '../drivers/driver-interface.ts'
+import type { Supervision } from './find-or-start-supervisor.ts'
+import type { Question, SupervisedSpec } from './supervisor-protocol.ts'
+import { END_IT, openSession, type Session } from './supervisor-session.ts'
 
 /** The server's access to its supervisor, whether one runs already or not. */
 export interface SupervisorClient {
@@ -36,25 +30,9 @@ export interface ClientOptions {
   version: string
 }
 
-/** How often the stored offsets are reported to the supervisor. */
-const SYNC_MS = 250
-/** How long any reply may take. */
-const REPLY_MS = 30_000
 /** How long a supervisor may take to notice that the previous server has disconnected, and how often we try. */
 const BUSY_MS = 5000
 const STEP_MS = 20
-
-interface Session {
-  link: ServerLink
-  followers: Map<string, Follower>
-  questions: Map<number, PromiseWithResolvers<boolean>>
-  isOpen: boolean
-  /** Resolves with the welcome message; undefined when the other end closed without one. */
-  welcome: PromiseWithResolvers<(FromSupervisor & { type: 'welcome' }) | undefined>
-  closed: PromiseWithResolvers<void>
-}
-
-const END_IT = 'stop that process, and with it its tasks: it is a process of this user called `fob __tasks`'
 
 /** The supervisor has ended. A client that disconnects by itself does not lose it. */
 class SupervisorLost extends Fault {}
@@ -70,7 +48,6 @@ async function unlessLost<T>(reply: Promise<T>): Promise<T | undefined> {
 
 export function createClient({ supervision, clock, version }: ClientOptions): SupervisorClient {
   let attempt: { mayStart: boolean; session: Promise<Session | undefined> } | undefined
-  let asked = 0
   let isClosed = false
 
   const lost = () =>
@@ -85,7 +62,7 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
         if (attempt === mine) attempt = undefined
         throw error
       })
-      if (session?.isOpen) return session
+      if (session?.isOpen() === true) return session
       if (attempt === mine) attempt = undefined
       if (session === undefined && !mayStart) return undefined
     }
@@ -110,15 +87,13 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
   async function greet(): Promise<Session | undefined> {
     const deadline = clock.now() + BUSY_MS
     for (;;) {
-      const session = await connect()
+      const session = await openSession({ supervision, clock, lost })
       if (!session) return undefined
-      session.link.send({ type: 'hello', protocol: PROTOCOL })
-      const welcome = await inTime(session.welcome.promise)
+      const welcome = await session.greet()
       if (welcome?.version === version || (welcome?.held ?? 0) > 0) return session
       if (welcome) {
         // Another version that holds no tasks: it is replaced.
-        session.link.send({ type: 'bye' })
-        await inTime(session.closed.promise)
+        await session.dismiss()
       } else if (clock.now() > deadline) {
         throw new Fault('failed', 'the process that runs tasks is in use', { hint: END_IT })
       }
@@ -126,100 +101,11 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     }
   }
 
-  async function connect(): Promise<Session | undefined> {
-    const followers = new Map<string, Follower>()
-    const questions: Session['questions'] = new Map()
-    const welcome: Session['welcome'] = Promise.withResolvers()
-    const closed: Session['closed'] = Promise.withResolvers()
-    const timer = setInterval(() => {
-      for (const [task, follower] of followers) if (follower.sync()) followers.delete(task)
-    }, SYNC_MS)
-    timer.unref()
-    const receive = (message: FromSupervisor) => {
-      if (message.type === 'welcome') welcome.resolve(message)
-      else if (message.type === 'answer') questions.get(message.ask)?.resolve(message.value)
-      else if (message.type === 'output') followers.get(message.task)?.output(message.stream, message.bytes)
-      else followers.get(message.task)?.ended({ status: message.status, code: message.code })
-    }
-    const session = { followers, questions, isOpen: true, welcome, closed }
-    const onClosed = () => {
-      session.isOpen = false
-      clearInterval(timer)
-      welcome.resolve(undefined)
-      for (const question of questions.values()) question.reject(lost())
-      for (const follower of followers.values()) follower.lost(lost())
-      closed.resolve()
-    }
-    const link = await supervision.find({ receive, closed: onClosed })
-    if (link) return Object.assign(session, { link })
-    clearInterval(timer)
-    return undefined
-  }
-
-  /** Bounds the wait, because the process may be suspended or swapped out. @throws Fault `failed` */
-  async function inTime<T>(reply: Promise<T>): Promise<T> {
-    const isHere = new AbortController()
-    const late = clock.sleep(REPLY_MS, isHere.signal).then(() => {
-      throw new Fault('failed', 'the process that runs tasks does not respond', { hint: END_IT })
-    })
-    try {
-      return await Promise.race([reply, late])
-    } finally {
-      isHere.abort(new Error('replied'))
-    }
-  }
-
-  async function put(session: Session, question: Question): Promise<boolean> {
-    if (!session.isOpen) throw lost()
-    const ask = ++asked
-    const reply = Promise.withResolvers<boolean>()
-    session.questions.set(ask, reply)
-    try {
-      session.link.send({ type: 'ask', ask, question })
-      return await inTime(reply.promise)
-    } finally {
-      session.questions.delete(ask)
-    }
-  }
-
-  interface Following {
-    task: string
-    from: Offsets
-    sinks: TaskSinks
-    signal: AbortSignal
-    /** The question that makes the supervisor send its output. */
-    question: Question
-  }
-
-  /** @returns undefined when the supervisor declines the question. */
-  async function follow(session: Session, following: Following): Promise<TaskEnd | undefined> {
-    const { task, from, sinks, signal, question } = following
-    const tell = (message: FromServer) => {
-      if (session.isOpen) session.link.send(message)
-    }
-    const follower = createFollower({ task, from, sinks, tell })
-    // It is awaited only after the reply to the question.
-    follower.result.catch(() => {})
-    session.followers.set(task, follower)
-    const end = () => tell({ type: 'end', task })
-    try {
-      if (!(await put(session, question))) {
-        session.followers.delete(task)
-        return undefined
-      }
-      signal.addEventListener('abort', end, { once: true })
-      if (signal.aborted) end()
-      return await follower.result
-    } finally {
-      signal.removeEventListener('abort', end)
-    }
-  }
-
   async function start(spec: SupervisedSpec, sinks: TaskSinks, signal: AbortSignal): Promise<TaskEnd> {
     const session = await reachOrStart()
     const from = { stdout: 0, stderr: 0 }
     const question: Question = { type: 'start', spec }
-    const end = await follow(session, { task: spec.task, from, sinks, signal, question })
+    const end = await session.follow({ task: spec.task, from, sinks, signal, question })
     if (!end) throw new Fault('failed', `task ${spec.number} is there already, or its sandbox is not`)
     return end
   }
@@ -228,25 +114,21 @@ export function createClient({ supervision, clock, version }: ClientOptions): Su
     const session = await reach(false)
     const from = sinks.stored()
     const question: Question = { type: 'attach', task, from }
-    return session && (await follow(session, { task, from, sinks, signal, question }))
+    return await session?.follow({ task, from, sinks, signal, question })
   }
 
   return {
     run: (spec, sinks, signal) => unlessLost(start(spec, sinks, signal)),
     reattach: (task, sinks, signal) => unlessLost(attach(task, sinks, signal)),
-    ask: async (question) => await put(await reachOrStart(), question),
+    ask: async (question) => await (await reachOrStart()).ask(question),
     askIfThere: async (question) => {
       const session = await reach(false)
-      return session && (await put(session, question))
+      return await session?.ask(question)
     },
     close: async () => {
       isClosed = true
       const session = await attempt?.session.catch(() => undefined)
-      if (!session?.isOpen) return
-      // Not a word more: what fails for this is not to end the tasks.
-      session.isOpen = false
-      session.link.close()
-      await inTime(session.closed.promise)
+      if (session?.isOpen() === true) await session.close()
     },
   }
 }
