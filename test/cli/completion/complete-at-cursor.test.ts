@@ -92,7 +92,14 @@ describe('at the cursor stands', () => {
 
   test('the flags of a command before those of every command', async () => {
     const flags = await wordsAt('fob runs list --')
-    expect(flags.slice(0, 4)).toEqual(['--pipeline', '--status', '--limit', '--server'])
+    expect(flags.slice(0, flags.indexOf('--server'))).toEqual([
+      '--pipeline',
+      '--status',
+      '--by',
+      '--since',
+      '--until',
+      '--limit',
+    ])
   })
 })
 

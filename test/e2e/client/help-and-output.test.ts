@@ -117,9 +117,9 @@ export { pipeline }`,
     expect(await didHere('tenant add acme')).toMatchObject({ slug: 'acme', name: 'acme', added: true })
     const member = { tenant: 'acme', user: id, provider: 'local', subject }
     const made = await didHere(`tenant member add acme ${email} --role viewer`)
-    expect(made as object).toEqual({ ...member, role: 'viewer', set: true })
+    expect(made as object).toEqual({ ...member, role: 'viewer', set: true, pending: false })
     const left = await didHere(`tenant member rm acme ${email}`)
-    expect(left as object).toEqual({ ...member, deleted: true })
+    expect(left as object).toEqual({ ...member, deleted: true, pending: false, account: false })
     const gone = await didHere('tenant rm acme')
     expect(gone as object).toEqual({ slug: 'acme', deleted: true })
     const key = await didHere('service-key add ci --scope runs:read --all-pipelines')
