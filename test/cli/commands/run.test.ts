@@ -145,7 +145,7 @@ describe('a machine with nothing configured', () => {
   test('"fob run" knows every word of "fob runs"', async () => {
     const { out } = await machine().run(['runs', '--help'])
     const words = [...out.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, word]) => word)
-    expect(words.toSorted()).toEqual([...RUNS_WORDS].toSorted())
+    expect(new Set(words)).toEqual(new Set(RUNS_WORDS))
   })
 
   test('a server that is not there: exit 7', async () => {

@@ -125,6 +125,33 @@ export const PIPELINE_PAGES: PageVisit[] = [
     show: (page, { local }) => page.goto(`${local.url}/runs`),
   },
   {
+    name: 'runs-none',
+    about: 'Filters that no run matches',
+    who: 'ada',
+    heading: 'Runs',
+    async show(page, { local }) {
+      await page.goto(`${local.url}/runs`)
+      await page.getByLabel('Started by').fill('schedule')
+      await page.getByLabel('Since').fill('7d')
+      await button(page, 'Show')
+      await page.getByText('No run matches these filters.').waitFor()
+    },
+  },
+  {
+    name: 'run-again',
+    about: 'A run that was started again',
+    who: 'ada',
+    heading: 'deploy',
+    async show(page, { local }) {
+      await page.goto(`${local.url}/runs?pipeline=deploy`)
+      await page
+        .getByRole('button', { name: /^Run again deploy/ })
+        .first()
+        .click()
+      await page.waitForURL(/\/runs\/run_/)
+    },
+  },
+  {
     name: 'pipelines',
     about: 'All pipelines, each with its last run',
     who: 'ada',

@@ -113,11 +113,18 @@ async function againFor(
 
 async function factsOf(run: RunRecord, call: Call, { pipelines }: Services): Promise<RunFacts> {
   const { triggeredBy, tokenName, origin, task, args, timeoutMs, createdAt } = run
-  const attempts = attemptsOf(run).map((attempt) => ({ ...attempt, ...timesOf(attempt) }))
+  const attempts = attemptsOf(run).map((attempt) => Object.assign(attempt, timesOf(attempt)))
   const from = origin === null ? undefined : describeOrigin(origin)
   const repeated = run.repeats === null ? undefined : await pipelines.runOf(call.principal, run.repeats)
   return {
-    ...{ triggeredBy, tokenName, from, task, args, timeoutMs, createdAt, attempts },
+    triggeredBy,
+    tokenName,
+    from,
+    task,
+    args,
+    timeoutMs,
+    createdAt,
+    attempts,
     repeats: repeated && {
       id: repeated.id,
       href: hrefInTenant(call, `/runs/${repeated.id}`),

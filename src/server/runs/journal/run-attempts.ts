@@ -17,14 +17,15 @@ export interface RunAttempt {
 /** In order, the latest last; some of before are missing where they are not on record. */
 export function attemptsOf(run: RunRecord): RunAttempt[] {
   const { attempt, status, message, startedAt, endedAt } = run
-  return [...run.earlierAttempts, { attempt, status, message, startedAt, endedAt }].map((one) => ({
-    attempt: one.attempt,
-    status: one.status,
-    message: one.message,
-    ...queued(run, one.attempt),
-    startedAt: one.startedAt,
-    endedAt: one.endedAt,
-  }))
+  return [...run.earlierAttempts, { attempt, status, message, startedAt, endedAt }].map((one) =>
+    Object.assign(queued(run, one.attempt), {
+      attempt: one.attempt,
+      status: one.status,
+      message: one.message,
+      startedAt: one.startedAt,
+      endedAt: one.endedAt,
+    }),
+  )
 }
 
 function queued(run: RunRecord, attempt: number): Pick<RunAttempt, 'queuedAt' | 'by'> {

@@ -7,7 +7,7 @@ export interface RunIdSource {
   newest(bound: string): Sought
 }
 
-export type Sought =
+type Sought =
   | { kind: 'found'; id: string }
   | { kind: 'none' }
   /** The search has taken long enough; nothing was found from the bound that it started at down to `at`. */

@@ -8,7 +8,7 @@
 /** How long a button says what came of it. */
 const SHOWN_MS = 2000
 
-export const canCopy = navigator.clipboard !== undefined || document.queryCommandSupported?.('copy') === true
+export const canCopy = navigator.clipboard !== undefined || document.queryCommandSupported('copy')
 
 /** Browsers have `navigator.clipboard` only where the page came by https, or from this machine. */
 export async function copyText(text) {

@@ -249,7 +249,7 @@ describe('what fob runs show says of a run', () => {
     attempts: [
       { attempt: 1, status: 'failed', message: 'the tests do not pass', by: 'ada@example.com' },
       { attempt: 2, status: 'failed', message: null, by: 'bob@example.com' },
-    ].map((one) => ({ ...one, queuedAt: null, startedAt: null, endedAt: null })),
+    ].map((one) => Object.assign(one, { queuedAt: null, startedAt: null, endedAt: null })),
   }
   beforeAll(() => void RUNS.push(facts as never))
   afterAll(() => void RUNS.pop())

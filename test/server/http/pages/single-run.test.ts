@@ -137,9 +137,9 @@ describe('the page of a run', () => {
   })
 })
 
-describe('Run again', () => {
-  const runOf = (url: string) => /run_[0-9a-f]{32}/.exec(url)?.[0] ?? ''
+const runOf = (url: string) => /run_[0-9a-f]{32}/.exec(url)?.[0] ?? ''
 
+describe('Run again', () => {
   test('on the page starts another with the same input, by who asks, and is audited', async () => {
     await put('first')
     const body = { task: 'roll back', args: ['one', 'two'], timeoutMs: 60_000 }

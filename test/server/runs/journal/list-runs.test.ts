@@ -96,10 +96,11 @@ describe('a list of runs', () => {
   })
 })
 
+const at = (minute: number) => Date.UTC(2026, 0, 1, 0, minute)
+const idAt = (minute: number) => firstIdAt(at(minute)) + 'f'.repeat(20)
+
 describe('what started a run, and when', () => {
   const many = openDatabase(':memory:').db
-  const at = (minute: number) => Date.UTC(2026, 0, 1, 0, minute)
-  const idAt = (minute: number) => firstIdAt(at(minute)) + 'f'.repeat(20)
   const BY = [
     { triggeredBy: 'Ada@Corp.example' },
     { triggeredBy: 'ada@corp.example', tokenName: 'Nightly builds' },
@@ -113,13 +114,9 @@ describe('what started a run, and when', () => {
     for (const id of ['one', 'two']) {
       await many.insert(tenants).values({ id, slug: id, name: id, createdAt: 0 })
     }
-    const values = BY.map((by, minute) => ({
-      ...row,
-      ...by,
-      id: idAt(minute),
-      tenantId: 'one',
-      createdAt: at(minute),
-    }))
+    const values = BY.map((by, minute) =>
+      Object.assign({ id: idAt(minute), tenantId: 'one', createdAt: at(minute) }, row, by),
+    )
     const foreign = { ...row, id: idAt(99), tenantId: 'two', triggeredBy: 'ada@corp.example', createdAt: 0 }
     await many.insert(runs).values([...values, foreign])
   })
@@ -171,16 +168,18 @@ describe('what started a run, and when', () => {
   })
 })
 
+const setOf = (ids: readonly string[]): RunIdSource => ({
+  newest(bound) {
+    const id = ids.findLast((one) => one < bound)
+    return id === undefined ? { kind: 'none' } : { kind: 'found', id }
+  },
+})
+const name = (i: number) => `run_${String(i).padStart(6, '0')}`
+
 describe('the runs that are in several sets', () => {
-  const setOf = (ids: readonly string[]): RunIdSource => ({
-    newest(bound) {
-      const id = ids.findLast((one) => one < bound)
-      return id === undefined ? { kind: 'none' } : { kind: 'found', id }
-    },
-  })
-  const name = (i: number) => `run_${String(i).padStart(6, '0')}`
   const even = Array.from({ length: 500 }, (_, i) => name(2 * i))
   const odd = Array.from({ length: 500 }, (_, i) => name(2 * i + 1))
+  const page = (bound: string) => allOf([setOf(even), setOf(odd)], 100).newest(bound)
 
   test('few of many are found by steps that skip the others', () => {
     const rare = [name(2), name(600)]
@@ -191,7 +190,6 @@ describe('the runs that are in several sets', () => {
   })
 
   test('sets that have nothing in common are searched so long, and then from there on', () => {
-    const page = (bound: string) => allOf([setOf(even), setOf(odd)], 100).newest(bound)
     let pages = 0
     let bound = AFTER_ALL
     for (let found = page(bound); found.kind !== 'none'; found = page(bound)) {
