@@ -37,6 +37,7 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
   const checks: AuthorizationCodeGrantChecks = { pkceCodeVerifier: secrets.verifier, expectedState: state }
   const configured = await configure(provider, clientId, {
     ...present({ fetch: context.fetch, signal: context.signal, machine: context.machine, binding, nonce }),
+    ...present({ clientSecret: request.clientSecret }),
     // A nonce that is expected makes openid-client require an ID token. Servers that take scope `openid` and issue none
     // exist, so it is expected once there is one: the checks are read after the response has come.
     onIdToken: () => Object.assign(checks, present({ expectedNonce: nonce })),
@@ -46,7 +47,7 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
   return {
     state,
     authorizeUrl: async (redirectUri) => {
-      const parameters = await parametersOf(secrets, redirectUri, scopes)
+      const parameters = await parametersOf(secrets, redirectUri, request)
       if (!pushed) return client.buildAuthorizationUrl(config, parameters).href
       if (provider.pushedAuthorizationEndpoint === undefined) throw noPush(provider.issuer)
       const push = () => client.buildAuthorizationUrlWithPAR(config, parameters)
@@ -56,7 +57,8 @@ export async function codeGrant(request: FlowRequest, context: FlowContext): Pro
     },
     redeem: async (response) => {
       try {
-        const exchange = () => client.authorizationCodeGrant(config, response, checks)
+        const exchange = () =>
+          client.authorizationCodeGrant(config, response, checks, present({ resource: request.resource }))
         const tokens = await binding.attempt(exchange, refusalOf)
         return { kind: 'redeemed', redeemed: redeemed(tokens, context.clock, scopes) }
       } catch (error) {
@@ -104,7 +106,7 @@ export function pushingOnDemand(flow: Flow): Flow {
 async function parametersOf(
   { state, nonce, verifier }: LoginSecrets,
   redirectUri: string,
-  scopes: readonly string[],
+  { scopes, resource }: FlowRequest,
 ): Promise<Record<string, string>> {
   const client = await import('openid-client')
   return present({
@@ -113,6 +115,7 @@ async function parametersOf(
     nonce,
     code_challenge: await client.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
+    resource,
     scope: scopes.length === 0 ? undefined : scopes.join(' '),
     // OpenID Connect Core §11: without it the server must not give a refresh token.
     prompt: scopes.includes('offline_access') ? 'consent' : undefined,

@@ -1,6 +1,7 @@
 /** Loads and configures openid-client for the flows, and turns what it throws into faults. */
 import type * as openidClient from 'openid-client'
 import type {
+  ClientAuth,
   Configuration,
   CustomFetch,
   ServerMetadata,
@@ -15,7 +16,7 @@ import type { Fetch } from '../platform/fetch-type.ts'
 import { textRedactor } from '../redact/redact-echoed-secrets.ts'
 import { Secret } from '../redact/secret.ts'
 import { readResponse } from './bounded-response.ts'
-import type { Redeemed, TokenSet } from './flow-types.ts'
+import type { ClientSecret, Redeemed, TokenSet } from './flow-types.ts'
 import type { Binding } from './dpop/decide-token-binding.ts'
 import { claimsOf, identityOf, idTokenSetAside, setAsideIdToken } from './identity-from-id-token.ts'
 import { type Exchange, refusalFault, refusalOf, toFault, withStep } from './oauth-errors-to-faults.ts'
@@ -39,7 +40,15 @@ export interface Endpoints {
 
 const REQUEST_SECONDS = 30
 /** Parameters whose values must not be shown, should the server's words repeat them. */
-const SECRET_PARAMETERS = ['code', 'code_verifier', 'device_code', 'refresh_token', 'subject_token', 'token']
+const SECRET_PARAMETERS = [
+  'client_secret',
+  'code',
+  'code_verifier',
+  'device_code',
+  'refresh_token',
+  'subject_token',
+  'token',
+]
 /** A lifetime beyond this is a mistake, and dates end somewhere. */
 const MAX_LIFETIME_SECONDS = 20 * 365 * 24 * 3600
 
@@ -77,6 +86,8 @@ export interface ConfigureContext {
   asked?: Exchange['asked']
   /** Of a login whose tokens may be bound to a key; its requests are sent by this. */
   binding?: Binding
+  /** Of a client that is not public. */
+  clientSecret?: ClientSecret
   /** What was sent as `nonce`. */
   nonce?: string
   /** The name of this machine, where the server is to show it to the person. */
@@ -89,11 +100,16 @@ export interface ConfigureContext {
 export async function configure(
   endpoints: Endpoints,
   clientId: string,
-  { fetch, signal, asked = 'login', machine, binding, nonce, onIdToken }: ConfigureContext,
+  { fetch, signal, asked = 'login', machine, binding, clientSecret, nonce, onIdToken }: ConfigureContext,
 ): Promise<Configured> {
   const client = await import('openid-client')
   const { issuer } = endpoints
-  const config = new client.Configuration(metadataOf(endpoints), clientId, {}, client.None())
+  const config = new client.Configuration(
+    metadataOf(endpoints),
+    clientId,
+    {},
+    authentication(client, clientSecret),
+  )
   // Without these openid-client does not know how to check an ID token, and would refuse the response for it.
   const checksIdTokens = endpoints.idTokenAlgorithms !== undefined
   const seen: Seen = { sent: [] }
@@ -135,6 +151,23 @@ export async function configure(
     faultFor: (error) => refusalFault({ error }, exchange()),
     arrived: () => seen.tokens,
   }
+}
+
+function authentication(client: OpenidClient, secret: ClientSecret | undefined): ClientAuth {
+  if (secret === undefined) return client.None()
+  if (secret.method === 'client_secret_post') return client.ClientSecretPost(secret.secret.reveal())
+  return (_server, { client_id: id }, _body, headers) => {
+    const credentials = `${formEncoded(id)}:${formEncoded(secret.secret.reveal())}`
+    headers.set('authorization', `Basic ${Buffer.from(credentials).toString('base64')}`)
+  }
+}
+
+/**
+ * RFC 6749 §2.3.1. openid-client escapes `-` and `_` as well, which form encoding leaves alone, and servers that do not
+ * decode then see another name.
+ */
+function formEncoded(text: string): string {
+  return new URLSearchParams([[text, '']]).toString().slice(0, -1)
 }
 
 function metadataOf(endpoints: Endpoints): ServerMetadata {

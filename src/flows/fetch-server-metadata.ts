@@ -22,6 +22,10 @@ const metadataSchema = v.looseObject({
   pushed_authorization_request_endpoint: v.optional(v.string()),
   require_pushed_authorization_requests: v.optional(v.boolean()),
   dpop_signing_alg_values_supported: v.optional(v.array(v.string())),
+  registration_endpoint: v.optional(v.string()),
+  code_challenge_methods_supported: v.optional(v.array(v.string())),
+  token_endpoint_auth_methods_supported: v.optional(v.array(v.string())),
+  client_id_metadata_document_supported: v.optional(v.boolean()),
 })
 export type Metadata = v.InferOutput<typeof metadataSchema>
 

@@ -46,6 +46,12 @@ export interface FlowUi {
   attended: boolean
 }
 
+/** The secret of a client, and how it is sent (RFC 6749 §2.3.1). */
+export interface ClientSecret {
+  secret: Secret
+  method: 'client_secret_basic' | 'client_secret_post'
+}
+
 export interface FlowContext {
   ui: FlowUi
   clock: Clock
@@ -60,8 +66,11 @@ export interface FlowContext {
 
 export interface FlowRequest {
   provider: Provider
-  /** A public client: there is no secret (RFC 8252 §8.4). */
+  /** A public client where there is no secret (RFC 8252 §8.4). */
   clientId: string
+  clientSecret?: ClientSecret
+  /** What the tokens are for (RFC 8707), where the server is to be told. */
+  resource?: string
   /** Empty: none are named and the server gives its default ones. */
   scopes: readonly string[]
   /** The authorization request is sent to the server first (RFC 9126), also where it does not require that. */

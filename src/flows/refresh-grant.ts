@@ -1,9 +1,10 @@
 /** The refresh token grant (RFC 6749 §6). */
 import { Fault } from '../contract/fault.ts'
+import { present } from '../contract/omit-undefined.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Fetch } from '../platform/fetch-type.ts'
 import type { Secret } from '../redact/secret.ts'
-import type { TokenSet } from './flow-types.ts'
+import type { ClientSecret, TokenSet } from './flow-types.ts'
 import { configure } from './configure-openid-client.ts'
 import { isJudgement } from './oauth-errors-to-faults.ts'
 
@@ -12,6 +13,9 @@ export interface RefreshRequest {
   tokenEndpoint: string
   clientId: string
   refreshToken: Secret
+  clientSecret?: ClientSecret
+  /** What the tokens are for (RFC 8707). */
+  resource?: string
   /** The scopes of the old token, which hold where the response names none. */
   scopes: readonly string[]
   /** The key that the refresh token is bound to. */
@@ -46,9 +50,14 @@ export async function refreshTokens(request: RefreshRequest, context: RefreshCon
   const { client, config, redeemed, refusalOf, toFault } = await configure(request, clientId, {
     ...context,
     fetch,
+    ...present({ clientSecret: request.clientSecret }),
   })
   try {
-    const response = await client.refreshTokenGrant(config, request.refreshToken.reveal())
+    const response = await client.refreshTokenGrant(
+      config,
+      request.refreshToken.reveal(),
+      present({ resource: request.resource }),
+    )
     const { tokens } = redeemed(response, context.clock, request.scopes)
     return { kind: 'renewed', tokens: { refreshToken: request.refreshToken, ...tokens } }
   } catch (error) {

@@ -31,6 +31,14 @@ export interface Provider {
   requiresPushed?: boolean
   /** RFC 9449 §5.1: it can bind tokens to a key; of which clients it requires that, it does not tell. */
   dpopAlgorithms?: readonly string[]
+  /** RFC 7591 §3. */
+  registrationEndpoint?: string
+  /** RFC 8414 §2, `code_challenge_methods_supported`. */
+  challengeMethods?: readonly string[]
+  /** RFC 8414 §2, `token_endpoint_auth_methods_supported`. */
+  clientAuthentication?: readonly string[]
+  /** It reads the metadata of a client at the URL that is its ID. */
+  readsClientMetadata?: boolean
   source: 'oauth-metadata' | 'openid-metadata' | 'conventional'
 }
 
@@ -90,7 +98,12 @@ export function scopesToAsk(provider: Provider, wanted: readonly string[]): stri
   return [...['openid', 'offline_access', ...naming].filter((scope) => known.has(scope)), ...ours]
 }
 
-function fromMetadata(metadata: Metadata, server: string, source: Provider['source']): Provider {
+/**
+ * The authorization server that a document of metadata describes.
+ * @param server its address without `/` at the end
+ * @throws Fault `config` for a document that names another issuer (RFC 8414 §3.3), or plain http on another machine
+ */
+export function fromMetadata(metadata: Metadata, server: string, source: Provider['source']): Provider {
   if (withoutSlash(metadata.issuer) !== server) throw foreignIssuer(metadata.issuer, server)
   const optional = {
     revocationEndpoint: metadata.revocation_endpoint,
@@ -98,6 +111,7 @@ function fromMetadata(metadata: Metadata, server: string, source: Provider['sour
     userinfoEndpoint: metadata.userinfo_endpoint,
     jwksUri: metadata.jwks_uri,
     pushedAuthorizationEndpoint: metadata.pushed_authorization_request_endpoint,
+    registrationEndpoint: metadata.registration_endpoint,
   }
   const { authorization_endpoint: authorization, token_endpoint: token } = metadata
   for (const endpoint of [authorization, token, ...Object.values(optional)]) {
@@ -112,6 +126,9 @@ function fromMetadata(metadata: Metadata, server: string, source: Provider['sour
     ...present({
       requiresPushed: metadata.require_pushed_authorization_requests,
       dpopAlgorithms: metadata.dpop_signing_alg_values_supported,
+      challengeMethods: metadata.code_challenge_methods_supported,
+      clientAuthentication: metadata.token_endpoint_auth_methods_supported,
+      readsClientMetadata: metadata.client_id_metadata_document_supported,
     }),
     outOfBand: metadata.redirect_uris_supported?.includes(OUT_OF_BAND) === true,
     sendsIss: metadata.authorization_response_iss_parameter_supported === true,

@@ -8,6 +8,7 @@ import { type HostMessage, type Id, parseHostMessage, revisionOf } from './messa
 import { readMessageLines } from './messages/read-message-lines.ts'
 import { errorLine, parseServerMessage, type ServerMessage } from './messages/server-message.ts'
 import { keyOf, pendingRequests } from './pending-requests.ts'
+import type { DuringLogin } from './respond-during-login.ts'
 import { sessionHandshake } from './session-handshake.ts'
 import { chooseTransport } from './transport/choose-transport.ts'
 import { HttpRefusal, type RemoteOptions, SessionLost } from './transport/remote-interface.ts'
@@ -16,6 +17,8 @@ export interface ProxyOptions extends Pick<RemoteOptions, 'url' | 'fetch' | 'hea
   input: AsyncIterable<Uint8Array>
   /** Resolves when the host has taken it. @throws where nobody reads any more */
   write(text: string): Promise<void>
+  /** What the host gets while a login waits for a person; undefined where there are no logins. */
+  duringLogin?: DuringLogin
   /** Ends the proxy, as the end of the input does. */
   signal: AbortSignal
 }
@@ -28,7 +31,7 @@ const CLOSE_MS = 500
 
 /** Runs until the host ends the input, or `signal`. Never throws for what the server does. */
 export async function runProxy(options: ProxyOptions): Promise<void> {
-  const { url, clock, log } = options
+  const { url, clock, log, duringLogin } = options
   const over = new AbortController()
   const life = AbortSignal.any([options.signal, over.signal])
   const pending = pendingRequests()
@@ -76,12 +79,32 @@ export async function runProxy(options: ProxyOptions): Promise<void> {
     for (const id of ids) if (pending.settle([id])) await write(line(id))
   }
 
+  /** Responds in the place of the server where a login takes longer than the host should wait. */
+  async function respondEarly(message: HostMessage, signal: AbortSignal): Promise<void> {
+    const [id] = message.ids
+    if (duringLogin === undefined || id === undefined) return
+    const line = await duringLogin.respond(message, id, signal)
+    if (signal.aborted || !pending.isForHost(id)) return
+    pending.respondedByProxy(id)
+    await write(line)
+    const notice = duringLogin.notice()
+    if (notice !== undefined) await write(notice)
+  }
+
+  /** The server can be asked now: the host reads again what it has from the proxy. */
+  async function announceChanges(): Promise<void> {
+    for (const line of duringLogin?.changedLists() ?? []) await write(line)
+  }
+
   /** A request and what comes of it. */
   function exchange(message: HostMessage, work: (signal: AbortSignal) => Promise<void>): void {
     const stop = new AbortController()
     const key = message.ids.map(keyOf).join()
     pending.add(message.ids)
+    const early = new AbortController()
+    respondEarly(message, AbortSignal.any([life, stop.signal, early.signal])).catch(() => {})
     const done = work(AbortSignal.any([life, stop.signal]))
+      .then(announceChanges)
       .catch(async (error: unknown) => {
         if (stop.signal.aborted || life.aborted) {
           pending.settle(message.ids)
@@ -91,7 +114,10 @@ export async function runProxy(options: ProxyOptions): Promise<void> {
         await fail(message.ids, (id) => errorLineFor(message, error, id, url))
       })
       .catch(() => {})
-      .finally(() => exchanges.delete(key))
+      .finally(() => {
+        early.abort(new Error('responded'))
+        exchanges.delete(key)
+      })
     exchanges.set(key, { message, stop, done })
   }
 

@@ -81,7 +81,9 @@ type ValueOf<A extends Arg> = A extends { type: 'boolean' }
           ? A extends { negativeDescription: string }
             ? string[] | false
             : string[]
-          : string | undefined
+          : A extends { negativeDescription: string }
+            ? string | false | undefined
+            : string | undefined
 
 /**
  * What a command's `run` gets for its `args`. citty's own type of it has an index signature, which lets an optional
