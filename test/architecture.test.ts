@@ -17,9 +17,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ['contract', 'platform', 'redact'],
   settings: ['contract', 'platform'],
   session: ['contract', 'flows', 'store', 'settings', 'platform', 'redact'],
+  'guarded-fetch': ['contract', 'platform'],
   // Hosts of the Model Context Protocol on standard input, and remote servers behind it.
-  mcp: ['contract', 'flows', 'store', 'session', 'platform', 'redact'],
-  cli: ['cli/local-runs', 'contract', 'flows', 'mcp', 'store', 'settings', 'session', 'platform', 'redact'],
+  mcp: ['contract', 'flows', 'guarded-fetch', 'platform', 'redact'],
+  cli: [
+    'cli/local-runs',
+    'contract',
+    'flows',
+    'guarded-fetch',
+    'mcp',
+    'store',
+    'settings',
+    'session',
+    'platform',
+    'redact',
+  ],
   // Runs without a server: what `fob pipeline exec` and `check` share.
   'cli/local-runs': ['cli', 'platform', 'server/local-runs'],
   // What the commands of `fob server` share: a server's settings as flags, and its folder of data.
@@ -68,9 +80,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'redact',
     'platform',
   ],
-  'server/runs': ['server', 'server/vault', 'server/db', 'redact', 'contract', 'platform'],
+  'server/runs': ['guarded-fetch', 'server', 'server/vault', 'server/db', 'redact', 'contract', 'platform'],
   // A composition root of its own, smaller than the server's.
   'server/local-runs': [
+    'guarded-fetch',
     'server',
     'server/db',
     'server/runs',
@@ -126,6 +139,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'platform',
   ],
   'server/settings': [
+    'guarded-fetch',
     'server/access-rules',
     'server/accounts',
     'server/auth',

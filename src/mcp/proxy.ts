@@ -87,8 +87,9 @@ export async function runProxy(options: ProxyOptions): Promise<void> {
     if (signal.aborted || !pending.isForHost(id)) return
     pending.respondedByProxy(id)
     await write(line)
-    const notice = duringLogin.notice()
-    if (notice !== undefined) await write(notice)
+    void duringLogin
+      .notice()
+      .then((notice) => (notice === undefined || life.aborted ? undefined : write(notice)))
   }
 
   /** The server can be asked now: the host reads again what it has from the proxy. */

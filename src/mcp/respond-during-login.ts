@@ -17,8 +17,8 @@ export interface DuringLogin {
   respond(message: HostMessage, id: Id, signal: AbortSignal): Promise<string>
   /** The lists that the host has from the proxy and can read again now; they are named once. */
   changedLists(): string[]
-  /** What the host's log is told of the login that waits, once for each login; undefined where there is nothing to tell. */
-  notice(): string | undefined
+  /** What the host's log is told of the login that waits, once its address is known, and once for each login. */
+  notice(): Promise<string | undefined>
 }
 
 /** The tool that is listed while there are no others. */
@@ -27,6 +27,8 @@ const LOGIN_TOOL = 'log_in'
 const DISCOVER_MS = 2000
 const LIST_MS = 10_000
 const CALL_MS = 30_000
+/** Until the address is known that the person has to open. */
+const ADDRESS_MS = 10_000
 
 const LISTS: ReadonlyMap<string, readonly [changed: string, empty: Record<string, unknown>]> = new Map([
   ['resources/list', ['notifications/resources/list_changed', { resources: [] }]],
@@ -100,7 +102,9 @@ export function duringLogin(
         return loginTool(id)
       }
       if (method === 'tools/call') {
-        await waited(params.name === LOGIN_TOOL || login.prompt()?.opened === false ? 0 : CALL_MS, signal)
+        const isAsked = params.name === LOGIN_TOOL || login.prompt()?.opened === false
+        await waited(isAsked ? 0 : CALL_MS, signal)
+        await Promise.race([login.addressed(), clock.sleep(ADDRESS_MS, signal)])
         return toolResult(id)
       }
       if (method === 'ping' || method === 'logging/setLevel') {
@@ -119,7 +123,8 @@ export function duringLogin(
       changed.clear()
       return lines
     },
-    notice: () => {
+    notice: async () => {
+      await login.addressed()
       const prompt = login.prompt()
       if (prompt?.url === undefined || prompt === noticed) return undefined
       noticed = prompt

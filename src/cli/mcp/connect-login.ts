@@ -1,6 +1,9 @@
 /** The login of `fob mcp-proxy`: what its flags and variables say, and the browser of this machine. */
 import { Fault } from '../../contract/fault.ts'
 import { parseTimeout } from '../parsing/duration-flags.ts'
+import { guardedLoginFetch } from '../../mcp/authorization/guarded-login-fetch.ts'
+import { VERSION } from '../../platform/build-constants.ts'
+import { proxyOf } from '../../platform/network/find-proxy-for-request.ts'
 import { type RemoteLogin, remoteLogin } from '../../mcp/authorization/remote-login.ts'
 import { Secret } from '../../redact/secret.ts'
 import type { Deps } from '../deps.ts'
@@ -11,6 +14,8 @@ export interface LoginFlags {
   clientSecret: string | undefined
   resource: string | false | undefined
   timeout: string | undefined
+  /** Logins at addresses of private networks. */
+  allowPrivate: boolean
 }
 
 const DEFAULT_TIMEOUT = '2m'
@@ -18,13 +23,17 @@ const DEFAULT_TIMEOUT = '2m'
 /** @throws Fault `usage` for a flag or a variable that is not in its form */
 export function connectLogin(
   url: string,
-  { clientId, clientSecret, resource, timeout = DEFAULT_TIMEOUT }: LoginFlags,
-  { env, clock, fetch, signal, io }: Deps,
+  { clientId, clientSecret, resource, timeout = DEFAULT_TIMEOUT, allowPrivate }: LoginFlags,
+  deps: Deps,
   log: (line: string) => void,
 ): RemoteLogin {
+  const { env, clock, signal, io } = deps
   return remoteLogin({
     url,
-    fetch,
+    fetch:
+      allowPrivate || usesProxy(url, env)
+        ? deps.fetch
+        : guardedLoginFetch(url, { userAgent: `fob/${VERSION}` }),
     clock,
     signal,
     client: { clientId, clientSecret: readSecret(clientSecret, env), name: env.MCP_CLIENT_NAME || 'fob' },
@@ -39,6 +48,11 @@ export function connectLogin(
       io.stderr.write(`${line}\n`)
     },
   })
+}
+
+/** A proxy looks names up by itself, and has rules of its own. */
+function usesProxy(url: string, env: Deps['env']): boolean {
+  return proxyOf(new URL(url), env) !== undefined
 }
 
 function readSecret(flag: string | undefined, env: Deps['env']): Secret | undefined {

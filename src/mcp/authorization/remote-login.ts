@@ -53,6 +53,8 @@ export interface RemoteLogin {
   prompt(): LoginPrompt | undefined
   /** Resolves when there is one. */
   prompted(): Promise<void>
+  /** Resolves when the address of that one is known. */
+  addressed(): Promise<void>
 }
 
 interface Held {
@@ -72,6 +74,7 @@ export function remoteLogin(options: RemoteLoginOptions): RemoteLogin {
   let flight: Promise<TokenSet> | undefined
   let prompt: LoginPrompt | undefined
   let prompted = Promise.withResolvers<void>()
+  let addressed = Promise.withResolvers<void>()
   let port: number | undefined
 
   /** @returns undefined where the refresh token is worth nothing any more */
@@ -110,6 +113,7 @@ export function remoteLogin(options: RemoteLoginOptions): RemoteLogin {
     } finally {
       prompt = undefined
       prompted = Promise.withResolvers()
+      addressed = Promise.withResolvers()
     }
   }
 
@@ -157,6 +161,7 @@ export function remoteLogin(options: RemoteLoginOptions): RemoteLogin {
       say: options.say,
       openUrl: async (address) => {
         if (prompt !== undefined) prompt.url = address
+        addressed.resolve()
         const opened = await options.openUrl(address)
         if (prompt !== undefined) prompt.opened = opened
         return opened
@@ -194,5 +199,6 @@ export function remoteLogin(options: RemoteLoginOptions): RemoteLogin {
     },
     prompt: () => prompt,
     prompted: () => prompted.promise,
+    addressed: () => addressed.promise,
   }
 }

@@ -1,6 +1,6 @@
 /** The settings that bound runs. */
 import { Fault } from '../../contract/fault.ts'
-import { type Network, openNetwork } from '../runs/script-fetch/allowed-networks.ts'
+import { type Network, openNetwork } from '../../guarded-fetch/allowed-networks.ts'
 import type { SettingName } from './setting-table.ts'
 import type { SettingValues } from './setting-values.ts'
 

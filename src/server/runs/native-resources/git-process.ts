@@ -1,7 +1,7 @@
 /** Runs the git of the system without its settings, with credentials that never stand on a command line. */
 import { Fault } from '../../../contract/fault.ts'
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
-import type { AllowedResolver } from '../script-fetch/resolve-allowed-address.ts'
+import type { AllowedResolver } from '../../../guarded-fetch/resolve-allowed-address.ts'
 import { explainGit, isBrokenTransfer } from './explain-git-errors.ts'
 import { prepareCredentials } from './git-credentials.ts'
 import { configuration, quietEnv, SAFE } from './git-environment.ts'

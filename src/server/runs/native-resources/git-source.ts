@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import { Secret } from '../../../redact/secret.ts'
-import type { Network } from '../script-fetch/allowed-networks.ts'
+import type { Network } from '../../../guarded-fetch/allowed-networks.ts'
 import { knownHosts } from './known-host-keys.ts'
 import { parse, plainText, secretText } from '../parse-host-call-fields.ts'
 

@@ -1,7 +1,7 @@
 /** What a type of native resource (git, s3) implements, and what it is given. */
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
-import type { Network } from '../script-fetch/allowed-networks.ts'
-import type { AllowedResolver } from '../script-fetch/resolve-allowed-address.ts'
+import type { Network } from '../../../guarded-fetch/allowed-networks.ts'
+import type { AllowedResolver } from '../../../guarded-fetch/resolve-allowed-address.ts'
 
 /** The identity of one state of a resource, such as `{ ref: '4f1c…' }`. */
 export type Version = Readonly<Record<string, string>>

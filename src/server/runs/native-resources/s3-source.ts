@@ -3,8 +3,8 @@ import * as v from 'valibot'
 import { Fault } from '../../../contract/fault.ts'
 import type { Env } from '../../../platform/processes/own-and-child-environment.ts'
 import type { Secret } from '../../../redact/secret.ts'
-import type { Network } from '../script-fetch/allowed-networks.ts'
-import { hostOf } from '../script-fetch/request-checked-address.ts'
+import type { Network } from '../../../guarded-fetch/allowed-networks.ts'
+import { hostOf } from '../../../guarded-fetch/request-checked-address.ts'
 import { parse, plainText, secretText } from '../parse-host-call-fields.ts'
 
 export interface S3Source {

@@ -11,8 +11,12 @@ import { Secret } from '../../../redact/secret.ts'
 import type { HostCalls } from '../host-call-type.ts'
 import { createLimiter } from '../concurrency-limiter.ts'
 import { redactedFault } from '../fault-as-text.ts'
-import { type GuardedResponse, type GuardedFetch, hostOf } from './request-checked-address.ts'
-import type { Network } from './allowed-networks.ts'
+import {
+  type GuardedResponse,
+  type GuardedFetch,
+  hostOf,
+} from '../../../guarded-fetch/request-checked-address.ts'
+import type { Network } from '../../../guarded-fetch/allowed-networks.ts'
 
 interface FetchCallsOptions {
   guardedFetch: GuardedFetch

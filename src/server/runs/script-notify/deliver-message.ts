@@ -3,8 +3,8 @@ import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { fetchFailure } from '../../../platform/network/describe-fetch-failure.ts'
 import type { Secret } from '../../../redact/secret.ts'
-import { type GuardedFetch, hostOf } from '../script-fetch/request-checked-address.ts'
-import type { Network } from '../script-fetch/allowed-networks.ts'
+import { type GuardedFetch, hostOf } from '../../../guarded-fetch/request-checked-address.ts'
+import type { Network } from '../../../guarded-fetch/allowed-networks.ts'
 
 interface Post {
   url: Secret

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
+import { openNetwork } from '../../../../src/guarded-fetch/allowed-networks.ts'
 import { knownHosts } from '../../../../src/server/runs/native-resources/known-host-keys.ts'
 import { explainGit } from '../../../../src/server/runs/native-resources/explain-git-errors.ts'
 import { runInGroup } from '../../../../src/server/runs/native-resources/run-command-in-group.ts'

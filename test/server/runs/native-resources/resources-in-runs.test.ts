@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import {
   createGuardedFetch,
   type GuardedFetch,
-} from '../../../../src/server/runs/script-fetch/request-checked-address.ts'
-import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
+} from '../../../../src/guarded-fetch/request-checked-address.ts'
+import { openNetwork } from '../../../../src/guarded-fetch/allowed-networks.ts'
 import { createRepository, startGitHttp } from '../../../support/real-parts/git-server.ts'
 import { testWith } from '../../../support/real-parts/skip-without-part.ts'
 import { missingS3Part, type S3Server, startS3Server } from '../../../support/real-parts/s3-server.ts'

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
+import { openNetwork } from '../../../../src/guarded-fetch/allowed-networks.ts'
 import {
   compareVersions,
   literalPrefix,

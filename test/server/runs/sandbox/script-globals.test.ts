@@ -1,7 +1,7 @@
 /** The globals of scripts in a real run: storage, `fetch` with secrets, errors and timers. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { pipelines } from '../../../../src/server/db/schema.ts'
-import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
+import { openNetwork } from '../../../../src/guarded-fetch/allowed-networks.ts'
 import { type Harness, openHarness, pipeline, TENANT } from '../run-harness.ts'
 
 let fob: Harness

@@ -4,8 +4,8 @@ import { gzipSync } from 'node:zlib'
 import { createRedactor } from '../../../../src/redact/redactor.ts'
 import { Secret } from '../../../../src/redact/secret.ts'
 import { createFetchCalls } from '../../../../src/server/runs/script-fetch/script-fetch.ts'
-import { createGuardedFetch } from '../../../../src/server/runs/script-fetch/request-checked-address.ts'
-import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
+import { createGuardedFetch } from '../../../../src/guarded-fetch/request-checked-address.ts'
+import { openNetwork } from '../../../../src/guarded-fetch/allowed-networks.ts'
 import pem from '../../../support/tls/pinned.example.pem' with { type: 'text' }
 import { failure, NEVER } from '../run-harness.ts'
 

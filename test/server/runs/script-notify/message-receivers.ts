@@ -5,8 +5,8 @@ import type { Clock } from '../../../../src/platform/clock.ts'
 import {
   createGuardedFetch,
   type GuardedFetch,
-} from '../../../../src/server/runs/script-fetch/request-checked-address.ts'
-import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
+} from '../../../../src/guarded-fetch/request-checked-address.ts'
+import { openNetwork } from '../../../../src/guarded-fetch/allowed-networks.ts'
 import { createNotifyCalls } from '../../../../src/server/runs/script-notify/script-notify.ts'
 import { createResolver } from '../../../../src/server/runs/secrets/resolve-secrets.ts'
 import { memoryVault } from '../../../support/servers/memory-vault.ts'

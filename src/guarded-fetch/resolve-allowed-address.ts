@@ -2,7 +2,7 @@
 import { lookup as resolveName } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import { callbackify } from 'node:util'
-import { Fault } from '../../../contract/fault.ts'
+import { Fault } from '../contract/fault.ts'
 import type { Network } from './allowed-networks.ts'
 
 export interface AllowedResolver {

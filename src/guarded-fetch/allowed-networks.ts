@@ -1,6 +1,6 @@
 /** Which hosts and addresses scripts may reach: the internet, and what the operator allows. */
 import { BlockList, isIP } from 'node:net'
-import { Fault } from '../../../contract/fault.ts'
+import { Fault } from '../contract/fault.ts'
 
 export interface Network {
   /** @param host as `URL.hostname` has it @param address of the host, or the host itself where it is an address */

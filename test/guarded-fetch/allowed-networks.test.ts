@@ -1,6 +1,6 @@
 /** The addresses that `fetch` may reach: the internet, IPv4 in IPv6, and `--allow-network`. */
 import { describe, expect, test } from 'bun:test'
-import { openNetwork } from '../../../../src/server/runs/script-fetch/allowed-networks.ts'
+import { openNetwork } from '../../src/guarded-fetch/allowed-networks.ts'
 
 const internet = openNetwork([])
 

@@ -3,8 +3,8 @@ import { type IncomingMessage, request as requestHttp, type RequestOptions } fro
 import { request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
-import { Fault } from '../../../contract/fault.ts'
-import { fetchFailure } from '../../../platform/network/describe-fetch-failure.ts'
+import { Fault } from '../contract/fault.ts'
+import { fetchFailure } from '../platform/network/describe-fetch-failure.ts'
 import type { Network } from './allowed-networks.ts'
 import { createAllowedResolver } from './resolve-allowed-address.ts'
 
