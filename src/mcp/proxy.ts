@@ -87,9 +87,8 @@ export async function runProxy(options: ProxyOptions): Promise<void> {
     if (signal.aborted || !pending.isForHost(id)) return
     pending.respondedByProxy(id)
     await write(line)
-    void duringLogin
-      .notice()
-      .then((notice) => (notice === undefined || life.aborted ? undefined : write(notice)))
+    const notice = await duringLogin.notice()
+    if (notice !== undefined && !life.aborted) await write(notice)
   }
 
   /** The server can be asked now: the host reads again what it has from the proxy. */
