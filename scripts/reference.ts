@@ -39,6 +39,10 @@ export const VARIABLES: Readonly<Record<string, string>> = {
   FOB_SIGN: '`1`: sign every request that carries a `ci_` token, `0`: none ([signing.md](signing.md))',
   FOB_INSECURE_HTTP:
     '`1`: send credentials over plain http to other machines too, where all on the way are yours; logins with OAuth still want https',
+  FOB_PROXY_PORT:
+    'the port of 127.0.0.1 at which the browser comes back to `fob mcp-proxy`, where it is free ([mcp.md](mcp.md))',
+  MCP_CLIENT_NAME: 'the name under which `fob mcp-proxy` registers itself; default `fob`',
+  MCP_PROXY_DEBUG: '`true`: `fob mcp-proxy` writes its log to standard error as well',
   FOB_DEBUG: '`1`: show what is sent and received, without secrets, as `--debug`',
   BROWSER: 'programs that open addresses, tried in turn, parted by `:` (`;` on Windows); `%s` is the address',
   CI: 'set and not `false`: never prompt, draw no progress',
