@@ -16,6 +16,7 @@ export interface Api {
   /** The same, with nobody who follows it. @returns its ID */
   runUnseen(name: string): Promise<string>
   get(path: string): Promise<unknown>
+  stop(runId: string): Promise<void>
   makeToken(wish: { scopes: string[]; pipelines?: string[]; allPipelines?: boolean }): Promise<string>
 }
 
@@ -59,6 +60,9 @@ export function apiOf({ port, jwt }: Pick<FobServer, 'port' | 'jwt'>): Api {
       const body = JSON.stringify({ name: 'bench', ...wish })
       const answer = await ask('/api/auth/cli-tokens', { method: 'POST', body })
       return v.parse(v.object({ token: v.string() }), await answer.json()).token
+    },
+    stop: async (runId) => {
+      await (await ask(`/api/runs/${runId}/stop`, { method: 'POST', body: '{}' })).text()
     },
     get: async (path) => await (await ask(path)).json(),
   }
