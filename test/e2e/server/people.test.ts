@@ -155,10 +155,10 @@ describe('an invitation', () => {
   }, 30_000)
 })
 
-describe('fob auth passwd', () => {
-  const passwd = (stdin: string, ...args: string[]) =>
-    fob(['auth', 'passwd', '--password-stdin', '-s', url, ...args], { home, stdin })
+const passwd = (stdin: string, ...args: string[]) =>
+  fob(['auth', 'passwd', '--password-stdin', '-s', url, ...args], { home, stdin })
 
+describe('fob auth passwd', () => {
   test('changes it and keeps this login', async () => {
     expect(await passwd(`not it at all\nanother password\n`)).toMatchObject({
       code: 4,

@@ -86,3 +86,23 @@ describe('--admin', () => {
     expect(() => read({ admin: 'github:1' })).toThrow('nobody logs in to this server')
   })
 })
+
+describe('--default-role', () => {
+  test('is read from a flag, a variable and the file, and is none, viewer or member', () => {
+    const oauth = {
+      'local-accounts': 'true',
+      'oauth-session-secret': 'a-session-secret-of-32-bytes-or-more',
+      'oauth-callback-url': 'https://ci.example.com',
+    }
+    const roleOf = (...[flags, env = {}, file]: Parameters<typeof read>) =>
+      readSettings({ flags, env, file }).defaultRole
+    expect(roleOf({ ...oauth, 'default-role': 'none' })).toBe('none')
+    expect(roleOf(oauth, { FOB_DEFAULT_ROLE: 'viewer' })).toBe('viewer')
+    expect(roleOf(oauth, {}, { default_role: 'member' })).toBe('member')
+    expect(roleOf(oauth)).toBeUndefined()
+    expect(() => roleOf({ ...oauth, 'default-role': 'admin' })).toThrow(
+      '--default-role takes none, viewer or member, not admin',
+    )
+    expect(() => roleOf({ 'default-role': 'none' })).toThrow('nobody logs in to this server')
+  })
+})
