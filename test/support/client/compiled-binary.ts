@@ -48,14 +48,12 @@ export function environment(options: Options): { cwd: string; env: Record<string
   }
 }
 
-/** A command ends before compiled code pays: without it, it takes a quarter less processor time. fob never reads this. */
-const INTERPRETED = { BUN_JSC_useJIT: '0' }
-/** A server that starts for a test runs each part of its start once: it compiles what it uses from then on. */
+/** What is started for a test runs each part of its start once: it compiles what it uses from then on. fob never reads this. */
 const COMPILED_LATER = { BUN_JSC_startupJITDeferralScale: '10' }
 
 /** Starts the binary. */
 export function start(args: readonly string[], options: Options = {}): Running {
-  const env = { ...(args[0] === 'server' ? COMPILED_LATER : INTERPRETED), ...options.env }
+  const env = { ...COMPILED_LATER, ...options.env }
   const child = Bun.spawn([FOB, ...args], {
     ...environment({ ...options, env }),
     stdin: options.stdin === undefined ? 'ignore' : new TextEncoder().encode(options.stdin),
