@@ -44,7 +44,7 @@ const COMMANDS: Readonly<Record<Exclude<Effect, 'group'>, readonly string[]>> = 
   replace: ['regenerate', 'passwd', 're-encrypt', 'rewrap', 'rotate-passphrase', 'restore'],
   'log in': ['login', 'refresh'],
   'log out': ['logout'],
-  call: ['api', '__complete'],
+  call: ['api', 'mcp-proxy', '__complete'],
 }
 
 /** Words of other programs that fob does not have, by what they do there. */
