@@ -87,6 +87,9 @@ describe('--admin', () => {
   })
 })
 
+const roleOf = (...[flags, env = {}, file]: Parameters<typeof read>) =>
+  readSettings({ flags, env, file }).defaultRole
+
 describe('--default-role', () => {
   test('is read from a flag, a variable and the file, and is none, viewer or member', () => {
     const oauth = {
@@ -94,8 +97,6 @@ describe('--default-role', () => {
       'oauth-session-secret': 'a-session-secret-of-32-bytes-or-more',
       'oauth-callback-url': 'https://ci.example.com',
     }
-    const roleOf = (...[flags, env = {}, file]: Parameters<typeof read>) =>
-      readSettings({ flags, env, file }).defaultRole
     expect(roleOf({ ...oauth, 'default-role': 'none' })).toBe('none')
     expect(roleOf(oauth, { FOB_DEFAULT_ROLE: 'viewer' })).toBe('viewer')
     expect(roleOf(oauth, {}, { default_role: 'member' })).toBe('member')
