@@ -92,7 +92,9 @@ export function openTrustedIssuers(
       })
     },
     async exchange(token, asked, by) {
-      const of = remembered.find(token) ?? (await verify(token, by))
+      const before = remembered.find(token)
+      // A token of ours is remembered too, once it was presented: exchanged again, it would never end.
+      const of = before?.token.kind === 'jwt' ? before : await verify(token, by)
       if (of === undefined) return { kind: 'refused' }
       const scopes = asked ?? of.scopes
       if (!scopes.every((scope) => of.scopes.includes(scope))) return { kind: 'scopes refused' }

@@ -342,6 +342,8 @@ describe('a JWT that is exchanged (RFC 8693)', () => {
   test('an exchanged token is not exchanged again, nor accepted when a character is another', async () => {
     const token = String((await exchange({})).body.access_token)
     expect((await exchange({ subject_token: token })).body.error).toBe('invalid_request')
+    expect((await get(token)).status).toBe(200)
+    expect((await exchange({ subject_token: token })).body.error).toBe('invalid_request')
     const last = token.at(-9)
     expect((await get(`${token.slice(0, -9)}${last === 'A' ? 'B' : 'A'}${token.slice(-8)}`)).status).toBe(401)
   })
