@@ -29,6 +29,10 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
+function show(mib: number): string {
+  return `${Math.round(mib)} MiB`
+}
+
 /** @returns MiB at the end */
 async function measure(name: string, binary?: string): Promise<number> {
   const server = await startFob(join(folder, name), { binary })
@@ -41,7 +45,6 @@ async function measure(name: string, binary?: string): Promise<number> {
     const { now, most } = memory(server)
     const whoSaw = seen.filter((bytes) => bytes > 0).length
     if (whoSaw !== FOLLOWERS) throw new Error(`${whoSaw} of ${FOLLOWERS} followers saw something`)
-    const show = (mib: number) => `${Math.round(mib)} MiB`
     console.log(
       `${name.padEnd(7)} idle ${show(before.now)}, after ${requests} requests ${show(now)}, at most ${show(most)}`,
     )

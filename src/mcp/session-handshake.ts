@@ -7,7 +7,7 @@ import type { PendingRequests } from './pending-requests.ts'
 import type { Remote } from './transport/remote-interface.ts'
 
 /** One session; another one takes its place when it is lost. */
-export interface SessionMark {
+interface SessionMark {
   /** Resolves when the server has responded to `initialize`. */
   opened: Promise<void>
 }

@@ -15,7 +15,7 @@ export interface Output {
 }
 
 /** Standard output, also for a program that reads it slowly. */
-export interface DataOutput extends Output {
+interface DataOutput extends Output {
   /**
    * Resolves when the reader has taken the text, and holds nothing up meanwhile. One call at a time.
    * @throws OutputError where it cannot be written to, or nobody reads it any more

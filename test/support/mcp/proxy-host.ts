@@ -2,7 +2,7 @@
 import { runProxy, type ProxyOptions } from '../../../src/mcp/proxy.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 
-export interface Heard {
+interface Heard {
   id?: string | number | null
   method?: string
   params?: Record<string, unknown>

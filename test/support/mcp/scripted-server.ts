@@ -1,7 +1,7 @@
 /** A remote MCP server whose responses a test decides: by default a Streamable HTTP server of revision 2025-11-25. */
 
 /** A request that came, with its body parsed. */
-export interface Received {
+interface Received {
   method: string
   headers: Headers
   path: string

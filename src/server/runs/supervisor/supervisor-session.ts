@@ -17,7 +17,7 @@ export const END_IT =
 
 type Welcome = FromSupervisor & { type: 'welcome' }
 
-export interface Following {
+interface Following {
   task: string
   from: Offsets
   sinks: TaskSinks
