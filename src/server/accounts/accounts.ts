@@ -16,7 +16,7 @@ import { openAttempts } from './login-attempt-limits.ts'
 import { checkPassword, normaliseEmail } from './email-and-password-rules.ts'
 import { addLocal, LOCAL, passwordHash } from './local-accounts.ts'
 import { hashPassword, openVerifier } from './password-hash.ts'
-import { addInvited } from './membership/add-invited-account.ts'
+import { addInvited, vouchesForEmail } from './membership/add-invited-account.ts'
 import type { Invitation } from './membership/invitations.ts'
 import { admitPerson, type AdmissionRules, applyPending } from './membership/admit-person.ts'
 import type { DefaultRole, IdentityProviderProfile, NewLocalAccount, Tenant, User } from './user-types.ts'
@@ -59,10 +59,13 @@ export interface Accounts {
   addLocal(account: NewLocalAccount): Promise<User>
   /**
    * Creates the account of somebody who accepts an invitation, which is used up: with the e-mail that it names, which
-   * the administrator vouches for as with `addLocal`.
-   * @throws Fault `not_found` when it was used or revoked meanwhile, `forbidden` by the server's rule, else as `addLocal`
+   * an administrator of the server vouches for as with `addLocal`.
+   * @throws Fault `not_found` when it was used or revoked meanwhile, `forbidden` by the server's rule and where no
+   *   administrator of the server vouches for the e-mail, else as `addLocal`
    */
   addInvited(invitation: Invitation, password: Secret): Promise<User>
+  /** Whether an administrator of the server has named the e-mail of this invitation. */
+  vouchesForEmail(invitation: Invitation): boolean
   /** Everyone, oldest first. */
   list(): Promise<User[]>
   byId(id: string): Promise<User | undefined>
@@ -192,6 +195,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     defaultTenant: () => tenant,
     addLocal: (account) => addLocal(db, clock.now(), account.tenant ?? tenant, account),
     addInvited: (invitation, password) => addInvited(db, clock.now(), { invitation, password, rules }),
+    vouchesForEmail: (invitation) => vouchesForEmail(db, invitation, tenant),
     list: async () => (await selectUsers(db).orderBy(asc(users.createdAt), asc(users.id))).map(toUser),
     byId: async (id) => findById(id),
     byEmail,

@@ -1,18 +1,43 @@
 /** The local account of somebody who accepts an invitation by choosing a password. */
-import { eq } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import { Fault } from '../../../contract/fault.ts'
 import type { Secret } from '../../../redact/secret.ts'
 import type { Db } from '../../db/open-database.ts'
-import { tenants } from '../../db/schema.ts'
+import { memberships, tenants, users } from '../../db/schema.ts'
 import { addLocal } from '../local-accounts.ts'
-import type { User } from '../user-types.ts'
+import type { Tenant, User } from '../user-types.ts'
 import type { AdmissionRules } from './admit-person.ts'
 import { type Invitation, takeInvitation } from './invitations.ts'
 
 interface InvitedAccount {
   invitation: Invitation
   password: Secret
-  rules: Pick<AdmissionRules, 'admits' | 'onMember'>
+  rules: Pick<AdmissionRules, 'admits' | 'defaultTenant' | 'onMember'>
+}
+
+/**
+ * Whether an account with a password can come from this invitation. Nobody verifies its e-mail, which rules read and
+ * other tenants know people by: only an administrator of the server can say whose it is, as by `fob server user add`.
+ * An administrator of one tenant could choose it and come in as somebody else in another.
+ */
+export function vouchesForEmail(
+  db: Pick<Db, 'select'>,
+  { email, createdBy }: Pick<Invitation, 'email' | 'createdBy'>,
+  defaultTenant: Tenant,
+): boolean {
+  const colon = createdBy.indexOf(':')
+  const isCreator = and(
+    eq(users.provider, createdBy.slice(0, colon)),
+    eq(users.subject, createdBy.slice(colon + 1)),
+  )
+  const isAdministrator = and(eq(memberships.tenantId, defaultTenant.id), eq(memberships.role, 'admin'))
+  const creator = db
+    .select({ id: users.id })
+    .from(users)
+    .innerJoin(memberships, eq(memberships.userId, users.id))
+    .where(and(isCreator, isAdministrator))
+    .get()
+  return email !== null && creator !== undefined
 }
 
 /** @throws Fault as `Accounts.addInvited` */
@@ -32,6 +57,9 @@ export async function addInvited(
     password,
     role,
     onAdd: (user, tx) => {
+      if (!vouchesForEmail(tx, invitation, rules.defaultTenant)) {
+        throw new Fault('forbidden', 'an administrator of the server has to create an account with that e-mail')
+      }
       if (!rules.admits(user)) {
         throw new Fault('forbidden', 'the rule of this server does not let that e-mail in')
       }

@@ -109,7 +109,7 @@ export const createInvitedAccount: Handler = async (call, services) => {
   if (!form) return again('That form could not be read.')
   if (form.password !== form.again) return again('The two passwords differ.')
   const invitation = services.invitations.byId(opened.id)
-  if (invitation === undefined || !(await mayChoosePassword(invitation, services))) return again(GONE)
+  if (invitation === undefined || (await newAccount(invitation, services)) !== 'here') return again(GONE)
   try {
     const user = await services.accounts.addInvited(invitation, new Secret(form.password))
     const entry = { ...by(call), tenantId: user.tenant.id, actor: `local:${user.subject}` }
@@ -124,11 +124,13 @@ export const createInvitedAccount: Handler = async (call, services) => {
 }
 
 /** An account that chose its own e-mail could be anybody's: rules read it. So it is the one that the invitation names. */
-async function mayChoosePassword(
-  { email }: Invitation,
+async function newAccount(
+  invitation: Invitation,
   { settings, accounts }: Pick<Services, 'settings' | 'accounts'>,
-): Promise<boolean> {
-  return settings.passwords && email !== null && (await accounts.byEmail(email)) === undefined
+): Promise<InvitationView['newAccount']> {
+  const { email } = invitation
+  if (!settings.passwords || email === null || (await accounts.byEmail(email)) !== undefined) return 'none'
+  return accounts.vouchesForEmail(invitation) ? 'here' : 'by server administrator'
 }
 
 async function showOpened(
@@ -174,7 +176,7 @@ async function viewOf(
     account,
     providers: requireIssuer(services).identityProviders.providers,
     passwords: services.settings.passwords,
-    mayChoosePassword: session === undefined && (await mayChoosePassword(invitation, services)),
+    newAccount: session === undefined ? await newAccount(invitation, services) : 'none',
     problem,
   }
 }

@@ -50,8 +50,8 @@ export interface InvitationView {
   providers: readonly { name: string; label: string }[]
   /** Whether there are accounts with a password. */
   passwords: boolean
-  /** Whether a password can be chosen here, for a new account with `email`. */
-  mayChoosePassword: boolean
+  /** Whether a password can be chosen here, for a new account with `email`, or who else creates that account. */
+  newAccount: 'none' | 'here' | 'by server administrator'
   problem?: string | undefined
 }
 
@@ -71,8 +71,15 @@ export function renderInvitation(view: InvitationView): Promise<Page> {
       ${problem === undefined ? '' : html`<p class="alert" role="alert">${problem}</p>`}
       ${account === undefined ? '' : acceptForm(account, email)}
       ${account === undefined ? '' : html`<p class="or">or with another account</p>`}
-      ${view.mayChoosePassword ? passwordForm(email ?? '') : ''}
-      ${view.mayChoosePassword && otherWays(view) ? html`<p class="or">or</p>` : ''} ${waysToLogIn(view)}
+      ${view.newAccount === 'here' ? passwordForm(email ?? '') : ''}
+      ${view.newAccount === 'here' && otherWays(view) ? html`<p class="or">or</p>` : ''} ${waysToLogIn(view)}
+      ${
+        view.newAccount === 'by server administrator'
+          ? html`<p class="note">
+              There is no account with this e-mail and a password yet. An administrator of the server can create it.
+            </p>`
+          : ''
+      }
       <p class="note"><a href="/invitation?other=yes">Open another invitation</a></p>`,
   })
 }
@@ -110,18 +117,18 @@ function passwordForm(email: string): Markup {
   </form>`
 }
 
-function otherWays({ providers, passwords, mayChoosePassword }: InvitationView): boolean {
-  return providers.length > 0 || (passwords && !mayChoosePassword)
+function otherWays({ providers, passwords, newAccount }: InvitationView): boolean {
+  return providers.length > 0 || (passwords && newAccount !== 'here')
 }
 
-function waysToLogIn({ providers, passwords, mayChoosePassword }: InvitationView): Markup {
+function waysToLogIn({ providers, passwords, newAccount }: InvitationView): Markup {
   return html`<ul class="providers">
     ${providers.map(
       ({ name, label }) =>
         html`<li><a class="button" href="/invitation/login?provider=${name}">Accept with ${label}</a></li>`,
     )}
     ${
-      passwords && !mayChoosePassword
+      passwords && newAccount !== 'here'
         ? html`<li><a class="button" href="/invitation/login">Log in with a password</a></li>`
         : ''
     }
