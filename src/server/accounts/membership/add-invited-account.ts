@@ -58,7 +58,10 @@ export async function addInvited(
     role,
     onAdd: (user, tx) => {
       if (!vouchesForEmail(tx, invitation, rules.defaultTenant)) {
-        throw new Fault('forbidden', 'an administrator of the server has to create an account with that e-mail')
+        throw new Fault(
+          'forbidden',
+          'an administrator of the server has to create an account with that e-mail',
+        )
       }
       if (!rules.admits(user)) {
         throw new Fault('forbidden', 'the rule of this server does not let that e-mail in')

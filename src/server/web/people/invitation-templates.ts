@@ -76,7 +76,8 @@ export function renderInvitation(view: InvitationView): Promise<Page> {
       ${
         view.newAccount === 'by server administrator'
           ? html`<p class="note">
-              There is no account with this e-mail and a password yet. An administrator of the server can create it.
+              There is no account with this e-mail and a password yet. An administrator of the server can
+              create it.
             </p>`
           : ''
       }

@@ -154,12 +154,15 @@ describe('an invitation', () => {
 
   test('by an administrator of one tenant creates no account: its e-mail would count in every tenant', async () => {
     const eve = { email: 'eve@corp.example', password: ADA.password }
-    await administer({ dataDir: server.dataDir, clock: systemClock }, async ({ accounts, members, tenants }) => {
-      const acme = (await tenants.list()).find(({ slug }) => slug === 'acme')
-      const password = new Secret(eve.password)
-      await accounts.addLocal({ email: eve.email, password, role: 'admin', tenant: acme })
-      await members.set({ who: 'boss@corp.example', tenantId: 'ten_default', role: 'admin' })
-    })
+    await administer(
+      { dataDir: server.dataDir, clock: systemClock },
+      async ({ accounts, members, tenants }) => {
+        const acme = (await tenants.list()).find(({ slug }) => slug === 'acme')
+        const password = new Secret(eve.password)
+        await accounts.addLocal({ email: eve.email, password, role: 'admin', tenant: acme })
+        await members.set({ who: 'boss@corp.example', tenantId: 'ten_default', role: 'admin' })
+      },
+    )
     const hers = (await logIn(server.url, eve, ['openid', ...ALL_SCOPES].join(' '))).access_token
     const created = await ask('POST', '/api/invitations', { email: 'boss@corp.example' }, 'acme', hers)
     expect(created.status).toBe(201)
@@ -167,7 +170,10 @@ describe('an invitation', () => {
     expect(page.html).not.toContain('Choose a password')
     expect(page.html).toContain('An administrator of the server can create it.')
     const words = { password: 'a long password', again: 'a long password' }
-    const forged = { ...page, html: '<form method="post" action="/invitation/account"><button>Go</button></form>' }
+    const forged = {
+      ...page,
+      html: '<form method="post" action="/invitation/account"><button>Go</button></form>',
+    }
     expect((await browser.submit(forged, words, 'Go')).status).toBe(400)
     expect((await ask('GET', '/api/members', undefined, 'default')).text).toMatch(
       /"person":"boss@corp.example"[^}]*"pending":true/,
