@@ -5,7 +5,7 @@ import { nearest } from '../../contract/nearest-word.ts'
 import { ALL_SCOPES, isScope, type Scope } from '../../contract/token-scopes.ts'
 import { isLoopbackHost } from '../../platform/network/is-loopback-host.ts'
 import { narrowed } from '../access-rules/principal.ts'
-import { isPresetName, PRESETS, type PresetName } from '../trusted-issuers/presets.ts'
+import { isPresetName, PRESETS, type PresetName, presetOfIssuer } from '../trusted-issuers/presets.ts'
 import type { Condition, TrustedIssuer } from '../trusted-issuers/trusted-issuer-type.ts'
 import type { Strategy } from './choose-authentication-strategy.ts'
 import { parseAge } from './parse-ages-and-sizes.ts'
@@ -171,9 +171,9 @@ function readEntry(entry: Entry, serverUrl: string): TrustedIssuer {
 }
 
 function readPreset({ values, called }: Entry): PresetName | undefined {
-  const { preset } = values
-  if (preset === undefined) return undefined
-  if (values.issuer !== undefined) {
+  const { preset, issuer } = values
+  if (preset === undefined) return issuer === undefined ? undefined : presetOfIssuer(issuer)
+  if (issuer !== undefined) {
     throw new Fault('config', `${called('issuer')} and ${called('preset')} cannot both be set`, {
       hint: 'a preset knows its issuer; url names an instance of your own',
     })

@@ -48,6 +48,14 @@ export const PRESETS = {
 
 export type PresetName = keyof typeof PRESETS
 
+/** The preset of an issuer that is named by its address: the condition on the owner is needed all the same. */
+export function presetOfIssuer(issuer: string): PresetName | undefined {
+  const address = issuer.replace(/\/+$/, '').toLowerCase()
+  return Object.keys(PRESETS)
+    .filter(isPresetName)
+    .find((name) => PRESETS[name].url === address)
+}
+
 export function isPresetName(text: string): text is PresetName {
   return Object.hasOwn(PRESETS, text)
 }

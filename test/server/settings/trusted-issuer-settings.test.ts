@@ -93,6 +93,18 @@ describe('one trusted issuer by flags', () => {
     expect(fault.hint).toContain('--trusted-issuer-repositories')
   })
 
+  test('GitHub and GitLab by their address are GitHub and GitLab', () => {
+    const github = { 'trusted-issuer': 'https://token.actions.githubusercontent.com/' }
+    const gitlab = { 'trusted-issuer': 'https://GitLab.com' }
+    for (const flags of [github, gitlab]) {
+      expect(faultOf(() => byFlags(flags)).message).toContain('any repository in the world can get a token')
+    }
+    const named = byFlags({ ...github, 'trusted-issuer-repositories': 'my-org/*' })
+    expect(named).toEqual(
+      byFlags({ 'trusted-issuer': 'github', 'trusted-issuer-repositories': 'my-org/*' }),
+    )
+  })
+
   test.each(['claims.repository_owner_id == "65"', 'claims["sub"] startsWith "repo:my-org/"'])(
     'and with one starts: %s',
     (rule) => {
