@@ -100,9 +100,7 @@ describe('one trusted issuer by flags', () => {
       expect(faultOf(() => byFlags(flags)).message).toContain('any repository in the world can get a token')
     }
     const named = byFlags({ ...github, 'trusted-issuer-repositories': 'my-org/*' })
-    expect(named).toEqual(
-      byFlags({ 'trusted-issuer': 'github', 'trusted-issuer-repositories': 'my-org/*' }),
-    )
+    expect(named).toEqual(byFlags({ 'trusted-issuer': 'github', 'trusted-issuer-repositories': 'my-org/*' }))
   })
 
   test.each(['claims.repository_owner_id == "65"', 'claims["sub"] startsWith "repo:my-org/"'])(
