@@ -1,13 +1,13 @@
 /** The local account of somebody who accepts an invitation by choosing a password. */
-import { and, eq } from 'drizzle-orm'
+import { eq } from 'drizzle-orm'
 import { Fault } from '../../../contract/fault.ts'
 import type { Secret } from '../../../redact/secret.ts'
 import type { Db } from '../../db/open-database.ts'
-import { memberships, tenants, users } from '../../db/schema.ts'
+import { tenants } from '../../db/schema.ts'
 import { addLocal } from '../local-accounts.ts'
 import type { Tenant, User } from '../user-types.ts'
 import type { AdmissionRules } from './admit-person.ts'
-import { type Invitation, takeInvitation } from './invitations.ts'
+import { administratorsOf, type Invitation, takeInvitation } from './invitations.ts'
 
 interface InvitedAccount {
   invitation: Invitation
@@ -25,19 +25,7 @@ export function vouchesForEmail(
   { email, createdBy }: Pick<Invitation, 'email' | 'createdBy'>,
   defaultTenant: Tenant,
 ): boolean {
-  const colon = createdBy.indexOf(':')
-  const isCreator = and(
-    eq(users.provider, createdBy.slice(0, colon)),
-    eq(users.subject, createdBy.slice(colon + 1)),
-  )
-  const isAdministrator = and(eq(memberships.tenantId, defaultTenant.id), eq(memberships.role, 'admin'))
-  const creator = db
-    .select({ id: users.id })
-    .from(users)
-    .innerJoin(memberships, eq(memberships.userId, users.id))
-    .where(and(isCreator, isAdministrator))
-    .get()
-  return email !== null && creator !== undefined
+  return email !== null && administratorsOf(db, defaultTenant.id, createdBy).get() !== undefined
 }
 
 /** @throws Fault as `Accounts.addInvited` */

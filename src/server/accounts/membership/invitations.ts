@@ -1,14 +1,14 @@
 /**
  * Owns: invitations: links that make whoever has one a member of one tenant, once.
- * Refuses: to store a usable one (its SHA-256 alone is here), to count twice or after its end, and to count for
- * anybody but the owner of the e-mail where it names one.
+ * Refuses: to store a usable one (its SHA-256 alone is here), to count twice, after its end or after its creator has
+ * ceased to administer the tenant, and to count for anybody but the owner of the e-mail where it names one.
  */
-import { and, asc, eq, gt, lt } from 'drizzle-orm'
+import { and, asc, eq, exists, gt, lt, type SQL, sql } from 'drizzle-orm'
 import type { Secret } from '../../../redact/secret.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import { newId } from '../../db/new-id.ts'
 import type { Db, Transaction } from '../../db/open-database.ts'
-import { invitations as table, memberships, tenants } from '../../db/schema.ts'
+import { invitations as table, memberships, tenants, users } from '../../db/schema.ts'
 import { hashOf, mintToken } from '../create-and-hash-token.ts'
 import { checkEmail, normaliseEmail } from '../email-and-password-rules.ts'
 import type { AccountRole, Tenant } from '../user-types.ts'
@@ -66,7 +66,7 @@ export interface Invitations {
 }
 
 export function openInvitations({ db, clock }: { db: Db; clock: Clock }): Invitations {
-  const alive = () => gt(table.expiresAt, clock.now())
+  const alive = () => counts(db, clock.now())
   const byId: Invitations['byId'] = (id) =>
     shown(
       db
@@ -143,6 +143,30 @@ export function openInvitations({ db, clock }: { db: Db; clock: Clock }): Invita
   }
 }
 
+/** Who was removed, or administers no longer, must not come back by a link that they have created before. */
+function counts(db: Pick<Db, 'select'>, now: number): SQL | undefined {
+  const creators = administratorsOf(db, table.tenantId, table.createdBy)
+  return and(gt(table.expiresAt, now), exists(creators))
+}
+
+/**
+ * The administrator of a tenant whom the audit log calls so; a query without a row where there is none.
+ * @param tenantId a column of the query that this is a part of, or a text; so is `account`
+ */
+export function administratorsOf(
+  db: Pick<Db, 'select'>,
+  tenantId: string | typeof table.tenantId,
+  account: string | typeof table.createdBy,
+) {
+  const isAccount = eq(sql`${users.provider} || ':' || ${users.subject}`, account)
+  const isAdministrator = and(eq(memberships.tenantId, tenantId), eq(memberships.role, 'admin'))
+  return db
+    .select({ id: users.id })
+    .from(memberships)
+    .innerJoin(users, eq(users.id, memberships.userId))
+    .where(and(isAdministrator, isAccount))
+}
+
 function tenantOf(tx: Transaction, id: string): Tenant | undefined {
   return tx.select({ id: tenants.id, slug: tenants.slug }).from(tenants).where(eq(tenants.id, id)).get()
 }
@@ -153,7 +177,7 @@ export function takeInvitation(
   now: number,
   { id, person }: { id: string; person: InvitedPerson },
 ): Grant | undefined {
-  const alive = and(eq(table.id, id), gt(table.expiresAt, now))
+  const alive = and(eq(table.id, id), counts(tx, now))
   const row = tx.select().from(table).where(alive).get()
   if (row === undefined || !isFor(row, person)) return undefined
   tx.delete(table).where(eq(table.id, id)).run()

@@ -152,7 +152,7 @@ describe('an invitation', () => {
     expect((await logIn(server.url, login)).access_token).not.toBe('')
   })
 
-  test('by an administrator of one tenant creates no account: its e-mail would count in every tenant', async () => {
+  test('by an administrator of one tenant creates no account, and is over when they administer no longer', async () => {
     const eve = { email: 'eve@corp.example', password: ADA.password }
     await administer(
       { dataDir: server.dataDir, clock: systemClock },
@@ -168,7 +168,7 @@ describe('an invitation', () => {
     expect(created.status).toBe(201)
     const { browser, page } = await openLink(created.json ?? { url: '' })
     expect(page.html).not.toContain('Choose a password')
-    expect(page.html).toContain('An administrator of the server can create it.')
+    expect(page.html).toContain('There is no account with this e-mail and a password yet.')
     const words = { password: 'a long password', again: 'a long password' }
     const forged = {
       ...page,
@@ -178,6 +178,15 @@ describe('an invitation', () => {
     expect((await ask('GET', '/api/members', undefined, 'default')).text).toMatch(
       /"person":"boss@corp.example"[^}]*"pending":true/,
     )
+
+    const way = await ask('POST', '/api/invitations', { role: 'admin' }, 'acme', hers)
+    const { browser: hidden } = await openLink(way.json ?? { url: '' })
+    await ask('PUT', '/api/members/eve%40corp.example', { role: 'viewer' })
+    expect((await openLink(way.json ?? { url: '' })).page.status).toBe(404)
+    newcomer()
+    const back = await hidden.open(`${server.url}/invitation/login?provider=github`)
+    expect([back.status, back.html]).toEqual([410, expect.stringContaining('This invitation is over')])
+    expect((await ask('GET', '/api/invitations')).text).not.toContain(eve.email)
   })
 
   test('without an e-mail offers no new account: whoever chose an address would pass rules that read it', async () => {

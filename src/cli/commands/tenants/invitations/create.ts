@@ -12,8 +12,9 @@ export const command = defineCommand({
   meta: {
     description: 'Create an invitation to a tenant',
     details: `For administrators of the tenant. Prints a link to standard output, once; no mail is sent. Whoever opens it logs in and
-becomes a member, and nobody after them. With --email only the owner of that address can accept, and at a server with accounts of
-its own may choose a password instead of logging in.`,
+becomes a member, and nobody after them. With --email only the owner of that address can accept; at a server with
+accounts of its own, whoever is invited by an administrator of the tenant default may choose a password instead of
+logging in. An invitation counts for as long as you administer the tenant.`,
     examples: [
       'fob tenants invitations create',
       'fob tenants invitations create --email alice@corp.example --role viewer -t acme',
