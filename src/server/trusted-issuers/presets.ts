@@ -7,7 +7,10 @@ export interface Preset {
   url: string
   /** Which claim says whose job it is: `OWNER/REPOSITORY`, or the path of a project. */
   repositoryClaim: string
-  /** Claims that tell one owner from the rest of the world. A rule that asks for none of them lets everybody in. */
+  /**
+   * Claims that tell one owner from the rest of the world. A rule that asks for none of them lets everybody in. GitHub's
+   * `job_workflow_ref` is not one: jobs of every repository can call a public workflow of somebody else.
+   */
   ownerClaims: readonly string[]
 }
 
@@ -22,7 +25,6 @@ export const PRESETS = {
       'repository_owner',
       'repository_owner_id',
       'sub',
-      'job_workflow_ref',
       'workflow_ref',
       'enterprise',
       'enterprise_id',

@@ -86,6 +86,7 @@ describe('one trusted issuer by flags', () => {
     [{}],
     [{ 'trusted-issuer-rule': 'claims.ref == "refs/heads/main"' }],
     [{ 'trusted-issuer-rule': 'claims.environment == "production" && claims.actor != "x"' }],
+    [{ 'trusted-issuer-rule': 'claims.job_workflow_ref startsWith "my-org/workflows/"' }],
   ])('GitHub without a condition on the owner refuses to start: %j', (more) => {
     const fault = faultOf(() => byFlags({ 'trusted-issuer': 'github', ...more }))
     expect(fault).toMatchObject({ code: 'config' })
