@@ -73,7 +73,24 @@ export function readTrustedIssuers(
       hint: 'an issuer has its keys in one place: name it in each of its entries, or in none',
     })
   }
+  requireDistinctCallers(issuers)
   return issuers
+}
+
+/**
+ * `workload:NAME:SUB` names a program, and a `sub` can have colons: with the issuers a.example and a.example:8443, a
+ * `sub` of the first that starts with 8443: would be a program of the second.
+ */
+function requireDistinctCallers(issuers: readonly TrustedIssuer[]): void {
+  for (const { name, issuer } of issuers) {
+    const like = issuers.find(
+      (other) => other.issuer !== issuer && (other.name === name || other.name.startsWith(`${name}:`)),
+    )
+    if (like === undefined) continue
+    throw new Fault('config', `programs of the trusted issuers ${issuer} and ${like.issuer} cannot be told apart`, {
+      hint: 'their names in runs and in the audit log start alike: trust one of the two, or give one another host',
+    })
+  }
 }
 
 /**

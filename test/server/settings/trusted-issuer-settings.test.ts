@@ -184,6 +184,16 @@ describe('a list of them in the settings file', () => {
   })
 })
 
+test('issuers whose programs would have the same names in runs and the audit log are refused', () => {
+  const both = (a: string, b: string) => `[[trusted_issuers]]\nissuer = "${a}"\n[[trusted_issuers]]\nissuer = "${b}"\n`
+  for (const other of ['https://a.example:8443', 'https://a.example:8443/realm']) {
+    const { message } = faultOf(() => byFile(both(other, 'https://a.example')))
+    expect(message).toContain('cannot be told apart')
+  }
+  expect(byFile(both('https://a.example', 'https://a.example/realm'))).toHaveLength(2)
+  expect(byFile(both('https://a.example:84', 'https://a.example:8443'))).toHaveLength(2)
+})
+
 test('entries of one issuer name its keys in one place', () => {
   const entries = '[[trusted_issuers]]\nissuer = "https://a.example"\n'
   expect(faultOf(() => byFile(`${entries}${entries}keys_url = "https://a.example/keys"`)).message).toBe(
