@@ -87,9 +87,13 @@ function requireDistinctCallers(issuers: readonly TrustedIssuer[]): void {
       (other) => other.issuer !== issuer && (other.name === name || other.name.startsWith(`${name}:`)),
     )
     if (like === undefined) continue
-    throw new Fault('config', `programs of the trusted issuers ${issuer} and ${like.issuer} cannot be told apart`, {
-      hint: 'their names in runs and in the audit log start alike: trust one of the two, or give one another host',
-    })
+    throw new Fault(
+      'config',
+      `programs of the trusted issuers ${issuer} and ${like.issuer} cannot be told apart`,
+      {
+        hint: 'their names in runs and in the audit log start alike: trust one of the two, or give one another host',
+      },
+    )
   }
 }
 

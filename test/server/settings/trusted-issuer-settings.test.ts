@@ -185,7 +185,8 @@ describe('a list of them in the settings file', () => {
 })
 
 test('issuers whose programs would have the same names in runs and the audit log are refused', () => {
-  const both = (a: string, b: string) => `[[trusted_issuers]]\nissuer = "${a}"\n[[trusted_issuers]]\nissuer = "${b}"\n`
+  const both = (a: string, b: string) =>
+    `[[trusted_issuers]]\nissuer = "${a}"\n[[trusted_issuers]]\nissuer = "${b}"\n`
   for (const other of ['https://a.example:8443', 'https://a.example:8443/realm']) {
     const { message } = faultOf(() => byFile(both(other, 'https://a.example')))
     expect(message).toContain('cannot be told apart')
