@@ -5,7 +5,13 @@ import { nearest } from '../../contract/nearest-word.ts'
 import { ALL_SCOPES, isScope, type Scope } from '../../contract/token-scopes.ts'
 import { isLoopbackHost } from '../../platform/network/is-loopback-host.ts'
 import { narrowed } from '../access-rules/principal.ts'
-import { isPresetName, PRESETS, type PresetName, presetOfIssuer } from '../trusted-issuers/presets.ts'
+import {
+  isPresetName,
+  isPublicIssuer,
+  PRESETS,
+  type PresetName,
+  presetOfIssuer,
+} from '../trusted-issuers/presets.ts'
 import type { Condition, TrustedIssuer } from '../trusted-issuers/trusted-issuer-type.ts'
 import type { Strategy } from './choose-authentication-strategy.ts'
 import { parseAge } from './parse-ages-and-sizes.ts'
@@ -242,6 +248,7 @@ function readConditions(entry: Entry, preset: PresetName | undefined): Condition
   const { rule, repositories } = entry.values
   const conditions: Condition[] = rule === undefined ? [] : [{ kind: 'rule', rule }]
   if (preset === undefined) {
+    requireRuleOfPublicIssuer(entry)
     if (repositories === undefined) return conditions
     throw new Fault('config', `${entry.called('repositories')} is for github and gitlab`, {
       hint: 'for another issuer, write a rule: claims.sub == "…"',
@@ -254,6 +261,15 @@ function readConditions(entry: Entry, preset: PresetName | undefined): Condition
   }
   requireOwnerInRule(entry, preset, rule)
   return conditions
+}
+
+/** Default deny for issuers that all customers of a service have in common. */
+function requireRuleOfPublicIssuer({ values, called }: Entry): void {
+  const { issuer = '', rule } = values
+  if (rule !== undefined || !isPublicIssuer(issuer)) return
+  throw new Fault('config', `${called('issuer')} needs a rule: anybody in the world can get a token of ${issuer}`, {
+    hint: `ask in ${called('rule')} for a claim that tells yours from others, such as claims.sub == "…"`,
+  })
 }
 
 /** A pattern says who the owner is: a star in the first part would be anybody. */

@@ -50,6 +50,19 @@ export const PRESETS = {
 
 export type PresetName = keyof typeof PRESETS
 
+/** Issuers that are one for all of their customers, and whose tokens name whatever audience a customer asks for. */
+const PUBLIC_ISSUERS: ReadonlySet<string> = new Set([
+  'https://accounts.google.com',
+  'https://agent.buildkite.com',
+  'https://app.terraform.io',
+  'https://oidc.vercel.com',
+])
+
+/** Whether anybody in the world can get a token of this issuer for any audience. */
+export function isPublicIssuer(issuer: string): boolean {
+  return PUBLIC_ISSUERS.has(issuer.replace(/\/+$/, '').toLowerCase())
+}
+
 /** The preset of an issuer that is named by its address: the condition on the owner is needed all the same. */
 export function presetOfIssuer(issuer: string): PresetName | undefined {
   const address = issuer.replace(/\/+$/, '').toLowerCase()

@@ -118,6 +118,7 @@ describe('one trusted issuer by flags', () => {
     [{ 'trusted-issuer': 'https://me:pw@login.example' }, 'takes github, gitlab or an https address'],
     [{ 'trusted-issuer': SERVER }, 'is this server itself'],
     [{ 'trusted-issuer': ISSUER, 'trusted-issuer-url': ISSUER }, 'is for github and gitlab'],
+    [{ 'trusted-issuer': 'https://accounts.google.com' }, 'needs a rule: anybody in the world'],
     [{ 'trusted-issuer': ISSUER, 'trusted-issuer-repositories': 'a/b' }, 'is for github and gitlab'],
     [{ 'trusted-issuer': 'github', 'trusted-issuer-repositories': '*/app' }, 'my-org/*, not */app'],
     [{ 'trusted-issuer': 'github', 'trusted-issuer-repositories': 'my-org*/a' }, 'my-org/*, not my-org*/a'],
