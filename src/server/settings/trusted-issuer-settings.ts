@@ -267,9 +267,13 @@ function readConditions(entry: Entry, preset: PresetName | undefined): Condition
 function requireRuleOfPublicIssuer({ values, called }: Entry): void {
   const { issuer = '', rule } = values
   if (rule !== undefined || !isPublicIssuer(issuer)) return
-  throw new Fault('config', `${called('issuer')} needs a rule: anybody in the world can get a token of ${issuer}`, {
-    hint: `ask in ${called('rule')} for a claim that tells yours from others, such as claims.sub == "…"`,
-  })
+  throw new Fault(
+    'config',
+    `${called('issuer')} needs a rule: anybody in the world can get a token of ${issuer}`,
+    {
+      hint: `ask in ${called('rule')} for a claim that tells yours from others, such as claims.sub == "…"`,
+    },
+  )
 }
 
 /** A pattern says who the owner is: a star in the first part would be anybody. */
