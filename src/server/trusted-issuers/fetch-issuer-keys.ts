@@ -40,7 +40,7 @@ export async function fetchIssuerKeys(
     // §4.3: what says that it is another issuer must not vouch for this one.
     if (metadata.body.issuer !== issuer) return failed(`${metadataUrl} is about another issuer`)
     url = metadata.body.jwks_uri
-    if (!isSafe(url)) return failed(`${metadataUrl} names keys at an address without https`)
+    if (!isSafe(url, issuer)) return failed(`${metadataUrl} names keys at an address without https`)
   }
   const found = await get(url, keysSchema, { fetch, signal })
   if (found.kind === 'failed') return found
@@ -51,9 +51,11 @@ function failed(why: string): { kind: 'failed'; why: string } {
   return { kind: 'failed', why }
 }
 
-function isSafe(text: string): boolean {
+/** http is for an issuer on this machine: one elsewhere must not choose who on it is asked. */
+function isSafe(text: string, issuer: string): boolean {
   const url = URL.parse(text)
-  return url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))
+  if (url?.protocol === 'https:') return true
+  return url?.protocol === 'http:' && isLoopbackHost(url.hostname) && issuer.startsWith('http:')
 }
 
 async function get<T>(

@@ -5,6 +5,7 @@ import { openDatabase } from '../../../src/server/db/open-database.ts'
 import { tenants } from '../../../src/server/db/schema.ts'
 import { sealUnder } from '../../../src/server/issuer/seal-under-session-secret.ts'
 import { jsonLog } from '../../../src/server/log.ts'
+import { fetchIssuerKeys } from '../../../src/server/trusted-issuers/fetch-issuer-keys.ts'
 import type { TrustedIssuer } from '../../../src/server/trusted-issuers/trusted-issuer-type.ts'
 import { openTrustedIssuers } from '../../../src/server/trusted-issuers/trusted-issuers.ts'
 import { manualClock } from '../../support/manual-clock.ts'
@@ -223,4 +224,17 @@ test('a thousand different tokens are remembered, and each is verified once', as
   await Promise.all(tokens.map((token) => trusted.verify(token, BY)))
   expect(tokens.every((token) => trusted.known(token) !== undefined)).toBe(true)
   expect(keyRequests()).toBe(1)
+})
+
+test('an issuer elsewhere cannot have its keys at a port of this machine', async () => {
+  const asked: string[] = []
+  const metadata = { issuer: 'https://login.example', jwks_uri: `${issuer.url}/keys` }
+  const respond = async (url: string | URL | Request) => {
+    asked.push(url instanceof Request ? url.url : String(url))
+    return Response.json(metadata)
+  }
+  const place = { issuer: metadata.issuer, keysUrl: undefined }
+  const found = await fetchIssuerKeys(place, { fetch: respond })
+  expect(found).toMatchObject({ kind: 'failed', why: expect.stringContaining('without https') as string })
+  expect(asked).toEqual(['https://login.example/.well-known/openid-configuration'])
 })
