@@ -30,6 +30,9 @@ const byFile = (text: string) => {
   return readSettings({ flags: oauth, env: {}, file: parsed.table }).trustedIssuers
 }
 
+const entriesOf = (...issuers: string[]) =>
+  issuers.map((issuer) => `[[trusted_issuers]]\nissuer = "${issuer}"\n`).join('')
+
 describe('one trusted issuer by flags', () => {
   test('S113: an issuer by its URL, for the server itself, may start runs and nothing else', () => {
     expect(byFlags({ 'trusted-issuer': `${ISSUER}/` })).toEqual([
@@ -186,14 +189,12 @@ describe('a list of them in the settings file', () => {
 })
 
 test('issuers whose programs would have the same names in runs and the audit log are refused', () => {
-  const both = (a: string, b: string) =>
-    `[[trusted_issuers]]\nissuer = "${a}"\n[[trusted_issuers]]\nissuer = "${b}"\n`
   for (const other of ['https://a.example:8443', 'https://a.example:8443/realm']) {
-    const { message } = faultOf(() => byFile(both(other, 'https://a.example')))
+    const { message } = faultOf(() => byFile(entriesOf(other, 'https://a.example')))
     expect(message).toContain('cannot be told apart')
   }
-  expect(byFile(both('https://a.example', 'https://a.example/realm'))).toHaveLength(2)
-  expect(byFile(both('https://a.example:84', 'https://a.example:8443'))).toHaveLength(2)
+  expect(byFile(entriesOf('https://a.example', 'https://a.example/realm'))).toHaveLength(2)
+  expect(byFile(entriesOf('https://a.example:84', 'https://a.example:8443'))).toHaveLength(2)
 })
 
 test('entries of one issuer name its keys in one place', () => {
