@@ -219,8 +219,8 @@ describe('the longest rule costs little, whoever asks', () => {
     const unit = timeOf(() => {
       for (let i = 0; i < 100; i++) rbac.allowed(large, plain)
     })
-    // A rule without bounds took seconds for so many groups.
-    expect(timeOf(() => rbac.allowed(large, rule))).toBeLessThan(100 * unit + 20)
+    // A rule without bounds took seconds for so many groups. Processor time is counted in steps of some milliseconds.
+    expect(timeOf(() => rbac.allowed(large, rule))).toBeLessThan(100 * unit + 60)
   })
 
   test('somebody in thousands of groups is decided as fast as somebody in one', () => {

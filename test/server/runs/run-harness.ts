@@ -25,12 +25,15 @@ export interface Harness extends AsyncDisposable {
   log(): string
   secret(key: string, value: string, scope?: SecretScope): Promise<void>
   /** Starts a run of `source`. */
-  start(source: string, more?: Partial<StartRun> & { pipelineId?: string }): Promise<string>
+  start(source: string, more?: StartOptions): Promise<string>
   /** Runs `source` to its end. */
-  run(source: string, more?: Partial<StartRun> & { pipelineId?: string }): Promise<Ended>
+  run(source: string, more?: StartOptions): Promise<Ended>
   /** Waits for a run's end. */
   ended(runId: string): Promise<Ended>
 }
+
+/** @property storesSource whether the pipeline has it too: tests look for values of secrets in the whole database */
+export type StartOptions = Partial<StartRun> & { pipelineId?: string; storesSource?: boolean }
 
 interface Ended {
   runId: string
@@ -73,14 +76,11 @@ export async function openHarness(options: Partial<RunsOptions> = {}): Promise<H
     ...options,
   })
 
-  async function start(
-    source: string,
-    more: Partial<StartRun> & { pipelineId?: string } = {},
-  ): Promise<string> {
-    const { pipelineId = 'pip_1', ...rest } = more
+  async function start(source: string, more: StartOptions = {}): Promise<string> {
+    const { pipelineId = 'pip_1', storesSource = false, ...rest } = more
     const pipeline = { id: pipelineId, name: 'deploy', filename: 'deploy.ts', source, driver: 'native' }
     const request = { tenantId: TENANT, pipeline, args: [], task: undefined, triggeredBy: 'test', ...rest }
-    await addPipeline(db, request.pipeline.id, request.pipeline.source)
+    await addPipeline(db, pipelineId, storesSource ? source : '')
     return (await engine.start(request)).runId
   }
 

@@ -132,7 +132,7 @@ describe('Settings → Security → Personal access tokens', () => {
     expect(answer.headers.get('location')).toContain('/auth/login')
   })
 
-  test('the form has a label for every field and no script', async () => {
+  test('the form has a label for every field and no script but those of this server', async () => {
     const { html } = await renderNewToken({
       account: 'ada',
       administrator: true,
@@ -148,7 +148,7 @@ describe('Settings → Security → Personal access tokens', () => {
       lifetimes: [{ value: '7', text: 'in 7 days' }],
       chosen: { name: '"><i>', scopes: [], all: false, pipelines: [], expires: '7', requireSignature: false },
     })
-    expect(html).not.toContain('<script')
+    expect(html).not.toMatch(/<script(?! type="module" src="\/assets\/[\w.-]+"><\/script>)/)
     expect(html).not.toContain('<i>')
     for (const [, id] of html.matchAll(/<(?:input|select)\s[^>]*\bid="([^"]+)"/g))
       expect(html).toContain(`for="${id}"`)

@@ -19,7 +19,7 @@ function notPerson({ kind }: Principal): { code: string; message: string; hint: 
   if (kind === 'open' || kind === 'basic') {
     return {
       code: 'needs_oauth',
-      message: 'this server has no logins, so nobody can own a token',
+      message: 'this server has no logins, so nobody can own a token or be a member',
       hint: 'start the server with an OAuth provider, or --local-accounts',
     }
   }

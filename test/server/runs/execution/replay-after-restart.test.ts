@@ -8,13 +8,13 @@ import { attemptsOf } from '../../../../src/server/runs/journal/run-attempts.ts'
 import { SANDBOX } from '../../../support/sandbox-command.ts'
 import { memoryVault } from '../../../support/servers/memory-vault.ts'
 import { type FakeDriver, fakeDriver } from '../fake-driver.ts'
-import { failure, type Harness, openHarness, pipeline, TENANT } from '../run-harness.ts'
+import { failure, type Harness, openHarness, pipeline, type StartOptions, TENANT } from '../run-harness.ts'
 
 /** `runtime.run` of the fake driver's task `name`. */
 const task = (name: string, args: string[] = [], env = {}) =>
   `runtime.run(${JSON.stringify({ name, command: { path: name, args }, env })})`
 
-async function begin(own: Harness, source: string, more: { args?: string[] } = {}): Promise<string> {
+async function begin(own: Harness, source: string, more: StartOptions = {}): Promise<string> {
   const named = { id: 'pip_1', name: 'deploy', filename: 'deploy.ts', source, driver: 'fake' }
   return await own.start(source, { pipeline: named, ...more })
 }
@@ -311,7 +311,7 @@ describe('resume', () => {
   test('keeps what passed, runs again what failed, and its events go on', async () => {
     const driver = fakeDriver(true)
     await using own = await openHarness({ drivers: [driver] })
-    const id = await begin(own, flaky('7'))
+    const id = await begin(own, flaky('7'), { storesSource: true })
     const failed = await own.ended(id)
     expect(failed.record).toMatchObject({ status: 'failed', attempt: 1 })
     // The pipeline as it was when the run began counts, so what is outside has to be mended: here, the record.
