@@ -6,7 +6,7 @@ import { and, eq } from 'drizzle-orm'
 import { Fault } from '../../../contract/fault.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Db } from '../../db/open-database.ts'
-import { memberships } from '../../db/schema.ts'
+import { memberships, users } from '../../db/schema.ts'
 import type { Accounts } from '../accounts.ts'
 import { keepAnAdministrator } from '../keep-an-administrator.ts'
 import { LOCAL } from '../local-accounts.ts'
@@ -16,11 +16,12 @@ import { findPerson } from './find-person.ts'
 import {
   addPending,
   listPending,
+  NAME_LIFE_MS,
   type PendingMember,
   purgePending,
   removePending,
 } from './pending-members.ts'
-import { parsePersonName } from './person-names.ts'
+import { parsePersonName, type PersonName } from './person-names.ts'
 
 type SetMember =
   /** @property since when they are a member, in milliseconds since 1970 */
@@ -39,7 +40,7 @@ export interface Members {
    */
   find(who: string): User
   /**
-   * Makes somebody a member, or changes their role; at once where they are known, else at their first login.
+   * Makes somebody a member, or changes their role; at once where they are known by a name that is still theirs, else at their next login.
    * @throws Fault as `find`, `conflict` for the last administrator's
    */
   set(member: { who: string; tenantId: string; role: AccountRole }): Promise<SetMember>
@@ -84,8 +85,9 @@ export function openMembers({
     set: async ({ who, tenantId, role }) => {
       const name = parsePersonName(who)
       const user = findPerson(db, name)
-      if (user === undefined) {
-        return { kind: 'pending', pending: addPending(db, clock.now(), { name, tenantId, role }) }
+      if (user === undefined || isOutdated(db, clock.now(), { user, name, tenantId })) {
+        const whose = name.kind === 'login' && user ? { ...name, provider: user.provider } : name
+        return { kind: 'pending', pending: addPending(db, clock.now(), { name: whose, tenantId, role }) }
       }
       await tenants.setMember({ userId: user.id, tenantId, role })
       return { kind: 'member', user, since: sinceWhen(db, user.id, tenantId) ?? clock.now() }
@@ -103,6 +105,21 @@ export function openMembers({
     pending: (tenantId) => listPending(db, clock.now(), tenantId),
     purgeExpired: async () => purgePending(db, clock.now()),
   }
+}
+
+/**
+ * Whether the account had that name so long ago that somebody else may have it by now: then it waits for a login, as it
+ * does for people who are not known. Who is a member is meant in any case, and changes their role.
+ */
+function isOutdated(
+  db: Db,
+  now: number,
+  { user, name, tenantId }: { user: User; name: PersonName; tenantId: string },
+): boolean {
+  if (user.provider === LOCAL || (name.kind !== 'login' && name.kind !== 'email')) return false
+  if (sinceWhen(db, user.id, tenantId) !== undefined) return false
+  const row = db.select({ at: users.updatedAt }).from(users).where(eq(users.id, user.id)).get()
+  return row !== undefined && now - row.at > NAME_LIFE_MS[name.kind]
 }
 
 function sinceWhen(db: Db, userId: string, tenantId: string): number | undefined {

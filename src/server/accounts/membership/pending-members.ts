@@ -42,7 +42,7 @@ export interface Grant {
 
 const DAY_MS = 86_400_000
 /** A login can be given up, and be somebody else's a minute later; an e-mail address takes longer; an ID never is. */
-const LIFE_MS = { login: 14 * DAY_MS, email: 90 * DAY_MS, account: null } as const
+export const NAME_LIFE_MS = { login: 14 * DAY_MS, email: 90 * DAY_MS, account: null } as const
 
 type Row = typeof table.$inferSelect
 
@@ -56,7 +56,7 @@ export function addPending(
   { name, tenantId, role }: Grant & { name: PersonName },
 ): PendingMember {
   const columns = columnsOf(name)
-  const life = LIFE_MS[columns.kind]
+  const life = NAME_LIFE_MS[columns.kind]
   const row = {
     id: newId('pen'),
     tenantId,

@@ -87,6 +87,28 @@ describe('--default-role', () => {
   })
 })
 
+describe('a name that a known account had long ago', () => {
+  test.each([
+    ['octocat', { nickName: 'octocat' }, 14],
+    ['github:octocat', { nickName: 'octocat' }, 14],
+    ['octo@corp.example', { email: 'octo@corp.example' }, 90],
+  ])('%s waits for whoever logs in by it, and a member stays one', async (who, named, days) => {
+    const { add, arrive, clock } = await setUp()
+    await arrive({ subject: '1', ...named })
+    await clock.advance(days * DAY)
+    expect(await add(who, 'viewer')).toMatchObject({ kind: 'member' })
+    await clock.advance(1)
+    expect(await add(who, 'admin')).toMatchObject({ kind: 'member', user: { subject: '1' } })
+    await arrive({ subject: '2', nickName: 'hubot', email: 'bot@corp.example' })
+    await clock.advance(days * DAY + 1)
+    const other = who.includes('@') ? 'bot@corp.example' : who.replace('octocat', 'hubot')
+    expect(await add(other)).toMatchObject({ kind: 'pending' })
+    expect(await arrive({ subject: '2', nickName: 'hubot', email: 'bot@corp.example' })).toContain(
+      'acme member',
+    )
+  })
+})
+
 const admits: NonNullable<AccountsDeps['admits']> = ({ email }) => email?.endsWith('@corp.example') === true
 
 describe('a person whom the rule refuses', () => {
