@@ -1,51 +1,16 @@
 /** The settings of identity providers whose JWTs are accepted: one by flags, a list in the settings file. */
-import * as v from 'valibot'
 import { Fault } from '../../contract/fault.ts'
-import { nearest } from '../../contract/nearest-word.ts'
 import { ALL_SCOPES, isScope, type Scope } from '../../contract/token-scopes.ts'
 import { isLoopbackHost } from '../../platform/network/is-loopback-host.ts'
 import { narrowed } from '../access-rules/principal.ts'
-import {
-  isPresetName,
-  isPublicIssuer,
-  PRESETS,
-  type PresetName,
-  presetOfIssuer,
-} from '../trusted-issuers/presets.ts'
-import type { Condition, TrustedIssuer } from '../trusted-issuers/trusted-issuer-type.ts'
+import { isPresetName, PRESETS, type PresetName, presetOfIssuer } from '../trusted-issuers/presets.ts'
+import type { TrustedIssuer } from '../trusted-issuers/trusted-issuer-type.ts'
 import type { Strategy } from './choose-authentication-strategy.ts'
 import { parseAge } from './parse-ages-and-sizes.ts'
 import { SETTING_NAMES } from './setting-table.ts'
-import {
-  gatherSettings,
-  type SettingSources,
-  type SettingValues,
-  trustedIssuerTables,
-} from './setting-values.ts'
-
-/** The keys of an entry. The flag of each is `--trusted-issuer-KEY`; that of `issuer` and `preset`, `--trusted-issuer`. */
-const KEYS = [
-  'issuer',
-  'preset',
-  'url',
-  'keys-url',
-  'audience',
-  'repositories',
-  'rule',
-  'tenant',
-  'role',
-  'scopes',
-  'pipelines',
-  'max-lifetime',
-] as const
-type Key = (typeof KEYS)[number]
-
-/** One entry as text, from flags or from the file. */
-interface Entry {
-  values: Partial<Record<Key, string>>
-  /** How messages name a key of it. */
-  called(key: Key): string
-}
+import { gatherSettings, type SettingSources, type SettingValues } from './setting-values.ts'
+import { readConditions } from './trusted-issuer-conditions.ts'
+import { entriesOf, type Entry, type Key, listOf } from './trusted-issuer-entries.ts'
 
 const MAX_ISSUERS = 100
 const DEFAULT_LIFETIME = '24h'
@@ -116,66 +81,6 @@ export function readTrustedIssuersAlone(sources: SettingSources): TrustedIssuer[
   return entriesOf(sources, values).map((entry) => readEntry(entry, serverUrl))
 }
 
-function entriesOf(sources: Pick<SettingSources, 'file'>, values: SettingValues): Entry[] {
-  return [...entryOfFlags(values), ...trustedIssuerTables(sources).map(entryOfTable)]
-}
-
-function entryOfFlags(values: SettingValues): Entry[] {
-  const called = (key: Key) =>
-    key === 'issuer' || key === 'preset' ? '--trusted-issuer' : `--trusted-issuer-${key}`
-  const flags = { ...values } as Readonly<Record<string, string | undefined>>
-  const given: Entry['values'] = {}
-  for (const key of KEYS.slice(2)) {
-    const value = flags[`trusted-issuer-${key}`]
-    if (value !== undefined) given[key] = value
-  }
-  const issuer = values['trusted-issuer']
-  if (issuer !== undefined) {
-    return [{ values: { ...given, [isPresetName(issuer) ? 'preset' : 'issuer']: issuer }, called }]
-  }
-  const [orphan] = Object.keys(given) as Key[]
-  if (orphan === undefined) return []
-  throw new Fault('config', `${called(orphan)} is set, but --trusted-issuer is not`, {
-    hint: 'set --trusted-issuer to github, gitlab or the URL of an issuer',
-  })
-}
-
-const text = v.union([
-  v.string(),
-  v.pipe(
-    v.array(v.string()),
-    v.transform((list) => list.join(',')),
-  ),
-])
-
-/** @throws Fault `config` for an unknown key, and for a value that is neither a text nor a list of texts */
-function entryOfTable(table: unknown, index: number): Entry {
-  const place = `trusted_issuers[${index}]`
-  const called = (key: Key) => `${place}.${key.replaceAll('-', '_')}`
-  const given: Entry['values'] = {}
-  for (const [written, value] of Object.entries(
-    v.parse(v.fallback(v.record(v.string(), v.unknown()), {}), table),
-  )) {
-    const name = written.replaceAll('_', '-')
-    const key = KEYS.find((known) => known === name)
-    if (key === undefined) {
-      const meant = nearest(name, KEYS)
-      throw new Fault('config', `${place} has an unknown key "${written}"`, {
-        hint:
-          meant === undefined
-            ? `it can have ${KEYS.map((known) => known.replaceAll('-', '_')).join(', ')}`
-            : `did you mean ${meant.replaceAll('-', '_')}?`,
-      })
-    }
-    const parsed = v.safeParse(text, value)
-    if (!parsed.success || parsed.output === '') {
-      throw new Fault('config', `${called(key)} takes a text or a list of texts, and not an empty one`)
-    }
-    given[key] = parsed.output
-  }
-  return { values: given, called }
-}
-
 function readEntry(entry: Entry, serverUrl: string): TrustedIssuer {
   const { values } = entry
   const preset = readPreset(entry)
@@ -244,64 +149,6 @@ function checkedUrl({ called }: Entry, key: Key, text: string): string {
   })
 }
 
-function readConditions(entry: Entry, preset: PresetName | undefined): Condition[] {
-  const { rule, repositories } = entry.values
-  const conditions: Condition[] = rule === undefined ? [] : [{ kind: 'rule', rule }]
-  if (preset === undefined) {
-    requireRuleOfPublicIssuer(entry)
-    if (repositories === undefined) return conditions
-    throw new Fault('config', `${entry.called('repositories')} is for github and gitlab`, {
-      hint: 'for another issuer, write a rule: claims.sub == "…"',
-    })
-  }
-  if (repositories !== undefined) {
-    const patterns = listOf(repositories)
-    requireOwners(entry, patterns)
-    return [{ kind: 'claim', claim: PRESETS[preset].repositoryClaim, patterns }, ...conditions]
-  }
-  requireOwnerInRule(entry, preset, rule)
-  return conditions
-}
-
-/** Default deny for issuers that all customers of a service have in common. */
-function requireRuleOfPublicIssuer({ values, called }: Entry): void {
-  const { issuer = '', rule } = values
-  if (rule !== undefined || !isPublicIssuer(issuer)) return
-  throw new Fault(
-    'config',
-    `${called('issuer')} needs a rule: anybody in the world can get a token of ${issuer}`,
-    {
-      hint: `ask in ${called('rule')} for a claim that tells yours from others, such as claims.sub == "…"`,
-    },
-  )
-}
-
-/** A pattern says who the owner is: a star in the first part would be anybody. */
-function requireOwners({ called }: Entry, patterns: readonly string[]): void {
-  const bad = patterns.find((pattern) => !/^[^*/]+\/./.test(pattern))
-  if (bad === undefined && patterns.length > 0) return
-  throw new Fault(
-    'config',
-    `${called('repositories')} takes names such as my-org/app or my-org/*, not ${bad ?? 'none'}`,
-  )
-}
-
-/** Default deny: any repository in the world can have a token of GitHub or GitLab for any audience. */
-function requireOwnerInRule({ called }: Entry, preset: PresetName, rule: string | undefined): void {
-  const { label, ownerClaims, repositoryClaim } = PRESETS[preset]
-  const asked = ownerClaims.some((claim) =>
-    new RegExp(`\\bclaims\\s*(?:\\.\\s*|\\[\\s*["'])${claim}\\b`).test(rule ?? ''),
-  )
-  if (asked) return
-  const what =
-    rule === undefined
-      ? `${called('issuer')} needs a condition`
-      : `${called('rule')} does not say whose jobs it lets in`
-  throw new Fault('config', `${what}: any repository in the world can get a token of ${label}`, {
-    hint: `set ${called('repositories')} to my-org/*, or ask for claims.${repositoryClaim} in ${called('rule')}`,
-  })
-}
-
 function readRights({ values, called }: Entry): Pick<TrustedIssuer, 'role' | 'scopes'> {
   if (values.role !== undefined && values.scopes !== undefined) {
     throw new Fault('config', `${called('role')} and ${called('scopes')} cannot both be set`, {
@@ -336,8 +183,4 @@ function readLifetime({ values, called }: Entry): number {
     'config',
     `${called('max-lifetime')} takes a time from 1m to 366d, such as 15m, not ${text}`,
   )
-}
-
-function listOf(text: string): string[] {
-  return text.split(/[\s,]+/).filter((entry) => entry !== '')
 }
