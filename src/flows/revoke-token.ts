@@ -50,7 +50,11 @@ export async function revokeToken(request: RevokeRequest, context: RevokeContext
 }
 
 /** Why a credential may still work at its server. `reason` is the end of "the server may still accept it, …". */
-export type NotRevoked = { kind: 'no-revocation' } | { kind: 'failed'; reason: string }
+export type NotRevoked =
+  | { kind: 'no-revocation' }
+  /** The token of a CI job: no server can revoke it, and it ends within the hour. */
+  | { kind: 'ends-by-itself' }
+  | { kind: 'failed'; reason: string }
 
 /**
  * Revokes both tokens of a login: the refresh token first, which is the one that lives long, and with which the access

@@ -14,12 +14,13 @@ import { tracedContext } from './trace-requests-for-debug.ts'
  * @returns why it may still work, or undefined when it does not, or there was nothing to tell.
  */
 export async function revokeCredential(
-  credential: Pick<Credential, 'kind' | 'oauth' | 'token' | 'refreshToken'>,
+  credential: Pick<Credential, 'kind' | 'oauth' | 'token' | 'refreshToken' | 'workload'>,
   context: ServerContext,
 ): Promise<NotRevoked | undefined> {
   const { oauth, token, refreshToken } = credential
   // A password is not ours to revoke, and nobody expects it.
   if (credential.kind === 'basic') return undefined
+  if (credential.workload !== undefined) return { kind: 'ends-by-itself' }
   if (oauth === undefined) return revokeGivenToken(token, context)
   const { revocationEndpoint } = oauth
   if (revocationEndpoint === undefined) return { kind: 'no-revocation' }
@@ -31,6 +32,9 @@ export async function revokeCredential(
 
 /** @param what may still work, such as `the token`. */
 export function notRevokedWarning(problem: NotRevoked, what: string): string {
+  if (problem.kind === 'ends-by-itself') {
+    return `warning: the token of a job cannot be revoked: the server accepts ${what} until that expires, within the hour`
+  }
   return problem.kind === 'no-revocation'
     ? `warning: the server has no revocation: it may accept ${what} until that expires`
     : `warning: the server may still accept ${what}, ${problem.reason}`

@@ -39,7 +39,7 @@ export const removedMember = v.looseObject({
 })
 
 const MIN_LIFE_SECONDS = 60
-const MAX_LIFE_SECONDS = 90 * 86_400
+export const MAX_INVITATION_DAYS = 90
 /** A week. */
 const INVITATION_SECONDS = 7 * 86_400
 
@@ -54,7 +54,7 @@ export const createInvitationBody = v.strictObject({
       v.number(),
       v.integer('expiresIn is a whole number of seconds'),
       v.minValue(MIN_LIFE_SECONDS, 'an invitation lives at least a minute'),
-      v.maxValue(MAX_LIFE_SECONDS, 'an invitation lives at most 90 days'),
+      v.maxValue(MAX_INVITATION_DAYS * 86_400, `an invitation lives at most ${MAX_INVITATION_DAYS} days`),
     ),
     INVITATION_SECONDS,
   ),

@@ -313,7 +313,9 @@ describe('fob auth login --workload', () => {
     const logout = await run(['auth', 'logout'])
     expect([logout.code, logout.err]).toEqual([
       0,
-      expect.stringContaining('until that expires; here it is deleted'),
+      expect.stringContaining(
+        'the token of a job cannot be revoked: the server accepts the token until that expires, within the hour; here it is deleted',
+      ),
     ])
     expect(readFileSync(file, 'utf8')).not.toContain('wl_')
   })

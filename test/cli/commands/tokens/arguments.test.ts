@@ -47,6 +47,9 @@ describe('tokens create', () => {
     expect(() => parseLifetime(text, '--expires')).toThrow('such as 12h, 90d or 4w'),
   )
 
+  test('what lives shorter says so', () =>
+    expect(() => parseLifetime('91d', '--expires', 90)).toThrow('at most 90d'))
+
   test.each([
     [
       ['runs:read', 'runs:trigger'],

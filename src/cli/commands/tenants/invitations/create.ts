@@ -1,5 +1,10 @@
 /** `fob tenants invitations create`: creates an invitation and prints its link once. */
-import { createdInvitation, type MemberRole, ROLES } from '../../../../contract/api/members.ts'
+import {
+  createdInvitation,
+  MAX_INVITATION_DAYS,
+  type MemberRole,
+  ROLES,
+} from '../../../../contract/api/members.ts'
 import { present } from '../../../../contract/omit-undefined.ts'
 import { openClient } from '../../../client/command-context.ts'
 import { defineCommand } from '../../../command.ts'
@@ -41,7 +46,8 @@ logging in. An invitation counts for as long as you administer the tenant.`,
   },
   run: ({ args, globals }, deps) => {
     const { email, role, expires } = args
-    const expiresIn = expires === undefined ? undefined : parseLifetime(expires, '--expires')
+    const expiresIn =
+      expires === undefined ? undefined : parseLifetime(expires, '--expires', MAX_INVITATION_DAYS)
     return createInvitation({ globals, invitation: present({ email, role, expiresIn }) }, deps)
   },
 })
