@@ -80,7 +80,7 @@ export async function openHarness(options: Partial<RunsOptions> = {}): Promise<H
     const { pipelineId = 'pip_1', storesSource = false, ...rest } = more
     const pipeline = { id: pipelineId, name: 'deploy', filename: 'deploy.ts', source, driver: 'native' }
     const request = { tenantId: TENANT, pipeline, args: [], task: undefined, triggeredBy: 'test', ...rest }
-    await addPipeline(db, pipelineId, storesSource ? source : '')
+    await addPipeline(db, request.pipeline.id, storesSource ? source : '')
     return (await engine.start(request)).runId
   }
 
