@@ -79,6 +79,25 @@ describe('runs of the compiled binary', () => {
     expect((await run('runs', 'show', id, '-o', 'json')).out).toContain('"sourceChanged":true')
   })
 
+  test('again starts a new run with the same input, by the source as it is now; lists are filtered', async () => {
+    await set('greet', `console.log('hello', pipelineContext.task); throw new Error('no')`)
+    const failed = await run('run', 'greet', '--task', 'ada')
+    const id = /Run (run_\w+)/.exec(failed.err)?.[1] ?? ''
+    await set('greet', `console.log('welcome', pipelineContext.task)`)
+    const again = await run('runs', 'again', id)
+    expect([again.code, again.out]).toEqual([0, 'welcome ada\n'])
+    expect(again.err).toContain('has changed since')
+    const idsOf = async (...filters: string[]) =>
+      (await run('runs', 'list', '--pipeline', 'greet', ...filters)).out
+        .split('\n')
+        .map((row) => row.split('\t')[0])
+    const second = /Run (run_\w+)/.exec(again.err)?.[1] ?? ''
+    expect(await idsOf()).toEqual([second, id, ''])
+    expect(await idsOf('--status', 'failed')).toEqual([id, ''])
+    expect(await idsOf('--by', 'schedule')).toEqual([''])
+    expect((await run('runs', 'again', 'run_none')).code).toBe(6)
+  })
+
   test('resume runs nothing of a pipeline that is paused or gone', async () => {
     await set('gone', `throw new Error('no')`)
     const failed = await run('pipeline', 'run', 'gone')

@@ -420,6 +420,9 @@ const mint = (claims: Record<string, unknown> = {}) => ci.mintToken({ aud: local
 const profileBy = async (token: string) =>
   (await get(`${local.url}/api/v1/profile`, { authorization: `Bearer ${token}` })).status
 
+const DAY = 86_400
+const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
+
 describe('R20: JWTs of an issuer that the settings trust', () => {
   test('S100 S113 S134: a job runs a pipeline with the token that its CI gave it, and with nothing else', async () => {
     const { access_token: ada } = await logIn(local.url, ADA, ALL_SCOPES.join(' '))
@@ -467,6 +470,32 @@ describe('R20: JWTs of an issuer that the settings trust', () => {
     const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${claims}.`
     expect(await profileBy(ci.mintHs256WithPublicKey({ aud: local.url }))).toBe(401)
     expect(await profileBy(none)).toBe(401)
+  })
+
+  test.each<[string, () => Record<string, unknown>, string]>([
+    ['of another audience', () => ({ aud: 'https://elsewhere.example' }), 'it is for another audience'],
+    ['without an end', () => ({ exp: undefined }), 'it has no exp'],
+    [
+      'that lives for weeks',
+      () => ({ exp: inSeconds(30 * DAY) }),
+      'its exp lies further ahead than max-lifetime allows',
+    ],
+    ['that has expired', () => ({ exp: inSeconds(-3600) }), 'it has expired'],
+    ['that is not valid yet', () => ({ nbf: inSeconds(3600) }), 'its nbf does not fit'],
+    ['from the future', () => ({ iat: inSeconds(3600), exp: inSeconds(7200) }), 'its iat lies ahead'],
+    [
+      'of an issuer that is not trusted',
+      () => ({ iss: 'https://login.example' }),
+      'its issuer is not a trusted one',
+    ],
+    ['without a subject', () => ({ sub: undefined }), 'it has no sub'],
+  ])('a JWT %s is refused, and the log alone says why', async (_, claims, why) => {
+    const refusalOf = async (token: string) => {
+      const response = await get(`${local.url}/api/pipelines`, { authorization: `Bearer ${token}` })
+      return [response.status, (await response.text()).replace(/"requestId":"[^"]+"/, '')]
+    }
+    expect(await refusalOf(mint(claims()))).toEqual(await refusalOf('not-a-token'))
+    await local.running.saw(`"why":"${why}"`)
   })
 
   test('server check asks the issuer for its keys, and says what is wrong with it', async () => {
