@@ -1,6 +1,6 @@
 /** A run from start to end: tasks, output, failures, stops, server shutdown, lists and checks. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eq } from 'drizzle-orm'
 import { Fault } from '../../../src/contract/fault.ts'
@@ -250,14 +250,20 @@ describe('a run', () => {
 
 describe('output', () => {
   test('characters are never split over events, and bytes that are no UTF-8 are marked', async () => {
-    const { events, text } = await fob.run(
+    const seen = join(fob.dataDir, 'first-piece-was-seen')
+    const wait = `until [ -e ${seen} ]; do sleep 0.02; done`
+    const runId = await fob.start(
       pipeline(
-        sh(`printf '\\303'; sleep 0.1; printf '\\244\\360\\237'; sleep 0.1; printf '\\224\\221|\\377|'`),
+        sh(`printf '\\303'; sleep 0.1; printf '\\244\\360\\237'; ${wait}; printf '\\224\\221|\\377|'`),
       ),
     )
+    for await (const event of fob.runs.events(TENANT, runId, 0, AbortSignal.timeout(30_000))) {
+      if (event.type === 'log') writeFileSync(seen, '')
+    }
+    const { events, text } = await fob.ended(runId)
     expect(text('stdout', 'task')).toBe('ä🔑|\ufffd|')
     const pieces = events.flatMap((event) => (event.type === 'log' ? [event.data.data] : []))
-    expect(pieces.length).toBeGreaterThan(1)
+    expect(pieces[0]).toBe('ä')
   })
 
   test('10 MiB of it reach the log whole, and the script gets the last MiB', async () => {
